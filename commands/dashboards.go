@@ -1,0 +1,258 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// DashboardStore is what the read side offers to commands.
+type DashboardStore interface {
+	// Load reads everything in one transaction.
+	Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error)
+	// Settle looks whether the head has passed a version, and whose record it was.
+	Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error)
+	// Document returns a dashboard as of a version of the stream.
+	Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error)
+	// Moved returns a channel that is closed at the next move of the tables; take it before looking.
+	Moved() <-chan struct{}
+}
+
+// Appender appends one record. Its errors tell by errors.Is whether the outcome is open.
+type Appender interface {
+	Append(ctx context.Context, d domain.Draft) error
+}
+
+// DashboardsConfig holds the parts and limits of [Dashboards]; zero limits take their defaults.
+type DashboardsConfig struct {
+	Store DashboardStore
+	Log   Appender
+	// Refused tells whether an append's error means that definitely nothing was appended, and TooLarge
+	// whether the record was too large.
+	Refused, TooLarge func(error) bool
+	// Gate refuses commands while the projection lags beyond its bound; nil: never.
+	Gate   func() error
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	Deadline time.Duration // for the whole command; default 10 s
+	Attempts int           // lost races before 409; default 10
+}
+
+// Dashboards decides and records changes of dashboards: load, decide, append, wait.
+type Dashboards struct {
+	DashboardsConfig
+	locks *keyedLock
+}
+
+// Defaults of DashboardsConfig, and how long a waiter trusts that it will be woken.
+const (
+	defaultDeadline = 10 * time.Second
+	defaultAttempts = 10
+	lookAgain       = 100 * time.Millisecond
+	// retryAfter is in seconds: what a caller with an open outcome is told to wait.
+	retryAfter = 2
+)
+
+// NewDashboards checks the configuration and returns the use cases.
+func NewDashboards(c DashboardsConfig) (*Dashboards, error) {
+	if c.Store == nil || c.Log == nil || c.Refused == nil || c.TooLarge == nil || c.Now == nil || c.Logger == nil {
+		return nil, errors.New("commands.NewDashboards needs Store, Log, Refused, TooLarge, Now and Logger")
+	}
+	if c.Deadline <= 0 {
+		c.Deadline = defaultDeadline
+	}
+	if c.Attempts <= 0 {
+		c.Attempts = defaultAttempts
+	}
+	if c.Gate == nil {
+		c.Gate = func() error { return nil }
+	}
+	return &Dashboards{DashboardsConfig: c, locks: newKeyedLock()}, nil
+}
+
+// Result is a dashboard after a command.
+type Result struct {
+	Dashboard domain.Dashboard
+	Replayed  bool // answered from an earlier request with the same idempotency key
+}
+
+// change is one command on its way.
+type change struct {
+	Caller
+	need      domain.FactsNeed
+	key       string // the caller's Idempotency-Key, or ""
+	digest    string
+	commandID string
+	decide    func(domain.DashboardFacts) (domain.DashboardEvent, error)
+}
+
+// run carries a change through load, decide, append and wait, from the load again after a lost race.
+func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
+	defer cancel()
+	if err := d.Gate(); err != nil {
+		return Result{}, err
+	}
+	unlock, err := d.locks.lock(ctx, c.ParentAccount)
+	if err != nil {
+		return Result{}, unavailable("Too many changes of this agency are waiting. Nothing was changed; try again.")
+	}
+	defer unlock()
+	c.commandID = uuid.Must(uuid.NewV7()).String()
+	for range d.Attempts {
+		result, settled, err := d.attempt(ctx, c)
+		if err != nil || settled {
+			return result, err
+		}
+	}
+	return Result{}, domain.NewError(domain.CodeConflict,
+		"The dashboard is being changed by many at once. Nothing was changed; read it again and repeat your change.")
+}
+
+// attempt is one round. Settled is false after a lost race.
+func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled bool, err error) {
+	view, err := d.Store.Load(ctx, c.need)
+	if err != nil && ctx.Err() != nil {
+		return r, false, unavailable("The change took too long. Nothing was changed; try again.")
+	}
+	if err != nil {
+		return r, false, fmt.Errorf("load dashboards: %w", err)
+	}
+	if view.Refusal != "" {
+		return r, false, unavailable("Changes of this agency are not taken now: %s. Nothing was changed.", view.Refusal)
+	}
+	if view.Earlier != nil {
+		r, err := d.replay(ctx, c, *view.Earlier)
+		return r, err == nil, err
+	}
+	event, err := c.decide(view.Facts)
+	if err != nil {
+		return r, false, err
+	}
+	if event == nil {
+		return Result{Dashboard: view.Facts.Dashboards[c.need.Primary]}, true, nil
+	}
+	draft := d.draft(c, event, view.Head)
+	if err := d.append(ctx, c, draft); err != nil {
+		return r, false, err
+	}
+	return d.settle(ctx, c, draft.Envelope.Chain.Version)
+}
+
+// replay answers a repeated request with the document as of the version that the first one made.
+func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.EarlierCommand) (Result, error) {
+	if earlier.RequestDigest != c.digest {
+		return Result{}, domain.NewError(domain.CodeUnprocessable,
+			"This Idempotency-Key was used for another request. Use a new key for a new request.").
+			WithField("Idempotency-Key", "was used with another method, path or body")
+	}
+	document, err := d.Store.Document(ctx, c.ParentAccount, earlier.SubAccount, earlier.Version)
+	if err != nil {
+		return Result{}, fmt.Errorf("read document of earlier command: %w", err)
+	}
+	return Result{Dashboard: document, Replayed: true}, nil
+}
+
+// draft makes the record. Its time is later than its predecessor's, so that "as of T" is always a
+// prefix of the stream, whatever the clocks of the writers say.
+func (d *Dashboards) draft(c change, event domain.DashboardEvent, head domain.StreamHead) domain.Draft {
+	at := d.Now().UTC().Truncate(time.Microsecond)
+	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && at.Before(earliest) {
+		at = earliest
+	}
+	return domain.Draft{
+		Topic: domain.TopicDashboards, Key: c.ParentAccount, Data: event,
+		Envelope: domain.Envelope{
+			ID: uuid.Must(uuid.NewV7()).String(), Type: event.EventType(), Subject: c.need.Primary, Time: at,
+			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash},
+			Audit: domain.Audit{
+				Actor: c.UserID, Role: c.Role, OnBehalfOf: c.OnBehalfOf, CommandID: c.commandID,
+				RequestID: c.RequestID, IdempotencyKey: c.key, RequestDigest: c.digest,
+			},
+			TraceParent: c.TraceParent,
+		},
+	}
+}
+
+// append hands the record over. It returns an error only when definitely nothing was appended: an
+// open outcome is for settle to find out.
+func (d *Dashboards) append(ctx context.Context, c change, draft domain.Draft) error {
+	err := d.Log.Append(ctx, draft)
+	switch {
+	case err == nil:
+		return nil
+	case d.TooLarge(err):
+		return domain.NewError(domain.CodeUnprocessable,
+			"The change is too large for one record: %s. Name fewer accounts or users at a time.", cause(err))
+	case d.Refused(err):
+		d.Logger.ErrorContext(ctx, "append refused", "command_id", c.commandID, "error", err)
+		return unavailable("The log does not take changes now. Nothing was changed; try again.")
+	default:
+		d.Logger.WarnContext(ctx, "append has no definite answer", "command_id", c.commandID, "error", err)
+		return nil
+	}
+}
+
+// settle waits until the head has passed the version. Only then is it known whose record holds it:
+// before that, neither success nor refusal may be told, because the record may still come.
+func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
+	for {
+		moved := d.Store.Moved()
+		s, err := d.Store.Settle(ctx, c.ParentAccount, version)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			d.Logger.WarnContext(ctx, "look for outcome", "command_id", c.commandID, "error", err)
+		case err == nil && s.Passed && s.CommandID == c.commandID:
+			document, err := d.Store.Document(ctx, c.ParentAccount, c.need.Primary, version)
+			if err != nil {
+				return r, false, c.open()
+			}
+			return Result{Dashboard: document}, true, nil
+		case err == nil && s.Passed && s.CommandID == "":
+			return r, false, c.open()
+		case err == nil && s.Passed:
+			return r, false, nil
+		}
+		select {
+		case <-moved:
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return r, false, c.open()
+		}
+	}
+}
+
+// open is the answer while the outcome is not known.
+func (c change) open() error {
+	key := c.key
+	if key == "" {
+		key = c.commandID
+	}
+	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
+	e.CommandID = c.commandID
+	return e
+}
+
+func unavailable(format string, args ...any) *domain.Error {
+	e := domain.NewError(domain.CodeUnavailable, format, args...)
+	e.RetryAfter = retryAfter
+	return e
+}
+
+// cause returns the innermost error's text.
+func cause(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}

@@ -1,0 +1,38 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// UpdateDashboard is a PUT of a dashboard: links, unlinks, users and settings in one change.
+type UpdateDashboard struct {
+	Caller
+	Change         domain.UpdateDashboard
+	IdempotencyKey string // "": none was given
+	RequestDigest  string // of method, path and canonical body
+}
+
+// Update decides and records a change and returns when reads show it. Errors are [domain.Error]s:
+// forbidden, not_found, unprocessable and precondition_failed by the numbered rules of domain;
+// conflict after too many lost races; unavailable when nothing was changed, or, with CommandID,
+// when the outcome is open.
+func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, error) {
+	need := domain.FactsNeed{
+		ParentAccount: u.ParentAccount, Primary: u.Change.Primary,
+		Subject: u.UserID, IdempotencyKey: u.IdempotencyKey,
+	}
+	if u.Change.SubAccountIDs != nil {
+		need.Accounts = *u.Change.SubAccountIDs
+	}
+	if u.Change.Users != nil {
+		need.Users = *u.Change.Users
+	}
+	return d.run(ctx, change{
+		Caller: u.Caller, need: need, key: u.IdempotencyKey, digest: u.RequestDigest,
+		decide: func(facts domain.DashboardFacts) (domain.DashboardEvent, error) {
+			return domain.DecideUpdate(facts, u.Change)
+		},
+	})
+}

@@ -1,0 +1,237 @@
+package domain
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// The rules that decide a PUT; the numbers are those of REQUIREMENTS §2 and are cited by the code
+// below and by the tests.
+//
+//  1. The main account has no dashboard settings.
+//  2. Linking unites the sets of the primary and of every requested account.
+//  3. Unlinking keeps exactly the request and the primary; who leaves stands alone.
+//  4. Without users in the request, linked dashboards share the union of their lists.
+//  5. Users in the request become every linked list; a split separates users from accounts; who was
+//     on a touched list and is not any more has lost access, once per change.
+//  6. Points of contact come from each account's own orders.
+//  7. Absent settings keep the primary's; the result goes to every linked dashboard.
+//  8. One PUT is one record; no change, no record.
+//  9. If-Match compares the version of the last record that changed this dashboard.
+//  10. Every account and user named belongs to the caller's agency; foreign and unknown read alike.
+
+// UpdateDashboard is the command behind PUT; nil fields were absent from the body.
+type UpdateDashboard struct {
+	Primary              string
+	AllowClientDashboard *bool
+	SubAccountIDs        *[]string
+	Users                *[]string
+	Scopes               *[]string
+	Unlink               bool
+	IfMatch              *VersionMatch
+}
+
+// VersionMatch is a parsed If-Match header: any present dashboard, or one of the versions.
+type VersionMatch struct {
+	Any      bool
+	Versions []int64
+}
+
+// ScopePattern is the form of a scope.
+const ScopePattern = `^[a-z][a-z0-9_.-]{0,63}$`
+
+var scopeForm = regexp.MustCompile(ScopePattern)
+
+// DecideUpdate judges a PUT. It returns the event to append, or nil when nothing would change
+// (rule 8), or an [Error]; it never changes f.
+func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
+	if c.Primary == f.ParentAccount {
+		return nil, ErrMainAccount // rule 1
+	}
+	if !f.Accounts[c.Primary] {
+		return nil, ErrDashboardNotFound // rule 10, path
+	}
+	if err := checkNamed(f, c); err != nil {
+		return nil, err
+	}
+	primary, exists := f.dashboard(c.Primary)
+	if c.IfMatch != nil && (!exists || !c.IfMatch.Any && !slices.Contains(c.IfMatch.Versions, primary.Version)) {
+		return nil, NewError(CodePreconditionFailed,
+			"The dashboard has changed since you read it. Read it again and repeat your change.") // rule 9
+	}
+	linked, split, err := linkedSet(f, c, primary)
+	if err != nil {
+		return nil, err
+	}
+	users, err := linkedUsers(f, c, linked, split)
+	if err != nil {
+		return nil, err
+	}
+	change := DashboardChange{
+		Primary: c.Primary, Linked: linked, Users: users,
+		AllowClientDashboard: valueOr(c.AllowClientDashboard, primary.AllowClientDashboard), // rule 7
+		Scopes:               set(valueOr(c.Scopes, primary.Scopes)),
+		MainPOC:              map[string][]string{},
+		Created:              map[string]string{},
+	}
+	for _, id := range linked {
+		change.MainPOC[id] = set(f.OrderPOC[id]) // rule 6
+		if d, exists := f.dashboard(id); !exists {
+			change.Created[id] = d.DocumentID
+		}
+	}
+	oldSet := primary.SubAccountIDs
+	for _, id := range split {
+		d, _ := f.dashboard(id)
+		change.Split = append(change.Split, SplitDashboard{SubAccountID: id, Users: splitUsers(f, d, oldSet)})
+	}
+	return nameChange(f, change)
+}
+
+// OpenDashboard judges an agency's GET of a dashboard: the event that creates it, or nil when it is
+// already there.
+func OpenDashboard(f DashboardFacts, subAccount string) (DashboardEvent, error) {
+	if !f.Accounts[subAccount] {
+		return nil, ErrDashboardNotFound
+	}
+	d, exists := f.dashboard(subAccount)
+	if exists {
+		return nil, nil
+	}
+	return DashboardOpened{DashboardChange{
+		Primary: subAccount, Linked: d.SubAccountIDs, Users: d.Users, Scopes: d.Scopes,
+		MainPOC: map[string][]string{subAccount: d.MainPOC},
+		Created: map[string]string{subAccount: d.DocumentID},
+	}}, nil
+}
+
+// checkNamed is rule 10 for the body, and the form of scopes. All offenders are named at once.
+func checkNamed(f DashboardFacts, c UpdateDashboard) error {
+	e := NewError(CodeUnprocessable, "The change names something that it may not name; see errors.")
+	for i, id := range valueOr(c.SubAccountIDs, nil) {
+		if !f.Accounts[id] {
+			e = e.WithField(fmt.Sprintf("sub_account_ids[%d]", i), "is not a sub-account of your agency")
+		}
+	}
+	for i, id := range valueOr(c.Users, nil) {
+		if _, ok := f.UserAccounts[id]; !ok {
+			e = e.WithField(fmt.Sprintf("users[%d]", i), "is not a user of your agency or of one of its accounts")
+		}
+	}
+	for i, scope := range valueOr(c.Scopes, nil) {
+		if !scopeForm.MatchString(scope) {
+			e = e.WithField(fmt.Sprintf("scopes[%d]", i), "is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter")
+		}
+	}
+	if len(e.Fields) > 0 {
+		return e
+	}
+	return nil
+}
+
+// linkedSet is rules 2 and 3: the set after the change and the accounts that leave it.
+func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, split []string, err error) {
+	present := set(primary.SubAccountIDs, []string{c.Primary})
+	if c.SubAccountIDs == nil {
+		return present, nil, nil
+	}
+	requested := set(*c.SubAccountIDs, []string{c.Primary})
+	if !c.Unlink {
+		linked = present
+		for _, id := range requested {
+			d, _ := f.dashboard(id)
+			linked = set(linked, d.SubAccountIDs, []string{id})
+		}
+		return linked, nil, nil
+	}
+	e := NewError(CodeUnprocessable, "An unlink may name only accounts that are linked now; see errors.")
+	for i, id := range *c.SubAccountIDs {
+		if !slices.Contains(present, id) {
+			e = e.WithField(fmt.Sprintf("sub_account_ids[%d]", i), "is not linked with this dashboard")
+		}
+	}
+	if len(e.Fields) > 0 {
+		return nil, nil, e
+	}
+	split = without(present, func(id string) bool { return slices.Contains(requested, id) })
+	return requested, split, nil
+}
+
+// linkedUsers is rules 4 and 5 for the linked dashboards.
+func linkedUsers(f DashboardFacts, c UpdateDashboard, linked, split []string) ([]string, error) {
+	leaves := func(user string) bool {
+		account, known := f.UserAccounts[user]
+		return known && slices.Contains(split, account)
+	}
+	if c.Users != nil {
+		e := NewError(CodeUnprocessable, "A user of an account that this change splits off cannot stay on the list; see errors.")
+		for i, user := range *c.Users {
+			if leaves(user) {
+				e = e.WithField(fmt.Sprintf("users[%d]", i), "belongs to an account that this change unlinks")
+			}
+		}
+		if len(e.Fields) > 0 {
+			return nil, e
+		}
+		return set(*c.Users), nil
+	}
+	var lists [][]string
+	for _, id := range linked {
+		d, _ := f.dashboard(id)
+		lists = append(lists, d.Users)
+	}
+	return without(set(lists...), leaves), nil
+}
+
+// splitUsers is rule 5 for a dashboard that leaves: it loses the users of the other accounts of the old set.
+func splitUsers(f DashboardFacts, d Dashboard, oldSet []string) []string {
+	return without(d.Users, func(user string) bool {
+		account, known := f.UserAccounts[user]
+		return known && account != d.SubAccountID && slices.Contains(oldSet, account)
+	})
+}
+
+// nameChange folds the change to see what it does (rule 8), finds who lost access (rule 5) and
+// chooses the event's name.
+func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error) {
+	at := f.Dashboards[change.Primary].UpdatedAt // any time: content alone is compared here
+	revisions, err := change.Fold(f.ParentAccount, 0, at, f.Dashboards)
+	if err != nil {
+		return nil, fmt.Errorf("fold decided change: %w", err)
+	}
+	if len(revisions) == 0 {
+		return nil, nil
+	}
+	linksChanged, usersChanged := false, false
+	var lost []string
+	for _, r := range revisions {
+		before := Dashboard{SubAccountIDs: []string{r.After.SubAccountID}}
+		if r.Before != nil {
+			before = *r.Before
+		}
+		linksChanged = linksChanged || !slices.Equal(before.SubAccountIDs, r.After.SubAccountIDs)
+		usersChanged = usersChanged || !slices.Equal(before.Users, r.After.Users)
+		lost = append(lost, without(before.Users, func(u string) bool { return slices.Contains(r.After.Users, u) })...)
+	}
+	if len(lost) > 0 {
+		change.LostAccess = set(lost)
+	}
+	switch {
+	case len(change.Split) > 0:
+		return AccountsUnlinked{change}, nil
+	case linksChanged:
+		return AccountsLinked{change}, nil
+	case usersChanged:
+		return DashboardUsersChanged{change}, nil
+	default:
+		return DashboardSettingsChanged{change}, nil
+	}
+}
+
+func valueOr[T any](p *T, absent T) T {
+	if p == nil {
+		return absent
+	}
+	return *p
+}

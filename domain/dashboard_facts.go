@@ -1,0 +1,43 @@
+package domain
+
+import "time"
+
+// FactsNeed names what one decision must see.
+type FactsNeed struct {
+	ParentAccount  string
+	Primary        string   // the account in the path
+	Accounts       []string // named in the body
+	Users          []string // named in the body
+	Subject        string   // with IdempotencyKey: whose earlier command to look for
+	IdempotencyKey string   // "": look for none
+}
+
+// StreamHead is the end of the agency's stream as the tables show it.
+type StreamHead struct {
+	Version int64 // 0: no record yet
+	Hash    []byte // SHA-256; of a stream without records its genesis hash
+	Time    time.Time
+}
+
+// FactsView is one consistent look at an agency: facts and head of one moment.
+type FactsView struct {
+	Facts DashboardFacts
+	Head  StreamHead
+	// Earlier is the command that already came under the same idempotency key, if any.
+	Earlier *EarlierCommand
+	// Refusal says why the stream takes no command now (parked, paused, rebuilding); "" when it does.
+	Refusal string
+}
+
+// EarlierCommand is a remembered command.
+type EarlierCommand struct {
+	RequestDigest string
+	SubAccount    string
+	Version       int64
+}
+
+// Settlement tells what became of a version of a stream.
+type Settlement struct {
+	Passed    bool   // the head has reached the version
+	CommandID string // of the record that holds the version; "" when it was parked
+}

@@ -1,0 +1,265 @@
+package domain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DirectoryEntity is a payload on `directory`: the whole last state of one reference entity of the
+// main application. The key of its record is [DirectoryKey].
+type DirectoryEntity interface {
+	Data
+	EntityKind() string
+	EntityID() string
+}
+
+// The entity kinds, first part of a directory key.
+const (
+	KindAccount        = "account"
+	KindUser           = "user"
+	KindOrder          = "order"
+	KindSession        = "session"
+	KindMember         = "member"
+	KindConnection     = "connection"
+	KindDefaultAccount = "default_account"
+	KindSocialAccount  = "social_account"
+	KindPlannedPost    = "planned_post"
+	KindSubscription   = "subscription"
+	KindCategory       = "category"
+)
+
+// DirectoryKey is the log key of an entity: kind and id. A record with an empty value (a tombstone)
+// under it erases the entity.
+func DirectoryKey(kind, id string) string { return kind + ":" + id }
+
+// SplitDirectoryKey takes a [DirectoryKey] apart.
+func SplitDirectoryKey(key string) (kind, id string, err error) {
+	kind, id, ok := strings.Cut(key, ":")
+	if !ok || kind == "" || id == "" {
+		return "", "", fmt.Errorf("directory key %q is not kind:id", key)
+	}
+	return kind, id, nil
+}
+
+// DirectoryAccount is an agency (no parent) or one of its sub-accounts.
+type DirectoryAccount struct {
+	ID            string `json:"id"`                       // 24 hex digits
+	RowID         int64  `json:"row_id"`                   // what `accountId` means in the analytics paths
+	ParentAccount string `json:"parent_account,omitempty"` // "" for an agency
+	Name          string `json:"name"`
+	Email         string `json:"email,omitempty"`
+	Phone         string `json:"phone,omitempty"`
+	Address       string `json:"address,omitempty"`
+	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host for login_url, first choice
+	WhiteLabelURL string `json:"white_label_url,omitempty"`
+	Active        bool   `json:"active"`
+}
+
+// DirectoryUser is a person who can sign in. Password hashes never enter the log: PasswordRef names
+// the row of the `kept` schema.
+type DirectoryUser struct {
+	ID           string    `json:"id"`
+	AccountID    string    `json:"account_id"` // agency or sub-account
+	Name         string    `json:"name"`
+	Email        string    `json:"email,omitempty"`
+	Phone        string    `json:"phone,omitempty"`
+	Image        string    `json:"image,omitempty"`
+	MeetingLink  string    `json:"meeting_link,omitempty"`
+	Role         string    `json:"role,omitempty"`
+	Company      string    `json:"company,omitempty"`
+	IsOwner      bool      `json:"is_owner"`
+	Active       bool      `json:"active"`
+	ResetPending bool      `json:"reset_pending"` // a reset token is open: shown as not active
+	PasswordRef  string    `json:"password_ref,omitempty"`
+	CreatedAt    time.Time `json:"created_at,omitzero"`
+	UpdatedAt    time.Time `json:"updated_at,omitzero"`
+}
+
+// DirectoryOrder is an order of a client at its agency; the points of contact come from it.
+type DirectoryOrder struct {
+	ID            string   `json:"id"`
+	Buyer         string   `json:"buyer"`  // sub-account
+	Seller        string   `json:"seller"` // agency
+	ProductType   string   `json:"product_type"`
+	AssignedUsers []string `json:"assigned_users"`
+}
+
+// DirectorySession is one sign-in; `last_login` is the newest of a user.
+type DirectorySession struct {
+	ID      string    `json:"id"`
+	UserID  string    `json:"user_id"`
+	LoginAt time.Time `json:"login_at"`
+}
+
+// DirectoryMember is a person inside an account who owns social connections.
+type DirectoryMember struct {
+	ID        int64  `json:"id"`
+	AccountID string `json:"account_id"`
+	UserID    string `json:"user_id,omitempty"`
+	Name      string `json:"name"`
+	Active    bool   `json:"active"`
+}
+
+// DirectoryConnection is a member's authorisation at a platform (`tMemberAuth`) without its
+// secrets: SecretRef names the sealed row of the `kept` schema.
+type DirectoryConnection struct {
+	ID          int64       `json:"id"`
+	MemberID    int64       `json:"member_id"`
+	Platform    Platform    `json:"p_id"`
+	AccountType AccountType `json:"a_type,omitempty"`
+	SecretRef   string      `json:"secret_ref,omitempty"`
+	ExpiresAt   *time.Time  `json:"expires_at,omitempty"`
+	CreatedAt   time.Time   `json:"created_at,omitzero"`
+	UpdatedAt   time.Time   `json:"updated_at,omitzero"`
+}
+
+// DirectoryDefaultAccount is the account a member opens by default (`tDefaultAccount`).
+type DirectoryDefaultAccount struct {
+	MemberID      int64 `json:"member_id"`
+	SocialAccount int64 `json:"social_account_id"`
+}
+
+// DirectorySocialAccount is one connected profile or page (`tSAccounts`).
+type DirectorySocialAccount struct {
+	ID            int64       `json:"id"`
+	ParentAccount string      `json:"parent_account"`
+	AccountID     string      `json:"account_id"`
+	MemberID      int64       `json:"member_id"`
+	ConnectionID  int64       `json:"connection_id"`
+	Platform      Platform    `json:"p_id"`
+	AccountType   AccountType `json:"a_type,omitempty"`
+	ExternalID    string      `json:"external_id"`
+	Name          string      `json:"name"`
+	Connected     bool        `json:"connected"`
+	CreatedAt     time.Time   `json:"created_at,omitzero"`
+	UpdatedAt     time.Time   `json:"updated_at,omitzero"`
+}
+
+// DirectoryPlannedPost ties a post to its category (`tContentPlanner`).
+type DirectoryPlannedPost struct {
+	ID            int64      `json:"id"`
+	AccountID     string     `json:"account_id"`
+	SocialAccount int64      `json:"social_account_id"`
+	ExternalID    string     `json:"external_id,omitempty"` // "" until published
+	CategoryID    int64      `json:"c_id"`
+	ScheduledAt   *time.Time `json:"scheduled_at,omitempty"`
+}
+
+// DirectorySubscription is what an account pays for (`tSubscriptions`). Price is in minor units
+// (cents) of Currency per month; nil when it is not known.
+type DirectorySubscription struct {
+	ID         int64      `json:"id"`
+	AccountID  string     `json:"account_id"`
+	Plan       string     `json:"plan"`
+	PriceMinor *int64     `json:"price_minor,omitempty"`
+	Currency   string     `json:"currency,omitempty"` // ISO 4217
+	StartsAt   time.Time  `json:"starts_at"`
+	EndsAt     *time.Time `json:"ends_at,omitempty"` // nil: open-ended
+}
+
+// DirectoryCategory is one content category (`tDefaultCategories`).
+type DirectoryCategory struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// EventType implements [Data].
+func (DirectoryAccount) EventType() string { return "directory.account.v1" }
+
+// EventType implements [Data].
+func (DirectoryUser) EventType() string { return "directory.user.v1" }
+
+// EventType implements [Data].
+func (DirectoryOrder) EventType() string { return "directory.order.v1" }
+
+// EventType implements [Data].
+func (DirectorySession) EventType() string { return "directory.session.v1" }
+
+// EventType implements [Data].
+func (DirectoryMember) EventType() string { return "directory.member.v1" }
+
+// EventType implements [Data].
+func (DirectoryConnection) EventType() string { return "directory.connection.v1" }
+
+// EventType implements [Data].
+func (DirectoryDefaultAccount) EventType() string { return "directory.default_account.v1" }
+
+// EventType implements [Data].
+func (DirectorySocialAccount) EventType() string { return "directory.social_account.v1" }
+
+// EventType implements [Data].
+func (DirectoryPlannedPost) EventType() string { return "directory.planned_post.v1" }
+
+// EventType implements [Data].
+func (DirectorySubscription) EventType() string { return "directory.subscription.v1" }
+
+// EventType implements [Data].
+func (DirectoryCategory) EventType() string { return "directory.category.v1" }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryAccount) EntityKind() string { return KindAccount }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryUser) EntityKind() string { return KindUser }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryOrder) EntityKind() string { return KindOrder }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectorySession) EntityKind() string { return KindSession }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryMember) EntityKind() string { return KindMember }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryConnection) EntityKind() string { return KindConnection }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryDefaultAccount) EntityKind() string { return KindDefaultAccount }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectorySocialAccount) EntityKind() string { return KindSocialAccount }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryPlannedPost) EntityKind() string { return KindPlannedPost }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectorySubscription) EntityKind() string { return KindSubscription }
+
+// EntityKind implements [DirectoryEntity].
+func (DirectoryCategory) EntityKind() string { return KindCategory }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryAccount) EntityID() string { return e.ID }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryUser) EntityID() string { return e.ID }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryOrder) EntityID() string { return e.ID }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectorySession) EntityID() string { return e.ID }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryMember) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryConnection) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryDefaultAccount) EntityID() string { return strconv.FormatInt(e.MemberID, 10) }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectorySocialAccount) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryPlannedPost) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectorySubscription) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+
+// EntityID implements [DirectoryEntity].
+func (e DirectoryCategory) EntityID() string { return strconv.FormatInt(e.ID, 10) }

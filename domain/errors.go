@@ -1,0 +1,84 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is the machine-readable class of an [Error]. The api package owns the one table from
+// codes to HTTP statuses; nothing else may decide on a status.
+type Code string
+
+// The codes an [Error] may carry.
+const (
+	CodeInvalid            Code = "invalid"             // the request itself is malformed
+	CodeUnauthenticated    Code = "unauthenticated"     // no usable credentials
+	CodeForbidden          Code = "forbidden"           // known caller, not allowed
+	CodeNotFound           Code = "not_found"           // unknown, or of another tenant: one answer for both
+	CodeUnprocessable      Code = "unprocessable"       // well-formed, against a rule
+	CodeConflict           Code = "conflict"            // lost too many races
+	CodePreconditionFailed Code = "precondition_failed" // If-Match did not hold
+	CodeTooLarge           Code = "too_large"           // body or record beyond its limit
+	CodeRateLimited        Code = "rate_limited"        // quota used up
+	CodeUnavailable        Code = "unavailable"         // cannot be served now; the outcome may be open
+	CodeInternal           Code = "internal"            // our defect
+)
+
+// FieldError names one offending input, so that a caller can mend all of them at once.
+type FieldError struct {
+	Field  string `json:"field"`  // path of the input, for example "users[2]" or "startTime"
+	Detail string `json:"detail"` // what was wrong and what to do
+}
+
+// Error is what every layer returns for a failure that a person will read.
+type Error struct {
+	Code    Code
+	Message string       // a sentence for people: what was wrong and what to do
+	Fields  []FieldError // optional detail per input
+
+	// CommandID is set when the outcome of a command is open ([CodeUnavailable] after the record was
+	// handed to the log): repeating the request with it as Idempotency-Key gives the outcome.
+	CommandID string
+	// RetryAfter is in seconds; 0 means no advice.
+	RetryAfter int
+}
+
+// Error implements error.
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Is reports two errors as equal when code and message are, so that sentinels made with
+// [NewError] can be compared by errors.Is.
+func (e *Error) Is(target error) bool {
+	var t *Error
+	return errors.As(target, &t) && t.Code == e.Code && t.Message == e.Message
+}
+
+// NewError makes an [Error] with a formatted message.
+func NewError(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// WithField returns a copy of e with one more [FieldError].
+func (e *Error) WithField(field, detail string) *Error {
+	c := *e
+	c.Fields = append(append([]FieldError(nil), e.Fields...), FieldError{Field: field, Detail: detail})
+	return &c
+}
+
+// CodeOf returns the code of the first [Error] in err's chain, and [CodeInternal] for any other error.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// Sentinels that several layers compare with.
+var (
+	// ErrMainAccount answers a PUT on the caller's own main account (REQUIREMENTS §2 rule 1); the
+	// text is the old system's, which frontends show.
+	ErrMainAccount = NewError(CodeForbidden, "You cannot update dashboard settings of main account")
+	// ErrDashboardNotFound is the one answer for an unknown sub-account and for one of another agency.
+	ErrDashboardNotFound = NewError(CodeNotFound, "There is no such dashboard. Check the sub-account id.")
+)

@@ -1,0 +1,47 @@
+package domain
+
+// Growth is the difference between a reading and the previous reading of the same post.
+type Growth struct {
+	Likes       *int64 `json:"glikes"`
+	Comments    *int64 `json:"gcomments"`
+	Shares      *int64 `json:"gshares"`
+	Views       *int64 `json:"gviews"`
+	Impressions *int64 `json:"gimpressions"`
+	Clicks      *int64 `json:"gclicks"`
+	Engagement  *int64 `json:"gengagement"`
+	// EngagementPartial says that engagement was compared although parts of it are missing on both
+	// sides alike.
+	EngagementPartial bool `json:"gengagement_partial"`
+}
+
+// GrowthBetween compares two readings of one post (REQUIREMENTS §3): a difference with an absent
+// side is nil, a falling count is negative, and engagement is compared only between equal parts:
+// when the two sides miss different parts, it is nil.
+func GrowthBetween(previous, current Counts) Growth {
+	g := Growth{
+		Likes:       difference(previous.Likes, current.Likes),
+		Comments:    difference(previous.Comments, current.Comments),
+		Shares:      difference(previous.Shares, current.Shares),
+		Views:       difference(previous.Views, current.Views),
+		Impressions: difference(previous.Impressions, current.Impressions),
+		Clicks:      difference(previous.Clicks, current.Clicks),
+	}
+	samePart := (previous.Likes == nil) == (current.Likes == nil) &&
+		(previous.Comments == nil) == (current.Comments == nil) &&
+		(previous.Shares == nil) == (current.Shares == nil)
+	if samePart {
+		before, _ := previous.Engagement()
+		after, partial := current.Engagement()
+		g.Engagement = difference(before, after)
+		g.EngagementPartial = partial && g.Engagement != nil
+	}
+	return g
+}
+
+func difference(before, after *int64) *int64 {
+	if before == nil || after == nil {
+		return nil
+	}
+	d := *after - *before
+	return &d
+}

@@ -1,0 +1,40 @@
+package domain
+
+import (
+	"strconv"
+	"strings"
+)
+
+// HexIDLength is the length of the ids of agencies, sub-accounts, users and dashboards: a MongoDB
+// ObjectId in hexadecimal.
+const HexIDLength = 24
+
+// HexID returns id in lower case when it is 24 hexadecimal digits, else false. Every edge passes ids
+// through it: two spellings of one id would hash to two partitions and split a stream (DESIGN §1).
+func HexID(id string) (string, bool) {
+	if len(id) != HexIDLength {
+		return "", false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return "", false
+		}
+	}
+	return strings.ToLower(id), true
+}
+
+// PostID is the id of a post on every surface: "<social account id>:<external id>".
+func PostID(socialAccount int64, externalID string) string {
+	return strconv.FormatInt(socialAccount, 10) + ":" + externalID
+}
+
+// SplitPostID takes a [PostID] apart; ok is false when it is not one.
+func SplitPostID(id string) (socialAccount int64, externalID string, ok bool) {
+	account, external, found := strings.Cut(id, ":")
+	n, err := strconv.ParseInt(account, 10, 64)
+	if !found || err != nil || n <= 0 || external == "" || strconv.FormatInt(n, 10) != account {
+		return 0, "", false
+	}
+	return n, external, true
+}

@@ -1,0 +1,247 @@
+package domain
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Kind says how a figure may be combined over time (REQUIREMENTS §3, "Kinds of figures").
+type Kind string
+
+// The four kinds.
+const (
+	Stock      Kind = "stock"      // the last reading counts (followers)
+	Cumulative Kind = "cumulative" // a range is the difference of the readings at its ends (TikTok likes)
+	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; a range is the sum of its days
+	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or summed
+)
+
+// Metric names used in [Figure]; the vocabulary of the read models' columns.
+const (
+	MetricFollowers   = "followers"
+	MetricEngagement  = "engagement"
+	MetricImpressions = "impressions"
+	MetricViews       = "views"
+	MetricReach       = "reach"
+	MetricPosts       = "posts"
+	MetricLikes       = "likes"
+	MetricComments    = "comments"
+	MetricShares      = "shares"
+	MetricClicks      = "clicks"
+)
+
+// Tenant says to whom a reading belongs. It is taken at capture and never looked up again: the rows
+// of a reading belong to this tenant for ever, whoever connects the same page later.
+type Tenant struct {
+	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
+	AccountID     string `json:"account_id"`     // sub-account (or the agency itself), 24 hex digits
+	MemberID      int64  `json:"member_id"`      // owner of the connection
+	SocialAccount int64  `json:"social_account_id"`
+}
+
+// Key is the log key of everything about a social account.
+func (t Tenant) Key() string { return strconv.FormatInt(t.SocialAccount, 10) }
+
+// Validate checks the ids' shapes.
+func (t Tenant) Validate() error {
+	if id, ok := HexID(t.ParentAccount); !ok || id != t.ParentAccount {
+		return fmt.Errorf("parent_account %q is not 24 lower-case hex digits", t.ParentAccount)
+	}
+	if id, ok := HexID(t.AccountID); !ok || id != t.AccountID {
+		return fmt.Errorf("account_id %q is not 24 lower-case hex digits", t.AccountID)
+	}
+	if t.MemberID <= 0 || t.SocialAccount <= 0 {
+		return fmt.Errorf("member_id %d and social_account_id %d must be positive", t.MemberID, t.SocialAccount)
+	}
+	return nil
+}
+
+// Figure is one metric of an account reading. A metric that the platform did not give is not in the
+// list; it is never written as 0.
+type Figure struct {
+	Name   string `json:"name"`
+	Kind   Kind   `json:"kind"`
+	Value  int64  `json:"value"`
+	Source string `json:"source"`           // the platform's own name for it, for example "page_media_view"
+	Day    string `json:"day,omitempty"`    // YYYY-MM-DD, the platform's day label; day flows only
+	Window string `json:"window,omitempty"` // the platform's window, for example "days_28"; rolling and reach
+}
+
+// MissingFigure says why a metric that was asked for is not in a reading.
+type MissingFigure struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"` // unsupported, permission, throttled, empty, error
+	Detail string `json:"detail,omitempty"`
+}
+
+// DemographicFacet is one split of an audience, as the platform gives it.
+type DemographicFacet struct {
+	Facet  string           `json:"facet"` // age, gender, city, country, …
+	Values map[string]int64 `json:"values"`
+}
+
+// AccountRead is one capture of a social account's totals.
+type AccountRead struct {
+	Tenant
+	Platform     Platform           `json:"p_id"`
+	AccountType  AccountType        `json:"a_type,omitempty"`
+	CapturedAt   time.Time          `json:"captured_at"` // UTC, whole microseconds
+	Backfilled   bool               `json:"backfilled,omitempty"`
+	Figures      []Figure           `json:"figures"`
+	Missing      []MissingFigure    `json:"missing,omitempty"`
+	Demographics []DemographicFacet `json:"demographics,omitempty"`
+}
+
+// EventType implements [Data].
+func (AccountRead) EventType() string { return "metrics.account_read.v1" }
+
+// Validate checks what a fold relies on.
+func (e AccountRead) Validate() error {
+	if err := validateReading(e.Tenant, e.Platform, e.CapturedAt); err != nil {
+		return err
+	}
+	for _, f := range e.Figures {
+		switch f.Kind {
+		case Stock, Cumulative, Rolling:
+		case DayFlow:
+			if _, err := time.Parse(time.DateOnly, f.Day); err != nil {
+				return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
+			}
+		default:
+			return fmt.Errorf("figure %q: unknown kind %q", f.Name, f.Kind)
+		}
+		if f.Name == "" {
+			return fmt.Errorf("a figure has no name")
+		}
+	}
+	return nil
+}
+
+// Counts are the metrics of one post reading; nil means that the platform did not give it.
+type Counts struct {
+	Likes       *int64 `json:"likes"`
+	Comments    *int64 `json:"comments"`
+	Shares      *int64 `json:"shares"`
+	Views       *int64 `json:"views"`
+	Impressions *int64 `json:"impressions"`
+	Reach       *int64 `json:"reach"`
+	Clicks      *int64 `json:"clicks"`
+}
+
+// Engagement is likes + comments + shares of the parts that are there, and whether a part is
+// missing; nil when all three are.
+func (c Counts) Engagement() (sum *int64, partial bool) {
+	for _, part := range []*int64{c.Likes, c.Comments, c.Shares} {
+		if part == nil {
+			partial = true
+			continue
+		}
+		if sum == nil {
+			sum = new(int64)
+		}
+		*sum += *part
+	}
+	return sum, partial
+}
+
+// PostRead is one capture of a post's metrics.
+type PostRead struct {
+	Tenant
+	Platform    Platform    `json:"p_id"`
+	AccountType AccountType `json:"a_type,omitempty"`
+	ExternalID  string      `json:"external_id"` // the platform's id of the post
+	CapturedAt  time.Time   `json:"captured_at"` // UTC, whole microseconds
+	PublishedAt *time.Time  `json:"published_at,omitempty"`
+	Backfilled  bool        `json:"backfilled,omitempty"`
+	Counts
+	Missing []MissingFigure `json:"missing,omitempty"`
+
+	// GrowthEligible is the verdict at capture: published within GrowthWindow, subscription active.
+	// The window and the subscription's state stand beside it so that an auditor can re-judge it.
+	GrowthEligible     bool   `json:"growth_eligible"`
+	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
+	SubscriptionActive bool   `json:"subscription_active"`
+}
+
+// EventType implements [Data].
+func (PostRead) EventType() string { return "metrics.post_read.v1" }
+
+// Validate checks what a fold relies on.
+func (e PostRead) Validate() error {
+	if err := validateExternalID(e.ExternalID); err != nil {
+		return err
+	}
+	return validateReading(e.Tenant, e.Platform, e.CapturedAt)
+}
+
+// PostOrigin says who told us of a post.
+type PostOrigin string
+
+// The two origins (REQUIREMENTS §3, "Posts"). The same external id of one social account is one post.
+const (
+	OriginListing PostOrigin = "listing"  // found by listing the platform
+	OriginMainApp PostOrigin = "main_app" // sent by the main application
+)
+
+// PostRegistered makes a post known, or changes what is known of it. Of two registrations of one
+// origin the one with the later RegisteredAt counts; what the main application says stands before
+// what the listing says, field by field.
+type PostRegistered struct {
+	Tenant
+	Platform     Platform    `json:"p_id"`
+	AccountType  AccountType `json:"a_type,omitempty"`
+	ExternalID   string      `json:"external_id"`
+	Origin       PostOrigin  `json:"origin"`
+	RegisteredAt time.Time   `json:"registered_at"`
+	PublishedAt  *time.Time  `json:"published_at,omitempty"`
+	CategoryID   *int64      `json:"c_id,omitempty"` // of tDefaultCategories
+	PostType     string      `json:"post_type,omitempty"`
+	Content      string      `json:"content,omitempty"`
+	MediaURL     string      `json:"media_url,omitempty"`
+	Permalink    string      `json:"permalink,omitempty"`
+}
+
+// EventType implements [Data].
+func (PostRegistered) EventType() string { return "metrics.post_registered.v1" }
+
+// Validate checks what a fold relies on.
+func (e PostRegistered) Validate() error {
+	if err := validateExternalID(e.ExternalID); err != nil {
+		return err
+	}
+	if e.Origin != OriginListing && e.Origin != OriginMainApp {
+		return fmt.Errorf("origin %q is neither %q nor %q", e.Origin, OriginListing, OriginMainApp)
+	}
+	return validateReading(e.Tenant, e.Platform, e.RegisteredAt)
+}
+
+// maxExternalID is in bytes; LinkedIn's URNs, the longest seen, stay below 100.
+const maxExternalID = 255
+
+func validateExternalID(id string) error {
+	if id == "" || len(id) > maxExternalID {
+		return fmt.Errorf("external_id must have 1 to %d bytes, has %d", maxExternalID, len(id))
+	}
+	return nil
+}
+
+// The years a capture time may lie in: outside of them PostgreSQL's and JSON's calendars part ways,
+// and no platform had an API.
+const (
+	minYear = 2004
+	maxYear = 9999
+)
+
+func validateReading(t Tenant, p Platform, at time.Time) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	if !p.Valid() {
+		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(p))
+	}
+	if y := at.UTC().Year(); y < minYear || y > maxYear {
+		return fmt.Errorf("time %s lies outside the years %d to %d", at.Format(time.RFC3339), minYear, maxYear)
+	}
+	return nil
+}

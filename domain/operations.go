@@ -1,0 +1,71 @@
+package domain
+
+import "time"
+
+// OperationsKeyAll is the key on `operations` of what concerns no single agency.
+const OperationsKeyAll = "-"
+
+// Position names one record of the log.
+type Position struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// ParkedRetried asks a projection to fold a parked record again. It is appended on the record's own
+// topic and key, so that live projection and rebuild meet it at the same place.
+type ParkedRetried struct {
+	Projection string   `json:"projection"`
+	Position   Position `json:"position"`
+	Reason     string   `json:"reason"` // the operator's words
+}
+
+// EventType implements [Data].
+func (ParkedRetried) EventType() string { return "operator.parked_retried.v1" }
+
+// ParkedSkipped tells a projection to leave a parked record out for good.
+type ParkedSkipped struct {
+	Projection string   `json:"projection"`
+	Position   Position `json:"position"`
+	Reason     string   `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ParkedSkipped) EventType() string { return "operator.parked_skipped.v1" }
+
+// Connection states.
+const (
+	ConnectionOK        = "ok"
+	ConnectionReconnect = "reconnect" // the platform refused the token for good; a person must sign in again
+)
+
+// ConnectionStateChanged says that a connection began or ceased to work. It is appended once per
+// change, on `operations` under the agency's key.
+type ConnectionStateChanged struct {
+	ConnectionID int64     `json:"connection_id"`
+	Platform     Platform  `json:"p_id"`
+	State        string    `json:"state"`
+	Reason       string    `json:"reason,omitempty"`
+	At           time.Time `json:"at"`
+}
+
+// EventType implements [Data].
+func (ConnectionStateChanged) EventType() string { return "operations.connection_state_changed.v1" }
+
+// ProjectionPaused and ProjectionResumed are operator actions on one projection.
+type ProjectionPaused struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ProjectionPaused) EventType() string { return "operations.projection_paused.v1" }
+
+// ProjectionResumed ends a pause.
+type ProjectionResumed struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ProjectionResumed) EventType() string { return "operations.projection_resumed.v1" }

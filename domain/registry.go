@@ -1,0 +1,127 @@
+package domain
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// ErrUnknownType is wrapped by [Registry.Decode] for a type that this binary does not know; such a
+// record is parked, and retried by a binary that knows it.
+var ErrUnknownType = errors.New("unknown event type")
+
+// Registry maps event type names to decoders and upcasters. It is built once by [NewRegistry] and
+// never changes afterwards. Upcasting happens here, at the reader's edge, so that live projection,
+// rebuild and audit see the same events.
+type Registry struct {
+	decoders map[string]func([]byte) (Data, error)
+}
+
+// NewRegistry returns the registry of every event version that was ever written. A version is never
+// removed from it: testdata/ holds a frozen sample of each, which must decode for ever.
+func NewRegistry() *Registry {
+	r := &Registry{decoders: map[string]func([]byte) (Data, error){}}
+	register[DashboardOpened](r)
+	register[AccountsLinked](r)
+	register[AccountsUnlinked](r)
+	register[DashboardUsersChanged](r)
+	register[DashboardSettingsChanged](r)
+	register[AccountRead](r)
+	register[PostRead](r)
+	register[PostRegistered](r)
+	register[DirectoryAccount](r)
+	register[DirectoryUser](r)
+	register[DirectoryOrder](r)
+	register[DirectorySession](r)
+	register[DirectoryMember](r)
+	register[DirectoryConnection](r)
+	register[DirectoryDefaultAccount](r)
+	register[DirectorySocialAccount](r)
+	register[DirectoryPlannedPost](r)
+	register[DirectorySubscription](r)
+	register[DirectoryCategory](r)
+	register[ParkedRetried](r)
+	register[ParkedSkipped](r)
+	register[ConnectionStateChanged](r)
+	register[ProjectionPaused](r)
+	register[ProjectionResumed](r)
+	return r
+}
+
+// validator is what payloads implement whose invariants outlive their JSON shape.
+type validator interface{ Validate() error }
+
+func register[T Data](r *Registry) {
+	var zero T
+	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
+		var v T
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, err
+		}
+		if check, ok := any(v).(validator); ok {
+			if err := check.Validate(); err != nil {
+				return nil, err
+			}
+		}
+		return v, nil
+	}
+}
+
+// Types returns all registered names in order.
+func (r *Registry) Types() []string {
+	names := make([]string, 0, len(r.decoders))
+	for name := range r.decoders {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Knows reports whether this binary can decode events of the type.
+func (r *Registry) Knows(eventType string) bool {
+	_, ok := r.decoders[eventType]
+	return ok
+}
+
+// Decode turns a payload into its struct. It refuses what PostgreSQL could not store (invalid UTF-8,
+// a NUL character), so that such a record is parked as undecodable instead of failing at write.
+// An unknown type gives an error that wraps [ErrUnknownType].
+func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
+	decode, ok := r.decoders[eventType]
+	if !ok {
+		return nil, fmt.Errorf("%w %q", ErrUnknownType, eventType)
+	}
+	if !utf8.Valid(raw) {
+		return nil, fmt.Errorf("decode %s: payload is not UTF-8", eventType)
+	}
+	if bytes.Contains(raw, []byte{0}) || hasEscapedNUL(raw) {
+		return nil, fmt.Errorf("decode %s: payload contains a NUL character", eventType)
+	}
+	data, err := decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", eventType, err)
+	}
+	return data, nil
+}
+
+// hasEscapedNUL finds \u0000 that is not itself escaped (\\u0000 is a harmless backslash and text).
+func hasEscapedNUL(raw []byte) bool {
+	escape := []byte(`\u0000`)
+	for {
+		i := bytes.Index(raw, escape)
+		if i < 0 {
+			return false
+		}
+		backslashes := 0
+		for j := i - 1; j >= 0 && raw[j] == '\\'; j-- {
+			backslashes++
+		}
+		if backslashes%2 == 0 {
+			return true
+		}
+		raw = raw[i+len(escape):]
+	}
+}

@@ -1,0 +1,198 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
+	"github.com/ThreeDotsLabs/watermill/components/cqrs"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Outcomes of an append that was not acknowledged, for errors.Is. Every error of [Log.Append],
+// [Lanes.Append] and [Log.AppendBulk] is one or the other.
+var (
+	// ErrRefused: definitely nothing was appended.
+	ErrRefused = errors.New("nothing was appended")
+	// ErrOutcomeUnknown: the record was handed over and may be in the log now or later.
+	ErrOutcomeUnknown = errors.New("it is not known whether the record was appended")
+)
+
+// ErrRecordTooLarge refuses a record above [Config.MaxRecordBytes].
+var ErrRecordTooLarge = errors.New("the record is too large")
+
+// AppendError says what became of an append that was not acknowledged.
+type AppendError struct {
+	Topic, Key string
+	Unknown    bool // true: [ErrOutcomeUnknown]; false: [ErrRefused]
+	Err        error
+}
+
+// Error implements error.
+func (e *AppendError) Error() string {
+	outcome := ErrRefused
+	if e.Unknown {
+		outcome = ErrOutcomeUnknown
+	}
+	return fmt.Sprintf("append to %s, key %q: %s: %s", e.Topic, e.Key, outcome, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *AppendError) Unwrap() error { return e.Err }
+
+// Is matches the two outcomes.
+func (e *AppendError) Is(target error) bool {
+	return target == ErrOutcomeUnknown && e.Unknown || target == ErrRefused && !e.Unknown
+}
+
+// Append appends one event and returns nil once all in-sync replicas have it. An error is an
+// [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [ErrEmptyKey], [ErrInvalidDraft],
+// [ErrPartitionCount], [ErrClosed] or a ctx that ended before the record was handed over) or
+// [ErrOutcomeUnknown]. When ctx ends, Append returns at once; the publisher may still succeed.
+func (l *Log) Append(ctx context.Context, d domain.Draft) error {
+	r, err := l.encode(d)
+	if err != nil {
+		return &AppendError{Topic: d.Topic, Key: d.Key, Err: err}
+	}
+	return l.producerOf(d.Topic).append(ctx, r)
+}
+
+// Size returns the bytes that a draft takes as it is produced (an upper bound that counts the
+// client's framing), to be compared with [Config.MaxRecordBytes]. The error is that of
+// [Codec.Encode].
+func (l *Log) Size(d domain.Draft) (int, error) {
+	r, err := l.codec.Encode(d)
+	if err != nil {
+		return 0, err
+	}
+	return recordSize(r), nil
+}
+
+// MaxRecordBytes is the limit that [Log.Size] is compared with.
+func (l *Log) MaxRecordBytes() int { return l.cfg.MaxRecordBytes }
+
+// encode makes a record within the limits, or says why not.
+func (l *Log) encode(d domain.Draft) (Record, error) {
+	r, err := l.codec.Encode(d)
+	if err != nil {
+		return Record{}, err
+	}
+	if size := recordSize(r); size > l.cfg.MaxRecordBytes {
+		return Record{}, fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrRecordTooLarge, size, l.cfg.MaxRecordBytes)
+	}
+	return r, nil
+}
+
+// recordSize is sarama's own bound for record format 2.
+func recordSize(r Record) int { return saramaMessage(r).ByteSize(2) }
+
+func (l *Log) producerOf(topic string) *producer {
+	if topic == domain.TopicDashboards {
+		return l.dashboards
+	}
+	return l.others
+}
+
+// maxHandedOver bounds the appends whose publisher has not answered, per producer: while brokers are
+// away, callers give up at their deadlines and their publishes would pile up behind them.
+const maxHandedOver = 4096
+
+// producer is one watermill publisher (one sarama producer) and the bus above it.
+type producer struct {
+	publisher *kafka.Publisher
+	bus       *cqrs.EventBus
+	slots     chan struct{}
+
+	mu     sync.RWMutex // held for reading while an append starts: close waits for none and misses none
+	closed bool
+	open   sync.WaitGroup
+}
+
+func newProducer(cfg Config, codec Codec) (*producer, error) {
+	logger := watermill.NewSlogLogger(cfg.Logger)
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
+		Brokers:               cfg.Brokers,
+		Marshaler:             kafkaMarshaler{},
+		OverwriteSaramaConfig: cfg.saramaProducerConfig(),
+	}, logger)
+	if err != nil {
+		return nil, fmt.Errorf("connect producer: %w", err)
+	}
+	bus, err := cqrs.NewEventBusWithConfig(publisher, cqrs.EventBusConfig{
+		GeneratePublishTopic: func(p cqrs.GenerateEventPublishTopicParams) (string, error) {
+			r, ok := p.Event.(Record)
+			if !ok {
+				return "", fmt.Errorf("%T is not a record", p.Event)
+			}
+			return cfg.wireName(r.Topic), nil
+		},
+		Marshaler: eventMarshaler{codec},
+		Logger:    logger,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make event bus: %w", err), publisher.Close())
+	}
+	return &producer{publisher: publisher, bus: bus, slots: make(chan struct{}, maxHandedOver)}, nil
+}
+
+// append publishes in a goroutine of its own, so that the caller's deadline does not wait for
+// Publish, which retries for as long as the brokers are away.
+func (p *producer) append(ctx context.Context, r Record) error {
+	done, err := p.handOver(ctx, r)
+	if err != nil {
+		return &AppendError{Topic: r.Topic, Key: string(r.Key), Err: err}
+	}
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		select {
+		case err = <-done: // both: the answer counts
+		default:
+			err = context.Cause(ctx)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	// The partitioner refuses before sarama sends anything.
+	definite := errors.Is(err, ErrPartitionCount)
+	return &AppendError{Topic: r.Topic, Key: string(r.Key), Unknown: !definite, Err: err}
+}
+
+// handOver starts the publish; its error means that it was not started.
+func (p *producer) handOver(ctx context.Context, r Record) (<-chan error, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%d appends wait for the brokers: %w", maxHandedOver, context.Cause(ctx))
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		<-p.slots
+		return nil, ErrClosed
+	}
+	p.open.Add(1)
+	done := make(chan error, 1)
+	go func() {
+		defer p.open.Done()
+		done <- p.bus.Publish(context.WithoutCancel(ctx), r)
+		<-p.slots
+	}()
+	return done, nil
+}
+
+func (p *producer) close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.open.Wait()
+	return p.publisher.Close()
+}

@@ -1,0 +1,141 @@
+package eventlog
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"slices"
+	"strings"
+	"time"
+)
+
+const hashSize = sha256.Size
+
+// Head is the end of the chain of one key: what the next record must name as its predecessor. The
+// zero Head is a stream without records.
+type Head struct {
+	Version int64 // 0: no record yet
+	Hash    [hashSize]byte
+	Time    time.Time // ce_time of the record; the next one must be later
+}
+
+// Verdict is what a record means for the chain of its key.
+type Verdict int
+
+// The verdicts of [Judge]; the zero Verdict is none of them.
+const (
+	// Effective: the successor of the head. It becomes the head.
+	Effective Verdict = iota + 1
+	// Stale: a lost race or a duplicate. It is skipped and counted.
+	Stale
+	// Broken: what no honest writer can produce. The stream is parked.
+	Broken
+)
+
+// String returns the verdict's name in lower case, as it is used in labels.
+func (v Verdict) String() string {
+	switch v {
+	case Effective:
+		return "effective"
+	case Stale:
+		return "stale"
+	case Broken:
+		return "broken"
+	default:
+		return fmt.Sprintf("verdict(%d)", int(v))
+	}
+}
+
+// Genesis is the previous hash of a stream's first record: SHA-256 of "ledgerboard", the topic's
+// domain name and the key, concatenated.
+func Genesis(topic, key string) [hashSize]byte {
+	return sha256.Sum256([]byte("ledgerboard" + topic + key))
+}
+
+// RecordHash is the identity of a record in its chain: SHA-256 over these fields, each preceded by
+// its length in bytes as a 32-bit big-endian number.
+//
+//  1. the previous record's hash, 32 raw bytes ([Genesis] for the first)
+//  2. the topic's domain name
+//  3. the key
+//  4. the version, as the bytes of the ce_chainversion header (decimal)
+//  5. for every header but the trace context (ce_traceparent, ce_tracestate, traceparent,
+//     tracestate), in the order of their names' bytes, equal names in the record's order:
+//     its name, then its value
+//  6. the value
+//
+// Partition, offset and timestamp are not part of it. The test vector is in testdata/chain_vector.json.
+func RecordHash(prev [hashSize]byte, r Record) [hashSize]byte {
+	h := sha256.New()
+	writeField(h, prev[:])
+	writeField(h, []byte(r.Topic))
+	writeField(h, r.Key)
+	writeField(h, headerValue(r.Headers, headerChainVersion))
+	headers := slices.DeleteFunc(slices.Clone(r.Headers), func(h Header) bool { return isTraceContext(h.Key) })
+	slices.SortStableFunc(headers, func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
+	for _, header := range headers {
+		writeField(h, []byte(header.Key))
+		writeField(h, header.Value)
+	}
+	writeField(h, r.Value)
+	return [hashSize]byte(h.Sum(nil))
+}
+
+func writeField(h hash.Hash, field []byte) {
+	var length [4]byte
+	binary.BigEndian.PutUint32(length[:], uint32(len(field)))
+	h.Write(length[:])
+	h.Write(field)
+}
+
+func headerValue(headers []Header, name string) []byte {
+	for _, h := range headers {
+		if h.Key == name {
+			return h.Value
+		}
+	}
+	return nil
+}
+
+// Judge compares a record of a chained topic with the head of its key. It reads nothing but key,
+// headers and raw value, so that a record whose payload cannot be decoded is still the head. The
+// returned head is the record for [Effective] and the given one otherwise; the reason, for people,
+// is empty for Effective.
+//
+// A malformed record (a ce_ header missing, repeated, empty or of a wrong form, an empty key or
+// value, the wrong partition) is Broken whatever its version: no honest writer makes one, and taking
+// it for a lost race would hide the tampering.
+func Judge(head Head, r Record, partitions int32) (Verdict, Head, string) {
+	broken := func(format string, args ...any) (Verdict, Head, string) {
+		return Broken, head, fmt.Sprintf(format, args...)
+	}
+	if len(r.Key) == 0 || len(r.Value) == 0 {
+		return broken("the key or the value is empty")
+	}
+	if want := PartitionOf(r.Key, partitions); r.Partition != want {
+		return broken("the record lies in partition %d, its key belongs to %d", r.Partition, want)
+	}
+	e, err := parseEnvelope(r.Headers, true, false)
+	if err != nil {
+		return broken("%s", err)
+	}
+	if e.Chain.Version <= head.Version {
+		return Stale, head, fmt.Sprintf("version %d, the head has %d", e.Chain.Version, head.Version)
+	}
+	if e.Chain.Version != head.Version+1 {
+		return broken("version %d follows %d: records between them are missing", e.Chain.Version, head.Version)
+	}
+	prev := head.Hash
+	if head.Version == 0 {
+		prev = Genesis(r.Topic, string(r.Key))
+	}
+	if !bytes.Equal(e.Chain.Prev, prev[:]) {
+		return broken("version %d names a predecessor that is not the head", e.Chain.Version)
+	}
+	if head.Version > 0 && !e.Time.After(head.Time) {
+		return broken("version %d is not later than its predecessor", e.Chain.Version)
+	}
+	return Effective, Head{Version: e.Chain.Version, Hash: RecordHash(prev, r), Time: e.Time}, ""
+}

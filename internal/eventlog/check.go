@@ -1,0 +1,188 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// ErrUnsafeTopic is wrapped by every finding of [Log.Check].
+var ErrUnsafeTopic = errors.New("unsafe topic")
+
+// CheckInterval is how often [Log.RunChecks] checks when it is given no interval.
+const CheckInterval = 10 * time.Minute
+
+// What a compacted topic must keep: a reader that was away for a day still sees every state, and one
+// that was away for a month still sees every tombstone.
+const (
+	minCompactionLag   = 24 * time.Hour
+	minDeleteRetention = 30 * 24 * time.Hour
+)
+
+// Check compares the topics with what keeps the log from forgetting or splitting (DESIGN §1): number
+// of partitions, replicas, retention, compaction, min.insync.replicas, unclean leader election,
+// max.message.bytes, and that the first and last key of each partition hash to it. All findings are
+// joined; each wraps [ErrUnsafeTopic] and says which command mends it. Other errors mean that the
+// brokers could not be asked.
+func (l *Log) Check(ctx context.Context) error {
+	var errs []error
+	for _, spec := range l.codec.Topics() {
+		errs = append(errs, l.checkTopic(ctx, spec))
+	}
+	return errors.Join(errs...)
+}
+
+// RunChecks runs [Log.Check] every interval (0: [CheckInterval]) until ctx ends and hands each result
+// to report, nil included. It does not check at once: [Open] did.
+func (l *Log) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
+	if every <= 0 {
+		every = CheckInterval
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			err := l.Check(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			report(err)
+		}
+	}
+}
+
+func (l *Log) checkTopic(ctx context.Context, spec TopicSpec) error {
+	described, err := l.describe(ctx, spec.Name)
+	if err != nil {
+		return err
+	}
+	name := l.cfg.wireName(spec.Name)
+	settings, err := l.settings(ctx, name)
+	if err != nil {
+		return err
+	}
+	brokers, err := l.admin.ListBrokers(ctx)
+	if err != nil {
+		return fmt.Errorf("list brokers: %w", err)
+	}
+	t := topicCheck{name: name, bootstrap: strings.Join(l.cfg.Brokers, ","), spec: spec, settings: settings}
+	t.replicas = described.Partitions.NumReplicas()
+	if t.partitions(len(described.Partitions)) { // with another count the keys cannot be judged
+		errs, err := l.foreignKeys(ctx, spec, TopicID(described.ID))
+		if err != nil {
+			return err
+		}
+		t.errs = append(t.errs, errs...)
+	}
+	t.replication(len(brokers))
+	t.retention()
+	t.common(l.cfg.MaxRecordBytes)
+	return errors.Join(t.errs...)
+}
+
+func (l *Log) settings(ctx context.Context, name string) (map[string]string, error) {
+	configs, err := l.admin.DescribeTopicConfigs(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("describe settings of %s: %w", name, err)
+	}
+	var resource kadm.ResourceConfig
+	if resource, err = configs.On(name, nil); err == nil {
+		err = resource.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("describe settings of %s: %w", name, err)
+	}
+	settings := map[string]string{}
+	for _, c := range resource.Configs {
+		settings[c.Key] = c.MaybeValue()
+	}
+	return settings, nil
+}
+
+// topicCheck collects the findings about one topic.
+type topicCheck struct {
+	name, bootstrap string
+	spec            TopicSpec
+	settings        map[string]string
+	replicas        int
+	errs            []error
+}
+
+func (t *topicCheck) unsafe(format string, args ...any) {
+	t.errs = append(t.errs, fmt.Errorf("%w %s: %s", ErrUnsafeTopic, t.name, fmt.Sprintf(format, args...)))
+}
+
+// setting demands a value; the finding ends with the command that sets it.
+func (t *topicCheck) setting(key, why, want string, ok func(string) bool) {
+	got, reported := t.settings[key]
+	if reported && ok(got) {
+		return
+	}
+	if !reported {
+		got = "not reported"
+	}
+	t.unsafe("%s is %s; %s. Mend it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
+		key, got, why, t.bootstrap, t.name, key, want)
+}
+
+func (t *topicCheck) equals(key, want, why string) {
+	t.setting(key, why, want, func(got string) bool { return got == want })
+}
+
+func (t *topicCheck) atLeast(key string, least int64, why string) {
+	t.setting(key, why, strconv.FormatInt(least, 10), func(got string) bool {
+		n, err := strconv.ParseInt(got, 10, 64)
+		return err == nil && n >= least
+	})
+}
+
+func (t *topicCheck) partitions(got int) bool {
+	if got == int(t.spec.Partitions) {
+		return true
+	}
+	t.unsafe("it has %d partitions, must have %d: the partition of a key follows from the count, so streams would split. "+
+		"A count cannot be lowered. If the topic is empty, delete it and start again (it is created right): "+
+		"kafka-topics.sh --bootstrap-server %s --delete --topic %s. Else restore the log into a topic with %d partitions",
+		got, t.spec.Partitions, t.bootstrap, t.name, t.spec.Partitions)
+	return false
+}
+
+func (t *topicCheck) replication(brokers int) {
+	if want := min(int(t.spec.ReplicationFactor), brokers); t.replicas < want {
+		t.unsafe("it has %d replicas, %d brokers could hold %d; a lost broker would lose records. "+
+			"Mend it: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file <plan with %d replicas for %s>",
+			t.replicas, brokers, want, t.bootstrap, want, t.name)
+	}
+	least := min(int(t.spec.insyncReplicas()), t.replicas)
+	t.setting("min.insync.replicas",
+		fmt.Sprintf("with fewer than %d an acknowledged record can be lost, with more than the %d replicas none can be written", least, t.replicas),
+		strconv.Itoa(least), func(got string) bool {
+			n, err := strconv.Atoi(got)
+			return err == nil && n >= least && n <= t.replicas
+		})
+}
+
+func (t *topicCheck) retention() {
+	if t.spec.Compacted {
+		t.equals("cleanup.policy", "compact", "the topic keeps the last state of each key for ever")
+		t.atLeast("min.compaction.lag.ms", minCompactionLag.Milliseconds(), "readers that were away must still see each state")
+		t.atLeast("delete.retention.ms", minDeleteRetention.Milliseconds(), "readers that were away must still see each tombstone")
+		return
+	}
+	t.equals("cleanup.policy", "delete", "compaction would remove all but the last record of each key")
+	t.equals("retention.ms", "-1", "the log is the only truth and must never expire")
+	t.equals("retention.bytes", "-1", "the log is the only truth and must never expire")
+}
+
+func (t *topicCheck) common(maxRecordBytes int) {
+	t.equals("unclean.leader.election.enable", "false", "a replica that lags could become leader and forget acknowledged records")
+	t.atLeast("max.message.bytes", int64(maxRecordBytes+batchOverhead), "the largest record allowed would be refused by the broker")
+}

@@ -1,0 +1,179 @@
+package eventlog
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Classes of records that cannot be decoded, for errors.Is. The third class is
+// [domain.ErrUnknownType]. None of them goes away by trying again with the same binary.
+var (
+	// ErrMalformed: the envelope, the key, or an empty value on a topic that is not compacted.
+	ErrMalformed = errors.New("malformed record")
+	// ErrPayload: the envelope is right, the registry refused the value.
+	ErrPayload = errors.New("payload cannot be decoded")
+)
+
+// Errors of a draft that cannot be appended, for errors.Is. Both mean that nothing was appended.
+var (
+	// ErrInvalidDraft: an attribute, the payload, the topic or the chain link is wrong.
+	ErrInvalidDraft = errors.New("invalid draft")
+	// ErrEmptyKey: a record without a key would land in any partition.
+	ErrEmptyKey = errors.New("the key is empty")
+)
+
+// Codec turns drafts into records and records into events. It needs no broker. The zero value knows
+// no topic; make one with [NewCodec].
+type Codec struct {
+	registry *domain.Registry
+	source   string
+	topics   map[string]TopicSpec
+}
+
+// NewCodec makes a codec; source stands in for the ce_source of drafts that name none.
+func NewCodec(registry *domain.Registry, topics []TopicSpec, source string) Codec {
+	c := Codec{registry: registry, source: source, topics: map[string]TopicSpec{}}
+	for _, t := range topics {
+		c.topics[t.Name] = t
+	}
+	return c
+}
+
+// Encode makes the record of a draft: topic, key, headers and value. Partition, offset and timestamp
+// stay zero. What it accepts, [Codec.Decode] reads back to the same event: the payload is decoded
+// once, because a record that is in the log and cannot be read would be parked for ever.
+func (c Codec) Encode(d domain.Draft) (Record, error) {
+	spec, known := c.topics[d.Topic]
+	if !known {
+		return Record{}, fmt.Errorf("%w: there is no topic %q", ErrInvalidDraft, d.Topic)
+	}
+	if err := checkKey(d.Key); err != nil {
+		return Record{}, err
+	}
+	d.Envelope.Source = orDefault(d.Envelope.Source, c.source)
+	value, err := c.encodeData(spec, &d)
+	if err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
+	}
+	if err := checkEnvelope(d.Envelope); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
+	}
+	r := Record{Topic: d.Topic, Key: []byte(d.Key), Value: value, Headers: envelopeHeaders(d.Envelope, value == nil)}
+	if _, err := parseEnvelope(r.Headers, spec.Chained, value == nil); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
+	}
+	return r, nil
+}
+
+// encodeData returns the value, nil for a tombstone, and settles the envelope's type.
+func (c Codec) encodeData(spec TopicSpec, d *domain.Draft) ([]byte, error) {
+	if d.Data == nil {
+		if !spec.Compacted {
+			return nil, fmt.Errorf("%s is not compacted and takes no tombstones", d.Topic)
+		}
+		d.Envelope.Type = orDefault(d.Envelope.Type, TypeErased)
+		return nil, nil
+	}
+	name := d.Data.EventType()
+	if d.Envelope.Type != "" && d.Envelope.Type != name {
+		return nil, fmt.Errorf("the envelope says type %q, the payload is %q", d.Envelope.Type, name)
+	}
+	d.Envelope.Type = name
+	value, err := json.Marshal(d.Data)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", name, err)
+	}
+	if _, err := c.registry.Decode(name, value); err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// Decode reads a record strictly. An error wraps [ErrMalformed], [domain.ErrUnknownType] or
+// [ErrPayload]; with the latter two the envelope is filled, so that a parked record can be named.
+func (c Codec) Decode(r Record) (domain.Recorded, error) {
+	e := domain.Recorded{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: string(r.Key)}
+	spec, known := c.topics[r.Topic]
+	if !known {
+		return e, fmt.Errorf("%w: there is no topic %q", ErrMalformed, r.Topic)
+	}
+	if err := checkText(e.Key); err != nil {
+		return e, fmt.Errorf("%w: the key %w", ErrMalformed, err)
+	}
+	tombstone := len(r.Value) == 0
+	if tombstone && !spec.Compacted {
+		return e, fmt.Errorf("%w: the value is empty and %s is not compacted", ErrMalformed, r.Topic)
+	}
+	var err error
+	if e.Envelope, err = parseEnvelope(r.Headers, spec.Chained, tombstone); err != nil {
+		return e, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if tombstone {
+		return e, nil
+	}
+	e.Data, err = c.registry.Decode(e.Envelope.Type, r.Value)
+	switch {
+	case err == nil:
+		return e, nil
+	case errors.Is(err, domain.ErrUnknownType):
+		return e, err
+	default:
+		return e, fmt.Errorf("%w: %w", ErrPayload, err)
+	}
+}
+
+func checkKey(key string) error {
+	if key == "" {
+		return ErrEmptyKey
+	}
+	if err := checkText(key); err != nil {
+		return fmt.Errorf("%w: the key %w", ErrInvalidDraft, err)
+	}
+	for part := range strings.SplitSeq(key, ":") {
+		if canonical, isHex := domain.HexID(part); isHex && canonical != part {
+			return fmt.Errorf("%w: the key %q has capital letters in an id; two spellings would be two streams", ErrInvalidDraft, key)
+		}
+	}
+	return nil
+}
+
+// checkEnvelope is what [parseEnvelope] cannot see in the headers any more.
+func checkEnvelope(e domain.Envelope) error {
+	if e.Time.IsZero() {
+		return errors.New("the time is not set")
+	}
+	if !e.Time.Equal(e.Time.Truncate(time.Microsecond)) {
+		return fmt.Errorf("the time %s is finer than a microsecond; truncate it before deciding", e.Time.Format(time.RFC3339Nano))
+	}
+	if y := e.Time.UTC().Year(); y < 1 || y > 9999 {
+		return fmt.Errorf("the year %d cannot be written", y)
+	}
+	if _, err := url.Parse(e.Source); err != nil {
+		return fmt.Errorf("the source %q is not a URI reference", e.Source)
+	}
+	return nil
+}
+
+// Topics returns the codec's topic definitions in the order of their names.
+func (c Codec) Topics() []TopicSpec {
+	specs := make([]TopicSpec, 0, len(c.topics))
+	for _, name := range slices.Sorted(maps.Keys(c.topics)) {
+		specs = append(specs, c.topics[name])
+	}
+	return specs
+}
+
+func orDefault(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

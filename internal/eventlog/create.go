@@ -1,0 +1,80 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// topicReadyTime bounds the wait until every broker knows a topic that was just created.
+const topicReadyTime = 30 * time.Second
+
+// createMissing creates the topics that are not there. A topic that exists is left as it is: what is
+// wrong with it is for [Log.Check] to say and for an operator to mend.
+func (l *Log) createMissing(ctx context.Context) error {
+	for _, spec := range l.codec.Topics() {
+		_, err := l.describe(ctx, spec.Name)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, errTopicMissing) {
+			return err
+		}
+		if err := l.create(ctx, spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Log) create(ctx context.Context, spec TopicSpec) error {
+	name := l.cfg.wireName(spec.Name)
+	brokers, err := l.admin.ListBrokers(ctx)
+	if err != nil {
+		return fmt.Errorf("create topic %s: list brokers: %w", name, err)
+	}
+	replicas := min(spec.ReplicationFactor, int16(len(brokers)))
+	configs := map[string]*string{}
+	for key, value := range spec.Configs {
+		configs[key] = &value
+	}
+	insync := strconv.Itoa(int(min(spec.insyncReplicas(), replicas)))
+	configs["min.insync.replicas"] = &insync
+	_, err = l.admin.CreateTopic(ctx, spec.Partitions, replicas, configs, name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another process may be starting too
+		return fmt.Errorf("create topic %s with %d partitions, %d replicas: %w", name, spec.Partitions, replicas, err)
+	}
+	if replicas < spec.ReplicationFactor {
+		l.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
+			"topic", name, "replicas", replicas, "defined", spec.ReplicationFactor)
+	}
+	l.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
+	return l.awaitLeaders(ctx, spec)
+}
+
+// awaitLeaders waits until the topic can be written to: brokers answer the creation before all of
+// them know the topic.
+func (l *Log) awaitLeaders(ctx context.Context, spec TopicSpec) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		described, err := l.describe(ctx, spec.Name)
+		if err != nil {
+			return struct{}{}, err
+		}
+		for _, p := range described.Partitions {
+			if p.Leader < 0 {
+				return struct{}{}, fmt.Errorf("partition %d has no leader yet", p.Partition)
+			}
+		}
+		return struct{}{}, nil
+	}, backoff.WithMaxElapsedTime(topicReadyTime))
+	if err != nil {
+		return fmt.Errorf("await topic %s: %w", l.cfg.wireName(spec.Name), err)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+// Package eventlog is the log of the product on Kafka: what a record looks like, how one is appended,
+// followed live, scanned and checked, and what it means for the chain of its key.
+//
+// # Invariants
+//
+//   - A record is appended whole or not at all, and an append that was not acknowledged says which:
+//     [ErrRefused] or [ErrOutcomeUnknown]. No deadline waits for a publisher.
+//   - The partition of a key is murmur2 of the key modulo the topic's fixed count, in both clients; a
+//     topic with another count is not written to ([ErrPartitionCount]). Empty keys and capital letters
+//     in hex ids are refused.
+//   - What [Codec.Encode] accepts, [Codec.Decode] reads back. Both clients produce the same bytes.
+//   - A projection goes on exactly at its own position or not at all: another topic id, a position
+//     outside of the log, or a missing offset stops that partition ([ErrOtherLog], [ErrBelowStart],
+//     [ErrBeyondEnd], [ErrGap]; on a compacted topic [ErrIdleTooLong]).
+//   - [Judge] reads key, headers and raw value only; a record whose payload cannot be decoded is still
+//     the head of its chain.
+//   - Topics are called as the domain calls them everywhere in this API; [Config.TopicOverrides] is
+//     known only at the brokers' edge, so hashes do not depend on it.
+//
+// It may import domain and nothing else of this module. What it needs from above is handed in as
+// functions.
+//
+// # A record's hash, for third parties
+//
+// With a field being its length in bytes (32 bits, big-endian) followed by its bytes, the hash of a
+// record is SHA-256 over the fields: previous hash (32 raw bytes), topic (the domain's name), key,
+// value of ce_chainversion; then name and value of every header except ce_traceparent, ce_tracestate,
+// traceparent and tracestate, headers in the order of their names' bytes; then the record's value.
+// The previous hash of a key's first record is SHA-256("ledgerboard" + topic + key), no lengths.
+// testdata/chain_vector.json is a worked example of two records.
+//
+// # File map
+//
+//	config.go topics.go     Config, SASL, topic definitions (deploy/topics.json)
+//	clients.go              both clients' options from the one Config
+//	log.go create.go        Open, Close, creation of missing topics
+//	check.go check_keys.go  settings of the topics; first and last key of each partition
+//	record.go envelope.go   raw records; headers ↔ domain.Envelope
+//	codec.go                draft → record, record → event
+//	chain.go                Genesis, RecordHash, Judge
+//	partition.go            pinned partitioners
+//	marshal.go append.go    watermill: marshalers, EventBus, outcome of an append
+//	lanes.go bulk.go        parallel appends through watermill; bulk appends by kgo
+//	follow*.go              Follow: loop, one session, positions
+//	fetch.go scan.go        raw fetches; Scan
+//	ranges.go               start and end offsets, one record
+//	subscriber.go           watermill subscriber for reactors
+//
+// # Non-obvious
+//
+//   - Scan and Check fetch by raw requests, not by a consumer: a consumer never shows an answer
+//     without records, so it could not know that compaction left nothing before the end. The requests
+//     name the topic by id: a topic created again in the middle is an error, not other data.
+//   - Follow makes a new client per session. A client that survives a failed batch has fetched beyond
+//     it, and rewinding it races with rebalances.
+//   - Nobody may write to our topics with Kafka transactions: their markers take offsets, which reads
+//     as a gap.
+//   - sarama has Consumer.Return.Errors off for reactors: nobody reads that channel in watermill-kafka
+//     without a group, and when it is full the partition stands still.
+//   - Kafka's record timestamps stay the time of appending, never ce_time: compaction lag is judged by
+//     them, and a back-filled reading would be as old as it says.
+//   - A trace context is in ce_traceparent and not hashed; all other headers are.
+//   - min.insync.replicas and replicas are demanded down to what the brokers can hold, so that one
+//     broker (embedded, a laptop) passes and a cluster of three is held to the definition.
+package eventlog

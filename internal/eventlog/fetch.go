@@ -1,0 +1,141 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// fetched is one answer to a raw fetch from an offset.
+type fetched struct {
+	records  []*kgo.Record
+	next     int64 // the offset to fetch next; equal to the one asked for when nothing came
+	logStart int64
+	end      int64 // high watermark
+}
+
+// fetcher reads one partition by raw requests. Unlike a consumer it sees answers without records,
+// which is how a scan knows that compaction left nothing up to its end, and it names the topic by its
+// id, so that a topic created again under the same name is an error and not other data.
+type fetcher struct {
+	log       *Log
+	topic     string // the domain's name
+	id        TopicID
+	partition int32
+	maxBytes  int32
+	// need is an end offset that was seen: an answer without records from a leader that does not
+	// reach it (elected a moment ago) says nothing about compaction, and is asked for again.
+	need   int64
+	leader int32 // -1: not known
+}
+
+func (l *Log) newFetcher(topic string, id TopicID, partition, maxBytes int32) *fetcher {
+	return &fetcher{log: l, topic: topic, id: id, partition: partition, maxBytes: maxBytes, leader: -1}
+}
+
+// fetchRetryTime bounds how long a fetch rides out a leader election or a broker's restart.
+const fetchRetryTime = 30 * time.Second
+
+// fetch reads from offset. An offset outside of the log is [ErrOutOfRange].
+func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
+	return backoff.Retry(ctx, func() (fetched, error) {
+		got, err := f.try(ctx, offset)
+		if err != nil && !retriable(err) {
+			return fetched{}, backoff.Permanent(err)
+		}
+		if err != nil {
+			f.leader = -1
+		}
+		return got, err
+	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(fetchRetryTime))
+}
+
+// retriable says whether another try, at another leader perhaps, can succeed. Errors that are not of
+// the Kafka protocol are those of connections.
+func retriable(err error) bool {
+	var protocol *kerr.Error
+	if errors.As(err, &protocol) {
+		return protocol.Retriable && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) &&
+		!errors.Is(err, kgo.ErrClientClosed) && !errors.Is(err, ErrOutOfRange) && !errors.Is(err, errTopicMissing)
+}
+
+func (f *fetcher) try(ctx context.Context, offset int64) (fetched, error) {
+	if err := f.findLeader(ctx); err != nil {
+		return fetched{}, err
+	}
+	response, err := f.log.client.Broker(int(f.leader)).Request(ctx, f.request(offset))
+	if err != nil {
+		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, err)
+	}
+	resp, ok := response.(*kmsg.FetchResponse)
+	if !ok {
+		return fetched{}, fmt.Errorf("fetch %s/%d: the broker answered with %T", f.topic, f.partition, response)
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, err)
+	}
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, kerr.UnknownServerError)
+	}
+	return f.read(&resp.Topics[0].Partitions[0], offset)
+}
+
+func (f *fetcher) request(offset int64) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.SessionEpoch = -1 // no fetch session: every answer names the partition
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = 0, 0, f.maxBytes
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = f.log.cfg.wireName(f.topic), f.id
+	partition := kmsg.NewFetchRequestTopicPartition()
+	partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = f.partition, offset, f.maxBytes
+	topic.Partitions = append(topic.Partitions, partition)
+	req.Topics = append(req.Topics, topic)
+	return req
+}
+
+func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetched, error) {
+	opts := kgo.ProcessFetchPartitionOpts{Offset: offset, Topic: f.topic, Partition: f.partition}
+	part, next := kgo.ProcessFetchPartition(opts, p, kgo.DefaultDecompressor(), nil)
+	if errors.Is(part.Err, kerr.OffsetOutOfRange) {
+		return fetched{}, fmt.Errorf("%w: %s/%d at %d", ErrOutOfRange, f.topic, f.partition, offset)
+	}
+	if part.Err != nil {
+		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, part.Err)
+	}
+	if len(part.Records) == 0 && part.HighWatermark < f.need {
+		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, %d was seen", ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
+	}
+	return fetched{records: part.Records, next: max(next, offset), logStart: part.LogStartOffset, end: part.HighWatermark}, nil
+}
+
+func (f *fetcher) findLeader(ctx context.Context) error {
+	if f.leader >= 0 {
+		return nil
+	}
+	described, err := f.log.describe(ctx, f.topic)
+	if err != nil {
+		return err
+	}
+	if !f.id.IsZero() && TopicID(described.ID) != f.id {
+		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, &otherLogError{want: f.id, got: TopicID(described.ID)})
+	}
+	partition, ok := described.Partitions[f.partition]
+	if !ok {
+		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, kerr.UnknownTopicOrPartition)
+	}
+	if partition.Leader < 0 {
+		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, kerr.LeaderNotAvailable)
+	}
+	f.leader = partition.Leader
+	return nil
+}

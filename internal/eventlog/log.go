@@ -1,0 +1,106 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// ErrUnknownTopic says that a topic is not defined in [Config.Topics].
+var ErrUnknownTopic = errors.New("unknown topic")
+
+// ErrClosed says that the log was closed before the call; nothing was appended.
+var ErrClosed = errors.New("the log is closed")
+
+// Log is the event log on a Kafka cluster. It is safe for concurrent use.
+type Log struct {
+	cfg   Config
+	codec Codec
+	log   *slog.Logger
+
+	client *kgo.Client // metadata, raw fetches, bulk produce
+	admin  *kadm.Client
+	// One producer of its own for `dashboards`, so that a command never waits behind a batch of
+	// readings; one for all other topics.
+	dashboards, others *producer
+
+	closing sync.Once
+	closed  error
+}
+
+// Open connects both clients, creates the topics that are missing and runs [Log.Check]. Its error
+// says what is wrong and which command mends it. The caller must Close the log.
+func Open(ctx context.Context, cfg Config) (*Log, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("open event log: %w", err)
+	}
+	client, err := kgo.NewClient(append(cfg.kgoOptions(), bulkOptions(cfg)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("open event log: %w", err)
+	}
+	l := &Log{
+		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
+		client: client, admin: kadm.NewClient(client),
+	}
+	if err := l.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
+	}
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context) error {
+	if err := l.client.Ping(ctx); err != nil {
+		return fmt.Errorf("no broker answers (is it running, and are address, TLS and SASL right?): %w", err)
+	}
+	if err := l.createMissing(ctx); err != nil {
+		return err
+	}
+	if err := l.Check(ctx); err != nil {
+		return err
+	}
+	var err error
+	if l.dashboards, err = newProducer(l.cfg, l.codec); err != nil {
+		return err
+	}
+	l.others, err = newProducer(l.cfg, l.codec)
+	return err
+}
+
+// Close waits for the appends under way and disconnects. Stop [Log.Follow], [Log.Scan] and lanes
+// first. It may be called more than once.
+func (l *Log) Close() error {
+	l.closing.Do(func() {
+		var errs []error
+		for _, p := range []*producer{l.dashboards, l.others} {
+			if p != nil {
+				errs = append(errs, p.close())
+			}
+		}
+		l.client.Close()
+		l.closed = errors.Join(errs...)
+	})
+	return l.closed
+}
+
+// Codec returns the log's codec.
+func (l *Log) Codec() Codec { return l.codec }
+
+// Decode reads a record strictly; see [Codec.Decode].
+func (l *Log) Decode(r Record) (domain.Recorded, error) { return l.codec.Decode(r) }
+
+// spec returns the definition of a topic, or [ErrUnknownTopic].
+func (l *Log) spec(topic string) (TopicSpec, error) {
+	spec, ok := l.codec.topics[topic]
+	if !ok {
+		return TopicSpec{}, fmt.Errorf("%w %q", ErrUnknownTopic, topic)
+	}
+	return spec, nil
+}

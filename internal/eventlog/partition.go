@@ -1,0 +1,79 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ErrPartitionCount says that a topic has not the number of partitions that was fixed for it.
+// Appending would scatter the streams of its keys; nothing was appended.
+var ErrPartitionCount = errors.New("topic has not its fixed number of partitions")
+
+// keyed hashes keys as the Java client does (murmur2). With a key it holds no state.
+var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
+
+// PartitionOf returns the partition of a key among a fixed number of partitions. An empty key has
+// none: the result is -1.
+func PartitionOf(key []byte, partitions int32) int32 {
+	if len(key) == 0 || partitions < 1 {
+		return -1
+	}
+	return int32(keyed.Partition(&kgo.Record{Key: key}, int(partitions)))
+}
+
+// PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown
+// topic or an empty key ([ErrEmptyKey]).
+func (l *Log) PartitionFor(topic, key string) (int32, error) {
+	spec, err := l.spec(topic)
+	if err != nil {
+		return 0, err
+	}
+	if key == "" {
+		return 0, ErrEmptyKey
+	}
+	return PartitionOf([]byte(key), spec.Partitions), nil
+}
+
+// pinnedSarama is sarama's murmur2 partitioner that refuses a topic whose count is not the fixed one.
+type pinnedSarama struct {
+	sarama.Partitioner
+	topic string
+	count int32
+}
+
+func newPinnedSarama(counts map[string]int32) sarama.PartitionerConstructor {
+	return func(topic string) sarama.Partitioner {
+		return pinnedSarama{Partitioner: sarama.NewMurmur2Partitioner(topic), topic: topic, count: counts[topic]}
+	}
+}
+
+// Partition implements [sarama.Partitioner].
+func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) (int32, error) {
+	if numPartitions != p.count {
+		return -1, partitionCountError(p.topic, numPartitions, p.count)
+	}
+	if m.Key == nil || m.Key.Length() == 0 {
+		return -1, ErrEmptyKey
+	}
+	return p.Partitioner.Partition(m, numPartitions)
+}
+
+// newPinnedKgo is the same for kgo, whose partitioners cannot return an error: -1 makes kgo fail the
+// record, and [Log.AppendBulk] has compared the counts before.
+func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
+	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
+		return func(r *kgo.Record, n int) int {
+			if int32(n) != counts[topic] || len(r.Key) == 0 {
+				return -1
+			}
+			return keyed.Partition(r, n)
+		}
+	})
+}
+
+func partitionCountError(topic string, got, want int32) error {
+	return fmt.Errorf("%w: %s has %d, must have %d", ErrPartitionCount, topic, got, want)
+}

@@ -1,0 +1,73 @@
+package eventlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// TopicSpec defines a topic. Partitions is fixed for ever: the partition of a key follows from it.
+type TopicSpec struct {
+	Name       string `json:"name"`       // the domain's name, for example [domain.TopicMetrics]
+	Partitions int32  `json:"partitions"` // 1 or more
+	// ReplicationFactor is asked for at creation and demanded by [Log.Check], down to the number of
+	// brokers that there are.
+	ReplicationFactor int16             `json:"replication_factor"`
+	Configs           map[string]string `json:"configs"`   // Kafka topic settings given at creation
+	Compacted         bool              `json:"compacted"` // the last record of a key wins; an empty value erases
+	Chained           bool              `json:"chained"`   // records carry ce_chainversion and ce_chainprev
+}
+
+// ParseTopics reads the definition in deploy/topics.json. It refuses unknown fields, so that a
+// misspelt setting is not silently left out, and returns every fault at once.
+func ParseTopics(raw []byte) ([]TopicSpec, error) {
+	var specs []TopicSpec
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&specs); err != nil {
+		return nil, fmt.Errorf("parse topics: %w", err)
+	}
+	if err := validateTopics(specs); err != nil {
+		return nil, fmt.Errorf("parse topics: %w", err)
+	}
+	return specs, nil
+}
+
+func validateTopics(specs []TopicSpec) error {
+	if len(specs) == 0 {
+		return errors.New("topics: none is defined")
+	}
+	var errs []error
+	seen := map[string]bool{}
+	for _, t := range specs {
+		if t.Name == "" {
+			errs = append(errs, errors.New("topics: a topic has no name"))
+		}
+		if seen[t.Name] {
+			errs = append(errs, fmt.Errorf("topics: %q is defined twice", t.Name))
+		}
+		seen[t.Name] = true
+		if t.Partitions < 1 {
+			errs = append(errs, fmt.Errorf("topic %s: partitions is %d, use 1 or more", t.Name, t.Partitions))
+		}
+		if t.ReplicationFactor < 1 {
+			errs = append(errs, fmt.Errorf("topic %s: replication_factor is %d, use 1 or more", t.Name, t.ReplicationFactor))
+		}
+		if t.Compacted && t.Chained {
+			errs = append(errs, fmt.Errorf("topic %s: a chained topic cannot be compacted, its chain would break", t.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// insyncReplicas is the spec's min.insync.replicas, or 2: with 1, a record that was acknowledged can
+// be lost with one broker.
+func (t TopicSpec) insyncReplicas() int16 {
+	n, err := strconv.ParseInt(t.Configs["min.insync.replicas"], 10, 16)
+	if err != nil || n < 1 {
+		return 2
+	}
+	return int16(n)
+}

@@ -1,0 +1,87 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config says how a pool connects.
+type Config struct {
+	URL        string
+	SearchPath string // schema of unqualified names; required, so that a forgotten one fails loudly
+	Name       string // application_name: shows in pg_stat_activity who holds a lock
+	MaxConns   int32  // 0: pgx's default
+
+	// AsyncCommit lets COMMIT return before the WAL is on disk. Right for what the log can fold again
+	// (rows and checkpoint are lost together); wrong for schema kept.
+	AsyncCommit bool
+	// ReadOnly refuses every write at the server.
+	ReadOnly bool
+}
+
+// Validate reports every missing value at once.
+func (c Config) Validate() error {
+	var errs []error
+	if c.URL == "" {
+		errs = append(errs, errors.New("URL is missing"))
+	}
+	if c.SearchPath == "" {
+		errs = append(errs, errors.New("SearchPath is missing"))
+	}
+	return errors.Join(errs...)
+}
+
+// Open returns a pool that has answered once. Times are scanned as UTC, whatever the server's and
+// the process's zones are.
+func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("check pool config: %w", err)
+	}
+	config, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL: %w", err)
+	}
+	params := config.ConnConfig.RuntimeParams
+	params["search_path"] = pgx.Identifier{c.SearchPath}.Sanitize()
+	params["application_name"] = "ledgerboard " + c.Name
+	params["timezone"] = "UTC"
+	if c.AsyncCommit {
+		params["synchronous_commit"] = "off"
+	}
+	if c.ReadOnly {
+		params["default_transaction_read_only"] = "on"
+	}
+	if c.MaxConns > 0 {
+		config.MaxConns = c.MaxConns
+	}
+	config.AfterConnect = scanTimesAsUTC
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open pool %s: %w", c.Name, err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reach database for %s: %w", c.Name, err)
+	}
+	return pool, nil
+}
+
+func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID,
+		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	return nil
+}
+
+// Snapshot runs f in one REPEATABLE READ, READ ONLY transaction: everything f reads is of one moment.
+func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, pool, options, f)
+}

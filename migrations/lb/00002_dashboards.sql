@@ -1,0 +1,70 @@
+-- +goose Up
+-- Projection "dashboards": one checkpoint for all of these, because a command loads state and head together.
+
+create table dashboard_heads (
+  parent_account text        primary key,
+  version        bigint      not null,
+  hash           bytea       not null,
+  time           timestamptz not null
+) with (fillfactor = 70);
+
+create table dashboard_preferences (
+  parent_account         text        not null,
+  sub_account_id         text        not null,
+  document_id            text        not null,
+  sub_account_ids        text[]      not null,
+  users                  text[]      not null,
+  main_poc               text[]      not null,
+  allow_client_dashboard boolean     not null,
+  scopes                 text[]      not null,
+  created_at             timestamptz not null,
+  updated_at             timestamptz not null,
+  version                bigint      not null,
+  primary key (parent_account, sub_account_id)
+);
+create index dashboard_preferences_users on dashboard_preferences using gin (users);
+
+create table dashboard_history (
+  parent_account text        not null,
+  sub_account_id text        not null,
+  version        bigint      not null,
+  event_id       text        not null,
+  event_type     text        not null,
+  time           timestamptz not null,
+  actor          text        not null,
+  role           text        not null,
+  on_behalf_of   text        not null,
+  command_id     text        not null,
+  request_id     text        not null,
+  hash           bytea       not null,
+  before         jsonb,
+  after          jsonb       not null,
+  primary key (parent_account, sub_account_id, version)
+);
+create index dashboard_history_stream on dashboard_history (parent_account, version);
+
+create table dashboard_commands (
+  parent_account  text        not null,
+  subject         text        not null, -- who sent it: the key's scope
+  idempotency_key text        not null,
+  command_id      text        not null,
+  request_digest  text        not null,
+  sub_account_id  text        not null, -- the primary, whose document was the answer
+  version         bigint      not null,
+  time            timestamptz not null,
+  primary key (parent_account, subject, idempotency_key)
+);
+create unique index dashboard_commands_version on dashboard_commands (parent_account, version);
+create index dashboard_commands_time on dashboard_commands (parent_account, time);
+
+create table access_notices (
+  parent_account text        not null,
+  version        bigint      not null,
+  user_id        text        not null,
+  time           timestamptz not null,
+  primary key (parent_account, user_id, version)
+);
+create index access_notices_stream on access_notices (parent_account, version);
+
+-- +goose Down
+drop table access_notices, dashboard_commands, dashboard_history, dashboard_preferences, dashboard_heads;

@@ -1,0 +1,30 @@
+-- +goose Up
+-- Projection "operations": the operators' and auditors' trail, and the state of each connection.
+
+create table operations_trail (
+  partition      int         not null,
+  log_offset     bigint      not null,
+  parent_account text, -- null: concerns no single agency
+  event_id       text        not null,
+  event_type     text        not null,
+  time           timestamptz not null,
+  actor          text        not null,
+  role           text        not null,
+  request_id     text        not null,
+  data           jsonb       not null,
+  primary key (partition, log_offset)
+);
+create index operations_trail_parent on operations_trail (parent_account, time);
+
+create table connection_states (
+  connection_id  bigint primary key,
+  parent_account text        not null,
+  p_id           smallint    not null,
+  state          text        not null,
+  reason         text        not null,
+  at             timestamptz not null,
+  event_id       text        not null
+);
+
+-- +goose Down
+drop table connection_states, operations_trail;

@@ -1,0 +1,217 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// AccountInsights projects account readings into tSAccountIns and the daily roll-up account_daily.
+// Both are functions of the set of readings, whatever the order of their arrival: of two readings of
+// one instant the one with the smaller event id counts, and a day keeps its latest reading.
+type AccountInsights struct{}
+
+// Name implements [Projector].
+func (AccountInsights) Name() string { return "account_insights" }
+
+// Version implements [Projector].
+func (AccountInsights) Version() int { return 1 }
+
+// Topic implements [Projector].
+func (AccountInsights) Topic() string { return domain.TopicMetrics }
+
+// Tables implements [Projector].
+func (AccountInsights) Tables() []string { return []string{"tSAccountIns", "account_daily"} }
+
+// Types implements [Projector].
+func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.EventType()} }
+
+// Begin implements [Projector].
+func (AccountInsights) Begin(int) Fold {
+	return &accountFold{readings: map[readingKey]accountRow{}, daily: map[dailyKey]dailyRow{}}
+}
+
+type readingKey struct {
+	account int64
+	at      time.Time
+}
+
+type accountRow struct {
+	domain.AccountRead
+	eventID                        string
+	columns                        map[string]int64
+	figures, missing, demographics []byte
+}
+
+type dailyKey struct {
+	account                                  int64
+	parent, sub, metric, day, source, window string
+	kind                                     domain.Kind
+}
+
+type dailyRow struct {
+	reading *domain.AccountRead
+	figure  domain.Figure
+	day     time.Time
+	eventID string
+}
+
+type accountFold struct {
+	readings map[readingKey]accountRow
+	daily    map[dailyKey]dailyRow
+}
+
+// Load implements [Fold]: the conditions in the statements decide, nothing need be read.
+func (*accountFold) Load(context.Context, pgx.Tx, []Event) error { return nil }
+
+// Apply implements [Fold].
+func (f *accountFold) Apply(ev Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	read, ok := ev.Data.(domain.AccountRead)
+	if !ok {
+		return errMisplaced(ev)
+	}
+	row, err := newAccountRow(read, ev.Envelope.ID)
+	if err != nil {
+		return &ParkError{ReasonRefused, err.Error()}
+	}
+	key := readingKey{read.SocialAccount, read.CapturedAt}
+	if present, ok := f.readings[key]; !ok || row.eventID < present.eventID {
+		f.readings[key] = row
+	}
+	for _, figure := range read.Figures {
+		f.addDaily(&read, figure, ev.Envelope.ID)
+	}
+	return nil
+}
+
+func newAccountRow(read domain.AccountRead, eventID string) (accountRow, error) {
+	row := accountRow{AccountRead: read, eventID: eventID, columns: map[string]int64{}}
+	newest := map[string]string{}
+	for _, figure := range read.Figures {
+		if day, seen := newest[figure.Name]; !seen || figure.Day > day {
+			newest[figure.Name], row.columns[figure.Name] = figure.Day, figure.Value
+		}
+	}
+	var err error
+	if row.figures, err = jsonArray(read.Figures); err != nil {
+		return row, err
+	}
+	if row.missing, err = jsonArray(read.Missing); err != nil {
+		return row, err
+	}
+	row.demographics, err = jsonArray(read.Demographics)
+	return row, err
+}
+
+// jsonArray encodes a list, nil as an empty one.
+func jsonArray[T any](list []T) ([]byte, error) {
+	if list == nil {
+		return []byte("[]"), nil
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("encode list: %w", err)
+	}
+	return raw, nil
+}
+
+func (f *accountFold) addDaily(read *domain.AccountRead, figure domain.Figure, eventID string) {
+	day := read.CapturedAt.UTC().Truncate(24 * time.Hour)
+	if figure.Kind == domain.DayFlow {
+		day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
+	}
+	key := dailyKey{
+		account: read.SocialAccount, parent: read.ParentAccount, sub: read.AccountID, metric: figure.Name,
+		day: day.Format(time.DateOnly), source: figure.Source, window: figure.Window, kind: figure.Kind,
+	}
+	present, ok := f.daily[key]
+	if ok && !later(read.CapturedAt, eventID, present.reading.CapturedAt, present.eventID) {
+		return
+	}
+	f.daily[key] = dailyRow{reading: read, figure: figure, day: day, eventID: eventID}
+}
+
+// later is the order in which a day's readings replace each other: the later capture time wins, at
+// one instant the smaller event id. laterSQL is the same for a stored row.
+func later(at time.Time, id string, presentAt time.Time, presentID string) bool {
+	if !at.Equal(presentAt) {
+		return at.After(presentAt)
+	}
+	return id < presentID
+}
+
+func laterSQL(table string) string {
+	return fmt.Sprintf(` where excluded.captured_at > %[1]s.captured_at
+		or excluded.captured_at = %[1]s.captured_at and excluded.event_id < %[1]s.event_id`, table)
+}
+
+func figureCol(name string) column[accountRow] {
+	return col(name, "bigint", func(r *accountRow) *int64 {
+		if v, ok := r.columns[name]; ok {
+			return &v
+		}
+		return nil
+	})
+}
+
+var accountReadings = newTable("tSAccountIns",
+	replaceAll("social_account_id, captured_at", "event_id", "parent_account", "account_id", "member_id", "p_id", "a_type",
+		"backfilled", "followers", "engagement", "impressions", "views", "reach", "posts", "likes", "comments", "shares",
+		"clicks", "figures", "missing", "demographics")+` where excluded.event_id < tSAccountIns.event_id`,
+	col("social_account_id", "bigint", func(r *accountRow) int64 { return r.SocialAccount }),
+	col("captured_at", "timestamptz", func(r *accountRow) time.Time { return r.CapturedAt }),
+	col("event_id", "text", func(r *accountRow) string { return r.eventID }),
+	col("parent_account", "text", func(r *accountRow) string { return r.ParentAccount }),
+	col("account_id", "text", func(r *accountRow) string { return r.AccountID }),
+	col("member_id", "bigint", func(r *accountRow) int64 { return r.MemberID }),
+	col("p_id", "smallint", func(r *accountRow) int16 { return int16(r.Platform) }),
+	col("a_type", "smallint", func(r *accountRow) int16 { return int16(r.AccountType) }),
+	col("backfilled", "boolean", func(r *accountRow) bool { return r.Backfilled }),
+	figureCol(domain.MetricFollowers), figureCol(domain.MetricEngagement), figureCol(domain.MetricImpressions),
+	figureCol(domain.MetricViews), figureCol(domain.MetricReach), figureCol(domain.MetricPosts),
+	figureCol(domain.MetricLikes), figureCol(domain.MetricComments), figureCol(domain.MetricShares),
+	figureCol(domain.MetricClicks),
+	jsonCol("figures", func(r *accountRow) []byte { return r.figures }),
+	jsonCol("missing", func(r *accountRow) []byte { return r.missing }),
+	jsonCol("demographics", func(r *accountRow) []byte { return r.demographics }),
+)
+
+var accountDaily = newTable("account_daily",
+	replaceAll("social_account_id, parent_account, account_id, metric, kind, day, source, window_name",
+		"member_id", "p_id", "a_type", "value", "captured_at", "event_id")+laterSQL("account_daily"),
+	col("social_account_id", "bigint", func(r *dailyRow) int64 { return r.reading.SocialAccount }),
+	col("parent_account", "text", func(r *dailyRow) string { return r.reading.ParentAccount }),
+	col("account_id", "text", func(r *dailyRow) string { return r.reading.AccountID }),
+	col("metric", "text", func(r *dailyRow) string { return r.figure.Name }),
+	col("day", "date", func(r *dailyRow) time.Time { return r.day }),
+	col("member_id", "bigint", func(r *dailyRow) int64 { return r.reading.MemberID }),
+	col("p_id", "smallint", func(r *dailyRow) int16 { return int16(r.reading.Platform) }),
+	col("a_type", "smallint", func(r *dailyRow) int16 { return int16(r.reading.AccountType) }),
+	col("kind", "text", func(r *dailyRow) string { return string(r.figure.Kind) }),
+	col("value", "bigint", func(r *dailyRow) int64 { return r.figure.Value }),
+	col("source", "text", func(r *dailyRow) string { return r.figure.Source }),
+	col("window_name", "text", func(r *dailyRow) string { return r.figure.Window }),
+	col("captured_at", "timestamptz", func(r *dailyRow) time.Time { return r.reading.CapturedAt }),
+	col("event_id", "text", func(r *dailyRow) string { return r.eventID }),
+)
+
+// Write implements [Fold].
+func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
+	var batch pgx.Batch
+	accountReadings.queue(&batch, slices.Collect(maps.Values(f.readings)))
+	accountDaily.queue(&batch, slices.Collect(maps.Values(f.daily)))
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("store account readings: %w", err)
+	}
+	return nil
+}

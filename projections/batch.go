@@ -1,0 +1,234 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// handle folds one poll. Small polls are one transaction over all their partitions, which is what
+// keeps latency low when a few events come on many partitions; large ones are shared among workers
+// by partition, so that no two transactions touch the same keys.
+func (e *Engine) handle(ctx context.Context, batch eventlog.Batch) error {
+	total := 0
+	for _, run := range batch.Runs {
+		total += len(run.Records)
+	}
+	workers := 1
+	if total > splitAbove {
+		workers = min(e.workers, len(batch.Runs))
+	}
+	shares := make([][]step, workers)
+	for i, run := range batch.Runs {
+		shares[i%workers] = append(shares[i%workers], e.step(run))
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, share := range shares {
+		group.Go(func() error { return e.foldInOrder(ctx, share) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, share := range shares {
+		e.note(share)
+	}
+	return e.goLive(ctx)
+}
+
+func (e *Engine) step(run eventlog.Run) step {
+	s := step{partition: run.Partition, from: e.known(run.Partition), to: run.Next, events: make([]Event, 0, len(run.Records))}
+	for _, raw := range run.Records {
+		if !e.passesOver(raw) {
+			s.events = append(s.events, e.decode(raw))
+		}
+	}
+	return s
+}
+
+// passesOver tells whether a record belongs to another projection of the topic.
+func (e *Engine) passesOver(raw eventlog.Record) bool {
+	if len(e.types) == 0 {
+		return false
+	}
+	eventType := headerOf(raw, "ce_type")
+	return !e.types[eventType] && e.registry.Knows(eventType) && !resolutionTypes[eventType]
+}
+
+// resolutionTypes are the operator records, which every projection of a topic looks at.
+var resolutionTypes = map[string]bool{
+	domain.ParkedRetried{}.EventType(): true,
+	domain.ParkedSkipped{}.EventType(): true,
+}
+
+// decode never fails: what does not decode is an Event with Err, and is parked.
+func (e *Engine) decode(raw eventlog.Record) Event {
+	recorded, err := e.log.Decode(raw)
+	ev := Event{Raw: raw, Recorded: recorded}
+	switch {
+	case err == nil:
+	case errors.Is(err, domain.ErrUnknownType):
+		ev.Err = &ParkError{ReasonUnknownType, err.Error()}
+	case errors.Is(err, eventlog.ErrMalformed):
+		ev.Err = &ParkError{ReasonMalformed, err.Error()}
+	default:
+		ev.Err = &ParkError{ReasonUndecodable, err.Error()}
+	}
+	return ev
+}
+
+// foldInOrder cuts the steps at operator records (retry, skip), which are folded alone.
+func (e *Engine) foldInOrder(ctx context.Context, steps []step) error {
+	for i, s := range steps {
+		for j, ev := range s.events {
+			position, ok := e.resolution(ev)
+			if !ok {
+				continue
+			}
+			at := ev.Raw.Offset
+			before := append(append([]step{}, steps[:i]...), step{s.partition, s.from, at, s.events[:j]})
+			if err := e.fold(ctx, nonEmpty(before)); err != nil {
+				return err
+			}
+			if err := e.foldResolution(ctx, step{s.partition, at, at + 1, s.events[j : j+1]}, position); err != nil {
+				return err
+			}
+			after := append([]step{{s.partition, at + 1, s.to, s.events[j+1:]}}, steps[i+1:]...)
+			return e.foldInOrder(ctx, nonEmpty(after))
+		}
+	}
+	return e.fold(ctx, steps)
+}
+
+func nonEmpty(steps []step) []step {
+	var out []step
+	for _, s := range steps {
+		if s.from < s.to {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// fold writes the steps and moves their checkpoints, in one transaction where that succeeds. When
+// the database refuses values, the batch is halved until the one event that is to blame stands
+// alone; that one is parked. While the database is away it waits, within the session's patience.
+func (e *Engine) fold(ctx context.Context, steps []step) error {
+	backoff := databaseBackoffMin
+	patience := time.Now().Add(sessionPatience)
+	for len(steps) > 0 {
+		err := e.transact(ctx, steps, nil)
+		var moved *movedError
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &moved):
+			steps = above(steps, moved.next)
+			continue
+		case errors.Is(err, errRetired) || ctx.Err() != nil:
+			return err
+		case pg.IsDataError(err) && count(steps) == 1:
+			return e.transact(ctx, steps, &ParkError{ReasonWrite, err.Error()})
+		case pg.IsDataError(err):
+			first, second := halves(steps)
+			if err := e.fold(ctx, nonEmpty(first)); err != nil {
+				return err
+			}
+			steps = nonEmpty(second)
+			continue
+		case time.Now().After(patience):
+			return err
+		}
+		e.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(backoff):
+		}
+		backoff = min(backoff*2, databaseBackoffMax)
+	}
+	return nil
+}
+
+func count(steps []step) int {
+	n := 0
+	for _, s := range steps {
+		n += len(s.events)
+	}
+	return n
+}
+
+// transact folds the steps in one transaction. With park set, it parks all events for that reason
+// instead of applying them.
+func (e *Engine) transact(ctx context.Context, steps []step, park *ParkError) error {
+	g := e.current()
+	var events []Event
+	for _, s := range steps {
+		events = append(events, s.events...)
+	}
+	stale := 0
+	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		if err := moveCheckpoints(ctx, tx, e.projector.Name(), g.Number, steps); err != nil {
+			return err
+		}
+		state := e.projector.Begin(g.Number)
+		if err := state.Load(ctx, tx, events); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
+		var parked []parkedRow
+		parked, stale = apply(state, events, park)
+		if err := state.Write(ctx, tx); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		if err := e.insertParked(ctx, tx, g.Number, parked); err != nil {
+			return err
+		}
+		return notifyProgress(ctx, tx, e.projector.Name())
+	})
+	if err != nil {
+		return fmt.Errorf("fold %d events of %s: %w", len(events), e.projector.Topic(), err)
+	}
+	e.countStale(stale)
+	return nil
+}
+
+// apply folds the events in order and collects those that are parked.
+func apply(state Fold, events []Event, park *ParkError) (parked []parkedRow, stale int) {
+	for _, ev := range events {
+		var err error = park
+		if park == nil {
+			err = state.Apply(ev)
+		} else if chained, ok := state.(Chained); ok {
+			chained.Pass(ev)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, errStale):
+			stale++
+		default:
+			parked = append(parked, newParkedRow(ev, err))
+		}
+	}
+	return parked, stale
+}
+
+func (e *Engine) countStale(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stale += int64(n)
+}
+
+// notifyProgress wakes those who wait for the projection, when the transaction commits.
+func notifyProgress(ctx context.Context, tx pgx.Tx, projection string) error {
+	if _, err := tx.Exec(ctx, `select pg_notify($1, $2)`, pg.ProgressChannel, projection); err != nil {
+		return fmt.Errorf("notify progress: %w", err)
+	}
+	return nil
+}

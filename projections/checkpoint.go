@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
+var errRetired = errors.New("checkpoint is retired or behind this process")
+
+// movedError says that checkpoints stand elsewhere than this process thought.
+type movedError struct{ next map[int32]int64 }
+
+// Error implements error.
+func (*movedError) Error() string { return "checkpoint moved by another process" }
+
+// step is one partition's share of a batch: from and to are offsets, to exclusive.
+type step struct {
+	partition int32
+	from, to  int64
+	events    []Event
+}
+
+// moveCheckpoints is the first statement of every batch: it moves all steps at once by
+// compare-and-set. It is the fence against a process that lost its partition and does not know it
+// yet: of two processes that fold the same records, only one commits.
+func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generation int, steps []step) error {
+	partitions := make([]int32, len(steps))
+	from, to := make([]int64, len(steps)), make([]int64, len(steps))
+	for i, s := range steps {
+		partitions[i], from[i], to[i] = s.partition, s.from, s.to
+	}
+	tag, err := tx.Exec(ctx, `
+		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp()
+		from unnest($3::int[], $4::bigint[], $5::bigint[]) as s(partition, expected, next)
+		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
+		  and c.state <> 'retired' and c.next_offset = s.expected`,
+		projection, generation, partitions, from, to)
+	if err != nil {
+		return fmt.Errorf("move checkpoints: %w", err)
+	}
+	if tag.RowsAffected() == int64(len(steps)) {
+		return nil
+	}
+	next, err := readCheckpoints(ctx, tx, projection, generation)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if now, ok := next[s.partition]; !ok || now < s.from {
+			return errRetired
+		}
+	}
+	return &movedError{next: next}
+}
+
+// readCheckpoints returns the next offset of each partition of a generation that is not retired.
+func readCheckpoints(ctx context.Context, q querier, projection string, generation int) (map[int32]int64, error) {
+	rows, err := q.Query(ctx, `
+		select partition, next_offset from checkpoints
+		where projection = $1 and generation = $2 and state <> 'retired'`, projection, generation)
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints: %w", err)
+	}
+	next := map[int32]int64{}
+	var partition int32
+	var offset int64
+	_, err = pgx.ForEachRow(rows, []any{&partition, &offset}, func() error {
+		next[partition] = offset
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints: %w", err)
+	}
+	return next, nil
+}
+
+// querier is what pools and transactions have in common.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// above returns the steps without what lies below the given offsets, and without empty steps.
+func above(steps []step, next map[int32]int64) []step {
+	var rest []step
+	for _, s := range steps {
+		for len(s.events) > 0 && s.events[0].Raw.Offset < next[s.partition] {
+			s.events = s.events[1:]
+		}
+		s.from = max(s.from, next[s.partition])
+		if s.from < s.to {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// halves splits steps into two runs of about equally many events, the first to be folded first.
+func halves(steps []step) (first, second []step) {
+	total := 0
+	for _, s := range steps {
+		total += len(s.events)
+	}
+	left := total / 2
+	for _, s := range steps {
+		n := len(s.events)
+		switch {
+		case left >= n:
+			first = append(first, s)
+			left -= n
+		case left == 0:
+			second = append(second, s)
+		default:
+			cut := s.events[left].Raw.Offset
+			first = append(first, step{s.partition, s.from, cut, s.events[:left]})
+			second = append(second, step{s.partition, cut, s.to, s.events[left:]})
+			left = 0
+		}
+	}
+	return first, second
+}

@@ -1,0 +1,256 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Dashboards projects topic `dashboards` into preferences, history, heads, remembered commands and
+// access notices. They share one checkpoint because a command loads state and head together.
+type Dashboards struct {
+	// Partitions is the pinned partition count of the topic; the chain's verdict needs it.
+	Partitions int32
+}
+
+// commandMemory is how long an idempotency key is remembered, in record time.
+const commandMemory = 24 * time.Hour
+
+// Name implements [Projector].
+func (Dashboards) Name() string { return "dashboards" }
+
+// Version implements [Projector].
+func (Dashboards) Version() int { return 1 }
+
+// Topic implements [Projector].
+func (Dashboards) Topic() string { return domain.TopicDashboards }
+
+// Tables implements [Projector].
+func (Dashboards) Tables() []string {
+	return []string{"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices"}
+}
+
+// Types implements [Projector]: all of the topic.
+func (Dashboards) Types() []string { return nil }
+
+// Begin implements [Projector].
+func (d Dashboards) Begin(generation int) Fold {
+	return &dashboardsFold{generation: generation, partitions: d.Partitions, streams: map[string]*stream{}}
+}
+
+// stream is the state of one agency: its head, whether its events are parked, and its dashboards as
+// far as the batch touches them.
+type stream struct {
+	head       eventlog.Head
+	moved      bool
+	parked     bool
+	dashboards map[string]domain.Dashboard
+	changed    map[string]bool
+}
+
+type dashboardsFold struct {
+	generation int
+	partitions int32
+	streams    map[string]*stream
+	history    []historyRow
+	commands   map[string]commandRow
+	notices    []noticeRow
+}
+
+var _ Chained = (*dashboardsFold)(nil)
+
+// Apply implements [Fold]. The verdict of the chain comes first and reads raw bytes only: a record
+// that cannot be decoded is still the head.
+func (f *dashboardsFold) Apply(ev Event) error {
+	s, ok := f.streams[string(ev.Raw.Key)]
+	if !ok {
+		return &ParkError{ReasonMalformed, fmt.Sprintf("key %q is not the id of an agency", ev.Raw.Key)}
+	}
+	verdict, next, reason := eventlog.Judge(s.head, ev.Raw, f.partitions)
+	switch verdict {
+	case eventlog.Stale:
+		return errStale
+	case eventlog.Broken:
+		s.parked = true
+		return &ParkError{ReasonChainBroken, reason}
+	}
+	s.head, s.moved = next, true
+	if isResolution(ev.Data) {
+		return nil // the engine carries it out
+	}
+	if s.parked {
+		return &ParkError{ReasonBehind, "an earlier event of this stream is parked"}
+	}
+	if err := f.content(s, ev, next); err != nil {
+		s.parked = true
+		return err
+	}
+	return nil
+}
+
+// Pass implements [Chained].
+func (f *dashboardsFold) Pass(ev Event) {
+	s, ok := f.streams[string(ev.Raw.Key)]
+	if !ok {
+		return
+	}
+	if verdict, next, _ := eventlog.Judge(s.head, ev.Raw, f.partitions); verdict == eventlog.Effective {
+		s.head, s.moved, s.parked = next, true, true
+	}
+}
+
+// Resume implements [Chained]: the record was effective when it was parked, so its own headers say
+// which head it made.
+func (f *dashboardsFold) Resume(ev Event) error {
+	s, ok := f.streams[string(ev.Raw.Key)]
+	if !ok || ev.Parked == ReasonChainBroken {
+		return &ParkError{ReasonChainBroken, "the record is not part of the chain; it can only be skipped"}
+	}
+	if isResolution(ev.Data) {
+		return nil
+	}
+	if ev.Err != nil {
+		return ev.Err
+	}
+	link := ev.Envelope.Chain
+	return f.content(s, ev, eventlog.Head{
+		Version: link.Version, Hash: eventlog.RecordHash([32]byte(link.Prev), ev.Raw), Time: ev.Envelope.Time,
+	})
+}
+
+func isResolution(data domain.Data) bool {
+	switch data.(type) {
+	case domain.ParkedRetried, domain.ParkedSkipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// content folds what an effective record says; made is the head that it made.
+func (f *dashboardsFold) content(s *stream, ev Event, made eventlog.Head) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	event, ok := ev.Data.(domain.DashboardEvent)
+	if !ok {
+		return errMisplaced(ev)
+	}
+	change := event.Change()
+	revisions, err := change.Fold(ev.Key, made.Version, ev.Envelope.Time, s.dashboards)
+	if err != nil {
+		return &ParkError{ReasonRefused, err.Error()}
+	}
+	history, err := historyOf(ev, made, revisions)
+	if err != nil {
+		return &ParkError{ReasonRefused, err.Error()}
+	}
+	f.history = append(f.history, history...)
+	for _, r := range revisions {
+		s.dashboards[r.After.SubAccountID] = r.After
+		s.changed[r.After.SubAccountID] = true
+	}
+	for _, user := range change.LostAccess {
+		f.notices = append(f.notices, noticeRow{ev.Key, made.Version, user, ev.Envelope.Time})
+	}
+	row := newCommandRow(ev, made, change.Primary)
+	f.commands[row.scope()] = row
+	return nil
+}
+
+// Load implements [Fold].
+func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
+	f.commands = map[string]commandRow{}
+	var parents, subs []string
+	var partition []int32
+	for _, ev := range events {
+		key := string(ev.Raw.Key)
+		if id, ok := domain.HexID(key); !ok || id != key {
+			continue
+		}
+		if _, known := f.streams[key]; !known {
+			f.streams[key] = &stream{
+				head:       eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
+				dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
+			}
+			partition = append(partition, ev.Raw.Partition)
+		}
+		if event, ok := ev.Data.(domain.DashboardEvent); ok {
+			for _, id := range event.Change().Touched() {
+				parents, subs = append(parents, key), append(subs, id)
+			}
+		}
+	}
+	keys := slices.Sorted(maps.Keys(f.streams))
+	var batch pgx.Batch
+	f.queueHeads(&batch, keys)
+	f.queueParked(&batch, keys, partition)
+	f.queueDashboards(&batch, parents, subs)
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("read heads and dashboards: %w", err)
+	}
+	return nil
+}
+
+func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
+	batch.Queue(`select parent_account, version, hash, time from dashboard_heads where parent_account = any($1)`, keys).
+		Query(func(rows pgx.Rows) error {
+			var parent string
+			var head eventlog.Head
+			var hash []byte
+			_, err := pgx.ForEachRow(rows, []any{&parent, &head.Version, &hash, &head.Time}, func() error {
+				copy(head.Hash[:], hash)
+				f.streams[parent].head = head
+				return nil
+			})
+			return err
+		})
+}
+
+// queueParked asks which streams stand still. Only the batch's own partitions count: a record in a
+// wrong partition is parked there, and whether this partition's reader has seen it must not matter.
+func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string, partitions []int32) {
+	batch.Queue(`
+		select distinct stream_key from parked
+		where projection = $1 and generation = $2 and stream_key = any($3) and partition = any($4) and state = 'parked'`,
+		Dashboards{}.Name(), f.generation, keys, partitions).
+		Query(func(rows pgx.Rows) error {
+			var key string
+			_, err := pgx.ForEachRow(rows, []any{&key}, func() error {
+				f.streams[key].parked = true
+				return nil
+			})
+			return err
+		})
+}
+
+func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []string) {
+	batch.Queue(`
+		select distinct p.document_id, p.sub_account_id, p.parent_account, p.sub_account_ids, p.users, p.main_poc,
+		       p.allow_client_dashboard, p.scopes, p.created_at, p.updated_at, p.version
+		from dashboard_preferences p
+		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id) using (parent_account, sub_account_id)`,
+		parents, subs).
+		Query(func(rows pgx.Rows) error {
+			var d domain.Dashboard
+			targets := []any{
+				&d.DocumentID, &d.SubAccountID, &d.ParentAccount, &d.SubAccountIDs, &d.Users, &d.MainPOC,
+				&d.AllowClientDashboard, &d.Scopes, &d.CreatedAt, &d.UpdatedAt, &d.Version,
+			}
+			_, err := pgx.ForEachRow(rows, targets, func() error {
+				d.ID = d.DocumentID
+				f.streams[d.ParentAccount].dashboards[d.SubAccountID] = d
+				// The next row must not be scanned into this one's lists.
+				d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil
+				return nil
+			})
+			return err
+		})
+}

@@ -1,0 +1,159 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Directory projects topic `directory` into one table per kind of entity. The last record of a key
+// in log order counts; a tombstone deletes the row.
+type Directory struct{}
+
+// Name implements [Projector].
+func (Directory) Name() string { return "directory" }
+
+// Version implements [Projector].
+func (Directory) Version() int { return 1 }
+
+// Topic implements [Projector].
+func (Directory) Topic() string { return domain.TopicDirectory }
+
+// Tables implements [Projector].
+func (Directory) Tables() []string {
+	var names []string
+	for _, kind := range entityKinds {
+		names = append(names, kind.table)
+	}
+	return names
+}
+
+// Types implements [Projector]: all of the topic.
+func (Directory) Types() []string { return nil }
+
+// Begin implements [Projector].
+func (Directory) Begin(int) Fold {
+	return &directoryFold{last: map[string]domain.DirectoryEntity{}, gone: map[string]bool{}}
+}
+
+type directoryFold struct {
+	last map[string]domain.DirectoryEntity // by key
+	gone map[string]bool                   // keys whose last record is a tombstone
+}
+
+// Load implements [Fold]: the last record wins, nothing need be read.
+func (*directoryFold) Load(context.Context, pgx.Tx, []Event) error { return nil }
+
+// Apply implements [Fold].
+func (f *directoryFold) Apply(ev Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	kind, id, err := domain.SplitDirectoryKey(ev.Key)
+	if err != nil {
+		return &ParkError{ReasonRefused, err.Error()}
+	}
+	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == kind })
+	if at < 0 {
+		return &ParkError{ReasonRefused, fmt.Sprintf("entities of kind %q are not known", kind)}
+	}
+	if entityKinds[at].numeric {
+		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 0 {
+			return &ParkError{ReasonRefused, fmt.Sprintf("id %q of a %s is not a positive number", id, kind)}
+		}
+	}
+	if ev.Data == nil {
+		delete(f.last, ev.Key)
+		f.gone[ev.Key] = true
+		return nil
+	}
+	entity, ok := ev.Data.(domain.DirectoryEntity)
+	if !ok || domain.DirectoryKey(entity.EntityKind(), entity.EntityID()) != ev.Key {
+		return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the entity that key %q names", ev.Envelope.Type, ev.Key)}
+	}
+	delete(f.gone, ev.Key)
+	f.last[ev.Key] = entity
+	return nil
+}
+
+// Write implements [Fold].
+func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
+	rows, gone := map[string][]domain.DirectoryEntity{}, map[string][]string{}
+	for _, entity := range f.last {
+		rows[entity.EntityKind()] = append(rows[entity.EntityKind()], entity)
+	}
+	for key := range maps.Keys(f.gone) {
+		kind, id, _ := domain.SplitDirectoryKey(key) // Apply has split it
+		gone[kind] = append(gone[kind], id)
+	}
+	var batch pgx.Batch
+	for _, kind := range entityKinds {
+		kind.queue(&batch, rows[kind.kind])
+		if ids := gone[kind.kind]; len(ids) > 0 {
+			batch.Queue(kind.deleteSQL(), ids)
+		}
+	}
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("store directory: %w", err)
+	}
+	return nil
+}
+
+// entityKind ties a kind of entity to its table.
+type entityKind struct {
+	kind    string
+	table   string
+	key     string
+	numeric bool
+	queue   func(*pgx.Batch, []domain.DirectoryEntity)
+}
+
+func (k entityKind) deleteSQL() string {
+	cast := "text[]"
+	if k.numeric {
+		cast = "text[]::bigint[]"
+	}
+	return fmt.Sprintf("delete from %s where %s = any($1::%s)", k.table, k.key, cast)
+}
+
+// newKind declares an entity's table: key is its primary key, columns name the rest.
+func newKind[E domain.DirectoryEntity](tableName, key string, numeric bool, columns ...column[E]) entityKind {
+	var others []string
+	for _, c := range columns {
+		if c.name != key {
+			others = append(others, c.name)
+		}
+	}
+	insert := newTable(tableName, replaceAll(key, others...), columns...)
+	var zero E
+	return entityKind{kind: zero.EntityKind(), table: tableName, key: key, numeric: numeric, queue: func(batch *pgx.Batch, entities []domain.DirectoryEntity) {
+		rows := make([]E, 0, len(entities))
+		for _, entity := range entities {
+			if row, ok := entity.(E); ok {
+				rows = append(rows, row)
+			}
+		}
+		insert.queue(batch, rows)
+	}}
+}
+
+func nullIfEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func nullIfZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

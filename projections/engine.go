@@ -1,0 +1,323 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Log is what the engine needs of the event log; *eventlog.Log implements it.
+type Log interface {
+	Follow(ctx context.Context, c eventlog.FollowConfig) error
+	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
+	ReadAt(ctx context.Context, p domain.Position) (eventlog.Record, error)
+	Decode(r eventlog.Record) (domain.Recorded, error)
+}
+
+// Config holds an engine's parts and limits. The zero value of a limit takes its default.
+type Config struct {
+	Projector Projector
+	Log       Log
+	// Pool writes with the schema of the read models as search path; asynchronous commit is right for it.
+	Pool     *pgxpool.Pool
+	Topics   []eventlog.TopicSpec
+	Registry *domain.Registry
+	Logger   *slog.Logger
+
+	Workers    int           // transactions at a time for one large poll; default 4
+	MaxRecords int           // per poll; default 5000
+	MaxWait    time.Duration // how long a poll may wait for more; default by eventlog
+	Paused     func(ctx context.Context) (bool, error)
+}
+
+// Limits and rhythms of the engine.
+const (
+	defaultWorkers    = 4
+	defaultMaxRecords = 5000
+	// splitAbove is the number of events from which a poll is worth more than one transaction.
+	splitAbove = 400
+	// pauseCheck is how often the pause flag and the state of the generation are looked at.
+	pauseCheck = time.Second
+	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
+	caughtUpEvery = time.Minute
+	// databaseBackoff bounds the wait between tries while the database is away.
+	databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 5 * time.Second
+	// sessionPatience is how long a batch waits for the database before it gives its partitions back.
+	sessionPatience = 30 * time.Second
+)
+
+// Engine runs one projector: it follows the topic, folds batches and keeps the checkpoint in the
+// transaction of the rows.
+type Engine struct {
+	projector       Projector
+	log             Log
+	pool            *pgxpool.Pool
+	registry        *domain.Registry
+	logger          *slog.Logger
+	paused          func(context.Context) (bool, error)
+	workers         int
+	maxRecords      int
+	maxWait         time.Duration
+	types           map[string]bool // wanted event types; empty: all
+	compacted       bool
+	deleteRetention time.Duration
+
+	mu      sync.Mutex
+	gen     generation
+	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
+	stopped map[int32]string // partitions that must not be followed, with the reason
+	problem string           // why the whole projection does not run; "" when it does
+	stale   int64            // records that lost their race, counted since the start
+}
+
+// New makes an engine; Run starts it.
+func New(c Config) (*Engine, error) {
+	if c.Projector == nil || c.Log == nil || c.Pool == nil || c.Registry == nil || c.Logger == nil {
+		return nil, errors.New("projections.New needs Projector, Log, Pool, Registry and Logger")
+	}
+	topic, err := topicOf(c.Topics, c.Projector.Topic())
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		projector: c.Projector, log: c.Log, pool: c.Pool, registry: c.Registry,
+		logger: c.Logger.With("projection", c.Projector.Name()),
+		paused: c.Paused, workers: c.Workers, maxRecords: c.MaxRecords, maxWait: c.MaxWait,
+		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
+		stopped: map[int32]string{}, next: map[int32]int64{}, types: map[string]bool{},
+	}
+	for _, t := range c.Projector.Types() {
+		e.types[t] = true
+	}
+	if e.workers <= 0 {
+		e.workers = defaultWorkers
+	}
+	if e.maxRecords <= 0 {
+		e.maxRecords = defaultMaxRecords
+	}
+	if e.paused == nil {
+		e.paused = func(context.Context) (bool, error) { return false, nil }
+	}
+	return e, nil
+}
+
+// Name returns the projection's name.
+func (e *Engine) Name() string { return e.projector.Name() }
+
+// Run projects until ctx is done; it returns nil then. What can be mended from outside (no database,
+// a pause, tables of another version) is waited for, and shows in Status.
+func (e *Engine) Run(ctx context.Context) error {
+	backoff := databaseBackoffMin
+	for ctx.Err() == nil {
+		err := e.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil || errors.Is(err, errRetired) || errors.Is(err, errPaused) {
+			backoff = databaseBackoffMin
+		} else {
+			e.setProblem(err.Error())
+			e.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(backoff):
+		}
+		backoff = min(backoff*2, databaseBackoffMax)
+	}
+	return nil
+}
+
+var errPaused = errors.New("projection is paused")
+
+// session opens the generation and follows the log until something ends it.
+func (e *Engine) session(ctx context.Context) error {
+	if err := e.waitResumed(ctx); err != nil {
+		return err
+	}
+	g, err := e.openGeneration(ctx)
+	if err != nil {
+		return err
+	}
+	e.begin(g)
+	if err := e.goLive(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := make(chan struct{})
+	go func() {
+		defer close(watch)
+		e.watch(ctx, cancel)
+	}()
+	err = e.log.Follow(ctx, eventlog.FollowConfig{
+		Topic:      e.projector.Topic(),
+		Group:      fmt.Sprintf("%s.g%d", e.projector.Name(), g.Number),
+		MaxRecords: e.maxRecords,
+		MaxWait:    e.maxWait,
+		Positions:  e.positions,
+		Handle:     e.handle,
+		Stopped:    e.stop,
+		SessionEnded: func(err error) {
+			if errors.Is(err, errRetired) {
+				cancel(errRetired) // another generation must be opened
+				return
+			}
+			e.setProblem(err.Error())
+		},
+	})
+	cause := context.Cause(ctx)
+	cancel(nil)
+	<-watch
+	if errors.Is(cause, errPaused) || errors.Is(cause, errRetired) {
+		return cause
+	}
+	return err
+}
+
+// waitResumed blocks while the projection is paused.
+func (e *Engine) waitResumed(ctx context.Context) error {
+	for {
+		paused, err := e.paused(ctx)
+		if err != nil {
+			return fmt.Errorf("read pause flag: %w", err)
+		}
+		if !paused {
+			return nil
+		}
+		e.setProblem(errPaused.Error())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pauseCheck):
+		}
+	}
+}
+
+// watch ends the session when the projection is paused, and notes now and then that an idle
+// projection stands at the end of its log.
+func (e *Engine) watch(ctx context.Context, end context.CancelCauseFunc) {
+	check := time.NewTicker(pauseCheck)
+	defer check.Stop()
+	noted := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-check.C:
+		}
+		if paused, err := e.paused(ctx); err == nil && paused {
+			end(errPaused)
+			return
+		}
+		if err := e.goLive(ctx); err != nil && ctx.Err() == nil {
+			e.logger.Warn("look at building generation", "error", err)
+		}
+		if time.Since(noted) >= caughtUpEvery {
+			noted = time.Now()
+			if err := e.noteCaughtUp(ctx); err != nil && ctx.Err() == nil {
+				e.logger.Warn("note that the end of the log is reached", "error", err)
+			}
+		}
+	}
+}
+
+// noteCaughtUp stamps the checkpoints that stand at the end of the log.
+func (e *Engine) noteCaughtUp(ctx context.Context) error {
+	ranges, _, err := e.log.Ranges(ctx, e.projector.Topic())
+	if err != nil {
+		return fmt.Errorf("read ends: %w", err)
+	}
+	for _, r := range ranges {
+		_, err := e.pool.Exec(ctx, `
+			update checkpoints set caught_up_at = now()
+			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'`,
+			e.projector.Name(), e.current().Number, r.Partition, r.End)
+		if err != nil {
+			return fmt.Errorf("stamp checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// positions is asked for newly assigned partitions. It also folds parked records again whose type
+// this binary has come to know.
+func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+	g := e.current()
+	if err := e.retryNowKnown(ctx, g, partitions); err != nil {
+		return nil, err
+	}
+	next, err := readCheckpoints(ctx, e.pool, e.projector.Name(), g.Number)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int32]eventlog.Position, len(partitions))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range partitions {
+		if offset, ok := next[p]; ok {
+			out[p] = eventlog.Position{TopicID: g.TopicID, NextOffset: offset}
+			e.next[p] = offset
+		}
+	}
+	return out, nil
+}
+
+// known returns the checkpoint of a partition as this process last knew it.
+func (e *Engine) known(partition int32) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.next[partition]
+}
+
+// note remembers where the steps have moved their checkpoints, and that the projection runs.
+func (e *Engine) note(steps []step) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.problem = ""
+	for _, s := range steps {
+		e.next[s.partition] = s.to
+	}
+}
+
+func (e *Engine) stop(partition int32, reason error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopped[partition] = reason.Error()
+	e.logger.Error("partition is not followed", "partition", partition, "reason", reason)
+}
+
+func (e *Engine) current() generation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.gen
+}
+
+func (e *Engine) setCurrent(g generation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gen = g
+}
+
+// begin starts a session on a generation: partitions are judged anew.
+func (e *Engine) begin(g generation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gen, e.problem = g, ""
+	clear(e.stopped)
+	clear(e.next)
+}
+
+func (e *Engine) setProblem(problem string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.problem = problem
+}

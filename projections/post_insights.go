@@ -1,0 +1,265 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// PostInsights projects posts and their readings into tSPosts, tSPostInsights, tSPostGrowth and the
+// daily roll-up post_daily. The tables are functions of the set of events, whatever the order of
+// their arrival and however often each comes: of two readings of one post and instant the one with
+// the smaller event id counts, growth is taken between neighbours in capture time, and a day keeps
+// its latest reading.
+type PostInsights struct{}
+
+// Name implements [Projector].
+func (PostInsights) Name() string { return "post_insights" }
+
+// Version implements [Projector].
+func (PostInsights) Version() int { return 1 }
+
+// Topic implements [Projector].
+func (PostInsights) Topic() string { return domain.TopicMetrics }
+
+// Types implements [Projector].
+func (PostInsights) Types() []string {
+	return []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType()}
+}
+
+// Tables implements [Projector].
+func (PostInsights) Tables() []string {
+	return []string{"tSPosts", "tSPostInsights", "tSPostGrowth", "post_daily"}
+}
+
+// Begin implements [Projector].
+func (PostInsights) Begin(int) Fold {
+	return &postFold{series: map[postKey]*series{}, daily: map[postDay]*reading{}, posts: map[tenantPost]*post{}}
+}
+
+type postKey struct {
+	account  int64
+	external string
+}
+
+type postDay struct {
+	postKey
+	parent, sub string
+	day         time.Time
+}
+
+// reading is one post reading: of this batch, or a stored neighbour of one.
+type reading struct {
+	domain.Tenant
+	platform    domain.Platform
+	accountType domain.AccountType
+	external    string
+	at          time.Time
+	eventID     string
+	backfilled  bool
+	eligible    bool
+	domain.Counts
+	engagement *int64
+	partial    bool
+
+	fresh bool // to be written; false for a stored neighbour
+}
+
+func newReading(e domain.PostRead, eventID string) *reading {
+	r := &reading{
+		Tenant: e.Tenant, platform: e.Platform, accountType: e.AccountType, external: e.ExternalID,
+		at: e.CapturedAt, eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
+		Counts: e.Counts, fresh: true,
+	}
+	r.engagement, r.partial = e.Engagement()
+	return r
+}
+
+// series is what the batch knows of one post: its readings in order of capture, gaps in which no
+// new reading falls left out.
+type series struct {
+	readings []*reading
+	// replaced holds the instants at which a new reading took the place of a stored one.
+	replaced map[time.Time]bool
+}
+
+func (s *series) find(at time.Time) (int, bool) {
+	return slices.BinarySearchFunc(s.readings, at, func(r *reading, t time.Time) int { return r.at.Compare(t) })
+}
+
+// add puts a reading in its place; of two of one instant the smaller event id stays.
+func (s *series) add(r *reading) {
+	i, found := s.find(r.at)
+	if !found {
+		s.readings = slices.Insert(s.readings, i, r)
+		return
+	}
+	present := s.readings[i]
+	if r.eventID >= present.eventID {
+		return
+	}
+	if !present.fresh {
+		s.replaced[r.at] = true
+	}
+	s.readings[i] = r
+}
+
+type postFold struct {
+	series map[postKey]*series
+	daily  map[postDay]*reading
+	posts  map[tenantPost]*post
+}
+
+// Apply implements [Fold].
+func (f *postFold) Apply(ev Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	switch data := ev.Data.(type) {
+	case domain.PostRead:
+		f.read(newReading(data, ev.Envelope.ID))
+		return nil
+	case domain.PostRegistered:
+		return f.register(data, ev.Envelope.ID)
+	default:
+		return errMisplaced(ev)
+	}
+}
+
+func (f *postFold) read(r *reading) {
+	key := postKey{r.SocialAccount, r.external}
+	s, ok := f.series[key]
+	if !ok {
+		s = &series{replaced: map[time.Time]bool{}}
+		f.series[key] = s
+	}
+	s.add(r)
+	day := postDay{key, r.ParentAccount, r.AccountID, r.at.UTC().Truncate(24 * time.Hour)}
+	if present, ok := f.daily[day]; !ok || later(r.at, r.eventID, present.at, present.eventID) {
+		f.daily[day] = r
+	}
+}
+
+// Load implements [Fold]. For most readings the newest stored one of their post is the neighbour
+// they need; only for those that come late are the neighbours looked up one by one.
+func (f *postFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
+	newest := map[postKey]time.Time{}
+	var want []domain.PostRead
+	var registered []domain.PostRegistered
+	for _, ev := range events {
+		switch data := ev.Data.(type) {
+		case domain.PostRead:
+			want = append(want, data)
+			newest[postKey{data.SocialAccount, data.ExternalID}] = time.Time{}
+		case domain.PostRegistered:
+			registered = append(registered, data)
+		}
+	}
+	if err := f.loadPosts(ctx, tx, registered); err != nil {
+		return err
+	}
+	if err := f.loadNewest(ctx, tx, newest); err != nil {
+		return err
+	}
+	late := neighbourQuery{}
+	for _, r := range want {
+		key := postKey{r.SocialAccount, r.ExternalID}
+		if !r.CapturedAt.After(newest[key]) {
+			late.add(key, r.CapturedAt)
+		}
+	}
+	return f.loadNeighbours(ctx, tx, late)
+}
+
+// stored puts a loaded reading into its series.
+func (f *postFold) stored(r reading) {
+	key := postKey{r.SocialAccount, r.external}
+	s, ok := f.series[key]
+	if !ok {
+		s = &series{replaced: map[time.Time]bool{}}
+		f.series[key] = s
+	}
+	if _, found := s.find(r.at); !found {
+		s.add(&r)
+	}
+}
+
+const readingColumns = `social_account_id, external_id, captured_at, event_id, parent_account, account_id, member_id,
+	p_id, a_type, growth_eligible, likes, comments, shares, views, impressions, reach, clicks`
+
+func scanReadings(rows pgx.Rows, each func(reading)) error {
+	for rows.Next() {
+		var r reading
+		err := rows.Scan(&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID,
+			&r.platform, &r.accountType, &r.eligible, &r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks)
+		if err != nil {
+			return fmt.Errorf("scan reading: %w", err)
+		}
+		r.engagement, r.partial = r.Engagement()
+		each(r)
+	}
+	return rows.Err()
+}
+
+// loadNewest reads the newest reading of each post from the daily roll-up and notes its time.
+func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, newest map[postKey]time.Time) error {
+	if len(newest) == 0 {
+		return nil
+	}
+	accounts, externals := make([]int64, 0, len(newest)), make([]string, 0, len(newest))
+	for key := range newest {
+		accounts, externals = append(accounts, key.account), append(externals, key.external)
+	}
+	rows, err := tx.Query(ctx, `
+		select d.* from unnest($1::bigint[], $2::text[]) as k(social_account_id, external_id)
+		cross join lateral (
+			select `+readingColumns+` from post_daily p
+			where p.social_account_id = k.social_account_id and p.external_id = k.external_id
+			order by p.day desc, p.captured_at desc, p.event_id limit 1) d`, accounts, externals)
+	if err != nil {
+		return fmt.Errorf("read newest readings: %w", err)
+	}
+	defer rows.Close()
+	return scanReadings(rows, func(r reading) {
+		newest[postKey{r.SocialAccount, r.external}] = r.at
+		f.stored(r)
+	})
+}
+
+// neighbourQuery collects the instants whose stored neighbours are needed.
+type neighbourQuery struct {
+	accounts  []int64
+	externals []string
+	times     []time.Time
+}
+
+func (q *neighbourQuery) add(key postKey, at time.Time) {
+	q.accounts, q.externals, q.times = append(q.accounts, key.account), append(q.externals, key.external), append(q.times, at)
+}
+
+// loadNeighbours reads, for each late reading, the stored readings just before, at and just after it.
+func (f *postFold) loadNeighbours(ctx context.Context, tx pgx.Tx, q neighbourQuery) error {
+	if len(q.times) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		select n.* from unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, external_id, at)
+		cross join lateral (
+			(select `+readingColumns+` from tSPostInsights p
+			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.captured_at < k.at
+			 order by p.captured_at desc limit 1)
+			union all
+			(select `+readingColumns+` from tSPostInsights p
+			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.captured_at >= k.at
+			 order by p.captured_at limit 2)) n`, q.accounts, q.externals, q.times)
+	if err != nil {
+		return fmt.Errorf("read neighbours of late readings: %w", err)
+	}
+	defer rows.Close()
+	return scanReadings(rows, f.stored)
+}

@@ -1,0 +1,161 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// tenantPost is a post as one tenant sees it: a social account that moves to another tenant takes
+// none of the rows with it.
+type tenantPost struct {
+	postKey
+	parent, sub string
+}
+
+func keyOfPost(r domain.PostRegistered) tenantPost {
+	return tenantPost{postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount, r.AccountID}
+}
+
+// registration is what one origin last said of a post.
+type registration struct {
+	domain.PostRegistered
+	EventID string `json:"event_id"`
+}
+
+// post is a row of tSPosts: the last registration of each origin, and the span of all of them.
+type post struct {
+	listing, mainApp *registration
+	first, last      time.Time
+	changed          bool
+}
+
+func (f *postFold) register(e domain.PostRegistered, eventID string) error {
+	key := keyOfPost(e)
+	p, ok := f.posts[key]
+	if !ok {
+		p = &post{first: e.RegisteredAt, last: e.RegisteredAt}
+		f.posts[key] = p
+	}
+	slot := &p.listing
+	if e.Origin == domain.OriginMainApp {
+		slot = &p.mainApp
+	}
+	if *slot == nil || later(e.RegisteredAt, eventID, (*slot).RegisteredAt, (*slot).EventID) {
+		*slot = &registration{e, eventID}
+	}
+	if e.RegisteredAt.Before(p.first) {
+		p.first = e.RegisteredAt
+	}
+	if e.RegisteredAt.After(p.last) {
+		p.last = e.RegisteredAt
+	}
+	p.changed = true
+	return nil
+}
+
+func (f *postFold) loadPosts(ctx context.Context, tx pgx.Tx, registered []domain.PostRegistered) error {
+	if len(registered) == 0 {
+		return nil
+	}
+	var accounts []int64
+	var externals, parents, subs []string
+	for _, r := range registered {
+		accounts, externals = append(accounts, r.SocialAccount), append(externals, r.ExternalID)
+		parents, subs = append(parents, r.ParentAccount), append(subs, r.AccountID)
+	}
+	rows, err := tx.Query(ctx, `
+		select distinct social_account_id, external_id, parent_account, account_id,
+		       listing::text, main_app::text, registered_at, updated_at
+		from tSPosts join unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
+			as k(social_account_id, external_id, parent_account, account_id)
+			using (social_account_id, external_id, parent_account, account_id)`, accounts, externals, parents, subs)
+	if err != nil {
+		return fmt.Errorf("read posts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key tenantPost
+		var p post
+		var listing, mainApp []byte
+		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &listing, &mainApp, &p.first, &p.last)
+		if err != nil {
+			return fmt.Errorf("scan post: %w", err)
+		}
+		if p.listing, err = decodeRegistration(listing); err != nil {
+			return err
+		}
+		if p.mainApp, err = decodeRegistration(mainApp); err != nil {
+			return err
+		}
+		f.posts[key] = &p
+	}
+	return rows.Err()
+}
+
+func decodeRegistration(raw []byte) (*registration, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	var r registration
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("decode stored registration: %w", err)
+	}
+	return &r, nil
+}
+
+// postRow is a post ready to be written: what the main application says stands before the listing.
+type postRow struct {
+	domain.PostRegistered
+	first, last      time.Time
+	listing, mainApp []byte
+}
+
+func (p *post) row() (postRow, error) {
+	row := postRow{first: p.first, last: p.last}
+	for _, r := range []*registration{p.listing, p.mainApp} {
+		if r == nil {
+			continue
+		}
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return row, fmt.Errorf("encode registration: %w", err)
+		}
+		if r.Origin == domain.OriginMainApp {
+			row.mainApp = raw
+		} else {
+			row.listing = raw
+		}
+		overlay(&row.PostRegistered, r.PostRegistered)
+	}
+	return row, nil
+}
+
+// overlay lays the fields that over gives on top of base.
+func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
+	base.Tenant, base.Platform, base.AccountType, base.ExternalID = over.Tenant, over.Platform, over.AccountType, over.ExternalID
+	if over.PublishedAt != nil {
+		base.PublishedAt = over.PublishedAt
+	}
+	if over.CategoryID != nil {
+		base.CategoryID = over.CategoryID
+	}
+	for _, field := range []struct {
+		to   *string
+		from string
+	}{
+		{&base.PostType, over.PostType},
+		{&base.Content, over.Content},
+		{&base.MediaURL, over.MediaURL},
+		{&base.Permalink, over.Permalink},
+	} {
+		if field.from != "" {
+			*field.to = field.from
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Projector says what a projection is: its name (by which checkpoints, parked records and consumer
+// groups are known), the version of its code, its one topic and the tables that it alone writes.
+type Projector interface {
+	Name() string
+	// Version is raised whenever the same log would give other rows; a generation made by another
+	// version is not followed but rebuilt.
+	Version() int
+	Topic() string
+	// Types are the event types of the topic that it folds; nil means all. Known types of other
+	// projections are passed over without decoding; unknown ones come to every projection of the
+	// topic, to be parked.
+	Types() []string
+	Tables() []string
+	// Begin returns the empty state of one batch of the given generation.
+	Begin(generation int) Fold
+}
+
+// Fold is the state of one batch. The engine calls Load, then Apply for each event in the order of
+// the log, then Write, all in one transaction; when that fails it throws the Fold away.
+type Fold interface {
+	// Load reads the rows that the events need, set-based.
+	Load(ctx context.Context, tx pgx.Tx, events []Event) error
+	// Apply folds one event into the state. It does no input or output. An error parks the event;
+	// the state must then be as if the event had not been, but for what [Chained] says.
+	Apply(event Event) error
+	// Write stores the rows that Apply made, set-based.
+	Write(ctx context.Context, tx pgx.Tx) error
+}
+
+// Chained is a Fold whose topic carries hash chains: order matters within a stream, so that parking
+// one event parks the later ones of its stream, and the head advances over a parked record.
+type Chained interface {
+	Fold
+	// Pass moves the head over an event that is parked for a reason found outside of Apply, without
+	// folding its content.
+	Pass(event Event)
+	// Resume folds an event that was parked and has already been judged and passed by the head.
+	Resume(event Event) error
+}
+
+// Event is one record of a batch: raw, and decoded when it could be.
+type Event struct {
+	Raw eventlog.Record
+	domain.Recorded
+	// Err says why Recorded is not filled; a Fold hands it on from Apply.
+	Err error
+	// Parked is the reason under which the event was parked, when it is being folded again.
+	Parked Reason
+}
+
+// Reason is the class under which an event is parked.
+type Reason string
+
+// The reasons; each is a value of column parked.reason.
+const (
+	ReasonMalformed   Reason = "malformed"    // the envelope is not one
+	ReasonUnknownType Reason = "unknown_type" // another binary may know it
+	ReasonUndecodable Reason = "undecodable"  // the payload does not decode or validate
+	ReasonRefused     Reason = "refused"      // Apply cannot fold it
+	ReasonWrite       Reason = "write"        // the database refused its values
+	ReasonChainBroken Reason = "chain_broken" // no honest writer can have made it: alarm
+	ReasonBehind      Reason = "behind"       // in order behind a parked event of its stream
+)
+
+// ParkError is an error that parks an event under a given reason.
+type ParkError struct {
+	Reason Reason
+	Detail string
+}
+
+// Error implements error.
+func (e *ParkError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }
+
+// errMisplaced parks an event of a known type on a topic where it does not belong.
+func errMisplaced(ev Event) error {
+	return &ParkError{ReasonRefused, fmt.Sprintf("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)}
+}
+
+// errStale is what Apply of a chained fold returns for a record that lost its race or is a
+// duplicate: it is counted and otherwise as if it had not been.
+var errStale = &ParkError{Reason: "stale", Detail: "lost race or duplicate"}
+
+// headerOf returns the first value of a header; "" when it is absent.
+func headerOf(r eventlog.Record, name string) string {
+	for _, h := range r.Headers {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}

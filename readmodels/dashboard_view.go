@@ -1,0 +1,182 @@
+package readmodels
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// DashboardView is the answer to GET (REQUIREMENTS §2).
+type DashboardView struct {
+	ID                   string          `json:"id"`
+	SubAccountID         string          `json:"sub_account_id"`
+	SubAccountName       string          `json:"sub_account_name"` // of the primary among the linked accounts
+	MainAccount          MainAccount     `json:"main_account"`
+	SubAccountIDs        []LinkedAccount `json:"sub_account_ids"`
+	Users                []DashboardUser `json:"users"`
+	MainPOC              []POC           `json:"main_poc"`
+	AllowClientDashboard bool            `json:"allow_client_dashboard"`
+	Scopes               []string        `json:"scopes"`
+	CreatedAt            time.Time       `json:"created_at"`
+	UpdatedAt            time.Time       `json:"updated_at"`
+
+	Version int64 `json:"-"` // of the last record that changed this dashboard: the ETag
+	// Listed is the document's list of users as it stands in the log. Users above shows only the
+	// active ones of the linked accounts, and access goes by the list.
+	Listed []string `json:"-"`
+}
+
+// MainAccount is the agency as its clients see it.
+type MainAccount struct {
+	Name     string `json:"name"`
+	LoginURL string `json:"login_url"` // custom domain, else white-label address; "" without either
+}
+
+// LinkedAccount is one account of the linked set.
+type LinkedAccount struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+	Phone   string `json:"phone"`
+	Address string `json:"address"`
+}
+
+// DashboardUser is a user on the list who belongs to a linked account and is active.
+type DashboardUser struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Email     string     `json:"email"`
+	Image     string     `json:"image"`
+	Account   string     `json:"account"`
+	IsOwner   bool       `json:"is_owner"`
+	Active    bool       `json:"active"`     // false while a reset token is pending
+	LastLogin *time.Time `json:"last_login"` // null: never
+}
+
+// POC is a point of contact at the agency.
+type POC struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Email       string `json:"email"`
+	Phone       string `json:"phone"`
+	Image       string `json:"image"`
+	MeetingLink string `json:"meeting_link"`
+}
+
+// Dashboard returns the dashboard of a sub-account with the names that the directory holds today. An
+// unknown account, one of another agency and one without a dashboard all give
+// [domain.ErrDashboardNotFound].
+func (d *Dashboards) Dashboard(ctx context.Context, parent, subAccount string) (DashboardView, error) {
+	var view DashboardView
+	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
+		document, err := ownDashboard(ctx, tx, parent, subAccount)
+		if err != nil {
+			return err
+		}
+		view = DashboardView{
+			ID: document.DocumentID, SubAccountID: subAccount,
+			AllowClientDashboard: document.AllowClientDashboard, Scopes: document.Scopes,
+			CreatedAt: document.CreatedAt, UpdatedAt: document.UpdatedAt,
+			Version: document.Version, Listed: document.Users,
+		}
+		if view.MainAccount, err = mainAccount(ctx, tx, parent); err != nil {
+			return err
+		}
+		if view.SubAccountIDs, err = linkedAccounts(ctx, tx, document.SubAccountIDs); err != nil {
+			return err
+		}
+		for _, account := range view.SubAccountIDs {
+			if account.ID == subAccount {
+				view.SubAccountName = account.Name
+			}
+		}
+		if view.Users, err = listedUsers(ctx, tx, document); err != nil {
+			return err
+		}
+		view.MainPOC, err = contacts(ctx, tx, document.MainPOC)
+		return err
+	})
+	if errors.Is(err, domain.ErrDashboardNotFound) {
+		return DashboardView{}, domain.ErrDashboardNotFound
+	}
+	if err != nil {
+		return DashboardView{}, fmt.Errorf("read dashboard %s: %w", subAccount, err)
+	}
+	return view, nil
+}
+
+func ownDashboard(ctx context.Context, tx pgx.Tx, parent, subAccount string) (domain.Dashboard, error) {
+	rows, err := tx.Query(ctx, `
+		select `+dashboardColumns+` from dashboard_preferences
+		where parent_account = $1 and sub_account_id = $2`, parent, subAccount)
+	if err != nil {
+		return domain.Dashboard{}, err
+	}
+	document, err := pgx.CollectExactlyOneRow(rows, scanDashboard)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return document, domain.ErrDashboardNotFound
+	}
+	return document, err
+}
+
+func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (MainAccount, error) {
+	var m MainAccount
+	var host, whiteLabel string
+	err := tx.QueryRow(ctx, `select name, custom_domain, white_label_url from accounts where id = $1`, parent).
+		Scan(&m.Name, &host, &whiteLabel)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return m, nil // the agency was erased: its clients' dashboards still open
+	}
+	if err != nil {
+		return m, err
+	}
+	m.LoginURL = whiteLabel
+	if host != "" {
+		m.LoginURL = "https://" + host
+	}
+	return m, nil
+}
+
+// linkedAccounts returns the accounts of the set in its order; one that the directory does not hold
+// any more is shown by its id alone.
+func linkedAccounts(ctx context.Context, tx pgx.Tx, ids []string) ([]LinkedAccount, error) {
+	rows, err := tx.Query(ctx, `
+		select s.id, coalesce(a.name, ''), coalesce(a.email, ''), coalesce(a.phone, ''), coalesce(a.address, '')
+		from unnest($1::text[]) with ordinality as s(id, n) left join accounts a on a.id = s.id
+		order by s.n`, ids)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[LinkedAccount])
+}
+
+func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]DashboardUser, error) {
+	rows, err := tx.Query(ctx, `
+		select u.id, u.name, u.email, u.image, u.account_id, u.is_owner, not u.reset_pending,
+		       (select max(login_at) from sessions s where s.user_id = u.id)
+		from users u
+		where u.id = any($1) and u.account_id = any($2) and u.active
+		order by u.name, u.id`, document.Users, document.SubAccountIDs)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[DashboardUser])
+}
+
+func contacts(ctx context.Context, tx pgx.Tx, ids []string) ([]POC, error) {
+	rows, err := tx.Query(ctx, `
+		select p.id, coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.phone, ''),
+		       coalesce(u.image, ''), coalesce(u.meeting_link, '')
+		from unnest($1::text[]) with ordinality as p(id, n) left join users u on u.id = p.id
+		order by p.n`, ids)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[POC])
+}
