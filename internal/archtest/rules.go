@@ -1,0 +1,63 @@
+package archtest
+
+// Rule says what the packages under a path may not import. Paths below the module are written
+// without the module's name.
+type Rule struct {
+	Package string   // the package and all below it
+	Forbid  []string // import paths; a path forbids what is below it too
+	Only    []string // if set, nothing else of the kind "not standard library" may be imported
+	Because string
+}
+
+const (
+	pgx       = "github.com/jackc/pgx"
+	watermill = "github.com/ThreeDotsLabs"
+	sarama    = "github.com/IBM/sarama"
+	chi       = "github.com/go-chi/chi"
+)
+
+// Rules are the architecture (DESIGN §10).
+func Rules() []Rule {
+	upper := []string{"cmd", "commands", "projections", "readmodels", "api", "migrations", "deploy"}
+	return []Rule{
+		{
+			Package: "domain", Only: []string{}, Forbid: []string{"context", "net/http", "log/slog", "log", "os"},
+			Because: "decisions and folds are pure: the same today, in a rebuild and in an audit",
+		},
+		{
+			Package: "commands", Forbid: []string{pgx, watermill, chi, "projections", "readmodels", "api"},
+			Because: "use cases know what they need, not who provides it",
+		},
+		{
+			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/notices"},
+			Because: "a fold reads its topic and writes its tables, and can send nothing",
+		},
+		{
+			Package: "readmodels", Forbid: []string{"commands", "projections", watermill, "api"},
+			Because: "queries only read",
+		},
+		{
+			Package: "api", Forbid: []string{pgx, watermill, sarama, "projections", "internal/pg", "internal/eventlog"},
+			Because: "HTTP stands on queries and use cases",
+		},
+		{
+			Package: "migrations", Forbid: []string{"domain", "internal", "commands", "projections", "readmodels", "api"},
+			Because: "the schema's history depends on no code that changes",
+		},
+		{
+			Package: "internal", Forbid: upper,
+			Because: "what they need of the upper packages is handed in as functions by cmd",
+		},
+		{
+			Package: "internal/simulator", Forbid: []string{"internal/platforms"},
+			Because: "a simulator that shares code with the clients proves nothing about them",
+		},
+		{
+			Package: "internal/platforms", Forbid: []string{"internal/simulator"},
+			Because: "the clients know only a base URL",
+		},
+	}
+}
+
+// TestSupport are the packages that only tests import; the rules do not hold for them.
+func TestSupport() []string { return []string{"internal/pg/pgtest", "internal/archtest", "internal/e2e", "internal/bench"} }

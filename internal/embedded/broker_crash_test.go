@@ -1,0 +1,112 @@
+package embedded_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+)
+
+// produceForEver is the child: it says each value that the broker acknowledged. Large values and many in flight make a
+// kill in the middle of a write likely.
+func produceForEver(order childOrder) {
+	ctx := context.Background()
+	b, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: quiet()})
+	if err != nil {
+		panic(err)
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.MaxBufferedRecords(64), kgo.ProducerBatchMaxBytes(1<<20))
+	if err != nil {
+		panic(err)
+	}
+	if err := createTopic(ctx, cl, b, "events", nil); err != nil {
+		panic(err)
+	}
+	padding := strings.Repeat("x", 900_000)
+	for n := 0; ; n++ {
+		id := fmt.Sprintf("%d/%d", order.Round, n)
+		record := &kgo.Record{Topic: "events", Key: []byte(id), Value: []byte(id + " " + padding[:n%1000])}
+		if n%3 == 0 {
+			record.Value = []byte(id + " " + padding)
+		}
+		cl.Produce(ctx, record, func(r *kgo.Record, err error) {
+			if err != nil {
+				panic(err)
+			}
+			say("%s", id)
+		})
+	}
+}
+
+func TestBrokerKeepsEveryAcknowledgedRecordOverKills(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	rounds := 6
+	if testing.Short() {
+		rounds = 2
+	}
+	var acked []string
+	torn := 0
+	for round := range rounds {
+		c := startChild(t, childOrder{Do: "broker", DataDir: dir, Round: round})
+		said := c.readLines(t, 20+round*17) // another moment each time
+		said = append(said, c.kill(t)...)
+		acked = append(acked, rowsOf(said)...)
+
+		var log bytes.Buffer
+		b, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		if strings.Contains(log.String(), "truncating") {
+			torn++
+		}
+		values := consumeAll(t, b, "events")
+		require.Subset(t, values, acked, "round %d", round)
+		seen := map[string]bool{}
+		for _, value := range values {
+			require.False(t, seen[value], "%s is there twice", value)
+			seen[value] = true
+		}
+		require.NoError(t, b.Close())
+	}
+	t.Logf("%d acknowledged records over %d kills, %d of them in the middle of a write", len(acked), rounds, torn)
+}
+
+// A child between fork and exec holds copies of all our descriptors, the listener's and the lock's too: for that moment
+// the port looked taken and the directory locked.
+func TestBrokerRestartsWhileTheProcessForks(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	var forks sync.WaitGroup
+	for range 2 {
+		forks.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = exec.Command("true").Run()
+				}
+			}
+		})
+	}
+	defer forks.Wait()
+	defer close(stop)
+	dir := t.TempDir()
+	first := startBroker(t, dir)
+	require.NoError(t, first.Close())
+	for range 40 {
+		b := startBroker(t, dir)
+		require.Equal(t, first.Addrs(), b.Addrs())
+		require.NoError(t, b.Close())
+	}
+}

@@ -1,0 +1,155 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	addressFileName = "address"
+	maxRequestBytes = 100 << 20 // Kafka's socket.request.max.bytes
+)
+
+// listenBroker opens the port. With port 0 it first tries the address of the last run, so that clients of a restarted
+// broker find it again; that port may be taken by now, and then any free one will do.
+func listenBroker(addr, addressFile string) (*brokerListener, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("parse broker address %q: %w", addr, err)
+	}
+	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
+	if last := readLine(addressFile); port == "0" && sameHost(last, host) {
+		inner, err = listenPatiently(last)
+	}
+	if err != nil {
+		inner, err = listenPatiently(addr)
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: %w: stop the other program or use port 0 for any free port", addr, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	if err := replaceFile(addressFile, inner.Addr().String()+"\n", 0o600); err != nil {
+		inner.Close()
+		return nil, err
+	}
+	return &brokerListener{Listener: inner, idle: make(chan struct{}, 1)}, nil
+}
+
+// listenPatiently tries a port that is taken for a moment longer: it may be our own of just now, in a child between
+// fork and exec.
+func listenPatiently(addr string) (net.Listener, error) {
+	for deadline := time.Now().Add(forkWindow); ; time.Sleep(forkPoll) {
+		listener, err := net.Listen("tcp", addr)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return listener, err
+		}
+	}
+}
+
+func sameHost(addr, host string) bool {
+	last, _, err := net.SplitHostPort(addr)
+	return err == nil && (last == host || host == "localhost" && net.ParseIP(last).IsLoopback())
+}
+
+// brokerListener counts its connections, so that Close can wait for their end, and guards the first request of each.
+type brokerListener struct {
+	net.Listener
+	mu   sync.Mutex
+	open int
+	idle chan struct{} // has a token when open fell to 0
+}
+
+// Accept implements net.Listener.
+func (l *brokerListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.count(1)
+	return &brokerConn{Conn: conn, closed: func() { l.count(-1) }}, nil
+}
+
+func (l *brokerListener) count(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open += n
+	if l.open == 0 {
+		select {
+		case l.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *brokerListener) waitConnections(limit time.Duration) {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for {
+		l.mu.Lock()
+		open := l.open
+		l.mu.Unlock()
+		if open == 0 {
+			return
+		}
+		select {
+		case <-l.idle:
+		case <-deadline.C:
+			return
+		}
+	}
+}
+
+// brokerConn checks the start of the first request before kfake sees it. kfake panics on an unknown request key and
+// allocates whatever length it reads, so a browser or a port scan on this port would take the process down.
+type brokerConn struct {
+	net.Conn
+	checked bool // touched by kfake's one reader only
+	head    []byte
+	once    sync.Once
+	closed  func()
+}
+
+// Read implements net.Conn.
+func (c *brokerConn) Read(p []byte) (int, error) {
+	if !c.checked {
+		if err := c.checkFirstRequest(); err != nil {
+			return 0, err
+		}
+	}
+	if len(c.head) > 0 {
+		n := copy(p, c.head)
+		c.head = c.head[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *brokerConn) checkFirstRequest() error {
+	head := make([]byte, 6) // length, request key
+	if _, err := io.ReadFull(c.Conn, head); err != nil {
+		return err
+	}
+	size, key := binary.BigEndian.Uint32(head), int16(binary.BigEndian.Uint16(head[4:]))
+	if size < 8 || size > maxRequestBytes || kmsg.RequestForKey(key) == nil {
+		return errors.New("refuse connection: not the Kafka protocol")
+	}
+	c.checked, c.head = true, head
+	return nil
+}
+
+// Close implements net.Conn; kfake closes each connection twice.
+func (c *brokerConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.closed)
+	return err
+}

@@ -1,0 +1,262 @@
+package embedded_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+)
+
+const partitions = 3
+
+func kafkaClient(t *testing.T, b *embedded.Broker, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addrs()...))...)
+	require.NoError(t, err)
+	t.Cleanup(cl.Close)
+	return cl
+}
+
+func createTopic(ctx context.Context, cl *kgo.Client, b *embedded.Broker, topic string, more map[string]string) error {
+	settings := map[string]*string{}
+	for _, m := range []map[string]string{more, b.TopicOverrides()} {
+		for name, value := range m {
+			settings[name] = kadm.StringPtr(value)
+		}
+	}
+	_, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, settings, topic)
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil
+	}
+	return err
+}
+
+// consumeAll returns every value up to the present end, and requires that each partition counts without a hole.
+func consumeAll(t *testing.T, b *embedded.Broker, topic string) []string {
+	t.Helper()
+	ctx := testContext(t)
+	cl := kafkaClient(t, b, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	require.NoError(t, err)
+	want := int64(0)
+	ends.Each(func(o kadm.ListedOffset) { want += o.Offset })
+	var values []string
+	next := map[int32]int64{}
+	for int64(len(values)) < want {
+		fetches := cl.PollFetches(ctx)
+		require.NoError(t, fetches.Err())
+		fetches.EachRecord(func(r *kgo.Record) {
+			require.Equal(t, next[r.Partition], r.Offset, "partition %d has a hole", r.Partition)
+			next[r.Partition]++
+			value, _, _ := bytes.Cut(r.Value, []byte(" "))
+			values = append(values, string(value))
+		})
+	}
+	return values
+}
+
+func produce(t *testing.T, cl *kgo.Client, topic, value string) {
+	t.Helper()
+	r := &kgo.Record{Topic: topic, Key: []byte(value), Value: []byte(value)}
+	require.NoError(t, cl.ProduceSync(testContext(t), r).FirstErr())
+}
+
+func TestBrokerKeepsLogAddressAndIdentity(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := startBroker(t, dir)
+	cl := kafkaClient(t, b)
+	require.NoError(t, createTopic(testContext(t), cl, b, "events", nil))
+	produce(t, cl, "events", "one")
+	before, err := kadm.NewClient(cl).Metadata(testContext(t))
+	require.NoError(t, err)
+	addrs := b.Addrs()
+	require.NoError(t, b.Close())
+	require.NoError(t, b.Close(), "a second Close is harmless")
+
+	began := time.Now()
+	b = startBroker(t, dir)
+	t.Logf("start took %s", time.Since(began).Round(time.Microsecond))
+	require.Equal(t, addrs, b.Addrs(), "clients keep their address")
+	produce(t, cl, "events", "two") // the same client goes on
+	require.ElementsMatch(t, []string{"one", "two"}, consumeAll(t, b, "events"))
+	after, err := kadm.NewClient(cl).Metadata(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, before.Cluster, after.Cluster)
+	require.Equal(t, before.Topics["events"].ID, after.Topics["events"].ID)
+	require.Len(t, after.Brokers, 1)
+}
+
+func TestBrokerTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := startBroker(t, dir)
+	require.NoError(t, b.Close())
+	taken, err := net.Listen("tcp", b.Addrs()[0])
+	require.NoError(t, err)
+	defer taken.Close()
+	require.NotEqual(t, b.Addrs(), startBroker(t, dir).Addrs())
+
+	_, err = embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: t.TempDir(), Addr: b.Addrs()[0], Logger: quiet()})
+	require.ErrorContains(t, err, "address already in use", "a port that was asked for is not replaced silently")
+}
+
+func TestBrokerIsLockedAndNamesItsOwner(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := startBroker(t, dir)
+	_, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: quiet()})
+	require.ErrorIs(t, err, embedded.ErrLocked)
+	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
+	require.NoError(t, b.Close())
+	startBroker(t, dir)
+}
+
+func TestBrokerRefusesBadConfig(t *testing.T) {
+	t.Parallel()
+	for want, cfg := range map[string]embedded.BrokerConfig{
+		"data directory is empty": {},
+		"names no host":           {DataDir: t.TempDir(), Addr: "0.0.0.0:0"},
+		"parse broker address":    {DataDir: t.TempDir(), Addr: "9092"},
+	} {
+		_, err := embedded.StartBroker(testContext(t), cfg)
+		require.ErrorContains(t, err, want)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: t.TempDir()})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestBrokerNeverForgets(t *testing.T) {
+	t.Parallel()
+	ctx, b := testContext(t), startBroker(t, t.TempDir())
+	cl := kafkaClient(t, b)
+	adm := kadm.NewClient(cl)
+	require.NoError(t, createTopic(ctx, cl, b, "directory", map[string]string{
+		"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000", "unclean.leader.election.enable": "false",
+	}))
+	produce(t, cl, "directory", "kept")
+
+	configs, err := adm.DescribeTopicConfigs(ctx, "directory")
+	require.NoError(t, err)
+	require.NoError(t, configs[0].Err)
+	got := map[string]string{}
+	for _, c := range configs[0].Configs {
+		got[c.Key] = c.MaybeValue()
+	}
+	for name, want := range map[string]string{
+		"retention.ms": "-1", "retention.bytes": "-1", "min.insync.replicas": "1", "cleanup.policy": "compact",
+		"min.compaction.lag.ms": "86400000", "unclean.leader.election.enable": "false",
+	} {
+		require.Equal(t, want, got[name], name)
+	}
+	brokers, err := adm.DescribeBrokerConfigs(ctx)
+	require.NoError(t, err)
+	for _, c := range brokers[0].Configs {
+		if c.Key == "log.cleaner.backoff.ms" {
+			require.Equal(t, "1000000000000", c.MaybeValue())
+		}
+	}
+
+	deleted, err := adm.DeleteRecords(ctx, kadm.Offsets{"directory": {0: {Topic: "directory", Partition: 0, At: -1}}})
+	require.NoError(t, err)
+	require.ErrorIs(t, deleted.Error(), kerr.PolicyViolation)
+	for range 2 { // the refusal stays
+		alter := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "log.cleaner.backoff.ms", Value: kadm.StringPtr("1")}}
+		altered, err := adm.AlterBrokerConfigs(ctx, alter)
+		require.NoError(t, err)
+		require.ErrorIs(t, altered[0].Err, kerr.PolicyViolation)
+		altered, err = adm.AlterBrokerConfigsState(ctx, alter)
+		require.NoError(t, err)
+		require.ErrorIs(t, altered[0].Err, kerr.PolicyViolation)
+	}
+	altered, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: kadm.StringPtr("2000000")}}, "directory")
+	require.NoError(t, err)
+	require.NoError(t, altered[0].Err, "topic settings stay changeable")
+	require.Equal(t, []string{"kept"}, consumeAll(t, b, "directory"))
+}
+
+func TestBrokerOutlivesStrangers(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, t.TempDir())
+	for _, garbage := range []string{
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"\x00\x00\x00\x0a\x7f\x00\x00\x00\x00\x00\x00\x00\x00\x00", // unknown request key: kfake would panic
+		"\xff\xff\xff\xff\x00\x00",                                 // a length of 4 GB
+	} {
+		conn, err := net.Dial("tcp", b.Addrs()[0])
+		require.NoError(t, err)
+		_, err = conn.Write([]byte(garbage))
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+		_, err = conn.Read(make([]byte, 1))
+		require.Error(t, err)
+		require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "the broker hangs up")
+		conn.Close()
+	}
+	require.NoError(t, createTopic(testContext(t), kafkaClient(t, b), b, "events", nil))
+}
+
+func TestBrokerMendsTornTails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := startBroker(t, dir)
+	cl := kafkaClient(t, b)
+	require.NoError(t, createTopic(testContext(t), cl, b, "events", nil))
+	commit := func(cl *kgo.Client, group string) {
+		t.Helper()
+		resp, err := kadm.NewClient(cl).CommitOffsets(testContext(t), group, kadm.Offsets{"events": {0: {Topic: "events", At: 7}}})
+		require.NoError(t, err)
+		require.NoError(t, resp.Error())
+	}
+	produce(t, cl, "events", "one")
+	require.NoError(t, b.Close())
+
+	torn := append([]byte{0x40, 0, 0, 0, 1, 2, 3, 4, 1, 0}, "half an ent"...)
+	for _, name := range []string{"groups.log", "pids.log"} {
+		appendTo(t, filepath.Join(dir, "log", name), torn)
+	}
+	segments, err := filepath.Glob(filepath.Join(dir, "log", "partitions", "events-*", "*.dat"))
+	require.NoError(t, err)
+	require.NotEmpty(t, segments)
+	raw, err := os.ReadFile(segments[0])
+	require.NoError(t, err)
+	appendTo(t, segments[0], raw[:len(raw)-5])
+
+	b = startBroker(t, dir)
+	cl = kafkaClient(t, b)
+	commit(cl, "first")
+	produce(t, cl, "events", "two")
+	crashCopy := t.TempDir() // as kill -9 would leave it: Close would rewrite the group log
+	require.NoError(t, os.CopyFS(filepath.Join(crashCopy, "log"), os.DirFS(filepath.Join(dir, "log"))))
+
+	b = startBroker(t, crashCopy)
+	require.ElementsMatch(t, []string{"one", "two"}, consumeAll(t, b, "events"))
+	offsets, err := kadm.NewClient(kafkaClient(t, b)).FetchOffsets(testContext(t), "first")
+	require.NoError(t, err)
+	at, ok := offsets.Lookup("events", 0)
+	require.True(t, ok, "a commit behind the torn tail is lost")
+	require.Equal(t, int64(7), at.At)
+}
+
+func appendTo(t *testing.T, path string, raw []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	require.NoError(t, err)
+	_, err = f.Write(raw)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}

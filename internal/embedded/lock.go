@@ -1,0 +1,112 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrLocked is returned by StartBroker and StartPostgres when another process, or another instance in this one,
+// holds the data directory. The message names the owner's process id.
+var ErrLocked = errors.New("data directory is in use")
+
+const (
+	lockFileName = "lock"
+	// forkWindow is how long copies of our descriptors, in children between fork and exec, are waited for.
+	forkWindow = 500 * time.Millisecond
+	forkPoll   = 5 * time.Millisecond
+)
+
+// dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, however it dies, so a
+// lock is never stale and the file is never removed (removing it would let two owners hold two different inodes).
+type dirLock struct{ file *os.File }
+
+func lockDir(dir string) (*dirLock, error) {
+	path := filepath.Join(dir, lockFileName)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock file: %w", err)
+	}
+	if err := flockPatiently(file); err != nil {
+		owner := lockOwner(path)
+		file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s belongs to %s: stop that process or choose another data directory", ErrLocked, dir, owner)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := errors.Join(file.Truncate(0), writeAt(file, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("write lock file: %w", err)
+	}
+	return &dirLock{file: file}, nil
+}
+
+// flockPatiently waits a moment for a lock whose owner is dead: a child that was between fork and exec when its parent
+// was killed still holds a copy of the descriptor.
+func flockPatiently(file *os.File) error {
+	for deadline := time.Now().Add(forkWindow); ; time.Sleep(forkPoll) {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) || ownerLives(file.Name()) {
+			return err
+		}
+	}
+}
+
+func ownerLives(path string) bool {
+	pid, err := strconv.Atoi(readLine(path))
+	return err == nil && pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// release unlocks before it closes: a child between fork and exec holds a copy of the descriptor, with which the lock
+// would outlive the close.
+func (l *dirLock) release() error {
+	if err := errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close()); err != nil {
+		return fmt.Errorf("release data directory: %w", err)
+	}
+	return nil
+}
+
+func lockOwner(path string) string {
+	pid := readLine(path)
+	if pid == "" {
+		return "an unknown process"
+	}
+	return "process " + pid
+}
+
+func writeAt(file *os.File, text string) error {
+	_, err := file.WriteAt([]byte(text), 0)
+	return err
+}
+
+// replaceFile writes a small file so that a reader, or a start after a crash, sees the old text or the new one.
+func replaceFile(path, text string, mode os.FileMode) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp")
+	if err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(text)
+	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return nil
+}
+
+// readLine returns the trimmed text of a small file, "" when there is none.
+func readLine(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
+}

@@ -1,0 +1,138 @@
+package embedded_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+)
+
+// The test binary runs itself as a child that is killed: childEnv names what the child does.
+const childEnv = "LEDGERBOARD_TEST_CHILD"
+
+type childOrder struct {
+	Do      string // broker, postgres or offline
+	DataDir string
+	Round   int
+	Knob    string // "", no-death-signal, no-watchdog, none
+}
+
+func TestMain(m *testing.M) {
+	if order := os.Getenv(childEnv); order != "" {
+		runChild(order)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func runChild(text string) {
+	var order childOrder
+	if err := json.Unmarshal([]byte(text), &order); err != nil {
+		panic(err)
+	}
+	switch order.Do {
+	case "broker":
+		produceForEver(order)
+	case "postgres":
+		insertForEver(order)
+	case "offline":
+		startOffline(order)
+	default:
+		panic("unknown order " + text)
+	}
+}
+
+// child is a killed process and the lines that it said before.
+type child struct {
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+}
+
+func startChild(t *testing.T, order childOrder) *child {
+	t.Helper()
+	text, err := json.Marshal(order)
+	require.NoError(t, err)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return &child{cmd: cmd, lines: bufio.NewScanner(out)}
+}
+
+// readLines returns n lines.
+func (c *child) readLines(t *testing.T, n int) []string {
+	t.Helper()
+	var lines []string
+	for len(lines) < n {
+		require.True(t, c.lines.Scan(), "the child ended early after %q", lines)
+		lines = append(lines, c.lines.Text())
+	}
+	return lines
+}
+
+// kill ends the child with SIGKILL and returns what it had still said. A torn last line is not an acknowledgement.
+func (c *child) kill(t *testing.T) []string {
+	t.Helper()
+	require.NoError(t, c.cmd.Process.Kill())
+	var lines []string
+	for c.lines.Scan() {
+		lines = append(lines, c.lines.Text())
+	}
+	_ = c.cmd.Wait()
+	if n := len(lines); n > 0 && !strings.HasSuffix(lines[n-1], ";") {
+		lines = lines[:n-1]
+	}
+	return lines
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func testContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func startBroker(t *testing.T, dir string) *embedded.Broker {
+	t.Helper()
+	b, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: quiet()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b
+}
+
+func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres {
+	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = quiet()
+	}
+	p, err := embedded.StartPostgres(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	return p
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, 30*time.Second, 20*time.Millisecond, what)
+}
+
+func say(format string, args ...any) { fmt.Printf(format+";\n", args...) }
