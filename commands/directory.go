@@ -28,15 +28,20 @@ func (d Directory) Put(ctx context.Context, entity domain.DirectoryEntity) error
 // Erase appends a tombstone: the entity disappears from the read model, and from the log once it is
 // compacted; nil means that the tombstone is in the log.
 func (d Directory) Erase(ctx context.Context, kind, id string) error {
-	key := domain.DirectoryKey(kind, id)
-	draft := domain.Draft{Topic: domain.TopicDirectory, Key: key, Envelope: domain.Envelope{
-		ID: uuid.Must(uuid.NewV7()).String(), Type: "directory." + kind + ".v1", Subject: key,
-		Time: d.Now().UTC().Truncate(time.Microsecond),
-	}}
+	draft := EraseDraft(kind, id, d.Now())
 	if err := d.Log.Append(ctx, draft); err != nil {
-		return fmt.Errorf("erase %s: %w", key, err)
+		return fmt.Errorf("erase %s: %w", draft.Key, err)
 	}
 	return nil
+}
+
+// EraseDraft makes the draft of a tombstone.
+func EraseDraft(kind, id string, now time.Time) domain.Draft {
+	key := domain.DirectoryKey(kind, id)
+	return domain.Draft{Topic: domain.TopicDirectory, Key: key, Envelope: domain.Envelope{
+		ID: uuid.Must(uuid.NewV7()).String(), Type: "directory." + kind + ".v1", Subject: key,
+		Time: now.UTC().Truncate(time.Microsecond),
+	}}
 }
 
 // EntityDraft makes the draft that puts an entity, for writers that append many at once.

@@ -20,6 +20,8 @@
 //	update_dashboard.go  PUT: link, unlink, users, settings
 //	open_dashboard.go    an agency's first GET
 //	record_readings.go   readings and posts
+//	collect_metrics.go   platforms → readings
+//	tokens.go            access tokens, renewed ahead of expiry
 //	directory.go         reference entities
 //	keyed_lock.go        one queue per agency
 //

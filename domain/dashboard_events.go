@@ -82,8 +82,14 @@ func (c DashboardChange) Validate() error {
 		if slices.Contains(c.Linked, s.SubAccountID) {
 			return fmt.Errorf("account %q is both linked and split off", s.SubAccountID)
 		}
+		if err := checkLengths(s.Users...); err != nil {
+			return fmt.Errorf("users of split-off account: %w", err)
+		}
 	}
-	return nil
+	if len(set(c.LostAccess)) != len(c.LostAccess) {
+		return fmt.Errorf("a user is named twice in lost_access, and gets one notice per change")
+	}
+	return checkLengths(slices.Concat(c.Users, c.LostAccess)...)
 }
 
 // Touched returns the accounts whose dashboards the change may alter, linked ones first.

@@ -14,7 +14,7 @@ type FactsNeed struct {
 
 // StreamHead is the end of the agency's stream as the tables show it.
 type StreamHead struct {
-	Version int64 // 0: no record yet
+	Version int64  // 0: no record yet
 	Hash    []byte // SHA-256; of a stream without records its genesis hash
 	Time    time.Time
 }

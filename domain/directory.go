@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -164,6 +165,37 @@ type DirectoryCategory struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
 }
+
+// Validate checks what a fold relies on.
+func (e DirectoryAccount) Validate() error { return checkLengths(e.ID, e.ParentAccount) }
+
+// Validate checks what a fold relies on.
+func (e DirectoryUser) Validate() error { return checkLengths(e.ID, e.AccountID) }
+
+// Validate checks what a fold relies on.
+func (e DirectoryOrder) Validate() error { return checkLengths(e.ID, e.Buyer, e.Seller) }
+
+// Validate checks what a fold relies on.
+func (e DirectorySession) Validate() error { return checkLengths(e.ID, e.UserID) }
+
+// Validate checks what a fold relies on.
+func (e DirectoryMember) Validate() error { return checkLengths(e.AccountID) }
+
+// Validate checks what a fold relies on.
+func (e DirectoryConnection) Validate() error {
+	return errors.Join(checkPlatform(e.Platform), checkAccountType(e.AccountType))
+}
+
+// Validate checks what a fold relies on.
+func (e DirectorySocialAccount) Validate() error {
+	return errors.Join(checkPlatform(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID))
+}
+
+// Validate checks what a fold relies on.
+func (e DirectoryPlannedPost) Validate() error { return checkLengths(e.ExternalID) }
+
+// Validate checks what a fold relies on.
+func (e DirectorySubscription) Validate() error { return checkLengths(e.AccountID) }
 
 // EventType implements [Data].
 func (DirectoryAccount) EventType() string { return "directory.account.v1" }

@@ -18,7 +18,9 @@
 //	event.go registry.go envelope, drafts and recorded events; type name → decoder
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	directory.go         reference entities of the main application
+//	connected.go         what fetchers are told of an account and its posts
 //	operations.go        operator actions, connection states
+//	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
 //	dashboard_events.go  the events and the fold

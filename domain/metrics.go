@@ -114,8 +114,11 @@ func (e AccountRead) Validate() error {
 		if f.Name == "" {
 			return fmt.Errorf("a figure has no name")
 		}
+		if err := checkLengths(f.Name, f.Source, f.Window); err != nil {
+			return fmt.Errorf("figure: %w", err)
+		}
 	}
-	return nil
+	return checkAccountType(e.AccountType)
 }
 
 // Counts are the metrics of one post reading; nil means that the platform did not give it.
@@ -145,6 +148,19 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 	return sum, partial
 }
 
+// maxCount bounds a count either way, so that engagement and growth cannot overflow 64 bits: a sum of
+// three, less another such sum, stays below 6 × 2^60.
+const maxCount = 1 << 60
+
+func (c Counts) validate() error {
+	for _, n := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks} {
+		if n != nil && (*n > maxCount || *n < -maxCount) {
+			return fmt.Errorf("count %d is beyond any platform's", *n)
+		}
+	}
+	return nil
+}
+
 // PostRead is one capture of a post's metrics.
 type PostRead struct {
 	Tenant
@@ -170,6 +186,12 @@ func (PostRead) EventType() string { return "metrics.post_read.v1" }
 // Validate checks what a fold relies on.
 func (e PostRead) Validate() error {
 	if err := validateExternalID(e.ExternalID); err != nil {
+		return err
+	}
+	if err := e.Counts.validate(); err != nil {
+		return err
+	}
+	if err := checkAccountType(e.AccountType); err != nil {
 		return err
 	}
 	return validateReading(e.Tenant, e.Platform, e.CapturedAt)
@@ -213,15 +235,15 @@ func (e PostRegistered) Validate() error {
 	if e.Origin != OriginListing && e.Origin != OriginMainApp {
 		return fmt.Errorf("origin %q is neither %q nor %q", e.Origin, OriginListing, OriginMainApp)
 	}
+	if err := checkAccountType(e.AccountType); err != nil {
+		return err
+	}
 	return validateReading(e.Tenant, e.Platform, e.RegisteredAt)
 }
 
-// maxExternalID is in bytes; LinkedIn's URNs, the longest seen, stay below 100.
-const maxExternalID = 255
-
 func validateExternalID(id string) error {
-	if id == "" || len(id) > maxExternalID {
-		return fmt.Errorf("external_id must have 1 to %d bytes, has %d", maxExternalID, len(id))
+	if id == "" || len(id) > maxIndexed {
+		return fmt.Errorf("external_id must have 1 to %d bytes, has %d", maxIndexed, len(id))
 	}
 	return nil
 }

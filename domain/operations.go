@@ -52,6 +52,9 @@ type ConnectionStateChanged struct {
 // EventType implements [Data].
 func (ConnectionStateChanged) EventType() string { return "operations.connection_state_changed.v1" }
 
+// Validate checks what a fold relies on.
+func (e ConnectionStateChanged) Validate() error { return checkPlatform(e.Platform) }
+
 // ProjectionPaused and ProjectionResumed are operator actions on one projection.
 type ProjectionPaused struct {
 	Projection string `json:"projection"`

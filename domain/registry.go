@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 )
@@ -68,6 +69,16 @@ func register[T Data](r *Registry) {
 		}
 		return v, nil
 	}
+}
+
+// Without returns a registry that does not know the given types, as that of an older binary: what it
+// parks as unknown is what a newer one must fold at its start.
+func (r *Registry) Without(types ...string) *Registry {
+	older := &Registry{decoders: maps.Clone(r.decoders)}
+	for _, name := range types {
+		delete(older.decoders, name)
+	}
+	return older
 }
 
 // Types returns all registered names in order.

@@ -30,9 +30,9 @@ func (e *Engine) handle(ctx context.Context, batch eventlog.Batch) error {
 	for i, run := range batch.Runs {
 		shares[i%workers] = append(shares[i%workers], e.step(run))
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, folding := errgroup.WithContext(ctx)
 	for _, share := range shares {
-		group.Go(func() error { return e.foldInOrder(ctx, share) })
+		group.Go(func() error { return e.foldInOrder(folding, share) })
 	}
 	if err := group.Wait(); err != nil {
 		return err

@@ -8,18 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/notices"
 )
 
-// AccessNotice says that a user lost access to at least one dashboard by one record. Its id on every
-// surface is "<parent account>.<version>".
-type AccessNotice struct {
-	ParentAccount string
-	Version       int64
-	UserID        string
-	Time          time.Time
-}
-
-// Notices reads access notices.
+// Notices reads access notices: the part of notices.Store that the log can rebuild.
 type Notices struct{ Pool *pgxpool.Pool }
 
 // Head returns the version of the agency's newest record; 0 without one.
@@ -32,35 +25,45 @@ func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 	return version, nil
 }
 
-// Recipients returns the users whom one record gave a notice.
-func (n Notices) Recipients(ctx context.Context, parent string, version int64) ([]string, error) {
+// Scan implements notices.Store.
+func (n Notices) Scan(ctx context.Context, spans []notices.Span, notBefore time.Time, limit int) ([]notices.Notice, error) {
+	parents, users, after := make([]string, len(spans)), make([]string, len(spans)), make([]int64, len(spans))
+	for i, s := range spans {
+		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
+	}
 	rows, err := n.Pool.Query(ctx, `
-		select user_id from access_notices where parent_account = $1 and version = $2 order by user_id`, parent, version)
-	if err != nil {
-		return nil, fmt.Errorf("read recipients: %w", err)
-	}
-	users, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("read recipients: %w", err)
-	}
-	return users, nil
+		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
+		cross join lateral (
+			select parent_account, version, user_id, time from access_notices a
+			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user) and a.time >= $4
+			order by version, user_id limit $5) n
+		order by parent_account, version, user_id limit $5`, parents, after, users, notBefore, limit)
+	return collectNotices(rows, err)
 }
 
-// Since returns, for each of the given positions, the user's notices above it and not older than
-// notBefore, oldest first, at most limit each. The three slices run in parallel.
-func (n Notices) Since(ctx context.Context, parents, users []string, after []int64, notBefore time.Time, limit int) ([]AccessNotice, error) {
+// Since implements notices.Store.
+func (n Notices) Since(ctx context.Context, positions []notices.Position, notBefore time.Time, limit int) ([]notices.Notice, error) {
+	parents, users, after := make([]string, len(positions)), make([]string, len(positions)), make([]int64, len(positions))
+	for i, p := range positions {
+		parents[i], users[i], after[i] = p.ParentAccount, p.UserID, p.Version
+	}
 	rows, err := n.Pool.Query(ctx, `
 		select n.* from unnest($1::text[], $2::text[], $3::bigint[]) as k(parent_account, user_id, after)
 		cross join lateral (
 			select parent_account, version, user_id, time from access_notices a
 			where a.parent_account = k.parent_account and a.user_id = k.user_id and a.version > k.after and a.time >= $4
-			order by version limit $5) n`, parents, users, after, notBefore, limit)
+			order by version limit $5) n
+		order by parent_account, user_id, version`, parents, users, after, notBefore, limit)
+	return collectNotices(rows, err)
+}
+
+func collectNotices(rows pgx.Rows, err error) ([]notices.Notice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
-	notices, err := pgx.CollectRows(rows, pgx.RowToStructByPos[AccessNotice])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[notices.Notice])
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
-	return notices, nil
+	return list, nil
 }

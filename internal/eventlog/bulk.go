@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -61,10 +60,8 @@ func (l *Log) checkCount(ctx context.Context, topic string) error {
 	if err != nil {
 		return err
 	}
-	if got := int32(len(described.Partitions)); got != spec.Partitions {
+	if got := int32(len(described.leaders)); got != spec.Partitions {
 		return fmt.Errorf("check %s: %w", topic, partitionCountError(topic, got, spec.Partitions))
 	}
 	return nil
 }
-
-var errTopicMissing = errors.New("there is no such topic on the brokers")

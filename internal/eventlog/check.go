@@ -74,9 +74,9 @@ func (l *Log) checkTopic(ctx context.Context, spec TopicSpec) error {
 		return fmt.Errorf("list brokers: %w", err)
 	}
 	t := topicCheck{name: name, bootstrap: strings.Join(l.cfg.Brokers, ","), spec: spec, settings: settings}
-	t.replicas = described.Partitions.NumReplicas()
-	if t.partitions(len(described.Partitions)) { // with another count the keys cannot be judged
-		errs, err := l.foreignKeys(ctx, spec, TopicID(described.ID))
+	t.replicas = described.replicas
+	if t.partitions(len(described.leaders)) { // with another count the keys cannot be judged
+		errs, err := l.foreignKeys(ctx, spec, described.id)
 		if err != nil {
 			return err
 		}

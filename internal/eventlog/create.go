@@ -66,9 +66,9 @@ func (l *Log) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		for _, p := range described.Partitions {
-			if p.Leader < 0 {
-				return struct{}{}, fmt.Errorf("partition %d has no leader yet", p.Partition)
+		for partition, leader := range described.leaders {
+			if leader < 0 {
+				return struct{}{}, fmt.Errorf("partition %d has no leader yet", partition)
 			}
 		}
 		return struct{}{}, nil

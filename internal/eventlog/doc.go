@@ -43,7 +43,7 @@
 //	lanes.go bulk.go        parallel appends through watermill; bulk appends by kgo
 //	follow*.go              Follow: loop, one session, positions
 //	fetch.go scan.go        raw fetches; Scan
-//	ranges.go               start and end offsets, one record
+//	describe.go ranges.go   what the brokers say about a topic; start and end offsets, one record
 //	subscriber.go           watermill subscriber for reactors
 //
 // # Non-obvious

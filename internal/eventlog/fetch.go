@@ -126,16 +126,16 @@ func (f *fetcher) findLeader(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !f.id.IsZero() && TopicID(described.ID) != f.id {
-		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, &otherLogError{want: f.id, got: TopicID(described.ID)})
+	if !f.id.IsZero() && described.id != f.id {
+		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, &otherLogError{want: f.id, got: described.id})
 	}
-	partition, ok := described.Partitions[f.partition]
+	leader, ok := described.leaders[f.partition]
 	if !ok {
 		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, kerr.UnknownTopicOrPartition)
 	}
-	if partition.Leader < 0 {
+	if leader < 0 {
 		return fmt.Errorf("fetch %s/%d: %w", f.topic, f.partition, kerr.LeaderNotAvailable)
 	}
-	f.leader = partition.Leader
+	f.leader = leader
 	return nil
 }

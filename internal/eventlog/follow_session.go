@@ -16,7 +16,7 @@ import (
 // 45 s would be 45 s without projection after a crash. 10 s is above the brokers' least (6 s).
 const (
 	groupSession   = 10 * time.Second
-	groupHeartbeat = 2 * time.Second
+	groupHeartbeat = time.Second
 	groupRebalance = 30 * time.Second
 	commitInterval = time.Second
 	leaveTimeout   = 3 * time.Second

@@ -66,7 +66,9 @@ func (m eventMarshaler) Name(v any) string {
 }
 
 // NameFromMessage implements [cqrs.CommandEventMarshaler].
-func (m eventMarshaler) NameFromMessage(msg *message.Message) string { return msg.Metadata.Get(headerType) }
+func (m eventMarshaler) NameFromMessage(msg *message.Message) string {
+	return msg.Metadata.Get(headerType)
+}
 
 func recordOf(msg *message.Message) Record {
 	r := Record{Topic: msg.Metadata.Get(MetadataTopic), Key: []byte(msg.Metadata.Get(MetadataKey)), Value: msg.Payload}

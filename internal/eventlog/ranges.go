@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -40,24 +38,6 @@ func (e *otherLogError) Error() string {
 
 func (e *otherLogError) Unwrap() error { return ErrOtherLog }
 
-// describe asks the brokers for a topic's id, partitions and leaders. Never cached: a stale id would
-// hide that a topic was created again.
-func (l *Log) describe(ctx context.Context, topic string) (kadm.TopicDetail, error) {
-	name := l.cfg.wireName(topic)
-	topics, err := l.admin.ListTopics(ctx, name)
-	if err != nil {
-		return kadm.TopicDetail{}, fmt.Errorf("describe topic %s: %w", name, err)
-	}
-	detail, ok := topics[name]
-	if !ok || errors.Is(detail.Err, kerr.UnknownTopicOrPartition) {
-		return kadm.TopicDetail{}, fmt.Errorf("describe topic %s: %w", name, errTopicMissing)
-	}
-	if detail.Err != nil {
-		return kadm.TopicDetail{}, fmt.Errorf("describe topic %s: %w", name, detail.Err)
-	}
-	return detail, nil
-}
-
 // Ranges returns what each partition of the topic holds, in the order of the partitions, and the
 // topic's id.
 func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
@@ -68,30 +48,19 @@ func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, Topic
 	if err != nil {
 		return nil, TopicID{}, err
 	}
-	name := l.cfg.wireName(topic)
-	starts, err := listed(l.admin.ListStartOffsets(ctx, name))
+	starts, err := l.listOffsets(ctx, described, listEarliest)
 	if err != nil {
-		return nil, TopicID{}, fmt.Errorf("list start offsets of %s: %w", name, err)
+		return nil, TopicID{}, err
 	}
-	ends, err := listed(l.admin.ListEndOffsets(ctx, name))
+	ends, err := l.listOffsets(ctx, described, listLatest)
 	if err != nil {
-		return nil, TopicID{}, fmt.Errorf("list end offsets of %s: %w", name, err)
+		return nil, TopicID{}, err
 	}
-	ranges := make([]PartitionRange, 0, len(described.Partitions))
-	for p := range described.Partitions {
-		start, _ := starts.Lookup(name, p)
-		end, _ := ends.Lookup(name, p)
-		ranges = append(ranges, PartitionRange{Partition: p, Start: start.Offset, End: end.Offset})
+	ranges := make([]PartitionRange, 0, len(described.leaders))
+	for _, p := range slices.Sorted(maps.Keys(described.leaders)) {
+		ranges = append(ranges, PartitionRange{Partition: p, Start: starts[p], End: ends[p]})
 	}
-	slices.SortFunc(ranges, func(a, b PartitionRange) int { return int(a.Partition - b.Partition) })
-	return ranges, TopicID(described.ID), nil
-}
-
-func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
-	if err != nil {
-		return nil, err
-	}
-	return offsets, offsets.Error()
+	return ranges, described.id, nil
 }
 
 // ReadAt returns the record at a position. [ErrNoRecord] says that compaction removed it or that it
@@ -104,7 +73,7 @@ func (l *Log) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	got, err := l.newFetcher(at.Topic, TopicID(described.ID), at.Partition, 1).fetch(ctx, at.Offset)
+	got, err := l.newFetcher(at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
 	if err != nil {
 		return Record{}, err
 	}

@@ -60,11 +60,11 @@ create index dashboard_commands_time on dashboard_commands (parent_account, time
 create table access_notices (
   parent_account text        not null,
   version        bigint      not null,
-  user_id        text        not null,
+  user_id        text        collate "C" not null, -- listeners page by its byte order
   time           timestamptz not null,
   primary key (parent_account, user_id, version)
 );
-create index access_notices_stream on access_notices (parent_account, version);
+create index access_notices_stream on access_notices (parent_account, version, user_id);
 
 -- +goose Down
 drop table access_notices, dashboard_commands, dashboard_history, dashboard_preferences, dashboard_heads;

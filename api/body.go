@@ -1,0 +1,127 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// readObject reads a body that is one JSON object and returns its members undecoded, so that each
+// can be checked for itself, absent told from null, and unknown ones ignored.
+func (s *Server) readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
+	if err := checkContentType(r.Header); err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.deps.Config.MaxBody))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, err
+		}
+		return nil, domain.NewError(domain.CodeInvalid, "The body could not be read to its end. Send it again.")
+	}
+	return parseObject(raw)
+}
+
+func checkContentType(header http.Header) error {
+	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	isJSON := mediaType == "application/json" ||
+		strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
+	charset := params["charset"]
+	if err != nil || !isJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return domain.NewError(codeUnsupportedMediaType, "The body must be JSON in UTF-8. Send it with Content-Type: application/json.")
+	}
+	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return domain.NewError(codeUnsupportedMediaType, "The body must not be compressed. Send it without Content-Encoding.")
+	}
+	return nil
+}
+
+// parseObject is strict where leniency would hide a mistake: invalid UTF-8, a member given twice and
+// anything after the object are errors. It is lenient about members that it does not know.
+func parseObject(raw []byte) (map[string]json.RawMessage, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, domain.NewError(domain.CodeInvalid, "The body is empty. Send a JSON object.")
+	}
+	if !utf8.Valid(raw) {
+		return nil, domain.NewError(domain.CodeInvalid, "The body is not valid UTF-8. Send it in UTF-8.")
+	}
+	// Unmarshal, unlike a Decoder, checks the whole text at once and gives the offset of the fault.
+	var whole json.RawMessage
+	if err := json.Unmarshal(raw, &whole); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, malformed(raw, syntax.Offset, syntax.Error())
+		}
+		return nil, malformed(raw, 0, err.Error())
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if token, _ := decoder.Token(); token != json.Delim('{') {
+		return nil, domain.NewError(domain.CodeInvalid, "The body must be a JSON object, like {\"users\":[]}.")
+	}
+	members := map[string]json.RawMessage{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, ok := token.(string)
+		var value json.RawMessage
+		if err != nil || !ok || decoder.Decode(&value) != nil {
+			return nil, malformed(raw, decoder.InputOffset(), "invalid JSON")
+		}
+		if _, twice := members[name]; twice {
+			return nil, invalidField(clip(name), "stands in the body twice; send it once")
+		}
+		members[name] = value
+	}
+	return members, nil
+}
+
+// malformed names the place of a syntax error as an editor shows it: line and column from 1.
+func malformed(raw []byte, offset int64, reason string) error {
+	before := raw[:min(max(offset-1, 0), int64(len(raw)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	return domain.NewError(domain.CodeInvalid,
+		"The body is not valid JSON: line %d, column %d: %s.", line, column, reason)
+}
+
+// invalidField is a 400 that names one input.
+func invalidField(field, detail string) *domain.Error {
+	return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
+}
+
+// fieldErrors collects what is wrong with several inputs, so that a caller can mend all at once.
+type fieldErrors struct{ fields []domain.FieldError }
+
+func (e *fieldErrors) add(field, format string, args ...any) {
+	e.fields = append(e.fields, domain.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (e *fieldErrors) err() error {
+	switch len(e.fields) {
+	case 0:
+		return nil
+	case 1:
+		return invalidField(e.fields[0].Field, e.fields[0].Detail)
+	}
+	invalid := domain.NewError(domain.CodeInvalid, "The request is not well-formed in %d places; see errors.", len(e.fields))
+	invalid.Fields = e.fields
+	return invalid
+}
+
+// clip keeps a caller's own text short where an error quotes it.
+func clip(text string) string {
+	const limit = 64
+	text = strings.ToValidUTF8(text, "�")
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// parseUpdate reads the members of a PUT. Ids come out in lower case. A null is not an absent member:
+// it has no meaning here, and guessing one could remove every user. Forms are judged here (400);
+// whether an id is known, and the form of scopes, by the domain (422).
+func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
+	var bad fieldErrors
+	command := domain.UpdateDashboard{
+		Primary:              subAccount,
+		AllowClientDashboard: boolMember(members, "allow_client_dashboard", &bad),
+		SubAccountIDs:        hexMember(members, "sub_account_ids", &bad),
+		Users:                hexMember(members, "users", &bad),
+		Scopes:               stringsMember(members, "scopes", &bad),
+	}
+	if unlink := boolMember(members, "unlink", &bad); unlink != nil {
+		command.Unlink = *unlink
+	}
+	return command, bad.err()
+}
+
+func boolMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *bool {
+	raw, present := members[name]
+	if !present {
+		return nil
+	}
+	var value *bool
+	if err := json.Unmarshal(raw, &value); err != nil || value == nil {
+		bad.add(name, "must be true or false; leave it out to keep the present value")
+		return nil
+	}
+	return value
+}
+
+func stringsMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
+	raw, present := members[name]
+	if !present {
+		return nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+		bad.add(name, "must be a list of strings; leave it out to keep the present value")
+		return nil
+	}
+	values := make([]string, len(list))
+	for i, item := range list {
+		var value *string
+		if err := json.Unmarshal(item, &value); err != nil || value == nil {
+			bad.add(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+			continue
+		}
+		values[i] = *value
+	}
+	return &values
+}
+
+func hexMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
+	before := len(bad.fields)
+	values := stringsMember(members, name, bad)
+	if values == nil || len(bad.fields) > before {
+		return values
+	}
+	for i, value := range *values {
+		id, ok := domain.HexID(value)
+		if !ok {
+			bad.add(fmt.Sprintf("%s[%d]", name, i), "is not an id: use 24 hex digits")
+		}
+		(*values)[i] = id
+	}
+	return values
+}
+
+// canonicalUpdate is what two bodies have in common that ask for the same: the known members only,
+// in the order of their names, ids in lower case, lists as the sets that they are.
+type canonicalUpdate struct {
+	AllowClientDashboard *bool     `json:"allow_client_dashboard,omitempty"`
+	Scopes               *[]string `json:"scopes,omitempty"`
+	SubAccountIDs        *[]string `json:"sub_account_ids,omitempty"`
+	Unlink               bool      `json:"unlink,omitempty"`
+	Users                *[]string `json:"users,omitempty"`
+}
+
+// updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body. The path
+// is ours, without a prefix that a main application mounts us under, so that a repeat through
+// another door is a repeat. If-Match is a condition on the request and no part of it.
+func updateDigest(c domain.UpdateDashboard) string {
+	body, _ := json.Marshal(canonicalUpdate{ // strings and bools always marshal
+		AllowClientDashboard: c.AllowClientDashboard,
+		Scopes:               sortedSet(c.Scopes),
+		SubAccountIDs:        sortedSet(c.SubAccountIDs),
+		Unlink:               c.Unlink,
+		Users:                sortedSet(c.Users),
+	})
+	var text bytes.Buffer
+	for _, part := range [][]byte{[]byte(http.MethodPut), []byte("/api/projects/dashboard/" + c.Primary), body} {
+		_ = binary.Write(&text, binary.BigEndian, uint64(len(part)))
+		text.Write(part)
+	}
+	sum := sha256.Sum256(text.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
+func sortedSet(list *[]string) *[]string {
+	if list == nil {
+		return nil
+	}
+	set := slices.Clone(*list)
+	slices.Sort(set)
+	set = slices.Compact(set)
+	if set == nil {
+		set = []string{}
+	}
+	return &set
+}

@@ -1,0 +1,186 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// getDashboard answers the dashboard of the sub-account in the path. An agency's GET creates a
+// missing one; an auditor's and a client's do not.
+func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
+	subAccount, err := dashboardID(r)
+	if err != nil {
+		return err
+	}
+	p, _ := PrincipalFrom(r.Context())
+	parent, err := s.parentOf(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	view, err := s.deps.Dashboards.Dashboard(r.Context(), parent, subAccount)
+	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
+		_, err = s.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{
+			Caller: caller(r, p, parent, RoleAgency), SubAccount: subAccount,
+		})
+		if err == nil {
+			view, err = s.deps.Dashboards.Dashboard(r.Context(), parent, subAccount)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !p.Roles.Has(RoleAgency, RoleAuditor) {
+		if err := mayOpen(p, subAccount, view); err != nil {
+			return err
+		}
+	}
+	w.Header().Set("ETag", etag(view.Version))
+	return s.writeData(w, []readmodels.DashboardView{view}, nil)
+}
+
+// mayOpen is REQUIREMENTS §2 rule 11. A dashboard that is neither the client's own nor linked with it
+// does not exist for the client; that its own one is closed to it, it may know.
+func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) error {
+	own := subAccount == p.AccountID
+	linked := slices.ContainsFunc(view.SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == p.AccountID })
+	open := view.AllowClientDashboard && slices.Contains(view.Listed, p.UserID)
+	switch {
+	case (own || linked) && open:
+		return nil
+	case own:
+		return domain.NewError(domain.CodeForbidden, "This dashboard is not open to you. Ask your agency to open it.")
+	default:
+		return domain.ErrDashboardNotFound
+	}
+}
+
+// putDashboard changes a dashboard and those linked with it.
+func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
+	subAccount, err := dashboardID(r)
+	if err != nil {
+		return err
+	}
+	key, err := idempotencyKey(r.Header)
+	if err != nil {
+		return err
+	}
+	match, err := ifMatch(r.Header)
+	if err != nil {
+		return err
+	}
+	members, err := s.readObject(w, r)
+	if err != nil {
+		return err
+	}
+	command, err := parseUpdate(subAccount, members)
+	if err != nil {
+		return err
+	}
+	command.IfMatch = match
+	p, _ := PrincipalFrom(r.Context())
+	result, err := s.deps.DashboardCommands.Update(r.Context(), commands.UpdateDashboard{
+		Caller:         caller(r, p, p.AccountID, RoleAgency),
+		Change:         command,
+		IdempotencyKey: key,
+		RequestDigest:  updateDigest(command),
+	})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(result.Dashboard.Version))
+	if result.Replayed {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	return s.writeData(w, result.Dashboard, nil)
+}
+
+func dashboardID(r *http.Request) (string, error) {
+	raw, _ := pathParam(r, "id")
+	id, ok := domain.HexID(raw)
+	if !ok {
+		return "", invalidField("sub_account_id", "is not an account id: use 24 hex digits")
+	}
+	return id, nil
+}
+
+var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// caller is what a record will say about who asked for it.
+func caller(r *http.Request, p Principal, parent string, role Role) commands.Caller {
+	c := commands.Caller{ParentAccount: parent, UserID: p.UserID, Role: string(role), RequestID: RequestID(r.Context())}
+	if trace := r.Header.Get("Traceparent"); traceParent.MatchString(trace) {
+		c.TraceParent = trace
+	}
+	return c
+}
+
+// idempotencyKey returns the key of the request, or "" when it has none.
+func idempotencyKey(header http.Header) (string, error) {
+	values := header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	const maxKey = 255
+	printable := strings.IndexFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }) < 0
+	if len(values) > 1 || values[0] == "" || len(values[0]) > maxKey || !printable {
+		return "", invalidField("Idempotency-Key", "must be given once and have 1 to 255 printable ASCII characters")
+	}
+	return values[0], nil
+}
+
+var errIfMatch = errors.New("malformed If-Match")
+
+// ifMatch parses If-Match: "*", or a list of entity tags. A weak tag, or one that we never gave, is
+// well-formed and matches nothing, as RFC 9110 §13.1.1 has it.
+func ifMatch(header http.Header) (*domain.VersionMatch, error) {
+	values := header.Values("If-Match")
+	if len(values) == 0 {
+		return nil, nil
+	}
+	match, err := parseIfMatch(strings.Join(values, ","))
+	if err != nil {
+		return nil, invalidField("If-Match", `must be * or entity tags as ETag gives them, like "7"`)
+	}
+	return match, nil
+}
+
+func parseIfMatch(text string) (*domain.VersionMatch, error) {
+	match := &domain.VersionMatch{}
+	text = strings.TrimSpace(text)
+	if text == "*" {
+		match.Any = true
+		return match, nil
+	}
+	if text == "" {
+		return nil, errIfMatch
+	}
+	for first := true; text != ""; first = false {
+		if !first {
+			var comma bool
+			if text, comma = strings.CutPrefix(text, ","); !comma {
+				return nil, errIfMatch
+			}
+			text = strings.TrimSpace(text)
+		}
+		tag, weak := strings.CutPrefix(text, "W/")
+		tag, quoted := strings.CutPrefix(tag, `"`)
+		opaque, rest, closed := strings.Cut(tag, `"`)
+		if !quoted || !closed {
+			return nil, errIfMatch
+		}
+		version, err := strconv.ParseInt(opaque, 10, 64)
+		if err == nil && !weak && etag(version) == `"`+opaque+`"` {
+			match.Versions = append(match.Versions, version)
+		}
+		text = strings.TrimSpace(rest)
+	}
+	return match, nil
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ledgerboard/ledgerboard/internal/notices"
+)
+
+// DefaultMaxBody is the limit of a request's body in bytes.
+const DefaultMaxBody = 1 << 20
+
+// Config holds the settings of the HTTP layer.
+type Config struct {
+	// CORSOrigins are exact origins ("https://app.example.com"), "http://localhost:*" for any port,
+	// or "*". None: no other origin may read answers.
+	CORSOrigins []string
+	MaxBody     int64 // [DefaultMaxBody]
+	// AnalyticsAtRoot serves the analytics at the root too, beside /auth (standalone mode).
+	AnalyticsAtRoot bool
+	// Headers are added to every answer; mock mode says there that its data is made up.
+	Headers map[string]string
+}
+
+// AccountDirectory knows which agency a sub-account belongs to.
+type AccountDirectory interface {
+	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
+	ParentAccount(ctx context.Context, subAccount string) (string, error)
+}
+
+// Deps is what the HTTP layer stands on; all of it is handed in by cmd, or by a main application
+// that mounts the handler.
+type Deps struct {
+	Config        Config
+	Authenticator Authenticator
+	Accounts      AccountDirectory
+
+	Dashboards        DashboardReader
+	DashboardCommands DashboardCommands
+
+	Figures   FigureScopes
+	Analytics Analytics
+
+	// Notices may be nil: then the routes of notices and Socket.IO do not exist.
+	Notices *notices.Hub
+	Tickets TicketStore // [NewMemoryTickets]; share one between processes behind one address
+
+	// Ready says why the read models must not be relied upon now; nil when they may. Until then every
+	// route but health, readiness and metrics answers 503: half-made figures are no figures. Nil: always.
+	Ready func() error
+
+	Checks     []Check               // of /readyz
+	Metrics    http.Handler          // behind /metrics; nil: no such route
+	Registerer prometheus.Registerer // for the request metrics; nil: not registered
+	Logger     *slog.Logger          // slog.Default()
+	Now        func() time.Time      // time.Now
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Config.MaxBody == 0 {
+		d.Config.MaxBody = DefaultMaxBody
+	}
+	if d.Logger == nil {
+		d.Logger = slog.Default()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Ready == nil {
+		d.Ready = func() error { return nil }
+	}
+	if d.Tickets == nil {
+		d.Tickets = NewMemoryTickets(d.Now)
+	}
+	return d
+}
+
+func (d Deps) validate() error {
+	var errs []error
+	missing := func(name string, absent bool) {
+		if absent {
+			errs = append(errs, fmt.Errorf("api: Deps.%s is not set", name))
+		}
+	}
+	missing("Authenticator", d.Authenticator == nil)
+	missing("Accounts", d.Accounts == nil)
+	missing("Dashboards", d.Dashboards == nil)
+	missing("DashboardCommands", d.DashboardCommands == nil)
+	missing("Figures", d.Figures == nil)
+	missing("Analytics", d.Analytics == nil)
+	return errors.Join(errs...)
+}
+
+// Server is the HTTP layer: an [http.Handler] that a main application can mount under its own router.
+type Server struct {
+	deps     Deps
+	metrics  *requestMetrics
+	mux      *chi.Mux
+	socketIO *notices.SocketIO
+}
+
+// New builds the handler. Every missing dependency is named at once.
+func New(deps Deps) (*Server, error) {
+	deps = deps.withDefaults()
+	if err := deps.validate(); err != nil {
+		return nil, err
+	}
+	metrics, err := newRequestMetrics(deps.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register request metrics: %w", err)
+	}
+	s := &Server{deps: deps, metrics: metrics}
+	if deps.Notices != nil {
+		s.socketIO, err = notices.NewSocketIO(deps.Notices, notices.SocketIOConfig{
+			Authenticate: s.socketSubscriber,
+			Logger:       deps.Logger,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.mux = s.router()
+	return s, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves.
+// Streams end with the [notices.Hub]. Call both before http.Server.Shutdown, which waits for them.
+func (s *Server) Close() {
+	if s.socketIO != nil {
+		s.socketIO.Close()
+	}
+}

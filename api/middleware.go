@@ -1,0 +1,190 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/cors"
+)
+
+// Log keys.
+const (
+	logRequestID = "request_id"
+	logError     = "error"
+	logUser      = "user_id"
+)
+
+const headerRequestID = "X-Request-Id"
+
+type requestKey struct{}
+
+// requestInfo is what the middleware remembers about a request while it is served.
+type requestInfo struct {
+	id   string
+	user string // set by authorise, for the access log
+}
+
+// RequestID returns the id of the request that ctx belongs to.
+func RequestID(ctx context.Context) string {
+	if info, ok := ctx.Value(requestKey{}).(*requestInfo); ok {
+		return info.id
+	}
+	return ""
+}
+
+func recordUser(ctx context.Context, user string) {
+	if info, ok := ctx.Value(requestKey{}).(*requestInfo); ok {
+		info.user = user
+	}
+}
+
+// withRequestID takes over a sane X-Request-Id, else makes one, and echoes it.
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(headerRequestID)
+		if !saneRequestID(id) {
+			id = rand.Text()
+		}
+		w.Header().Set(headerRequestID, id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, &requestInfo{id: id})))
+	})
+}
+
+// saneRequestID keeps out of logs and of the ledger what could forge a line there.
+func saneRequestID(id string) bool {
+	const others = "-_.:/+="
+	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(others, c)
+	}) < 0
+}
+
+// withHeaders sets the headers of every answer: safe defaults, and the configured ones (mock mode).
+func (s *Server) withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cache-Control", "no-store") // answers are a tenant's, and ETags serve If-Match only
+		for name, value := range s.deps.Config.Headers {
+			header.Set(name, value)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) cors() func(http.Handler) http.Handler {
+	origins := s.deps.Config.CORSOrigins
+	return cors.Handler(cors.Options{
+		// With no origins the library would allow all of them; a function that refuses does not.
+		AllowOriginFunc: allowOrigin(origins),
+		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodOptions},
+		AllowedHeaders: []string{
+			"Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match",
+			"Last-Event-ID", "Traceparent", headerRequestID,
+		},
+		ExposedHeaders: []string{"ETag", "Idempotency-Replayed", "Command-Id", "Retry-After", headerRequestID},
+		// The stock Socket.IO client may be set to withCredentials. Not for any origin: a main
+		// application that mounts us behind a cookie would then be open to every site.
+		AllowCredentials: !slices.Contains(origins, "*"),
+		MaxAge:           600,
+	})
+}
+
+// allowOrigin matches exact origins; "*" allows any, and "http://localhost:*" any port of a host.
+func allowOrigin(origins []string) func(*http.Request, string) bool {
+	return func(_ *http.Request, origin string) bool {
+		for _, allowed := range origins {
+			host, anyPort := strings.CutSuffix(allowed, ":*")
+			switch {
+			case allowed == "*", strings.EqualFold(allowed, origin):
+				return true
+			case anyPort && (strings.EqualFold(origin, host) || hasPort(origin, host)):
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func hasPort(origin, host string) bool {
+	if len(origin) <= len(host)+1 || !strings.EqualFold(origin[:len(host)], host) || origin[len(host)] != ':' {
+		return false
+	}
+	return strings.Trim(origin[len(host)+1:], "0123456789") == ""
+}
+
+// recoverer turns a panic into a 500 of the one shape, when nothing was sent yet.
+func (s *Server) recoverer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			fault := recover()
+			if fault == nil {
+				return
+			}
+			if fault == http.ErrAbortHandler {
+				panic(fault) // the library's own way to drop a connection
+			}
+			s.deps.Logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
+				"panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			if ww, ok := w.(middleware.WrapResponseWriter); ok && ww.Status() == 0 && r.Header.Get("Upgrade") == "" {
+				s.writeError(w, r, fmt.Errorf("panic: %v", fault))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observe writes the access log and the metrics. Neither sees a query, a header or a body: they may
+// hold tokens and tickets.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.deps.Now()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		done := s.metrics.started()
+		defer func() {
+			pattern, status := routePattern(r), ww.Status()
+			if status == 0 {
+				status = http.StatusOK
+			}
+			took := s.deps.Now().Sub(start)
+			done(r.Method, pattern, status, took)
+			s.logAccess(r, pattern, status, ww.BytesWritten(), took)
+		}()
+		next.ServeHTTP(ww, r)
+	})
+}
+
+func (s *Server) logAccess(r *http.Request, pattern string, status, size int, took time.Duration) {
+	level := slog.LevelInfo
+	if isChatter(pattern) {
+		level = slog.LevelDebug
+	}
+	user := ""
+	if info, ok := r.Context().Value(requestKey{}).(*requestInfo); ok {
+		user = info.user
+	}
+	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", clip(r.URL.Path), "route", pattern,
+		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
+		logRequestID, RequestID(r.Context()), logUser, user)
+}
+
+// routePattern is the pattern that matched, a bounded label whatever paths are tried.
+func routePattern(r *http.Request) string {
+	if rctx := chi.RouteContext(r.Context()); rctx != nil {
+		if pattern := rctx.RoutePattern(); pattern != "" && pattern != "/*" {
+			return pattern
+		}
+	}
+	return "unmatched"
+}

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/notices"
+)
+
+// ticketLife is how long a ticket for an EventSource may wait to be used.
+const ticketLife = 60 * time.Second
+
+type ticketBody struct {
+	Ticket    string `json:"ticket"`
+	ExpiresIn int    `json:"expires_in"` // seconds
+}
+
+// postTicket gives a ticket that stands for the caller's token in the address of one EventSource,
+// which cannot send headers; a token there would end up in logs.
+func (s *Server) postTicket(w http.ResponseWriter, r *http.Request) error {
+	p, _ := PrincipalFrom(r.Context())
+	ticket, err := s.deps.Tickets.Issue(r.Context(), p, ticketLife)
+	if err != nil {
+		return err
+	}
+	return s.writeData(w, ticketBody{Ticket: ticket, ExpiresIn: int(ticketLife / time.Second)}, nil)
+}
+
+// getNotices streams the caller's own notices as Server-Sent Events. The caller is proven by a token
+// or by ?ticket=.
+func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.streamPrincipal(r)
+	if err != nil {
+		return err
+	}
+	recordUser(r.Context(), p.UserID)
+	subscriber, err := s.subscriber(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	return s.deps.Notices.ServeSSE(w, r, subscriber)
+}
+
+func (s *Server) streamPrincipal(r *http.Request) (Principal, error) {
+	ticket := r.URL.Query().Get("ticket")
+	if ticket == "" {
+		return s.principal(r)
+	}
+	p, err := s.deps.Tickets.Redeem(r.Context(), ticket)
+	if err != nil {
+		return Principal{}, err
+	}
+	return p.canonical()
+}
+
+// subscriber is the listener that a caller may be: itself, at its agency.
+func (s *Server) subscriber(ctx context.Context, p Principal) (notices.Subscriber, error) {
+	if !p.Roles.Has(RoleAgency, RoleClient) {
+		return notices.Subscriber{}, errWrongRole
+	}
+	if !s.deps.Notices.Ready() {
+		e := domain.NewError(domain.CodeUnavailable, "Notices are not ready yet: the read model is being built. Try again shortly.")
+		e.RetryAfter = 2
+		return notices.Subscriber{}, e
+	}
+	parent, err := s.parentOf(ctx, p)
+	if err != nil {
+		return notices.Subscriber{}, err
+	}
+	return notices.Subscriber{
+		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: p.ExpiresAt,
+	}, nil
+}
+
+// socketSubscriber proves the caller of a Socket.IO connection: by the token of its auth payload,
+// else as any other request (Bearer header, or a middleware of the main application).
+func (s *Server) socketSubscriber(r *http.Request, token string) (notices.Subscriber, error) {
+	if token != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	p, err := s.principal(r)
+	if err != nil {
+		return notices.Subscriber{}, err
+	}
+	return s.subscriber(r.Context(), p)
+}

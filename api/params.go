@@ -1,0 +1,158 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "time/tzdata" // ?tz= must work where the system has no zone files
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Limits of paged lists.
+const (
+	DefaultPageLimit = 50
+	MaxPageLimit     = 500
+	maxCursor        = 1024
+)
+
+// Params reads the parameters of an analytics request, from the path first and then from the query.
+// Its methods never fail one by one: they return a harmless value and note what is wrong, so that
+// [Params.Err] names every bad parameter at once. They look at nothing but their input and the
+// time given to [NewParams].
+type Params struct {
+	get func(name string) (value string, present bool)
+	now time.Time
+	bad fieldErrors
+
+	zone     *time.Location
+	rangeSet bool
+	window   readmodels.Range
+}
+
+// NewParams reads parameters through get; now is the end of a range that names none.
+func NewParams(get func(name string) (string, bool), now time.Time) *Params {
+	return &Params{get: get, now: now}
+}
+
+func requestParams(r *http.Request, now time.Time) *Params {
+	query := r.URL.Query()
+	return NewParams(func(name string) (string, bool) {
+		if value, present := pathParam(r, name); present {
+			return value, true
+		}
+		return query.Get(name), query.Has(name)
+	}, now)
+}
+
+// Err returns a 400 that names every bad parameter, or nil.
+func (p *Params) Err() error { return p.bad.err() }
+
+// value returns a parameter; an empty one in the query (?tz=) is absent.
+func (p *Params) value(name string) (string, bool) {
+	value, _ := p.get(name)
+	return value, value != ""
+}
+
+// Platforms reads `pId`: one of 1, 3, 4, 6; "0", "all" and absent mean all four.
+func (p *Params) Platforms(name string) []domain.Platform {
+	value, present := p.value(name)
+	if !present || value == "0" || strings.EqualFold(value, "all") {
+		return domain.Platforms()
+	}
+	number, ok := plainNumber(value)
+	if platform := domain.Platform(number); ok && platform.Valid() {
+		return []domain.Platform{platform}
+	}
+	p.bad.add(name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
+	return domain.Platforms()
+}
+
+// Category reads `cId`: a category's number, or 0 for all of them ("0", "all", absent).
+func (p *Params) Category(name string) int64 {
+	value, present := p.value(name)
+	if !present || strings.EqualFold(value, "all") {
+		return 0
+	}
+	number, ok := plainNumber(value)
+	if !ok {
+		p.bad.add(name, "is not a category: use its number, or 0 or all for all of them")
+	}
+	return number
+}
+
+// ID reads a required id of a member or social account: a positive integer.
+func (p *Params) ID(name string) int64 {
+	value, _ := p.value(name)
+	number, ok := plainNumber(value)
+	if !ok || number == 0 {
+		p.bad.add(name, "is not an id: use a positive integer")
+	}
+	return number
+}
+
+// Account reads an optional account: 24 hex digits or a row id.
+func (p *Params) Account(name string) readmodels.AccountRef {
+	value, present := p.value(name)
+	if !present {
+		return readmodels.AccountRef{}
+	}
+	if id, ok := domain.HexID(value); ok {
+		return readmodels.AccountRef{ID: id}
+	}
+	if number, ok := plainNumber(value); ok && number > 0 {
+		return readmodels.AccountRef{RowID: number}
+	}
+	p.bad.add(name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
+	return readmodels.AccountRef{}
+}
+
+// RequiredAccount reads an account that the path must name.
+func (p *Params) RequiredAccount(name string) readmodels.AccountRef {
+	if _, present := p.value(name); !present {
+		p.bad.add(name, "is missing: give an account's id (24 hex digits) or its row id")
+	}
+	return p.Account(name)
+}
+
+// Page says which part of a list is asked for.
+type Page struct {
+	Limit  int    // 1 to [MaxPageLimit]
+	Cursor string // from [readmodels.Meta].NextCursor, or "" for the first page; its form is the query's matter
+}
+
+// Page reads `limit` and `cursor`.
+func (p *Params) Page() Page {
+	page := Page{Limit: DefaultPageLimit}
+	if value, present := p.value("limit"); present {
+		limit, ok := plainNumber(value)
+		if !ok || limit < 1 || limit > MaxPageLimit {
+			p.bad.add("limit", "is not a page size: use 1 to %d", MaxPageLimit)
+		} else {
+			page.Limit = int(limit)
+		}
+	}
+	cursor, _ := p.value("cursor")
+	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
+	if len(cursor) > maxCursor || !printable {
+		p.bad.add("cursor", "is not a cursor: use next_cursor of the page before")
+		return page
+	}
+	page.Cursor = cursor
+	return page
+}
+
+// plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.
+func plainNumber(text string) (int64, bool) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number < 0 || strconv.FormatInt(number, 10) != text {
+		return 0, false
+	}
+	return number, true
+}
+
+func unescapePath(text string) (string, error) { return url.PathUnescape(text) }

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	defaultRangeDays = 30
+	maxRangeDays     = 36_600 // a hundred years: every query is bounded
+	minRangeYear     = 1970
+	maxRangeYear     = 9999
+)
+
+// Zone reads `tz`: an IANA name, UTC when absent.
+func (p *Params) Zone() *time.Location {
+	if p.zone != nil {
+		return p.zone
+	}
+	p.zone = time.UTC
+	if name, present := p.value("tz"); present {
+		zone, err := loadZone(name)
+		if err != nil {
+			p.bad.add("tz", "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
+		} else {
+			p.zone = zone
+		}
+	}
+	return p.zone
+}
+
+// loadZone keeps LoadLocation's special name Local out: it would make answers depend on the machine.
+func loadZone(name string) (*time.Location, error) {
+	known := strings.IndexFunc(name, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("_+-/", c)
+	}) < 0
+	if !known || len(name) > 64 || strings.EqualFold(name, "local") {
+		return nil, fmt.Errorf("unknown time zone")
+	}
+	return time.LoadLocation(name)
+}
+
+// Range reads the two ends of a range. Each is a day (YYYY-MM-DD; the end day is included), an RFC
+// 3339 instant (the end is not included), or Unix seconds or milliseconds. Without both: the last 30
+// days, today included; without one: 30 days from the start's other side, respectively until the end
+// of today.
+func (p *Params) Range(startName, endName string) readmodels.Range {
+	if p.rangeSet {
+		return p.window
+	}
+	zone := p.Zone()
+	today := p.now.In(zone)
+	tomorrow := dayStart(today, 1)
+	window := readmodels.Range{To: tomorrow, Zone: zone}
+	before := len(p.bad.fields)
+	if text, present := p.value(endName); present {
+		window.To = p.instant(endName, text, zone, 1)
+	}
+	if text, present := p.value(startName); present {
+		window.From = p.instant(startName, text, zone, 0)
+	} else {
+		window.From = window.To.In(zone).AddDate(0, 0, -defaultRangeDays)
+	}
+	if len(p.bad.fields) == before {
+		p.checkOrder(startName, endName, window)
+	}
+	p.window, p.rangeSet = window, true
+	return window
+}
+
+func (p *Params) checkOrder(startName, endName string, window readmodels.Range) {
+	switch {
+	case !window.From.Before(window.To):
+		p.bad.add(startName, "does not lie before %s", endName)
+	case daysBetween(window.From, window.To) > maxRangeDays:
+		p.bad.add(startName, "lies more than a hundred years before %s", endName)
+	}
+}
+
+// instant reads one end; a day means its start, moved on by dayOffset days.
+func (p *Params) instant(name, text string, zone *time.Location, dayOffset int) time.Time {
+	at, err := parseInstant(text, zone, dayOffset)
+	if err != nil {
+		p.bad.add(name, "%s", err.Error())
+	}
+	return at
+}
+
+func parseInstant(text string, zone *time.Location, dayOffset int) (time.Time, error) {
+	at, err := parseInstantForm(text, zone, dayOffset)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if year := at.UTC().Year(); year < minRangeYear || year > maxRangeYear {
+		return time.Time{}, fmt.Errorf("lies outside the years %d to %d", minRangeYear, maxRangeYear)
+	}
+	return at.UTC(), nil
+}
+
+func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Time, error) {
+	if day, err := time.ParseInLocation(time.DateOnly, text, time.UTC); err == nil {
+		return time.Date(day.Year(), day.Month(), day.Day()+dayOffset, 0, 0, 0, 0, zone), nil
+	}
+	if number, ok := plainNumber(text); ok {
+		return unixInstant(number), nil
+	}
+	// Go takes a lower-case t and z, and some clients send a space for T: RFC 3339 allows all of it.
+	if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(strings.Replace(text, " ", "T", 1))); err == nil {
+		return at, nil
+	}
+	return time.Time{}, fmt.Errorf("is not a time: use YYYY-MM-DD, RFC 3339 like 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")
+}
+
+// unixInstant tells seconds from milliseconds by size: 1e11 seconds are the year 5138, and 1e11
+// milliseconds are 1973, before any capture.
+func unixInstant(number int64) time.Time {
+	const milliseconds = 100_000_000_000
+	if number >= milliseconds {
+		return time.UnixMilli(number)
+	}
+	return time.Unix(number, 0)
+}
+
+// dayStart is the start of the day that lies offset days after the one of at, in at's zone.
+func dayStart(at time.Time, offset int) time.Time {
+	return time.Date(at.Year(), at.Month(), at.Day()+offset, 0, 0, 0, 0, at.Location())
+}
+
+// daysBetween counts calendar days, which a change of the clocks makes 23 or 25 hours long.
+func daysBetween(from, to time.Time) int {
+	a := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, time.UTC)
+	b := time.Date(to.Year(), to.Month(), to.Day(), 0, 0, 0, 0, time.UTC)
+	return int(b.Sub(a).Hours() / 24)
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Role is what a caller is; what each may do stands in the route table (REQUIREMENTS §2, "Roles").
+type Role string
+
+// The four roles. A token may carry several; rights add up.
+const (
+	RoleAgency   Role = "agency"
+	RoleClient   Role = "client"
+	RoleAuditor  Role = "auditor"
+	RoleOperator Role = "operator"
+)
+
+// Roles are the roles of one caller.
+type Roles []Role
+
+// Has reports whether one of the caller's roles is among allowed.
+func (r Roles) Has(allowed ...Role) bool {
+	return slices.ContainsFunc(allowed, func(a Role) bool { return slices.Contains(r, a) })
+}
+
+// Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,
+// a sub-account for client, and empty for an operator alone.
+type Principal struct {
+	UserID    string
+	AccountID string
+	Roles     Roles
+	ExpiresAt time.Time // when the credentials end and streams are cut; zero: never
+}
+
+// ParentID returns the agency that the caller acts for, and false when only the directory knows it
+// (a client user's account is a sub-account).
+func (p Principal) ParentID() (string, bool) {
+	if p.Roles.Has(RoleAgency, RoleAuditor) {
+		return p.AccountID, true
+	}
+	return "", false
+}
+
+// Authenticator finds out who is calling. It returns an [domain.Error] with the code
+// unauthenticated when the request carries no usable credentials, and unavailable when they cannot
+// be judged now. [JWT] is the standalone one.
+type Authenticator interface {
+	Authenticate(r *http.Request) (Principal, error)
+}
+
+// AuthenticatorFunc makes an [Authenticator] of a function.
+type AuthenticatorFunc func(r *http.Request) (Principal, error)
+
+// Authenticate implements [Authenticator].
+func (f AuthenticatorFunc) Authenticate(r *http.Request) (Principal, error) { return f(r) }
+
+type principalKey struct{}
+
+// WithPrincipal returns a context that carries a caller whom a main application's own middleware
+// has verified; the api then asks no [Authenticator].
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalFrom returns the caller of the request that ctx belongs to.
+func PrincipalFrom(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}
+
+// canonical lower-cases the ids, whoever verified them: two spellings of an agency would be two
+// streams of the log. It refuses ids that cannot belong to the roles.
+func (p Principal) canonical() (Principal, error) {
+	user, ok := domain.HexID(p.UserID)
+	onlyOperator := !p.Roles.Has(RoleAgency, RoleClient, RoleAuditor)
+	switch {
+	case ok:
+		p.UserID = user
+	case p.UserID == "" || !onlyOperator:
+		return Principal{}, unauthenticated("The token's subject is not a user id (24 hex digits). Get a new token.")
+	}
+	if onlyOperator {
+		p.AccountID = "" // an operator sees no tenant's data, whatever its token says
+		return p, nil
+	}
+	account, ok := domain.HexID(p.AccountID)
+	if !ok {
+		return Principal{}, unauthenticated("The token's account_id is not an account id (24 hex digits). Get a new token.")
+	}
+	p.AccountID = account
+	return p, nil
+}
+
+func unauthenticated(format string, args ...any) *domain.Error {
+	return domain.NewError(domain.CodeUnauthenticated, "%s", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,149 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// endpointFunc answers a request, or returns an error before anything is written.
+type endpointFunc func(http.ResponseWriter, *http.Request) error
+
+// route is one row of the table that the router and the tests are made of.
+type route struct {
+	method   string
+	pattern  string
+	roles    []Role // nil: public, or (notices) judged by the endpoint itself
+	endpoint endpointFunc
+}
+
+const (
+	patternSocketIO = "/socket.io/*"
+	patternNotices  = "/api/notices"
+)
+
+// routes is the route table; every path that is served stands here.
+func (s *Server) routes() []route {
+	dashboards := []Role{RoleAgency, RoleClient, RoleAuditor}
+	listeners := []Role{RoleAgency, RoleClient}
+	table := []route{
+		{http.MethodGet, "/healthz", nil, s.getHealth},
+		{http.MethodHead, "/healthz", nil, s.getHealth},
+		{http.MethodGet, "/readyz", nil, s.getReady},
+		{http.MethodHead, "/readyz", nil, s.getReady},
+
+		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, s.getDashboard},
+		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, s.putDashboard},
+	}
+	if s.deps.Metrics != nil {
+		table = append(table, route{http.MethodGet, "/metrics", nil, plain(s.deps.Metrics)})
+	}
+	if s.deps.Notices != nil {
+		table = append(
+			table,
+			route{http.MethodGet, patternNotices, nil, s.getNotices}, // a ticket may stand for the token
+			route{http.MethodPost, "/api/notices/ticket", listeners, s.postTicket},
+			route{http.MethodGet, patternSocketIO, nil, plain(s.socketIO)},
+			route{http.MethodPost, patternSocketIO, nil, plain(s.socketIO)},
+		)
+	}
+	for _, r := range s.analyticsRoutes() {
+		table = append(table, route{r.method, "/auth" + r.pattern, r.roles, r.endpoint})
+		if s.deps.Config.AnalyticsAtRoot {
+			table = append(table, r)
+		}
+	}
+	return table
+}
+
+// whenReady refuses what rests on the read models while they are being made. Notices judge by
+// themselves: their clients reconnect by their own rules.
+func (s *Server) whenReady(r route, next endpointFunc) endpointFunc {
+	if r.roles == nil {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.deps.Ready(); err != nil {
+			return err
+		}
+		return next(w, r)
+	}
+}
+
+func plain(h http.Handler) endpointFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+func (s *Server) router() *chi.Mux {
+	mux := chi.NewRouter()
+	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors())
+	for _, r := range s.routes() {
+		mux.Method(r.method, r.pattern, s.handle(s.authorise(r.roles, s.whenReady(r, r.endpoint))))
+	}
+	mux.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error {
+		return domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
+	}))
+	mux.MethodNotAllowed(s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		allowed := s.allowedMethods(r)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return domain.NewError(codeMethodNotAllowed, "This address does not take %s. Use %s.",
+			clip(r.Method), strings.Join(allowed, " or "))
+	}))
+	return mux
+}
+
+func (s *Server) handle(endpoint endpointFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := endpoint(w, r); err != nil {
+			s.writeError(w, r, err)
+		}
+	}
+}
+
+func (s *Server) allowedMethods(r *http.Request) []string {
+	path := r.URL.Path
+	if rctx := chi.RouteContext(r.Context()); rctx != nil && rctx.RoutePath != "" {
+		path = rctx.RoutePath // mounted under another chi router
+	}
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost} {
+		if s.mux.Match(chi.NewRouteContext(), method, path) {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+// pathParam returns a path parameter decoded once: chi matches on the escaped path when there is one.
+func pathParam(r *http.Request, name string) (string, bool) {
+	rctx := chi.RouteContext(r.Context())
+	if rctx == nil || !slices.Contains(rctx.URLParams.Keys, name) {
+		return "", false
+	}
+	value := rctx.URLParam(name)
+	if r.URL.RawPath == "" {
+		return value, true
+	}
+	decoded, err := unescapePath(value)
+	if err != nil {
+		return value, true
+	}
+	return decoded, true
+}
+
+// isStream names the routes whose requests last as long as a listener listens.
+func isStream(pattern string) bool {
+	return pattern == patternNotices || strings.HasPrefix(pattern, "/socket.io")
+}
+
+// isChatter names the routes that are asked every few seconds and say nothing new in the access log.
+func isChatter(pattern string) bool {
+	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, "/socket.io")
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// app is the program put together: every dependency is made here and nowhere else.
+type app struct {
+	closers
+	settings
+	logger   *slog.Logger
+	backends *backends
+	registry *prometheus.Registry
+
+	log      *eventlog.Log
+	progress *pg.Progress
+	engines  []*projections.Engine
+	monitor  *monitor
+
+	projectorPool, readPool, keptPool *pgxpool.Pool
+
+	secrets *kept.Secrets
+
+	dashboards  *readmodels.Dashboards
+	connections readmodels.Connections
+
+	updates *commands.Dashboards
+	metrics *commands.Metrics
+	collect *commands.Collect
+	clients *platforms.Set
+	hub     *notices.Hub
+}
+
+// Pool sizes. Projectors hold one connection per worker and projection; reads come and go with requests.
+const (
+	projectorConns = 24
+	readConns      = 24
+	keptConns      = 6
+)
+
+// newApp opens everything that the process needs; nothing runs yet. Close gives it back.
+func newApp(ctx context.Context, s settings, logger *slog.Logger) (_ *app, err error) {
+	a := &app{settings: s, logger: logger, registry: newMetricsRegistry(), progress: pg.NewProgress()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.backends, err = openBackends(ctx, s.storage, logger); err != nil {
+		return nil, err
+	}
+	a.add(a.backends.close)
+	if err := migrateAll(ctx, a.backends.databaseURL); err != nil {
+		return nil, err
+	}
+	events := domain.NewRegistry()
+	if a.log, err = openLog(ctx, s.storage, a.backends, events, logger); err != nil {
+		return nil, err
+	}
+	a.add(a.log.Close)
+	if err := a.openReadSide(ctx, events); err != nil {
+		return nil, err
+	}
+	if err := a.openWriteSide(); err != nil {
+		return nil, err
+	}
+	return a, a.openNotices()
+}
+
+func (a *app) openPool(ctx context.Context, c pg.Config) (*pgxpool.Pool, error) {
+	c.URL = a.backends.databaseURL
+	pool, err := pg.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	a.add(func() error { pool.Close(); return nil })
+	return pool, nil
+}
+
+func (a *app) openReadSide(ctx context.Context, events *domain.Registry) (err error) {
+	if a.projectorPool, err = a.openPool(ctx, pg.Config{SearchPath: migrations.Derived, Name: "projector", MaxConns: projectorConns, AsyncCommit: true}); err != nil {
+		return err
+	}
+	// While the tables are new, months of the past can be attached too: back-fills go there.
+	if err := projections.AttachMonths(ctx, a.projectorPool, time.Now()); err != nil {
+		a.logger.Warn("months are not attached; their readings go to the default partition", "error", err)
+	}
+	if a.readPool, err = a.openPool(ctx, pg.Config{SearchPath: migrations.Derived, Name: "reader", MaxConns: readConns, ReadOnly: true}); err != nil {
+		return err
+	}
+	if a.keptPool, err = a.openPool(ctx, pg.Config{SearchPath: migrations.Kept, Name: "kept", MaxConns: keptConns}); err != nil {
+		return err
+	}
+	a.engines, err = newEngines(a.log, a.projectorPool, a.backends.topics, events, kept.NewPauses(a.keptPool), a.logger)
+	if err != nil {
+		return err
+	}
+	a.monitor = newMonitor(a.engines, a.MaxLag, a.logger)
+	a.registry.MustRegister(projectionCollector{a.monitor})
+	a.connections = readmodels.Connections{Pool: a.readPool}
+	a.dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
+		Pool: a.readPool, Progress: a.progress,
+		Defaults:             domain.DashboardDefaults{Scopes: a.ClientDashboardScopes},
+		ManagedSubscriptions: a.managedSubscriptions(),
+	})
+	return nil
+}
+
+func (a *app) openWriteSide() (err error) {
+	a.updates, err = commands.NewDashboards(commands.DashboardsConfig{
+		Store: a.dashboards, Log: a.log,
+		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
+		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
+		Gate:     func() error { return a.monitor.problem(projections.Dashboards{}.Name()) },
+		Now:      time.Now, Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	lanes, err := a.log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
+	if err != nil {
+		return err
+	}
+	a.add(lanes.Close)
+	if a.metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: lanes, Now: time.Now}); err != nil {
+		return err
+	}
+	if !a.has(roleFetcher) {
+		return nil
+	}
+	return a.openFetching()
+}
+
+func (a *app) openFetching() (err error) {
+	keys, err := kept.ParseKeys(a.SecretsKey)
+	if err != nil {
+		return err
+	}
+	if a.secrets, err = kept.NewSecrets(a.keptPool, keys); err != nil {
+		return err
+	}
+	a.clients, err = platforms.New(platforms.Config{
+		Facebook:  platforms.Endpoint{BaseURL: a.FacebookURL},
+		Instagram: platforms.Endpoint{BaseURL: a.InstagramURL},
+		LinkedIn: platforms.Endpoint{
+			BaseURL: a.LinkedInURL, AuthURL: a.LinkedInAuthURL, ClientID: a.LinkedInClientID, ClientSecret: a.LinkedInClientSecret,
+		},
+		TikTok: platforms.Endpoint{BaseURL: a.TikTokURL, ClientID: a.TikTokClientKey, ClientSecret: a.TikTokClientSecret},
+		Logger: a.logger, Observe: observeCalls(a.registry),
+	})
+	if err != nil {
+		return err
+	}
+	a.add(func() error { a.clients.Close(); return nil })
+	a.collect, err = commands.NewCollect(commands.CollectConfig{
+		Connections: a.connections, Clients: a.clients, Secrets: a.secrets, Metrics: a.metrics, Operations: a.log,
+		Now: time.Now, Logger: a.logger, GrowthWindow: a.GrowthWindow,
+	})
+	return err
+}
+
+// noticeStore joins what the log can rebuild with the cursors, which it must not.
+type noticeStore struct {
+	readmodels.Notices
+	*kept.Cursors
+}
+
+func (a *app) openNotices() (err error) {
+	a.hub, err = notices.New(noticeStore{readmodels.Notices{Pool: a.readPool}, kept.NewCursors(a.keptPool)}, notices.Config{
+		Ready: a.monitor.ready, Logger: a.logger,
+		Allowed: func(ctx context.Context, who notices.Subscriber) error {
+			return readmodels.Accounts{Pool: a.readPool}.MayListen(ctx, who.UserID, who.AccountID)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("make notices: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/demo"
+)
+
+// demoTokensFor is how long the demo's tokens are good.
+const demoTokensFor = 30 * 24 * time.Hour
+
+// demoFile is <data-dir>/demo.json: all that is needed to try the service out.
+type demoFile struct {
+	BaseURL     string            `json:"base_url"`
+	Brokers     []string          `json:"brokers"`
+	DatabaseURL string            `json:"database_url"`
+	Tokens      map[string]string `json:"tokens"` // by role
+	IDs         demo.IDs          `json:"ids"`
+}
+
+// announce writes demo.json and says what to open.
+func (c demoCommand) announce(a *app, world *demo.World, base string, s streams) error {
+	file := demoFile{
+		BaseURL: base, Brokers: a.backends.brokers, DatabaseURL: a.backends.databaseURL,
+		Tokens: map[string]string{}, IDs: world.IDs(),
+	}
+	people := world.People()
+	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
+		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(demoTokensFor))
+		if err != nil {
+			return err
+		}
+		file.Tokens[person.Role] = token
+	}
+	raw, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode demo.json: %w", err)
+	}
+	path, err := c.dataPath("demo.json")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(path, append(raw, '\n'), 0o600); err != nil {
+		return err
+	}
+	printScreen(s, file, path)
+	return nil
+}
+
+func printScreen(s streams, file demoFile, path string) {
+	dashboard := file.BaseURL + "/api/projects/dashboard/" + file.IDs.SubAccounts[0]
+	fmt.Fprintf(s.Out, `
+ledgerboard demo is ready.
+
+  API          %[1]s
+  Health       %[1]s/readyz      metrics %[1]s/metrics
+  Everything   %[2]s   (addresses, a token per role, ids to try)
+  Log lines    %[6]s
+  Database     psql "$(jq -r .database_url %[2]s)" -c 'select * from tSAccountIns limit 5'
+
+Try:
+
+  TOKEN=$(jq -r .tokens.agency %[2]s)
+  curl -s -H "Authorization: Bearer $TOKEN" %[3]s | jq
+  curl -s -H "Authorization: Bearer $TOKEN" "%[1]s/getAccountInsights/%[4]s/%[5]s/0" | jq
+
+Hear at once that access was removed (leave it running, then PUT "users": [] from another terminal):
+
+  curl -N -H "Authorization: Bearer $(jq -r .tokens.client %[2]s)" %[1]s/api/notices
+
+  curl -s -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+       -d '{"users":[]}' %[3]s | jq
+
+Stop with Ctrl-C; the next start on the same data directory goes on where this one ended.
+`, file.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), demoLog))
+}

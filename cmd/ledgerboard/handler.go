@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// newHandler puts the HTTP layer together.
+func (a *app) newHandler() (*api.Server, error) {
+	authenticator, err := api.NewJWT(api.JWTConfig{
+		Secret: a.JWTSecret, Keys: a.JWTKeys, Issuer: a.JWTIssuer, Audience: a.JWTAudience,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return api.New(api.Deps{
+		Config:            api.Config{CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true},
+		Authenticator:     authenticator,
+		Accounts:          readmodels.Accounts{Pool: a.readPool},
+		Dashboards:        a.dashboards,
+		DashboardCommands: a.updates,
+		Figures:           readmodels.Scopes{Pool: a.readPool},
+		Analytics:         &readmodels.Analytics{Pool: a.readPool},
+		Notices:           a.hub,
+		Ready:             func() error { return a.monitor.problem("") },
+		Checks:            a.checks(),
+		Metrics:           promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
+		Registerer:        a.registry,
+		Logger:            a.logger,
+	})
+}
+
+// checks are what /readyz asks. Reasons name no address.
+func (a *app) checks() []api.Check {
+	checks := []api.Check{
+		{Name: "log", Probe: func(ctx context.Context) error {
+			if _, _, err := a.log.Ranges(ctx, domain.TopicDashboards); err != nil {
+				a.logger.WarnContext(ctx, "log does not answer", "error", err)
+				return errors.New("the brokers do not answer")
+			}
+			return nil
+		}},
+		{Name: "database", Probe: func(ctx context.Context) error { return a.ping(ctx, a.readPool) }},
+	}
+	for _, engine := range a.engines {
+		checks = append(checks, api.Check{
+			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return a.monitor.problem(engine.Name()) },
+		})
+	}
+	return checks
+}
+
+func (a *app) ping(ctx context.Context, pool *pgxpool.Pool) error {
+	if err := pool.Ping(ctx); err != nil {
+		a.logger.WarnContext(ctx, "database does not answer", "error", err)
+		return errors.New("the database does not answer")
+	}
+	return nil
+}
+
+// newScheduler makes the schedule of the fetchers.
+func (a *app) newScheduler() (*scheduler.Scheduler, error) {
+	accounts, err := scheduler.Every(a.AccountInsightsEvery)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	posts, err := scheduler.Cron(a.PostInsightsCron)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return scheduler.New(scheduler.Config{
+		DatabaseURL: a.backends.databaseURL,
+		Every:       map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: accounts, scheduler.PostInsights: posts},
+		Shards:      a.connections.Shards,
+		Work:        a.work, Ready: a.monitor.ready,
+		DrainTimeout: min(a.StopWithin, 20*time.Second),
+		Logger:       a.logger, Registerer: a.registry,
+	})
+}

@@ -1,0 +1,101 @@
+// Command ledgerboard is the whole program: server, demo and operator's tools in one binary.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes, as `ledgerboard --help` documents them.
+const (
+	exitOK       = 0
+	exitFailure  = 1 // it was tried and did not succeed
+	exitUsage    = 2 // arguments or configuration are wrong: nothing was tried
+	exitNotReady = 3 // status: the service answers and is not ready
+)
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCommand   `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
+	Demo    demoCommand    `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schemas to this version."`
+	Import  importCommand  `cmd:"" help:"Append reference entities of the main application from files."`
+	Token   tokenCommand   `cmd:"" help:"Make a signed token for trying things out."`
+	Status  statusCommand  `cmd:"" help:"Ask a running service whether it is ready."`
+}
+
+const description = `Event-sourced dashboards for marketing agencies.
+
+Every flag can also be given as the environment variable shown beside it, or as a line NAME=value in
+the file that LEDGERBOARD_CONFIG names; a flag wins over the environment, the environment over the file.
+
+Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status).`
+
+// usageError is a fault of arguments or configuration.
+type usageError struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// streams are where a command prints: answers to Out, progress and problems to Err.
+type streams struct{ Out, Err io.Writer }
+
+// run is main without the process: it parses, runs and gives the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := errors.Join(dropEmpty(), loadConfigFile(os.Getenv(configFileVariable))); err != nil {
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitUsage
+	}
+	exited := -1
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("ledgerboard"), kong.Description(description),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitFailure
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help was asked for and printed
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "ledgerboard: %s\nTry 'ledgerboard --help'.\n", err)
+		return exitUsage
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(streams{Out: stdout, Err: stderr})
+	return exitCode(parsed.Run(), stderr)
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errNotReady):
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitNotReady
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitFailure
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/migrations"
+)
+
+// migrateCommand brings the schemas to this version. Services do so themselves at start; it is for
+// those who give the service a database role that may not create tables.
+type migrateCommand struct {
+	storage
+	logging
+}
+
+// Run implements the command.
+func (c migrateCommand) Run(ctx context.Context, s streams) error {
+	b := &backends{databaseURL: c.DatabaseURL}
+	if b.databaseURL == "" {
+		if err := b.startPostgres(ctx, c.storage, c.logger(s)); err != nil {
+			return err
+		}
+	}
+	defer b.close() //nolint:errcheck // nothing is written after the migration
+	if err := migrateAll(ctx, b.databaseURL); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Out, "The schemas lb, kept and river are at this version.")
+	return nil
+}
+
+// migrateAll is what every start does first.
+func migrateAll(ctx context.Context, databaseURL string) error {
+	if err := migrations.Up(ctx, databaseURL); err != nil {
+		return err
+	}
+	return scheduler.Migrate(ctx, databaseURL)
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// attachEvery is how often partitions for the coming months are looked after.
+const attachEvery = 24 * time.Hour
+
+// attachMonths keeps monthly partitions ahead of the clock.
+func (a *app) attachMonths(ctx context.Context) {
+	ticker := time.NewTicker(attachEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := projections.AttachMonths(ctx, a.projectorPool, time.Now()); err != nil {
+			a.logger.Warn("months are not attached; their readings go to the default partition", "error", err)
+		}
+	}
+}

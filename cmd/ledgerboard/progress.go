@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// progress shows how far long work is: a bar that redraws itself on a terminal, a line now and then
+// elsewhere. It is used from one goroutine.
+type progress struct {
+	out      io.Writer
+	terminal bool
+	label    string
+	total    int
+	done     int
+	began    time.Time
+	drawn    time.Time
+}
+
+// Intervals between two drawings.
+const (
+	redrawEvery = 100 * time.Millisecond
+	lineEvery   = 5 * time.Second
+	barWidth    = 30
+)
+
+func newProgress(out io.Writer, label string, total int) *progress {
+	return &progress{out: out, terminal: isTerminal(out), label: label, total: total, began: time.Now()}
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// add notes n more pieces of work.
+func (p *progress) add(n int) {
+	p.done += n
+	every := lineEvery
+	if p.terminal {
+		every = redrawEvery
+	}
+	if time.Since(p.drawn) >= every {
+		p.draw("\r")
+	}
+}
+
+// end draws the last state.
+func (p *progress) end() {
+	p.draw("\r")
+	if p.terminal {
+		fmt.Fprintln(p.out)
+	}
+}
+
+func (p *progress) draw(start string) {
+	p.drawn = time.Now()
+	share := 1.0
+	if p.total > 0 {
+		share = min(1, float64(p.done)/float64(p.total))
+	}
+	elapsed := time.Since(p.began)
+	rate := float64(p.done) / max(elapsed.Seconds(), 0.001)
+	if !p.terminal {
+		fmt.Fprintf(p.out, "%s: %d of %d (%.0f %%), %.0f/s\n", p.label, p.done, p.total, 100*share, rate)
+		return
+	}
+	left := time.Duration(0)
+	if rate > 0 {
+		left = time.Duration(float64(max(0, p.total-p.done)) / rate * float64(time.Second)).Round(time.Second)
+	}
+	filled := int(share * barWidth)
+	fmt.Fprintf(p.out, "%s%-22s [%s%s] %3.0f %%  %d of %d  %.0f/s  %s left   ", start, p.label,
+		strings.Repeat("█", filled), strings.Repeat("·", barWidth-filled), 100*share, p.done, p.total, rate, left)
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+// Bounds of the HTTP server. Answers have none as a whole: streams stay open.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// run runs the roles of this process until ctx is done, then stops them in the order of the flow:
+// first nothing comes in any more, then nothing is fetched, then what is in the log is folded. Ready,
+// if given, is called once all read models are live; its error ends the run.
+func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w (another ledgerboard may be running; choose another address with --addr)", addr, err)
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it after a regular stop
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	group, work := errgroup.WithContext(work)
+	a.startFolding(group, work)
+	stopServing, err := a.startServing(group, work, listener)
+	if err != nil {
+		stopWork()
+		return errors.Join(err, group.Wait())
+	}
+	fetching, stopFetching := context.WithCancel(work)
+	defer stopFetching()
+	group.Go(func() error {
+		select {
+		case <-a.monitor.live:
+		case <-fetching.Done():
+			return nil
+		}
+		if ready != nil {
+			if err := ready(fetching, baseURL(listener.Addr())); err != nil && fetching.Err() == nil {
+				return err
+			}
+		}
+		return a.fetch(fetching)
+	})
+	select {
+	case <-ctx.Done():
+		a.logger.Info("stopping")
+	case <-work.Done():
+	}
+	stopServing()
+	stopFetching()
+	stopWork()
+	return group.Wait()
+}
+
+// baseURL is how a browser on this machine reaches the service.
+func baseURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// startFolding starts what follows the log.
+func (a *app) startFolding(group *errgroup.Group, ctx context.Context) {
+	background := func(f func(context.Context)) {
+		group.Go(func() error { f(ctx); return nil })
+	}
+	background(func(ctx context.Context) { a.progress.Listen(ctx, a.backends.databaseURL, a.logger) })
+	background(a.monitor.run)
+	background(func(ctx context.Context) {
+		a.log.RunChecks(ctx, 0, func(err error) {
+			if err != nil {
+				a.logger.Error("the topics are not safe", "error", err)
+			}
+		})
+	})
+	if a.has(roleProjector) {
+		group.Go(func() error { return runEngines(ctx, a.engines) })
+		background(a.attachMonths)
+	}
+	group.Go(func() error { return a.backends.watch(ctx) })
+}
+
+// startServing starts the HTTP layer and what feeds its streams. The returned function ends it: it
+// tells streams to end, then waits for requests within the configured time.
+func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
+	if !a.has(roleAPI) {
+		listener.Close() //nolint:errcheck // nothing was accepted
+		return func() {}, nil
+	}
+	handler, err := a.newHandler()
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+	streaming, endStreams := context.WithCancel(ctx)
+	group.Go(func() error { return a.hub.Run(streaming) })
+	group.Go(func() error { return runReactors(streaming, a.log, a.hub, a.logger) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	a.logger.Info("listening", "address", listener.Addr().String())
+	return func() {
+		endStreams()
+		handler.Close()
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.StopWithin)
+		defer cancel()
+		if err := server.Shutdown(within); err != nil {
+			a.logger.Warn("requests were cut at the stop", "error", err)
+			server.Close() //nolint:errcheck // nothing is left to do about it
+		}
+	}, nil
+}
+
+// fetch runs the schedule until ctx is done.
+func (a *app) fetch(ctx context.Context) error {
+	if !a.has(roleFetcher) {
+		<-ctx.Done()
+		return nil
+	}
+	schedule, err := a.newScheduler()
+	if err != nil {
+		return err
+	}
+	return schedule.Run(ctx)
+}
+
+// work is what a scheduled job does.
+func (a *app) work(ctx context.Context, job scheduler.Job) error {
+	switch job.Kind {
+	case scheduler.AccountInsights:
+		return a.collect.AccountInsights(ctx, job.Platform, job.Shard)
+	case scheduler.PostInsights:
+		return a.collect.PostInsights(ctx, job.Platform, job.Shard)
+	default:
+		return domain.NewError(domain.CodeInternal, "jobs of kind %s are not known", job.Kind)
+	}
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+// serveCommand runs the service.
+type serveCommand struct {
+	settings
+	Addr string `env:"LEDGERBOARD_ADDR" default:":6001" help:"Address to listen on."`
+}
+
+// Run implements the command.
+func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
+	if err := c.validate(c.Addr); err != nil {
+		return err
+	}
+	a, err := newApp(ctx, c.settings, c.logger(s))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	return a.run(ctx, c.Addr, nil)
+}

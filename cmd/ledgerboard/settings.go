@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+)
+
+// The roles a process may take.
+const (
+	roleAPI       = "api"
+	roleProjector = "projector"
+	roleFetcher   = "fetcher"
+)
+
+const envProduction = "production"
+
+// storage says where the log and the database are; empty: embedded in the process, in the data directory.
+type storage struct {
+	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database, when those are used."`
+	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. None: a broker inside this process."`
+	KafkaTLS     bool     `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
+	KafkaUser    string   `env:"LEDGERBOARD_KAFKA_USER" help:"User for SASL."`
+	KafkaPass    string   `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
+	KafkaSASL    string   `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
+	DatabaseURL  string   `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
+}
+
+// logging says how the program logs.
+type logging struct {
+	LogLevel  string `env:"LEDGERBOARD_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least severity that is logged."`
+	LogFormat string `env:"LEDGERBOARD_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of log lines."`
+}
+
+func (l logging) logger(s streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // the enum leaves no other value
+	options := &slog.HandlerOptions{Level: level}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(s.Err, options))
+	}
+	return slog.New(slog.NewTextHandler(s.Err, options))
+}
+
+// tokens says which tokens are believed.
+type tokens struct {
+	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
+	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
+	JWTIssuer   string `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Issuer that tokens must name."`
+	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
+}
+
+// dashboardSettings are the configured values of REQUIREMENTS §2.
+type dashboardSettings struct {
+	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"analytics,posts,reports" help:"Scopes that a new dashboard starts with."`
+	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders make points of contact. Required."`
+}
+
+// fetching says how often the platforms are read, and where they are.
+type fetching struct {
+	AccountInsightsEvery time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"30s" help:"How often account insights are due."`
+	PostInsightsCron     string        `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"0 */12 * * *" help:"When post insights are due (cron, UTC)."`
+	GrowthWindow         time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth is counted."`
+	FacebookURL          string        `env:"LEDGERBOARD_FACEBOOK_URL" default:"https://graph.facebook.com" help:"Base URL of the Graph API."`
+	InstagramURL         string        `env:"LEDGERBOARD_INSTAGRAM_URL" default:"https://graph.instagram.com" help:"Base URL of Instagram's API for accounts of Instagram login."`
+	LinkedInURL          string        `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"https://api.linkedin.com" help:"Base URL of LinkedIn's API."`
+	LinkedInAuthURL      string        `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"https://www.linkedin.com" help:"Base URL of LinkedIn's token endpoint."`
+	LinkedInClientID     string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for refreshing tokens."`
+	LinkedInClientSecret string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
+	TikTokURL            string        `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"https://open.tiktokapis.com" help:"Base URL of TikTok's Display API."`
+	TikTokClientKey      string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for refreshing tokens."`
+	TikTokClientSecret   string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
+}
+
+// settings are all that a running service needs.
+type settings struct {
+	storage
+	logging
+	tokens
+	dashboardSettings
+	fetching
+
+	Env         string        `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
+	Roles       []string      `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
+	SecretsKey  string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
+	CORSOrigins []string      `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
+	MaxLag      int64         `env:"LEDGERBOARD_MAX_LAG" default:"10000" help:"Events a projection may be behind before the service is not ready."`
+	StopWithin  time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"15s" help:"How long a stop may take before connections are cut."`
+}
+
+var scopeForm = regexp.MustCompile(domain.ScopePattern)
+
+// validate reports every wrong setting at once, the address to listen on included.
+func (s settings) validate(addr string) error {
+	var wrong []error
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		add("LEDGERBOARD_ADDR %q is not host:port", addr)
+	}
+	for _, role := range s.Roles {
+		if role != roleAPI && role != roleProjector && role != roleFetcher {
+			add("LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
+		}
+	}
+	if (s.JWTSecret == "") == (s.JWTKeys == "") {
+		add("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them")
+	}
+	for _, scope := range s.ClientDashboardScopes {
+		if !scopeForm.MatchString(scope) {
+			add("LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
+		}
+	}
+	if len(s.ManagedSubscriptions) == 0 {
+		add("LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
+	}
+	if _, err := kept.ParseKeys(s.SecretsKey); err != nil && s.has(roleFetcher) {
+		add("LEDGERBOARD_SECRETS_KEY: %w", err)
+	}
+	if _, err := cron.ParseStandard(s.PostInsightsCron); err != nil {
+		add("LEDGERBOARD_POST_INSIGHTS_CRON: %w", err)
+	}
+	if s.AccountInsightsEvery < time.Second {
+		add("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY is %s; use 1s or more", s.AccountInsightsEvery)
+	}
+	for name, base := range map[string]string{
+		"LEDGERBOARD_FACEBOOK_URL": s.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": s.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": s.LinkedInURL,
+		"LEDGERBOARD_LINKEDIN_AUTH_URL": s.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": s.TikTokURL,
+	} {
+		if u, err := url.Parse(base); err != nil || u.Host == "" {
+			add("%s %q is not a URL", name, base)
+		}
+	}
+	if s.Env == envProduction && s.DatabaseURL == "" {
+		add("LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
+	}
+	if s.Env == envProduction && len(s.KafkaBrokers) == 0 {
+		add("LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
+	}
+	if len(wrong) > 0 {
+		slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
+	}
+	return nil
+}
+
+func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
+
+// managedSubscriptions are the product types that count: site and listings never do (REQUIREMENTS §2).
+func (s dashboardSettings) managedSubscriptions() []string {
+	return slices.DeleteFunc(slices.Clone(s.ManagedSubscriptions), func(t string) bool { return t == "site" || t == "listings" })
+}
+
+// dataPath is a path below the data directory, which is made when it is missing.
+func (s storage) dataPath(elem ...string) (string, error) {
+	if err := os.MkdirAll(s.DataDir, 0o755); err != nil {
+		return "", fmt.Errorf("make data directory: %w", err)
+	}
+	return filepath.Join(append([]string{s.DataDir}, elem...)...), nil
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// tokenCommand signs a token with the HS256 secret of the configuration.
+type tokenCommand struct {
+	tokens
+	User    string        `required:"" help:"User id (sub), 24 hex digits."`
+	Account string        `help:"Account id (account_id), 24 hex digits: the agency for roles agency and auditor, a sub-account for client."`
+	Role    []string      `required:"" enum:"agency,client,auditor,operator" help:"Role; may be repeated."`
+	For     time.Duration `default:"1h" help:"How long it is good."`
+	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry."`
+}
+
+// Run implements the command.
+func (c tokenCommand) Run(_ context.Context, s streams) error {
+	if c.JWTSecret == "" {
+		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret that the service has; tokens for LEDGERBOARD_JWT_KEYS are signed by the holder of the private key")}
+	}
+	if _, ok := domain.HexID(c.User); !ok {
+		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
+	}
+	if _, ok := domain.HexID(c.Account); c.Account != "" && !ok {
+		return usageError{fmt.Errorf("--account %q is not 24 hex digits", c.Account)}
+	}
+	expires := time.Now().Add(c.For)
+	token, err := c.sign(c.User, c.Account, c.Role, expires)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)})
+	}
+	fmt.Fprintln(s.Out, token)
+	return nil
+}
+
+// sign makes a token that this configuration believes.
+func (t tokens) sign(user, account string, roles []string, expires time.Time) (string, error) {
+	claims := jwt.MapClaims{
+		"sub": user, "account_id": account, "role": roles,
+		"iss": t.JWTIssuer, "aud": t.JWTAudience, "iat": time.Now().Unix(), "exp": expires.Unix(),
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(t.JWTSecret))
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}

@@ -1,0 +1,195 @@
+package domain_test
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// The people and accounts of the tests.
+const (
+	agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	north  = "c10000000000000000000000"
+	south  = "c20000000000000000000000"
+	east   = "c30000000000000000000000"
+	west   = "c40000000000000000000000"
+
+	staff = "5a0000000000000000000000" // of the agency itself
+	nina  = "d10000000000000000000000" // of north
+	sam   = "d20000000000000000000000" // of south
+	eva   = "d30000000000000000000000" // of east
+	wes   = "d40000000000000000000000" // of west
+
+	otherAgency  = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	otherAccount = "cb0000000000000000000000"
+	otherUser    = "db0000000000000000000000"
+	nobody       = "eeeeeeeeeeeeeeeeeeeeeeee" // in no directory
+
+	pocNorth = "ee1000000000000000000000"
+	pocSouth = "ee2000000000000000000000"
+)
+
+var day0 = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// world is one agency: its directory, and its dashboards as far as events have made them.
+type world struct {
+	agency     string
+	accounts   map[string]bool
+	users      map[string]string
+	poc        map[string][]string
+	scopes     []string
+	dashboards map[string]domain.Dashboard
+	events     []domain.DashboardEvent
+}
+
+func newWorld() *world {
+	return &world{
+		agency:     agency,
+		accounts:   map[string]bool{north: true, south: true, east: true, west: true},
+		users:      map[string]string{staff: agency, nina: north, sam: south, eva: east, wes: west},
+		poc:        map[string][]string{north: {pocNorth}, south: {pocSouth}},
+		scopes:     []string{"analytics", "posts"},
+		dashboards: map[string]domain.Dashboard{},
+	}
+}
+
+// facts gives a decision exactly what the read side gives it: the dashboards of the named accounts
+// and of their sets, the accounts that are named, the users that are named or listed.
+func (w *world) facts(primary string, accounts, users []string) domain.DashboardFacts {
+	f := domain.DashboardFacts{
+		ParentAccount: w.agency, Dashboards: map[string]domain.Dashboard{}, Accounts: map[string]bool{},
+		UserAccounts: map[string]string{}, OrderPOC: map[string][]string{},
+		Defaults: domain.DashboardDefaults{Scopes: slices.Clone(w.scopes)},
+	}
+	named := append([]string{primary}, accounts...)
+	for _, id := range named {
+		if w.accounts[id] {
+			f.Accounts[id] = true
+		}
+		if d, ok := w.dashboards[id]; ok {
+			for _, linked := range d.SubAccountIDs {
+				f.Dashboards[linked] = clone(w.dashboards[linked])
+			}
+		}
+	}
+	listed := slices.Clone(users)
+	for _, d := range f.Dashboards {
+		listed = append(listed, d.Users...)
+	}
+	for _, user := range listed {
+		if account, ok := w.users[user]; ok {
+			f.UserAccounts[user] = account
+		}
+	}
+	for _, id := range append(named, slices.Collect(maps.Keys(f.Dashboards))...) {
+		if poc, ok := w.poc[id]; ok {
+			f.OrderPOC[id] = slices.Clone(poc)
+		}
+	}
+	return f
+}
+
+func (w *world) factsFor(c domain.UpdateDashboard) domain.DashboardFacts {
+	var accounts, users []string
+	if c.SubAccountIDs != nil {
+		accounts = *c.SubAccountIDs
+	}
+	if c.Users != nil {
+		users = *c.Users
+	}
+	return w.facts(c.Primary, accounts, users)
+}
+
+func clone(d domain.Dashboard) domain.Dashboard {
+	d.SubAccountIDs, d.Users = slices.Clone(d.SubAccountIDs), slices.Clone(d.Users)
+	d.MainPOC, d.Scopes = slices.Clone(d.MainPOC), slices.Clone(d.Scopes)
+	return d
+}
+
+// decide judges a PUT on the world's facts.
+func (w *world) decide(c domain.UpdateDashboard) (domain.DashboardEvent, error) {
+	return domain.DecideUpdate(w.factsFor(c), c)
+}
+
+// fold applies an event, nil for none, as the record after the last one.
+func (w *world) fold(t require.TestingT, event domain.DashboardEvent) []domain.DashboardRevision {
+	if event == nil {
+		return nil
+	}
+	w.events = append(w.events, event)
+	version := int64(len(w.events))
+	revisions, err := event.Change().Fold(w.agency, version, day0.Add(time.Duration(version)*time.Minute), w.dashboards)
+	require.NoError(t, err)
+	for _, r := range revisions {
+		w.dashboards[r.After.SubAccountID] = r.After
+	}
+	return revisions
+}
+
+// given puts the world into a state by changes that are accepted.
+func (w *world) given(t require.TestingT, changes ...domain.UpdateDashboard) {
+	for _, c := range changes {
+		event, err := w.decide(c)
+		require.NoError(t, err)
+		w.fold(t, event)
+	}
+}
+
+// change is a PUT on an account; the options fill the body.
+func change(primary string, options ...func(*domain.UpdateDashboard)) domain.UpdateDashboard {
+	c := domain.UpdateDashboard{Primary: primary}
+	for _, o := range options {
+		o(&c)
+	}
+	return c
+}
+
+func accounts(ids ...string) func(*domain.UpdateDashboard) {
+	return func(c *domain.UpdateDashboard) { c.SubAccountIDs = list(ids) }
+}
+
+func users(ids ...string) func(*domain.UpdateDashboard) {
+	return func(c *domain.UpdateDashboard) { c.Users = list(ids) }
+}
+
+func scopes(names ...string) func(*domain.UpdateDashboard) {
+	return func(c *domain.UpdateDashboard) { c.Scopes = list(names) }
+}
+
+func allow(v bool) func(*domain.UpdateDashboard) {
+	return func(c *domain.UpdateDashboard) { c.AllowClientDashboard = &v }
+}
+
+func unlink(c *domain.UpdateDashboard) { c.Unlink = true }
+
+func ifMatch(versions ...int64) func(*domain.UpdateDashboard) {
+	return func(c *domain.UpdateDashboard) { c.IfMatch = &domain.VersionMatch{Versions: versions} }
+}
+
+func ifMatchAny(c *domain.UpdateDashboard) { c.IfMatch = &domain.VersionMatch{Any: true} }
+
+// list is a present list, also when it is empty.
+func list(ids []string) *[]string {
+	present := append([]string{}, ids...)
+	return &present
+}
+
+// doc is what a scenario says about a dashboard.
+type doc struct {
+	linked, users, poc, scopes []string
+	allow                      bool
+	version                    int64
+}
+
+// documents are all dashboards of the world, to be compared with what a scenario says.
+func (w *world) documents() map[string]doc {
+	docs := map[string]doc{}
+	for id, d := range w.dashboards {
+		docs[id] = doc{d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes, d.AllowClientDashboard, d.Version}
+	}
+	return docs
+}

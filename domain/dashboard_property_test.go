@@ -1,0 +1,207 @@
+package domain_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Random histories of two agencies keep the invariants of dashboards, and every accepted change does
+// exactly what a plain reading of the rules says (dashboard_model_test.go).
+func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		worlds := twoAgencies()
+		for range rapid.IntRange(1, 30).Draw(t, "changes") {
+			w := worlds[rapid.IntRange(0, 1).Draw(t, "agency")]
+			other := worlds[0]
+			if other == w {
+				other = worlds[1]
+			}
+			untouched := snapshot(other.dashboards)
+			if rapid.IntRange(0, 9).Draw(t, "orders change") == 0 {
+				w.drawOrders(t)
+			}
+			if rapid.IntRange(0, 5).Draw(t, "open") == 0 {
+				w.stepOpen(t)
+			} else {
+				w.stepUpdate(t, other)
+			}
+			checkInvariants(t, w, other)
+			require.Equal(t, untouched, snapshot(other.dashboards), "nothing of one agency ever in another's")
+		}
+		for _, w := range worlds {
+			checkFoldFromZero(t, w)
+		}
+	})
+}
+
+func twoAgencies() [2]*world {
+	first, second := newWorld(), newWorld()
+	first.accounts["c50000000000000000000000"] = true
+	first.users["d11000000000000000000000"] = north
+	first.users["5b0000000000000000000000"] = agency
+	second.agency = otherAgency
+	second.accounts = map[string]bool{otherAccount: true, "cb1000000000000000000000": true, "cb2000000000000000000000": true}
+	second.users = map[string]string{otherUser: otherAccount, "db1000000000000000000000": "cb1000000000000000000000", "5c0000000000000000000000": otherAgency}
+	second.poc = map[string][]string{}
+	return [2]*world{first, second}
+}
+
+func (w *world) drawOrders(t *rapid.T) {
+	account := rapid.SampledFrom(keys(w.accounts)).Draw(t, "buyer")
+	w.poc[account] = rapid.SliceOfN(rapid.SampledFrom(keys(w.users)), 0, 2).Draw(t, "assigned")
+}
+
+func (w *world) stepOpen(t *rapid.T) {
+	account := rapid.SampledFrom(keys(w.accounts)).Draw(t, "opened")
+	event, err := domain.OpenDashboard(w.facts(account, nil, nil), account)
+	require.NoError(t, err)
+	_, existed := w.dashboards[account]
+	require.Equal(t, existed, event == nil)
+	before := snapshot(w.dashboards)
+	w.fold(t, event)
+	if !existed {
+		before[account] = w.dashboards[account]
+	}
+	require.Equal(t, before, w.dashboards, "opening touches no other dashboard")
+}
+
+// drawUpdate draws a PUT; now and then it names what belongs to the other agency, or to nobody.
+func (w *world) drawUpdate(t *rapid.T, other *world) domain.UpdateDashboard {
+	named := func(own, foreign []string) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			if rapid.IntRange(0, 40).Draw(t, "foreign") == 0 {
+				return rapid.SampledFrom(append(foreign, nobody)).Draw(t, "id")
+			}
+			return rapid.SampledFrom(own).Draw(t, "id")
+		})
+	}
+	account := named(keys(w.accounts), append(keys(other.accounts), w.agency))
+	c := domain.UpdateDashboard{Primary: account.Draw(t, "primary"), Unlink: rapid.Bool().Draw(t, "unlink")}
+	if rapid.IntRange(0, 2).Draw(t, "accounts given") > 0 {
+		from := account
+		if present := w.dashboards[c.Primary].SubAccountIDs; c.Unlink && len(present) > 0 {
+			from = rapid.SampledFrom(present) // else an unlink would almost never be accepted
+		}
+		ids := rapid.SliceOfN(from, 0, 3).Draw(t, "accounts")
+		c.SubAccountIDs = &ids
+	}
+	if rapid.IntRange(0, 2).Draw(t, "users given") == 0 {
+		ids := rapid.SliceOfN(named(keys(w.users), keys(other.users)), 0, 4).Draw(t, "users")
+		c.Users = &ids
+	}
+	if rapid.IntRange(0, 3).Draw(t, "allow given") == 0 {
+		v := rapid.Bool().Draw(t, "allow")
+		c.AllowClientDashboard = &v
+	}
+	if rapid.IntRange(0, 3).Draw(t, "scopes given") == 0 {
+		names := rapid.SliceOfN(rapid.SampledFrom([]string{"posts", "reports", "a.b"}), 0, 2).Draw(t, "scopes")
+		c.Scopes = &names
+	}
+	return c
+}
+
+func (w *world) stepUpdate(t *rapid.T, other *world) {
+	c := w.drawUpdate(t, other)
+	facts := w.factsFor(c)
+	shown := w.factsFor(c)
+	event, err := domain.DecideUpdate(facts, c)
+	require.Equal(t, shown, facts, "a decision changes no fact")
+
+	wanted, wantLost, refusal := w.model(c)
+	if refusal != "" {
+		require.Nil(t, event)
+		require.Equal(t, refusal, domain.CodeOf(err), "%v", err)
+		return
+	}
+	require.NoError(t, err)
+	before := snapshot(w.dashboards)
+	w.fold(t, event)
+	require.Equal(t, wanted, contents(w.dashboards))
+	require.Equal(t, event == nil, maps.EqualFunc(contents(before), wanted, equalDocs), "no change, no record; and the other way round")
+	if event == nil {
+		return
+	}
+	require.Equal(t, wantLost, event.Change().LostAccess)
+	for id, d := range w.dashboards {
+		changed := !equalDocs(contents(before)[id], contents(w.dashboards)[id])
+		require.Equal(t, changed, d.Version == int64(len(w.events)), "the ETag of %s moves exactly when it changed", id)
+	}
+}
+
+// checkInvariants are those of all times.
+func checkInvariants(t *rapid.T, w, other *world) {
+	for id, d := range w.dashboards {
+		require.Contains(t, d.SubAccountIDs, id, "every member's set holds itself")
+		for _, member := range d.SubAccountIDs {
+			require.Equal(t, d.SubAccountIDs, w.dashboards[member].SubAccountIDs, "linked sets are equivalence classes")
+			require.Equal(t, d.Users, w.dashboards[member].Users, "linked dashboards share one list")
+			require.Equal(t, d.Scopes, w.dashboards[member].Scopes)
+			require.Equal(t, d.AllowClientDashboard, w.dashboards[member].AllowClientDashboard)
+			require.True(t, w.accounts[member])
+		}
+		for _, user := range d.Users {
+			require.Contains(t, w.users, user)
+			require.NotContains(t, other.users, user)
+		}
+		for _, set := range [][]string{d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes} {
+			require.NotNil(t, set)
+			require.True(t, slices.IsSorted(set))
+			require.Len(t, slices.Compact(slices.Clone(set)), len(set))
+		}
+		require.Equal(t, w.agency, d.ParentAccount)
+		require.Equal(t, domain.NewDashboardID(w.agency, id), d.DocumentID)
+		require.Equal(t, d.DocumentID, d.ID)
+	}
+	if len(w.events) == 0 {
+		return
+	}
+	checkSeparation(t, w)
+}
+
+// checkSeparation: no user left by a split on a list of a client it was separated from by that change.
+func checkSeparation(t *rapid.T, w *world) {
+	last := w.events[len(w.events)-1].Change()
+	if len(last.Split) == 0 {
+		return
+	}
+	for _, id := range last.Touched() {
+		for _, user := range w.dashboards[id].Users {
+			home := w.users[user]
+			if slices.Contains(last.Touched(), home) {
+				require.Contains(t, w.dashboards[id].SubAccountIDs, home, "user %s stayed on a list it was separated from", user)
+			}
+		}
+	}
+}
+
+// checkFoldFromZero: the events as they are written and read back give the same dashboards.
+func checkFoldFromZero(t *rapid.T, w *world) {
+	registry := domain.NewRegistry()
+	again := &world{agency: w.agency, dashboards: map[string]domain.Dashboard{}}
+	for _, event := range w.events {
+		raw, err := json.Marshal(event)
+		require.NoError(t, err)
+		data, err := registry.Decode(event.EventType(), raw)
+		require.NoError(t, err)
+		require.NotEmpty(t, again.fold(t, data.(domain.DashboardEvent)), "a record that changes nothing")
+	}
+	require.Equal(t, w.dashboards, again.dashboards)
+}
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func snapshot(dashboards map[string]domain.Dashboard) map[string]domain.Dashboard {
+	out := map[string]domain.Dashboard{}
+	for id, d := range dashboards {
+		out[id] = clone(d)
+	}
+	return out
+}

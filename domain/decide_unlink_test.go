@@ -1,0 +1,178 @@
+package domain_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Rule 3: unlinking keeps exactly the request and the primary; who leaves stands alone.
+func TestRule3Unlinking(t *testing.T) {
+	t.Parallel()
+	trioLinked := []domain.UpdateDashboard{change(north, accounts(south, east))}
+	run(t, map[string]scenario{
+		"exactly the request and the primary stay": {
+			given: trioLinked, when: change(north, accounts(south), unlink),
+			event: unlinked, docs: with(same(pair), map[string]doc{east: alone(east)}),
+		},
+		"the primary stays though it is not named": {
+			given: trioLinked, when: change(east, accounts(south), unlink),
+			event: unlinked, docs: with(same([]string{south, east}), map[string]doc{north: alone(north)}),
+		},
+		"[] means the primary alone": {
+			given: trioLinked, when: change(south, accounts(), unlink), event: unlinked,
+			docs: map[string]doc{north: alone(north), south: alone(south), east: alone(east)},
+		},
+		"absent: no link changes": {
+			given: trioLinked, when: change(north, unlink, users(staff)), event: usersSet, docs: same(trio, staff),
+		},
+		"an account that is not in the present set": {
+			given: trioLinked, when: change(north, accounts(south, west), unlink),
+			code: domain.CodeUnprocessable, fields: []string{"sub_account_ids[1]"},
+		},
+		"an account that is linked with others": {
+			given: []domain.UpdateDashboard{change(north, accounts(south)), change(east, accounts(west))},
+			when:  change(north, accounts(south, east), unlink),
+			code:  domain.CodeUnprocessable, fields: []string{"sub_account_ids[1]"},
+		},
+		"of a dashboard that is not there yet": {
+			when: change(north, accounts(south), unlink), code: domain.CodeUnprocessable, fields: []string{"sub_account_ids[0]"},
+		},
+	})
+}
+
+// Rule 3 and 7: what leaves keeps its settings; what stays takes the primary's or the given ones.
+func TestRule3SplitKeepsSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.given(t, change(north, accounts(south, east), allow(true), scopes("reports")))
+	before := w.dashboards[east]
+	w.poc[east] = []string{eva}
+	w.given(t, change(north, accounts(south), unlink, allow(false), scopes("posts")))
+
+	require.True(t, w.dashboards[east].AllowClientDashboard)
+	require.Equal(t, []string{"reports"}, w.dashboards[east].Scopes)
+	require.Equal(t, before.MainPOC, w.dashboards[east].MainPOC)
+	require.Equal(t, before.DocumentID, w.dashboards[east].DocumentID)
+	require.Equal(t, before.CreatedAt, w.dashboards[east].CreatedAt)
+	require.False(t, w.dashboards[south].AllowClientDashboard)
+	require.Equal(t, []string{"posts"}, w.dashboards[south].Scopes)
+}
+
+// Rule 5, split: users of what leaves are taken from what stays, and the other way round; users of
+// the agency belong to neither side and stay on both.
+func TestRule5Split(t *testing.T) {
+	t.Parallel()
+	everyone := []string{staff, nina, sam, eva}
+	given := []domain.UpdateDashboard{change(north, accounts(south, east), users(everyone...))}
+	run(t, map[string]scenario{
+		"one leaves": {
+			given: given, when: change(north, accounts(south), unlink), event: unlinked,
+			docs: with(same(pair, staff, nina, sam), map[string]doc{east: alone(east, staff, eva)}),
+			lost: []string{nina, sam, eva},
+		},
+		"all part: those that leave are separated from each other too": {
+			given: given, when: change(north, accounts(), unlink), event: unlinked,
+			docs: map[string]doc{north: alone(north, staff, nina), south: alone(south, staff, sam), east: alone(east, staff, eva)},
+			lost: []string{nina, sam, eva},
+		},
+		"users given go to what stays; what leaves keeps its own": {
+			given: given, when: change(north, accounts(south), unlink, users(sam)), event: unlinked,
+			docs: with(same(pair, sam), map[string]doc{east: alone(east, staff, eva)}),
+			lost: []string{staff, nina, sam, eva},
+		},
+		"naming a user of what leaves": {
+			given: given, when: change(north, accounts(south), unlink, users(nina, eva, staff)),
+			code: domain.CodeUnprocessable, fields: []string{"users[1]"},
+		},
+		"naming a user of what is not linked is no split": {
+			given: given, when: change(north, accounts(south), unlink, users(nina, wes)), event: unlinked,
+			docs: with(same(pair, nina, wes), map[string]doc{east: alone(east, staff, eva)}),
+			lost: []string{staff, nina, sam, eva},
+		},
+		"a user of an account outside of the old set stays on both sides": {
+			given: []domain.UpdateDashboard{change(north, accounts(south), users(wes, sam))},
+			when:  change(north, accounts(), unlink), event: unlinked,
+			docs: map[string]doc{north: alone(north, wes), south: alone(south, sam, wes)}, lost: []string{sam},
+		},
+		"nobody loses anything: nobody is told": {
+			given: []domain.UpdateDashboard{change(north, accounts(south), users(staff))},
+			when:  change(north, accounts(), unlink), event: unlinked,
+			docs: map[string]doc{north: alone(north, staff), south: alone(south, staff)},
+		},
+	})
+}
+
+// Rule 5: a user who loses several dashboards by one change is in its notices once.
+func TestRule5OneNoticePerUserAndChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.given(t, change(north, accounts(south, east, west), users(nina, sam)))
+	event, err := w.decide(change(east, users()))
+	require.NoError(t, err)
+	require.Equal(t, []string{nina, sam}, event.Change().LostAccess)
+}
+
+// An agency's first GET: the defaults of REQUIREMENTS §2, once.
+func TestOpenDashboard(t *testing.T) {
+	t.Parallel()
+	open := func(w *world, id string) (domain.DashboardEvent, error) {
+		return domain.OpenDashboard(w.facts(id, nil, nil), id)
+	}
+	t.Run("creates it with the defaults", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		event, err := open(w, south)
+		require.NoError(t, err)
+		require.Equal(t, opened, event.EventType())
+		require.Empty(t, event.Change().LostAccess)
+		w.fold(t, event)
+		at := day0.Add(time.Minute)
+		require.Equal(t, map[string]domain.Dashboard{south: {
+			DocumentID: domain.NewDashboardID(agency, south), ID: domain.NewDashboardID(agency, south),
+			SubAccountID: south, ParentAccount: agency, SubAccountIDs: []string{south}, Users: []string{},
+			MainPOC: []string{pocSouth}, Scopes: defaultScopes, CreatedAt: at, UpdatedAt: at, Version: 1,
+		}}, w.dashboards)
+	})
+	t.Run("an existing one is left as it is", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		w.given(t, change(south, users(sam)))
+		w.poc[south], w.scopes = nil, nil
+		event, err := open(w, south)
+		require.NoError(t, err)
+		require.Nil(t, event)
+	})
+	t.Run("foreign, unknown, main account", func(t *testing.T) {
+		t.Parallel()
+		for _, id := range []string{otherAccount, nobody, agency} {
+			_, err := open(newWorld(), id)
+			require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		}
+	})
+	t.Run("a GET and a PUT that changes nothing make the same document", func(t *testing.T) {
+		t.Parallel()
+		got, put := newWorld(), newWorld()
+		event, err := open(got, north)
+		require.NoError(t, err)
+		got.fold(t, event)
+		put.given(t, change(north))
+		require.Equal(t, got.dashboards, put.dashboards)
+	})
+}
+
+// The id of a dashboard that is made here is a function of its owner, so that a creation that is
+// repeated or replayed gives the same one.
+func TestNewDashboardID(t *testing.T) {
+	t.Parallel()
+	id := domain.NewDashboardID(agency, north)
+	canonical, ok := domain.HexID(id)
+	require.True(t, ok)
+	require.Equal(t, canonical, id)
+	require.Equal(t, "c00a2d778bc01809a031f7ad", id, "frozen: it is what the log holds")
+	require.NotEqual(t, id, domain.NewDashboardID(otherAgency, north))
+	require.NotEqual(t, id, domain.NewDashboardID(agency, south))
+}

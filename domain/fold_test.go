@@ -1,0 +1,81 @@
+package domain_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Fold returns what changed and nothing else, and leaves its arguments alone.
+func TestFold(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.given(t, change(north, users(nina)), change(south, users(nina)))
+	before := snapshot(w.dashboards)
+	at := day0.Add(time.Hour)
+	revisions, err := domain.DashboardChange{
+		Primary: north, Linked: []string{south, north}, Users: []string{nina}, Scopes: defaultScopes,
+		MainPOC: map[string][]string{north: {pocNorth}, south: {pocSouth}},
+	}.Fold(agency, 9, at, w.dashboards)
+	require.NoError(t, err)
+	require.Equal(t, before, w.dashboards)
+	require.Len(t, revisions, 2)
+	require.Equal(t, north, revisions[0].After.SubAccountID, "in the order of the ids")
+	require.Equal(t, before[north], *revisions[0].Before)
+	require.Equal(t, int64(9), revisions[0].After.Version)
+	require.Equal(t, at, revisions[0].After.UpdatedAt)
+	require.Equal(t, before[north].CreatedAt, revisions[0].After.CreatedAt)
+	require.Equal(t, pair, revisions[1].After.SubAccountIDs)
+
+	t.Run("of a dashboard that is nowhere: nothing at all", func(t *testing.T) {
+		t.Parallel()
+		revisions, err := domain.DashboardChange{Primary: north, Linked: []string{north, west}, Users: []string{wes}}.
+			Fold(agency, 9, at, before)
+		require.ErrorContains(t, err, west)
+		require.Empty(t, revisions)
+	})
+	t.Run("what a record creates is there already: it stays", func(t *testing.T) {
+		t.Parallel()
+		revisions, err := domain.DashboardChange{
+			Primary: north, Linked: []string{north}, Users: []string{sam}, Created: map[string]string{north: "another"},
+		}.Fold(agency, 9, at, before)
+		require.NoError(t, err)
+		require.Equal(t, before[north].DocumentID, revisions[0].After.DocumentID)
+	})
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	wrapped := fmt.Errorf("load: %w", domain.ErrDashboardNotFound)
+	require.ErrorIs(t, wrapped, domain.ErrDashboardNotFound)
+	require.NotErrorIs(t, wrapped, domain.ErrMainAccount)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(wrapped))
+	require.Equal(t, domain.CodeInternal, domain.CodeOf(errors.New("other")))
+	require.Equal(t, domain.CodeInternal, domain.CodeOf(nil))
+
+	first := domain.ErrMainAccount.WithField("a", "1")
+	second, third := first.WithField("b", "2"), first.WithField("c", "3")
+	require.Equal(t, []string{"a", "b"}, fieldsOf(second))
+	require.Equal(t, []string{"a", "c"}, fieldsOf(third), "copies share nothing")
+	require.Empty(t, domain.ErrMainAccount.Fields, "a sentinel is never changed")
+}
+
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
+	names := map[domain.Platform]string{1: "facebook", 3: "instagram", 4: "linkedin", 6: "tiktok"}
+	for p := domain.Platform(-1); p < 10; p++ {
+		name, valid := names[p]
+		require.Equal(t, valid, p.Valid())
+		if valid {
+			require.Equal(t, name, p.String())
+			require.Contains(t, domain.Platforms(), p)
+		}
+	}
+	require.Len(t, domain.Platforms(), len(names))
+	require.Equal(t, "platform(2)", domain.Platform(2).String())
+}

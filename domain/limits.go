@@ -1,0 +1,35 @@
+package domain
+
+import "fmt"
+
+// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses an index entry
+// above some 2,700 bytes, at every try alike: one record with a longer id would hold up its partition
+// for ever. LinkedIn's URNs, the longest ids seen, stay below 100.
+const maxIndexed = 255
+
+func checkLengths(texts ...string) error {
+	for _, text := range texts {
+		if len(text) > maxIndexed {
+			return fmt.Errorf("%.20q… has %d bytes, at most %d fit", text, len(text), maxIndexed)
+		}
+	}
+	return nil
+}
+
+// maxSmall is the largest number that the read models' smallint columns take; a larger one would
+// come out as another number, not as an error.
+const maxSmall = 1<<15 - 1
+
+func checkAccountType(t AccountType) error {
+	if t < 0 || t > maxSmall {
+		return fmt.Errorf("a_type %d is none", int(t))
+	}
+	return nil
+}
+
+func checkPlatform(p Platform) error {
+	if p < 0 || p > maxSmall {
+		return fmt.Errorf("p_id %d is none", int(p))
+	}
+	return nil
+}

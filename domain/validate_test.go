@@ -1,0 +1,136 @@
+package domain_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func tenant() domain.Tenant {
+	return domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 7, SocialAccount: 11}
+}
+
+// What a reading may not be: its fold relies on it, so it is refused where it is decoded.
+func TestReadingsAreValidated(t *testing.T) {
+	t.Parallel()
+	post := func(change func(*domain.PostRead)) domain.PostRead {
+		e := domain.PostRead{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "v1", CapturedAt: day0}
+		change(&e)
+		return e
+	}
+	figure := func(f domain.Figure) domain.AccountRead {
+		return domain.AccountRead{Tenant: tenant(), Platform: domain.Facebook, CapturedAt: day0, Figures: []domain.Figure{f}}
+	}
+	registered := func(change func(*domain.PostRegistered)) domain.PostRegistered {
+		e := domain.PostRegistered{Tenant: tenant(), Platform: domain.LinkedIn, ExternalID: "v1", Origin: domain.OriginListing, RegisteredAt: day0}
+		change(&e)
+		return e
+	}
+	long := strings.Repeat("x", 256)
+	for name, c := range map[string]struct {
+		event interface{ Validate() error }
+		want  string // "": it is right
+	}{
+		"a post reading":           {post(func(*domain.PostRead) {}), ""},
+		"longest external id":      {post(func(e *domain.PostRead) { e.ExternalID = long[:255] }), ""},
+		"external id too long":     {post(func(e *domain.PostRead) { e.ExternalID = long }), "external_id"},
+		"no external id":           {post(func(e *domain.PostRead) { e.ExternalID = "" }), "external_id"},
+		"platform":                 {post(func(e *domain.PostRead) { e.Platform = 2 }), "p_id 2"},
+		"no platform":              {post(func(e *domain.PostRead) { e.Platform = 0 }), "p_id 0"},
+		"account type wraps":       {post(func(e *domain.PostRead) { e.AccountType = 1 << 16 }), "a_type"},
+		"parent in capitals":       {post(func(e *domain.PostRead) { e.ParentAccount = strings.ToUpper(agency) }), "parent_account"},
+		"account":                  {post(func(e *domain.PostRead) { e.AccountID = "7" }), "account_id"},
+		"member":                   {post(func(e *domain.PostRead) { e.MemberID = 0 }), "member_id"},
+		"social account":           {post(func(e *domain.PostRead) { e.SocialAccount = -1 }), "social_account_id"},
+		"no time":                  {post(func(e *domain.PostRead) { e.CapturedAt = time.Time{} }), "years"},
+		"time before any platform": {post(func(e *domain.PostRead) { e.CapturedAt = day0.AddDate(-23, 0, 0) }), "years"},
+		"a year of five digits in UTC": {post(func(e *domain.PostRead) {
+			e.CapturedAt = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))
+		}), "years"},
+		"a count that could overflow":    {post(func(e *domain.PostRead) { e.Shares = n(1<<60 + 1) }), "count"},
+		"a count that could underflow":   {post(func(e *domain.PostRead) { e.Clicks = n(-1<<60 - 1) }), "count"},
+		"a falling count may be below 0": {post(func(e *domain.PostRead) { e.Views = n(-4) }), ""},
+
+		"a figure":              {figure(domain.Figure{Name: "followers", Kind: domain.Stock}), ""},
+		"figure without name":   {figure(domain.Figure{Kind: domain.Stock}), "no name"},
+		"figure without kind":   {figure(domain.Figure{Name: "followers"}), "kind"},
+		"figure of no kind":     {figure(domain.Figure{Name: "followers", Kind: "flow"}), "kind"},
+		"day flow":              {figure(domain.Figure{Name: "views", Kind: domain.DayFlow, Day: "2026-02-28"}), ""},
+		"day flow without day":  {figure(domain.Figure{Name: "views", Kind: domain.DayFlow}), "day"},
+		"day that is none":      {figure(domain.Figure{Name: "views", Kind: domain.DayFlow, Day: "2026-02-30"}), "day"},
+		"name too long":         {figure(domain.Figure{Name: long, Kind: domain.Stock}), "bytes"},
+		"source too long":       {figure(domain.Figure{Name: "a", Source: long, Kind: domain.Stock}), "bytes"},
+		"window too long":       {figure(domain.Figure{Name: "a", Window: long, Kind: domain.Rolling}), "bytes"},
+		"registration":          {registered(func(*domain.PostRegistered) {}), ""},
+		"registration's origin": {registered(func(e *domain.PostRegistered) { e.Origin = "rumour" }), "origin"},
+		"registration's time":   {registered(func(e *domain.PostRegistered) { e.RegisteredAt = time.Time{} }), "years"},
+		"registration's type":   {registered(func(e *domain.PostRegistered) { e.AccountType = -1 }), "a_type"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			expect(t, c.event.Validate(), c.want)
+		})
+	}
+}
+
+func TestDirectoryIsValidated(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 256)
+	for name, event := range map[string]interface{ Validate() error }{
+		"account":           domain.DirectoryAccount{ID: long},
+		"account's parent":  domain.DirectoryAccount{ParentAccount: long},
+		"user":              domain.DirectoryUser{ID: long},
+		"user's account":    domain.DirectoryUser{AccountID: long},
+		"order's buyer":     domain.DirectoryOrder{Buyer: long},
+		"order's seller":    domain.DirectoryOrder{Seller: long},
+		"session's user":    domain.DirectorySession{UserID: long},
+		"member's account":  domain.DirectoryMember{AccountID: long},
+		"social account's":  domain.DirectorySocialAccount{AccountID: long},
+		"planned post":      domain.DirectoryPlannedPost{ExternalID: long},
+		"subscription":      domain.DirectorySubscription{AccountID: long},
+		"connection p_id":   domain.DirectoryConnection{Platform: 70000},
+		"connection a_type": domain.DirectoryConnection{AccountType: 70000},
+		"account p_id":      domain.DirectorySocialAccount{Platform: -1},
+		"state p_id":        domain.ConnectionStateChanged{Platform: 70000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Error(t, event.Validate())
+		})
+	}
+}
+
+func TestDashboardChangeIsValidated(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change domain.DashboardChange
+		want   string
+	}{
+		"linked":                  {domain.DashboardChange{Primary: north, Linked: []string{north, south}}, ""},
+		"without the primary":     {domain.DashboardChange{Primary: north, Linked: []string{south}}, "primary"},
+		"nothing":                 {domain.DashboardChange{}, "primary"},
+		"an account in capitals":  {domain.DashboardChange{Primary: north, Linked: []string{north, strings.ToUpper(south)}}, "hex"},
+		"an account that is none": {domain.DashboardChange{Primary: north, Linked: []string{north}, Split: []domain.SplitDashboard{{SubAccountID: "7"}}}, "hex"},
+		"linked and split off":    {domain.DashboardChange{Primary: north, Linked: []string{north}, Split: []domain.SplitDashboard{{SubAccountID: north}}}, "both"},
+		"two notices for one":     {domain.DashboardChange{Primary: north, Linked: []string{north}, LostAccess: []string{nina, nina}}, "twice"},
+		"a user too long":         {domain.DashboardChange{Primary: north, Linked: []string{north}, Users: []string{strings.Repeat("x", 256)}}, "bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			expect(t, c.change.Validate(), c.want)
+		})
+	}
+}
+
+func expect(t *testing.T, err error, want string) {
+	t.Helper()
+	if want == "" {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorContains(t, err, want)
+}

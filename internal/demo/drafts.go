@@ -1,0 +1,77 @@
+package demo
+
+import (
+	"iter"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Source is the CloudEvents source of seeded events.
+const Source = "/ledgerboard/demo"
+
+// Drafts are all events of the directory and of metrics, ready to be appended: the directory first,
+// then posts, then readings. Their ids do not change from run to run ([EventID]). The changes of
+// dashboards are not among them: those are commands ([World.Changes]).
+func (w *World) Drafts() iter.Seq[domain.Draft] {
+	return func(yield func(domain.Draft) bool) {
+		for _, e := range w.entities {
+			if !yield(entityDraft(e, w.cfg.Anchor)) {
+				return
+			}
+		}
+		for p := range w.Posts() {
+			if !yield(postDraft(p)) {
+				return
+			}
+		}
+		for r := range w.AccountReadings() {
+			if !yield(accountReadDraft(r)) {
+				return
+			}
+		}
+		for r := range w.PostReadings() {
+			if !yield(postReadDraft(r)) {
+				return
+			}
+		}
+	}
+}
+
+// Count is the number of [World.Drafts], without making them.
+func (w *World) Count() int {
+	n := len(w.entities) + len(w.channels)*(w.cfg.Days+1)
+	for _, p := range w.posts {
+		n += len(p.registrations()) + w.readings(p)
+	}
+	return n
+}
+
+func entityDraft(e domain.DirectoryEntity, at time.Time) domain.Draft {
+	key := domain.DirectoryKey(e.EntityKind(), e.EntityID())
+	return draft(domain.TopicDirectory, key, e, at, stamp(at))
+}
+
+func postDraft(p domain.PostRegistered) domain.Draft {
+	return draft(domain.TopicMetrics, p.Key(), p, p.RegisteredAt, p.ExternalID, string(p.Origin), stamp(p.RegisteredAt))
+}
+
+func accountReadDraft(r domain.AccountRead) domain.Draft {
+	return draft(domain.TopicMetrics, r.Key(), r, r.CapturedAt, stamp(r.CapturedAt))
+}
+
+func postReadDraft(r domain.PostRead) domain.Draft {
+	return draft(domain.TopicMetrics, r.Key(), r, r.CapturedAt, r.ExternalID, stamp(r.CapturedAt))
+}
+
+func draft(topic, key string, data domain.Data, at time.Time, parts ...string) domain.Draft {
+	return domain.Draft{
+		Topic: topic, Key: key, Data: data,
+		Envelope: domain.Envelope{
+			ID: EventID(data.EventType(), append([]string{key}, parts...)...), Source: Source,
+			Type: data.EventType(), Subject: key, Time: at,
+		},
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

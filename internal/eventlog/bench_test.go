@@ -1,0 +1,190 @@
+package eventlog_test
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Latency from the call of Append until Handle has the record, one record at a time.
+func BenchmarkAppendToHandle(b *testing.B) {
+	_, brokers := newCluster(b)
+	l := setup(b, brokers)
+	ctx, cancel := context.WithCancel(context.Background())
+	handled, done := make(chan time.Time, 1), make(chan error, 1)
+	go func() {
+		done <- l.Follow(ctx, eventlog.FollowConfig{
+			Topic: domain.TopicMetrics, Group: "latency",
+			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil },
+			Handle:    func(context.Context, eventlog.Batch) error { handled <- time.Now(); return nil },
+		})
+	}()
+	require.NoError(b, l.Append(ctx, postRead(1, 0)))
+	<-handled
+	pause := time.NewTicker(2 * time.Millisecond) // 500 events/s
+	defer pause.Stop()
+	took := make([]time.Duration, 0, b.N)
+	for n := 0; b.Loop(); n++ {
+		<-pause.C
+		start := time.Now()
+		require.NoError(b, l.Append(ctx, postRead(int64(n%200+1), n)))
+		took = append(took, (<-handled).Sub(start))
+	}
+	cancel()
+	require.NoError(b, <-done)
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+}
+
+func BenchmarkAppend(b *testing.B) {
+	_, brokers := newCluster(b)
+	l := setup(b, brokers)
+	d := postRead(1, 1)
+	for b.Loop() {
+		require.NoError(b, l.Append(context.Background(), d))
+	}
+	perSecond(b, b.N)
+}
+
+func BenchmarkAppendBy64(b *testing.B) {
+	_, brokers := newCluster(b)
+	l := setup(b, brokers)
+	b.SetParallelism(32) // × GOMAXPROCS
+	var n atomic.Int64
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			require.NoError(b, l.Append(context.Background(), postRead(n.Add(1)%500+1, 1)))
+		}
+	})
+	perSecond(b, b.N)
+}
+
+func BenchmarkLanes(b *testing.B) {
+	_, brokers := newCluster(b)
+	l := setup(b, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(b), nil })
+	lanes, err := l.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
+	require.NoError(b, err)
+	b.SetParallelism(256)
+	var n atomic.Int64
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			require.NoError(b, lanes.Append(context.Background(), postRead(n.Add(1)%500+1, 1)))
+		}
+	})
+	perSecond(b, b.N)
+	require.NoError(b, lanes.Close())
+}
+
+const bulk = 20000
+
+func filled(b *testing.B) *bench {
+	b.Helper()
+	_, brokers := newCluster(b)
+	l := setup(b, brokers)
+	drafts := make([]domain.Draft, 0, bulk)
+	for n := range bulk {
+		drafts = append(drafts, postRead(int64(n%500+1), n))
+	}
+	for range 5 {
+		require.NoError(b, l.AppendBulk(context.Background(), drafts))
+	}
+	return l
+}
+
+func BenchmarkAppendBulk(b *testing.B) {
+	_, brokers := newCluster(b)
+	l := setup(b, brokers)
+	drafts := make([]domain.Draft, 0, bulk)
+	for n := range bulk {
+		drafts = append(drafts, postRead(int64(n%500+1), n))
+	}
+	for b.Loop() {
+		require.NoError(b, l.AppendBulk(context.Background(), drafts))
+	}
+	perSecond(b, b.N*bulk)
+}
+
+func BenchmarkScan(b *testing.B)       { benchmarkScan(b, false) }
+func BenchmarkScanDecode(b *testing.B) { benchmarkScan(b, true) }
+
+func benchmarkScan(b *testing.B, decode bool) {
+	b.Helper()
+	l := filled(b)
+	var n atomic.Int64
+	for b.Loop() {
+		require.NoError(b, l.Scan(context.Background(), eventlog.ScanConfig{
+			Topic: domain.TopicMetrics,
+			Handle: func(_ context.Context, run eventlog.Run) error {
+				n.Add(int64(len(run.Records)))
+				if !decode {
+					return nil
+				}
+				for _, r := range run.Records {
+					if _, err := l.Decode(r); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		}))
+	}
+	perSecond(b, int(n.Load()))
+}
+
+func BenchmarkFollow(b *testing.B) {
+	l := filled(b)
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(context.Background())
+		n := 0
+		require.NoError(b, l.Follow(ctx, eventlog.FollowConfig{
+			Topic: domain.TopicMetrics, Group: "rate",
+			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil },
+			Handle: func(_ context.Context, batch eventlog.Batch) error {
+				for _, run := range batch.Runs {
+					n += len(run.Records)
+				}
+				if n == 5*bulk {
+					cancel()
+				}
+				return nil
+			},
+		}))
+		cancel()
+	}
+	perSecond(b, b.N*5*bulk)
+}
+
+func BenchmarkJudge(b *testing.B) {
+	records, heads := honest(b, 2)
+	for b.Loop() {
+		if v, _, _ := eventlog.Judge(heads[1], records[1], dashboardPartitions); v != eventlog.Effective {
+			b.Fatal(v)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	codec := testCodec(b)
+	r, err := codec.Encode(postRead(1, 1))
+	require.NoError(b, err)
+	for b.Loop() {
+		if _, err := codec.Decode(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func perSecond(b *testing.B, events int) {
+	b.Helper()
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}

@@ -1,0 +1,81 @@
+package eventlog_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// What brokers do after they answered can only be asked for again and again.
+const (
+	awaitTime = 30 * time.Second
+	awaitTick = 10 * time.Millisecond
+)
+
+func (b *bench) end(t testing.TB, topic string, partition int32) int64 {
+	t.Helper()
+	ranges, _, err := b.Ranges(testContext(t), topic)
+	require.NoError(t, err)
+	return ranges[partition].End
+}
+
+func (b *bench) deleteBefore(t testing.TB, topic string, partition int32, offset int64) {
+	t.Helper()
+	var offsets kadm.Offsets
+	offsets.Add(kadm.Offset{Topic: b.wire(topic), Partition: partition, At: offset})
+	deleted, err := b.admin.DeleteRecords(testContext(t), offsets)
+	require.NoError(t, err)
+	require.NoError(t, deleted.Error())
+}
+
+// awaitPartitions waits until the brokers tell of so many partitions.
+func (b *bench) awaitPartitions(t testing.TB, topic string, count int) {
+	t.Helper()
+	name := b.wire(topic)
+	require.Eventually(t, func() bool {
+		req := kmsg.NewPtrMetadataRequest()
+		asked := kmsg.NewMetadataRequestTopic()
+		asked.Topic = &name
+		req.Topics = append(req.Topics, asked)
+		resp, err := req.RequestWith(context.Background(), b.raw)
+		return err == nil && len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == count
+	}, awaitTime, awaitTick)
+}
+
+// recreate deletes a topic and creates it again under its name.
+func (b *bench) recreate(t testing.TB, topic string) {
+	t.Helper()
+	ctx := testContext(t)
+	_, err := b.admin.DeleteTopic(ctx, b.wire(topic))
+	require.NoError(t, err)
+	b.awaitPartitions(t, topic, 0)
+	for _, spec := range b.cfg.Topics {
+		if spec.Name != topic {
+			continue
+		}
+		configs := map[string]*string{}
+		for key, value := range spec.Configs {
+			configs[key] = &value
+		}
+		configs["min.insync.replicas"] = kadm.StringPtr("1")
+		require.Eventually(t, func() bool { // Apache Kafka deletes in the background
+			_, err := b.admin.CreateTopic(ctx, spec.Partitions, 1, configs, b.wire(topic))
+			return err == nil
+		}, awaitTime, awaitTick)
+		b.awaitPartitions(t, topic, int(spec.Partitions))
+	}
+}
+
+// produce writes past the log's own checks.
+func (b *bench) produce(t testing.TB, topic string, partition int32, records ...kgo.Record) {
+	t.Helper()
+	for _, r := range records {
+		r.Topic, r.Partition = b.wire(topic), partition
+		require.NoError(t, b.raw.ProduceSync(testContext(t), &r).FirstErr())
+	}
+}

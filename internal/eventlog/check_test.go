@@ -1,0 +1,159 @@
+package eventlog_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+func testCheckSettings(t *testing.T, brokers []string) {
+	for name, unsafe := range map[string]struct{ topic, key, value, mended string }{
+		"the log expires by age":            {domain.TopicMetrics, "retention.ms", "604800000", "retention.ms=-1"},
+		"the log expires by size":           {domain.TopicMetrics, "retention.bytes", "1073741824", "retention.bytes=-1"},
+		"a truth is compacted":              {domain.TopicDashboards, "cleanup.policy", "compact", "cleanup.policy=delete"},
+		"the directory is not compacted":    {domain.TopicDirectory, "cleanup.policy", "delete", "cleanup.policy=compact"},
+		"states are compacted away at once": {domain.TopicDirectory, "min.compaction.lag.ms", "0", "min.compaction.lag.ms=86400000"},
+		"tombstones go after a day":         {domain.TopicDirectory, "delete.retention.ms", "86400000", "delete.retention.ms=2592000000"},
+		"nothing can be written":            {domain.TopicOperations, "min.insync.replicas", "9", "min.insync.replicas="},
+		"a lagging replica may lead":        {domain.TopicOperations, "unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"},
+		"large records are refused":         {domain.TopicMetrics, "max.message.bytes", "1000000", "max.message.bytes=1050624"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, brokers)
+			ctx := testContext(t)
+			require.NoError(t, b.Check(ctx))
+			alter(t, b, unsafe.topic, unsafe.key, unsafe.value)
+
+			err := b.Check(ctx)
+			require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+			require.ErrorContains(t, err, unsafe.key+" is "+unsafe.value)
+			require.ErrorContains(t, err, "kafka-configs.sh --bootstrap-server "+strings.Join(brokers, ","))
+			require.ErrorContains(t, err, "--entity-name "+b.wire(unsafe.topic)+" --add-config "+unsafe.mended)
+			require.Equal(t, 1, strings.Count(err.Error(), "unsafe topic"), "one fault, one finding: %s", err)
+
+			_, err = eventlog.Open(ctx, b.cfg)
+			require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a start is refused")
+		})
+	}
+}
+
+func alter(t testing.TB, b *bench, topic, key, value string) {
+	t.Helper()
+	responses, err := b.admin.AlterTopicConfigs(testContext(t), []kadm.AlterConfig{{Name: key, Value: &value}}, b.wire(topic))
+	require.NoError(t, err)
+	require.NoError(t, responses[0].Err)
+	require.Eventually(t, func() bool {
+		configs, err := b.admin.DescribeTopicConfigs(context.Background(), b.wire(topic))
+		if err != nil || len(configs) != 1 {
+			return false
+		}
+		for _, c := range configs[0].Configs {
+			if c.Key == key && c.MaybeValue() == value {
+				return true
+			}
+		}
+		return false
+	}, awaitTime, awaitTick)
+}
+
+func testCheckPartitions(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	ctx := testContext(t)
+	_, err := b.admin.CreatePartitions(ctx, 2, b.wire(domain.TopicDirectory))
+	require.NoError(t, err)
+	b.awaitPartitions(t, domain.TopicDirectory, 4)
+	err = b.Check(ctx)
+	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+	require.ErrorContains(t, err, "it has 4 partitions, must have 2")
+	require.ErrorContains(t, err, "kafka-topics.sh --bootstrap-server")
+	require.ErrorContains(t, err, "--delete --topic "+b.wire(domain.TopicDirectory))
+}
+
+func testCheckForeignKey(t *testing.T, brokers []string) {
+	for name, records := range map[string][]string{"first": {"foreign", "own"}, "last": {"own", "own", "foreign"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, brokers)
+			keys := map[string]int64{"own": b.keyOf(t, 4), "foreign": b.keyOf(t, 5)}
+			for _, r := range records {
+				d := postRead(keys[r], 1)
+				b.produce(t, domain.TopicMetrics, 4, kgo.Record{Key: []byte(d.Key), Value: []byte("{}")})
+			}
+			err := b.Check(testContext(t))
+			require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+			require.ErrorContains(t, err, "partition 4 holds the key")
+			require.ErrorContains(t, err, "belongs to partition 5")
+			require.ErrorContains(t, err, "kafka-console-consumer.sh --bootstrap-server")
+		})
+	}
+}
+
+// The definition that is deployed is created and passes its own check, on one broker and on three.
+func TestDeployedTopicsAreSafe(t *testing.T) {
+	t.Parallel()
+	for _, nodes := range []int{1, 2, 3} {
+		_, brokers := newCluster(t, kfake.NumBrokers(nodes))
+		b := setup(t, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(t), nil })
+		for topic, want := range map[string]int{
+			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6,
+		} {
+			ranges, _, err := b.Ranges(testContext(t), topic)
+			require.NoError(t, err)
+			require.Len(t, ranges, want)
+		}
+		require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
+	}
+}
+
+// Every fault of every topic is in the one error.
+func TestCheckJoinsAllFindings(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	require.NoError(t, cluster.CreateTopic(domain.TopicMetrics, 3, nil))
+	require.NoError(t, cluster.CreateTopic(domain.TopicDirectory, 6, nil))
+	_, err := eventlog.Open(testContext(t), eventlog.Config{Brokers: brokers, Topics: deployedTopics(t)})
+	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+	for _, part := range []string{
+		"metrics: it has 3 partitions", "metrics: retention.ms is 604800000", "metrics: unclean.leader.election.enable is not reported",
+		"directory: cleanup.policy is delete", "directory: min.compaction.lag.ms is not reported",
+	} {
+		require.ErrorContains(t, err, part)
+	}
+}
+
+func TestRunChecks(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	ctx, cancel := context.WithCancel(testContext(t))
+	results, done := make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		b.RunChecks(ctx, 5*time.Millisecond, func(err error) { results <- err })
+	}()
+	require.NoError(t, <-results)
+	alter(t, b, domain.TopicMetrics, "retention.ms", "1")
+	for err := range results {
+		if err != nil {
+			require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+			break
+		}
+	}
+	cancel()
+	go func() {
+		for range results { // one may be on its way
+		}
+	}()
+	<-done
+	close(results)
+}

@@ -1,0 +1,83 @@
+package eventlog_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+func TestConfigTellsEveryFault(t *testing.T) {
+	t.Parallel()
+	err := eventlog.Config{
+		MaxRecordBytes: 1,
+		SASL:           &eventlog.SASLConfig{Mechanism: "KERBEROS"},
+		Topics:         []eventlog.TopicSpec{{Name: "a", Compacted: true, Chained: true}, {Name: "a", Partitions: 1, ReplicationFactor: 1}},
+		TopicOverrides: map[string]string{"b": ""},
+	}.Validate()
+	for _, fault := range []string{
+		"name at least one", "too small", `mechanism "KERBEROS"`, "user and password", "partitions is 0", "replication_factor is 0",
+		"a chained topic cannot be compacted", `"a" is defined twice`, `there is no topic "b"`, `the name for "b" is empty`,
+	} {
+		require.ErrorContains(t, err, fault)
+	}
+	clash := newConfig(t, []string{"x:1"}).WithDefaults()
+	clash.TopicOverrides = map[string]string{domain.TopicMetrics: domain.TopicDirectory}
+	require.ErrorContains(t, clash.Validate(), "would both be")
+	require.NoError(t, newConfig(t, []string{"x:1"}).WithDefaults().Validate())
+}
+
+func TestParseTopics(t *testing.T) {
+	t.Parallel()
+	specs := deployedTopics(t)
+	require.Len(t, specs, 4)
+	for _, s := range specs {
+		require.Equal(t, s.Name == domain.TopicDashboards, s.Chained)
+		require.Equal(t, s.Name == domain.TopicDirectory, s.Compacted)
+		require.Equal(t, int16(3), s.ReplicationFactor)
+	}
+	for raw, fault := range map[string]string{
+		`[`:                              "unexpected EOF",
+		`[]`:                             "none is defined",
+		`[{"name":"a","partition":3}]`:   "unknown field",
+		`[{"name":"a","partitions":-1}]`: "partitions is -1",
+		`[{"name":"","partitions":1}]`:   "has no name",
+	} {
+		_, err := eventlog.ParseTopics([]byte(raw))
+		require.ErrorContains(t, err, fault)
+	}
+}
+
+func FuzzParseTopics(f *testing.F) {
+	f.Add([]byte(`[{"name":"a","partitions":1,"replication_factor":1}]`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		specs, err := eventlog.ParseTopics(raw)
+		require.Equal(t, err == nil, len(specs) > 0)
+	})
+}
+
+// One set of credentials opens both clients, with every mechanism.
+func TestSASL(t *testing.T) {
+	t.Parallel()
+	for _, mechanism := range []string{eventlog.SASLPlain, eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			_, brokers := newCluster(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "writer", "secret"))
+			cfg := newConfig(t, brokers)
+			cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: "writer", Password: "secret"}
+			log, err := eventlog.Open(testContext(t), cfg)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, log.Close()) })
+			require.NoError(t, log.Append(testContext(t), postRead(1, 1)))
+			require.Len(t, scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicMetrics}), 1)
+
+			cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: "writer", Password: "wrong"}
+			_, err = eventlog.Open(testContext(t), cfg)
+			require.ErrorContains(t, err, "no broker answers")
+			require.NotContains(t, err.Error(), "wrong", "no password in an error")
+		})
+	}
+}

@@ -1,0 +1,166 @@
+package eventlog_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// What only an embedded broker can be made to do.
+
+// The topic's identity and its records outlive the broker's process, so a checkpoint does too.
+func TestPositionsOutliveTheBroker(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start := func() (*kfake.Cluster, *bench) {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SyncWrites())
+		require.NoError(t, err)
+		t.Cleanup(cluster.Close)
+		return cluster, setup(t, cluster.ListenAddrs(), func(c *eventlog.Config) { c.TopicOverrides = nil })
+	}
+	cluster, b := start()
+	for n := range 4 {
+		require.NoError(t, b.Append(testContext(t), postRead(1, n)))
+	}
+	f := newFolder(t, b)
+	stop := f.start("outlive", nil)
+	f.await(4)
+	stop()
+	_, id, err := b.Ranges(testContext(t), domain.TopicMetrics)
+	require.NoError(t, err)
+	require.NoError(t, b.Close())
+	cluster.Close()
+
+	_, b = start()
+	_, again, err := b.Ranges(testContext(t), domain.TopicMetrics)
+	require.NoError(t, err)
+	require.Equal(t, id, again)
+	require.NoError(t, b.Append(testContext(t), postRead(1, 4)))
+	f.b = b
+	f.start("outlive", nil)
+	require.Equal(t, []int64{4}, offsets(f.await(1)))
+	require.Empty(t, f.stops)
+}
+
+// After compaction the scan still ends exactly, and Follow takes the missing offsets as what they are.
+func TestCompactedTopicHasHoles(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers)
+	for n := range 40 {
+		require.NoError(t, b.Append(testContext(t), order(strconv.Itoa(n%4), n)))
+	}
+	before := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicDirectory})
+	cluster.Compact()
+	ranges, _, err := b.Ranges(testContext(t), domain.TopicDirectory)
+	require.NoError(t, err)
+	after := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicDirectory})
+	total := 0
+	for _, r := range ranges {
+		require.Equal(t, int64(len(before[r.Partition])), r.End)
+		require.Less(t, len(after[r.Partition]), len(before[r.Partition]), "there are holes")
+		total += len(after[r.Partition])
+	}
+	require.NoError(t, b.Check(testContext(t)))
+	f := newFolder(t, b)
+	f.topic = domain.TopicDirectory
+	ctx, cancel := context.WithCancel(testContext(t))
+	done, next := make(chan error, 1), make(chan map[int32]int64, 100)
+	go func() {
+		at := map[int32]int64{}
+		done <- b.Follow(ctx, eventlog.FollowConfig{
+			Topic: domain.TopicDirectory, Group: "holes", Positions: f.load, Stopped: func(p int32, reason error) { f.stops <- stopped{p, reason} },
+			Handle: func(_ context.Context, batch eventlog.Batch) error {
+				for _, run := range batch.Runs {
+					for _, r := range run.Records {
+						f.folded <- r
+					}
+					at[run.Partition] = run.Next
+				}
+				next <- at
+				return nil
+			},
+		})
+	}()
+	f.await(total)
+	cancel()
+	require.NoError(t, <-done)
+	require.Empty(t, f.stops)
+	close(next)
+	var last map[int32]int64
+	for last = range next {
+	}
+	for _, r := range ranges {
+		if r.End > 0 {
+			require.Equal(t, r.End, last[r.Partition])
+		}
+	}
+}
+
+// A leader that moves, and brokers that answer with errors for a while, cost time and nothing else.
+func TestScanRidesOutMovedLeaders(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t, kfake.NumBrokers(3))
+	b := setup(t, brokers)
+	drafts := make([]domain.Draft, 0, 500)
+	for n := range 500 {
+		drafts = append(drafts, postRead(int64(n%30+1), n))
+	}
+	require.NoError(t, b.AppendBulk(testContext(t), drafts))
+	failures := 0
+	cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if failures++; failures > 3 {
+			return nil, nil, false
+		}
+		cluster.KeepControl()
+		return nil, errors.New("the connection broke"), true
+	})
+	n := 0
+	require.NoError(t, b.Scan(testContext(t), eventlog.ScanConfig{
+		Topic: domain.TopicMetrics, Parallel: 1,
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			n += len(run.Records)
+			cluster.ShufflePartitionLeaders()
+			return nil
+		},
+	}))
+	require.Equal(t, 500, n)
+}
+
+// The brokers' refusal to fetch for good is an error and not an endless loop.
+func TestScanGivesUp(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers)
+	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
+	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		resp := request.ResponseKind().(*kmsg.FetchResponse)
+		resp.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		return resp, nil, true
+	})
+	err := b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }})
+	require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)
+}
+
+func TestScanEndsWithHandlesError(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	for n := range 60 {
+		require.NoError(t, b.Append(testContext(t), postRead(int64(n+1), n)))
+	}
+	full := errors.New("the disk is full")
+	require.ErrorIs(t, b.Scan(testContext(t), eventlog.ScanConfig{
+		Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return full },
+	}), full)
+	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "no Handle")
+}

@@ -1,0 +1,217 @@
+package kept_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+)
+
+var taken = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...kept.Key) *kept.Secrets {
+	t.Helper()
+	secrets, err := kept.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	return secrets
+}
+
+func TestSecretRoundTrip(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	rapid.Check(t, func(r *rapid.T) {
+		ctx := context.Background()
+		ref := rapid.StringMatching(`[a-z0-9:/ü]{1,40}`).Draw(r, "ref")
+		secret := rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(r, "secret")
+		require.NoError(r, secrets.Put(ctx, ref, secret, taken))
+		got, err := secrets.Get(ctx, ref)
+		require.NoError(r, err)
+		require.Equal(r, secret, got)
+
+		var sealed []byte
+		require.NoError(r, pool.QueryRow(ctx, `select sealed from secrets where ref = $1`, ref).Scan(&sealed))
+		if len(secret) > 3 {
+			require.NotContains(r, string(sealed), string(secret))
+		}
+		require.NoError(r, secrets.Delete(ctx, ref))
+		_, err = secrets.Get(ctx, ref)
+		require.ErrorIs(r, err, kept.ErrNoSecret)
+	})
+}
+
+func TestEqualSecretsLookDifferent(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	require.NoError(t, secrets.Put(t.Context(), "a", []byte("token"), taken))
+	require.NoError(t, secrets.Put(t.Context(), "b", []byte("token"), taken))
+	var distinct int
+	require.NoError(t, pool.QueryRow(t.Context(), `select count(distinct sealed) from secrets`).Scan(&distinct))
+	require.Equal(t, 2, distinct)
+}
+
+func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "connection/7", []byte("good token"), taken))
+	long := strings.Repeat("s", kept.MaxSecret+1)
+	for name, test := range map[string]struct {
+		ref    string
+		secret []byte
+		want   error
+		code   domain.Code
+	}{
+		"empty":      {"connection/7", []byte{}, kept.ErrEmptySecret, domain.CodeInvalid},
+		"nil":        {"connection/7", nil, kept.ErrEmptySecret, domain.CodeInvalid},
+		"too large":  {"connection/7", []byte(long), kept.ErrSecretTooLarge, domain.CodeTooLarge},
+		"no ref":     {"", []byte("other token"), kept.ErrRef, domain.CodeInvalid},
+		"NUL in ref": {"a\x00b", []byte("other token"), kept.ErrRef, domain.CodeInvalid},
+		"not text":   {"a\xff", []byte("other token"), kept.ErrRef, domain.CodeInvalid},
+		"long ref":   {strings.Repeat("r", kept.MaxRef+1), []byte("other token"), kept.ErrRef, domain.CodeInvalid},
+	} {
+		err := secrets.Put(ctx, test.ref, test.secret, taken)
+		require.ErrorIs(t, err, test.want, name)
+		require.Equal(t, test.code, domain.CodeOf(err), name)
+		require.NotContains(t, err.Error(), "other token", name)
+	}
+	got, err := secrets.Get(ctx, "connection/7")
+	require.NoError(t, err)
+	require.Equal(t, "good token", string(got))
+}
+
+func TestLimitsThemselvesAreAllowed(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	ref, secret := strings.Repeat("ü", kept.MaxRef), []byte(strings.Repeat("s", kept.MaxSecret))
+	require.NoError(t, secrets.Put(t.Context(), ref, secret, taken))
+	got, err := secrets.Get(t.Context(), ref)
+	require.NoError(t, err)
+	require.Equal(t, secret, got)
+}
+
+func TestUnknownRefIsNotFound(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	for _, ref := range []string{"nobody", "", "a\x00b", "\xff"} {
+		_, err := secrets.Get(t.Context(), ref)
+		require.ErrorIs(t, err, kept.ErrNoSecret)
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		require.NoError(t, secrets.Delete(t.Context(), ref))
+	}
+}
+
+func TestRowMovedToAnotherRefDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "connection/1", []byte("the rich one's token"), taken))
+	require.NoError(t, secrets.Put(ctx, "connection/2", []byte("mine"), taken))
+	_, err := pool.Exec(ctx, `
+		update secrets set sealed = (select sealed from secrets where ref = 'connection/1') where ref = 'connection/2'`)
+	require.NoError(t, err)
+	_, err = secrets.Get(ctx, "connection/2")
+	require.ErrorIs(t, err, kept.ErrTampered)
+	got, err := secrets.Get(ctx, "connection/1")
+	require.NoError(t, err)
+	require.Equal(t, "the rich one's token", string(got))
+}
+
+func TestEveryChangedByteIsNoticed(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "r", []byte("a secret token"), taken))
+	var sealed []byte
+	require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&sealed))
+	store := func(b []byte) {
+		_, err := pool.Exec(ctx, `update secrets set sealed = $1 where ref = 'r'`, b)
+		require.NoError(t, err)
+	}
+	for i := range sealed {
+		changed := append([]byte(nil), sealed...)
+		changed[i] ^= 1
+		store(changed)
+		_, err := secrets.Get(ctx, "r")
+		requireTampered(t, err)
+	}
+	for length := range len(sealed) {
+		store(sealed[:length])
+		_, err := secrets.Get(ctx, "r")
+		requireTampered(t, err)
+	}
+	store(append(append([]byte(nil), sealed...), 0))
+	_, err := secrets.Get(ctx, "r")
+	requireTampered(t, err)
+
+	store(sealed)
+	got, err := secrets.Get(ctx, "r")
+	require.NoError(t, err)
+	require.Equal(t, "a secret token", string(got))
+}
+
+func requireTampered(t testing.TB, err error) {
+	t.Helper()
+	require.ErrorIs(t, err, kept.ErrTampered)
+	require.Equal(t, domain.CodeInternal, domain.CodeOf(err))
+	require.NotContains(t, err.Error(), "token")
+}
+
+func TestAnotherKeyDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	ctx := t.Context()
+	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("s"), taken))
+	stranger := newSecrets(t, pool, key(t, 2))
+	_, err := stranger.Get(ctx, "r")
+	require.ErrorIs(t, err, kept.ErrUnknownKey)
+	require.ErrorContains(t, err, key(t, 1).ID())
+	require.ErrorIs(t, stranger.Check(ctx), kept.ErrUnknownKey)
+	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
+
+	// A row that claims the wrong key is not opened by trying.
+	_, err = pool.Exec(ctx, `update secrets set key_id = $1`, key(t, 2).ID())
+	require.NoError(t, err)
+	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
+	require.ErrorIs(t, err, kept.ErrTampered)
+}
+
+func TestNoErrorHoldsTheSecret(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	const secret = "EAAB-very-secret-token-0123456789"
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := secrets.Put(cancelled, "r", []byte(secret), taken)
+	require.ErrorIs(t, err, context.Canceled)
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		for _, text := range renderings(t, cause.Error()) {
+			require.NotContains(t, text, secret)
+			require.NotContains(t, text, hex.EncodeToString([]byte(secret)))
+			require.NotContains(t, text, base64.StdEncoding.EncodeToString([]byte(secret)))
+		}
+	}
+}
+
+func TestSecretsNeedGoodKeys(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string]kept.Keys{
+		"none": nil, "empty": {kept.Key{}}, "twice": {key(t, 1), key(t, 1)},
+	} {
+		_, err := kept.NewSecrets(nil, keys)
+		require.Error(t, err, name)
+	}
+}

@@ -1,0 +1,155 @@
+package notices
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/servers/engine/v3"
+	"github.com/zishang520/socket.io/servers/engine/v3/transports"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
+
+// This file keeps four faults of the engine (v3.0.2) from reaching anybody:
+//
+//   - it answers a long poll from a goroutine of its own, which may still write when the handler has
+//     returned because the client went away, and then writes into a buffer that net/http has given to
+//     another connection ([pollWriter]);
+//   - its watcher of a request's context reads a field that the handler is still setting ([armed]);
+//   - closing a polling transport stops the queue first through which the close packet then goes, so that
+//     the client is not told and its poll hangs, also in a shutdown ([closeConn]);
+//   - a transport that the client closes keeps its writing goroutine for ever: one leaked for every
+//     visit of every page ([webSockets], [longPolls]).
+
+type armKey struct{}
+
+// serveEngine hands a request to the engine.
+func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	arm := func() { context.AfterFunc(r.Context(), cancel) }
+	r = r.WithContext(context.WithValue(ctx, armKey{}, arm))
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		s.engine.ServeHTTP(w, r) // hijacked, or answered in this goroutine
+		return
+	}
+	guarded := &pollWriter{to: w, header: http.Header{}}
+	defer guarded.finish()
+	s.engine.ServeHTTP(guarded, r)
+}
+
+// armed is a middleware of the engine: only when the request is set up may its end be seen.
+func armed(ctx *types.HttpContext, next func(error)) {
+	next(nil)
+	if arm, ok := ctx.Request().Context().Value(armKey{}).(func()); ok {
+		arm()
+	}
+}
+
+// pollWriter drops what is written after its handler has returned.
+type pollWriter struct {
+	mu       sync.Mutex
+	to       http.ResponseWriter
+	header   http.Header
+	finished bool
+}
+
+// Header implements [http.ResponseWriter] with a map that no other goroutine reads.
+func (p *pollWriter) Header() http.Header { return p.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (p *pollWriter) WriteHeader(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.finished {
+		return
+	}
+	for name, values := range p.header {
+		p.to.Header()[name] = values
+	}
+	p.to.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (p *pollWriter) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.finished {
+		return 0, http.ErrHandlerTimeout
+	}
+	return p.to.Write(data)
+}
+
+func (p *pollWriter) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finished = true
+}
+
+// closeConn closes a transport after what was written to it is out, and tells a polling client so. It
+// takes no longer than farewell.
+func closeConn(conn engine.Socket) {
+	until := time.Now().Add(farewell)
+	transport := waitWritable(conn, until)
+	if transport != nil && transport.Name() == transports.POLLING {
+		drained := make(chan struct{})
+		_ = transport.Once("drain", func(...any) { close(drained) })
+		transport.Send([]*packet.Packet{{Type: packet.CLOSE}})
+		select {
+		case <-drained:
+		case <-time.After(time.Until(until)):
+		}
+	}
+	conn.Close(true)
+}
+
+const closePoll = 5 * time.Millisecond
+
+// waitWritable returns the transport when nothing waits to be written; nil if that does not happen.
+func waitWritable(conn engine.Socket, until time.Time) transports.Transport {
+	for time.Now().Before(until) && conn.ReadyState() == "open" {
+		if transport := conn.Transport(); transport != nil && transport.Writable() {
+			return transport
+		}
+		time.Sleep(closePoll)
+	}
+	return nil
+}
+
+// webSockets and longPolls build the engine's transports and see to it that they end.
+type (
+	webSockets struct{ transports.WebSocketBuilder }
+	longPolls  struct{ transports.PollingBuilder }
+)
+
+// New implements the engine's TransportCtor.
+func (b *webSockets) New(ctx *types.HttpContext) transports.Transport {
+	transport := b.WebSocketBuilder.New(ctx)
+	whenClosed(transport, 0)
+	return transport
+}
+
+// New implements the engine's TransportCtor.
+func (b *longPolls) New(ctx *types.HttpContext) transports.Transport {
+	transport := b.PollingBuilder.New(ctx)
+	whenClosed(transport, time.Second) // the client says goodbye in a request that is still to be answered
+	return transport
+}
+
+// whenClosed ends a transport that has been closed by its client, in a goroutine of its own: DoClose
+// emits the event that it would be called in.
+func whenClosed(transport transports.Transport, after time.Duration) {
+	end := sync.OnceFunc(func() {
+		time.AfterFunc(after, func() {
+			transport.Discard() // else it waits for another poll
+			transport.Proto().DoClose(nil)
+		})
+	})
+	_ = transport.Once("close", func(...any) { end() })
+	if transport.ReadyState() == "closed" { // while it was being made
+		end()
+	}
+}

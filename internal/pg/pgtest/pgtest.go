@@ -1,0 +1,124 @@
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+)
+
+// DatabaseURLVariable names a server to use instead of an embedded one; its user must be allowed to
+// create databases.
+const DatabaseURLVariable = "LEDGERBOARD_TEST_DATABASE_URL"
+
+// DB is one test's own database.
+type DB struct {
+	URL      string
+	Pool     *pgxpool.Pool // writes; search path is the schema of the read models
+	ReadOnly *pgxpool.Pool // the same, and the server refuses every write
+}
+
+// New returns a database with both schemas, which nobody else uses; it is dropped after the test.
+func New(t testing.TB) *DB {
+	t.Helper()
+	ctx := context.Background()
+	admin := serverURL(t)
+	name := "t_" + uuid.NewString()[:18]
+	exec(t, admin, "create database "+pgx.Identifier{name}.Sanitize()+" template "+templateName(t, admin))
+	t.Cleanup(func() {
+		exec(t, admin, "drop database "+pgx.Identifier{name}.Sanitize()+" with (force)")
+	})
+	db := &DB{URL: withDatabase(t, admin, name)}
+	db.Pool = open(t, ctx, pg.Config{URL: db.URL, SearchPath: migrations.Derived, Name: "test", AsyncCommit: true, MaxConns: 16})
+	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: migrations.Derived, Name: "test reader", ReadOnly: true, MaxConns: 8})
+	return db
+}
+
+func open(t testing.TB, ctx context.Context, c pg.Config) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pg.Open(ctx, c)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+var server struct {
+	once     sync.Once
+	embedded *embedded.Postgres
+	url      string
+	err      error
+	template sync.Once
+}
+
+// serverURL starts the server of this test process at its first use.
+func serverURL(t testing.TB) string {
+	t.Helper()
+	server.once.Do(func() {
+		if server.url = os.Getenv(DatabaseURLVariable); server.url != "" {
+			return
+		}
+		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
+			Logger: slog.New(slog.DiscardHandler),
+			// Tests lose nothing with the machine, and databases are made by the hundred.
+			Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "400"},
+		})
+		if server.err == nil {
+			server.url = server.embedded.URL()
+		}
+	})
+	require.NoError(t, server.err, "start PostgreSQL for tests")
+	return server.url
+}
+
+// templateName makes, once, the migrated database that every test's database is a copy of.
+func templateName(t testing.TB, admin string) string {
+	t.Helper()
+	name := fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
+	server.template.Do(func() {
+		exec(t, admin, "create database "+name)
+		require.NoError(t, migrations.Up(context.Background(), withDatabase(t, admin, name)))
+	})
+	return name
+}
+
+// Main runs a package's tests and stops the server that they started.
+func Main(m *testing.M) {
+	code := m.Run()
+	if server.embedded != nil {
+		if err := server.embedded.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop PostgreSQL of tests:", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+func exec(t testing.TB, databaseURL, sql string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	require.NoError(t, err)
+}
+
+func withDatabase(t testing.TB, databaseURL, name string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
+}

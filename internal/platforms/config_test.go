@@ -1,0 +1,47 @@
+package platforms_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	t.Parallel()
+	cfg := platforms.Config{}.WithDefaults()
+	require.Equal(t, platforms.Endpoint{BaseURL: "https://graph.facebook.com", AuthURL: "https://graph.facebook.com", Version: "v26.0"}, cfg.Facebook)
+	require.Equal(t, platforms.Endpoint{BaseURL: "https://api.linkedin.com", AuthURL: "https://www.linkedin.com", Version: "202608"}, cfg.LinkedIn)
+	require.Equal(t, platforms.Endpoint{BaseURL: "https://open.tiktokapis.com", AuthURL: "https://open.tiktokapis.com", Version: "v2"}, cfg.TikTok)
+	mock := platforms.Config{LinkedIn: platforms.Endpoint{BaseURL: "http://localhost:1/linkedin/"}}.WithDefaults()
+	require.Equal(t, "http://localhost:1/linkedin", mock.LinkedIn.AuthURL, "a mock's tokens do not come from the real host")
+	set, err := platforms.New(platforms.Config{})
+	require.NoError(t, err)
+	set.Close()
+}
+
+func TestConfigReportsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := platforms.New(platforms.Config{
+		Facebook: platforms.Endpoint{BaseURL: "graph.facebook.com"}, TikTok: platforms.Endpoint{BaseURL: "https://x/?a=b"},
+		Instagram: platforms.Endpoint{Version: "v1/../x"}, LinkedIn: platforms.Endpoint{BaseURL: "https://user:pw@host"}, Timeout: -1,
+	})
+	require.ErrorContains(t, err, "facebook base URL")
+	require.ErrorContains(t, err, "tiktok base URL")
+	require.ErrorContains(t, err, "instagram version")
+	require.ErrorContains(t, err, "linkedin base URL")
+	require.ErrorContains(t, err, "negative")
+	require.NotContains(t, err.Error(), "pw")
+}
+
+func TestForUnknownPlatform(t *testing.T) {
+	t.Parallel()
+	set, err := platforms.New(platforms.Config{})
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
+	_, err = set.For(domain.Platform(2))
+	require.ErrorIs(t, err, platforms.ErrNoHandler)
+	require.EqualError(t, err, "no client for this platform: platform(2)")
+}

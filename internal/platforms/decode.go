@@ -1,0 +1,188 @@
+package platforms
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The lenient types: one field of an unexpected shape must cost that field, never the whole answer.
+
+// count is a whole number as platforms write it: 12, 12.0 or "12". Everything else is absent, and
+// absent is not 0.
+type count struct {
+	n  int64
+	ok bool
+}
+
+// UnmarshalJSON never fails.
+func (c *count) UnmarshalJSON(raw []byte) error {
+	*c = count{}
+	s := string(bytes.Trim(bytes.TrimSpace(raw), `"`))
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		*c = count{n: n, ok: true}
+		return nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<62 {
+		*c = count{n: int64(f), ok: true}
+	}
+	return nil
+}
+
+func (c count) ptr() *int64 {
+	if !c.ok {
+		return nil
+	}
+	n := c.n
+	return &n
+}
+
+// text is a string or a number, kept as it is written (ids beyond 2^53). Everything else is "". NUL
+// characters are dropped: PostgreSQL could not store them, and the reading would be parked.
+type text string
+
+// UnmarshalJSON never fails.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	*t = ""
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return nil
+	}
+	if raw[0] == '"' {
+		var s string
+		if json.Unmarshal(raw, &s) == nil {
+			*t = text(strings.ReplaceAll(s, "\x00", ""))
+		}
+		return nil
+	}
+	if raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9') {
+		*t = text(raw)
+	}
+	return nil
+}
+
+// flag is true for true and "true".
+type flag bool
+
+// UnmarshalJSON never fails.
+func (f *flag) UnmarshalJSON(raw []byte) error {
+	*f = string(bytes.Trim(bytes.TrimSpace(raw), `"`)) == "true"
+	return nil
+}
+
+// amount is the value of an insight: a number, or an object that breaks it down.
+type amount struct {
+	number count
+	parts  map[string]count
+}
+
+// UnmarshalJSON never fails.
+func (a *amount) UnmarshalJSON(raw []byte) error {
+	*a = amount{}
+	raw = bytes.TrimSpace(raw)
+	if len(raw) > 0 && raw[0] == '{' {
+		var parts map[string]count
+		if json.Unmarshal(raw, &parts) == nil {
+			a.parts = parts
+		}
+		return nil
+	}
+	return a.number.UnmarshalJSON(raw)
+}
+
+// total is the number, or the sum of the parts; absent for an empty object, for a part that is not a
+// whole number, and for a sum beyond 64 bits.
+func (a amount) total() count {
+	if a.parts == nil {
+		return a.number
+	}
+	sum := count{ok: len(a.parts) > 0}
+	for _, part := range a.parts {
+		if !part.ok || (part.n > 0 && sum.n > math.MaxInt64-part.n) || (part.n < 0 && sum.n < math.MinInt64-part.n) {
+			return count{}
+		}
+		sum.n += part.n
+	}
+	return sum
+}
+
+// list decodes the elements of an array one by one and leaves out those of a wrong shape; something
+// else than an array is empty.
+type list[T any] []T
+
+// UnmarshalJSON never fails.
+func (l *list[T]) UnmarshalJSON(raw []byte) error {
+	*l = nil
+	var elements []json.RawMessage
+	if json.Unmarshal(raw, &elements) != nil {
+		return nil
+	}
+	for _, element := range elements {
+		var v T
+		if json.Unmarshal(element, &v) == nil {
+			*l = append(*l, v)
+		}
+	}
+	return nil
+}
+
+// maybe is an object that may be missing or of a wrong shape.
+type maybe[T any] struct {
+	v  T
+	ok bool
+}
+
+// UnmarshalJSON never fails.
+func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
+	*m = maybe[T]{}
+	raw = bytes.TrimSpace(raw)
+	if len(raw) > 0 && raw[0] == '{' && json.Unmarshal(raw, &m.v) == nil {
+		m.ok = true
+	}
+	return nil
+}
+
+// metaTime reads Meta's times, which have no colon in the offset; zero when it is none.
+func metaTime(s text) time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
+		if t, err := time.Parse(layout, string(s)); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// unixTime reads seconds since 1970; zero when there are none or they are not of this age.
+func unixTime(seconds count) time.Time {
+	if !seconds.ok || seconds.n <= 0 || seconds.n > math.MaxInt32*2 {
+		return time.Time{}
+	}
+	return time.Unix(seconds.n, 0).UTC()
+}
+
+// milliTime is [unixTime] for milliseconds.
+func milliTime(milliseconds count) time.Time {
+	if !milliseconds.ok || milliseconds.n <= 0 || milliseconds.n/1000 > math.MaxInt32*2 {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds.n).UTC()
+}
+
+// plainID reports whether id is made of letters, digits and the given extra characters and can stand
+// in a path as it is; ".." cannot.
+func plainID(id, extra string) bool {
+	if id == "" || len(id) > 255 || strings.Contains(id, "..") {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && strings.IndexByte(extra, c) < 0 {
+			return false
+		}
+	}
+	return true
+}

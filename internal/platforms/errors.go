@@ -1,0 +1,132 @@
+package platforms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Class says what to do about an [Error].
+type Class string
+
+// The classes (PLATFORMS §§1.5, 2.3, 3.3, 4.1).
+const (
+	ClassReconnect         Class = "reconnect"          // the token is dead: a person must sign in again
+	ClassPermission        Class = "permission"         // a scope or role is missing; other reads may work
+	ClassThrottled         Class = "throttled"          // leave the account alone for RetryAfter
+	ClassRetry             Class = "retry"              // a hiccup of the platform or the network
+	ClassUnsupportedMetric Class = "unsupported_metric" // the metric is retired or not for this object
+	ClassNotFound          Class = "not_found"          // deleted, or invisible to this token
+	ClassBlocked           Class = "blocked"            // blocked for policy: stop
+	ClassNoData            Class = "no_data"            // the object has no such data (too few viewers, too old); the token is fine
+	ClassInvalid           Class = "invalid"            // our request or configuration is wrong; repeating it does not help
+)
+
+// Sentinels.
+var (
+	// ErrNoRefresh answers Refresh where the platform has none: Facebook page tokens do not expire,
+	// and when one dies only a person can sign in again (PLATFORMS §1.4).
+	ErrNoRefresh = errors.New("this platform has no token refresh: the person must sign in again")
+	// ErrNoHandler answers [Set.For] for a platform without a client.
+	ErrNoHandler = errors.New("no client for this platform")
+)
+
+// Error is every failure of a platform. It never contains a token or an address.
+type Error struct {
+	Class      Class
+	Platform   domain.Platform
+	Op         string        // our name of the call, for example "page_insights"
+	Status     int           // HTTP; 0 when there was no answer
+	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); "" without one
+	Subcode    int           // Meta's error_subcode, LinkedIn's serviceErrorCode; 0 without one
+	Message    string        // the platform's words, tokens removed, at most 300 characters
+	RetryAfter time.Duration // from now; set for throttled, 0 elsewhere unless the platform said so
+
+	cause error // context.Canceled or context.DeadlineExceeded of the caller, nothing else
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s", e.Platform, e.Op, e.Class)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (HTTP %d", e.Status)
+		if e.Code != "" {
+			fmt.Fprintf(&b, ", code %s", e.Code)
+		}
+		if e.Subcode != 0 {
+			fmt.Fprintf(&b, "/%d", e.Subcode)
+		}
+		b.WriteString(")")
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	return b.String()
+}
+
+// Unwrap gives the caller's context error, when that was the reason.
+func (e *Error) Unwrap() error { return e.cause }
+
+// ClassOf returns the class of the first [Error] in err's chain, "" when there is none.
+func ClassOf(err error) Class {
+	if e := asError(err); e != nil {
+		return e.Class
+	}
+	return ""
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// Codes of our own, where the platform gave none.
+const (
+	codeTooLarge  = "body_too_large"
+	codeMalformed = "malformed_answer"
+	codeNetwork   = "network"
+	codeTimeout   = "timeout"
+	codeCancelled = "cancelled"
+	codeWrongID   = "wrong_account"
+)
+
+// throttle waits.
+const (
+	defaultMetaWait   = 15 * time.Minute // what clients wait when no header says more (PLATFORMS §1.6)
+	defaultTikTokWait = time.Minute      // the window is a sliding minute (PLATFORMS §4.1)
+	maxWait           = 24 * time.Hour   // no quota is longer than a day
+)
+
+// wrongAccount refuses an answer that is about somebody else: recording it would give an account the
+// figures of another one.
+func wrongAccount() *Error {
+	return &Error{Class: ClassReconnect, Code: codeWrongID, Message: "the token belongs to another account than the one connected"}
+}
+
+// invalid is a request that must not be sent.
+func invalid(p domain.Platform, op, format string, args ...any) *Error {
+	return &Error{Class: ClassInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}
+}
+
+// networkError turns a failure without an answer into an [Error]. Only a context error is kept as
+// the cause: url.Error prints the whole address, which may carry a token.
+func networkError(ctx context.Context, err error) *Error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &Error{Class: ClassRetry, Code: codeCancelled, Message: "the call was cancelled", cause: context.Canceled}
+	case ctx.Err() != nil:
+		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "no complete answer within the time limit"}
+	default:
+		return &Error{Class: ClassRetry, Code: codeNetwork, Message: "no complete answer: the connection failed"}
+	}
+}

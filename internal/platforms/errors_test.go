@@ -1,0 +1,82 @@
+package platforms_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// The table of PLATFORMS §1.5, by code and subcode, never by status.
+func TestMetaErrorClasses(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]platforms.Class{
+		`{"error":{"message":"m","code":190,"error_subcode":463}}`:                                              platforms.ClassReconnect,
+		`{"error":{"message":"m","code":"190"}}`:                                                                platforms.ClassReconnect,
+		`{"error":{"message":"m","code":102}}`:                                                                  platforms.ClassReconnect,
+		`{"error":{"message":"m","code":10}}`:                                                                   platforms.ClassPermission,
+		`{"error":{"message":"m","code":200}}`:                                                                  platforms.ClassPermission,
+		`{"error":{"message":"m","code":299}}`:                                                                  platforms.ClassPermission,
+		`{"error":{"message":"m","code":3}}`:                                                                    platforms.ClassPermission,
+		`{"error":{"message":"(#10) Not enough viewers for the media to show insights","code":10}}`:             platforms.ClassNoData,
+		`{"error":{"message":"m","code":4}}`:                                                                    platforms.ClassThrottled,
+		`{"error":{"message":"m","code":4,"error_subcode":2108006}}`:                                            platforms.ClassNoData,
+		`{"error":{"message":"m","code":341}}`:                                                                  platforms.ClassThrottled,
+		`{"error":{"message":"m","code":80014}}`:                                                                platforms.ClassThrottled,
+		`{"error":{"message":"m","code":1}}`:                                                                    platforms.ClassRetry,
+		`{"error":{"message":"m","code":2}}`:                                                                    platforms.ClassRetry,
+		`{"error":{"message":"m","code":999,"is_transient":true}}`:                                              platforms.ClassRetry,
+		`{"error":{"message":"(#100) The value must be a valid insights metric","code":100}}`:                   platforms.ClassUnsupportedMetric,
+		`{"error":{"message":"(#100) metric[0] must be one of the following values: reach, views","code":100}}`: platforms.ClassUnsupportedMetric,
+		`{"error":{"message":"(#100) Tried accessing nonexisting field (x)","code":100}}`:                       platforms.ClassInvalid,
+		`{"error":{"message":"m","code":100,"error_subcode":33}}`:                                               platforms.ClassNotFound,
+		`{"error":{"message":"m","code":803}}`:                                                                  platforms.ClassNotFound,
+		`{"error":{"message":"m","code":368}}`:                                                                  platforms.ClassBlocked,
+		`{"error":{"message":"m","code":3001,"error_subcode":1504028}}`:                                         platforms.ClassInvalid,
+		`{"error":"surprise"}`:                                                                                  platforms.ClassRetry,
+	} {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(body))
+		})
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
+		requireClass(t, want, err)
+		require.Equal(t, want, platforms.ClassOf(err), body)
+	}
+}
+
+// One bad post inside of a good batch answer costs that post.
+func TestErrorInsideOfABatch(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"1_1":{"id":"1_1","error":{"code":100,"error_subcode":33,"message":"gone Tok3n"}},
+			"1_2":{"id":"1_2","shares":{"count":"4"},"reactions":{"summary":{"total_count":"7"}},"comments":[],"insights":{"data":{}}},"1_3":[1]}`))
+	})
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"},
+		[]platforms.Post{{ID: "1_1"}, {ID: "1_2"}, {ID: "1_3"}, {ID: "1_4"}})
+	require.NoError(t, err)
+	require.Equal(t, platforms.ClassNotFound, snaps[0].Err.Class)
+	require.NotContains(t, snaps[0].Err.Error(), "Tok3n")
+	require.Nil(t, snaps[1].Err, "odd fields cost themselves only")
+	require.Equal(t, p64(7), snaps[1].Counts.Likes)
+	require.Equal(t, p64(4), snaps[1].Counts.Shares)
+	require.Nil(t, snaps[1].Counts.Comments)
+	require.Equal(t, platforms.ClassNotFound, snaps[3].Err.Class)
+	require.NotNil(t, snaps[2].Err)
+}
+
+// Usage headers that make no sense are left out and break nothing.
+func TestOddUsageHeaders(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-App-Usage", `{"call_count":"31","total_time":-4,"total_cputime":1e99}`)
+		w.Header().Set("X-Business-Use-Case-Usage", `{"1":"nonsense"}`)
+		_, _ = w.Write([]byte(`{"id":"1","followers_count":1,"data":[]}`))
+	})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 31}}, b.lastCall().Usage)
+}

@@ -1,0 +1,205 @@
+package platforms
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// The metrics of a page (PLATFORMS §1.1, November 2026). Views also stand for impressions: the
+// platform has no separate number since 2025-11-15, and the figure's source says so.
+const (
+	pageViews      = "page_media_view"
+	pageReach      = "page_total_media_view_unique"
+	pageEngagement = "page_post_engagements"
+	pageActions    = "page_total_actions"
+	pageReactions  = "page_actions_post_reactions_total"
+	pageFollows    = "page_follows"
+)
+
+// pageNames maps a metric to the names that its figures have here.
+var pageNames = map[string][]string{
+	pageViews:      {domain.MetricViews, domain.MetricImpressions},
+	pageReach:      {domain.MetricReach},
+	pageEngagement: {domain.MetricEngagement},
+	pageActions:    {domain.MetricClicks},
+	pageReactions:  {domain.MetricLikes},
+	pageFollows:    {domain.MetricFollowers},
+}
+
+const (
+	edgePageInsights = "page_insights"
+	// windowDays is what one call asks for. 90 is the limit; a day is given away because `until` has
+	// been seen to be exclusive, so one day more than wanted is asked for, and another one for the
+	// 25-hour day in autumn.
+	windowDays = 88
+	// historyDays is how far back page insights go: two years.
+	historyDays = 2*365 - 1
+)
+
+// pageInsights reads the day flows and the reach of the windows.
+func (f *facebook) pageInsights(ctx context.Context, t Target, req AccountRequest, snap *AccountSnapshot, got *figures) error {
+	metrics := []string{pageViews, pageReach, pageEngagement, pageActions, pageReactions}
+	if req.Backfill && !req.Since.IsZero() {
+		metrics = append(metrics, pageFollows)
+	}
+	seen := map[string]bool{}
+	for _, w := range f.windows(req) {
+		answer, err := f.insights(ctx, "page_insights", edgePageInsights, t, t.ExternalID+"/insights", metrics, w.query())
+		for _, i := range answer.data {
+			if f.pageFigures(i, w, got) {
+				seen[string(i.Name)] = true
+			}
+		}
+		for _, metric := range answer.refused {
+			f.missPage(snap, metric, seen, ReasonUnsupported, "the platform does not know "+metric)
+		}
+		if err != nil {
+			var names []string
+			for _, metric := range metrics {
+				if !seen[metric] {
+					names = append(names, pageNames[metric]...)
+				}
+			}
+			return snap.absorb(err, names...)
+		}
+	}
+	for _, metric := range metrics {
+		// 200 with no data: the token lacks read_insights, or the page has fewer than 100 likes.
+		f.missPage(snap, metric, seen, ReasonEmpty, metric+" came without a value: is read_insights granted, has the page 100 likes?")
+	}
+	return nil
+}
+
+func (f *facebook) missPage(snap *AccountSnapshot, metric string, seen map[string]bool, reason, detail string) {
+	// The headline number of followers is the node's; its history is not a figure of its own.
+	if seen[metric] || metric == pageFollows {
+		return
+	}
+	for _, name := range pageNames[metric] {
+		snap.miss(name, reason, detail)
+	}
+}
+
+// insightWindow is one call's range of Pacific days; zero: what the platform gives by itself.
+type insightWindow struct{ first, end time.Time }
+
+func (w insightWindow) query() url.Values {
+	// No period: every period comes back, and one call is enough. Figures are selected by period.
+	if w.first.IsZero() {
+		return url.Values{}
+	}
+	return url.Values{
+		"since": {strconv.FormatInt(w.first.Unix(), 10)},
+		"until": {strconv.FormatInt(w.end.AddDate(0, 0, 1).Unix(), 10)},
+	}
+}
+
+func (w insightWindow) holds(day time.Time) bool {
+	return w.first.IsZero() || (!day.Before(w.first) && day.Before(w.end))
+}
+
+func (f *facebook) windows(req AccountRequest) []insightWindow {
+	if req.Since.IsZero() {
+		return []insightWindow{{}}
+	}
+	first, end := f.days(req)
+	if oldest := f.dayOf(f.now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
+		first = oldest
+	}
+	var out []insightWindow
+	for first.Before(end) {
+		next := first.AddDate(0, 0, windowDays)
+		if next.After(end) {
+			next = end
+		}
+		out = append(out, insightWindow{first, next})
+		first = next
+	}
+	return out
+}
+
+// pageFigures turns one metric of one period into figures, and reports whether there were any.
+func (f *facebook) pageFigures(i insight, w insightWindow, got *figures) bool {
+	type point struct {
+		day   time.Time
+		value int64
+	}
+	var points []point
+	for _, v := range i.Values {
+		day, dated := f.pacificDay(v.EndTime)
+		value := v.Value.total()
+		if dated && value.ok && w.holds(day) {
+			points = append(points, point{day, value.n})
+		}
+	}
+	slices.SortStableFunc(points, func(a, b point) int { return a.day.Compare(b.day) })
+	if i.Period != "day" && len(points) > 1 {
+		points = points[len(points)-1:] // of the long windows the newest says what is to be said
+	}
+	found := false
+	for _, p := range points {
+		for _, name := range pageNames[string(i.Name)] {
+			if figure, ok := pageFigure(name, string(i.Name), string(i.Period), p.day.Format(time.DateOnly), p.value); ok {
+				got.add(figure)
+				found = true
+			}
+		}
+	}
+	return found
+}
+
+// pageFigure gives a value its kind. Week and 28 days of anything but reach are left out: they are
+// sums of days that we have. Reach counts people, so it keeps its window and is never summed.
+func pageFigure(name, source, period, day string, value int64) (domain.Figure, bool) {
+	figure := domain.Figure{Name: name, Source: source, Day: day, Value: value}
+	switch {
+	case name == domain.MetricReach && (period == "day" || period == "week" || period == "days_28"):
+		figure.Kind, figure.Window = domain.Rolling, period
+	case period != "day" || name == domain.MetricReach:
+		return domain.Figure{}, false
+	case source == pageFollows:
+		figure.Kind = domain.Stock
+	default:
+		figure.Kind = domain.DayFlow
+	}
+	return figure, true
+}
+
+// pageDemographics reads the followers' places; age and gender have no replacement (PLATFORMS §1.7).
+func (f *facebook) pageDemographics(ctx context.Context, t Target, snap *AccountSnapshot) error {
+	facets := map[string]string{"page_follows_city": "city", "page_follows_country": "country"}
+	metrics := []string{"page_follows_city", "page_follows_country"}
+	answer, err := f.insights(ctx, "page_demographics", edgePageInsights, t, t.ExternalID+"/insights", metrics, url.Values{"period": {"day"}})
+	for _, i := range answer.data {
+		facet, known := facets[string(i.Name)]
+		if !known || len(i.Values) == 0 {
+			continue
+		}
+		if values := wholeParts(i.Values[len(i.Values)-1].Value); len(values) > 0 {
+			snap.Demographics = append(snap.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
+		}
+	}
+	if err != nil {
+		return snap.absorb(err, "demographics")
+	}
+	if len(snap.Demographics) == 0 {
+		snap.miss("demographics", ReasonEmpty, "the platform gave no places of followers")
+	}
+	return nil
+}
+
+// wholeParts are the parts of an object that are whole numbers.
+func wholeParts(a amount) map[string]int64 {
+	out := map[string]int64{}
+	for key, part := range a.parts {
+		if part.ok {
+			out[key] = part.n
+		}
+	}
+	return out
+}

@@ -1,0 +1,284 @@
+package platforms
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxIDs is how many nodes one `ids=` call may name (PLATFORMS §1.3).
+const maxIDs = 50
+
+// summaryOf is a list of which only the total was asked for.
+type summaryOf struct {
+	Summary maybe[struct {
+		Total count `json:"total_count"`
+	}] `json:"summary"`
+}
+
+func total(s maybe[summaryOf]) *int64 { return s.v.Summary.v.Total.ptr() }
+
+type shareCount struct {
+	Count count `json:"count"`
+}
+
+type insightList struct {
+	Data list[insight] `json:"data"`
+}
+
+// postNode is a post or a video with what was asked of it.
+type postNode struct {
+	Error         maybe[graphError]  `json:"error"`
+	ID            text               `json:"id"`
+	Insights      maybe[insightList] `json:"insights"`
+	VideoInsights maybe[insightList] `json:"video_insights"`
+	Shares        *maybe[shareCount] `json:"shares"` // nil: not in the answer
+	Reactions     maybe[summaryOf]   `json:"reactions"`
+	Likes         maybe[summaryOf]   `json:"likes"`
+	Comments      maybe[summaryOf]   `json:"comments"`
+}
+
+// nodeKind is how posts, or videos, are read.
+type nodeKind struct {
+	op        string
+	edge      string   // what the memories file refusals under
+	metrics   []string // of `insights`; nil where metrics are not named
+	insights  string   // field of the insights
+	summaries string   // fields that need pages_read_user_content
+	always    string   // fields that need nothing
+	read      func(Post, postNode, nodePlan) PostSnapshot
+}
+
+var (
+	postKind = nodeKind{
+		op: "post_metrics", edge: "post_insights", insights: "insights", always: "id,shares",
+		metrics:   []string{postViews, postReach, postClicks, postReactions},
+		summaries: "reactions.limit(0).summary(total_count),comments.limit(0).summary(total_count)",
+		read:      readPost,
+	}
+	videoKind = nodeKind{
+		op: "video_metrics", edge: "video_insights", insights: "video_insights", always: "id",
+		summaries: "likes.limit(0).summary(total_count),comments.limit(0).summary(total_count)",
+		read:      readVideo,
+	}
+)
+
+// nodePlan is what one attempt asks for.
+type nodePlan struct {
+	metrics   []string
+	refused   []string // metrics left out because the platform does not know them
+	insights  bool
+	summaries bool
+	why       Class // why insights are not asked for
+}
+
+func (k nodeKind) fields(plan nodePlan) string {
+	fields := []string{k.always}
+	if plan.summaries {
+		fields = append(fields, k.summaries)
+	}
+	if plan.insights && k.metrics != nil {
+		fields = append(fields, k.insights+".metric("+strings.Join(plan.metrics, ",")+")")
+	} else if plan.insights {
+		fields = append(fields, k.insights)
+	}
+	return strings.Join(fields, ",")
+}
+
+// PostMetrics implements [Client]. Posts and videos are read 50 to a call. One dead id fails such a
+// call, so the batch is halved until the dead one stands alone.
+func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+	if err := f.check(postKind.op, t); err != nil {
+		return nil, err
+	}
+	var out []PostSnapshot
+	byKind := map[*nodeKind][]Post{}
+	for _, p := range posts {
+		switch {
+		case !plainID(p.ID, "_"):
+			out = append(out, PostSnapshot{Post: p, Err: invalid(f.platform, postKind.op, "id is not a Graph id")})
+		case strings.Contains(p.ID, "_"): // {page}_{post}; videos and reels are bare numbers
+			byKind[&postKind] = append(byKind[&postKind], p)
+		default:
+			byKind[&videoKind] = append(byKind[&videoKind], p)
+		}
+	}
+	for _, kind := range []*nodeKind{&postKind, &videoKind} {
+		for chunk := range slices.Chunk(byKind[kind], maxIDs) {
+			got, err := f.readBatch(ctx, t, *kind, chunk)
+			out = append(out, got...)
+			if err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// Names that the memories use for parts of a node.
+const (
+	partSummaries = "summaries"
+	partInsights  = "insights"
+)
+
+func (f *facebook) plan(t Target, k nodeKind) nodePlan {
+	var plan nodePlan
+	plan.metrics, plan.refused = f.refused.usable(k.edge, t.ExternalID, k.metrics)
+	permitted, _ := f.unpermitted.usable(k.edge, t.ExternalID, []string{partSummaries, partInsights})
+	plan.summaries = slices.Contains(permitted, partSummaries)
+	plan.insights = slices.Contains(permitted, partInsights)
+	if !plan.insights {
+		plan.why = ClassPermission
+	}
+	if expandable, _ := f.refused.usable(k.edge, t.ExternalID, []string{k.insights}); len(expandable) == 0 {
+		plan.insights, plan.why = false, ClassInvalid
+	}
+	if k.metrics != nil && len(plan.metrics) == 0 {
+		plan.insights, plan.why = false, ClassUnsupportedMetric
+	}
+	return plan
+}
+
+// readBatch reads some posts, asking for less whenever the platform refuses a part; each turn of the
+// loop asks for strictly less or fewer, so it ends. What had to be left out is remembered only when
+// leaving it out helped.
+func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
+	plan := f.plan(t, k)
+	var dropped []string
+	for {
+		nodes, err := f.nodes(ctx, t, k, plan, posts)
+		if err == nil {
+			for _, part := range dropped {
+				f.unpermitted.refuse(k.edge, part, t.ExternalID)
+			}
+			return f.snapshots(ctx, t, k, plan, posts, nodes)
+		}
+		e := asError(err)
+		switch {
+		case e == nil:
+			return nil, err
+		case e.Class == ClassUnsupportedMetric && plan.insights:
+			plan = f.probe(ctx, t, k, plan, posts)
+		case e.Class == ClassInvalid && plan.insights && badField(e) == k.insights:
+			f.refused.refuse(k.edge, k.insights, t.ExternalID)
+			plan.insights, plan.why = false, ClassInvalid
+		case e.Class == ClassPermission && plan.summaries:
+			plan.summaries, dropped = false, append(dropped, partSummaries)
+		case e.Class == ClassPermission && plan.insights:
+			plan.insights, plan.why, dropped = false, ClassPermission, append(dropped, partInsights)
+		case len(posts) > 1 && (e.Class == ClassNotFound || e.Class == ClassPermission || e.Class == ClassNoData || oversized(e)):
+			return f.readHalves(ctx, t, k, posts)
+		case e.Class == ClassNotFound || e.Class == ClassPermission || e.Class == ClassNoData:
+			return []PostSnapshot{{Post: posts[0], Err: e}}, nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+func (f *facebook) readHalves(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
+	half := len(posts) / 2
+	first, err := f.readBatch(ctx, t, k, posts[:half])
+	if err != nil {
+		return first, err
+	}
+	second, err := f.readBatch(ctx, t, k, posts[half:])
+	return append(first, second...), err
+}
+
+// probe finds out which metrics the platform refuses: the message does not say. When no single one
+// is refused, insights are left out of this reading.
+func (f *facebook) probe(ctx context.Context, t Target, k nodeKind, plan nodePlan, posts []Post) nodePlan {
+	var refused []string
+	for _, metric := range plan.metrics {
+		alone := nodePlan{metrics: []string{metric}, insights: true}
+		if _, err := f.nodes(ctx, t, k, alone, posts); ClassOf(err) == ClassUnsupportedMetric {
+			f.refused.refuse(k.edge, metric, t.ExternalID)
+			refused = append(refused, metric)
+		}
+	}
+	plan.metrics = without(plan.metrics, refused)
+	plan.refused = append(slices.Clone(plan.refused), refused...)
+	if len(refused) == 0 || len(plan.metrics) == 0 {
+		plan.insights, plan.why = false, ClassUnsupportedMetric
+	}
+	return plan
+}
+
+// nodes reads posts by `ids=`, or by its own address when there is only one.
+func (f *facebook) nodes(ctx context.Context, t Target, k nodeKind, plan nodePlan, posts []Post) (map[string]postNode, error) {
+	q := url.Values{"fields": {k.fields(plan)}}
+	if len(posts) == 1 {
+		var node postNode
+		if err := f.get(ctx, k.op, t, posts[0].ID, q, &node); err != nil {
+			return nil, err
+		}
+		return map[string]postNode{posts[0].ID: node}, nil
+	}
+	ids := make([]string, len(posts))
+	for i, p := range posts {
+		ids[i] = p.ID
+	}
+	q.Set("ids", strings.Join(ids, ","))
+	var raw map[string]json.RawMessage
+	if err := f.get(ctx, k.op, t, "", q, &raw); err != nil {
+		return nil, err
+	}
+	out := make(map[string]postNode, len(posts))
+	for _, id := range ids {
+		var node postNode
+		if json.Unmarshal(raw[id], &node) == nil {
+			out[id] = node
+		}
+	}
+	return out, nil
+}
+
+func (f *facebook) snapshots(ctx context.Context, t Target, k nodeKind, plan nodePlan, posts []Post, nodes map[string]postNode) ([]PostSnapshot, error) {
+	out := make([]PostSnapshot, 0, len(posts))
+	for _, p := range posts {
+		node, ok := nodes[p.ID]
+		switch {
+		case !ok:
+			out = append(out, PostSnapshot{Post: p, Err: &Error{
+				Class: ClassNotFound, Platform: f.platform, Op: k.op, Message: "the platform left this post out of its answer",
+			}})
+			continue
+		case node.Error.ok:
+			e := node.Error.v.judge(answer{status: 200})
+			e.Platform, e.Op, e.Status, e.Message = f.platform, k.op, 200, scrub(e.Message, t.AccessToken)
+			out = append(out, PostSnapshot{Post: p, Err: e})
+			continue
+		}
+		if !plan.insights && plan.why == ClassInvalid {
+			if err := f.edgeInsights(ctx, t, p, &node); err != nil {
+				return out, err
+			}
+		}
+		out = append(out, k.read(p, node, plan))
+	}
+	return out, nil
+}
+
+// missing says why a metric of a post has no value.
+func (p nodePlan) missing(metrics ...string) (reason, detail string) {
+	switch {
+	case !p.insights && p.why == ClassPermission:
+		return ReasonPermission, "the token may not read insights"
+	case len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m string) bool { return !slices.Contains(p.refused, m) }):
+		return ReasonUnsupported, "the platform does not know " + strings.Join(metrics, ", ")
+	case !p.insights && p.why == ClassUnsupportedMetric:
+		return ReasonUnsupported, "the platform refused the metrics"
+	default:
+		return ReasonEmpty, "answered without a value"
+	}
+}
+
+func (p nodePlan) missingSummary() (reason, detail string) {
+	if !p.summaries {
+		return ReasonPermission, "the token lacks pages_read_user_content"
+	}
+	return ReasonEmpty, "answered without a total"
+}

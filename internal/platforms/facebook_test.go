@@ -1,0 +1,260 @@
+package platforms_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+func addPage(b *bundle, traps simulator.Traps) simulator.Account {
+	return b.sim.AddPage(simulator.Account{
+		ID: "1001", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 12 * time.Hour, Traps: traps,
+	})
+}
+
+func TestFacebookAccountLive(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Empty(t, snap.Missing)
+	require.Nil(t, snap.Incomplete)
+	require.Equal(t, []string{"page", "page_insights"}, b.ops(), "two calls, no more")
+
+	require.Equal(t, domain.Figure{
+		Name: "followers", Kind: domain.Stock, Value: simulator.FollowersAt(seed, "1001", testNow), Source: "followers_count",
+	}, figure(t, snap, "followers", "", ""))
+	// It is four in the morning in California: the last full day is the 18th.
+	for name, want := range map[string]domain.Figure{
+		"views":       {Value: simulator.ViewsOn(seed, "1001", "2026-11-18"), Source: "page_media_view"},
+		"impressions": {Value: simulator.ViewsOn(seed, "1001", "2026-11-18"), Source: "page_media_view"},
+		"engagement":  {Value: simulator.EngagementOn(seed, "1001", "2026-11-18"), Source: "page_post_engagements"},
+		"likes":       {Value: simulator.LikesOn(seed, "1001", "2026-11-18"), Source: "page_actions_post_reactions_total"},
+		"clicks":      {Value: simulator.ClicksOn(seed, "1001", "2026-11-18"), Source: "page_total_actions"},
+	} {
+		want.Name, want.Kind, want.Day = name, domain.DayFlow, "2026-11-18"
+		require.Equal(t, want, figure(t, snap, name, "", "2026-11-18"))
+	}
+}
+
+// TestFacebookPeriodsAreSelected: day, week and 28 days of one metric come in one answer (§6.1).
+func TestFacebookPeriodsAreSelected(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	for window, days := range map[string]int64{"day": 1, "week": 7, "days_28": 28} {
+		require.Equal(t, domain.Figure{
+			Name: "reach", Kind: domain.Rolling, Source: "page_total_media_view_unique", Window: window, Day: "2026-11-18",
+			Value: simulator.ReachOn(seed, "1001", "2026-11-18", days),
+		}, figure(t, snap, "reach", window, "2026-11-18"))
+	}
+	for _, f := range snap.Figures {
+		if f.Name != "reach" {
+			require.Empty(t, f.Window, "only reach keeps a window: %v", f)
+		}
+	}
+}
+
+func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	since := time.Date(2026, 6, 1, 7, 0, 0, 0, time.UTC) // midnight in California
+	until := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: since, Until: until, Backfill: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{"page", "page_insights", "page_insights"}, b.ops(), "162 days in windows of at most 90")
+
+	var days []string
+	for day := since; day.Format(time.DateOnly) < "2026-11-10"; day = day.AddDate(0, 0, 1) {
+		days = append(days, day.Format(time.DateOnly))
+	}
+	require.Len(t, days, 162)
+	got := map[string]int64{}
+	for _, f := range snap.Figures {
+		if f.Name == "views" {
+			require.NotContains(t, got, f.Day)
+			got[f.Day] = f.Value
+		}
+	}
+	require.Len(t, got, len(days), "exactly the days of the range")
+	for _, day := range days {
+		require.Equal(t, simulator.ViewsOn(seed, "1001", day), got[day], day)
+	}
+	// The history of followers is stock figures with a day, the present number has none.
+	history := figure(t, snap, "followers", "", "2026-07-04")
+	require.Equal(t, domain.Stock, history.Kind)
+	require.Equal(t, "page_follows", history.Source)
+	midnight := time.Date(2026, 7, 5, 7, 0, 0, 0, time.UTC)
+	require.Equal(t, simulator.FollowersAt(seed, "1001", midnight), history.Value)
+	require.Equal(t, "followers_count", figure(t, snap, "followers", "", "").Source)
+}
+
+func TestFacebookRangeBeforeHistoryIsCut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: testNow.AddDate(-20, 0, 0)})
+	require.NoError(t, err)
+	require.Len(t, b.ops(), 1+9, "two years, not twenty")
+}
+
+func TestFacebookDemographics(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Demographics: true})
+	require.NoError(t, err)
+	require.Len(t, snap.Demographics, 2)
+	require.Equal(t, "city", snap.Demographics[0].Facet)
+	require.Contains(t, snap.Demographics[0].Values, "Vienna, Austria")
+	require.Equal(t, "country", snap.Demographics[1].Facet)
+	require.Len(t, snap.Demographics[1].Values, 3)
+}
+
+func TestFacebookPostsListsEverySection(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	client := b.client(t, domain.Facebook)
+	posts, pages := allPosts(t, client, target(page))
+	require.GreaterOrEqual(t, pages, 4)
+
+	listed := map[string]platforms.Post{}
+	for _, p := range posts {
+		listed[p.ID] = p
+	}
+	kinds := map[string]int{}
+	for _, want := range b.sim.Posts(domain.Facebook, "1001", testNow) {
+		got, ok := listed[want.ID]
+		require.True(t, ok, want.ID)
+		require.Equal(t, want.Created, got.PublishedAt)
+		require.Equal(t, want.Text, got.Content)
+		require.NotContains(t, listed, want.VideoID, "a video that names its post is that post")
+		kinds[got.Type]++
+	}
+	require.Len(t, listed, len(b.sim.Posts(domain.Facebook, "1001", testNow)))
+	require.Positive(t, kinds[platforms.TypePhoto])
+	require.Positive(t, kinds[platforms.TypeVideo])
+	require.Positive(t, kinds[platforms.TypeReel])
+
+	// Later listing finds the new ones, and keeps the old.
+	b.advance(48 * time.Hour)
+	later, _ := allPosts(t, client, target(page))
+	ids := map[string]bool{}
+	for _, p := range later {
+		ids[p.ID] = true
+	}
+	require.GreaterOrEqual(t, len(ids), len(listed)+3)
+	for id := range listed {
+		require.True(t, ids[id], id)
+	}
+}
+
+func TestFacebookPostsSkipGoesToTheNextSection(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	client := b.client(t, domain.Facebook)
+	first, err := client.Posts(t.Context(), target(page), "")
+	require.NoError(t, err)
+	require.NotEqual(t, first.Next, first.Skip)
+	videos, err := client.Posts(t.Context(), target(page), first.Skip)
+	require.NoError(t, err)
+	require.NotEmpty(t, videos.Posts[0].SameAs)
+	require.Equal(t, []string{"posts", "videos"}, b.ops())
+}
+
+func TestFacebookPostMetrics(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	client := b.client(t, domain.Facebook)
+	posts, _ := allPosts(t, client, target(page))
+	known := map[string]simulator.Post{}
+	for _, p := range b.sim.Posts(domain.Facebook, "1001", testNow) {
+		known[p.ID] = p
+	}
+	b.ops()
+	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
+	require.NoError(t, err)
+	require.Len(t, snaps, len(posts))
+	require.LessOrEqual(t, len(b.ops()), 5, "50 to a call")
+
+	reels := 0
+	for _, s := range snaps {
+		want := simulator.PostAt(seed, s.Post.ID, known[s.Post.ID].Created, testNow)
+		require.Nil(t, s.Err)
+		require.Equal(t, want.Likes, *s.Counts.Likes)
+		require.Equal(t, want.Comments, *s.Counts.Comments)
+		require.Equal(t, want.Shares, *s.Counts.Shares)
+		require.Equal(t, want.Views, *s.Counts.Views)
+		if known[s.Post.ID].Kind == simulator.KindReel {
+			reels++
+			require.Nil(t, s.Counts.Clicks)
+			require.Nil(t, s.Counts.Impressions)
+			require.Nil(t, s.Counts.Reach)
+			require.Equal(t, map[string]string{"reach": "empty"}, reasons(s.Missing))
+			continue
+		}
+		require.Empty(t, s.Missing)
+		require.Equal(t, want.Views, *s.Counts.Impressions)
+		require.Equal(t, want.Reach, *s.Counts.Reach)
+		require.Equal(t, want.Clicks, *s.Counts.Clicks)
+	}
+	require.Positive(t, reels)
+}
+
+func TestFacebookVideoByItsOwnNumber(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	created := testNow.Add(-50 * time.Hour)
+	page := b.sim.AddPage(simulator.Account{ID: "1002", Posts: []simulator.Post{
+		{ID: "1002_5", VideoID: "75", Kind: simulator.KindVideo, Created: created},
+		{ID: "86", Kind: simulator.KindReel, Created: testNow.Add(-10 * time.Minute)},
+	}})
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "75"}, {ID: "86"}})
+	require.NoError(t, err)
+	video, fresh := byID(snaps)["75"], byID(snaps)["86"]
+	want := simulator.PostAt(seed, "1002_5", created, testNow)
+	require.Equal(t, domain.Counts{
+		Likes: p64(want.Likes), Comments: p64(want.Comments), Shares: p64(want.Shares), Views: p64(want.Views), Reach: p64(want.Reach),
+	}, video.Counts)
+	// A fresh reel answers `data: []`: nothing is known of views and shares, and nothing is 0.
+	require.Nil(t, fresh.Counts.Views)
+	require.Nil(t, fresh.Counts.Shares)
+	require.NotNil(t, fresh.Counts.Likes)
+	require.Equal(t, "empty", reasons(fresh.Missing)["views"])
+}
+
+func TestFacebookHasNoRefresh(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := b.client(t, domain.Facebook).Refresh(t.Context(), platforms.RefreshRequest{})
+	require.ErrorIs(t, err, platforms.ErrNoRefresh)
+}
+
+// TestFacebookTokenTravelsInTheHeader: no address holds it.
+func TestFacebookTokenTravelsInTheHeader(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.URL.String(), r.Header.Get("Authorization"))
+		_, _ = w.Write([]byte(`{"id":"55","followers_count":3,"data":[]}`))
+	})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "55"}, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "Bearer Tok3n", seen[1])
+	require.False(t, strings.Contains(seen[0]+seen[2], "Tok3n"))
+}

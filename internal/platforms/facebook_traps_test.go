@@ -1,0 +1,308 @@
+package platforms_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+// One retired name rejects the whole batch; the others are kept and the refusal is remembered.
+func TestFacebookRetiredMetricCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{RetiredMetrics: []string{"page_post_engagements"}})
+	client := b.client(t, domain.Facebook)
+	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"engagement": "unsupported"}, reasons(snap.Missing))
+	require.True(t, hasFigure(snap, "views"))
+	require.True(t, hasFigure(snap, "reach"))
+	require.Len(t, b.ops(), 1+1+5, "the batch, then metric by metric")
+
+	again, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, snap, again)
+	require.Len(t, b.ops(), 2, "remembered")
+
+	// The refusal expires, and the metric is found again.
+	b.sim.SetTraps(domain.Facebook, page.ID, simulator.Traps{})
+	b.advance(25 * time.Hour)
+	back, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Empty(t, back.Missing)
+	require.True(t, hasFigure(back, "engagement"))
+}
+
+// Three accounts that are refused a metric make it retired for all; one odd account does not.
+func TestFacebookRefusalIsPromotedAfterThreeAccounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := b.client(t, domain.Facebook)
+	retired := simulator.Traps{RetiredMetrics: []string{"page_total_actions"}}
+	cost := func(id string, traps simulator.Traps) int {
+		page := b.sim.AddPage(simulator.Account{ID: id, Traps: traps})
+		_, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+		require.NoError(t, err)
+		return len(b.ops())
+	}
+	require.Equal(t, 7, cost("1", retired))
+	require.Equal(t, 2, cost("2", simulator.Traps{}))
+	require.Equal(t, 7, cost("3", retired))
+	require.Equal(t, 7, cost("4", retired))
+	require.Equal(t, 2, cost("5", retired), "known by now")
+}
+
+// 200 with `data:[]` is a missing permission, not a day of zeros.
+func TestFacebookEmptyTrap(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{NoReadInsights: true})
+	client := b.client(t, domain.Facebook)
+	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{Since: testNow.AddDate(0, 0, -3)})
+	require.NoError(t, err)
+	require.Len(t, snap.Figures, 1, "followers only")
+	for _, name := range []string{"views", "impressions", "reach", "engagement", "clicks", "likes"} {
+		require.Equal(t, "empty", reasons(snap.Missing)[name], name)
+	}
+	posts, err := client.Posts(t.Context(), target(page), "")
+	require.NoError(t, err)
+	snaps, err := client.PostMetrics(t.Context(), target(page), posts.Posts[:3])
+	require.NoError(t, err)
+	for _, s := range snaps {
+		require.Nil(t, s.Counts.Views)
+		require.NotNil(t, s.Counts.Likes)
+		require.Equal(t, "empty", reasons(s.Missing)["views"])
+	}
+}
+
+func TestFacebookObjectValuesAreSummed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{ObjectValues: true})
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, simulator.ViewsOn(seed, page.ID, "2026-11-18"), figure(t, snap, "views", "", "2026-11-18").Value)
+}
+
+// `next` holds the token and may point anywhere: it is never followed nor kept (§6.1). The fake host
+// does not resolve, so following it would fail the test.
+func TestFacebookNextIsNeverFollowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{EndlessInsights: true})
+	client := b.client(t, domain.Facebook)
+	posts, _ := allPosts(t, client, target(page))
+	require.Greater(t, len(posts), 50)
+	_, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	first, err := client.Posts(t.Context(), target(page), "")
+	require.NoError(t, err)
+	require.NotContains(t, first.Next, "http")
+	require.NotContains(t, first.Next, page.AccessToken)
+}
+
+// `shares` asked for and left out means none: one of the two exceptions.
+func TestFacebookSharesAbsentIsZero(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := b.sim.AddPage(simulator.Account{ID: "1003", Posts: []simulator.Post{{ID: "1003_1", Created: testNow}}})
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "1003_1"}})
+	require.NoError(t, err)
+	require.Equal(t, p64(0), snaps[0].Counts.Shares)
+	require.NotContains(t, reasons(snaps[0].Missing), "shares")
+}
+
+// One dead id fails the lot: the others are read all the same.
+func TestFacebookDeadPostInBatch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	client := b.client(t, domain.Facebook)
+	posts, _ := allPosts(t, client, target(page))
+	posts = slices.DeleteFunc(posts, func(p platforms.Post) bool { return !strings.Contains(p.ID, "_") })[:40]
+	posts[17].ID = "1001_404"
+	b.ops()
+	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
+	require.NoError(t, err)
+	require.Len(t, snaps, 40)
+	for _, s := range snaps {
+		if s.Post.ID == "1001_404" {
+			require.Equal(t, platforms.ClassNotFound, s.Err.Class)
+			require.Equal(t, domain.Counts{}, s.Counts)
+			continue
+		}
+		require.Nil(t, s.Err)
+		require.NotNil(t, s.Counts.Views)
+	}
+	require.Less(t, len(b.ops()), 16, "halving, not one by one")
+}
+
+func TestFacebookRetiredPostMetric(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{RetiredMetrics: []string{"post_clicks"}})
+	client := b.client(t, domain.Facebook)
+	posts := []platforms.Post{}
+	for _, p := range b.sim.Posts(domain.Facebook, page.ID, testNow) {
+		if p.Kind != simulator.KindReel {
+			posts = append(posts, platforms.Post{ID: p.ID})
+		}
+	}
+	for range 2 {
+		snaps, err := client.PostMetrics(t.Context(), target(page), posts[:10])
+		require.NoError(t, err)
+		for _, s := range snaps {
+			require.Equal(t, map[string]string{"clicks": "unsupported"}, reasons(s.Missing))
+			require.Nil(t, s.Counts.Clicks)
+			require.NotNil(t, s.Counts.Views)
+		}
+	}
+	require.Len(t, b.ops(), 1+4+1+1, "batch, probes, batch; then one")
+}
+
+// Without pages_read_user_content the summaries fail with #10; shares and insights still work, and
+// reactions stand in for likes.
+func TestFacebookNoUserContent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{NoUserContent: true})
+	client := b.client(t, domain.Facebook)
+	list, err := client.Posts(t.Context(), target(page), "")
+	require.NoError(t, err)
+	b.ops()
+	for range 2 {
+		snaps, err := client.PostMetrics(t.Context(), target(page), list.Posts[:5])
+		require.NoError(t, err)
+		for _, s := range snaps {
+			require.Nil(t, s.Err)
+			require.Equal(t, map[string]string{"comments": "permission"}, reasons(s.Missing))
+			require.NotNil(t, s.Counts.Likes)
+			require.NotNil(t, s.Counts.Shares)
+			require.NotNil(t, s.Counts.Reach)
+		}
+	}
+	require.Len(t, b.ops(), 3, "refused once, then remembered")
+}
+
+func TestFacebookOversizedPageIsHalved(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{OversizedAbove: 15})
+	posts, _ := allPosts(t, b.client(t, domain.Facebook), target(page))
+	require.Len(t, byPostID(posts), len(b.sim.Posts(domain.Facebook, page.ID, testNow)))
+}
+
+func byPostID(posts []platforms.Post) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range posts {
+		out[p.ID] = true
+	}
+	return out
+}
+
+// Where video insights are no field of the node, their own edge is read.
+func TestFacebookVideoInsightsByTheirEdge(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	created := testNow.Add(-90 * time.Hour)
+	page := b.sim.AddPage(simulator.Account{ID: "1004", Traps: simulator.Traps{NoVideoField: true}, Posts: []simulator.Post{
+		{ID: "81", Kind: simulator.KindReel, Created: created}, {ID: "82", Kind: simulator.KindReel, Created: created},
+	}})
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "81"}, {ID: "82"}})
+	require.NoError(t, err)
+	for _, s := range snaps {
+		require.Equal(t, simulator.PostAt(seed, s.Post.ID, created, testNow).Views, *s.Counts.Views)
+	}
+	require.Equal(t, []string{"video_metrics", "video_metrics", "video_insights", "video_insights"}, b.ops())
+}
+
+// Meta's throttle, §6.3: every code, with the minutes of the header, under 400 and under 200.
+func TestMetaThrottle(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{4, 17, 32, 613, 80001, 80002} {
+		for _, status := range []int{400, 200} {
+			for minutes, wait := range map[int]time.Duration{7: 7 * time.Minute, 0: 15 * time.Minute} {
+				b := setup(t)
+				page := addPage(b, simulator.Traps{Throttle: &simulator.Throttle{Code: code, Status: status, Minutes: minutes}, CodeAsText: status == 200})
+				_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+				e := requireClass(t, platforms.ClassThrottled, err)
+				require.Equal(t, wait, e.RetryAfter)
+				require.Equal(t, status, e.Status)
+				if minutes > 0 {
+					call := b.lastCall()
+					require.Equal(t, []platforms.Usage{
+						{Scope: "app", CallCount: 28, TotalTime: 25, TotalCPUTime: 25},
+						{Scope: "business", ID: page.ID, Type: "pages", CallCount: 100, TotalTime: 25, TotalCPUTime: 25, Regain: wait},
+					}, call.Usage)
+					require.Equal(t, 100, call.Usage[1].Percent())
+					require.Equal(t, platforms.ClassThrottled, call.Class)
+				}
+			}
+		}
+	}
+}
+
+// The simulator's own limit: a reading that is cut off in the middle keeps what it has.
+func TestMetaQuotaEndsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
+	page := addPage(b, simulator.Traps{})
+	client := b.client(t, domain.Facebook)
+	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.True(t, hasFigure(snap, "followers"))
+	require.Equal(t, "throttled", reasons(snap.Missing)["views"])
+	require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
+	require.Equal(t, map[string]int64{"facebook/insights": 1}, b.sim.Stats().Throttled)
+
+	b.advance(26 * time.Hour)
+	_, err = client.Posts(t.Context(), target(page), "")
+	require.NoError(t, err, "a day later there is room again")
+}
+
+func TestMetaDeadTokens(t *testing.T) {
+	t.Parallel()
+	for _, subcode := range []int{458, 459, 460, 463, 464, 467} {
+		b := setup(t)
+		page := addPage(b, simulator.Traps{TokenError: subcode})
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+		e := requireClass(t, platforms.ClassReconnect, err)
+		require.Equal(t, "190", e.Code)
+		require.Equal(t, subcode, e.Subcode)
+	}
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	for _, token := range []string{"Tok3nThatNobodyKnows", "", "with\nnewline Tok3n"} {
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: token, ExternalID: page.ID}, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassReconnect, err)
+	}
+}
+
+func TestFacebookBadIDsAreNotSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := b.client(t, domain.Facebook)
+	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
+		at := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
+		_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassInvalid, err)
+		_, err = client.Posts(t.Context(), at, "")
+		requireClass(t, platforms.ClassInvalid, err)
+	}
+	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	for _, cursor := range []string{"nonsense", "posts:0:", "posts:51:x", "likes:5:x", "posts:5:" + strings.Repeat("x", 3000)} {
+		_, err := client.Posts(t.Context(), at, cursor)
+		requireClass(t, platforms.ClassInvalid, err)
+	}
+	snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "../1"}})
+	require.NoError(t, err)
+	require.Equal(t, platforms.ClassInvalid, snaps[0].Err.Class)
+	require.Empty(t, b.ops())
+}

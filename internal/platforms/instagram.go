@@ -1,0 +1,93 @@
+package platforms
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// instagram reads Instagram business accounts (PLATFORMS §2). Tokens of Facebook login and of
+// Instagram login speak to different hosts.
+type instagram struct {
+	facebookLogin, instagramLogin *graph
+	authURL                       string
+}
+
+func newInstagram(cfg Config, client *http.Client, pacific *time.Location) *instagram {
+	return &instagram{
+		facebookLogin:  newGraph(domain.Instagram, cfg.Facebook, cfg, client, pacific),
+		instagramLogin: newGraph(domain.Instagram, cfg.Instagram, cfg, client, pacific),
+		authURL:        cfg.Instagram.AuthURL,
+	}
+}
+
+func (i *instagram) host(t Target) *graph {
+	if t.InstagramLogin {
+		return i.instagramLogin
+	}
+	return i.facebookLogin
+}
+
+// Account implements [Client]. At least five calls: the node, reach by day, reach of 28 days, and the
+// totals of yesterday and today, because totals come as one number per window (PLATFORMS §2.1).
+// A range costs a call per day; one longer than [MaxInstagramDays] is refused: ask in slices.
+func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
+	g := i.host(t)
+	if err := g.check("ig_user", t); err != nil {
+		return AccountSnapshot{}, err
+	}
+	r := igReading{graph: g, t: t, req: req}
+	if err := r.setDays(); err != nil {
+		return AccountSnapshot{}, err
+	}
+	for _, part := range []func(context.Context) error{r.node, r.dailyReach, r.windowReach, r.totals, r.demographics} {
+		if r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled {
+			break // no quota left: more calls would only be refused
+		}
+		if err := part(ctx); err != nil {
+			return AccountSnapshot{}, err
+		}
+	}
+	r.missAll()
+	r.snap.Figures = r.got.list
+	return r.snap, nil
+}
+
+// Refresh implements [Client]: a token of Instagram login is renewed by itself, if it is a day old
+// and still alive; Facebook login has none (PLATFORMS §2.4). The platform wants the token in the
+// address, which is why no error ever quotes an address.
+func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
+	const op = "refresh"
+	g := i.instagramLogin
+	if !req.Target.InstagramLogin {
+		return Tokens{}, ErrNoRefresh
+	}
+	if req.Target.AccessToken == "" {
+		return Tokens{}, &Error{Class: ClassReconnect, Platform: g.platform, Op: op, Message: "there is no token for this account"}
+	}
+	auth := *g.caller
+	auth.classify = func(ans answer) *Error {
+		if e := classifyGraph(ans); e != nil {
+			return e
+		}
+		var reply oauthReply
+		if json.Unmarshal(ans.body, &reply) != nil || reply.AccessToken == "" {
+			return malformed()
+		}
+		return nil
+	}
+	q := url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}
+	var reply oauthReply
+	err := auth.do(ctx, call{
+		op: op, account: req.Target.ExternalID, url: i.authURL + "/refresh_access_token?" + q.Encode(),
+		secrets: []string{req.Target.AccessToken},
+	}, &reply)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return reply.tokens(g.now()), nil
+}

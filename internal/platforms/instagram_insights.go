@@ -1,0 +1,231 @@
+package platforms
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// MaxInstagramDays is the longest range of one Account call: each day costs a call.
+const MaxInstagramDays = 92
+
+const (
+	edgeAccountInsights = "ig_user_insights"
+	maxReachDays        = 30 // one call's longest window (PLATFORMS §2.1)
+	igWindow            = 28 // days of the long reach
+)
+
+// igTotals are the metrics that come as one total per window, and the names of their figures. Views
+// stand in for impressions, which are gone since 2025.
+var igTotals = []struct {
+	metric string
+	names  []string
+}{
+	{"views", []string{domain.MetricViews, domain.MetricImpressions}},
+	{"total_interactions", []string{domain.MetricEngagement}},
+	{"likes", []string{domain.MetricLikes}},
+	{"comments", []string{domain.MetricComments}},
+	{"shares", []string{domain.MetricShares}},
+}
+
+// igReading is one account reading in the making.
+type igReading struct {
+	*graph
+	t    Target
+	req  AccountRequest
+	days []time.Time // Pacific midnights, oldest first
+	snap AccountSnapshot
+	got  figures
+
+	answered []insight // of all total calls
+	unknown  []string  // metrics that the platform does not know
+}
+
+// setDays: without a range yesterday and today; today's totals are replaced by later readings.
+func (r *igReading) setDays() error {
+	today := r.dayOf(r.now())
+	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
+	if !r.req.Since.IsZero() {
+		first, end = r.graph.days(r.req)
+	}
+	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
+		if len(r.days) == MaxInstagramDays {
+			return invalid(r.platform, "ig_user", "a range of more than %d days must be asked for in slices", MaxInstagramDays)
+		}
+		r.days = append(r.days, day)
+	}
+	return nil
+}
+
+func (r *igReading) node(ctx context.Context) error {
+	fields := "id,followers_count,media_count"
+	if r.t.InstagramLogin {
+		fields = "user_id," + fields
+	}
+	var user struct {
+		ID        text  `json:"id"`
+		UserID    text  `json:"user_id"`
+		Followers count `json:"followers_count"`
+		Media     count `json:"media_count"`
+	}
+	if err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user); err != nil {
+		return err
+	}
+	if string(user.ID) != r.t.ExternalID && string(user.UserID) != r.t.ExternalID {
+		e := wrongAccount()
+		e.Platform, e.Op = r.platform, "ig_user"
+		return e
+	}
+	r.stock(domain.MetricFollowers, "followers_count", user.Followers)
+	r.stock(domain.MetricPosts, "media_count", user.Media)
+	return nil
+}
+
+func (r *igReading) stock(name, source string, value count) {
+	if !value.ok {
+		r.snap.miss(name, ReasonEmpty, source+" was not in the answer")
+		return
+	}
+	r.got.add(domain.Figure{Name: name, Kind: domain.Stock, Value: value.n, Source: source})
+}
+
+// between is a range of Pacific days that ends now at the latest.
+func (r *igReading) between(first, end time.Time) url.Values {
+	if now := r.now(); end.After(now) {
+		end = now
+	}
+	return url.Values{"period": {"day"}, "since": {strconv.FormatInt(first.Unix(), 10)}, "until": {strconv.FormatInt(end.Unix(), 10)}}
+}
+
+func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
+	return r.insights(ctx, op, edgeAccountInsights, r.t, r.t.ExternalID+"/insights", metrics, q)
+}
+
+// dailyReach reads the only daily series there is.
+func (r *igReading) dailyReach(ctx context.Context) error {
+	for from := 0; from < len(r.days); from += maxReachDays {
+		days := r.days[from:min(from+maxReachDays, len(r.days))]
+		answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.between(days[0], days[len(days)-1].AddDate(0, 0, 1)))
+		r.unknown = append(r.unknown, answer.refused...)
+		for _, i := range answer.data {
+			for _, v := range i.Values {
+				day, dated := r.pacificDay(v.EndTime)
+				asked := !day.Before(days[0]) && !day.After(days[len(days)-1])
+				if value := v.Value.total(); dated && asked && value.ok && i.Name == "reach" {
+					r.got.add(reachFigure(value.n, "day", day))
+				}
+			}
+		}
+		if err != nil {
+			return r.snap.absorb(err, domain.MetricReach)
+		}
+	}
+	return nil
+}
+
+// windowReach reads the people reached in 28 days: the platform's own number, never a sum.
+func (r *igReading) windowReach(ctx context.Context) error {
+	last := r.days[len(r.days)-1]
+	q := r.between(last.AddDate(0, 0, 1-igWindow), last.AddDate(0, 0, 1))
+	q.Set("metric_type", "total_value")
+	answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, q)
+	for _, i := range answer.data {
+		if value := totalValue(i); i.Name == "reach" && value.ok {
+			r.got.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
+		}
+	}
+	if err != nil {
+		return r.snap.absorb(err, domain.MetricReach)
+	}
+	return nil
+}
+
+func reachFigure(value int64, window string, day time.Time) domain.Figure {
+	return domain.Figure{
+		Name: domain.MetricReach, Kind: domain.Rolling, Source: "reach", Window: window, Day: day.Format(time.DateOnly), Value: value,
+	}
+}
+
+// totals reads each day's totals with a call of its own. metric_type must be named: without it the
+// answer is empty, not an error.
+func (r *igReading) totals(ctx context.Context) error {
+	var metrics, names []string
+	for _, m := range igTotals {
+		metrics, names = append(metrics, m.metric), append(names, m.names...)
+	}
+	for n := len(r.days) - 1; n >= 0; n-- { // newest first: when quota ends, the old days are missing
+		day := r.days[n]
+		q := r.between(day, day.AddDate(0, 0, 1))
+		q.Set("metric_type", "total_value")
+		answer, err := r.ask(ctx, "ig_totals", metrics, q)
+		r.unknown = append(r.unknown, answer.refused...)
+		for _, i := range answer.data {
+			r.total(i, day)
+		}
+		if err != nil {
+			if len(r.answered) > 0 {
+				names = nil // the metrics are there, for fewer days
+			}
+			return r.snap.absorb(err, names...)
+		}
+	}
+	return nil
+}
+
+func (r *igReading) total(i insight, day time.Time) {
+	value := totalValue(i)
+	if !value.ok {
+		return
+	}
+	for _, m := range igTotals {
+		if m.metric != string(i.Name) {
+			continue
+		}
+		r.answered = append(r.answered, i)
+		for _, name := range m.names {
+			r.got.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: m.metric, Day: day.Format(time.DateOnly), Value: value.n})
+		}
+	}
+}
+
+// totalValue is the total of an answer; a single value stands in where there is none. They are never
+// added: some answers carry both.
+func totalValue(i insight) count {
+	if i.TotalValue.ok && i.TotalValue.v.Value.ok {
+		return i.TotalValue.v.Value
+	}
+	if len(i.Values) == 1 {
+		return i.Values[0].Value.total()
+	}
+	return count{}
+}
+
+// missAll names what was asked for and is in no figure.
+func (r *igReading) missAll() {
+	have := map[string]bool{}
+	for _, f := range r.got.list {
+		have[f.Name] = true
+	}
+	miss := func(metric string, names ...string) {
+		for _, name := range names {
+			switch {
+			case have[name]:
+			case slices.Contains(r.unknown, metric):
+				r.snap.miss(name, ReasonUnsupported, "the platform does not know "+metric)
+			case r.snap.Incomplete != nil:
+				r.snap.miss(name, reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.Message)
+			default:
+				r.snap.miss(name, ReasonEmpty, metric+" came without a value")
+			}
+		}
+	}
+	miss("reach", domain.MetricReach)
+	for _, m := range igTotals {
+		miss(m.metric, m.names...)
+	}
+}

@@ -1,0 +1,87 @@
+package platforms
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// linkedInError is LinkedIn's error body; `code` is not always there (PLATFORMS §3.3).
+type linkedInError struct {
+	ServiceCode count `json:"serviceErrorCode"`
+	Code        text  `json:"code"`
+	Message     text  `json:"message"`
+}
+
+// classifyLinkedIn judges an answer: by the word in `code` first (the numbers are contradictory),
+// then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
+func classifyLinkedIn(ans answer, now time.Time) *Error {
+	if ans.status >= 200 && ans.status < 300 {
+		return nil
+	}
+	var body linkedInError
+	if json.Unmarshal(ans.body, &body) != nil || (body.Code == "" && body.Message == "") {
+		return linkedInThrottle(byStatus(ans), ans, now)
+	}
+	return linkedInThrottle(&Error{
+		Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), Message: string(body.Message),
+	}, ans, now)
+}
+
+func (e linkedInError) class(status int) Class {
+	switch e.Code {
+	case "EXPIRED_ACCESS_TOKEN", "REVOKED_ACCESS_TOKEN", "INVALID_ACCESS_TOKEN":
+		return ClassReconnect
+	case "ACCESS_DENIED":
+		return ClassPermission
+	case "VERSION_MISSING", "NONEXISTENT_VERSION":
+		return ClassInvalid
+	}
+	switch {
+	case status == http.StatusUnauthorized:
+		return ClassReconnect
+	case status == http.StatusForbidden:
+		return ClassPermission
+	case status == http.StatusNotFound:
+		return ClassNotFound // or a product that was not granted: the answer does not tell
+	case status == http.StatusTooManyRequests:
+		return ClassThrottled
+	case status >= http.StatusInternalServerError:
+		return ClassRetry
+	default:
+		return ClassInvalid
+	}
+}
+
+// linkedInThrottle gives a throttled call its time: quotas are daily, reset at midnight UTC, and no
+// header says so.
+func linkedInThrottle(e *Error, ans answer, now time.Time) *Error {
+	if e == nil || e.Class != ClassThrottled {
+		return e
+	}
+	if e.RetryAfter = retryAfter(ans.header); e.RetryAfter == 0 {
+		const day = 24 * time.Hour
+		e.RetryAfter = now.UTC().Truncate(day).Add(day).Sub(now)
+	}
+	return e
+}
+
+// classifyLinkedInOAuth: a success is an answer with an access token, an error is flat.
+func classifyLinkedInOAuth(ans answer, now time.Time) *Error {
+	var body struct {
+		oauthReply
+		Error       text `json:"error"`
+		Description text `json:"error_description"`
+	}
+	bad := json.Unmarshal(ans.body, &body) != nil
+	switch {
+	case !bad && ans.status == http.StatusOK && body.AccessToken != "":
+		return nil
+	case !bad && body.Error != "":
+		return linkedInThrottle(&Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}, ans, now)
+	}
+	if e := classifyLinkedIn(ans, now); e != nil {
+		return e
+	}
+	return malformed()
+}

@@ -1,0 +1,191 @@
+package platforms
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+const resourceShares = "organizationalEntityShareStatistics"
+
+// shareStatistics is an answer of organizationalEntityShareStatistics.
+type shareStatistics struct {
+	Elements list[shareElement] `json:"elements"`
+}
+
+type shareElement struct {
+	Entity    text `json:"organizationalEntity"`
+	Share     text `json:"share"`
+	UGCPost   text `json:"ugcPost"`
+	TimeRange struct {
+		Start count `json:"start"` // UTC milliseconds
+	} `json:"timeRange"`
+	Total maybe[shareCounts] `json:"totalShareStatistics"`
+}
+
+// shareCounts are a page's, a day's or a post's numbers. likeCount and clickCount may be negative and
+// stay so; the ratio `engagement` is not read, it could not be summed.
+type shareCounts struct {
+	Impressions count `json:"impressionCount"`
+	Unique      count `json:"uniqueImpressionsCount"`
+	Clicks      count `json:"clickCount"`
+	Likes       count `json:"likeCount"`
+	Comments    count `json:"commentCount"`
+	Shares      count `json:"shareCount"`
+}
+
+// figures are the numbers with names and sources. uniqueImpressionsCount is reliable only for the
+// lifetime, so days have no reach.
+func (s shareCounts) figures(kind domain.Kind, window, day string) []domain.Figure {
+	var out []domain.Figure
+	add := func(name, source string, value count) {
+		if value.ok {
+			out = append(out, domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source, Window: window, Day: day})
+		}
+	}
+	add(domain.MetricImpressions, "impressionCount", s.Impressions)
+	add(domain.MetricClicks, "clickCount", s.Clicks)
+	add(domain.MetricLikes, "likeCount", s.Likes)
+	add(domain.MetricComments, "commentCount", s.Comments)
+	add(domain.MetricShares, "shareCount", s.Shares)
+	add(domain.MetricEngagement, "likeCount+commentCount+shareCount", count{
+		n: s.Likes.n + s.Comments.n + s.Shares.n, ok: s.Likes.ok && s.Comments.ok && s.Shares.ok,
+	})
+	if kind == domain.Rolling {
+		add(domain.MetricReach, "uniqueImpressionsCount", s.Unique)
+	}
+	return out
+}
+
+// pageFollowers reads the headline number.
+func (r *liReading) pageFollowers(ctx context.Context) error {
+	var size struct {
+		First count `json:"firstDegreeSize"`
+	}
+	err := r.get(ctx, "network_size", r.t, "networkSizes/"+urnIn(r.urn), "edgeType=COMPANY_FOLLOWED_BY_MEMBER", &size)
+	if err == nil && size.First.ok {
+		r.got.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize"})
+	}
+	return err
+}
+
+func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistics, error) {
+	var reply shareStatistics
+	err := r.get(ctx, op, r.t, resourceShares, "q=organizationalEntity&organizationalEntity="+urnIn(r.urn)+more, &reply)
+	return reply, err
+}
+
+// mine reports whether an element is about this page.
+func (r *liReading) mine(e shareElement) bool {
+	return e.Total.ok && (e.Entity == "" || string(e.Entity) == r.urn)
+}
+
+// pageLifetime reads the statistics of the rolling twelve months: shown as read, never subtracted.
+func (r *liReading) pageLifetime(ctx context.Context) error {
+	reply, err := r.shares(ctx, "page_statistics", "")
+	if err != nil {
+		return r.snap.absorb(err, domain.MetricReach)
+	}
+	for _, e := range reply.Elements {
+		if r.mine(e) && e.Share == "" && e.UGCPost == "" {
+			for _, f := range e.Total.v.figures(domain.Rolling, "months_12", "") {
+				r.got.add(f)
+			}
+		}
+	}
+	return nil
+}
+
+// pageDays reads the daily statistics, which ranges are made of. Reshares of a day leave instant
+// ones out, so the days do not add up to the lifetime numbers.
+func (r *liReading) pageDays(ctx context.Context) error {
+	reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(r.days[0], r.days[1]))
+	if err != nil {
+		return r.snap.absorb(err)
+	}
+	for _, e := range reply.Elements {
+		day := milliTime(e.TimeRange.Start)
+		if !r.mine(e) || day.IsZero() {
+			continue
+		}
+		for _, f := range e.Total.v.figures(domain.DayFlow, "", day.Format(time.DateOnly)) {
+			r.got.add(f)
+		}
+	}
+	return nil
+}
+
+// maxShares is how many posts one call names: their URNs make the address long.
+const maxShares = 40
+
+// pagePosts reads posts of a company page. A post with no activity is left out of the answer and has
+// zeros: one of the two exceptions. A deleted post cannot be told from it.
+func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
+	var out []PostSnapshot
+	var good []Post
+	for _, p := range posts {
+		if _, ok := unionKey(p.ID); !ok {
+			out = append(out, PostSnapshot{Post: p, Err: invalid(l.platform, "page_posts", "id is not the URN of a share or ugcPost")})
+			continue
+		}
+		good = append(good, p)
+	}
+	r := liReading{linkedIn: l, t: t, urn: urn}
+	for chunk := range slices.Chunk(good, maxShares) {
+		reply, err := r.shares(ctx, "page_posts", postLists(chunk))
+		if err != nil {
+			return out, err
+		}
+		byURN := map[string]shareElement{}
+		for _, e := range reply.Elements {
+			if r.mine(e) {
+				byURN[string(e.Share+e.UGCPost)] = e
+			}
+		}
+		for _, p := range chunk {
+			out = append(out, sharePost(p, byURN))
+		}
+	}
+	return out, nil
+}
+
+// postLists names shares and ugcPosts in their own lists.
+func postLists(posts []Post) string {
+	kinds := map[string][]string{}
+	for _, p := range posts {
+		key, _ := unionKey(p.ID)
+		kinds[key] = append(kinds[key], p.ID)
+	}
+	query := ""
+	if len(kinds["share"]) > 0 {
+		query += "&shares=" + listOf(kinds["share"])
+	}
+	if len(kinds["ugc"]) > 0 {
+		query += "&ugcPosts=" + listOf(kinds["ugc"])
+	}
+	return query
+}
+
+func sharePost(p Post, byURN map[string]shareElement) PostSnapshot {
+	s := PostSnapshot{Post: p}
+	e, active := byURN[p.ID]
+	if !active {
+		zero := func() *int64 { return new(int64) }
+		s.Counts = domain.Counts{Likes: zero(), Comments: zero(), Shares: zero(), Impressions: zero(), Reach: zero(), Clicks: zero()}
+		return s
+	}
+	n := e.Total.v
+	s.Counts = domain.Counts{
+		Likes: n.Likes.ptr(), Comments: n.Comments.ptr(), Shares: n.Shares.ptr(), Impressions: n.Impressions.ptr(),
+		Reach: n.Unique.ptr(), Clicks: n.Clicks.ptr(),
+	}
+	for name, value := range map[string]*int64{
+		domain.MetricLikes: s.Counts.Likes, domain.MetricComments: s.Counts.Comments, domain.MetricShares: s.Counts.Shares,
+		domain.MetricImpressions: s.Counts.Impressions, domain.MetricReach: s.Counts.Reach, domain.MetricClicks: s.Counts.Clicks,
+	} {
+		s.miss(name, value, ReasonEmpty, "answered without a value")
+	}
+	return s
+}

@@ -1,0 +1,269 @@
+package platforms
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// memberMetric is one queryType of memberCreatorPostAnalytics; a call asks for one only.
+type memberMetric struct {
+	query string
+	name  string
+	since string // first version that has it; "" all
+}
+
+var memberMetrics = []memberMetric{
+	{query: "IMPRESSION", name: domain.MetricImpressions},
+	{query: "REACTION", name: domain.MetricLikes},
+	{query: "COMMENT", name: domain.MetricComments},
+	{query: "RESHARE", name: domain.MetricShares},
+	{query: "LINK_CLICKS", name: domain.MetricClicks, since: "202604"},
+}
+
+const (
+	resourceAnalytics = "memberCreatorPostAnalytics"
+	queryReach        = "MEMBERS_REACHED"
+)
+
+// analytics is an answer of memberCreatorPostAnalytics.
+type analytics struct {
+	Elements list[struct {
+		Count      count      `json:"count"`
+		MetricType metricType `json:"metricType"`
+		DateRange  struct {
+			Start struct {
+				Year  count `json:"year"`
+				Month count `json:"month"`
+				Day   count `json:"day"`
+			} `json:"start"`
+		} `json:"dateRange"`
+	}] `json:"elements"`
+}
+
+// metricType is a plain string from version 202605 on, before that an object with one long key.
+type metricType string
+
+// UnmarshalJSON never fails.
+func (m *metricType) UnmarshalJSON(raw []byte) error {
+	var word text
+	_ = word.UnmarshalJSON(raw)
+	*m = metricType(word)
+	var wrapped maybe[map[string]text]
+	_ = wrapped.UnmarshalJSON(raw)
+	for _, value := range wrapped.v {
+		*m = metricType(value)
+	}
+	return nil
+}
+
+// is reports whether an element is about the metric that was asked for.
+func (m metricType) is(query string) bool { return m == "" || string(m) == query }
+
+func (l *linkedIn) has(m memberMetric) bool { return l.endpoint.Version >= m.since }
+
+// profileFollowers reads the headline number.
+func (r *liReading) profileFollowers(ctx context.Context) error {
+	var reply struct {
+		Elements list[struct {
+			Followers count `json:"memberFollowersCount"`
+		}] `json:"elements"`
+	}
+	if err := r.get(ctx, "member_followers", r.t, "memberFollowersCount", "q=me", &reply); err != nil {
+		return err
+	}
+	if len(reply.Elements) > 0 && reply.Elements[0].Followers.ok {
+		r.got.add(domain.Figure{
+			Name: domain.MetricFollowers, Kind: domain.Stock, Value: reply.Elements[0].Followers.n, Source: "memberFollowersCount",
+		})
+	}
+	return nil
+}
+
+// mayAnalyse reports whether analytics are worth a call: without the product every call is refused,
+// and each would cost a part of a small daily quota.
+func (r *liReading) mayAnalyse() bool {
+	ask, _ := r.unpermitted.usable("member_analytics", r.t.ExternalID, []string{resourceAnalytics})
+	return len(ask) > 0
+}
+
+// refusedAnalytics notes that the token has no analytics, if that is what err says. A 404 says so
+// too: the product was not granted.
+func (r *liReading) refusedAnalytics(err error) bool {
+	class := ClassOf(err)
+	if class != ClassPermission && class != ClassNotFound {
+		return false
+	}
+	r.unpermitted.refuse("member_analytics", resourceAnalytics, r.t.ExternalID)
+	r.missAnalytics(err.Error())
+	return true
+}
+
+func (r *liReading) missAnalytics(detail string) {
+	for _, m := range memberMetrics {
+		r.snap.miss(m.name, ReasonPermission, detail)
+	}
+	r.snap.miss(domain.MetricEngagement, ReasonPermission, detail)
+	r.snap.miss(domain.MetricReach, ReasonPermission, detail)
+}
+
+// profileDays reads the daily numbers of all posts together. Engagement is the sum of a day's
+// reactions, comments and reshares, where all three are there.
+func (r *liReading) profileDays(ctx context.Context) error {
+	if !r.mayAnalyse() {
+		r.missAnalytics("the token may not read post analytics")
+		return nil
+	}
+	engagement := map[string][]int64{}
+	for _, m := range memberMetrics {
+		if !r.has(m) {
+			r.snap.miss(m.name, ReasonUnsupported, m.query+" exists from version "+m.since+" on")
+			continue
+		}
+		var reply analytics
+		err := r.get(ctx, "member_analytics", r.t, resourceAnalytics,
+			"q=me&queryType="+m.query+"&aggregation=DAILY&dateRange="+dateRange(r.days[0], r.days[1]), &reply)
+		if err != nil {
+			if r.refusedAnalytics(err) {
+				return nil
+			}
+			if hard := r.snap.absorb(err, m.name); hard != nil || ClassOf(err) == ClassThrottled {
+				return hard
+			}
+			continue
+		}
+		for day, value := range reply.days(m.query) {
+			r.got.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
+			if m.name == domain.MetricLikes || m.name == domain.MetricComments || m.name == domain.MetricShares {
+				engagement[day] = append(engagement[day], value)
+			}
+		}
+	}
+	for day, parts := range engagement {
+		if len(parts) == 3 {
+			r.got.add(domain.Figure{
+				Name: domain.MetricEngagement, Kind: domain.DayFlow, Value: parts[0] + parts[1] + parts[2],
+				Source: "REACTION+COMMENT+RESHARE", Day: day,
+			})
+		}
+	}
+	return nil
+}
+
+// days are the values of an answer by day.
+func (a analytics) days(query string) map[string]int64 {
+	out := map[string]int64{}
+	for _, e := range a.Elements {
+		at := e.DateRange.Start
+		if !e.Count.ok || !e.MetricType.is(query) || !at.Year.ok || !at.Month.ok || !at.Day.ok {
+			continue
+		}
+		day := time.Date(int(at.Year.n), time.Month(at.Month.n), int(at.Day.n), 0, 0, 0, 0, time.UTC)
+		if int64(day.Day()) == at.Day.n && at.Year.n > 2000 && at.Year.n < 3000 {
+			out[day.Format(time.DateOnly)] += e.Count.n
+		}
+	}
+	return out
+}
+
+// total sums the elements of an answer; absent when there is none.
+func (a analytics) total(query string) count {
+	var sum count
+	for _, e := range a.Elements {
+		if e.Count.ok && e.MetricType.is(query) {
+			sum = count{n: sum.n + e.Count.n, ok: true}
+		}
+	}
+	return sum
+}
+
+// reachDays is the window of the profile's reach.
+const reachDays = 28
+
+// profileReach reads the people reached in 28 days; there is no daily series of it.
+func (r *liReading) profileReach(ctx context.Context) error {
+	if !r.mayAnalyse() {
+		return nil
+	}
+	end := r.days[1]
+	var reply analytics
+	err := r.get(ctx, "member_analytics", r.t, resourceAnalytics,
+		"q=me&queryType="+queryReach+"&aggregation=TOTAL&dateRange="+dateRange(end.AddDate(0, 0, -reachDays), end), &reply)
+	if err != nil {
+		if r.refusedAnalytics(err) {
+			return nil
+		}
+		return r.snap.absorb(err, domain.MetricReach)
+	}
+	if value := reply.total(queryReach); value.ok {
+		r.got.add(domain.Figure{
+			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: queryReach, Window: "days_28",
+			Day: end.AddDate(0, 0, -1).Format(time.DateOnly),
+		})
+	}
+	return nil
+}
+
+// memberPosts reads posts of a profile: a call per post and metric, because there is no batch.
+func (l *linkedIn) memberPosts(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+	out := make([]PostSnapshot, 0, len(posts))
+	for _, p := range posts {
+		snap, err := l.memberPost(ctx, t, p)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, snap)
+	}
+	return out, nil
+}
+
+func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
+	snap := PostSnapshot{Post: p}
+	key, ok := unionKey(p.ID)
+	if !ok {
+		snap.Err = invalid(l.platform, "member_post", "id is not the URN of a share or ugcPost")
+		return snap, nil
+	}
+	entity := "(" + key + ":" + urnIn(p.ID) + ")"
+	values := map[string]**int64{
+		domain.MetricImpressions: &snap.Counts.Impressions, domain.MetricLikes: &snap.Counts.Likes, domain.MetricComments: &snap.Counts.Comments,
+		domain.MetricShares: &snap.Counts.Shares, domain.MetricClicks: &snap.Counts.Clicks, domain.MetricReach: &snap.Counts.Reach,
+	}
+	for _, m := range append(slices.Clone(memberMetrics), memberMetric{query: queryReach, name: domain.MetricReach}) {
+		if !l.has(m) {
+			snap.miss(m.name, nil, ReasonUnsupported, m.query+" exists from version "+m.since+" on")
+			continue
+		}
+		var reply analytics
+		err := l.get(ctx, "member_post", t, resourceAnalytics, "q=entity&entity="+entity+"&queryType="+m.query+"&aggregation=TOTAL", &reply)
+		switch class := ClassOf(err); {
+		case err == nil:
+			*values[m.name] = reply.total(m.query).ptr()
+			snap.miss(m.name, *values[m.name], ReasonEmpty, m.query+" came without a value")
+		case wholeConnection(err):
+			return snap, err
+		case class == ClassPermission || class == ClassNotFound:
+			return PostSnapshot{Post: p, Err: asError(err)}, nil
+		default:
+			snap.miss(m.name, nil, reasonOf(class), asError(err).Message)
+		}
+	}
+	return snap, nil
+}
+
+// unionKey is how Rest.li names the kind of a post in a union: ugcPost is called ugc there.
+func unionKey(urn string) (string, bool) {
+	switch {
+	case !isURN(urn):
+		return "", false
+	case strings.HasPrefix(urn, "urn:li:share:"):
+		return "share", true
+	case strings.HasPrefix(urn, "urn:li:ugcPost:"):
+		return "ugc", true
+	default:
+		return "", false
+	}
+}

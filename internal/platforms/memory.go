@@ -1,0 +1,86 @@
+package platforms
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// promoteAfter is how many accounts must have been refused a metric before it counts as retired for
+// all: removals are server-side for everybody (PLATFORMS §1), but one odd account must not cost the
+// others a metric.
+const promoteAfter = 3
+
+// memory remembers which metrics were refused, so that a known refusal costs no call. Entries expire,
+// so that a metric that comes back is found again. It is bounded: a metric refused by promoteAfter
+// accounts is not asked for by others, so no more accounts are added.
+type memory struct {
+	ttl     time.Duration
+	now     func() time.Time
+	promote bool // whether promoteAfter counts; a missing permission concerns one account only
+
+	mu      sync.Mutex
+	refused map[string]map[string]time.Time // edge and metric → account → until
+}
+
+// permissionTTL is how long a missing permission is taken for granted: a person may sign in again
+// with more scopes at any time.
+const permissionTTL = time.Hour
+
+func newMemory(ttl time.Duration, now func() time.Time, promote bool) *memory {
+	return &memory{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]time.Time{}}
+}
+
+// refuse notes that account was refused metric on edge.
+func (m *memory) refuse(edge, metric, account string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := edge + "|" + metric
+	if m.refused[key] == nil {
+		m.refused[key] = map[string]time.Time{}
+	}
+	if n := len(m.refused[key]); n > 0 && n%sweepEvery == 0 {
+		maps.DeleteFunc(m.refused[key], func(_ string, until time.Time) bool { return !until.After(m.now()) })
+	}
+	m.refused[key][account] = m.now().Add(m.ttl)
+}
+
+const sweepEvery = 1024
+
+// usable returns the metrics worth asking for, and those that are not.
+func (m *memory) usable(edge, account string, metrics []string) (ask, refused []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, metric := range metrics {
+		if m.isRefused(edge+"|"+metric, account) {
+			refused = append(refused, metric)
+		} else {
+			ask = append(ask, metric)
+		}
+	}
+	return ask, refused
+}
+
+func (m *memory) isRefused(key, account string) bool {
+	now := m.now()
+	accounts := m.refused[key]
+	if until, ok := accounts[account]; ok && until.After(now) {
+		return true
+	}
+	if !m.promote {
+		return false
+	}
+	live := 0
+	for _, until := range accounts {
+		if until.After(now) {
+			live++
+		}
+	}
+	return live >= promoteAfter
+}
+
+// without returns all that is not in drop.
+func without(all, drop []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(drop, s) })
+}

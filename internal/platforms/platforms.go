@@ -1,0 +1,192 @@
+package platforms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	_ "time/tzdata" // Facebook's days are Pacific days, also on a machine without a zone database
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Client reads one platform. Every method makes at most a handful of calls, retries nothing by
+// itself (the scheduler does), and answers failures of the platform as [*Error].
+type Client interface {
+	// Account reads the totals of one account. When the error is nil the figures are good, even if
+	// some are missing: Missing says which and why, Incomplete whether it is worth asking again.
+	Account(ctx context.Context, target Target, req AccountRequest) (AccountSnapshot, error)
+	// Posts lists one page of posts, newest first; cursor is "" or a [PostsPage] cursor.
+	Posts(ctx context.Context, target Target, cursor string) (PostsPage, error)
+	// PostMetrics reads the counters of posts, batched where the platform offers it. Snapshots that
+	// come together with an error are good: the error says why the rest is not there.
+	PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error)
+	// Refresh renews the access token; [ErrNoRefresh] where the platform has no such thing.
+	Refresh(ctx context.Context, req RefreshRequest) (Tokens, error)
+}
+
+// Endpoint says where a platform is and who we are there.
+type Endpoint struct {
+	BaseURL      string // scheme, host and optional path prefix, without the version
+	AuthURL      string // host of the token endpoint; BaseURL when empty
+	Version      string // API version as the platform spells it
+	ClientID     string // app id, client key
+	ClientSecret string `json:"-"` // never logged
+}
+
+// String hides the secret.
+func (e Endpoint) String() string {
+	return fmt.Sprintf("{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
+}
+
+// GoString hides the secret.
+func (e Endpoint) GoString() string { return e.String() }
+
+// LogValue hides the secret.
+func (e Endpoint) LogValue() slog.Value { return slog.StringValue(e.String()) }
+
+// Config configures all clients. The zero value speaks to the real platforms (PLATFORMS §0).
+type Config struct {
+	Facebook  Endpoint // https://graph.facebook.com, v26.0; also serves Instagram accounts of Facebook login
+	Instagram Endpoint // https://graph.instagram.com, v26.0; Instagram accounts of Instagram login
+	LinkedIn  Endpoint // https://api.linkedin.com, tokens at https://www.linkedin.com, 202608
+	TikTok    Endpoint // https://open.tiktokapis.com, v2
+
+	HTTPClient   *http.Client     // default: one of our own; redirects are never followed
+	Timeout      time.Duration    // of one call including its body; default 15 s
+	MaxBodyBytes int64            // of one answer after decompression; default 4 MiB
+	RefusedFor   time.Duration    // how long a refused metric is left out before it is tried again; default 24 h
+	Logger       *slog.Logger     // default: discards
+	Observe      func(CallStats)  // called once per call, from the calling goroutine; may be nil
+	Now          func() time.Time // default time.Now
+}
+
+// The defaults of [Config].
+const (
+	DefaultTimeout      = 15 * time.Second
+	DefaultMaxBodyBytes = 4 << 20
+	DefaultRefusedFor   = 24 * time.Hour
+)
+
+// WithDefaults returns c with every empty setting filled in.
+func (c Config) WithDefaults() Config {
+	c.Facebook = c.Facebook.withDefaults("https://graph.facebook.com", "", "v26.0")
+	c.Instagram = c.Instagram.withDefaults("https://graph.instagram.com", "", "v26.0")
+	linkedInAuth := ""
+	if c.LinkedIn.BaseURL == "" {
+		linkedInAuth = "https://www.linkedin.com"
+	}
+	c.LinkedIn = c.LinkedIn.withDefaults("https://api.linkedin.com", linkedInAuth, "202608")
+	c.TikTok = c.TikTok.withDefaults("https://open.tiktokapis.com", "", "v2")
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.MaxBodyBytes == 0 {
+		c.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if c.RefusedFor == 0 {
+		c.RefusedFor = DefaultRefusedFor
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func (e Endpoint) withDefaults(base, auth, version string) Endpoint {
+	if e.BaseURL == "" {
+		e.BaseURL = base
+	}
+	if e.AuthURL == "" {
+		e.AuthURL = auth
+	}
+	if e.AuthURL == "" {
+		e.AuthURL = e.BaseURL
+	}
+	if e.Version == "" {
+		e.Version = version
+	}
+	e.BaseURL = strings.TrimSuffix(e.BaseURL, "/")
+	e.AuthURL = strings.TrimSuffix(e.AuthURL, "/")
+	return e
+}
+
+// validate reports every wrong setting at once.
+func (c Config) validate() error {
+	var errs []error
+	for name, e := range map[string]Endpoint{"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok} {
+		for setting, raw := range map[string]string{"base URL": e.BaseURL, "auth URL": e.AuthURL} {
+			u, err := url.Parse(raw)
+			if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+				errs = append(errs, fmt.Errorf("%s %s must be http(s)://host[/prefix] without user, query or fragment", name, setting))
+			}
+		}
+		if !plainID(e.Version, "._-") {
+			errs = append(errs, fmt.Errorf("%s version %q must be letters, digits and dots", name, e.Version))
+		}
+	}
+	if c.Timeout < 0 || c.MaxBodyBytes < 0 || c.RefusedFor < 0 {
+		errs = append(errs, errors.New("timeout, body limit and refused-for must not be negative"))
+	}
+	return errors.Join(errs...)
+}
+
+// Set holds one client per platform. It is safe for concurrent use.
+type Set struct {
+	clients map[domain.Platform]Client
+	http    *http.Client
+}
+
+// New checks the configuration and builds the clients; every wrong setting is in the one error.
+func New(cfg Config) (*Set, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure platforms: %w", err)
+	}
+	pacific, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil {
+		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
+	}
+	client := hardened(cfg.HTTPClient)
+	set := &Set{http: client, clients: map[domain.Platform]Client{}}
+	set.clients[domain.Facebook] = newFacebook(cfg, client, pacific)
+	set.clients[domain.Instagram] = newInstagram(cfg, client, pacific)
+	set.clients[domain.LinkedIn] = newLinkedIn(cfg, client)
+	set.clients[domain.TikTok] = newTikTok(cfg, client)
+	return set, nil
+}
+
+// For returns the client of a platform; the error of a platform without one wraps [ErrNoHandler].
+func (s *Set) For(p domain.Platform) (Client, error) {
+	client, ok := s.clients[p]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNoHandler, p)
+	}
+	return client, nil
+}
+
+// Close drops idle connections.
+func (s *Set) Close() { s.http.CloseIdleConnections() }
+
+// hardened returns a copy of client that follows no redirect: a redirect is no answer of an API, and
+// following one would carry our request to a host that nobody configured.
+func hardened(client *http.Client) *http.Client {
+	c := http.Client{}
+	if client != nil {
+		c = *client
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		own := t.Clone()
+		own.MaxIdleConnsPerHost = 64
+		c.Transport = own
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Jar = nil
+	return &c
+}

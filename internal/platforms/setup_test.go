@@ -1,0 +1,279 @@
+package platforms_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testNow is a Thursday noon in winter, 04:00 in California.
+var testNow = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
+
+const (
+	seed         = 7
+	clientSecret = "Secret0fTheApplication42"
+)
+
+// bundle is the clients, a simulator behind real HTTP, and all that was logged and observed.
+type bundle struct {
+	sim *simulator.Server
+	set *platforms.Set
+
+	mu    sync.Mutex
+	now   time.Time
+	logs  bytes.Buffer
+	calls []platforms.CallStats
+	texts []string // every error text seen
+}
+
+func (b *bundle) clock() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now
+}
+
+func (b *bundle) advance(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = b.now.Add(d)
+}
+
+// Write implements io.Writer for the logger.
+func (b *bundle) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.logs.Write(p)
+}
+
+func (b *bundle) observe(s platforms.CallStats) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, s)
+}
+
+// ops are the names of the calls since the last time.
+func (b *bundle) ops() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for _, c := range b.calls {
+		out = append(out, c.Op)
+	}
+	b.calls = nil
+	return out
+}
+
+func (b *bundle) lastCall() platforms.CallStats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls[len(b.calls)-1]
+}
+
+// config points every platform at one address.
+func (b *bundle) config(root string) platforms.Config {
+	endpoint := func(path, version string) platforms.Endpoint {
+		return platforms.Endpoint{BaseURL: root + path, Version: version, ClientID: "app", ClientSecret: clientSecret}
+	}
+	return platforms.Config{
+		Facebook: endpoint(simulator.PathFacebook, ""), Instagram: endpoint(simulator.PathInstagram, ""),
+		LinkedIn: endpoint(simulator.PathLinkedIn, ""), TikTok: endpoint(simulator.PathTikTok, ""),
+		Logger: slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), Observe: b.observe, Now: b.clock,
+	}
+}
+
+// setup starts a simulator and clients for it; change may alter both configurations.
+func setup(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *bundle {
+	t.Helper()
+	b := &bundle{now: testNow}
+	simCfg := simulator.Config{Seed: seed, Clock: b.clock, ClientID: "app", ClientSecret: clientSecret}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.sim.ServeHTTP(w, r) }))
+	server.Config.ErrorLog = nil
+	server.Start()
+	cfg := b.config(server.URL)
+	for _, c := range change {
+		c(&simCfg, &cfg)
+	}
+	b.sim = simulator.New(simCfg)
+	set, err := platforms.New(cfg)
+	require.NoError(t, err)
+	b.set = set
+	t.Cleanup(func() {
+		set.Close()
+		server.CloseClientConnections()
+		server.Close()
+		b.requireNoSecrets(t)
+	})
+	return b
+}
+
+// canned starts clients for a handler instead of the simulator.
+func canned(t *testing.T, handler http.HandlerFunc, change ...func(*platforms.Config)) *bundle {
+	t.Helper()
+	b := &bundle{now: testNow}
+	server := httptest.NewServer(handler)
+	cfg := b.config(server.URL)
+	for _, c := range change {
+		c(&cfg)
+	}
+	set, err := platforms.New(cfg)
+	require.NoError(t, err)
+	b.set = set
+	t.Cleanup(func() {
+		set.Close()
+		server.Close()
+		b.requireNoSecrets(t)
+	})
+	return b
+}
+
+func (b *bundle) client(t *testing.T, p domain.Platform) platforms.Client {
+	t.Helper()
+	c, err := b.set.For(p)
+	require.NoError(t, err)
+	return scanning{c, b}
+}
+
+// requireNoSecrets scans all that was logged, observed and returned as an error. Every token of the
+// tests starts with "Sim" or "Tok3n".
+func (b *bundle) requireNoSecrets(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.logs.String() + strings.Join(b.texts, "\n")
+	for _, c := range b.calls {
+		all += fmt.Sprintf("%+v", c)
+	}
+	for _, secret := range []string{"Simacc", "Simref", "Tok3n", clientSecret, "access_token="} {
+		require.NotContains(t, all, secret)
+	}
+}
+
+// scanning is a Client that keeps the text of every error for requireNoSecrets.
+type scanning struct {
+	platforms.Client
+	b *bundle
+}
+
+func (s scanning) note(values ...any) {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	for _, v := range values {
+		s.b.texts = append(s.b.texts, fmt.Sprintf("%v %+v %#v", v, v, v))
+		if e, ok := v.(*platforms.Error); ok && e != nil {
+			s.b.texts = append(s.b.texts, fmt.Sprintf("%+v", *e))
+		}
+	}
+}
+
+func (s scanning) Account(ctx context.Context, t platforms.Target, r platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+	snap, err := s.Client.Account(ctx, t, r)
+	s.note(err, snap, t)
+	return snap, err
+}
+
+func (s scanning) Posts(ctx context.Context, t platforms.Target, cursor string) (platforms.PostsPage, error) {
+	page, err := s.Client.Posts(ctx, t, cursor)
+	s.note(err, page)
+	return page, err
+}
+
+func (s scanning) PostMetrics(ctx context.Context, t platforms.Target, posts []platforms.Post) ([]platforms.PostSnapshot, error) {
+	snaps, err := s.Client.PostMetrics(ctx, t, posts)
+	s.note(err, snaps)
+	for _, snap := range snaps {
+		s.note(snap.Err)
+	}
+	return snaps, err
+}
+
+func (s scanning) Refresh(ctx context.Context, r platforms.RefreshRequest) (platforms.Tokens, error) {
+	tokens, err := s.Client.Refresh(ctx, r)
+	s.note(err, tokens, r)
+	return tokens, err
+}
+
+func target(a simulator.Account) platforms.Target {
+	return platforms.Target{AccessToken: a.AccessToken, ExternalID: a.ID, InstagramLogin: a.InstagramLogin}
+}
+
+// allPosts walks a listing to its end and counts the pages.
+func allPosts(t *testing.T, c platforms.Client, at platforms.Target) (posts []platforms.Post, pages int) {
+	t.Helper()
+	cursor := ""
+	for {
+		page, err := c.Posts(t.Context(), at, cursor)
+		require.NoError(t, err)
+		posts = append(posts, page.Posts...)
+		pages++
+		require.Less(t, pages, 200, "the listing does not end")
+		if page.Next == "" {
+			return posts, pages
+		}
+		cursor = page.Next
+	}
+}
+
+// figure finds one figure; it fails the test when there is not exactly one.
+func figure(t *testing.T, s platforms.AccountSnapshot, name, window, day string) domain.Figure {
+	t.Helper()
+	var found []domain.Figure
+	for _, f := range s.Figures {
+		if f.Name == name && f.Window == window && f.Day == day {
+			found = append(found, f)
+		}
+	}
+	require.Len(t, found, 1, "%s %s %s in %v", name, window, day, s.Figures)
+	return found[0]
+}
+
+func hasFigure(s platforms.AccountSnapshot, name string) bool {
+	for _, f := range s.Figures {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// reasons maps what is missing to why.
+func reasons(missing []domain.MissingFigure) map[string]string {
+	out := map[string]string{}
+	for _, m := range missing {
+		out[m.Name] = m.Reason
+	}
+	return out
+}
+
+func requireClass(t *testing.T, want platforms.Class, err error) *platforms.Error {
+	t.Helper()
+	var e *platforms.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, want, e.Class, e.Error())
+	return e
+}
+
+func p64(n int64) *int64 { return &n }
+
+func byID(snaps []platforms.PostSnapshot) map[string]platforms.PostSnapshot {
+	out := map[string]platforms.PostSnapshot{}
+	for _, s := range snaps {
+		out[s.Post.ID] = s
+	}
+	return out
+}

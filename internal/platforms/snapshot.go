@@ -1,0 +1,156 @@
+package platforms
+
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// AccountRequest says what to read besides the present totals.
+type AccountRequest struct {
+	// Since and Until bound the day flows: every platform day that overlaps [Since, Until) is asked
+	// for. Both zero: what the platform gives by itself (the last day or two). Until zero: now.
+	Since, Until time.Time
+	// Backfill also asks for the daily history of stocks, where the platform has one: those figures
+	// are [domain.Stock] with a Day, and belong into readings of their own, marked as back-filled.
+	// Needs Since.
+	Backfill bool
+	// Demographics also asks for the audience's splits. They change slowly and cost calls: ask daily.
+	Demographics bool
+}
+
+// AccountSnapshot is one reading of an account.
+type AccountSnapshot struct {
+	// Figures are in no particular order. Besides the kinds of [domain.Kind]: reach is always Rolling
+	// with its Window ("day", "week", "days_28", …) and the Day on which that window ends.
+	Figures []domain.Figure
+	// Missing names what was asked for and not given. Nothing missing is ever a figure of 0.
+	Missing      []domain.MissingFigure
+	Demographics []domain.DemographicFacet
+	// Incomplete is set when a part is missing for a reason that passes (throttled, retry): the
+	// figures are good, and RetryAfter says how long to leave this connection alone.
+	Incomplete *Error
+}
+
+// Post is one post as its platform lists it; only ID is needed to read its metrics, Type spares
+// Instagram a call.
+type Post struct {
+	ID          string // the platform's id; at most 255 bytes
+	Type        string // one of the Type constants; "" unknown
+	Content     string // text, without NUL characters; may be empty
+	MediaURL    string // may expire (TikTok covers do)
+	Permalink   string
+	PublishedAt time.Time // UTC; zero: not given
+
+	// SameAs is another id under which the platform knows the same activity (Facebook: the video
+	// behind a post). Who already has a post registered under SameAs must not register this one too.
+	SameAs string
+}
+
+// Types of posts.
+const (
+	TypePost     = "post"
+	TypePhoto    = "photo"
+	TypeVideo    = "video"
+	TypeReel     = "reel"
+	TypeStory    = "story"
+	TypeCarousel = "carousel"
+)
+
+// PostsPage is one page of a listing. Cursors are opaque, hold no token and no address, and may be
+// stored.
+type PostsPage struct {
+	Posts []Post
+	Next  string // cursor of the next page; "" at the end
+	// Skip is the cursor of the next section, for a caller that has met posts it knows: Facebook
+	// lists posts, then videos, then reels, each newest first. "" in the last section.
+	Skip string
+}
+
+// PostSnapshot is one reading of a post.
+type PostSnapshot struct {
+	Post    Post
+	Counts  domain.Counts // nil: not given; never 0 instead
+	Missing []domain.MissingFigure
+	// Err is set when this post has no reading while others of the call do: gone, hidden, or not for
+	// this token. Counts is empty then and must not be recorded.
+	Err *Error
+}
+
+// The reasons of [domain.MissingFigure].
+const (
+	ReasonUnsupported = "unsupported" // the platform does not know the metric (any more)
+	ReasonPermission  = "permission"  // the token may not read it
+	ReasonThrottled   = "throttled"   // no quota left for it in this reading
+	ReasonEmpty       = "empty"       // asked for, answered without a value
+	ReasonError       = "error"       // the call failed
+)
+
+// reasonOf is the reason for a metric that is missing because of err.
+func reasonOf(class Class) string {
+	switch class {
+	case ClassUnsupportedMetric:
+		return ReasonUnsupported
+	case ClassPermission:
+		return ReasonPermission
+	case ClassThrottled:
+		return ReasonThrottled
+	case ClassNoData:
+		return ReasonEmpty
+	default:
+		return ReasonError
+	}
+}
+
+// figures collects the figures of a reading; of two for the same metric, day and window the later
+// counts (a platform may repeat a day at the seam of two answers).
+type figures struct {
+	list  []domain.Figure
+	index map[domain.Figure]int
+}
+
+func (f *figures) add(figure domain.Figure) {
+	key := figure
+	key.Value = 0
+	if i, ok := f.index[key]; ok {
+		f.list[i] = figure
+		return
+	}
+	if f.index == nil {
+		f.index = map[domain.Figure]int{}
+	}
+	f.index[key] = len(f.list)
+	f.list = append(f.list, figure)
+}
+
+// absorb notes a failed part of an account reading: it returns the error when the whole reading must
+// fail (dead token, blocked, cancelled), else records what is missing because of it.
+func (s *AccountSnapshot) absorb(err error, names ...string) error {
+	e := asError(err)
+	if e == nil || e.Class == ClassReconnect || e.Class == ClassBlocked || e.cause != nil {
+		return err
+	}
+	for _, name := range names {
+		s.miss(name, reasonOf(e.Class), e.Message)
+	}
+	if e.Class == ClassThrottled || (e.Class == ClassRetry && s.Incomplete == nil) {
+		s.Incomplete = e
+	}
+	return nil
+}
+
+func (s *AccountSnapshot) miss(name, reason, detail string) {
+	for _, m := range s.Missing {
+		if m.Name == name {
+			return
+		}
+	}
+	s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
+}
+
+// miss records why a metric has no value; one that has a value is not missing.
+func (s *PostSnapshot) miss(name string, value *int64, reason, detail string) {
+	if value == nil {
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
+	}
+}

@@ -1,0 +1,111 @@
+package platforms
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// CallStats is what [Config.Observe] learns of one call. It holds no token.
+type CallStats struct {
+	Platform   domain.Platform
+	Op         string // "page", "page_insights", "video_list", …
+	Account    string // external id of the account
+	At         time.Time
+	Duration   time.Duration // real time, whatever Config.Now says
+	Status     int           // HTTP; 0 without an answer
+	Bytes      int
+	Class      Class // "" for a success
+	Code       string
+	RetryAfter time.Duration
+	Usage      []Usage // nil: the platform said nothing, which is no information
+}
+
+// Usage is one quota as the platform reports it (PLATFORMS §1.6).
+type Usage struct {
+	Scope        string // "app" or "business"
+	ID           string // page or Instagram account; business only
+	Type         string // "pages", "instagram", …; business only
+	CallCount    int    // percent of the quota
+	TotalTime    int    // percent
+	TotalCPUTime int    // percent
+	Regain       time.Duration
+}
+
+// Percent is the fullest of the three quotas.
+func (u Usage) Percent() int { return max(u.CallCount, u.TotalTime, u.TotalCPUTime) }
+
+const maxUsageHeader = 32 << 10
+
+type usageNumbers struct {
+	Type         text  `json:"type"`
+	CallCount    count `json:"call_count"`
+	TotalTime    count `json:"total_time"`
+	TotalCPUTime count `json:"total_cputime"`
+	Regain       count `json:"estimated_time_to_regain_access"` // minutes
+}
+
+func (n usageNumbers) usage(scope, id string) Usage {
+	return Usage{
+		Scope: scope, ID: id, Type: string(n.Type), CallCount: percent(n.CallCount), TotalTime: percent(n.TotalTime),
+		TotalCPUTime: percent(n.TotalCPUTime), Regain: minutes(n.Regain),
+	}
+}
+
+// metaUsage reads Meta's usage headers; one that cannot be read is left out.
+func metaUsage(h http.Header) []Usage {
+	var out []Usage
+	if raw := h.Get("X-App-Usage"); raw != "" && len(raw) <= maxUsageHeader {
+		var n usageNumbers
+		if json.Unmarshal([]byte(raw), &n) == nil {
+			out = append(out, n.usage("app", ""))
+		}
+	}
+	if raw := h.Get("X-Business-Use-Case-Usage"); raw != "" && len(raw) <= maxUsageHeader {
+		var byID map[string][]usageNumbers
+		if json.Unmarshal([]byte(raw), &byID) == nil {
+			for id, list := range byID {
+				for _, n := range list {
+					out = append(out, n.usage("business", id))
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Usage) int {
+		return strings.Compare(a.Scope+"\x00"+a.ID+"\x00"+a.Type, b.Scope+"\x00"+b.ID+"\x00"+b.Type)
+	})
+	return out
+}
+
+// metaWait is how long a throttled caller must wait: the longest time that a header names, else the
+// customary quarter of an hour.
+func metaWait(h http.Header) time.Duration {
+	wait := retryAfter(h)
+	for _, u := range metaUsage(h) {
+		wait = max(wait, u.Regain)
+	}
+	if wait == 0 {
+		return defaultMetaWait
+	}
+	return min(wait, maxWait)
+}
+
+// retryAfter reads the standard header in seconds; 0 without one.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.ParseInt(strings.TrimSpace(h.Get("Retry-After")), 10, 64)
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(min(seconds, int64(maxWait/time.Second))) * time.Second
+}
+
+func percent(c count) int { return int(max(0, min(c.n, 1_000_000))) }
+
+func minutes(c count) time.Duration {
+	return time.Duration(max(0, min(c.n, int64(maxWait/time.Minute)))) * time.Minute
+}

@@ -1,0 +1,82 @@
+package platforms
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Target is the account to read and the token to read it with. It prints, logs and marshals without
+// the token.
+type Target struct {
+	AccessToken string
+	ExternalID  string             // page id, Instagram user id, TikTok open_id, LinkedIn person or organization id or URN
+	AccountType domain.AccountType // LinkedIn only
+
+	// InstagramLogin says that the token comes from Instagram login (graph.instagram.com); Facebook
+	// login otherwise. Instagram only.
+	InstagramLogin bool
+}
+
+// String hides the token.
+func (t Target) String() string {
+	return fmt.Sprintf("{%s type %d token %s}", t.ExternalID, int(t.AccountType), mask(t.AccessToken))
+}
+
+// GoString hides the token.
+func (t Target) GoString() string { return t.String() }
+
+// LogValue hides the token.
+func (t Target) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalJSON hides the token.
+func (t Target) MarshalJSON() ([]byte, error) { return quoted(t.String()) }
+
+// RefreshRequest asks for a new access token. Target.ExternalID, when set, must be whom the new
+// token belongs to.
+type RefreshRequest struct {
+	Target       Target // AccessToken is what Instagram renews
+	RefreshToken string // what LinkedIn and TikTok renew by
+}
+
+// String hides the tokens.
+func (r RefreshRequest) String() string {
+	return fmt.Sprintf("{%s refresh token %s}", r.Target, mask(r.RefreshToken))
+}
+
+// GoString hides the tokens.
+func (r RefreshRequest) GoString() string { return r.String() }
+
+// LogValue hides the tokens.
+func (r RefreshRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON hides the tokens.
+func (r RefreshRequest) MarshalJSON() ([]byte, error) { return quoted(r.String()) }
+
+// Tokens is what a refresh gave. AccessToken is never empty. An empty RefreshToken means: keep the
+// stored one. TikTok's refresh token rotates: store the new one before the access token is used.
+type Tokens struct {
+	AccessToken      string
+	RefreshToken     string
+	ExpiresAt        time.Time // zero: the platform did not say
+	RefreshExpiresAt time.Time // zero: the platform did not say
+	ExternalID       string    // whose tokens they are, where the platform says so (TikTok open_id)
+	Scope            string    // as the platform writes it
+}
+
+// String hides the tokens.
+func (t Tokens) String() string {
+	return fmt.Sprintf("{%s access %s until %s, refresh %s until %s}", t.ExternalID,
+		mask(t.AccessToken), t.ExpiresAt.Format(time.RFC3339), mask(t.RefreshToken), t.RefreshExpiresAt.Format(time.RFC3339))
+}
+
+// GoString hides the tokens.
+func (t Tokens) GoString() string { return t.String() }
+
+// LogValue hides the tokens.
+func (t Tokens) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalJSON hides the tokens.
+func (t Tokens) MarshalJSON() ([]byte, error) { return quoted(t.String()) }

@@ -1,0 +1,103 @@
+package platforms
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+)
+
+// tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,
+// and the flat error of OAuth, where `error` is a word (PLATFORMS §§4.1, 4.2).
+type tikTokEnvelope struct {
+	Error       json.RawMessage `json:"error"`
+	Description text            `json:"error_description"`
+	Code        text            `json:"code"`
+	Message     text            `json:"message"`
+}
+
+// classifyTikTok judges an answer of the API. A success is HTTP 200 and the code "ok"; `error` is
+// always there, so an answer without one is not TikTok's.
+func classifyTikTok(ans answer) *Error {
+	var envelope tikTokEnvelope
+	if json.Unmarshal(ans.body, &envelope) != nil {
+		if e := byStatus(ans); e != nil {
+			return tikTokWait(e, ans)
+		}
+		return malformed()
+	}
+	code, message := envelope.say()
+	switch {
+	case code == "ok" && ans.status == http.StatusOK:
+		return nil
+	case code == "" || code == "ok":
+		if e := byStatus(ans); e != nil {
+			return tikTokWait(e, ans)
+		}
+		return malformed()
+	}
+	return tikTokWait(&Error{Class: tikTokClass(code, ans.status), Code: code, Message: message}, ans)
+}
+
+func malformed() *Error {
+	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
+}
+
+func (e tikTokEnvelope) say() (code, message string) {
+	raw := bytes.TrimSpace(e.Error)
+	switch {
+	case len(raw) > 0 && raw[0] == '{':
+		var nested struct {
+			Code    text `json:"code"`
+			Message text `json:"message"`
+		}
+		if json.Unmarshal(raw, &nested) == nil {
+			return string(nested.Code), string(nested.Message)
+		}
+	case len(raw) > 0 && raw[0] == '"':
+		var word text
+		_ = word.UnmarshalJSON(raw)
+		return string(word), string(e.Description)
+	}
+	return string(e.Code), string(e.Message)
+}
+
+func tikTokClass(code string, status int) Class {
+	switch code {
+	case "access_token_invalid", "access_token_expired":
+		return ClassReconnect
+	case "scope_not_authorized", "scope_permission_missed":
+		return ClassPermission
+	case "rate_limit_exceeded":
+		return ClassThrottled
+	case "internal_error":
+		return ClassRetry
+	default:
+		return oauthClass(code, status)
+	}
+}
+
+// oauthClass knows OAuth's error words (RFC 6749 §5.2), which LinkedIn and TikTok share.
+func oauthClass(word string, status int) Class {
+	switch word {
+	case "invalid_grant":
+		return ClassReconnect
+	case "server_error", "temporarily_unavailable":
+		return ClassRetry
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		return ClassThrottled
+	case status >= http.StatusInternalServerError:
+		return ClassRetry
+	default:
+		return ClassInvalid
+	}
+}
+
+// tikTokWait gives a throttled call its time: a sliding minute, unless a header says more.
+func tikTokWait(e *Error, ans answer) *Error {
+	if e.Class == ClassThrottled {
+		e.RetryAfter = max(retryAfter(ans.header), defaultTikTokWait)
+	}
+	return e
+}

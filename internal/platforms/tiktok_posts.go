@@ -1,0 +1,130 @@
+package platforms
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+const (
+	tikTokListFields  = "id,create_time,title,video_description,share_url,cover_image_url"
+	tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
+	maxTikTokVideos   = 20 // to a page and to a query
+)
+
+// tikTokVideos is the answer of both video calls.
+type tikTokVideos struct {
+	Data struct {
+		Videos  list[tikTokVideo] `json:"videos"`
+		Cursor  count             `json:"cursor"` // UTC milliseconds
+		HasMore flag              `json:"has_more"`
+	} `json:"data"`
+}
+
+type tikTokVideo struct {
+	ID          text  `json:"id"`          // digits beyond 2^53
+	Created     count `json:"create_time"` // UTC seconds, unlike the cursor
+	Title       text  `json:"title"`
+	Description text  `json:"video_description"`
+	ShareURL    text  `json:"share_url"`
+	Cover       text  `json:"cover_image_url"`
+	Likes       count `json:"like_count"`
+	Comments    count `json:"comment_count"`
+	Shares      count `json:"share_count"`
+	Views       count `json:"view_count"`
+}
+
+// Posts implements [Client]: public videos, newest first. The cursor is a time in milliseconds.
+func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
+	const op = "video_list"
+	if err := k.check(op, t); err != nil {
+		return PostsPage{}, err
+	}
+	body := map[string]int64{"max_count": maxTikTokVideos}
+	if cursor != "" {
+		at, err := strconv.ParseInt(cursor, 10, 64)
+		if err != nil || at <= 0 {
+			return PostsPage{}, invalid(k.platform, op, "cursor is not one of a listing")
+		}
+		body["cursor"] = at
+	}
+	var reply tikTokVideos
+	if err := k.do(ctx, k.request(op, t, "/video/list/", tikTokListFields, body), &reply); err != nil {
+		return PostsPage{}, err
+	}
+	var page PostsPage
+	for _, v := range reply.Data.Videos {
+		known := slices.ContainsFunc(page.Posts, func(p Post) bool { return p.ID == string(v.ID) })
+		if plainID(string(v.ID), "") && !known {
+			page.Posts = append(page.Posts, v.post())
+		}
+	}
+	next := strconv.FormatInt(reply.Data.Cursor.n, 10)
+	// A cursor that does not move would list the same page for ever.
+	if bool(reply.Data.HasMore) && reply.Data.Cursor.n > 0 && next != cursor {
+		page.Next = next
+	}
+	return page, nil
+}
+
+func (v tikTokVideo) post() Post {
+	p := Post{
+		ID: string(v.ID), Type: TypeVideo, Content: string(v.Description), MediaURL: string(v.Cover),
+		Permalink: string(v.ShareURL), PublishedAt: unixTime(v.Created),
+	}
+	if p.Content == "" {
+		p.Content = string(v.Title)
+	}
+	return p
+}
+
+// PostMetrics implements [Client], 20 videos to a call. Ids that are unknown, foreign or private are
+// silently left out by the platform: their snapshots say not found. The counters are lifetime
+// totals; impressions, reach and clicks do not exist here.
+func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+	const op = "video_query"
+	if err := k.check(op, t); err != nil {
+		return nil, err
+	}
+	var out []PostSnapshot
+	for chunk := range slices.Chunk(posts, maxTikTokVideos) {
+		ids := make([]string, len(chunk))
+		for i, p := range chunk {
+			ids[i] = p.ID
+		}
+		body := map[string]any{"filters": map[string]any{"video_ids": ids}}
+		var reply tikTokVideos
+		if err := k.do(ctx, k.request(op, t, "/video/query/", tikTokQueryFields, body), &reply); err != nil {
+			return out, err
+		}
+		byID := map[string]tikTokVideo{}
+		for _, v := range reply.Data.Videos {
+			byID[string(v.ID)] = v
+		}
+		for _, p := range chunk {
+			v, ok := byID[p.ID]
+			if !ok {
+				out = append(out, PostSnapshot{Post: p, Err: &Error{
+					Class: ClassNotFound, Platform: k.platform, Op: op, Message: "unknown, private or of another account",
+				}})
+				continue
+			}
+			out = append(out, v.snapshot(p))
+		}
+	}
+	return out, nil
+}
+
+func (v tikTokVideo) snapshot(p Post) PostSnapshot {
+	s := PostSnapshot{Post: p, Counts: domain.Counts{
+		Likes: v.Likes.ptr(), Comments: v.Comments.ptr(), Shares: v.Shares.ptr(), Views: v.Views.ptr(),
+	}}
+	const detail = "was not in the answer"
+	s.miss(domain.MetricLikes, s.Counts.Likes, ReasonEmpty, "like_count "+detail)
+	s.miss(domain.MetricComments, s.Counts.Comments, ReasonEmpty, "comment_count "+detail)
+	s.miss(domain.MetricShares, s.Counts.Shares, ReasonEmpty, "share_count "+detail)
+	s.miss(domain.MetricViews, s.Counts.Views, ReasonEmpty, "view_count "+detail)
+	return s
+}

@@ -1,0 +1,216 @@
+package platforms_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+func addTikTok(b *bundle, traps simulator.Traps) simulator.Account {
+	return b.sim.AddTikTokUser(simulator.Account{
+		ID: "723f24d7-open", PostsFrom: testNow.AddDate(0, 0, -40), PostEvery: 18 * time.Hour, Traps: traps,
+	})
+}
+
+func TestTikTokAccount(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{})
+	snap, err := b.client(t, domain.TikTok).Account(t.Context(), target(user), platforms.AccountRequest{})
+	require.NoError(t, err)
+	likes := simulator.LikesAt(seed, user.ID, testNow)
+	require.Equal(t, platforms.AccountSnapshot{Figures: []domain.Figure{
+		{Name: "followers", Kind: domain.Stock, Value: simulator.FollowersAt(seed, user.ID, testNow), Source: "follower_count"},
+		{Name: "posts", Kind: domain.Stock, Value: int64(len(b.sim.Posts(domain.TikTok, user.ID, testNow))), Source: "video_count"},
+		{Name: "likes", Kind: domain.Cumulative, Value: likes, Source: "likes_count"},
+		{Name: "engagement", Kind: domain.Cumulative, Value: likes, Source: "likes_count"},
+	}}, snap)
+	require.Equal(t, []string{"user_info"}, b.ops())
+}
+
+// Paging: the cursor is in milliseconds although create_time is in seconds, ids are beyond 2^53.
+func TestTikTokListing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{})
+	b.sim.AddPost(domain.TikTok, user.ID, simulator.Post{ID: "7123456789012345678", Created: testNow.Add(-time.Hour), Private: true})
+	client := b.client(t, domain.TikTok)
+	posts, pages := allPosts(t, client, target(user))
+	require.Equal(t, 3, pages)
+	want := b.sim.Posts(domain.TikTok, user.ID, testNow)
+	require.Len(t, posts, len(want)-1, "all but the private one")
+	for i, p := range posts {
+		require.Equal(t, want[i+1].ID, p.ID, "newest first, digits unharmed")
+		require.Equal(t, want[i+1].Created, p.PublishedAt)
+		require.Equal(t, platforms.TypeVideo, p.Type)
+		require.NotEmpty(t, p.MediaURL)
+		require.NotEmpty(t, p.Permalink)
+	}
+	_, err := client.Posts(t.Context(), target(user), "yesterday")
+	requireClass(t, platforms.ClassInvalid, err)
+}
+
+// Unknown, foreign and private ids are silently dropped: not found, never a reading of zeros.
+func TestTikTokQueryDropsIDs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{})
+	b.sim.AddPost(domain.TikTok, user.ID, simulator.Post{ID: "7999", Created: testNow.Add(-time.Hour), Private: true})
+	client := b.client(t, domain.TikTok)
+	posts, _ := allPosts(t, client, target(user))
+	posts = append(posts, platforms.Post{ID: "7999"}, platforms.Post{ID: "123"})
+	b.ops()
+	snaps, err := client.PostMetrics(t.Context(), target(user), posts)
+	require.NoError(t, err)
+	require.Len(t, snaps, len(posts))
+	require.Len(t, b.ops(), 3, "20 to a call")
+	gone := 0
+	for _, s := range snaps {
+		if s.Post.ID == "7999" || s.Post.ID == "123" {
+			gone++
+			require.Equal(t, platforms.ClassNotFound, s.Err.Class)
+			require.Equal(t, domain.Counts{}, s.Counts)
+			continue
+		}
+		want := simulator.PostAt(seed, s.Post.ID, s.Post.PublishedAt, testNow)
+		require.Equal(t, domain.Counts{Likes: p64(want.Likes), Comments: p64(want.Comments), Shares: p64(want.Shares), Views: p64(want.Views)}, s.Counts)
+		require.Empty(t, s.Missing)
+	}
+	require.Equal(t, 2, gone)
+}
+
+// An access token dies after two hours, the refresh token rotates, and the old one is dead.
+func TestTikTokRefreshRotates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{})
+	client := b.client(t, domain.TikTok)
+	first := platforms.RefreshRequest{Target: target(user), RefreshToken: user.RefreshToken}
+	tokens, err := client.Refresh(t.Context(), first)
+	require.NoError(t, err)
+	require.Equal(t, testNow.Add(2*time.Hour), tokens.ExpiresAt)
+	require.Equal(t, testNow.Add(180*24*time.Hour), tokens.RefreshExpiresAt)
+	require.Equal(t, user.ID, tokens.ExternalID)
+	require.NotEqual(t, user.RefreshToken, tokens.RefreshToken)
+
+	at := platforms.Target{AccessToken: tokens.AccessToken, ExternalID: user.ID}
+	_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	b.advance(2 * time.Hour)
+	_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
+	require.Equal(t, 401, requireClass(t, platforms.ClassReconnect, err).Status)
+
+	_, err = client.Refresh(t.Context(), first)
+	e := requireClass(t, platforms.ClassReconnect, err)
+	require.Equal(t, "invalid_grant", e.Code)
+	require.Equal(t, 200, e.Status, "the flat OAuth error came under 200")
+
+	next, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user), RefreshToken: tokens.RefreshToken})
+	require.NoError(t, err)
+	_, err = client.Account(t.Context(), platforms.Target{AccessToken: next.AccessToken, ExternalID: user.ID}, platforms.AccountRequest{})
+	require.NoError(t, err)
+}
+
+func TestTikTokRefreshRefusals(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{OtherAccount: true})
+	client := b.client(t, domain.TikTok)
+	for name, refresh := range map[string]string{"none": "", "unknown": "Tok3nThatNobodyKnows", "of somebody else": user.RefreshToken} {
+		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user), RefreshToken: refresh})
+		requireClass(t, platforms.ClassReconnect, err)
+		require.Equal(t, platforms.Tokens{}, tokens, name)
+	}
+	wrong := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.TikTok.ClientSecret = "Tok3nWrong" })
+	user = addTikTok(wrong, simulator.Traps{})
+	_, err := wrong.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: user.RefreshToken})
+	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, err).Code)
+}
+
+func TestTikTokErrors(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{})
+	client := b.client(t, domain.TikTok)
+	try := func(traps simulator.Traps) error {
+		b.sim.SetTraps(domain.TikTok, user.ID, traps)
+		_, err := client.Account(t.Context(), target(user), platforms.AccountRequest{})
+		return err
+	}
+	requireClass(t, platforms.ClassPermission, try(simulator.Traps{NoScope: true}))
+	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
+	e := requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}}))
+	require.Equal(t, time.Minute, e.RetryAfter)
+	require.NoError(t, try(simulator.Traps{}))
+	_, err := client.Account(t.Context(), platforms.Target{ExternalID: user.ID}, platforms.AccountRequest{})
+	requireClass(t, platforms.ClassReconnect, err)
+}
+
+// 600 calls per endpoint in a sliding minute.
+func TestTikTokRateLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := addTikTok(b, simulator.Traps{})
+	client := b.client(t, domain.TikTok)
+	for range 600 {
+		_, err := client.Account(t.Context(), target(user), platforms.AccountRequest{})
+		require.NoError(t, err)
+	}
+	_, err := client.Account(t.Context(), target(user), platforms.AccountRequest{})
+	require.Equal(t, "rate_limit_exceeded", requireClass(t, platforms.ClassThrottled, err).Code)
+	_, err = client.Posts(t.Context(), target(user), "")
+	require.NoError(t, err, "each endpoint has its own window")
+	b.advance(61 * time.Second)
+	_, err = client.Account(t.Context(), target(user), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"tiktok/user_info": 1}, b.sim.Stats().Throttled)
+}
+
+// Errors in the shapes that the simulator does not make: printed flat, and without any error object.
+func TestTikTokOddErrorShapes(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]platforms.Class{
+		`{"code":"rate_limit_exceeded","message":"slow down","log_id":"1"}`:    platforms.ClassThrottled,
+		`{"error":"access_token_invalid","error_description":"no"}`:            platforms.ClassReconnect,
+		`{"error":{"code":"internal_error","message":"","log_id":"1"}}`:        platforms.ClassRetry,
+		`{"data":{"user":{"open_id":"x","follower_count":1}}}`:                 platforms.ClassRetry,
+		`{"data":{},"error":{"code":"scope_permission_missed","message":"m"}}`: platforms.ClassPermission,
+		`{"data":{},"error":{"code":"something_new","message":"m"}}`:           platforms.ClassInvalid,
+		`{"data":{"user":{"open_id":"y"}},"error":{"code":"ok","message":""}}`: platforms.ClassReconnect, // another account
+		`[]`:   platforms.ClassRetry,
+		`null`: platforms.ClassRetry,
+		``:     platforms.ClassRetry,
+	} {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+		_, err := b.client(t, domain.TikTok).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "x"}, platforms.AccountRequest{})
+		requireClass(t, want, err)
+	}
+}
+
+// The older, wrapped token answer is read too; an answer without a token never is one.
+func TestTikTokRefreshShapes(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"access_token":"Tok3nNew","expires_in":7200,"open_id":"x"}`:                           "Tok3nNew",
+		`{"data":{"access_token":"Tok3nOld","expires_in":"86400"},"message":"success"}`:         "Tok3nOld",
+		`{"access_token":"","expires_in":7200,"error":{"code":"ok","message":"","log_id":"1"}}`: "",
+		`{"data":{"error_code":10010},"message":"error"}`:                                       "",
+	} {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+		tokens, err := b.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: "Tok3nRefresh"})
+		require.Equal(t, want, tokens.AccessToken)
+		if want == "" {
+			require.Error(t, err)
+			require.NotEqual(t, platforms.ClassReconnect, platforms.ClassOf(err), "an odd answer must not kill a connection")
+		} else {
+			require.NoError(t, err)
+			require.Empty(t, tokens.RefreshToken, "absent: the stored one stays")
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Schema is where River's tables live.
+const Schema = "river"
+
+// Kind is what a job does; each kind has its schedule.
+type Kind string
+
+// The kinds of REQUIREMENTS §3. Others may be scheduled alike.
+const (
+	AccountInsights Kind = "account_insights"
+	PostInsights    Kind = "post_insights"
+)
+
+// kindForm keeps queue names legal for River and short.
+var kindForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+
+const maxKind = 30
+
+// Job is one shard of one platform in one slot: at most [ShardSize] connections are worked through.
+type Job struct {
+	Platform domain.Platform
+	Shard    int       // from 0
+	Slot     time.Time // when the slot began, UTC
+	Kind     Kind
+}
+
+// ShardSize is how many connections a shard has at most (DESIGN §8). The scheduler does not see
+// connections; Config.Shards and Config.Work divide by it.
+const ShardSize = 200
+
+// Defaults of [Config].
+const (
+	DefaultMaxWorkers     = 4
+	DefaultAttemptTimeout = 5 * time.Minute
+	DefaultDrainTimeout   = 20 * time.Second
+)
+
+// DefaultSchedules returns the schedules of REQUIREMENTS §3: account insights every 30 s, post insights
+// at midnight and noon UTC.
+func DefaultSchedules() map[Kind]Schedule {
+	accounts, _ := Every(30 * time.Second)
+	posts, _ := Cron("0 */12 * * *")
+	return map[Kind]Schedule{AccountInsights: accounts, PostInsights: posts}
+}
+
+// Config is what a [Scheduler] is made of. DatabaseURL or Pool, Shards and Work are required.
+type Config struct {
+	DatabaseURL string        // a pool of the scheduler's own is opened and closed by Run
+	Pool        *pgxpool.Pool // or this one is used; its search path does not matter
+
+	Every     map[Kind]Schedule // nil: [DefaultSchedules]; a kind that is not in it does not run
+	Platforms []domain.Platform // nil: all
+
+	// Shards returns how many shards of at most [ShardSize] connections a platform has now.
+	Shards func(ctx context.Context, platform domain.Platform) (int, error)
+
+	// Work does one job. Its context ends with the slot, with AttemptTimeout or with the process: it
+	// should begin with what is most overdue, because what it did not reach is left to the next slot.
+	// The same job may be given again (after an error, a timeout or a crash), so what is done already
+	// must be found out from its effects. An error is retried with back-off while the slot lasts; one
+	// made by [RetryAfter] when it says; a panic is an error.
+	Work func(ctx context.Context, job Job) error
+
+	// Ready is asked before anything: until it is true nothing is inserted and nothing runs. When it
+	// turns false later, no job begins until it is true again. Nil: always ready.
+	Ready func() bool
+
+	MaxWorkers     int           // jobs at once of each kind and platform in this process; [DefaultMaxWorkers]
+	AttemptTimeout time.Duration // the longest a job runs; after a crash it is repeated somewhat later than that; [DefaultAttemptTimeout]
+	DrainTimeout   time.Duration // how long Run lets jobs finish when it is to end; [DefaultDrainTimeout]
+
+	Logger     *slog.Logger          // nil: slog.Default()
+	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
+
+	adjust func(*river.Config) // tests only
+}
+
+func (c Config) withDefaults() Config {
+	if c.Every == nil {
+		c.Every = DefaultSchedules()
+	}
+	if c.Platforms == nil {
+		c.Platforms = domain.Platforms()
+	}
+	if c.Ready == nil {
+		c.Ready = func() bool { return true }
+	}
+	if c.MaxWorkers == 0 {
+		c.MaxWorkers = DefaultMaxWorkers
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = DefaultAttemptTimeout
+	}
+	if c.DrainTimeout == 0 {
+		c.DrainTimeout = DefaultDrainTimeout
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.adjust == nil {
+		c.adjust = func(*river.Config) {}
+	}
+	return c
+}
+
+// validate reports everything that is wrong at once.
+func (c Config) validate() error {
+	var errs []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	refuse((c.DatabaseURL == "") == (c.Pool == nil), "either DatabaseURL or Pool must be given")
+	refuse(c.Shards == nil, "Shards is missing")
+	refuse(c.Work == nil, "Work is missing")
+	refuse(c.MaxWorkers < 1 || c.MaxWorkers > river.QueueNumWorkersMax, "MaxWorkers must be 1 to %d", river.QueueNumWorkersMax)
+	refuse(c.AttemptTimeout < time.Second, "AttemptTimeout must be at least %s", time.Second)
+	refuse(c.DrainTimeout < 0, "DrainTimeout must not be negative")
+	refuse(len(c.Every) == 0, "no kind is scheduled")
+	for kind, schedule := range c.Every {
+		refuse(!kindForm.MatchString(string(kind)) || len(kind) > maxKind,
+			"kind %q must be lower-case words joined by underscores, at most %d characters", kind, maxKind)
+		if err := schedule.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("kind %q: %w", kind, err))
+		}
+	}
+	refuse(len(c.Platforms) == 0, "no platform is scheduled")
+	for _, platform := range c.Platforms {
+		refuse(!platform.Valid(), "there is no platform %d", int(platform))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,57 @@
+// Package scheduler has work done on time: slots by the wall clock, divided into shards of at most
+// [ShardSize] connections, done by as many processes as there are. The queue is River's, in schema
+// river; the work itself is handed in as functions.
+//
+// # Invariants
+//
+//   - A slot is a function of the wall clock and the schedule, so all processes mean the same one.
+//   - A job is unique by kind, platform, shard and slot, across processes; after an error, a timeout or
+//     a crash the same job is given again.
+//   - A slot lasts until the next one begins and is never made up for: what waits longer is dropped and
+//     counted, what runs longer is cut, a retry never begins after it.
+//   - There is at most one waiting job for each kind, platform and shard, however slow the work is.
+//   - Nothing is inserted and nothing runs before Config.Ready has said yes.
+//   - Platforms and kinds do not hold up each other: each pair has its own queue and workers.
+//
+// It may not import any package of this module but domain and internal/pg.
+//
+// # File map
+//
+//	config.go     Kind, Job, Config
+//	schedule.go   Schedule: slots by interval or cron
+//	scheduler.go  New, Run
+//	migrate.go    River's tables
+//	jobs.go       what is stored in River: arguments, queues, uniqueness
+//	plan.go       from a slot to its shards
+//	work.go       from a shard to the application, and what becomes of it
+//	retry.go      back-off, RetryAfter
+//	metrics.go    outcomes, skipped slots, lag
+//	logger.go     River's log
+//
+// # How a slot goes
+//
+// River's leader makes a job "plan_slot" for each kind and platform when the slot begins. In one
+// transaction its worker drops the jobs of earlier slots that still wait, inserts a job "work_shard"
+// for each shard, and a job "slot_planned" that sleeps until the slot ends. Any process works them.
+//
+// # Non-obvious
+//
+//   - "slot_planned" is the memory. Done jobs are kept for 10 minutes, so River's uniqueness alone would
+//     let a process that becomes leader at 00:30 plan the slot of midnight again. While the sleeping job
+//     is there, planning the slot again does nothing; when it is not, the slot was missed so far and is
+//     worked at once. So a restart catches up with the present slot, and only with that one.
+//   - It also tells after a pause of all processes how many slots were missed (reason "unplanned").
+//   - Jobs must not be inserted with a time (ScheduledAt): River looks for those only every 5 s.
+//   - After kill -9 a job stays "running" until River's leader rescues it: up to AttemptTimeout × 1.2,
+//     plus 30 s, plus 15 s if the dead one led. For short slots the next slot comes sooner, and is not
+//     held up by it. A drained or cancelled job is given back at once.
+//   - Work that ignores its context goes on beyond its slot. In the same process the shard's next slots
+//     are then skipped (reason "overlap"); another process would begin one beside it.
+//   - Shards that waited in vain come first in the next slot: with too few workers all shards get an
+//     equal share, instead of the last ones starving.
+//   - River fetches at most once in 100 ms for each queue, so a kind and platform begins at most
+//     10 × MaxWorkers jobs a second in each process.
+//   - River may make a periodic job up to 100 ms early; slots are computed for a moment after that, and
+//     the plan waits for its slot.
+//   - Errors of the work are stored with its job in schema river and logged: they must not hold tokens.
+package scheduler

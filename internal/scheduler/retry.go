@@ -1,0 +1,56 @@
+package scheduler
+
+import (
+	"errors"
+	"time"
+)
+
+// Bounds of the pause before a retry; it doubles from the first to the second.
+const (
+	firstRetryPart = 30 // of the slot: 1 s in a slot of 30 s
+	maxFirstRetry  = 30 * time.Second
+	maxRetry       = 15 * time.Minute
+)
+
+// RetryAfter makes an error that has the job tried again after a pause, as when a platform's quota is
+// used up, instead of by back-off. A pause that would end behind the slot skips the rest of the slot.
+func RetryAfter(pause time.Duration, cause error) error {
+	return &retryAfterError{max(pause, 0), cause}
+}
+
+type retryAfterError struct {
+	pause time.Duration
+	cause error
+}
+
+func (e *retryAfterError) Error() string {
+	if e.cause == nil {
+		return "to be tried again after " + e.pause.String()
+	}
+	return e.cause.Error() + " (to be tried again after " + e.pause.String() + ")"
+}
+
+func (e *retryAfterError) Unwrap() error { return e.cause }
+
+// pauseOf returns the pause that a [RetryAfter] in err asks for.
+func pauseOf(err error) (time.Duration, bool) {
+	var e *retryAfterError
+	if !errors.As(err, &e) {
+		return 0, false
+	}
+	return e.pause, true
+}
+
+// backOff returns the pause after a failed attempt (counted from 1) of a job whose slot has the given
+// length: doubling, and never so long that one pause eats a slot.
+func backOff(attempt int, slot time.Duration) time.Duration {
+	pause := min(slot/firstRetryPart, maxFirstRetry)
+	limit := min(slot/4, maxRetry)
+	for range attempt - 1 {
+		if pause >= limit {
+			break
+		}
+		pause *= 2
+	}
+	return min(pause, limit)
+}

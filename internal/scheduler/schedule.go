@@ -1,0 +1,126 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// MinInterval is the shortest time between two slots.
+const MinInterval = time.Second
+
+// manySlots bounds a count of slots: beyond it only "very many" matters.
+const manySlots = 1_000_000
+
+// Schedule says when slots begin. Slots are a function of the wall clock in UTC alone, so that all
+// processes agree on them. The zero Schedule is not valid.
+type Schedule struct {
+	text     string
+	interval time.Duration // 0: cron is set
+	cron     cron.Schedule
+}
+
+// Every begins a slot at each multiple of d since midnight UTC of Monday, 1 January of the year 1:
+// 30 s at :00 and :30, 12 h at midnight and noon.
+func Every(d time.Duration) (Schedule, error) {
+	if d < MinInterval {
+		return Schedule{}, fmt.Errorf("interval %s is shorter than %s", d, MinInterval)
+	}
+	return Schedule{text: d.String(), interval: d}, nil
+}
+
+// Cron begins slots by an expression of five fields (minute, hour, day of month, month, day of week),
+// in UTC.
+func Cron(expression string) (Schedule, error) {
+	if strings.Contains(expression, "TZ=") {
+		return Schedule{}, fmt.Errorf("cron expression %q: time zones are not supported, slots are in UTC", expression)
+	}
+	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+	parsed, err := parser.Parse(expression)
+	if err != nil {
+		return Schedule{}, fmt.Errorf("cron expression %q: %w", expression, err)
+	}
+	s := Schedule{text: expression, cron: parsed}
+	if parsed.Next(time.Unix(0, 0).UTC()).IsZero() {
+		return Schedule{}, fmt.Errorf("cron expression %q never comes", expression)
+	}
+	return s, nil
+}
+
+// ParseSchedule reads a duration ("30s", "12h") or a cron expression ("0 */12 * * *").
+func ParseSchedule(text string) (Schedule, error) {
+	text = strings.TrimSpace(text)
+	if d, err := time.ParseDuration(text); err == nil {
+		return Every(d)
+	}
+	if len(strings.Fields(text)) == 1 {
+		return Schedule{}, fmt.Errorf("schedule %q is neither a duration (30s) nor a cron expression of five fields (0 */12 * * *)", text)
+	}
+	return Cron(text)
+}
+
+// String is the schedule as [ParseSchedule] reads it.
+func (s Schedule) String() string { return s.text }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s Schedule) MarshalText() ([]byte, error) { return []byte(s.text), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler] by [ParseSchedule].
+func (s *Schedule) UnmarshalText(text []byte) error {
+	parsed, err := ParseSchedule(string(text))
+	if err != nil {
+		return err
+	}
+	*s = parsed
+	return nil
+}
+
+func (s Schedule) validate() error {
+	if s.interval == 0 && s.cron == nil {
+		return errors.New("schedule is missing")
+	}
+	return nil
+}
+
+// Next returns the first slot after t, which is also the end of a slot that begins at t.
+func (s Schedule) Next(t time.Time) time.Time {
+	t = t.UTC()
+	if s.interval > 0 {
+		return t.Truncate(s.interval).Add(s.interval)
+	}
+	return s.cron.Next(t)
+}
+
+// At returns the slot that t lies in: the last one that has begun.
+func (s Schedule) At(t time.Time) time.Time {
+	t = t.UTC()
+	if s.interval > 0 {
+		return t.Truncate(s.interval)
+	}
+	// cron only looks forward: look from ever further back, then walk to the last one.
+	for back := time.Minute; ; back *= 2 {
+		slot := s.cron.Next(t.Add(-back))
+		if slot.After(t) || slot.IsZero() {
+			continue
+		}
+		for next := s.cron.Next(slot); !next.After(t) && !next.IsZero(); next = s.cron.Next(slot) {
+			slot = next
+		}
+		return slot
+	}
+}
+
+// between counts the slots that lie after one slot and before another.
+func (s Schedule) between(after, before time.Time) int {
+	if s.interval > 0 {
+		return int(min(max(before.Sub(after)/s.interval-1, 0), manySlots))
+	}
+	count := 0
+	for slot := s.Next(after); slot.Before(before) && count < manySlots; slot = s.Next(slot) {
+		count++
+	}
+	return count
+}

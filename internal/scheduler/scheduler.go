@@ -1,0 +1,164 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+const (
+	// recheckReady is how often Ready is asked while it says no.
+	recheckReady = 250 * time.Millisecond
+	// notReadyPause is how long a job waits that meets a Ready which has turned false.
+	notReadyPause = 2 * time.Second
+
+	// rememberDone is how long a finished job is kept: to be looked at, and so that a slot is not
+	// planned twice around its end.
+	rememberDone = 10 * time.Minute
+	// rememberFailed is for jobs that River gave up, which is rare (see maxAttempts).
+	rememberFailed = time.Hour
+
+	// poolConns serve River's own queries (a listener, producers, a completer, maintenance) and plans.
+	poolConns = 8
+	// planWorkers is how many slots of a kind are planned at once.
+	planWorkers = 2
+	// hardStop is how long Run waits for work whose context was cancelled.
+	hardStop = 5 * time.Second
+)
+
+// ErrStuck is returned by [Scheduler.Run] when work did not end although its context was cancelled.
+var ErrStuck = errors.New("jobs did not stop in time")
+
+// Scheduler has jobs done on time by as many processes as there are.
+type Scheduler struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	busy    busyShards
+	pool    *pgxpool.Pool // set by Run
+	running atomic.Bool
+}
+
+// New checks the configuration and registers the metrics; it does not reach for the database.
+func New(cfg Config) (*Scheduler, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("check scheduler config: %w", err)
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register scheduler metrics: %w", err)
+	}
+	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: m}, nil
+}
+
+// Run schedules and works until ctx is done, then lets running jobs finish for DrainTimeout, cancels
+// those that did not (another process takes them over) and returns nil. It returns an error when it
+// cannot begin, and [ErrStuck] when work ignores its cancellation. The schema must have been made by
+// [Migrate]. It may be called again after it has returned, not while it runs.
+func (s *Scheduler) Run(ctx context.Context) error {
+	if !s.running.CompareAndSwap(false, true) {
+		return errors.New("scheduler is running already")
+	}
+	defer s.running.Store(false)
+	if !s.awaitReady(ctx) {
+		return nil
+	}
+	if s.pool = s.cfg.Pool; s.pool == nil {
+		pool, err := pg.Open(ctx, pg.Config{URL: s.cfg.DatabaseURL, SearchPath: Schema, Name: "scheduler", MaxConns: poolConns})
+		if err != nil {
+			return unlessDone(ctx, err)
+		}
+		defer pool.Close()
+		s.pool = pool
+	}
+	client, err := s.newClient()
+	if err != nil {
+		return fmt.Errorf("make River client: %w", err)
+	}
+	if err := client.Start(ctx); err != nil {
+		return unlessDone(ctx, fmt.Errorf("start River: %w", err))
+	}
+	<-ctx.Done()
+	select {
+	case <-client.Stopped():
+		return nil
+	case <-time.After(s.cfg.DrainTimeout + hardStop):
+		return ErrStuck
+	}
+}
+
+// unlessDone drops an error that only says that ctx is done.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// awaitReady blocks until the configured Ready says yes, and reports whether that came before the end
+// of ctx.
+func (s *Scheduler) awaitReady(ctx context.Context) bool {
+	tick := time.NewTicker(recheckReady)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if s.cfg.Ready() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	return false
+}
+
+func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
+	workers := river.NewWorkers()
+	err := errors.Join(
+		river.AddWorkerSafely(workers, &planner{s: s}),
+		river.AddWorkerSafely(workers, &planned{}),
+		river.AddWorkerSafely(workers, &worker{s: s}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	config := &river.Config{
+		Schema:       Schema,
+		Queues:       s.queues(),
+		Workers:      workers,
+		PeriodicJobs: s.periodicJobs(),
+		Logger:       quietLogger(s.log),
+
+		JobTimeout:           s.cfg.AttemptTimeout,
+		RescueStuckJobsAfter: s.cfg.AttemptTimeout + s.cfg.AttemptTimeout/5,
+		SoftStopTimeout:      s.cfg.DrainTimeout,
+
+		CompletedJobRetentionPeriod: rememberDone,
+		CancelledJobRetentionPeriod: rememberDone,
+		DiscardedJobRetentionPeriod: rememberFailed,
+	}
+	s.cfg.adjust(config)
+	return river.NewClient(riverpgxv5.New(s.pool), config)
+}
+
+func (s *Scheduler) queues() map[string]river.QueueConfig {
+	queues := map[string]river.QueueConfig{}
+	for kind := range s.cfg.Every {
+		queues[planQueue(kind)] = river.QueueConfig{MaxWorkers: planWorkers}
+		for _, platform := range s.cfg.Platforms {
+			queues[shardQueue(kind, platform)] = river.QueueConfig{MaxWorkers: s.cfg.MaxWorkers}
+		}
+	}
+	return queues
+}

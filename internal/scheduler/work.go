@@ -1,0 +1,135 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// worker works shardArgs: it hands the job to the application and decides what becomes of it.
+type worker struct {
+	river.WorkerDefaults[shardArgs]
+	s *Scheduler
+}
+
+// Timeout implements [river.Worker]. It must not be negative, which River takes for "never", nor
+// follow the slot: River also asks long after the slot, to tell whether a job is stuck.
+func (w *worker) Timeout(*river.Job[shardArgs]) time.Duration { return w.s.cfg.AttemptTimeout }
+
+// NextRetry implements [river.Worker].
+func (w *worker) NextRetry(job *river.Job[shardArgs]) time.Time {
+	return time.Now().Add(backOff(job.Attempt, job.Args.End.Sub(job.Args.Slot)))
+}
+
+// Work implements [river.Worker].
+func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
+	job, start := row.Args.job(), time.Now()
+	if !start.Before(row.Args.End) {
+		return w.drop(job, skipLate, nil)
+	}
+	if !w.s.cfg.Ready() {
+		return river.JobSnooze(notReadyPause)
+	}
+	leave, ok := w.s.busy.enter(job)
+	if !ok {
+		return w.drop(job, skipOverlap, nil)
+	}
+	defer leave()
+	if row.Attempt == 1 {
+		w.s.metrics.began(job, start)
+	}
+	inSlot, cancel := context.WithDeadline(ctx, row.Args.End)
+	defer cancel()
+	err := w.s.work(inSlot, job)
+	how, result := w.judge(ctx, row, err)
+	w.s.metrics.ended(job, how, time.Since(start))
+	if err != nil && how != outcomeInterrupted && how != outcomeContinued {
+		w.s.log.WarnContext(ctx, "work shard", "kind", job.Kind, "platform", job.Platform.String(), "shard", job.Shard,
+			"slot", job.Slot, "attempt", row.Attempt, "outcome", string(how), "error", err)
+	}
+	return result
+}
+
+// judge turns what the application answered into what River is to do. The order matters: a process that
+// stops and a slot that ends both show as errors of the work.
+func (w *worker) judge(ctx context.Context, row *river.Job[shardArgs], err error) (outcome, error) {
+	now := time.Now()
+	pause, asked := pauseOf(err)
+	switch {
+	case err == nil:
+		return outcomeDone, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		// River gives the job back, without counting the attempt, when it finds its own cancellation.
+		return outcomeInterrupted, errors.Join(err, ctx.Err())
+	case !now.Before(row.Args.End):
+		return outcomeCut, river.JobCancel(err)
+	case asked && now.Add(pause).Before(row.Args.End):
+		return outcomeSnoozed, river.JobSnooze(pause)
+	case asked:
+		return outcomeFailed, w.drop(row.Args.job(), skipQuota, err)
+	case ctx.Err() != nil: // AttemptTimeout
+		return outcomeContinued, river.JobSnooze(0)
+	case row.Attempt >= row.MaxAttempts || !w.NextRetry(row).Before(row.Args.End):
+		return outcomeFailed, river.JobCancel(err)
+	default:
+		return outcomeRetried, err
+	}
+}
+
+// drop ends a job without work and counts its slot as skipped.
+func (w *worker) drop(job Job, why skip, cause error) error {
+	w.s.metrics.skip(job.Kind, job.Platform, why, 1)
+	return river.JobCancel(errors.Join(fmt.Errorf("slot skipped: %s", why), cause))
+}
+
+// work calls the application; a panic is an error.
+func (s *Scheduler) work(ctx context.Context, job Job) (err error) {
+	defer recovered(&err)
+	return s.cfg.Work(ctx, job)
+}
+
+// recovered makes an error of a panic, with the place where it happened.
+func recovered(err *error) {
+	if value := recover(); value != nil {
+		*err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+	}
+}
+
+// shard names what two jobs must not work on at once.
+type shard struct {
+	kind     Kind
+	platform domain.Platform
+	number   int
+}
+
+// busyShards holds the shards that this process works on. It matters for work that goes on although
+// its slot has ended; among processes nothing keeps such work apart.
+type busyShards struct {
+	mu   sync.Mutex
+	held map[shard]bool
+}
+
+func (b *busyShards) enter(job Job) (leave func(), ok bool) {
+	key := shard{job.Kind, job.Platform, job.Shard}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held[key] {
+		return nil, false
+	}
+	if b.held == nil {
+		b.held = map[shard]bool{}
+	}
+	b.held[key] = true
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.held, key)
+	}, true
+}

@@ -1,0 +1,119 @@
+package simulator
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// The curves are integer arithmetic on purpose: the same numbers on every machine.
+
+// epoch is where the curves begin; readings before it stay at the beginning.
+var epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+const daySeconds = 24 * 60 * 60
+
+// hash mixes the seed with what is being asked for; the result is well spread over 64 bits.
+func hash(seed uint64, parts ...string) uint64 {
+	h := fnv.New64a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p))
+		_, _ = h.Write([]byte{0})
+	}
+	x := h.Sum64() ^ seed*0x9e3779b97f4a7c15
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// between is a number of [low, high) that is fixed for (seed, parts).
+func between(low, high int64, seed uint64, parts ...string) int64 {
+	return low + int64(hash(seed, parts...)%uint64(high-low)) //nolint:gosec // the ranges are small and positive
+}
+
+// elapsed is the time since the curves' beginning in seconds, never negative.
+func elapsed(t time.Time) int64 { return max(0, t.Unix()-epoch.Unix()) }
+
+// FollowersAt is the number of followers of an account at an instant: mostly growing, now and then
+// falling, without jumps. History generated with it and live readings are one curve.
+func FollowersAt(seed uint64, id string, t time.Time) int64 {
+	base := between(800, 20_000, seed, "followers", id)
+	perDay := between(base/2, base*4, seed, "rate", id) // thousandths of a follower
+	s := elapsed(t)
+	day, inDay := s/daySeconds, s%daySeconds
+	wave := base/300 + 2
+	noise := func(day int64) int64 { return between(-wave, wave+1, seed, "wave", id, itoa(day)) }
+	return base + perDay*s/daySeconds/1000 + noise(day) + (noise(day+1)-noise(day))*inDay/daySeconds
+}
+
+// LikesAt is the number of likes an account ever got (TikTok's likes_count): it never falls.
+func LikesAt(seed uint64, id string, t time.Time) int64 {
+	base := between(5_000, 90_000, seed, "likes", id)
+	perDay := between(base/4, base*6, seed, "likes rate", id)
+	return base + perDay*elapsed(t)/daySeconds/1000
+}
+
+// ViewsOn is the views of an account on a day (YYYY-MM-DD, the platform's label).
+func ViewsOn(seed uint64, id, day string) int64 {
+	return perDay(seed, id, day, "views", 30, 90)
+}
+
+// ReachOn is how many people an account reached in the window of so many days that ends with day:
+// more days reach more people, but far from the sum of the days.
+func ReachOn(seed uint64, id, day string, days int64) int64 {
+	daily := ViewsOn(seed, id, day) * 7 / 10
+	return daily * days * 13 / (10 + 3*days)
+}
+
+// EngagementOn is the likes, comments and shares of an account on a day.
+func EngagementOn(seed uint64, id, day string) int64 {
+	return perDay(seed, id, day, "engagement", 2, 7)
+}
+
+// LikesOn is the likes part of [EngagementOn].
+func LikesOn(seed uint64, id, day string) int64 { return EngagementOn(seed, id, day) * 7 / 10 }
+
+// CommentsOn is the comments part of [EngagementOn].
+func CommentsOn(seed uint64, id, day string) int64 { return EngagementOn(seed, id, day) * 2 / 10 }
+
+// SharesOn is the rest of [EngagementOn].
+func SharesOn(seed uint64, id, day string) int64 {
+	return EngagementOn(seed, id, day) - LikesOn(seed, id, day) - CommentsOn(seed, id, day)
+}
+
+// ClicksOn is the clicks on an account's buttons and links on a day.
+func ClicksOn(seed uint64, id, day string) int64 {
+	return perDay(seed, id, day, "clicks", 1, 3)
+}
+
+// perDay is between low and high percent of the followers at the day's start.
+func perDay(seed uint64, id, day, what string, low, high int64) int64 {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return 0
+	}
+	return FollowersAt(seed, id, at) * between(low, high, seed, what, id, day) / 100
+}
+
+// PostCounters are the lifetime counters of a post.
+type PostCounters struct {
+	Views, Reach, Likes, Comments, Shares, Clicks, Saves int64
+}
+
+// PostAt is the counters of a post at an instant: 0 when it is published, then growing ever more
+// slowly towards a total of its own; they never fall.
+func PostAt(seed uint64, id string, published, t time.Time) PostCounters {
+	age := max(0, t.Unix()-published.Unix())
+	half := between(6*3600, 72*3600, seed, "half", id)
+	grown := func(total int64) int64 { return total * age / (age + half) }
+	views := between(200, 30_000, seed, "post views", id)
+	return PostCounters{
+		Views: grown(views), Reach: grown(views * 7 / 10),
+		Likes:    grown(views * between(2, 9, seed, "post likes", id) / 100),
+		Comments: grown(views * between(2, 20, seed, "post comments", id) / 1000),
+		Shares:   grown(views * between(0, 15, seed, "post shares", id) / 1000),
+		Clicks:   grown(views * between(5, 40, seed, "post clicks", id) / 1000),
+		Saves:    grown(views * between(1, 12, seed, "post saves", id) / 1000),
+	}
+}

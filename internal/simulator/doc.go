@@ -1,0 +1,41 @@
+// Package simulator is an HTTP server that speaks the wire formats of the social networks, for demo,
+// mock mode and tests. The clients know nothing of it but a base URL each.
+//
+// # Invariants
+//
+//   - Figures are pure functions of (seed, id, time): [FollowersAt], [PostAt], [ViewsOn] and their
+//     like. History generated with them and live answers are one curve without a jump.
+//   - Posts appear by the same rule ([PostsOf]): a later listing shows the posts of an earlier one and
+//     the new ones.
+//   - Generated tokens check themselves, so a restarted server with the same seed knows the tokens
+//     that its former life handed out, rotated ones included.
+//   - Everything that surprises a client is a trap (PLATFORMS §6), off by default, per account, and
+//     switchable while the server runs. What the platforms always do is always on: several periods
+//     of one metric, the 90-day limit, `next` links with the token, shares left out when there are
+//     none, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.
+//   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context).
+//
+// It may not import anything of this module but domain, and never platforms: their tests meet over
+// HTTP.
+//
+// # File map
+//
+//	simulator.go           Config, Server, where the platforms are mounted
+//	accounts.go tokens.go  accounts, posts and traps from outside; tokens and their rotation
+//	curves.go posts.go     figures and posts as functions of seed and time
+//	traps.go request.go    the traps; how an answer is written and spoilt
+//	limits.go              the platforms' rate limits, and what was counted
+//	graph.go               Meta: tokens, throttling, error bodies, paths
+//	facebook*.go           pages, posts, videos
+//	instagram*.go          accounts and media
+//	linkedin*.go           profiles and company pages
+//	tiktok.go              users, videos, tokens
+//
+// # Non-obvious
+//
+//   - Facebook's `until` is exclusive here, the harsher of the two behaviours that have been seen.
+//   - A Facebook video is in /posts (as {page}_{post}) and in /videos (as a bare number that names
+//     its post); a reel is in /video_reels only.
+//   - Meta's answer to an unknown token repeats the token, as the real one does.
+//   - A TikTok refresh with a used-up token answers its error under HTTP 200.
+package simulator

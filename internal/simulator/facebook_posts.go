@@ -1,0 +1,208 @@
+package simulator
+
+import (
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// pageNode answers GET /{page}.
+func (s *Server) pageNode(c *request) reply {
+	followers := c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)
+	id := c.acc.ID
+	if c.traps.OtherAccount {
+		id = "999"
+	}
+	all := object{"id": id, "name": c.acc.Name, "username": c.acc.Username, "followers_count": followers, "fan_count": followers * 9 / 10}
+	if c.traps.NoCounts {
+		delete(all, "followers_count")
+		delete(all, "fan_count")
+	}
+	out := object{"id": id}
+	for _, field := range splitFields(c.query.Get("fields")) {
+		if value, known := all[field]; known {
+			out[field] = value
+		} else if !slices.Contains([]string{"followers_count", "fan_count"}, field) {
+			return s.graphFail(c, 400, 100, 0, "(#100) Tried accessing nonexisting field ("+field+") on node type (Page)")
+		}
+	}
+	return ok(out)
+}
+
+// splitFields splits at commas outside of parentheses.
+func splitFields(raw string) []string {
+	var out []string
+	depth, start := 0, 0
+	for i, r := range raw {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				out = append(out, raw[start:i])
+				start = i + 1
+			}
+		}
+	}
+	if start < len(raw) {
+		out = append(out, raw[start:])
+	}
+	return out
+}
+
+// pageList answers the lists of a page, newest first, with cursors.
+func (s *Server) pageList(c *request, edge string) reply {
+	limit, err := strconv.Atoi(c.query.Get("limit"))
+	if err != nil || limit < 1 {
+		limit = 25
+	}
+	if limit = min(limit, 100); c.traps.OversizedAbove > 0 && limit > c.traps.OversizedAbove {
+		return s.graphFail(c, 500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request")
+	}
+	var posts []Post
+	for _, p := range s.postsOf(c.acc, c.now) {
+		isReel := p.Kind == KindReel
+		if !p.Dead && ((edge == "videos" && p.VideoID != "") || (edge == "video_reels" && isReel) || (strings.Contains(edge, "post") || edge == "feed") && !isReel) {
+			posts = append(posts, p)
+		}
+	}
+	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit, c.traps)
+	data := []object{}
+	for _, p := range cut {
+		id := p.ID
+		if edge == "videos" {
+			id = p.VideoID
+		}
+		node, fail := s.fieldsOf(c, p, id)
+		if fail != nil {
+			return *fail
+		}
+		data = append(data, node)
+	}
+	return ok(object{"data": data, "paging": c.cursorPaging(posts, end, more)})
+}
+
+// cursorPaging: cursors may be there on the last page too; only `next` says that there is more. It
+// holds the token.
+func (c *request) cursorPaging(posts []Post, end int, more bool) object {
+	if end == 0 {
+		return object{}
+	}
+	after := base64.RawURLEncoding.EncodeToString([]byte("after:" + posts[end-1].ID))
+	out := object{"cursors": object{"before": "QVFIbefore", "after": after}}
+	if more {
+		q := url.Values{"access_token": {c.acc.AccessToken}, "after": {after}, "limit": {c.query.Get("limit")}}
+		host := "http://" + c.Host
+		if c.traps.EndlessInsights {
+			host = "http://evil.example"
+		}
+		out["next"] = host + c.URL.Path + "?" + q.Encode()
+	}
+	return out
+}
+
+// cursorStart is the index behind the post that a cursor names: a post published in the meantime
+// does not shift the pages.
+func cursorStart(posts []Post, cursor string) int {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(raw) == 0 {
+		return 0
+	}
+	id := strings.TrimPrefix(string(raw), "after:")
+	return slices.IndexFunc(posts, func(p Post) bool { return p.ID == id }) + 1
+}
+
+// postNode answers GET /{post or video}.
+func (s *Server) postNode(c *request, id string) (object, *reply) {
+	p, found := s.findPost(c.acc, id, c.now)
+	if !found {
+		rep := s.graphNotFound(c, id)
+		return nil, &rep
+	}
+	return s.fieldsOf(c, p, id)
+}
+
+// fieldsOf builds a node with the fields asked for.
+func (s *Server) fieldsOf(c *request, p Post, id string) (object, *reply) {
+	isVideo := !strings.Contains(id, "_")
+	n := s.counters(c, p)
+	out := object{"id": id}
+	for _, field := range splitFields(c.query.Get("fields")) {
+		name, _, _ := strings.Cut(strings.SplitN(field, "(", 2)[0], ".")
+		value, fail := s.postField(c, p, n, name, field, isVideo)
+		if fail != nil {
+			return nil, fail
+		}
+		if value != nil {
+			out[name] = value
+		}
+	}
+	return out, nil
+}
+
+//nolint:cyclop // one case per field
+func (s *Server) postField(c *request, p Post, n PostCounters, name, field string, isVideo bool) (any, *reply) {
+	failed := func(r reply) (any, *reply) { return nil, &r }
+	bad := func() (any, *reply) {
+		kind := "PagePost"
+		if isVideo {
+			kind = "Video"
+		}
+		return failed(s.graphFail(c, 400, 100, 0, "(#100) Tried accessing nonexisting field ("+name+") on node type ("+kind+")"))
+	}
+	summary := func(total int64) (any, *reply) {
+		if c.traps.NoUserContent {
+			return failed(s.graphNoPermission(c))
+		}
+		return object{"data": []any{}, "summary": object{"total_count": total}}, nil
+	}
+	switch {
+	case name == "id":
+		return nil, nil
+	case name == "created_time":
+		return p.Created.UTC().Format(metaTimeLayout), nil
+	case name == "permalink_url":
+		return "https://www.facebook.com/" + p.ID, nil
+	case name == "comments":
+		return summary(n.Comments)
+	case isVideo && name == "likes", !isVideo && name == "reactions":
+		return summary(n.Likes)
+	case isVideo && name == "description", !isVideo && name == "message":
+		return p.Text, nil
+	case isVideo && name == "post_id":
+		if p.VideoID == "" {
+			return nil, nil
+		}
+		return strings.TrimPrefix(p.ID, c.acc.ID+"_"), nil
+	case isVideo && name == "video_insights":
+		if c.traps.NoVideoField {
+			return bad()
+		}
+		return object{"data": s.videoInsights(c, p, n)}, nil
+	case !isVideo && name == "status_type":
+		if p.Kind == KindVideo {
+			return "added_video", nil
+		}
+		return "added_photos", nil
+	case !isVideo && name == "is_published":
+		return true, nil
+	case !isVideo && name == "shares":
+		if n.Shares == 0 { // asked for and left out: none
+			return nil, nil
+		}
+		return object{"count": n.Shares}, nil
+	case !isVideo && name == "insights":
+		_, inner, _ := strings.Cut(field, "(")
+		data, fail := s.postInsights(c, n, strings.TrimSuffix(inner, ")"))
+		if fail != nil {
+			return nil, fail
+		}
+		return object{"data": data}, nil
+	default:
+		return bad()
+	}
+}

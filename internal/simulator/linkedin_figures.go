@@ -1,0 +1,223 @@
+package simulator
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+func (s *Server) memberFollowers(c *request) reply {
+	element := object{"memberFollowersCount": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)}
+	if c.traps.NoCounts {
+		element = object{}
+	}
+	return elements(0, 10, []object{element})
+}
+
+// memberMetrics are the query types that the simulator knows, for all posts by day.
+var memberMetrics = map[string]func(uint64, string, string) int64{
+	"IMPRESSION": ViewsOn, "REACTION": LikesOn, "COMMENT": CommentsOn, "RESHARE": SharesOn, "LINK_CLICKS": ClicksOn, "MEMBERS_REACHED": nil,
+}
+
+var entityParam = regexp.MustCompile(`^\((share|ugc):(.+)\)$`)
+
+// memberAnalytics answers one query type per call; the element's number is `count`.
+func (s *Server) memberAnalytics(c *request) reply {
+	query := c.query.Get("queryType")
+	on, known := memberMetrics[query]
+	aggregation := c.query.Get("aggregation")
+	switch {
+	case !known || slices.Contains(c.traps.RetiredMetrics, query):
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: queryType")
+	case aggregation == "DAILY" && on == nil:
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "DAILY aggregation is not supported for "+query)
+	case c.traps.NotAdmin:
+		return s.linkedInFail(404, 0, "RESOURCE_NOT_FOUND", "No virtual resource found")
+	case c.traps.NoCounts:
+		return elements(0, 10, []object{})
+	case c.query.Get("q") == "entity":
+		return s.memberPost(c, query)
+	}
+	start, end := restliRange(c.query.Get("dateRange"))
+	if aggregation != "DAILY" {
+		days := int64(end.Sub(start) / (24 * time.Hour))
+		value := ReachOn(s.cfg.Seed, c.acc.ID, end.AddDate(0, 0, -1).Format(time.DateOnly), max(1, days))
+		return elements(0, 10, []object{{"count": c.traps.bend(value, c.now), "dateRange": object{}, "metricType": c.metricType(query)}})
+	}
+	list := []object{}
+	for day := start; day.Before(end) && day.Before(c.now); day = day.AddDate(0, 0, 1) {
+		list = append(list, object{
+			"count": c.traps.bend(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), c.now), "metricType": c.metricType(query),
+			"dateRange": object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
+		})
+	}
+	return elements(0, len(list), list)
+}
+
+func restliDay(t time.Time) object {
+	return object{"year": t.Year(), "month": int(t.Month()), "day": t.Day()}
+}
+
+// metricType is a plain string from 202605 on, an object before.
+func (c *request) metricType(query string) any {
+	if c.Header.Get("LinkedIn-Version") >= "202605" {
+		return query
+	}
+	return object{"com.linkedin.adsexternalapi.memberanalytics.v1.CreatorPostAnalyticsMetricTypeV1": query}
+}
+
+func (s *Server) memberPost(c *request, query string) reply {
+	found := entityParam.FindStringSubmatch(c.query.Get("entity"))
+	if found == nil {
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: entity")
+	}
+	urns := restliList("List(" + found[2] + ")")
+	p, exists := s.findPost(c.acc, urns[0], c.now)
+	if !exists || strings.Contains(urns[0], ":share:") != (found[1] == "share") {
+		return s.linkedInFail(404, 0, "NOT_FOUND", "The post does not exist")
+	}
+	n := s.counters(c, p)
+	value := map[string]int64{
+		"IMPRESSION": n.Views, "REACTION": n.Likes, "COMMENT": n.Comments, "RESHARE": n.Shares, "LINK_CLICKS": n.Clicks, "MEMBERS_REACHED": n.Reach,
+	}[query]
+	return elements(0, 10, []object{{"count": value, "dateRange": object{}, "metricType": c.metricType(query)}})
+}
+
+func (s *Server) urn(c *request) string { return "urn:li:organization:" + c.acc.ID }
+
+func (s *Server) networkSize(c *request) reply {
+	edge := c.query.Get("edgeType")
+	switch {
+	case edge != "COMPANY_FOLLOWED_BY_MEMBER" && edge != "CompanyFollowedByMember":
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: edgeType")
+	case c.PathValue("key") != s.urn(c):
+		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: networkSizes.GET")
+	case c.traps.NoCounts:
+		return ok(object{})
+	default:
+		return ok(object{"firstDegreeSize": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)})
+	}
+}
+
+// shareStatistics answers for the page, for its days, or for posts; days and posts exclude each other.
+func (s *Server) shareStatistics(c *request) reply {
+	if c.query.Get("organizationalEntity") != s.urn(c) {
+		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: organizationalEntityShareStatistics.FINDER")
+	}
+	posts := append(restliList(c.query.Get("shares")), restliList(c.query.Get("ugcPosts"))...)
+	intervals := c.query.Get("timeIntervals")
+	switch {
+	case intervals != "" && len(posts) > 0:
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "timeIntervals and shares are mutually exclusive")
+	case len(posts) > 0:
+		return s.postStatistics(c, posts)
+	case intervals != "":
+		return s.dayStatistics(c, intervals)
+	}
+	// The rolling twelve months, smooth in time.
+	followers := FollowersAt(s.cfg.Seed, c.acc.ID, c.now)
+	return elements(0, 10, []object{s.shareElement(c, PostCounters{
+		Views: followers * 219, Reach: followers * 40, Clicks: followers * 7, Likes: followers * 11, Comments: followers * 3, Shares: followers * 2,
+	}, true)})
+}
+
+func (s *Server) shareElement(c *request, n PostCounters, bend bool) object {
+	if bend {
+		for _, v := range []*int64{&n.Views, &n.Reach, &n.Likes, &n.Comments, &n.Shares, &n.Clicks} {
+			*v = c.traps.bend(*v, c.now)
+		}
+	}
+	if c.traps.NegativeLikes {
+		n.Likes = -3
+	}
+	entity := s.urn(c)
+	if c.traps.OtherAccount {
+		entity = "urn:li:organization:999"
+	}
+	statistics := object{
+		"impressionCount": n.Views, "uniqueImpressionsCount": n.Reach, "clickCount": n.Clicks, "likeCount": n.Likes,
+		"commentCount": n.Comments, "shareCount": n.Shares,
+		"engagement": float64(n.Clicks+n.Likes+n.Comments+n.Shares) / float64(max(1, n.Views)),
+	}
+	if c.traps.NoCounts {
+		statistics = object{}
+	}
+	return object{"organizationalEntity": entity, "totalShareStatistics": statistics}
+}
+
+func (s *Server) dayStatistics(c *request, intervals string) reply {
+	start, end := restliRange(intervals)
+	if start.IsZero() || !strings.Contains(intervals, "DAY") {
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "timeIntervals needs start and a granularity of DAY or MONTH")
+	}
+	list := []object{}
+	seed, id := s.cfg.Seed, c.acc.ID
+	for day := start; day.Before(end) && day.Before(c.now); day = day.AddDate(0, 0, 1) {
+		label := day.Format(time.DateOnly)
+		element := s.shareElement(c, PostCounters{
+			Views: ViewsOn(seed, id, label), Reach: ReachOn(seed, id, label, 1), Clicks: ClicksOn(seed, id, label),
+			Likes: LikesOn(seed, id, label), Comments: CommentsOn(seed, id, label), Shares: SharesOn(seed, id, label),
+		}, true)
+		element["timeRange"] = object{"start": day.UnixMilli(), "end": day.AddDate(0, 0, 1).UnixMilli()}
+		list = append(list, element)
+	}
+	return elements(0, len(list), list)
+}
+
+// postStatistics leaves out posts with no activity, and those it does not know.
+func (s *Server) postStatistics(c *request, urns []string) reply {
+	list := []object{}
+	for _, urn := range urns {
+		p, found := s.findPost(c.acc, urn, c.now)
+		if !found || c.traps.QuietPosts {
+			continue
+		}
+		n := s.counters(c, p)
+		if n == (PostCounters{}) {
+			continue
+		}
+		element := s.shareElement(c, n, false)
+		key := "ugcPost"
+		if strings.Contains(urn, ":share:") {
+			key = "share"
+		}
+		element[key] = urn
+		list = append(list, element)
+	}
+	return elements(0, len(list), list)
+}
+
+// linkedInPosts lists by start and count; the last page is the short one.
+func (s *Server) linkedInPosts(c *request) reply {
+	if c.query.Get("author") != s.urn(c) {
+		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: posts.FINDER-author")
+	}
+	count := 10
+	if raw := c.query.Get("count"); raw != "" {
+		count = atoi(raw)
+	}
+	if count < 1 || count > 100 {
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "count must be between 1 and 100")
+	}
+	start := atoi(c.query.Get("start"))
+	cut, _, _ := page(slices.DeleteFunc(s.postsOf(c.acc, c.now), func(p Post) bool { return p.Dead }), start, count, c.traps)
+	list := []object{}
+	for _, p := range cut {
+		media := "urn:li:image:C4D22"
+		if p.Kind == KindVideo {
+			media = "urn:li:video:C4D05"
+		}
+		list = append(list, object{
+			"id": p.ID, "author": s.urn(c), "commentary": p.Text, "createdAt": p.Created.UnixMilli(), "publishedAt": p.Created.UnixMilli(),
+			"lastModifiedAt": p.Created.UnixMilli(), "lifecycleState": "PUBLISHED", "visibility": "PUBLIC", "content": object{"media": object{"id": media}},
+		})
+	}
+	return elements(start, count, list)
+}

@@ -1,0 +1,123 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// Kind is what a post is.
+type Kind string
+
+// The kinds. Facebook knows photo, video and reel, Instagram photo, carousel, reel and story,
+// LinkedIn photo (a share) and video (a ugcPost), TikTok video.
+const (
+	KindPhoto    Kind = "photo"
+	KindVideo    Kind = "video"
+	KindReel     Kind = "reel"
+	KindStory    Kind = "story"
+	KindCarousel Kind = "carousel"
+)
+
+// Post is a post of an account.
+type Post struct {
+	ID      string    // the platform's form: "{page}_{digits}", digits, "urn:li:share:{digits}"
+	Kind    Kind      // KindPhoto when empty
+	Created time.Time // whole seconds
+	Text    string
+	VideoID string // Facebook videos: the id of the video behind the post
+	Private bool   // TikTok: not listed and silently left out of queries
+	Dead    bool   // deleted: reading it is an error, and fails a whole Facebook `ids=` call
+}
+
+// PostsOf generates the posts of an account in [from, until): one in each interval, at a time within
+// it that is fixed for (seed, id). The same call with a later until gives the same posts and the ones
+// published since, so history and live listing agree. Oldest first.
+func PostsOf(seed uint64, p domain.Platform, accountID string, every time.Duration, from, until time.Time) []Post {
+	step := int64(every / time.Second)
+	if step <= 0 || from.IsZero() {
+		return nil
+	}
+	var out []Post
+	for slot := from.Unix() / step; slot*step < until.Unix(); slot++ {
+		name := itoa(slot)
+		created := time.Unix(slot*step+between(0, step, seed, "at", accountID, name), 0).UTC()
+		if created.Before(from) || !created.Before(until) {
+			continue
+		}
+		out = append(out, generated(seed, p, accountID, name, created))
+	}
+	return out
+}
+
+func generated(seed uint64, p domain.Platform, accountID, slot string, created time.Time) Post {
+	digits := itoa(between(1e14, 9e14, seed, "post", p.String(), accountID, slot))
+	dice := between(0, 100, seed, "kind", accountID, slot)
+	post := Post{Created: created, Kind: KindPhoto, Text: fmt.Sprintf("Post %s of %s", digits[:6], accountID)}
+	switch p {
+	case domain.Facebook:
+		post.ID = accountID + "_" + digits
+		switch {
+		case dice < 20:
+			post.Kind, post.VideoID = KindVideo, "7"+digits
+		case dice < 35:
+			post.Kind, post.ID = KindReel, "8"+digits
+		}
+	case domain.Instagram:
+		post.ID = "179" + digits
+		switch {
+		case dice < 30:
+			post.Kind = KindReel
+		case dice < 50:
+			post.Kind = KindCarousel
+		case dice < 60:
+			post.Kind = KindStory
+		}
+	case domain.LinkedIn:
+		post.ID = "urn:li:share:7" + digits + "123"
+		if dice < 30 {
+			post.Kind, post.ID = KindVideo, "urn:li:ugcPost:7"+digits+"456"
+		}
+	case domain.TikTok:
+		post.Kind, post.ID = KindVideo, "7"+digits+"842" // 19 digits, beyond 2^53
+	}
+	return post
+}
+
+// postsOf are all posts of an account that exist at now, newest first.
+func (s *Server) postsOf(a *account, now time.Time) []Post {
+	posts := PostsOf(s.cfg.Seed, a.platform, a.ID, a.PostEvery, a.PostsFrom, now.Add(time.Second))
+	a.mu.Lock()
+	for _, p := range a.Posts {
+		if !p.Created.After(now) {
+			posts = append(posts, p)
+		}
+	}
+	a.mu.Unlock()
+	slices.SortStableFunc(posts, func(x, y Post) int { return y.Created.Compare(x.Created) })
+	return posts
+}
+
+// findPost looks an id up, by the post's id or its video's; dead ones are not found.
+func (s *Server) findPost(a *account, id string, now time.Time) (Post, bool) {
+	for _, p := range s.postsOf(a, now) {
+		if (p.ID == id || (p.VideoID != "" && p.VideoID == id)) && !p.Dead {
+			return p, true
+		}
+	}
+	return Post{}, false
+}
+
+// counters are the counters of a post with the account's traps applied.
+func (s *Server) counters(c *request, p Post) PostCounters {
+	n := PostAt(s.cfg.Seed, p.ID, p.Created, c.now)
+	for _, v := range []*int64{&n.Views, &n.Reach, &n.Likes, &n.Comments, &n.Shares, &n.Clicks, &n.Saves} {
+		*v = c.traps.bend(*v, c.now)
+	}
+	return n
+}

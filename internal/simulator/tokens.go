@@ -1,0 +1,128 @@
+package simulator
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Tokens are the generated tokens of an account.
+type Tokens struct {
+	Access  string
+	Refresh string
+}
+
+// Generated tokens carry their account, generation and expiry, and a check value of the seed. So a
+// server that was restarted with the same seed knows the tokens of its former life: a demo that
+// stored a rotated refresh token goes on with it.
+
+// Tokens are the first generated tokens of an account; the access token never expires.
+func (s *Server) Tokens(p domain.Platform, id string) Tokens {
+	return Tokens{Access: s.mint("acc", p, id, 0, time.Time{}), Refresh: s.mint("ref", p, id, 0, time.Time{})}
+}
+
+func (s *Server) mint(kind string, p domain.Platform, id string, generation int, expires time.Time) string {
+	unix := int64(0)
+	if !expires.IsZero() {
+		unix = expires.Unix()
+	}
+	body := fmt.Sprintf("Sim%s~%d~%s~%d~%d", kind, int(p), id, generation, unix)
+	return fmt.Sprintf("%s~%016X", body, hash(s.cfg.Seed, "token", body))
+}
+
+// minted is a generated token taken apart.
+type minted struct {
+	kind       string
+	platform   domain.Platform
+	id         string
+	generation int
+	expires    time.Time
+}
+
+func (s *Server) parse(token string) (minted, bool) {
+	parts := strings.Split(token, "~")
+	if len(parts) != 6 || !strings.HasPrefix(parts[0], "Sim") {
+		return minted{}, false
+	}
+	p, err1 := strconv.Atoi(parts[1])
+	generation, err2 := strconv.Atoi(parts[3])
+	unix, err3 := strconv.ParseInt(parts[4], 10, 64)
+	if err1 != nil || err2 != nil || err3 != nil {
+		return minted{}, false
+	}
+	m := minted{kind: strings.TrimPrefix(parts[0], "Sim"), platform: domain.Platform(p), id: parts[2], generation: generation}
+	if unix != 0 {
+		m.expires = time.Unix(unix, 0).UTC()
+	}
+	return m, s.mint(m.kind, m.platform, m.id, m.generation, m.expires) == token
+}
+
+// tokenState is what a presented access token is worth.
+type tokenState int
+
+const (
+	tokenUnknown tokenState = iota
+	tokenExpired
+	tokenGood
+)
+
+// authenticate finds the account of an access token.
+func (s *Server) authenticate(p domain.Platform, token string, now time.Time) (*account, tokenState) {
+	s.mu.RLock()
+	key := s.tokens[token]
+	a := s.accounts[key]
+	s.mu.RUnlock()
+	if a != nil && a.platform == p && a.AccessToken == token {
+		if !a.AccessExpires.IsZero() && !now.Before(a.AccessExpires) {
+			return a, tokenExpired
+		}
+		return a, tokenGood
+	}
+	m, ok := s.parse(token)
+	if !ok || m.kind != "acc" || m.platform != p {
+		return nil, tokenUnknown
+	}
+	a = s.account(p, m.id)
+	switch {
+	case a == nil:
+		return nil, tokenUnknown
+	case !m.expires.IsZero() && !now.Before(m.expires):
+		return a, tokenExpired
+	default:
+		return a, tokenGood
+	}
+}
+
+// rotate uses a refresh token up. With rotating tokens an old one is refused; without, the refresh
+// token stays. The error word is OAuth's.
+func (s *Server) rotate(p domain.Platform, refresh string, lifetime time.Duration, rotating bool, now time.Time) (*account, Tokens, bool) {
+	s.mu.RLock()
+	a := s.accounts[s.tokens[refresh]]
+	s.mu.RUnlock()
+	generation := 0
+	if a == nil || a.platform != p || a.RefreshToken != refresh {
+		m, ok := s.parse(refresh)
+		if !ok || m.kind != "ref" || m.platform != p {
+			return nil, Tokens{}, false
+		}
+		if a = s.account(p, m.id); a == nil {
+			return nil, Tokens{}, false
+		}
+		generation = m.generation
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if rotating && generation < a.generation {
+		return nil, Tokens{}, false
+	}
+	next := generation
+	if rotating {
+		next++
+		a.generation = next
+		refresh = s.mint("ref", p, a.ID, next, time.Time{})
+	}
+	return a, Tokens{Access: s.mint("acc", p, a.ID, next, now.Add(lifetime)), Refresh: refresh}, true
+}

@@ -1,0 +1,66 @@
+package simulator
+
+import (
+	"time"
+)
+
+// Traps are the ways in which a platform surprises its callers (PLATFORMS §6). They are off in the
+// zero value and switchable per account while the server runs.
+type Traps struct {
+	// §6.1 Facebook, §6.2 Instagram
+	RetiredMetrics  []string // naming one of them rejects the whole insights call: 400, code 100
+	NoReadInsights  bool     // insights answer 200 with `data:[]`
+	ObjectValues    bool     // insights' numbers come broken down, as objects
+	NoUserContent   bool     // reactions, likes and comments summaries fail with #10
+	OversizedAbove  int      // a list asked for with a higher limit: 500, code 1 "reduce the amount of data"
+	NoVideoField    bool     // video_insights cannot be had as a field, only from its own edge
+	EndlessInsights bool     // `next` of insights points to another host (it must never be followed)
+	HiddenLikes     bool     // Instagram: like_count is absent
+	FewViewers      bool     // Instagram: story insights fail with #10 "Not enough viewers"
+	BeforeBusiness  bool     // Instagram: media insights fail with 100/2108006
+
+	// §6.3 Meta
+	Throttle   *Throttle // every call is refused so
+	TokenError int       // every call answers code 190 with this subcode (458, 460, 463, …); TikTok and LinkedIn: any number
+	CodeAsText bool      // Meta's error code is a string
+
+	// §6.4 LinkedIn
+	NotAdmin      bool // organization calls answer 403
+	QuietPosts    bool // share statistics leave out every post (which means zero)
+	NegativeLikes bool // likeCount is negative
+
+	// §6.5 TikTok
+	NoScope bool // 401 scope_not_authorized
+
+	// §6.6 all
+	HTML         int           // answer this status with a proxy's HTML page
+	Truncate     bool          // the JSON stops in the middle
+	Delay        time.Duration // before answering; ends early when the caller hangs up
+	RepeatItems  bool          // a page of a list starts with the last item of the page before
+	Falling      bool          // counters are a tenth lower in every odd hour
+	Huge         bool          // counters are above 2^31
+	FailEvery    int           // every n-th call of the account: 502 with HTML
+	OtherAccount bool          // the answer is about somebody else
+	NoCounts     bool          // counters are left out of the answers
+}
+
+// Throttle is a refusal for lack of quota.
+type Throttle struct {
+	Code    int // Meta: 4, 17, 32, 613, 80001, 80002
+	Status  int // HTTP; 400 when 0, and 200 is seen too. LinkedIn and TikTok always answer 429
+	Minutes int // Meta: estimated_time_to_regain_access of the business header; no header when 0
+}
+
+// huge is added to every counter by [Traps.Huge].
+const huge = int64(5) << 32
+
+// bend applies the traps that change numbers.
+func (t Traps) bend(n int64, now time.Time) int64 {
+	if t.Huge {
+		n += huge
+	}
+	if t.Falling && now.Hour()%2 == 1 {
+		n -= n / 10
+	}
+	return n
+}

@@ -1,0 +1,231 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// patience bounds every wait of these tests; nothing sleeps for a fixed time.
+const (
+	patience = 60 * time.Second
+	tick     = 10 * time.Millisecond
+)
+
+// partitions are those of the tests' topics: fewer than deployed, so that streams share them.
+var partitions = map[string]int32{
+	domain.TopicDashboards: 3, domain.TopicMetrics: 4, domain.TopicOperations: 1, domain.TopicDirectory: 2,
+}
+
+// bench is a broker, a log on it and a database, all of one test.
+type bench struct {
+	t       *testing.T
+	db      *pgtest.DB
+	topics  []eventlog.TopicSpec
+	brokers []string
+	log     *eventlog.Log
+	raw     *kgo.Client // writes to any partition whatever it is told
+	admin   *kadm.Client
+	chains  map[string]*chain
+}
+
+func setup(t *testing.T) *bench {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
+		"log.cleaner.backoff.ms": "1000000000000", // as the embedded broker: never compact
+	}))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	b := &bench{t: t, db: pgtest.New(t), topics: testTopics(t), brokers: cluster.ListenAddrs(), chains: map[string]*chain{}}
+	b.log = b.openLog(domain.NewRegistry())
+	b.raw, err = kgo.NewClient(kgo.SeedBrokers(b.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	t.Cleanup(b.raw.Close)
+	b.admin = kadm.NewClient(b.raw)
+	return b
+}
+
+// testTopics are the deployed ones, for one broker, with fewer partitions.
+func testTopics(t testing.TB) []eventlog.TopicSpec {
+	t.Helper()
+	raw, err := os.ReadFile("../deploy/topics.json")
+	require.NoError(t, err)
+	specs, err := eventlog.ParseTopics(raw)
+	require.NoError(t, err)
+	for i := range specs {
+		specs[i].Partitions, specs[i].ReplicationFactor = partitions[specs[i].Name], 1
+		specs[i].Configs["min.insync.replicas"] = "1"
+	}
+	return specs
+}
+
+// openLog opens another client of the broker, as another process has it.
+func (b *bench) openLog(registry *domain.Registry) *eventlog.Log {
+	b.t.Helper()
+	log, err := eventlog.Open(b.ctx(), eventlog.Config{Brokers: b.brokers, Topics: b.topics, Registry: registry})
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
+	return log
+}
+
+func (b *bench) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	b.t.Cleanup(cancel)
+	return ctx
+}
+
+// engine makes an engine; nil config functions change nothing.
+func (b *bench) engine(p projections.Projector, change ...func(*projections.Config)) *projections.Engine {
+	b.t.Helper()
+	c := projections.Config{
+		Projector: p, Log: b.log, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	e, err := projections.New(c)
+	require.NoError(b.t, err)
+	return e
+}
+
+// start runs an engine until the test ends or stop is called, whichever comes first.
+func (b *bench) start(e *projections.Engine) (stop func()) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			select {
+			case err := <-done:
+				require.NoError(b.t, err)
+			case <-time.After(patience):
+				require.Fail(b.t, "the engine does not stop")
+			}
+		})
+	}
+	b.t.Cleanup(stop)
+	return stop
+}
+
+// run starts an engine, waits until it has folded everything, and stops it.
+func (b *bench) run(e *projections.Engine) {
+	b.t.Helper()
+	stop := b.start(e)
+	b.caughtUp(e)
+	stop()
+}
+
+// caughtUp waits until the engine is live at the end of the log.
+func (b *bench) caughtUp(e *projections.Engine) projections.Status {
+	b.t.Helper()
+	return b.awaitStatus(e, func(s projections.Status) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
+}
+
+func (b *bench) awaitStatus(e *projections.Engine, ok func(projections.Status) bool) projections.Status {
+	b.t.Helper()
+	var last projections.Status
+	defer func() {
+		if b.t.Failed() {
+			b.t.Logf("last status: %+v", last)
+		}
+	}()
+	require.Eventually(b.t, func() bool {
+		s, err := e.Status(context.Background())
+		last = s
+		return err == nil && ok(s)
+	}, patience, tick)
+	return last
+}
+
+// append puts drafts into the log, in their order within a partition.
+func (b *bench) append(drafts ...domain.Draft) {
+	b.t.Helper()
+	require.NoError(b.t, b.log.AppendBulk(b.ctx(), drafts))
+}
+
+// produce puts a record into a partition as it is, right or wrong, and returns its position.
+func (b *bench) produce(r eventlog.Record, partition int32) domain.Position {
+	b.t.Helper()
+	result := b.raw.ProduceSync(b.ctx(), &kgo.Record{Topic: r.Topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
+	require.NoError(b.t, result.FirstErr())
+	return domain.Position{Topic: r.Topic, Partition: partition, Offset: result[0].Record.Offset}
+}
+
+// encode makes the record of a draft.
+func (b *bench) encode(d domain.Draft) eventlog.Record {
+	b.t.Helper()
+	r, err := b.log.Codec().Encode(d)
+	require.NoError(b.t, err)
+	return r
+}
+
+func (b *bench) partitionOf(topic, key string) int32 {
+	return eventlog.PartitionOf([]byte(key), partitions[topic])
+}
+
+// put produces a record where its key belongs.
+func (b *bench) put(r eventlog.Record) domain.Position {
+	b.t.Helper()
+	return b.produce(r, b.partitionOf(r.Topic, string(r.Key)))
+}
+
+// parkedEvent is what a test says of a parked row.
+type parkedEvent struct {
+	Partition int32
+	Offset    int64
+	Reason    projections.Reason
+	State     string
+}
+
+func at(p domain.Position, reason projections.Reason) parkedEvent {
+	return parkedEvent{p.Partition, p.Offset, reason, "parked"}
+}
+
+// parked returns the parked rows of a projection in the order of their positions.
+func parked(t testing.TB, db *pgtest.DB, projection string) []parkedEvent {
+	t.Helper()
+	rows, err := db.Pool.Query(context.Background(), `
+		select partition, log_offset, reason, state from parked where projection = $1
+		order by generation, partition, log_offset`, projection)
+	require.NoError(t, err)
+	list, err := collect[parkedEvent](rows)
+	require.NoError(t, err)
+	return list
+}
+
+func (b *bench) parked(projection string) []parkedEvent { return parked(b.t, b.db, projection) }
+
+// exec runs a statement as an operator would by hand.
+func (b *bench) exec(sql string, args ...any) {
+	b.t.Helper()
+	_, err := b.db.Pool.Exec(b.ctx(), sql, args...)
+	require.NoError(b.t, err)
+}
+
+// count returns a number that a query gives.
+func (b *bench) count(sql string, args ...any) int {
+	b.t.Helper()
+	var n int
+	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&n))
+	return n
+}
+
+var errInjected = errors.New("injected")

@@ -1,0 +1,151 @@
+package projections_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+func collect[T any](rows pgx.Rows) ([]T, error) { return pgx.CollectRows(rows, pgx.RowToStructByPos[T]) }
+
+func tenantOf(social int64) domain.Tenant {
+	return domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: social}
+}
+
+func draft(topic, key, id string, data domain.Data) domain.Draft {
+	return domain.Draft{Topic: topic, Key: key, Data: data, Envelope: domain.Envelope{
+		ID: id, Source: "/ledgerboard/test", Subject: key, Time: day0, Type: data.EventType(),
+	}}
+}
+
+// postRead is a reading of post "p"; n is its hour, its likes, and makes it unique.
+func postRead(social int64, n int) domain.Draft {
+	likes := int64(n)
+	return draft(domain.TopicMetrics, tenantOf(social).Key(), fmt.Sprintf("post-%d-%06d", social, n), domain.PostRead{
+		Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(n) * time.Hour),
+		GrowthEligible: true, GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: &likes},
+	})
+}
+
+// accountRead is a reading of an account's followers.
+func accountRead(social int64, n int) domain.Draft {
+	return draft(domain.TopicMetrics, tenantOf(social).Key(), fmt.Sprintf("account-%d-%06d", social, n), domain.AccountRead{
+		Tenant: tenantOf(social), Platform: domain.Facebook, CapturedAt: day0.Add(time.Duration(n) * time.Hour),
+		Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: int64(n), Source: "fan_count"}},
+	})
+}
+
+func category(id int64, name string) domain.Draft {
+	return draft(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), "category-"+name,
+		domain.DirectoryCategory{ID: id, Name: name})
+}
+
+func categoryErased(id int64) domain.Draft {
+	return domain.Draft{Topic: domain.TopicDirectory, Key: domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), Envelope: domain.Envelope{
+		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: day0,
+	}}
+}
+
+// chain writes the stream of one agency as an honest writer does.
+type chain struct {
+	codec eventlog.Codec
+	key   string
+	head  eventlog.Head
+	seen  map[string]bool // sub-accounts that have a dashboard
+}
+
+// chain returns the writer of an agency's stream; there is one per agency.
+func (b *bench) chain(key string) *chain {
+	if b.chains[key] == nil {
+		b.chains[key] = &chain{codec: b.log.Codec(), key: key, seen: map[string]bool{}}
+	}
+	return b.chains[key]
+}
+
+// clone is a second writer that stands at the same head: a race.
+func (c *chain) clone() *chain {
+	twin := *c
+	return &twin
+}
+
+// next makes the record of the next event and moves the head.
+func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.Record {
+	prev := c.head.Hash
+	if c.head.Version == 0 {
+		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
+	}
+	version := c.head.Version + 1
+	d := draft(domain.TopicDashboards, c.key, fmt.Sprintf("%.4s.%d", c.key, version), data)
+	d.Envelope.Time = day0.Add(time.Duration(version) * time.Minute)
+	d.Envelope.Chain = &domain.ChainLink{Version: version, Prev: prev[:]}
+	d.Envelope.Audit = domain.Audit{Actor: "u", Role: "agency", CommandID: d.Envelope.ID, RequestDigest: "00ff"}
+	for _, f := range change {
+		f(&d)
+	}
+	r, err := c.codec.Encode(d)
+	if err != nil {
+		panic(err)
+	}
+	c.head = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: d.Envelope.Time}
+	return r
+}
+
+// spoilt is the next record with a value that cannot be decoded: effective for the chain all the same.
+func (c *chain) spoilt(value string) eventlog.Record {
+	prev := c.head.Hash
+	if c.head.Version == 0 {
+		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
+	}
+	r := c.next(c.usersSet(client1, "spoilt"))
+	r.Value = []byte(value)
+	c.head.Hash = eventlog.RecordHash(prev, r)
+	return r
+}
+
+// usersSet makes a dashboard with these users, or changes its users.
+func (c *chain) usersSet(account string, users ...string) domain.DashboardUsersChanged {
+	change := domain.DashboardChange{
+		Primary: account, Linked: []string{account}, Users: append([]string{}, users...), Scopes: []string{"posts"},
+		MainPOC: map[string][]string{account: {}},
+	}
+	if !c.seen[account] {
+		change.Created = map[string]string{account: domain.NewDashboardID(c.key, account)}
+		c.seen[account] = true
+	}
+	return domain.DashboardUsersChanged{DashboardChange: change}
+}
+
+// lost is a change of users by which some lose access.
+func (c *chain) lost(account string, lost []string, users ...string) domain.DashboardUsersChanged {
+	e := c.usersSet(account, users...)
+	e.LostAccess = lost
+	return e
+}
+
+func retry(projection string, p domain.Position) domain.ParkedRetried {
+	return domain.ParkedRetried{Projection: projection, Position: p, Reason: "mended"}
+}
+
+func skip(projection string, p domain.Position) domain.ParkedSkipped {
+	return domain.ParkedSkipped{Projection: projection, Position: p, Reason: "for good"}
+}
+
+// withHeader returns the record with a header changed; a nil value takes it away.
+func withHeader(r eventlog.Record, name string, value []byte) eventlog.Record {
+	r.Headers = slices.Clone(r.Headers)
+	i := slices.IndexFunc(r.Headers, func(h eventlog.Header) bool { return h.Key == name })
+	switch {
+	case value == nil && i >= 0:
+		r.Headers = slices.Delete(r.Headers, i, i+1)
+	case i >= 0:
+		r.Headers[i].Value = value
+	default:
+		r.Headers = append(r.Headers, eventlog.Header{Key: name, Value: value})
+	}
+	return r
+}

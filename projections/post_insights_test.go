@@ -1,0 +1,201 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// foldBatches folds events batch by batch, each in its transaction, as the engine does.
+func foldBatches(t require.TestingT, db *pgtest.DB, p projections.Projector, batches [][]projections.Event) {
+	ctx := context.Background()
+	for _, batch := range batches {
+		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+			fold := p.Begin(1)
+			if err := fold.Load(ctx, tx, batch); err != nil {
+				return err
+			}
+			for _, ev := range batch {
+				if err := fold.Apply(ev); err != nil {
+					return err
+				}
+			}
+			return fold.Write(ctx, tx)
+		})
+		require.NoError(t, err)
+	}
+}
+
+// dump returns the rows of tables as text, ordered, so that two folds can be compared.
+func dump(t require.TestingT, db *pgtest.DB, tables ...string) []string {
+	var out []string
+	for _, table := range tables {
+		rows, err := db.Pool.Query(context.Background(), "select '"+table+" ' || r::text from "+table+" r order by 1")
+		require.NoError(t, err)
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		out = append(out, list...)
+	}
+	return out
+}
+
+func event(id string, data domain.Data) projections.Event {
+	return projections.Event{Recorded: domain.Recorded{
+		Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data,
+	}}
+}
+
+var day0 = time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+
+const (
+	agencyA = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	agencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	client1 = "c10000000000000000000000"
+	client2 = "c20000000000000000000000"
+)
+
+// drawPostEvents draws readings that collide: few posts, few instants, two tenants of one social
+// account, absent parts, and duplicates.
+func drawPostEvents(t *rapid.T) []projections.Event {
+	maybe := func(label string) *int64 {
+		if rapid.IntRange(0, 3).Draw(t, label+" absent") == 0 {
+			return nil
+		}
+		v := rapid.Int64Range(0, 50).Draw(t, label)
+		return &v
+	}
+	n := rapid.IntRange(1, 25).Draw(t, "events")
+	events := make([]projections.Event, 0, n)
+	for i := range n {
+		tenant := domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11}
+		if rapid.IntRange(0, 4).Draw(t, "tenant") == 0 {
+			tenant.ParentAccount, tenant.AccountID = agencyB, client2
+		}
+		post := fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "post"))
+		at := day0.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "slot")) * time.Hour)
+		if rapid.IntRange(0, 5).Draw(t, "kind") == 0 {
+			category := rapid.Int64Range(1, 3).Draw(t, "category")
+			origin := rapid.SampledFrom([]domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}).Draw(t, "origin")
+			events = append(events, event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: origin, RegisteredAt: at,
+				CategoryID: &category, Content: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "content"),
+			}))
+			continue
+		}
+		events = append(events, event(fmt.Sprintf("e%02d", i), domain.PostRead{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: at,
+			GrowthEligible: rapid.Bool().Draw(t, "eligible"), GrowthWindow: "168h0m0s", SubscriptionActive: true,
+			Counts: domain.Counts{
+				Likes: maybe("likes"), Comments: maybe("comments"), Shares: maybe("shares"), Views: maybe("views"),
+				Impressions: maybe("impressions"), Reach: maybe("reach"), Clicks: maybe("clicks"),
+			},
+		}))
+	}
+	return events
+}
+
+// cut draws batches of the events in their order.
+func cut(t *rapid.T, events []projections.Event) [][]projections.Event {
+	var batches [][]projections.Event
+	for len(events) > 0 {
+		n := rapid.IntRange(1, len(events)).Draw(t, "batch")
+		batches, events = append(batches, events[:n]), events[n:]
+	}
+	return batches
+}
+
+// Growth is a function of capture times, not of arrival: any permutation with duplicates, in any
+// batches, gives the tables that a plain recomputation over the set of events gives.
+func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	tables := projections.PostInsights{}.Tables()
+	fold := func(t *rapid.T, events []projections.Event) []string {
+		_, err := db.Pool.Exec(context.Background(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily")
+		require.NoError(t, err)
+		foldBatches(t, db, projections.PostInsights{}, cut(t, events))
+		return dump(t, db, tables...)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawPostEvents(t)
+		first := fold(t, events)
+		seed := rapid.Uint64().Draw(t, "permutation")
+		again := append(append([]projections.Event{}, events...), events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
+		require.Equal(t, first, fold(t, again))
+		require.Equal(t, expectedGrowth(events), readGrowth(t, db))
+	})
+}
+
+// growthFact is what the test's own recomputation and the table both say.
+type growthFact struct {
+	post             string
+	at, previous     time.Time
+	likes, enga      *int64
+	partial          bool
+	eventOfNewerRead string
+}
+
+// expectedGrowth is the oracle: the plain definition over the set of readings.
+func expectedGrowth(events []projections.Event) []growthFact {
+	type key struct {
+		post string
+		at   time.Time
+	}
+	winners := map[key]projections.Event{}
+	for _, ev := range events {
+		read, ok := ev.Data.(domain.PostRead)
+		if !ok {
+			continue
+		}
+		k := key{read.ExternalID, read.CapturedAt}
+		if w, ok := winners[k]; !ok || ev.Envelope.ID < w.Envelope.ID {
+			winners[k] = ev
+		}
+	}
+	var facts []growthFact
+	for _, post := range []string{"p0", "p1"} {
+		var previous *domain.PostRead
+		for slot := range 7 {
+			at := day0.Add(time.Duration(slot) * time.Hour)
+			ev, ok := winners[key{post, at}]
+			if !ok {
+				continue
+			}
+			read := ev.Data.(domain.PostRead)
+			if previous != nil && read.GrowthEligible {
+				g := domain.GrowthBetween(previous.Counts, read.Counts)
+				facts = append(facts, growthFact{post, at, previous.CapturedAt, g.Likes, g.Engagement, g.EngagementPartial, ev.Envelope.ID})
+			}
+			previous = &read
+		}
+	}
+	return facts
+}
+
+func readGrowth(t require.TestingT, db *pgtest.DB) []growthFact {
+	rows, err := db.Pool.Query(context.Background(), `
+		select g.external_id, g.captured_at, g.previous_at, g.glikes, g.gengagement, g.gengagement_partial, i.event_id
+		from tSPostGrowth g join tSPostInsights i using (social_account_id, external_id, captured_at)
+		order by 1, 2`)
+	require.NoError(t, err)
+	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f growthFact, err error) {
+		err = row.Scan(&f.post, &f.at, &f.previous, &f.likes, &f.enga, &f.partial, &f.eventOfNewerRead)
+		return f, err
+	})
+	require.NoError(t, err)
+	if len(facts) == 0 {
+		return nil
+	}
+	return facts
+}

@@ -1,0 +1,46 @@
+package readmodels
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Accounts answers who belongs to whom, from the directory.
+type Accounts struct{ Pool *pgxpool.Pool }
+
+// ParentAccount returns the agency of a sub-account; an unknown account is not_found.
+func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
+	var parent string
+	err := a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount).Scan(&parent)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", domain.NewError(domain.CodeNotFound, "The account of your token is not known here.")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read agency of account %s: %w", subAccount, err)
+	}
+	return parent, nil
+}
+
+// MayListen tells whether a user may still be sent notices: an error with the code forbidden when the
+// directory holds the user as not active, or as moved to another account. A user whom it does not
+// hold is judged by the token alone.
+func (a Accounts) MayListen(ctx context.Context, user, account string) error {
+	var active, moved bool
+	err := a.Pool.QueryRow(ctx, `select active, account_id <> $2 from users where id = $1`, user, account).Scan(&active, &moved)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read user %s: %w", user, err)
+	case !active || moved:
+		return domain.NewError(domain.CodeForbidden, "This user is not active in this account any more.")
+	default:
+		return nil
+	}
+}

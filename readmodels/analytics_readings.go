@@ -1,0 +1,138 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// probe asks for the last raw reading of a figure in [from, to); a zero from means ever.
+type probe struct {
+	track *track
+	key   levelKey
+	from  time.Time
+	to    time.Time
+	set   func(*point)
+}
+
+// resolve finds the last reading in each bucket and the readings before the range. Roll-ups know the
+// last reading of each whole UTC day; only where a bucket ends inside of one that has a later reading,
+// and for what lies before the range, are raw readings looked up: one index probe each, all in one
+// statement.
+func (a *answering) resolve(ctx context.Context, tracks []*track, q figureQuery) error {
+	var probes []probe
+	for _, t := range tracks {
+		for key, l := range t.levels {
+			l.last = make([]*point, len(q.buckets))
+			for i, b := range q.buckets {
+				last, unsure := lastOfDays(l.daily, b.from, b.to)
+				l.last[i] = last
+				if unsure {
+					probes = append(probes, probe{t, key, b.from, b.to, func(p *point) { l.last[i] = p }})
+				}
+			}
+			if key.kind == domain.Rolling {
+				continue
+			}
+			probes = append(probes, probe{t, key, time.Time{}, a.query.Range.From, func(p *point) { l.before = p }})
+			if key.kind == domain.Cumulative {
+				probes = append(probes, probe{t, key, time.Time{}, a.query.Range.Previous().From, func(p *point) { l.earlier = p }})
+			}
+		}
+	}
+	return a.probe(ctx, probes)
+}
+
+// lastOfDays returns the last reading in [from, to) by what is known of whole UTC days; unsure means
+// that only the raw readings can tell.
+func lastOfDays(daily map[day]point, from, to time.Time) (last *point, unsure bool) {
+	for d := dayOf(to.Add(-time.Nanosecond).UTC()); d >= dayOf(from.UTC()); d-- {
+		p, ok := daily[d]
+		switch {
+		case !ok:
+			continue
+		case !p.at.Before(to):
+			return nil, true
+		case p.at.Before(from):
+			return nil, false
+		default:
+			return &p, false
+		}
+	}
+	return nil, false
+}
+
+// nearBefore is how far back a reading is looked for first. Without it every probe would open every
+// monthly partition; the few accounts that were not read for so long are looked up again.
+const nearBefore = 40 * 24 * time.Hour
+
+func (a *answering) probe(ctx context.Context, probes []probe) error {
+	near := make([]probe, len(probes))
+	found := make([]*point, len(probes))
+	for i, p := range probes {
+		near[i] = p
+		if p.from.IsZero() {
+			near[i].from = p.to.Add(-nearBefore)
+		}
+		near[i].set = func(got *point) { found[i] = got }
+	}
+	if err := a.lastReadings(ctx, near); err != nil {
+		return err
+	}
+	var far []probe
+	for i, p := range probes {
+		p.set(found[i])
+		if found[i] == nil && p.from.IsZero() {
+			far = append(far, p)
+		}
+	}
+	return a.lastReadings(ctx, far)
+}
+
+// lastReadings calls set for each probe that finds a reading.
+func (a *answering) lastReadings(ctx context.Context, probes []probe) error {
+	if len(probes) == 0 {
+		return nil
+	}
+	n := len(probes)
+	social, from, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n)
+	account, metric, kind, window := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, p := range probes {
+		social[i], account[i], metric[i] = p.track.social, p.track.account, p.track.metric
+		kind[i], window[i], from[i], to[i] = string(p.key.kind), p.key.window, p.from, p.to
+	}
+	rows, err := a.tx.Query(ctx, `
+		select p.n, r.value, r.captured_at, r.source
+		from unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+			with ordinality as p(social, account, metric, kind, win, lower, upper, n)
+		cross join lateral (
+			select f.value, r.captured_at, f.source
+			from tSAccountIns r
+			cross join lateral (
+				select f.value, f.source
+				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
+				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
+				order by f.source, f."window", f.day desc limit 1) f
+			where r.social_account_id = p.social and r.captured_at >= p.lower and r.captured_at < p.upper
+			  and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2))
+			  and (p.account = '' or r.account_id = p.account)
+			order by r.captured_at desc limit 1) r`,
+		a.scope.ParentAccount, a.scope.Accounts, social, account, metric, kind, window, from, to)
+	if err != nil {
+		return fmt.Errorf("read last readings: %w", err)
+	}
+	var at int
+	var p point
+	_, err = pgx.ForEachRow(rows, []any{&at, &p.value, &p.at, &p.source}, func() error {
+		probes[at-1].set(ref(p))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read last readings: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package readmodels
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// figureQuery says which figures of the accounts are wanted.
+type figureQuery struct {
+	metrics []string
+	buckets []bucket // in order; together they are the range
+	// byAccount keeps the sub-accounts apart under which a social account has been.
+	byAccount bool
+}
+
+// point is one reading of one figure.
+type point struct {
+	value  int64
+	at     time.Time // of capture
+	source string    // the platform's name for it
+
+	eventID, window string // break ties
+}
+
+// replaces is the order in which readings of one thing replace each other: the later capture, at one
+// instant the smaller event id, within one event the first source and window by name.
+func (p point) replaces(present point) bool {
+	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID),
+		cmp.Compare(p.source, present.source), cmp.Compare(p.window, present.window)) < 0
+}
+
+// track is everything found of one metric of one social account.
+type track struct {
+	social   int64
+	account  string // sub-account; "" unless asked for by account
+	platform domain.Platform
+	metric   string
+
+	flows  map[day]point       // by the platform's day, of the range and of the period before
+	levels map[levelKey]*level // what is read and not summed
+}
+
+// levelKey tells the readings of a metric apart that must never be mixed.
+type levelKey struct {
+	kind   domain.Kind
+	window string // rolling figures only
+}
+
+// level is a figure that stands at some value whenever it is read: stock, cumulative or rolling.
+type level struct {
+	daily map[day]point // the last reading of each UTC day that the range touches
+
+	last []*point // the last reading in each bucket
+	// before is the last reading before the range, earlier the one before the previous period;
+	// not looked for where the kind has no difference (rolling).
+	before, earlier *point
+}
+
+type rollup struct {
+	social   int64
+	account  string
+	platform domain.Platform
+	metric   string
+	kind     domain.Kind
+	day      day
+	point
+}
+
+type trackKey struct {
+	social  int64
+	account string
+	metric  string
+}
+
+// figures reads the roll-ups of the range and of the period before it, and what raw readings are
+// needed beside them. Tracks are ordered by platform, social account, sub-account and metric.
+func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error) {
+	rows, err := a.rollups(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	byKey := map[trackKey]*track{}
+	for _, row := range rows {
+		key := trackKey{social: row.social, metric: row.metric}
+		if q.byAccount {
+			key.account = row.account
+		}
+		t, ok := byKey[key]
+		if !ok {
+			t = &track{
+				social: key.social, account: key.account, platform: row.platform, metric: key.metric,
+				flows: map[day]point{}, levels: map[levelKey]*level{},
+			}
+			byKey[key] = t
+		}
+		t.add(row)
+		a.meets(row.social, row.account, row.platform, row.at)
+	}
+	tracks := make([]*track, 0, len(byKey))
+	for _, t := range byKey {
+		tracks = append(tracks, t)
+	}
+	slices.SortFunc(tracks, func(x, y *track) int {
+		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
+			cmp.Compare(x.account, y.account), cmp.Compare(x.metric, y.metric))
+	})
+	return tracks, a.resolve(ctx, tracks, q)
+}
+
+func (t *track) add(row rollup) {
+	days := t.flows
+	if row.kind != domain.DayFlow {
+		key := levelKey{kind: row.kind}
+		if row.kind == domain.Rolling {
+			key.window = row.window
+		}
+		if t.levels[key] == nil {
+			t.levels[key] = &level{daily: map[day]point{}}
+		}
+		days = t.levels[key].daily
+	}
+	if present, ok := days[row.day]; !ok || row.replaces(present) {
+		days[row.day] = row.point
+	}
+}
+
+// rollups reads account_daily: day flows by the platform's days of the range and of the period before,
+// everything else by the UTC days that the range touches.
+func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error) {
+	r := a.query.Range
+	flowFirst, _ := r.Previous().labels()
+	_, flowEnd := r.labels()
+	levelFirst, levelLast := dayOf(r.From.UTC()), dayOf(r.To.Add(-time.Nanosecond).UTC())
+	rows, err := a.tx.Query(ctx, `
+		select social_account_id, account_id, p_id, metric, kind, day - date '1970-01-01',
+		       value, captured_at, source, event_id, window_name
+		from account_daily
+		where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date) and greatest($5::date, $7::date)
+		  and ($3::text[] is null or account_id = any($3)) and p_id = any($8)
+		  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 end`,
+		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
+		flowFirst.utc(), (flowEnd - 1).utc(), levelFirst.utc(), levelLast.utc(), a.platformIDs())
+	if err != nil {
+		return nil, fmt.Errorf("read daily figures: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x rollup, err error) {
+		err = row.Scan(&x.social, &x.account, &x.platform, &x.metric, &x.kind, &x.day,
+			&x.value, &x.at, &x.source, &x.eventID, &x.window)
+		return x, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read daily figures: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,203 @@
+package readmodels
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// SourceStatus says what the figures of a social account are worth.
+type SourceStatus string
+
+// The statuses, the gravest first: an account has the first one that fits.
+const (
+	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
+	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
+	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
+	SourcePartial     SourceStatus = "partial"     // a metric, or the whole range, was not read
+	SourceOK          SourceStatus = "ok"
+)
+
+// Source is one social account behind an answer.
+type Source struct {
+	SocialAccount int64  `json:"social_account_id"`
+	AccountID     string `json:"account_id"` // the sub-account it belongs to
+	PlatformRef
+	AccountType domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	Name        string             `json:"name"`             // "" when the directory does not know it any more
+	Status      SourceStatus       `json:"status"`
+	Reason      string             `json:"reason"` // a sentence; "" when the status is ok
+	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
+	// unsupported, permission, throttled, empty or error.
+	Missing []domain.MissingFigure `json:"missing"`
+	// LastRead is the capture time of the newest reading, whatever the range; null without one.
+	LastRead *time.Time `json:"last_read"`
+}
+
+// sourceFacts are what a source is judged by.
+type sourceFacts struct {
+	Source
+	connected    bool
+	state        string // of its connection; "" unknown
+	stateReason  string
+	subscribed   bool     // a subscription ran in the range; without one nothing is read
+	figures      []string // metrics of the newest reading
+	missing      []domain.MissingFigure
+	leftTheScope bool
+}
+
+// meets notes a social account that has rows, and the sub-account of its newest one.
+func (a *answering) meets(social int64, account string, platform domain.Platform, at time.Time) {
+	known := a.met[social]
+	if known.LastRead != nil && !at.After(*known.LastRead) {
+		return
+	}
+	a.met[social] = Source{SocialAccount: social, AccountID: account, PlatformRef: platformRef(platform), LastRead: &at}
+}
+
+// judge completes the sources: the social accounts that the scope has now, and those that had rows in
+// the range and have left it.
+func (a *answering) judge(ctx context.Context) error {
+	facts, err := a.sourceFacts(ctx)
+	if err != nil {
+		return err
+	}
+	present := map[int64]bool{}
+	for _, f := range facts {
+		present[f.SocialAccount] = true
+	}
+	for id, source := range a.met {
+		if !present[id] {
+			facts = append(facts, sourceFacts{Source: source, leftTheScope: true})
+		}
+	}
+	a.sources = make([]Source, len(facts))
+	for i, f := range facts {
+		a.sources[i] = f.judge(a.metrics, a.read[f.SocialAccount], a.blank)
+	}
+	slices.SortFunc(a.sources, func(x, y Source) int {
+		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
+	})
+	return nil
+}
+
+// sourceFacts reads the social accounts of the scope. The newest reading is looked for from the last
+// roll-up of followers on, which nearly every reading has: only the newest partitions are opened.
+func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
+	rows, err := a.tx.Query(ctx, `
+		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
+		       coalesce(c.state, ''), coalesce(c.reason, ''),
+		       exists (select from tSubscriptions b
+		               where b.account_id in (s.account_id, s.parent_account)
+		                 and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)),
+		       n.captured_at, coalesce(n.names, '{}'), coalesce(n.missing, '[]')
+		from tSAccounts s
+		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
+		left join lateral (
+			select d.captured_at from account_daily d
+			where d.social_account_id = s.id and d.parent_account = s.parent_account and d.account_id = s.account_id
+			  and d.metric = 'followers' and d.kind = 'stock'
+			order by d.day desc limit 1) f on true
+		left join lateral (
+			select r.captured_at, r.missing,
+			       array(select distinct x.name from jsonb_to_recordset(r.figures) as x(name text)) as names
+			from tSAccountIns r
+			where r.social_account_id = s.id and r.captured_at >= coalesce(f.captured_at, '-infinity')
+			  and r.parent_account = s.parent_account and ($2::text[] is null or r.account_id = any($2))
+			order by r.captured_at desc limit 1) n on true
+		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		order by s.p_id, s.id`,
+		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To)
+	if err != nil {
+		return nil, fmt.Errorf("read sources: %w", err)
+	}
+	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
+			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)
+		f.PlatformRef = platformRef(f.Platform)
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read sources: %w", err)
+	}
+	return facts, nil
+}
+
+// judge gives the status. A metric that has a figure in the range is not missing, whatever the newest
+// reading says: some are not read every time.
+func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string) Source {
+	s := f.Source
+	s.Missing = []domain.MissingFigure{}
+	unsupported := 0
+	for _, metric := range metrics {
+		if read[metric] || f.LastRead == nil || f.leftTheScope || slices.Contains(f.figures, metric) {
+			continue
+		}
+		missing := f.missingFigure(metric)
+		if missing.Reason == reasonUnsupported {
+			unsupported++
+		}
+		s.Missing = append(s.Missing, missing)
+	}
+	switch {
+	case f.leftTheScope:
+		s.Status, s.Reason = SourcePartial, "It does not belong to this account any more; what was read before stays."
+	case f.state == domain.ConnectionReconnect:
+		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
+	case !f.connected:
+		s.Status, s.Reason = SourceReconnect, "It is not connected in the main application."
+	case f.LastRead == nil:
+		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
+	case len(s.Missing) > 0 && unsupported == len(metrics):
+		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+" of an account."
+	case len(s.Missing) > 0:
+		s.Status, s.Reason = SourcePartial, reasonOf(s.Missing)
+	case len(read) == 0:
+		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
+	default:
+		s.Status = SourceOK
+	}
+	return s
+}
+
+func (f sourceFacts) unsubscribedOr(reason string) string {
+	if !f.subscribed {
+		return "No subscription ran in this range, and without one nothing is read."
+	}
+	return reason
+}
+
+const reasonUnsupported = "unsupported"
+
+// missingFigure is what the newest reading says of a metric that it has no figure of. When it says
+// nothing the metric was not asked for, because the platform has none.
+func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
+	for _, m := range f.missing {
+		if m.Name == metric {
+			return m
+		}
+	}
+	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of an account"}
+}
+
+func reasonOf(missing []domain.MissingFigure) string {
+	parts := make([]string, len(missing))
+	for i, m := range missing {
+		parts[i] = m.Name + " (" + m.Reason + ")"
+	}
+	return "Its newest reading lacks " + strings.Join(parts, ", ") + "."
+}
+
+func sentence(text, detail string) string {
+	if detail == "" {
+		return text + "."
+	}
+	return text + ": " + strings.TrimSuffix(detail, ".") + "."
+}
