@@ -23,6 +23,7 @@
 //	migrate.go    River's tables
 //	jobs.go       what is stored in River: arguments, queues, uniqueness
 //	plan.go       from a slot to its shards
+//	records.go    the transaction of a plan
 //	work.go       from a shard to the application, and what becomes of it
 //	retry.go      back-off, RetryAfter
 //	metrics.go    outcomes, skipped slots, lag
@@ -43,7 +44,7 @@
 //   - It also tells after a pause of all processes how many slots were missed (reason "unplanned").
 //   - Jobs must not be inserted with a time (ScheduledAt): River looks for those only every 5 s.
 //   - After kill -9 a job stays "running" until River's leader rescues it: up to AttemptTimeout × 1.2,
-//     plus 30 s, plus 15 s if the dead one led. For short slots the next slot comes sooner, and is not
+//     plus 30 s, plus 15 s if the dead one led; then it waits like after an error. For short slots the next slot comes sooner, and is not
 //     held up by it. A drained or cancelled job is given back at once.
 //   - Work that ignores its context goes on beyond its slot. In the same process the shard's next slots
 //     are then skipped (reason "overlap"); another process would begin one beside it.

@@ -56,7 +56,7 @@ func ParseSchedule(text string) (Schedule, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return Every(d)
 	}
-	if len(strings.Fields(text)) == 1 {
+	if len(strings.Fields(text)) < 2 {
 		return Schedule{}, fmt.Errorf("schedule %q is neither a duration (30s) nor a cron expression of five fields (0 */12 * * *)", text)
 	}
 	return Cron(text)

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// measurement is one of the things that can be chosen with -run.
+type measurement struct {
+	name string
+	run  func(ctx context.Context, print func(result) error) error
+}
+
+func run(ctx context.Context) (err error) {
+	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
+	only := flag.String("run", "", "regular expression: measure only what it matches")
+	flag.Parse()
+	chosen, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
+	b, err := newBench(ctx, *rounds)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	projected := func(partitions int32) func(context.Context, func(result) error) error {
+		return func(ctx context.Context, print func(result) error) error { return b.projection(ctx, partitions, print) }
+	}
+	atRate := func(perSecond int) func(context.Context, func(result) error) error {
+		return func(ctx context.Context, print func(result) error) error { return b.latency(ctx, perSecond, print) }
+	}
+	for _, m := range []measurement{
+		{"project_post_readings_1p", projected(1)},
+		{"project_post_readings_4p", projected(4)},
+		{"append_readings", b.appends},
+		{"append_to_readable_500ps", atRate(500)},
+		{"append_to_readable_2000ps", atRate(2000)},
+		{"put_to_notice", b.notices},
+	} {
+		if !chosen.MatchString(m.name) {
+			continue
+		}
+		if err := m.run(ctx, func(r result) error { return r.print(os.Stdout) }); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+)
+
+// Quick makes River look for jobs sooner than in production, so that tests wait less.
+func Quick(c Config) Config {
+	c.adjust = func(r *river.Config) {
+		r.TestOnly = true // no staggered start of maintenance
+		r.FetchCooldown = 10 * time.Millisecond
+		r.FetchPollInterval = 50 * time.Millisecond
+	}
+	return c
+}
+
+// BackOff is backOff.
+func BackOff(attempt int, slot time.Duration) time.Duration { return backOff(attempt, slot) }
+
+// Between is the number of slots between two.
+func (s Schedule) Between(after, before time.Time) int { return s.between(after, before) }
+
+// NextForRiver is when River has a periodic job made after current.
+func (s Schedule) NextForRiver(current time.Time) time.Time { return slots{s}.Next(current) }

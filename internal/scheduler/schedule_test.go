@@ -1,0 +1,145 @@
+package scheduler_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+func moment(t testing.TB, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, text)
+	require.NoError(t, err)
+	return at
+}
+
+func TestSlotsOfTheWallClock(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ schedule, at, slot, next string }{
+		"half minute":         {"30s", "2026-03-01T12:00:29.999Z", "2026-03-01T12:00:00Z", "2026-03-01T12:00:30Z"},
+		"on the boundary":     {"30s", "2026-03-01T12:00:30Z", "2026-03-01T12:00:30Z", "2026-03-01T12:01:00Z"},
+		"twelve hours":        {"12h", "2026-03-01T23:00:00Z", "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"},
+		"another zone":        {"12h", "2026-03-02T01:00:00+02:00", "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"},
+		"cron":                {"0 */12 * * *", "2026-03-01T23:59:59.5Z", "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"},
+		"cron on the dot":     {"0 */12 * * *", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"},
+		"cron every minute":   {"* * * * *", "2026-03-01T12:00:59.999Z", "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"},
+		"cron, another zone":  {"10 3 * * *", "2026-03-01T04:00:00+02:00", "2026-02-28T03:10:00Z", "2026-03-01T03:10:00Z"},
+		"cron on a leap day":  {"0 0 29 2 *", "2027-06-01T00:00:00Z", "2024-02-29T00:00:00Z", "2028-02-29T00:00:00Z"},
+		"cron with long rest": {"*/5 0 1 1 *", "2026-12-31T00:00:00Z", "2026-01-01T00:55:00Z", "2027-01-01T00:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := scheduler.ParseSchedule(test.schedule)
+			require.NoError(t, err)
+			at := moment(t, test.at)
+			require.Equal(t, moment(t, test.slot), s.At(at))
+			require.Equal(t, moment(t, test.next), s.Next(at))
+		})
+	}
+}
+
+func anySchedule(t *rapid.T) scheduler.Schedule {
+	text := rapid.OneOf(
+		rapid.Custom(func(t *rapid.T) string {
+			return (time.Duration(rapid.IntRange(1, 100_000).Draw(t, "seconds")) * time.Second).String()
+		}),
+		rapid.SampledFrom([]string{"* * * * *", "*/7 * * * *", "0 */12 * * *", "10 0,12 * * 1-5", "0 0 31 * *", "30 4 1 1 *"}),
+	).Draw(t, "schedule")
+	s, err := scheduler.ParseSchedule(text)
+	require.NoError(t, err)
+	return s
+}
+
+func TestEveryMomentLiesInOneSlot(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySchedule(t)
+		at := time.Unix(rapid.Int64Range(1.5e9, 2.5e9).Draw(t, "second"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanosecond")).UTC()
+		slot, end := s.At(at), s.Next(at)
+		require.False(t, slot.After(at))
+		require.True(t, end.After(at))
+		require.Equal(t, slot, s.At(slot), "a slot lies in itself")
+		require.Equal(t, end, s.Next(slot), "a slot ends where the next begins")
+		require.Equal(t, slot, s.At(end.Add(-1)))
+		require.Zero(t, slot.Nanosecond(), "slots are stored by the second")
+	})
+}
+
+func TestMissedSlotsAreCounted(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySchedule(t)
+		first := s.At(time.Unix(rapid.Int64Range(1.5e9, 2.0e9).Draw(t, "second"), 0))
+		require.Zero(t, s.Between(first, first))
+		slot := first
+		for missed := range rapid.IntRange(1, 20).Draw(t, "slots") {
+			slot = s.Next(slot)
+			require.Equal(t, missed, s.Between(first, slot))
+		}
+	})
+}
+
+func TestParseScheduleRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                         "neither a duration",
+		"soon":                     "neither a duration",
+		"500ms":                    "shorter than 1s",
+		"-30s":                     "shorter than 1s",
+		"@every 30s":               "descriptors",
+		"0 0 30 2 *":               "never comes",
+		"61 * * * *":               "above maximum",
+		"* * * *":                  "expected exactly 5 fields",
+		"TZ=Asia/Tokyo 0 0 * * *":  "time zones are not supported",
+		"CRON_TZ=Asia/Tokyo":       "neither a duration",
+		"CRON_TZ=Europe/Rome * * ": "time zones are not supported",
+	} {
+		_, err := scheduler.ParseSchedule(text)
+		require.ErrorContains(t, err, want, "%q", text)
+	}
+}
+
+func TestScheduleIsReadFromText(t *testing.T) {
+	t.Parallel()
+	var read struct{ Accounts, Posts scheduler.Schedule }
+	require.NoError(t, json.Unmarshal([]byte(`{"Accounts":"30s","Posts":"0 */12 * * *"}`), &read))
+	defaults := scheduler.DefaultSchedules()
+	require.Equal(t, defaults[scheduler.AccountInsights].String(), read.Accounts.String())
+	require.Equal(t, defaults[scheduler.PostInsights].String(), read.Posts.String())
+	written, err := json.Marshal(read)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"Accounts":"30s","Posts":"0 */12 * * *"}`, string(written))
+	require.Error(t, json.Unmarshal([]byte(`{"Accounts":"never"}`), &read))
+}
+
+// After a sleep of the machine River asks for the slot after one of long ago.
+func TestSlotsThatPassedAreNotGoneThroughOneByOne(t *testing.T) {
+	t.Parallel()
+	s := every(t, time.Hour)[kind]
+	before := s.At(time.Now())
+	next := s.NextForRiver(before.Add(-1000 * time.Hour))
+	require.False(t, next.Before(before))
+	require.Equal(t, s.At(time.Now()), next)
+	require.Equal(t, s.Next(next), s.NextForRiver(next))
+}
+
+func FuzzParseSchedule(f *testing.F) {
+	f.Add("30s")
+	f.Add("0 */12 * * *")
+	f.Add("*/5 1-3 1,15 jan-mar mon#")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := scheduler.ParseSchedule(text)
+		if err != nil {
+			return
+		}
+		again, err := scheduler.ParseSchedule(s.String())
+		require.NoError(t, err)
+		now := time.Date(2026, 3, 1, 12, 0, 0, 1, time.UTC)
+		require.Equal(t, s.Next(now), again.Next(now))
+	})
+}
