@@ -64,7 +64,7 @@ type Figure struct {
 	Kind   Kind   `json:"kind"`
 	Value  int64  `json:"value"`
 	Source string `json:"source"`           // the platform's own name for it, for example "page_media_view"
-	Day    string `json:"day,omitempty"`    // YYYY-MM-DD, the platform's day label; day flows only
+	Day    string `json:"day,omitempty"`    // YYYY-MM-DD: the platform's day of a day flow, or the day on which a window ends
 	Window string `json:"window,omitempty"` // the platform's window, for example "days_28"; rolling and reach
 }
 
@@ -105,11 +105,14 @@ func (e AccountRead) Validate() error {
 		switch f.Kind {
 		case Stock, Cumulative, Rolling:
 		case DayFlow:
-			if _, err := time.Parse(time.DateOnly, f.Day); err != nil {
-				return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
+			if f.Day == "" {
+				return fmt.Errorf("figure %q: a day flow needs its day", f.Name)
 			}
 		default:
 			return fmt.Errorf("figure %q: unknown kind %q", f.Name, f.Kind)
+		}
+		if _, err := time.Parse(time.DateOnly, f.Day); err != nil && f.Day != "" {
+			return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
 		}
 		if f.Name == "" {
 			return fmt.Errorf("a figure has no name")

@@ -80,6 +80,7 @@ func (f *accountFold) Apply(ev Event) error {
 	if !ok {
 		return errMisplaced(ev)
 	}
+	read.CapturedAt = instant(read.CapturedAt)
 	row, err := newAccountRow(read, ev.Envelope.ID)
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}
@@ -126,8 +127,8 @@ func jsonArray[T any](list []T) ([]byte, error) {
 }
 
 func (f *accountFold) addDaily(read *domain.AccountRead, figure domain.Figure, eventID string) {
-	day := read.CapturedAt.UTC().Truncate(24 * time.Hour)
-	if figure.Kind == domain.DayFlow {
+	day := dayOf(read.CapturedAt)
+	if figure.Day != "" { // the day that the platform speaks of, be it a flow or a window's end
 		day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
 	}
 	key := dailyKey{
@@ -150,9 +151,14 @@ func later(at time.Time, id string, presentAt time.Time, presentID string) bool 
 	return id < presentID
 }
 
+// smallerID compares event ids by their bytes, as Go does, whatever the database's collation is.
+func smallerID(table string) string {
+	return fmt.Sprintf(`excluded.event_id collate "C" < %s.event_id collate "C"`, table)
+}
+
 func laterSQL(table string) string {
 	return fmt.Sprintf(` where excluded.captured_at > %[1]s.captured_at
-		or excluded.captured_at = %[1]s.captured_at and excluded.event_id < %[1]s.event_id`, table)
+		or excluded.captured_at = %[1]s.captured_at and %[2]s`, table, smallerID(table))
 }
 
 func figureCol(name string) column[accountRow] {
@@ -167,7 +173,7 @@ func figureCol(name string) column[accountRow] {
 var accountReadings = newTable("tSAccountIns",
 	replaceAll("social_account_id, captured_at", "event_id", "parent_account", "account_id", "member_id", "p_id", "a_type",
 		"backfilled", "followers", "engagement", "impressions", "views", "reach", "posts", "likes", "comments", "shares",
-		"clicks", "figures", "missing", "demographics")+` where excluded.event_id < tSAccountIns.event_id`,
+		"clicks", "figures", "missing", "demographics")+` where `+smallerID("tSAccountIns"),
 	col("social_account_id", "bigint", func(r *accountRow) int64 { return r.SocialAccount }),
 	col("captured_at", "timestamptz", func(r *accountRow) time.Time { return r.CapturedAt }),
 	col("event_id", "text", func(r *accountRow) string { return r.eventID }),

@@ -125,13 +125,16 @@ func (e *Engine) fold(ctx context.Context, steps []step) error {
 	patience := time.Now().Add(sessionPatience)
 	for len(steps) > 0 {
 		err := e.transact(ctx, steps, nil)
-		var moved *movedError
+		if errors.Is(err, errMoved) {
+			var next map[int32]int64
+			if next, err = e.whereMoved(ctx, e.current().Number, steps); err == nil {
+				steps = above(steps, next)
+				continue
+			}
+		}
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &moved):
-			steps = above(steps, moved.next)
-			continue
 		case errors.Is(err, errRetired) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
@@ -146,6 +149,7 @@ func (e *Engine) fold(ctx context.Context, steps []step) error {
 		case time.Now().After(patience):
 			return err
 		}
+		e.setProblem(err.Error())
 		e.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
 		select {
 		case <-ctx.Done():

@@ -1,10 +1,13 @@
 package projections_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -212,6 +215,20 @@ func parked(t testing.TB, db *pgtest.DB, projection string) []parkedEvent {
 }
 
 func (b *bench) parked(projection string) []parkedEvent { return parked(b.t, b.db, projection) }
+
+// sortParked puts expectations in the order of their positions.
+func sortParked(list []parkedEvent) {
+	slices.SortFunc(list, func(a, b parkedEvent) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+}
+
+// encodeAny makes a record whose value says to where the draft says from, however wrong that is.
+func (b *bench) encodeAny(d domain.Draft, from, to string) eventlog.Record {
+	r := b.encode(d)
+	r.Value = bytes.ReplaceAll(r.Value, []byte(from), []byte(to))
+	return r
+}
 
 // exec runs a statement as an operator would by hand.
 func (b *bench) exec(sql string, args ...any) {

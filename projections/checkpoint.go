@@ -11,11 +11,8 @@ import (
 // errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
 var errRetired = errors.New("checkpoint is retired or behind this process")
 
-// movedError says that checkpoints stand elsewhere than this process thought.
-type movedError struct{ next map[int32]int64 }
-
-// Error implements error.
-func (*movedError) Error() string { return "checkpoint moved by another process" }
+// errMoved says that checkpoints stand elsewhere than this process thought; see [Engine.whereMoved].
+var errMoved = errors.New("checkpoint moved by another process")
 
 // step is one partition's share of a batch: from and to are offsets, to exclusive.
 type step struct {
@@ -26,7 +23,8 @@ type step struct {
 
 // moveCheckpoints is the first statement of every batch: it moves all steps at once by
 // compare-and-set. It is the fence against a process that lost its partition and does not know it
-// yet: of two processes that fold the same records, only one commits.
+// yet: of two processes that fold the same records, only one commits. Its error is [errMoved] when any
+// step stands elsewhere; the transaction must then be rolled back.
 func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generation int, steps []step) error {
 	partitions := make([]int32, len(steps))
 	from, to := make([]int64, len(steps)), make([]int64, len(steps))
@@ -42,19 +40,26 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generati
 	if err != nil {
 		return fmt.Errorf("move checkpoints: %w", err)
 	}
-	if tag.RowsAffected() == int64(len(steps)) {
-		return nil
+	if tag.RowsAffected() != int64(len(steps)) {
+		return errMoved
 	}
-	next, err := readCheckpoints(ctx, tx, projection, generation)
+	return nil
+}
+
+// whereMoved returns where the checkpoints stand after [errMoved]. It must read outside of the
+// transaction that met it: that one sees its own moves of the other steps, which are rolled back,
+// and their events would be taken for folded. errRetired says that the steps cannot go on from there.
+func (e *Engine) whereMoved(ctx context.Context, generation int, steps []step) (map[int32]int64, error) {
+	next, err := readCheckpoints(ctx, e.pool, e.projector.Name(), generation)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range steps {
 		if now, ok := next[s.partition]; !ok || now < s.from {
-			return errRetired
+			return nil, errRetired
 		}
 	}
-	return &movedError{next: next}
+	return next, nil
 }
 
 // readCheckpoints returns the next offset of each partition of a generation that is not retired.

@@ -69,9 +69,9 @@ var _ Chained = (*dashboardsFold)(nil)
 // Apply implements [Fold]. The verdict of the chain comes first and reads raw bytes only: a record
 // that cannot be decoded is still the head.
 func (f *dashboardsFold) Apply(ev Event) error {
-	s, ok := f.streams[string(ev.Raw.Key)]
+	s, ok := f.streamOf(ev)
 	if !ok {
-		return &ParkError{ReasonMalformed, fmt.Sprintf("key %q is not the id of an agency", ev.Raw.Key)}
+		return f.streamless(ev)
 	}
 	verdict, next, reason := eventlog.Judge(s.head, ev.Raw, f.partitions)
 	switch verdict {
@@ -95,9 +95,35 @@ func (f *dashboardsFold) Apply(ev Event) error {
 	return nil
 }
 
+// streamOf returns the stream that a record can belong to. One in a wrong partition belongs to none:
+// it must not park, in whichever batch it happens to lie, the stream that lives elsewhere.
+func (f *dashboardsFold) streamOf(ev Event) (*stream, bool) {
+	if !f.home(ev) {
+		return nil, false
+	}
+	s, ok := f.streams[string(ev.Raw.Key)]
+	return s, ok
+}
+
+func (f *dashboardsFold) home(ev Event) bool {
+	key := string(ev.Raw.Key)
+	id, ok := domain.HexID(key)
+	return ok && id == key && eventlog.PartitionOf(ev.Raw.Key, f.partitions) == ev.Raw.Partition
+}
+
+// streamless says why a record belongs to no stream.
+func (f *dashboardsFold) streamless(ev Event) error {
+	key := string(ev.Raw.Key)
+	if id, ok := domain.HexID(key); !ok || id != key {
+		return &ParkError{ReasonMalformed, fmt.Sprintf("key %q is not the id of an agency", key)}
+	}
+	return &ParkError{ReasonChainBroken, fmt.Sprintf("the record lies in partition %d, its key belongs to %d",
+		ev.Raw.Partition, eventlog.PartitionOf(ev.Raw.Key, f.partitions))}
+}
+
 // Pass implements [Chained].
 func (f *dashboardsFold) Pass(ev Event) {
-	s, ok := f.streams[string(ev.Raw.Key)]
+	s, ok := f.streamOf(ev)
 	if !ok {
 		return
 	}
@@ -109,7 +135,7 @@ func (f *dashboardsFold) Pass(ev Event) {
 // Resume implements [Chained]: the record was effective when it was parked, so its own headers say
 // which head it made.
 func (f *dashboardsFold) Resume(ev Event) error {
-	s, ok := f.streams[string(ev.Raw.Key)]
+	s, ok := f.streamOf(ev)
 	if !ok || ev.Parked == ReasonChainBroken {
 		return &ParkError{ReasonChainBroken, "the record is not part of the chain; it can only be skipped"}
 	}
@@ -143,6 +169,9 @@ func (f *dashboardsFold) content(s *stream, ev Event, made eventlog.Head) error 
 	if !ok {
 		return errMisplaced(ev)
 	}
+	if err := indexable(ev.Envelope.Audit.Actor, ev.Envelope.Audit.IdempotencyKey, ev.Envelope.Audit.CommandID, ev.Envelope.ID); err != nil {
+		return err
+	}
 	change := event.Change()
 	revisions, err := change.Fold(ev.Key, made.Version, ev.Envelope.Time, s.dashboards)
 	if err != nil {
@@ -172,7 +201,7 @@ func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) er
 	var partition []int32
 	for _, ev := range events {
 		key := string(ev.Raw.Key)
-		if id, ok := domain.HexID(key); !ok || id != key {
+		if !f.home(ev) {
 			continue
 		}
 		if _, known := f.streams[key]; !known {

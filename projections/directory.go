@@ -65,8 +65,9 @@ func (f *directoryFold) Apply(ev Event) error {
 		return &ParkError{ReasonRefused, fmt.Sprintf("entities of kind %q are not known", kind)}
 	}
 	if entityKinds[at].numeric {
-		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 0 {
-			return &ParkError{ReasonRefused, fmt.Sprintf("id %q of a %s is not a positive number", id, kind)}
+		// One spelling only: a tombstone of "07" would delete 7, in an order that nothing defines.
+		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
+			return &ParkError{ReasonRefused, fmt.Sprintf("id %q of a %s is not a positive number in its plain form", id, kind)}
 		}
 	}
 	if ev.Data == nil {

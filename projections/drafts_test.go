@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -9,9 +10,12 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-func collect[T any](rows pgx.Rows) ([]T, error) { return pgx.CollectRows(rows, pgx.RowToStructByPos[T]) }
+func collect[T any](rows pgx.Rows) ([]T, error) {
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}
 
 func tenantOf(social int64) domain.Tenant {
 	return domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: social}
@@ -70,6 +74,7 @@ func (b *bench) chain(key string) *chain {
 // clone is a second writer that stands at the same head: a race.
 func (c *chain) clone() *chain {
 	twin := *c
+	twin.seen = maps.Clone(c.seen)
 	return &twin
 }
 
@@ -80,7 +85,7 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
 	}
 	version := c.head.Version + 1
-	d := draft(domain.TopicDashboards, c.key, fmt.Sprintf("%.4s.%d", c.key, version), data)
+	d := draft(domain.TopicDashboards, c.key, idOf(c, version), data)
 	d.Envelope.Time = day0.Add(time.Duration(version) * time.Minute)
 	d.Envelope.Chain = &domain.ChainLink{Version: version, Prev: prev[:]}
 	d.Envelope.Audit = domain.Audit{Actor: "u", Role: "agency", CommandID: d.Envelope.ID, RequestDigest: "00ff"}
@@ -107,6 +112,20 @@ func (c *chain) spoilt(value string) eventlog.Record {
 	return r
 }
 
+// retyped is the next record under a type of another binary.
+func (c *chain) retyped(eventType string) eventlog.Record {
+	prev := c.head.Hash
+	if c.head.Version == 0 {
+		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
+	}
+	r := withHeader(c.next(c.usersSet(client1, "of a newer binary")), "ce_type", []byte(eventType))
+	c.head.Hash = eventlog.RecordHash(prev, r)
+	return r
+}
+
+// idOf is the id that a chain gives the event of a version.
+func idOf(c *chain, version int64) string { return fmt.Sprintf("%s.%d", c.key, version) }
+
 // usersSet makes a dashboard with these users, or changes its users.
 func (c *chain) usersSet(account string, users ...string) domain.DashboardUsersChanged {
 	change := domain.DashboardChange{
@@ -125,6 +144,21 @@ func (c *chain) lost(account string, lost []string, users ...string) domain.Dash
 	e := c.usersSet(account, users...)
 	e.LostAccess = lost
 	return e
+}
+
+// dashboards is the projector of the tests' topic.
+var dashboards = projections.Dashboards{Partitions: partitions[domain.TopicDashboards]}
+
+// agenciesIn returns n agencies whose streams lie in a partition.
+func agenciesIn(partition int32, n int) []string {
+	var keys []string
+	for i := 1; len(keys) < n; i++ {
+		key := fmt.Sprintf("%024x", i)
+		if eventlog.PartitionOf([]byte(key), partitions[domain.TopicDashboards]) == partition {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func retry(projection string, p domain.Position) domain.ParkedRetried {

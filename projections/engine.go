@@ -202,8 +202,9 @@ func (e *Engine) waitResumed(ctx context.Context) error {
 	}
 }
 
-// watch ends the session when the projection is paused, and notes now and then that an idle
-// projection stands at the end of its log.
+// watch ends the session when the projection is paused or its generation is not the current one any
+// more (an idle projection would not find out by itself), and notes now and then that it stands at
+// the end of its log.
 func (e *Engine) watch(ctx context.Context, end context.CancelCauseFunc) {
 	check := time.NewTicker(pauseCheck)
 	defer check.Stop()
@@ -216,6 +217,10 @@ func (e *Engine) watch(ctx context.Context, end context.CancelCauseFunc) {
 		}
 		if paused, err := e.paused(ctx); err == nil && paused {
 			end(errPaused)
+			return
+		}
+		if g, found, err := currentGeneration(ctx, e.pool, e.projector.Name()); err == nil && (!found || g.Number != e.current().Number) {
+			end(errRetired)
 			return
 		}
 		if err := e.goLive(ctx); err != nil && ctx.Err() == nil {
@@ -262,6 +267,7 @@ func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]e
 	out := make(map[int32]eventlog.Position, len(partitions))
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.problem = "" // a new session has begun; without new records nothing else would say so
 	for _, p := range partitions {
 		if offset, ok := next[p]; ok {
 			out[p] = eventlog.Position{TopicID: g.TopicID, NextOffset: offset}

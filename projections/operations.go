@@ -60,12 +60,16 @@ func (f *operationsFold) Apply(ev Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
+	if err := indexable(ev.Key); err != nil {
+		return err
+	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}
 	}
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})
 	if change, ok := ev.Data.(domain.ConnectionStateChanged); ok {
+		change.At = instant(change.At)
 		present, seen := f.states[change.ConnectionID]
 		if !seen || later(change.At, ev.Envelope.ID, present.At, present.eventID) {
 			f.states[change.ConnectionID] = stateRow{change, ev.Key, ev.Envelope.ID}
@@ -95,7 +99,7 @@ var trailTable = newTable("operations_trail", "on conflict do nothing",
 var statesTable = newTable("connection_states",
 	replaceAll("connection_id", "parent_account", "p_id", "state", "reason", "at", "event_id")+`
 		where excluded.at > connection_states.at
-		   or excluded.at = connection_states.at and excluded.event_id < connection_states.event_id`,
+		   or excluded.at = connection_states.at and `+smallerID("connection_states"),
 	col("connection_id", "bigint", func(r *stateRow) int64 { return r.ConnectionID }),
 	col("parent_account", "text", func(r *stateRow) string { return r.parent }),
 	col("p_id", "smallint", func(r *stateRow) int16 { return int16(r.Platform) }),

@@ -120,9 +120,10 @@ func (e *Engine) foldResolution(ctx context.Context, s step, at domain.Position)
 		}
 		return e.foldAgain(ctx, tx, g.Number, state, pending, skip)
 	})
-	var moved *movedError
-	if errors.As(err, &moved) {
-		return nil // another process folded it; the rest of the batch finds out by its own step
+	if errors.Is(err, errMoved) {
+		// Another process folded it; the rest of the batch finds out by its own step.
+		_, err = e.whereMoved(ctx, g.Number, []step{s})
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("fold operator record at %s/%d/%d: %w", e.projector.Topic(), s.partition, s.from, err)

@@ -73,7 +73,7 @@ type reading struct {
 func newReading(e domain.PostRead, eventID string) *reading {
 	r := &reading{
 		Tenant: e.Tenant, platform: e.Platform, accountType: e.AccountType, external: e.ExternalID,
-		at: e.CapturedAt, eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
+		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
 		Counts: e.Counts, fresh: true,
 	}
 	r.engagement, r.partial = e.Engagement()
@@ -86,6 +86,8 @@ type series struct {
 	readings []*reading
 	// replaced holds the instants at which a new reading took the place of a stored one.
 	replaced map[time.Time]bool
+	// newest is when the newest stored reading was captured; zero without one.
+	newest time.Time
 }
 
 func (s *series) find(at time.Time) (int, bool) {
@@ -108,6 +110,9 @@ func (s *series) add(r *reading) {
 	}
 	s.readings[i] = r
 }
+
+// dayOf is the UTC day that an instant belongs to in the roll-ups.
+func dayOf(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
 
 type postFold struct {
 	series map[postKey]*series
@@ -139,7 +144,7 @@ func (f *postFold) read(r *reading) {
 		f.series[key] = s
 	}
 	s.add(r)
-	day := postDay{key, r.ParentAccount, r.AccountID, r.at.UTC().Truncate(24 * time.Hour)}
+	day := postDay{key, r.ParentAccount, r.AccountID, dayOf(r.at)}
 	if present, ok := f.daily[day]; !ok || later(r.at, r.eventID, present.at, present.eventID) {
 		f.daily[day] = r
 	}
@@ -154,6 +159,7 @@ func (f *postFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
 	for _, ev := range events {
 		switch data := ev.Data.(type) {
 		case domain.PostRead:
+			data.CapturedAt = instant(data.CapturedAt)
 			want = append(want, data)
 			newest[postKey{data.SocialAccount, data.ExternalID}] = time.Time{}
 		case domain.PostRegistered:
@@ -220,14 +226,16 @@ func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, newest map[postKey
 		cross join lateral (
 			select `+readingColumns+` from post_daily p
 			where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-			order by p.day desc, p.captured_at desc, p.event_id limit 1) d`, accounts, externals)
+			order by p.day desc, p.captured_at desc, p.event_id collate "C" limit 1) d`, accounts, externals)
 	if err != nil {
 		return fmt.Errorf("read newest readings: %w", err)
 	}
 	defer rows.Close()
 	return scanReadings(rows, func(r reading) {
-		newest[postKey{r.SocialAccount, r.external}] = r.at
+		key := postKey{r.SocialAccount, r.external}
+		newest[key] = r.at
 		f.stored(r)
+		f.series[key].newest = r.at
 	})
 }
 

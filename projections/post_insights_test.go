@@ -87,13 +87,13 @@ func drawPostEvents(t *rapid.T) []projections.Event {
 			category := rapid.Int64Range(1, 3).Draw(t, "category")
 			origin := rapid.SampledFrom([]domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}).Draw(t, "origin")
 			events = append(events, event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
-				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: origin, RegisteredAt: at,
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: origin, RegisteredAt: spelling(t, at),
 				CategoryID: &category, Content: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "content"),
 			}))
 			continue
 		}
 		events = append(events, event(fmt.Sprintf("e%02d", i), domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: at,
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: spelling(t, at),
 			GrowthEligible: rapid.Bool().Draw(t, "eligible"), GrowthWindow: "168h0m0s", SubscriptionActive: true,
 			Counts: domain.Counts{
 				Likes: maybe("likes"), Comments: maybe("comments"), Shares: maybe("shares"), Views: maybe("views"),
@@ -158,7 +158,7 @@ func expectedGrowth(events []projections.Event) []growthFact {
 		if !ok {
 			continue
 		}
-		k := key{read.ExternalID, read.CapturedAt}
+		k := key{read.ExternalID, read.CapturedAt.UTC().Truncate(time.Microsecond)}
 		if w, ok := winners[k]; !ok || ev.Envelope.ID < w.Envelope.ID {
 			winners[k] = ev
 		}
@@ -173,6 +173,7 @@ func expectedGrowth(events []projections.Event) []growthFact {
 				continue
 			}
 			read := ev.Data.(domain.PostRead)
+			read.CapturedAt = at
 			if previous != nil && read.GrowthEligible {
 				g := domain.GrowthBetween(previous.Counts, read.Counts)
 				facts = append(facts, growthFact{post, at, previous.CapturedAt, g.Likes, g.Engagement, g.EngagementPartial, ev.Envelope.ID})
@@ -198,4 +199,32 @@ func readGrowth(t require.TestingT, db *pgtest.DB) []growthFact {
 		return nil
 	}
 	return facts
+}
+
+// Large batches are copied instead of inserted: the tables must not tell the difference.
+func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	var events []projections.Event
+	for i := range 900 {
+		likes := random.Int64N(1000)
+		events = append(events, event(fmt.Sprintf("e%04d", random.IntN(800)), domain.PostRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11 + int64(i%3)},
+			Platform: domain.TikTok, ExternalID: fmt.Sprintf("p%d", random.IntN(90)),
+			CapturedAt: day0.Add(time.Duration(random.IntN(8)) * 7 * time.Hour), GrowthEligible: random.IntN(3) > 0,
+			GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: &likes},
+		}))
+	}
+	fold := func(size int) []string {
+		_, err := db.Pool.Exec(context.Background(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily")
+		require.NoError(t, err)
+		var batches [][]projections.Event
+		for i := 0; i < len(events); i += size {
+			batches = append(batches, events[i:min(i+size, len(events))])
+		}
+		foldBatches(t, db, projections.PostInsights{}, batches)
+		return dump(t, db, projections.PostInsights{}.Tables()...)
+	}
+	require.Equal(t, fold(5), fold(450))
 }

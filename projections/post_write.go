@@ -1,8 +1,12 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,7 +50,7 @@ var postReadings = newTable("tSPostInsights",
 var postDaily = newTable("post_daily",
 	replaceAll("social_account_id, external_id, day, parent_account, account_id", append(replacedCounts[:len(replacedCounts):len(replacedCounts)], "captured_at")...)+
 		laterSQL("post_daily"),
-	append(readingCols(), col("day", "date", func(r **reading) time.Time { return (*r).at.UTC().Truncate(24 * time.Hour) }))...)
+	append(readingCols(), col("day", "date", func(r **reading) time.Time { return dayOf((*r).at) }))...)
 
 var postGrowth = newTable("tSPostGrowth",
 	replaceAll("social_account_id, external_id, captured_at", "previous_at", "parent_account", "account_id", "member_id", "p_id",
@@ -91,10 +95,43 @@ var postsTable = newTable("tSPosts",
 	jsonCol("main_app", func(r *postRow) []byte { return r.mainApp }),
 )
 
-// Write implements [Fold].
+// Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
-	var readings, days []*reading
+	growth, gone := growthOf(f.series)
+	newGrowth, changedGrowth := split(growth, func(r growthRow) bool { return !r.stored })
+	newReadings, changedReadings := split(f.freshReadings(), func(r *reading) bool { return !f.of(r).replaced[r.at] })
+	newDays, changedDays := split(f.lastOfDays(), func(r *reading) bool {
+		newest := f.of(r).newest
+		return newest.IsZero() || dayOf(r.at).After(dayOf(newest)) // no row of that day can be there
+	})
+	err := errors.Join(
+		postReadings.insertNew(ctx, tx, &batch, newReadings),
+		postDaily.insertNew(ctx, tx, &batch, newDays),
+		postGrowth.insertNew(ctx, tx, &batch, newGrowth),
+	)
+	if err != nil {
+		return fmt.Errorf("store post readings: %w", err)
+	}
+	postReadings.queue(&batch, changedReadings)
+	postDaily.queue(&batch, changedDays)
+	postGrowth.queue(&batch, changedGrowth)
+	queueGone(&batch, gone)
+	posts, err := f.changedPosts()
+	if err != nil {
+		return err
+	}
+	postsTable.queue(&batch, posts)
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("store post readings: %w", err)
+	}
+	return nil
+}
+
+func (f *postFold) of(r *reading) *series { return f.series[postKey{r.SocialAccount, r.external}] }
+
+func (f *postFold) freshReadings() []*reading {
+	var readings []*reading
 	for _, s := range f.series {
 		for _, r := range s.readings {
 			if r.fresh {
@@ -102,9 +139,17 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 	}
-	for _, r := range f.daily {
-		days = append(days, r)
-	}
+	slices.SortFunc(readings, byKey)
+	return readings
+}
+
+func (f *postFold) lastOfDays() []*reading {
+	days := slices.Collect(maps.Values(f.daily))
+	slices.SortFunc(days, byKey)
+	return days
+}
+
+func (f *postFold) changedPosts() ([]postRow, error) {
 	var posts []postRow
 	for _, p := range f.posts {
 		if !p.changed {
@@ -112,20 +157,27 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 		}
 		row, err := p.row()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		posts = append(posts, row)
 	}
-	growth, gone := growthOf(f.series)
-	postReadings.queue(&batch, readings)
-	postDaily.queue(&batch, days)
-	postGrowth.queue(&batch, growth)
-	queueGone(&batch, gone)
-	postsTable.queue(&batch, posts)
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("store post readings: %w", err)
+	return posts, nil
+}
+
+func byKey(a, b *reading) int {
+	return cmp.Or(cmp.Compare(a.SocialAccount, b.SocialAccount), cmp.Compare(a.external, b.external), a.at.Compare(b.at))
+}
+
+// split parts rows by a condition, keeping their order.
+func split[R any](rows []R, first func(R) bool) (yes, no []R) {
+	for _, r := range rows {
+		if first(r) {
+			yes = append(yes, r)
+		} else {
+			no = append(no, r)
+		}
 	}
-	return nil
+	return yes, no
 }
 
 func queueGone(batch *pgx.Batch, gone []*reading) {

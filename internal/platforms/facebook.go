@@ -27,6 +27,9 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := f.check("page", t); err != nil {
 		return AccountSnapshot{}, err
 	}
+	if err := req.check(f.platform, "page", f.now()); err != nil {
+		return AccountSnapshot{}, err
+	}
 	var snap AccountSnapshot
 	var got figures
 	if err := f.pageNode(ctx, t, &snap, &got); err != nil {

@@ -1,6 +1,7 @@
 package platforms_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +107,16 @@ func TestFacebookNextIsNeverFollowed(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, first.Next, "http")
 	require.NotContains(t, first.Next, page.AccessToken)
+}
+
+// A platform that answers the same cursor for ever does not keep a listing going for ever.
+func TestFacebookCursorThatDoesNotMove(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"data":[{"id":"1_1"}],"paging":{"cursors":{"after":"same"},"next":"https://x"}}`))
+	})
+	_, pages := allPosts(t, b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
+	require.Equal(t, 2*3, pages)
 }
 
 // `shares` asked for and left out means none: one of the two exceptions.
@@ -221,88 +232,4 @@ func TestFacebookVideoInsightsByTheirEdge(t *testing.T) {
 		require.Equal(t, simulator.PostAt(seed, s.Post.ID, created, testNow).Views, *s.Counts.Views)
 	}
 	require.Equal(t, []string{"video_metrics", "video_metrics", "video_insights", "video_insights"}, b.ops())
-}
-
-// Meta's throttle, §6.3: every code, with the minutes of the header, under 400 and under 200.
-func TestMetaThrottle(t *testing.T) {
-	t.Parallel()
-	for _, code := range []int{4, 17, 32, 613, 80001, 80002} {
-		for _, status := range []int{400, 200} {
-			for minutes, wait := range map[int]time.Duration{7: 7 * time.Minute, 0: 15 * time.Minute} {
-				b := setup(t)
-				page := addPage(b, simulator.Traps{Throttle: &simulator.Throttle{Code: code, Status: status, Minutes: minutes}, CodeAsText: status == 200})
-				_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-				e := requireClass(t, platforms.ClassThrottled, err)
-				require.Equal(t, wait, e.RetryAfter)
-				require.Equal(t, status, e.Status)
-				if minutes > 0 {
-					call := b.lastCall()
-					require.Equal(t, []platforms.Usage{
-						{Scope: "app", CallCount: 28, TotalTime: 25, TotalCPUTime: 25},
-						{Scope: "business", ID: page.ID, Type: "pages", CallCount: 100, TotalTime: 25, TotalCPUTime: 25, Regain: wait},
-					}, call.Usage)
-					require.Equal(t, 100, call.Usage[1].Percent())
-					require.Equal(t, platforms.ClassThrottled, call.Class)
-				}
-			}
-		}
-	}
-}
-
-// The simulator's own limit: a reading that is cut off in the middle keeps what it has.
-func TestMetaQuotaEndsInTheMiddle(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
-	page := addPage(b, simulator.Traps{})
-	client := b.client(t, domain.Facebook)
-	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
-	require.True(t, hasFigure(snap, "followers"))
-	require.Equal(t, "throttled", reasons(snap.Missing)["views"])
-	require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
-	require.Equal(t, map[string]int64{"facebook/insights": 1}, b.sim.Stats().Throttled)
-
-	b.advance(26 * time.Hour)
-	_, err = client.Posts(t.Context(), target(page), "")
-	require.NoError(t, err, "a day later there is room again")
-}
-
-func TestMetaDeadTokens(t *testing.T) {
-	t.Parallel()
-	for _, subcode := range []int{458, 459, 460, 463, 464, 467} {
-		b := setup(t)
-		page := addPage(b, simulator.Traps{TokenError: subcode})
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-		e := requireClass(t, platforms.ClassReconnect, err)
-		require.Equal(t, "190", e.Code)
-		require.Equal(t, subcode, e.Subcode)
-	}
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	for _, token := range []string{"Tok3nThatNobodyKnows", "", "with\nnewline Tok3n"} {
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: token, ExternalID: page.ID}, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassReconnect, err)
-	}
-}
-
-func TestFacebookBadIDsAreNotSent(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	client := b.client(t, domain.Facebook)
-	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
-		at := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
-		_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassInvalid, err)
-		_, err = client.Posts(t.Context(), at, "")
-		requireClass(t, platforms.ClassInvalid, err)
-	}
-	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	for _, cursor := range []string{"nonsense", "posts:0:", "posts:51:x", "likes:5:x", "posts:5:" + strings.Repeat("x", 3000)} {
-		_, err := client.Posts(t.Context(), at, cursor)
-		requireClass(t, platforms.ClassInvalid, err)
-	}
-	snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "../1"}})
-	require.NoError(t, err)
-	require.Equal(t, platforms.ClassInvalid, snaps[0].Err.Class)
-	require.Empty(t, b.ops())
 }

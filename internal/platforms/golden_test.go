@@ -50,6 +50,23 @@ func TestGoldenFacebookAccount(t *testing.T) {
 	require.Equal(t, map[string]string{"clicks": "empty"}, reasons(snap.Missing))
 }
 
+// A platform that gives more days than were asked for (`until` is exclusive here, inclusive there)
+// does not put them into the reading.
+func TestGoldenFacebookRangeIsKept(t *testing.T) {
+	t.Parallel()
+	b := golden(t, map[string]string{
+		"/facebook/v26.0/100": "facebook_page.json", "/facebook/v26.0/100/insights": "facebook_page_insights.json",
+	})
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}, platforms.AccountRequest{
+		Since: time.Date(2026, 11, 17, 8, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 18, 8, 0, 0, 0, time.UTC),
+	})
+	require.NoError(t, err)
+	for _, f := range snap.Figures {
+		require.Contains(t, []string{"", "2026-11-17"}, f.Day, f)
+	}
+	require.Equal(t, int64(120), figure(t, snap, "views", "", "2026-11-17").Value)
+}
+
 func TestGoldenFacebookPosts(t *testing.T) {
 	t.Parallel()
 	b := golden(t, map[string]string{"/facebook/v26.0/100/posts": "facebook_posts.json"})

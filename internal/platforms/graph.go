@@ -93,5 +93,9 @@ func (g *graph) days(req AccountRequest) (first, end time.Time) {
 	if now := g.now(); until.IsZero() || until.After(now) {
 		until = now
 	}
-	return g.dayOf(req.Since), g.dayOf(until.Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	first, end = g.dayOf(req.Since), g.dayOf(until.Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	if !first.Before(end) { // a range that ends at the very midnight at which it begins
+		end = first.AddDate(0, 0, 1)
+	}
+	return first, end
 }

@@ -40,6 +40,9 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	if err := g.check("ig_user", t); err != nil {
 		return AccountSnapshot{}, err
 	}
+	if err := req.check(g.platform, "ig_user", g.now()); err != nil {
+		return AccountSnapshot{}, err
+	}
 	r := igReading{graph: g, t: t, req: req}
 	if err := r.setDays(); err != nil {
 		return AccountSnapshot{}, err

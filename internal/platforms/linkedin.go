@@ -64,6 +64,9 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err != nil {
 		return AccountSnapshot{}, err
 	}
+	if err := req.check(l.platform, "account", l.now()); err != nil {
+		return AccountSnapshot{}, err
+	}
 	r := liReading{linkedIn: l, t: t, urn: urn, days: l.days(req)}
 	parts := []func(context.Context) error{r.pageFollowers, r.pageLifetime, r.pageDays}
 	if urn == "" {
@@ -110,7 +113,7 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	}
 	const day = 24 * time.Hour
 	first, end := since.Truncate(day), until.Add(-time.Nanosecond).Truncate(day).Add(day)
-	if !first.Before(end) {
+	if !first.Before(end) { // a range that ends at the very midnight at which it begins
 		end = first.Add(day)
 	}
 	return [2]time.Time{first, end}

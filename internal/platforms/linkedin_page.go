@@ -13,6 +13,20 @@ const resourceShares = "organizationalEntityShareStatistics"
 // shareStatistics is an answer of organizationalEntityShareStatistics.
 type shareStatistics struct {
 	Elements list[shareElement] `json:"elements"`
+	Paging   maybe[struct {
+		Total count          `json:"total"`
+		Links list[pageLink] `json:"links"`
+	}] `json:"paging"`
+}
+
+type pageLink struct {
+	Rel text `json:"rel"`
+}
+
+// cut reports whether there is more than this answer holds: then what is not in it is not zero.
+func (s shareStatistics) cut() bool {
+	p := s.Paging.v
+	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements)))
 }
 
 type shareElement struct {
@@ -145,7 +159,7 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 			}
 		}
 		for _, p := range chunk {
-			out = append(out, sharePost(p, byURN))
+			out = append(out, sharePost(p, byURN, reply.cut()))
 		}
 	}
 	return out, nil
@@ -168,10 +182,10 @@ func postLists(posts []Post) string {
 	return query
 }
 
-func sharePost(p Post, byURN map[string]shareElement) PostSnapshot {
+func sharePost(p Post, byURN map[string]shareElement, cut bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
-	if !active {
+	if !active && !cut {
 		zero := func() *int64 { return new(int64) }
 		s.Counts = domain.Counts{Likes: zero(), Comments: zero(), Shares: zero(), Impressions: zero(), Reach: zero(), Clicks: zero()}
 		return s

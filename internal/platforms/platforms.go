@@ -172,7 +172,7 @@ func (s *Set) For(p domain.Platform) (Client, error) {
 	return client, nil
 }
 
-// Close drops idle connections.
+// Close drops idle connections, those of a Config.HTTPClient included.
 func (s *Set) Close() { s.http.CloseIdleConnections() }
 
 // hardened returns a copy of client that follows no redirect: a redirect is no answer of an API, and

@@ -57,6 +57,17 @@ func TestSecretsInMessages(t *testing.T) {
 	}
 }
 
+// A short token that looks like a word is known because it is the call's own.
+func TestShortSecretsInMessages(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`))
+	})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "a/b=c", ExternalID: "1"}, platforms.AccountRequest{})
+	require.Equal(t, "no such token: [redacted] or [redacted]", requireClass(t, platforms.ClassReconnect, err).Message)
+}
+
 // The simulator repeats unknown tokens as Meta does.
 func TestSecretsOfTheSimulator(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,20 @@ type AccountRequest struct {
 	Demographics bool
 }
 
+// check refuses a range that holds no time.
+func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error {
+	switch {
+	case r.Since.IsZero() && !r.Until.IsZero():
+		return invalid(p, op, "a range needs its beginning: since is not set")
+	case r.Since.After(now):
+		return invalid(p, op, "a range cannot begin in the future")
+	case !r.Until.IsZero() && !r.Until.After(r.Since):
+		return invalid(p, op, "a range must end after it begins")
+	default:
+		return nil
+	}
+}
+
 // AccountSnapshot is one reading of an account.
 type AccountSnapshot struct {
 	// Figures are in no particular order. Besides the kinds of [domain.Kind]: reach is always Rolling

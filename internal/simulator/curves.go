@@ -87,6 +87,13 @@ func ClicksOn(seed uint64, id, day string) int64 {
 	return perDay(seed, id, day, "clicks", 1, 3)
 }
 
+// YearAt is what a LinkedIn company page answers for its rolling twelve months: smooth in time, like
+// the followers it follows.
+func YearAt(seed uint64, id string, t time.Time) PostCounters {
+	n := FollowersAt(seed, id, t)
+	return PostCounters{Views: n * 219, Reach: n * 40, Clicks: n * 7, Likes: n * 11, Comments: n * 3, Shares: n * 2}
+}
+
 // perDay is between low and high percent of the followers at the day's start.
 func perDay(seed uint64, id, day, what string, low, high int64) int64 {
 	at, err := time.Parse(time.DateOnly, day)

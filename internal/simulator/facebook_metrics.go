@@ -56,7 +56,7 @@ func (s *Server) videoInsights(c *request, p Post, n PostCounters) []object {
 }
 
 func (s *Server) postInsightsEdge(c *request, id string) reply {
-	p, found := s.findPost(c.acc, id, c.now)
+	p, found := s.findPost(c, id)
 	if !found {
 		return s.graphNotFound(c, id)
 	}
@@ -69,7 +69,7 @@ func (s *Server) postInsightsEdge(c *request, id string) reply {
 
 // videoInsightsEdge: one retired metric sinks the call, and reels reject a period.
 func (s *Server) videoInsightsEdge(c *request, id string) reply {
-	p, found := s.findPost(c.acc, id, c.now)
+	p, found := s.findPost(c, id)
 	switch {
 	case !found:
 		return s.graphNotFound(c, id)

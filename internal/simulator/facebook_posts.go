@@ -64,7 +64,7 @@ func (s *Server) pageList(c *request, edge string) reply {
 		return s.graphFail(c, 500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request")
 	}
 	var posts []Post
-	for _, p := range s.postsOf(c.acc, c.now) {
+	for _, p := range s.all(c) {
 		isReel := p.Kind == KindReel
 		if !p.Dead && ((edge == "videos" && p.VideoID != "") || (edge == "video_reels" && isReel) || (strings.Contains(edge, "post") || edge == "feed") && !isReel) {
 			posts = append(posts, p)
@@ -118,7 +118,7 @@ func cursorStart(posts []Post, cursor string) int {
 
 // postNode answers GET /{post or video}.
 func (s *Server) postNode(c *request, id string) (object, *reply) {
-	p, found := s.findPost(c.acc, id, c.now)
+	p, found := s.findPost(c, id)
 	if !found {
 		rep := s.graphNotFound(c, id)
 		return nil, &rep

@@ -16,7 +16,7 @@ func (s *Server) instagramNode(c *request, id string) reply {
 	if id == c.acc.ID || (id == "me" && c.acc.InstagramLogin) {
 		return s.instagramUser(c)
 	}
-	p, found := s.findPost(c.acc, id, c.now)
+	p, found := s.findPost(c, id)
 	if !found {
 		return s.graphNotFound(c, id)
 	}
@@ -67,7 +67,7 @@ func (s *Server) graphPick(c *request, all object, node string) reply {
 // mediaOf is what an account lists, newest first: media, or the stories of the last day.
 func (s *Server) mediaOf(c *request, edge string) []Post {
 	var out []Post
-	for _, p := range s.postsOf(c.acc, c.now) {
+	for _, p := range s.all(c) {
 		story := p.Kind == KindStory
 		if !p.Dead && ((edge == "media" && !story) || (edge == "stories" && story && c.now.Sub(p.Created) < storyLife)) {
 			out = append(out, p)

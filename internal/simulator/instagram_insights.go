@@ -156,7 +156,7 @@ var mediaMetricsOf = map[string][]string{
 
 // mediaInsights answers GET /{media}/insights; a metric that does not apply rejects the call.
 func (s *Server) mediaInsights(c *request, id string) reply {
-	p, found := s.findPost(c.acc, id, c.now)
+	p, found := s.findPost(c, id)
 	if !found {
 		return s.graphNotFound(c, id)
 	}

@@ -52,7 +52,7 @@ func (s *Server) memberAnalytics(c *request) reply {
 		return elements(0, 10, []object{{"count": c.traps.bend(value, c.now), "dateRange": object{}, "metricType": c.metricType(query)}})
 	}
 	list := []object{}
-	for day := start; day.Before(end) && day.Before(c.now); day = day.AddDate(0, 0, 1) {
+	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
 		list = append(list, object{
 			"count": c.traps.bend(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), c.now), "metricType": c.metricType(query),
 			"dateRange": object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
@@ -60,6 +60,9 @@ func (s *Server) memberAnalytics(c *request) reply {
 	}
 	return elements(0, len(list), list)
 }
+
+// maxDays is the longest series that is answered.
+const maxDays = 400
 
 func restliDay(t time.Time) object {
 	return object{"year": t.Year(), "month": int(t.Month()), "day": t.Day()}
@@ -79,7 +82,7 @@ func (s *Server) memberPost(c *request, query string) reply {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: entity")
 	}
 	urns := restliList("List(" + found[2] + ")")
-	p, exists := s.findPost(c.acc, urns[0], c.now)
+	p, exists := s.findPost(c, urns[0])
 	if !exists || strings.Contains(urns[0], ":share:") != (found[1] == "share") {
 		return s.linkedInFail(404, 0, "NOT_FOUND", "The post does not exist")
 	}
@@ -122,10 +125,7 @@ func (s *Server) shareStatistics(c *request) reply {
 		return s.dayStatistics(c, intervals)
 	}
 	// The rolling twelve months, smooth in time.
-	followers := FollowersAt(s.cfg.Seed, c.acc.ID, c.now)
-	return elements(0, 10, []object{s.shareElement(c, PostCounters{
-		Views: followers * 219, Reach: followers * 40, Clicks: followers * 7, Likes: followers * 11, Comments: followers * 3, Shares: followers * 2,
-	}, true)})
+	return elements(0, 10, []object{s.shareElement(c, YearAt(s.cfg.Seed, c.acc.ID, c.now), true)})
 }
 
 func (s *Server) shareElement(c *request, n PostCounters, bend bool) object {
@@ -159,7 +159,7 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 	}
 	list := []object{}
 	seed, id := s.cfg.Seed, c.acc.ID
-	for day := start; day.Before(end) && day.Before(c.now); day = day.AddDate(0, 0, 1) {
+	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
 		label := day.Format(time.DateOnly)
 		element := s.shareElement(c, PostCounters{
 			Views: ViewsOn(seed, id, label), Reach: ReachOn(seed, id, label, 1), Clicks: ClicksOn(seed, id, label),
@@ -175,7 +175,7 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 func (s *Server) postStatistics(c *request, urns []string) reply {
 	list := []object{}
 	for _, urn := range urns {
-		p, found := s.findPost(c.acc, urn, c.now)
+		p, found := s.findPost(c, urn)
 		if !found || c.traps.QuietPosts {
 			continue
 		}
@@ -207,7 +207,10 @@ func (s *Server) linkedInPosts(c *request) reply {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "count must be between 1 and 100")
 	}
 	start := atoi(c.query.Get("start"))
-	cut, _, _ := page(slices.DeleteFunc(s.postsOf(c.acc, c.now), func(p Post) bool { return p.Dead }), start, count, c.traps)
+	cut, _, _ := page(slices.DeleteFunc(slices.Clone(s.all(c)), func(p Post) bool { return p.Dead }), start, count, c.traps)
+	if len(cut) > count { // a repeated item shifts the page, it does not lengthen it
+		cut = cut[:count]
+	}
 	list := []object{}
 	for _, p := range cut {
 		media := "urn:li:image:C4D22"

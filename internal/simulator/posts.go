@@ -103,14 +103,26 @@ func (s *Server) postsOf(a *account, now time.Time) []Post {
 	return posts
 }
 
-// findPost looks an id up, by the post's id or its video's; dead ones are not found.
-func (s *Server) findPost(a *account, id string, now time.Time) (Post, bool) {
-	for _, p := range s.postsOf(a, now) {
-		if (p.ID == id || (p.VideoID != "" && p.VideoID == id)) && !p.Dead {
-			return p, true
+// all are the account's posts, generated once per request.
+func (s *Server) all(c *request) []Post {
+	if c.posts == nil {
+		c.posts = s.postsOf(c.acc, c.now)
+		c.byID = make(map[string]Post, len(c.posts))
+		for _, p := range c.posts {
+			c.byID[p.ID] = p
+			if p.VideoID != "" {
+				c.byID[p.VideoID] = p
+			}
 		}
 	}
-	return Post{}, false
+	return c.posts
+}
+
+// findPost looks an id up, by the post's id or its video's; dead ones are not found.
+func (s *Server) findPost(c *request, id string) (Post, bool) {
+	s.all(c)
+	p, found := c.byID[id]
+	return p, found && !p.Dead
 }
 
 // counters are the counters of a post with the account's traps applied.

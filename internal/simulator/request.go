@@ -17,6 +17,9 @@ type request struct {
 	acc   *account
 	traps Traps
 	body  []byte // body of a JSON post
+
+	posts []Post // of the account, see [Server.all]
+	byID  map[string]Post
 }
 
 // reply is an answer before the traps of §6.6 get at it.

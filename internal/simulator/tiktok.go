@@ -95,7 +95,7 @@ func (s *Server) tikTokUser(c *request) reply {
 }
 
 func (s *Server) publicVideos(c *request) []Post {
-	return slices.DeleteFunc(s.postsOf(c.acc, c.now), func(p Post) bool { return p.Private || p.Dead })
+	return slices.DeleteFunc(slices.Clone(s.all(c)), func(p Post) bool { return p.Private || p.Dead })
 }
 
 func (s *Server) video(c *request, p Post) object {

@@ -1,0 +1,127 @@
+package platforms_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+// Meta's throttle, §6.3: every code, with the minutes of the header, under 400 and under 200.
+func TestMetaThrottle(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{4, 17, 32, 613, 80001, 80002} {
+		for _, status := range []int{400, 200} {
+			for minutes, wait := range map[int]time.Duration{7: 7 * time.Minute, 0: 15 * time.Minute} {
+				b := setup(t)
+				page := addPage(b, simulator.Traps{Throttle: &simulator.Throttle{Code: code, Status: status, Minutes: minutes}, CodeAsText: status == 200})
+				_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+				e := requireClass(t, platforms.ClassThrottled, err)
+				require.Equal(t, wait, e.RetryAfter)
+				require.Equal(t, status, e.Status)
+				if minutes > 0 {
+					call := b.lastCall()
+					require.Equal(t, []platforms.Usage{
+						{Scope: "app", CallCount: 28, TotalTime: 25, TotalCPUTime: 25},
+						{Scope: "business", ID: page.ID, Type: "pages", CallCount: 100, TotalTime: 25, TotalCPUTime: 25, Regain: wait},
+					}, call.Usage)
+					require.Equal(t, 100, call.Usage[1].Percent())
+					require.Equal(t, platforms.ClassThrottled, call.Class)
+				}
+			}
+		}
+	}
+}
+
+// The simulator's own limit: a reading that is cut off in the middle keeps what it has.
+func TestMetaQuotaEndsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
+	page := addPage(b, simulator.Traps{})
+	client := b.client(t, domain.Facebook)
+	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.True(t, hasFigure(snap, "followers"))
+	require.Equal(t, "throttled", reasons(snap.Missing)["views"])
+	require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
+	require.Equal(t, map[string]int64{"facebook/insights": 1}, b.sim.Stats().Throttled)
+
+	b.advance(26 * time.Hour)
+	_, err = client.Posts(t.Context(), target(page), "")
+	require.NoError(t, err, "a day later there is room again")
+}
+
+func TestMetaDeadTokens(t *testing.T) {
+	t.Parallel()
+	for _, subcode := range []int{458, 459, 460, 463, 464, 467} {
+		b := setup(t)
+		page := addPage(b, simulator.Traps{TokenError: subcode})
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+		e := requireClass(t, platforms.ClassReconnect, err)
+		require.Equal(t, "190", e.Code)
+		require.Equal(t, subcode, e.Subcode)
+	}
+	b := setup(t)
+	page := addPage(b, simulator.Traps{})
+	for _, token := range []string{"Tok3nThatNobodyKnows", "", "with\nnewline Tok3n"} {
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: token, ExternalID: page.ID}, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassReconnect, err)
+	}
+}
+
+func TestFacebookBadIDsAreNotSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := b.client(t, domain.Facebook)
+	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
+		at := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
+		_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassInvalid, err)
+		_, err = client.Posts(t.Context(), at, "")
+		requireClass(t, platforms.ClassInvalid, err)
+	}
+	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	for _, cursor := range []string{"nonsense", "posts:0:", "posts:51:x", "likes:5:x", "posts:5:" + strings.Repeat("x", 3000)} {
+		_, err := client.Posts(t.Context(), at, cursor)
+		requireClass(t, platforms.ClassInvalid, err)
+	}
+	snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "../1"}})
+	require.NoError(t, err)
+	require.Equal(t, platforms.ClassInvalid, snaps[0].Err.Class)
+	require.Empty(t, b.ops())
+}
+
+// A range without a time in it is refused before any call, by everybody who reads ranges.
+func TestBadRanges(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.LinkedIn} {
+		at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInProfile}
+		for _, req := range []platforms.AccountRequest{
+			{Since: testNow.Add(time.Second)}, {Until: testNow}, {Since: testNow.AddDate(0, 0, -1), Until: testNow.AddDate(0, 0, -2)},
+			{Since: testNow, Until: testNow},
+		} {
+			_, err := b.client(t, p).Account(t.Context(), at, req)
+			requireClass(t, platforms.ClassInvalid, err)
+		}
+	}
+	require.Empty(t, b.ops())
+}
+
+// A range that begins now, at a platform's very midnight, is that day.
+func TestRangeAtMidnight(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	account := addInstagram(b, simulator.Traps{})
+	b.advance(20 * time.Hour) // midnight in California
+	_, err := b.client(t, domain.Instagram).Account(t.Context(), target(account), platforms.AccountRequest{Since: b.clock()})
+	require.NoError(t, err)
+	page := addPage(b, simulator.Traps{})
+	_, err = b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: b.clock()})
+	require.NoError(t, err)
+}

@@ -1,0 +1,177 @@
+package platforms_test
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+func TestLinkedInErrors(t *testing.T) {
+	t.Parallel()
+	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202301" })
+	page := addCompanyPage(old, simulator.Traps{})
+	_, err := old.client(t, domain.LinkedIn).Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	e := requireClass(t, platforms.ClassInvalid, err)
+	require.Equal(t, 426, e.Status)
+	require.Equal(t, "NONEXISTENT_VERSION", e.Code)
+
+	b := setup(t)
+	page = b.sim.AddCompanyPage(simulator.Account{ID: "5502", AccessToken: "Tok3nShort", AccessExpires: testNow.Add(time.Hour)})
+	client := b.client(t, domain.LinkedIn)
+	try := func(traps simulator.Traps) error {
+		b.sim.SetTraps(domain.LinkedIn, page.ID, traps)
+		_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+		return err
+	}
+	requireClass(t, platforms.ClassPermission, try(simulator.Traps{NotAdmin: true}))
+	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
+	// 429 without Retry-After: the quota is the day's, noon is twelve hours from midnight UTC.
+	require.Equal(t, 12*time.Hour, requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
+	require.NoError(t, try(simulator.Traps{}))
+	b.advance(time.Hour)
+	require.Equal(t, "EXPIRED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, try(simulator.Traps{})).Code)
+
+	for _, at := range []platforms.Target{
+		{AccessToken: "Tok3n", ExternalID: "1"}, {AccessToken: "Tok3n", ExternalID: "a/b", AccountType: domain.LinkedInCompanyPage},
+	} {
+		_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassInvalid, err)
+	}
+	_, err = client.Account(t.Context(), platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}, platforms.AccountRequest{})
+	requireClass(t, platforms.ClassReconnect, err)
+	_, err = client.Account(t.Context(), platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}, platforms.AccountRequest{})
+	requireClass(t, platforms.ClassReconnect, err)
+}
+
+func TestLinkedInDailyQuota(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.LinkedInPerUser = 2 })
+	page := addCompanyPage(b, simulator.Traps{})
+	client := b.client(t, domain.LinkedIn)
+	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, 12*time.Hour, snap.Incomplete.RetryAfter)
+	require.True(t, hasFigure(snap, "impressions"))
+	b.advance(12 * time.Hour)
+	_, err = client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	require.NoError(t, err, "a new UTC day")
+}
+
+func TestLinkedInRefresh(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addCompanyPage(b, simulator.Traps{})
+	client := b.client(t, domain.LinkedIn)
+	for range 2 { // the refresh token stays
+		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: pageTarget(page), RefreshToken: page.RefreshToken})
+		require.NoError(t, err)
+		require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
+		require.Equal(t, testNow.Add(200*24*time.Hour), tokens.RefreshExpiresAt)
+		require.Equal(t, page.RefreshToken, tokens.RefreshToken)
+		_, err = client.Account(t.Context(), platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
+		require.NoError(t, err)
+	}
+	for _, refresh := range []string{"", "Tok3nUnknown"} {
+		_, err := client.Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: refresh})
+		requireClass(t, platforms.ClassReconnect, err)
+	}
+}
+
+// Rest.li's structure must travel raw, with only the URNs inside encoded.
+func TestLinkedInEncoding(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
+		require.Equal(t, "202608", r.Header.Get("LinkedIn-Version"))
+		require.Equal(t, "2.0.0", r.Header.Get("X-Restli-Protocol-Version"))
+		_, _ = w.Write([]byte(`{"elements":[]}`))
+	})
+	client := b.client(t, domain.LinkedIn)
+	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
+	_, err := client.Account(t.Context(), page, platforms.AccountRequest{})
+	require.NoError(t, err)
+	_, err = client.PostMetrics(t.Context(), page, []platforms.Post{{ID: "urn:li:share:1"}, {ID: "urn:li:ugcPost:2"}, {ID: "urn:li:share:3"}})
+	require.NoError(t, err)
+	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
+	_, err = client.PostMetrics(t.Context(), me, []platforms.Post{{ID: "urn:li:ugcPost:2"}})
+	require.NoError(t, err)
+	_, err = client.Account(t.Context(), me, platforms.AccountRequest{})
+	require.NoError(t, err)
+	const shares = "/linkedin/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A9"
+	require.Equal(t, "/linkedin/rest/networkSizes/urn%3Ali%3Aorganization%3A9?edgeType=COMPANY_FOLLOWED_BY_MEMBER", seen[0])
+	require.Equal(t, shares, seen[1])
+	require.Equal(t, shares+"&timeIntervals=(timeRange:(start:1794787200000,end:1795132800000),timeGranularityType:DAY)", seen[2])
+	require.Equal(t, shares+"&shares=List(urn%3Ali%3Ashare%3A1,urn%3Ali%3Ashare%3A3)&ugcPosts=List(urn%3Ali%3AugcPost%3A2)", seen[3])
+	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=entity&entity=(ugc:urn%3Ali%3AugcPost%3A2)&queryType=REACTION&aggregation=TOTAL")
+	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=COMMENT&aggregation=DAILY&dateRange=(start:(day:16,month:11,year:2026),end:(day:20,month:11,year:2026))")
+}
+
+func TestGoldenLinkedIn(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		name := map[string]string{
+			"memberFollowersCount": "linkedin_member_followers", "memberCreatorPostAnalytics": "linkedin_member_daily", "posts": "linkedin_posts",
+			"organizationalEntityShareStatistics": "linkedin_share_statistics", "urn:li:organization:9": "linkedin_network_size",
+		}[r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]]
+		raw, err := os.ReadFile("testdata/" + name + ".json")
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write(raw)
+	})
+	client := b.client(t, domain.LinkedIn)
+	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
+	snap, err := client.Account(t.Context(), me, platforms.AccountRequest{})
+	require.NoError(t, err)
+	flow := func(name, source, day string, value int64) domain.Figure {
+		return domain.Figure{Name: name, Kind: domain.DayFlow, Source: source, Day: day, Value: value}
+	}
+	require.ElementsMatch(t, []domain.Figure{
+		{Name: "followers", Kind: domain.Stock, Source: "memberFollowersCount", Value: 961},
+		flow("impressions", "IMPRESSION", "2026-11-17", 42), flow("impressions", "IMPRESSION", "2026-11-18", 0),
+		flow("comments", "COMMENT", "2026-11-18", 7),
+	}, snap.Figures, "an element about another metric, or of a day that does not exist, is none")
+
+	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
+	list, err := client.Posts(t.Context(), page, "")
+	require.NoError(t, err)
+	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
+		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: "https://www.linkedin.com/feed/update/urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
+		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: "https://www.linkedin.com/feed/update/urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
+	}}, list)
+	snaps, err := client.PostMetrics(t.Context(), page, append(list.Posts, platforms.Post{ID: "urn:li:share:73"}))
+	require.NoError(t, err)
+	require.Equal(t, domain.Counts{
+		Impressions: p64(500), Reach: p64(410), Clicks: p64(12), Likes: p64(-3), Comments: p64(4), Shares: p64(2),
+	}, snaps[0].Counts)
+	require.Equal(t, domain.Counts{Impressions: p64(1), Likes: p64(1)}, snaps[1].Counts)
+	require.Equal(t, map[string]string{"comments": "empty", "shares": "empty", "reach": "empty", "clicks": "empty"}, reasons(snaps[1].Missing))
+	require.Equal(t, p64(0), snaps[2].Counts.Impressions, "another page's element is not ours: left out")
+	account, err := client.Account(t.Context(), page, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, int64(219145), figure(t, account, "followers", "", "").Value)
+}
+
+// Left out means zero only where the answer is whole.
+func TestLinkedInCutAnswerIsNotZero(t *testing.T) {
+	t.Parallel()
+	for _, paging := range []string{`{"total":12}`, `{"links":[{"rel":"next","href":"/x"}]}`} {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"paging":` + paging + `,"elements":[]}`))
+		})
+		snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
+			platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:1"}})
+		require.NoError(t, err)
+		require.Equal(t, domain.Counts{}, snaps[0].Counts)
+		require.Equal(t, "empty", reasons(snaps[0].Missing)["likes"])
+	}
+}

@@ -1,0 +1,50 @@
+// Package projections folds the log into the read models: one engine, and one projector per group of
+// tables that must move together.
+//
+// # Invariants
+//
+//   - One transaction holds the rows of a batch and the checkpoints of its partitions. The first
+//     statement moves the checkpoints by compare-and-set, generation and state included; who loses it
+//     writes nothing. That is the fence against a process that lost its partition and does not know.
+//   - A projection reads one topic and writes its own tables; it has no handle to send anything. The
+//     NOTIFY in its transaction only says that tables have moved.
+//   - Folds are functions of the events: no clock, no configuration, no Kafka timestamp. Two folds of
+//     one log give equal tables; for the projections of `metrics` any order does.
+//   - Poison is decided by decoding and Apply alone, and parked in the checkpoint's transaction, alike
+//     live and in a rebuild. On `dashboards` the later events of the stream are parked behind it.
+//   - Heads of hash chains are loaded and stored in the transaction that moves the checkpoint, never
+//     kept ahead of it; a record that cannot be decoded is still the head.
+//
+// It may not import watermill, commands, readmodels or api.
+//
+// # File map
+//
+//	projector.go            what a projector and the fold of a batch are; events, reasons of parking
+//	engine.go               sessions: open the generation, follow, pause, note the end of the log
+//	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
+//	checkpoint.go           compare-and-set, steps of a batch
+//	generation.go           building → live → retired; a start with no generation
+//	park.go                 parked records, retry and skip by operators, types that became known
+//	lag.go                  status: positions, lag, problems
+//	months.go               monthly partitions of the reading tables
+//	table.go                set-based inserts from typed columns; COPY for many new rows
+//	dashboards*.go          preferences, history, heads, remembered commands, notices
+//	account_insights.go     tSAccountIns, account_daily
+//	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily
+//	directory*.go           reference entities
+//	operations.go           trail, connection states
+//
+// # Non-obvious
+//
+//   - A small poll is one transaction over all its partitions: at low rates that halves the latency of
+//     one transaction per partition. A large one is shared among workers by partition, so that no two
+//     transactions touch the same keys.
+//   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
+//     the log has them still.
+//   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
+//     monthly partitions would be one probe for each month.
+//   - A record in a wrong partition is parked there and does not stop the stream's own partition:
+//     which reader is faster must not decide what the tables hold. Commands are refused all the same.
+//   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live
+//     projection and rebuild meet it at the same place.
+package projections

@@ -1,0 +1,218 @@
+package projections_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// faulty is a projector whose writes a test can hold up or spoil. write gets the events of the batch
+// and what would be written without it.
+type faulty struct {
+	projections.Projector
+	write func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error
+}
+
+func (f faulty) Begin(generation int) projections.Fold {
+	inner := f.Projector.Begin(generation)
+	fold := &faultyFold{Fold: inner, faulty: f}
+	if chained, ok := inner.(projections.Chained); ok {
+		return &faultyChained{faultyFold: fold, chained: chained}
+	}
+	return fold
+}
+
+type faultyFold struct {
+	projections.Fold
+	faulty faulty
+	events []projections.Event // that Apply was called for
+}
+
+func (f *faultyFold) Apply(ev projections.Event) error {
+	f.events = append(f.events, ev)
+	return f.Fold.Apply(ev)
+}
+
+func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx) error {
+	return f.faulty.write(ctx, tx, f.events, func() error { return f.Fold.Write(ctx, tx) })
+}
+
+type faultyChained struct {
+	*faultyFold
+	chained projections.Chained
+}
+
+func (f *faultyChained) Pass(ev projections.Event) { f.chained.Pass(ev) }
+
+func (f *faultyChained) Resume(ev projections.Event) error {
+	f.events = append(f.events, ev)
+	return f.chained.Resume(ev)
+}
+
+// tally is a projector that is not idempotent on purpose: an event that is folded twice counts twice.
+type tally struct{}
+
+func (tally) Name() string               { return "tally" }
+func (tally) Version() int               { return 1 }
+func (tally) Topic() string              { return domain.TopicMetrics }
+func (tally) Types() []string            { return nil }
+func (tally) Tables() []string           { return []string{"tally"} }
+func (tally) Begin(int) projections.Fold { return &tallyFold{} }
+
+type tallyFold struct{ ids []string }
+
+func (*tallyFold) Load(context.Context, pgx.Tx, []projections.Event) error { return nil }
+
+func (f *tallyFold) Apply(ev projections.Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	f.ids = append(f.ids, ev.Envelope.ID)
+	return nil
+}
+
+func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
+		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
+	return err
+}
+
+// withTally makes the table of tally.
+func (b *bench) withTally() { b.exec("create table tally (id text primary key, n int not null)") }
+
+// eachOnce says that so many events were folded, each exactly once.
+func (b *bench) eachOnce(events int) {
+	b.t.Helper()
+	require.Equal(b.t, events, b.count("select count(*) from tally"), "events are missing")
+	require.Zero(b.t, b.count("select count(*) from tally where n <> 1"), "events were folded more than once")
+}
+
+// otherGroup is a log whose followers form a group of their own: they get partitions that another
+// process holds too, as a zombie does.
+type otherGroup struct{ *eventlog.Log }
+
+func (l otherGroup) Follow(ctx context.Context, c eventlog.FollowConfig) error {
+	c.Group += ".zombie"
+	return l.Log.Follow(ctx, c)
+}
+
+// proxy stands between an engine and the database.
+type proxy struct {
+	listener net.Listener
+	server   string
+	away     atomic.Bool // refuse and cut everything
+	// loseCommits is the number of commits whose answers are lost: the server commits, the client
+	// only sees its connection end.
+	loseCommits atomic.Int32
+	lost        atomic.Int32
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+// proxied returns a pool that reaches the database through a proxy.
+func (b *bench) proxied() (*proxy, *pgxpool.Pool) {
+	b.t.Helper()
+	u, err := url.Parse(b.db.URL)
+	require.NoError(b.t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b.t, err)
+	p := &proxy{listener: listener, server: u.Host, conns: map[net.Conn]bool{}}
+	go p.serve()
+	u.Host = listener.Addr().String()
+	pool, err := pg.Open(b.ctx(), pg.Config{URL: u.String(), SearchPath: migrations.Derived, Name: "proxied", AsyncCommit: true})
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() {
+		pool.Close()
+		listener.Close()
+		p.cut()
+	})
+	return p, pool
+}
+
+func (p *proxy) serve() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.server)
+		if err != nil || p.away.Load() {
+			client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns[client], p.conns[server] = true, true
+		p.mu.Unlock()
+		var losing atomic.Bool
+		go p.pump(client, server, func(data []byte) {
+			if bytes.Contains(bytes.ToLower(data), []byte("commit\x00")) && p.loseCommits.Add(-1) >= 0 {
+				losing.Store(true)
+			}
+		})
+		go p.pump(server, client, func([]byte) {
+			if losing.Load() { // the server has answered, so it has committed
+				p.lost.Add(1)
+				client.Close()
+			}
+		})
+	}
+}
+
+func (p *proxy) pump(from, to net.Conn, look func([]byte)) {
+	defer from.Close()
+	defer to.Close()
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		look(buffer[:n])
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends all connections.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		conn.Close()
+		delete(p.conns, conn)
+	}
+}
+
+// kill ends the connection of a transaction, as an administrator or a crash would.
+func kill(t testing.TB, pool *pgxpool.Pool, tx pgx.Tx) {
+	t.Helper()
+	_, err := pool.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", tx.Conn().PgConn().PID())
+	require.NoError(t, err)
+}
+
+// ids names the events of a batch.
+func ids(events []projections.Event) string {
+	names := make([]string, len(events))
+	for i, ev := range events {
+		names[i] = ev.Envelope.ID
+	}
+	return strings.Join(names, " ")
+}

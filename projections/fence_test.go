@@ -1,0 +1,199 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// zombie makes an engine that follows the same partitions as another one, and does not know it.
+func (b *bench) zombie(p projections.Projector) *projections.Engine {
+	return b.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
+}
+
+// DESIGN §5 ▲, the fence: of two processes that fold the same records only one commits.
+func TestZombieDoesNotCommit(t *testing.T) {
+	t.Parallel()
+	type outcome struct {
+		first error // of the engine that holds the partition first
+	}
+	for name, o := range map[string]outcome{
+		"the first commits, the second drops what lies below": {nil},
+		"the first fails, the second commits":                 {errInjected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.withTally()
+			b.run(b.engine(tally{})) // a live generation without records
+			inWrite, release := make(chan struct{}), make(chan struct{})
+			var firsts atomic.Int32
+			first := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+				if firsts.Add(1) > 1 {
+					return next()
+				}
+				close(inWrite)
+				<-release // it holds the checkpoint's row now
+				if o.first != nil {
+					return o.first
+				}
+				return next()
+			}})
+			second := b.zombie(tally{})
+			b.start(first)
+			b.append(postRead(1, 1), postRead(1, 2), postRead(1, 3))
+			<-inWrite
+			b.start(second)
+			require.Eventually(t, func() bool { // the second waits for the row
+				return b.count(`select count(*) from pg_stat_activity where datname = current_database()
+					and wait_event_type = 'Lock' and query like '%update checkpoints%'`) == 1
+			}, patience, tick)
+			close(release)
+			b.caughtUp(first)
+			b.eachOnce(3)
+			b.append(postRead(1, 4), postRead(2, 1))
+			b.caughtUp(second)
+			b.caughtUp(first)
+			b.eachOnce(5)
+		})
+	}
+}
+
+// Two processes hammer all partitions at once, each believing to be the only one.
+func TestZombiesUnderLoad(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	var engines []*projections.Engine
+	for i := range 2 {
+		log := projections.Log(b.log)
+		if i > 0 {
+			log = otherGroup{b.openLog(domain.NewRegistry())}
+		}
+		e := b.engine(tally{}, func(c *projections.Config) { c.Log, c.MaxRecords = log, 7 })
+		engines = append(engines, e)
+		b.start(e)
+	}
+	const n = 400
+	for i := range n {
+		b.append(postRead(int64(i%9+1), i))
+	}
+	for _, e := range engines {
+		b.caughtUp(e)
+	}
+	b.eachOnce(n)
+}
+
+// version2 is a projector whose code has changed.
+type version2 struct{ projections.Projector }
+
+func (version2) Version() int { return 2 }
+
+// DESIGN §5: a process follows only generations of the version it was compiled with.
+func TestOtherVersionIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.append(postRead(1, 1))
+	b.run(b.engine(tally{}))
+	b.append(postRead(1, 2))
+	other := b.engine(version2{tally{}})
+	stop := b.start(other)
+	s := b.awaitStatus(other, func(s projections.Status) bool { return s.Problem != "" })
+	require.Contains(t, s.Problem, projections.ErrOtherVersion.Error())
+	require.Contains(t, s.Problem, "version is 1, this program's 2")
+	require.Equal(t, int64(1), s.Lag, "nothing is folded")
+	stop()
+	b.eachOnce(1)
+	b.run(b.engine(tally{}))
+	b.eachOnce(2)
+}
+
+// swap puts a new live generation, standing where the old one stands, in the old one's place, as a
+// rebuild does.
+func (b *bench) swap(projection string) {
+	b.t.Helper()
+	err := pgx.BeginFunc(b.ctx(), b.db.Pool, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			`update checkpoints set state = 'retired' where projection = $1 and generation = 1`,
+			`update generations set state = 'retired' where projection = $1 and generation = 1`,
+			`insert into generations select projection, 2, version, topic, topic_id, 'live', targets from generations
+			 where projection = $1 and generation = 1`,
+			`insert into checkpoints select projection, 2, partition, 'live', next_offset, epoch, event_time, progressed_at, caught_up_at
+			 from checkpoints where projection = $1 and generation = 1`,
+		} {
+			if _, err := tx.Exec(b.ctx(), sql, projection); err != nil {
+				return fmt.Errorf("%s: %w", sql, err)
+			}
+		}
+		return nil
+	})
+	require.NoError(b.t, err)
+}
+
+// A generation that is retired while an engine runs on it: the engine's batch moves nothing there and
+// goes into the new one.
+func TestRetiredGenerationEndsTheSession(t *testing.T) {
+	t.Parallel()
+	t.Run("with the next record", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.withTally()
+		b.append(postRead(1, 1))
+		e := b.engine(tally{})
+		b.start(e)
+		b.caughtUp(e)
+		b.swap("tally")
+		b.append(postRead(1, 2))
+		b.caughtUp(e)
+		b.eachOnce(2)
+		require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints where generation = 1"))
+		require.Equal(t, 2, b.count("select sum(next_offset) from checkpoints where generation = 2"))
+	})
+	t.Run("without any", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.withTally()
+		e := b.engine(tally{})
+		b.start(e)
+		b.caughtUp(e)
+		b.swap("tally")
+		require.Eventually(t, func() bool { return b.members("tally.g2") == 1 }, patience, tick)
+	})
+	t.Run("in the middle of a batch", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.withTally()
+		b.run(b.engine(tally{}))
+		var swapped atomic.Bool
+		e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+			if swapped.CompareAndSwap(false, true) {
+				return errInjected // the transaction ends, and before it is tried again:
+			}
+			return next()
+		}}, func(c *projections.Config) { c.Workers = 1 })
+		b.append(postRead(1, 1), postRead(2, 1))
+		stop := b.start(e)
+		require.Eventually(t, swapped.Load, patience, tick)
+		b.swap("tally")
+		b.caughtUp(e)
+		stop()
+		b.eachOnce(2)
+	})
+}
+
+// members is the number of members of a consumer group.
+func (b *bench) members(group string) int {
+	groups, err := b.admin.DescribeGroups(b.ctx(), group)
+	if err != nil || groups[group].Err != nil {
+		return 0
+	}
+	return len(groups[group].Members)
+}
