@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
@@ -189,10 +190,21 @@ func (p *producer) handOver(ctx context.Context, r Record) (<-chan error, error)
 	return done, nil
 }
 
-func (p *producer) close() error {
+// close refuses new appends and waits for those under way, but not longer than patience: without
+// brokers the publisher tries for minutes.
+func (p *producer) close(patience time.Duration) error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.open.Wait()
-	return p.publisher.Close()
+	done := make(chan error, 1)
+	go func() {
+		p.open.Wait()
+		done <- p.publisher.Close()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("close producer: %d appends were not answered within %s: %w", len(p.slots), patience, ErrOutcomeUnknown)
+	}
 }

@@ -148,7 +148,9 @@ func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	<-held
 	s := stream{codec: b.Codec(), key: agency}
 	d, _ := s.next()
-	require.NoError(t, b.Append(testContext(t), d))
+	soon, cancel := context.WithTimeout(testContext(t), 10*time.Second) // a shared one waits 30 s for the broker
+	defer cancel()
+	require.NoError(t, b.Append(soon, d))
 	require.Empty(t, reading)
 	release()
 	require.NoError(t, <-reading)
@@ -164,6 +166,22 @@ func TestAppendAfterClose(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrClosed)
 	require.ErrorIs(t, err, eventlog.ErrRefused)
 	require.NoError(t, log.Close())
+}
+
+// A stop does not wait for brokers that do not answer: it says that something is left open.
+func TestCloseDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	cfg := newConfig(t, brokers)
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	held, release := holdProduce(t, cluster, cfg.TopicOverrides[domain.TopicMetrics])
+	appended := make(chan error, 1)
+	go func() { appended <- log.Append(testContext(t), postRead(1, 1)) }()
+	<-held
+	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
+	release()
+	require.NoError(t, <-appended, "what was handed over still gets its answer")
 }
 
 func TestOpenSaysThatNoBrokerAnswers(t *testing.T) {
@@ -210,7 +228,8 @@ func TestFullLanePushesBack(t *testing.T) {
 	require.NoError(t, err)
 
 	first := make(chan error, 1)
-	go func() { first <- lanes.Append(testContext(t), postRead(1, 1)) }()
+	leaving, leave := context.WithCancel(testContext(t))
+	go func() { first <- lanes.Append(leaving, postRead(1, 1)) }()
 	<-held
 
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -225,8 +244,11 @@ func TestFullLanePushesBack(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}
 	require.Empty(t, first)
+	leave()
+	require.ErrorIs(t, <-first, eventlog.ErrOutcomeUnknown, "this one was handed over")
 	release()
-	require.NoError(t, <-first)
 	require.NoError(t, lanes.Close())
+	require.NoError(t, b.Close()) // waits for it
+	b = setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = b.cfg.TopicOverrides })
 	require.Equal(t, int64(1), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -15,7 +16,13 @@ import (
 
 // Latency from the call of Append until Handle has the record, one record at a time.
 func BenchmarkAppendToHandle(b *testing.B) {
-	_, brokers := newCluster(b)
+	b.Run("memory", func(b *testing.B) { benchmarkLatency(b) })
+	b.Run("fsync", func(b *testing.B) { benchmarkLatency(b, kfake.DataDir(b.TempDir()), kfake.SyncWrites()) })
+}
+
+func benchmarkLatency(b *testing.B, opts ...kfake.Opt) {
+	b.Helper()
+	_, brokers := newCluster(b, opts...)
 	l := setup(b, brokers)
 	ctx, cancel := context.WithCancel(context.Background())
 	handled, done := make(chan time.Time, 1), make(chan error, 1)

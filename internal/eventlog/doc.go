@@ -53,6 +53,13 @@
 //     name the topic by id: a topic created again in the middle is an error, not other data.
 //   - Follow makes a new client per session. A client that survives a failed batch has fetched beyond
 //     it, and rewinding it races with rebalances.
+//   - kgo joins the group inside NewClient: adjust may run before the session has its client, so join
+//     holds the callbacks' lock (a crash seen under the race detector).
+//   - kadm answers metadata from a cache. Topic ids are asked for by our own request: a stale id would
+//     let a checkpoint of another log pass.
+//   - A topic created again while it is followed is noticed after about 10 s: kgo retries the unknown
+//     id before it tells. It never adopts the new id, so nothing of the other log is folded meanwhile.
+//   - Scan from nil refuses a log whose beginning is gone ([ErrBelowStart]); naming From accepts it.
 //   - Nobody may write to our topics with Kafka transactions: their markers take offsets, which reads
 //     as a gap.
 //   - sarama has Consumer.Return.Errors off for reactors: nobody reads that channel in watermill-kafka

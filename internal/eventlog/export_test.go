@@ -1,7 +1,12 @@
 package eventlog
 
+import "time"
+
 // The two pinned partitioners, for the property test that holds them to the same choice.
 var (
 	NewPinnedSarama = newPinnedSarama
 	NewPinnedKgo    = newPinnedKgo
 )
+
+// CloseWithin is Close with another patience.
+func (l *Log) CloseWithin(patience time.Duration) error { return l.closeWithin(patience) }

@@ -43,15 +43,13 @@ func (f *follower) session(ctx context.Context, worked func()) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s := &session{follower: f, ctx: ctx, fail: fail, next: map[int32]int64{}}
-	client, err := kgo.NewClient(append(f.log.cfg.kgoOptions(), s.options()...)...)
-	if err != nil {
+	if err := s.join(); err != nil {
 		return fmt.Errorf("make consumer: %w", err)
 	}
-	s.client = client
 	defer s.close()
 	for {
 		err := s.step(worked)
-		client.AllowRebalance()
+		s.client.AllowRebalance()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -59,6 +57,15 @@ func (f *follower) session(ctx context.Context, worked func()) error {
 			return err
 		}
 	}
+}
+
+// join makes the client, which joins the group at once: adjust may be called before NewClient has
+// returned, and must not see a session without its client.
+func (s *session) join() (err error) {
+	s.callbacks.Lock()
+	defer s.callbacks.Unlock()
+	s.client, err = kgo.NewClient(append(s.log.cfg.kgoOptions(), s.options()...)...)
+	return err
 }
 
 func (s *session) options() []kgo.Opt {

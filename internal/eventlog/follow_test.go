@@ -3,143 +3,16 @@ package eventlog_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
-
-// folder plays the projection: positions that move with what was folded, by compare-and-set.
-type folder struct {
-	t *testing.T
-	b *bench
-
-	topic  string
-	folded chan eventlog.Record
-	stops  chan stopped
-	ended  chan error
-
-	mu        sync.Mutex
-	positions map[int32]eventlog.Position
-	assigned  []int32
-}
-
-type stopped struct {
-	partition int32
-	reason    error
-}
-
-func newFolder(t *testing.T, b *bench) *folder {
-	t.Helper()
-	return &folder{
-		t: t, b: b, topic: domain.TopicMetrics,
-		folded: make(chan eventlog.Record, 10000), stops: make(chan stopped, 100), ended: make(chan error, 100),
-		positions: map[int32]eventlog.Position{},
-	}
-}
-
-// start follows until the returned function is called, or the test ends. before, if given, may refuse
-// a batch before it is folded.
-func (f *folder) start(group string, before func(eventlog.Batch) error) (stop func()) {
-	ctx, cancel := context.WithCancel(testContext(f.t))
-	done := make(chan error, 1)
-	go func() {
-		done <- f.b.Follow(ctx, eventlog.FollowConfig{
-			Topic: f.topic, Group: f.b.wire(f.topic) + group, MaxRecords: 7,
-			Positions: f.load,
-			Handle: func(_ context.Context, batch eventlog.Batch) error {
-				if before != nil {
-					if err := before(batch); err != nil {
-						return err
-					}
-				}
-				return f.fold(batch)
-			},
-			Stopped:      func(partition int32, reason error) { f.stops <- stopped{partition, reason} },
-			SessionEnded: func(err error) { f.ended <- err },
-		})
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(f.t, <-done)
-	})
-	f.t.Cleanup(stop)
-	return stop
-}
-
-func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	found := map[int32]eventlog.Position{}
-	for _, p := range partitions {
-		if position, ok := f.positions[p]; ok {
-			found[p] = position
-		}
-	}
-	return found, nil
-}
-
-func (f *folder) fold(batch eventlog.Batch) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, run := range batch.Runs {
-		if at := f.positions[run.Partition].NextOffset; at != run.Records[0].Offset {
-			return fmt.Errorf("partition %d: the checkpoint is %d, the run begins at %d", run.Partition, at, run.Records[0].Offset)
-		}
-		for _, r := range run.Records {
-			f.folded <- r
-		}
-		f.positions[run.Partition] = eventlog.Position{TopicID: batch.TopicID, NextOffset: run.Next, SavedAt: time.Now()}
-	}
-	return nil
-}
-
-// await returns the next n folded records.
-func (f *folder) await(n int) []eventlog.Record {
-	f.t.Helper()
-	records := make([]eventlog.Record, 0, n)
-	timeout := time.After(awaitTime)
-	for len(records) < n {
-		select {
-		case r := <-f.folded:
-			records = append(records, r)
-		case <-timeout:
-			require.FailNow(f.t, "records are missing", "%d of %d came", len(records), n)
-		}
-	}
-	return records
-}
-
-func (f *folder) awaitStop() stopped {
-	f.t.Helper()
-	select {
-	case s := <-f.stops:
-		return s
-	case <-time.After(awaitTime):
-		require.FailNow(f.t, "no partition was stopped")
-		return stopped{}
-	}
-}
-
-// keyOf finds a social account whose key lies in a partition.
-func (b *bench) keyOf(t testing.TB, partition int32) int64 {
-	t.Helper()
-	for account := int64(1); ; account++ {
-		p, err := b.PartitionFor(domain.TopicMetrics, strconv.FormatInt(account, 10))
-		require.NoError(t, err)
-		if p == partition {
-			return account
-		}
-	}
-}
 
 func testResume(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
@@ -250,139 +123,17 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 
 	ctx, cancel := context.WithCancel(testContext(t))
 	var followers sync.WaitGroup
-	t.Cleanup(func() { cancel(); followers.Wait() })
+	free := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(func() { free(); cancel(); followers.Wait() })
 	followers.Go(func() { _ = b.Follow(ctx, first) })
 	<-handling
 	followers.Go(func() { _ = b.Follow(ctx, second) })
-	b.awaitGroup(t, first.Group, 2)
-	close(release)
+	b.awaitRebalance(t, first.Group)
+	free()
 	<-handedOver
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, []string{"handled", "revoked", "assigned"}, events[:3])
-}
-
-func testStoppedOtherID(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	other, fine := b.keyOf(t, 0), b.keyOf(t, 1)
-	require.NoError(t, b.Append(testContext(t), postRead(other, 1)))
-	require.NoError(t, b.Append(testContext(t), postRead(fine, 1)))
-	f := newFolder(t, b)
-	f.positions[0] = eventlog.Position{TopicID: eventlog.TopicID{1, 2, 3}}
-	f.start("other", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrOtherLog)
-	require.ErrorContains(t, s.reason, "another log: rebuild")
-	require.Equal(t, int32(1), f.await(1)[0].Partition, "the others are followed")
-	require.Empty(t, f.stops, "once")
-}
-
-func testStoppedRecreated(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	account := b.keyOf(t, 2)
-	for n := range 3 {
-		require.NoError(t, b.Append(testContext(t), postRead(account, n)))
-	}
-	f := newFolder(t, b)
-	f.start("recreated", nil)
-	f.await(3)
-
-	b.recreate(t, domain.TopicMetrics)
-	for n := range 9 { // the other log is longer: by offsets alone it would look like the old one
-		b.produce(t, domain.TopicMetrics, 2, kgo.Record{Key: []byte(strconv.FormatInt(account, 10)), Value: []byte(strconv.Itoa(n))})
-	}
-	for {
-		s := f.awaitStop() // partitions without records may begin anew
-		require.ErrorIs(t, s.reason, eventlog.ErrOtherLog)
-		if s.partition == 2 {
-			break
-		}
-	}
-	require.Empty(t, f.folded, "nothing of the other log was folded")
-}
-
-func testStoppedBeyondEnd(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	for n := range 3 {
-		require.NoError(t, b.Append(testContext(t), postRead(b.keyOf(t, 0), n)))
-	}
-	f := newFolder(t, b)
-	f.positions[0] = eventlog.Position{NextOffset: 4}
-	f.positions[1] = eventlog.Position{NextOffset: 0}
-	f.start("beyond", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrBeyondEnd)
-}
-
-func testStoppedBelowStart(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	gone, fine := b.keyOf(t, 0), b.keyOf(t, 1)
-	for n := range 5 {
-		require.NoError(t, b.Append(testContext(t), postRead(gone, n)))
-		require.NoError(t, b.Append(testContext(t), postRead(fine, n)))
-	}
-	b.deleteBefore(t, domain.TopicMetrics, 0, 3)
-	f := newFolder(t, b)
-	f.positions[0] = eventlog.Position{NextOffset: 2}
-	f.start("below", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrBelowStart)
-	require.Len(t, f.await(5), 5)
-
-	f = newFolder(t, b) // never folded before, and the beginning is gone
-	f.start("below2", nil)
-	require.ErrorIs(t, f.awaitStop().reason, eventlog.ErrBelowStart)
-
-	f = newFolder(t, b)
-	f.positions[0] = eventlog.Position{NextOffset: 3}
-	f.start("below3", nil)
-	f.await(7)
-	require.Empty(t, f.stops, "the start itself is a good position")
-}
-
-func testStoppedGap(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	b.produce(t, domain.TopicMetrics, 0, kgo.Record{Key: []byte("1"), Value: []byte("{}")})
-	b.transact(t, domain.TopicMetrics, 0, "1") // its marker at offset 2 is no record
-	b.produce(t, domain.TopicMetrics, 0, kgo.Record{Key: []byte("1"), Value: []byte("{}")})
-	f := newFolder(t, b)
-	f.start("gap", nil)
-	require.Equal(t, []int64{0, 1}, offsets(f.await(2)))
-	s := f.awaitStop()
-	require.ErrorIs(t, s.reason, eventlog.ErrGap)
-	require.ErrorContains(t, s.reason, "offset 1 is followed by 3")
-	require.Empty(t, f.folded)
-}
-
-func testStoppedIdle(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	month := 31 * 24 * time.Hour
-	old := kgo.Record{Key: []byte("order:1"), Value: []byte("{}"), Timestamp: time.Now().Add(-month)}
-	young := kgo.Record{Key: []byte("order:1"), Value: []byte("{}")}
-	b.produce(t, domain.TopicDirectory, 0, young, old)
-	b.produce(t, domain.TopicDirectory, 1, young, young)
-
-	f := newFolder(t, b)
-	f.topic = domain.TopicDirectory
-	idle := eventlog.Position{NextOffset: 1, SavedAt: time.Now().Add(-month)}
-	f.positions[0], f.positions[1] = idle, idle
-	f.start("idle", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrIdleTooLong)
-	require.Equal(t, int32(1), f.await(1)[0].Partition, "a quiet topic's next record is young: nothing can be gone")
-
-	f = newFolder(t, b)
-	f.topic = domain.TopicDirectory
-	idle.NextOffset = 2
-	f.positions[0], f.positions[1] = idle, idle
-	f.start("idle2", nil)
-	b.produce(t, domain.TopicDirectory, 0, young)
-	require.Equal(t, int64(2), f.await(1)[0].Offset, "at the end nothing was missed, however long it is ago")
-	require.Empty(t, f.stops)
 }
 
 func testCommitted(t *testing.T, brokers []string) {

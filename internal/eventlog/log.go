@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -74,14 +75,20 @@ func (l *Log) open(ctx context.Context) error {
 	return err
 }
 
-// Close waits for the appends under way and disconnects. Stop [Log.Follow], [Log.Scan] and lanes
-// first. It may be called more than once.
-func (l *Log) Close() error {
+// closePatience bounds how long Close waits for brokers that do not answer.
+const closePatience = 15 * time.Second
+
+// Close waits for the appends under way, up to 15 s, and disconnects; an error that wraps
+// [ErrOutcomeUnknown] says that some were not answered. Stop [Log.Follow], [Log.Scan] and lanes first.
+// It may be called more than once.
+func (l *Log) Close() error { return l.closeWithin(closePatience) }
+
+func (l *Log) closeWithin(patience time.Duration) error {
 	l.closing.Do(func() {
 		var errs []error
 		for _, p := range []*producer{l.dashboards, l.others} {
 			if p != nil {
-				errs = append(errs, p.close())
+				errs = append(errs, p.close(patience))
 			}
 		}
 		l.client.Close()

@@ -142,3 +142,12 @@ func (b *bench) awaitGroup(t testing.TB, group string, members int) {
 		return g.State == "Stable" && len(g.Members) == members
 	}, 30*time.Second, 20*time.Millisecond)
 }
+
+// awaitRebalance waits until the coordinator waits for the members to join again.
+func (b *bench) awaitRebalance(t testing.TB, group string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		groups, err := b.admin.DescribeGroups(context.Background(), group)
+		return err == nil && groups[group].State == "PreparingRebalance"
+	}, 30*time.Second, 5*time.Millisecond)
+}

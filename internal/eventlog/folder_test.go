@@ -1,0 +1,139 @@
+package eventlog_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// folder plays the projection: positions that move with what was folded, by compare-and-set.
+type folder struct {
+	t *testing.T
+	b *bench
+
+	topic  string
+	folded chan eventlog.Record
+	stops  chan stopped
+	ended  chan error
+
+	mu        sync.Mutex
+	positions map[int32]eventlog.Position
+	assigned  []int32
+}
+
+type stopped struct {
+	partition int32
+	reason    error
+}
+
+func newFolder(t *testing.T, b *bench) *folder {
+	t.Helper()
+	return &folder{
+		t: t, b: b, topic: domain.TopicMetrics,
+		folded: make(chan eventlog.Record, 10000), stops: make(chan stopped, 100), ended: make(chan error, 100),
+		positions: map[int32]eventlog.Position{},
+	}
+}
+
+// start follows until the returned function is called, or the test ends. before, if given, may refuse
+// a batch before it is folded.
+func (f *folder) start(group string, before func(eventlog.Batch) error) (stop func()) {
+	ctx, cancel := context.WithCancel(testContext(f.t))
+	done := make(chan error, 1)
+	go func() {
+		done <- f.b.Follow(ctx, eventlog.FollowConfig{
+			Topic: f.topic, Group: f.b.wire(f.topic) + group, MaxRecords: 7,
+			Positions: f.load,
+			Handle: func(_ context.Context, batch eventlog.Batch) error {
+				if before != nil {
+					if err := before(batch); err != nil {
+						return err
+					}
+				}
+				return f.fold(batch)
+			},
+			Stopped:      func(partition int32, reason error) { f.stops <- stopped{partition, reason} },
+			SessionEnded: func(err error) { f.ended <- err },
+		})
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(f.t, <-done)
+	})
+	f.t.Cleanup(stop)
+	return stop
+}
+
+func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[int32]eventlog.Position{}
+	for _, p := range partitions {
+		if position, ok := f.positions[p]; ok {
+			found[p] = position
+		}
+	}
+	return found, nil
+}
+
+func (f *folder) fold(batch eventlog.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, run := range batch.Runs {
+		if at := f.positions[run.Partition].NextOffset; at != run.Records[0].Offset {
+			return fmt.Errorf("partition %d: the checkpoint is %d, the run begins at %d", run.Partition, at, run.Records[0].Offset)
+		}
+		for _, r := range run.Records {
+			f.folded <- r
+		}
+		f.positions[run.Partition] = eventlog.Position{TopicID: batch.TopicID, NextOffset: run.Next, SavedAt: time.Now()}
+	}
+	return nil
+}
+
+// await returns the next n folded records.
+func (f *folder) await(n int) []eventlog.Record {
+	f.t.Helper()
+	records := make([]eventlog.Record, 0, n)
+	timeout := time.After(awaitTime)
+	for len(records) < n {
+		select {
+		case r := <-f.folded:
+			records = append(records, r)
+		case <-timeout:
+			require.FailNow(f.t, "records are missing", "%d of %d came", len(records), n)
+		}
+	}
+	return records
+}
+
+func (f *folder) awaitStop() stopped {
+	f.t.Helper()
+	select {
+	case s := <-f.stops:
+		return s
+	case <-time.After(awaitTime):
+		require.FailNow(f.t, "no partition was stopped")
+		return stopped{}
+	}
+}
+
+// keyOf finds a social account whose key lies in a partition.
+func (b *bench) keyOf(t testing.TB, partition int32) int64 {
+	t.Helper()
+	for account := int64(1); ; account++ {
+		p, err := b.PartitionFor(domain.TopicMetrics, strconv.FormatInt(account, 10))
+		require.NoError(t, err)
+		if p == partition {
+			return account
+		}
+	}
+}
