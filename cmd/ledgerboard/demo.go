@@ -34,6 +34,9 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Env == envProduction {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: demo makes up data and does not run there")}
 	}
+	if !c.has(roleAPI) || !c.has(roleProjector) {
+		return usageError{errors.New("LEDGERBOARD_ROLES: demo needs the roles api and projector; without fetcher it shows its history and fetches nothing")}
+	}
 	logger, closeLog, err := c.logFile()
 	if err != nil {
 		return err
@@ -74,7 +77,6 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if c.ExitAfter > 0 {
 			time.AfterFunc(c.ExitAfter, cancel)
 		}
-		go seeding.tick(ctx, c.AccountInsightsEvery)
 		return nil
 	})
 }

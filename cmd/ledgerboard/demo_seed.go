@@ -25,17 +25,8 @@ const seedBatch = 2000
 
 // facts appends the directory, posts and readings, and stores the tokens of the simulated platforms.
 func (s *seeder) facts(ctx context.Context) error {
-	for _, secret := range s.world.Secrets() {
-		// At each start: the simulator forgets the tokens that it gave out in its last life.
-		sealed, err := commands.EncodeTokens(commands.StoredTokens{
-			AccessToken: secret.AccessToken, RefreshToken: secret.RefreshToken,
-		})
-		if err != nil {
-			return fmt.Errorf("encode tokens of %s: %w", secret.Ref, err)
-		}
-		if err := s.app.secrets.Put(ctx, secret.Ref, sealed, time.Now()); err != nil {
-			return err
-		}
+	if err := s.tokens(ctx); err != nil {
+		return err
 	}
 	if s.state.FactsDone {
 		return nil
@@ -63,6 +54,26 @@ func (s *seeder) facts(ctx context.Context) error {
 	bar.end()
 	s.state.FactsDone = true
 	return s.state.save()
+}
+
+// tokens stores what fetchers need, at each start: the simulator forgets the tokens that it gave out in
+// its last life.
+func (s *seeder) tokens(ctx context.Context) error {
+	if !s.app.has(roleFetcher) {
+		return nil
+	}
+	for _, secret := range s.world.Secrets() {
+		sealed, err := commands.EncodeTokens(commands.StoredTokens{
+			AccessToken: secret.AccessToken, RefreshToken: secret.RefreshToken,
+		})
+		if err != nil {
+			return fmt.Errorf("encode tokens of %s: %w", secret.Ref, err)
+		}
+		if err := s.app.secrets.Put(ctx, secret.Ref, sealed, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changes sends the plan of dashboard changes through the commands, as the agency's staff would have
@@ -117,49 +128,4 @@ func (s *seeder) change(ctx context.Context, past *commands.Dashboards, c demo.C
 		case <-time.After(monitorEvery):
 		}
 	}
-}
-
-// tick makes live readings of the platforms that no client reads yet, on the curves that the
-// simulator shows for the others.
-func (s *seeder) tick(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	since := s.state.Anchor
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		now := time.Now().UTC().Truncate(time.Microsecond)
-		for _, platform := range domain.Platforms() {
-			if _, err := s.app.clients.For(platform); err == nil {
-				continue
-			}
-			if err := s.generate(ctx, platform, since, now); err != nil && ctx.Err() == nil {
-				s.app.logger.Warn("made-up readings are not recorded", "platform", platform.String(), "error", err)
-			}
-		}
-		since = now
-	}
-}
-
-func (s *seeder) generate(ctx context.Context, platform domain.Platform, since, now time.Time) error {
-	for _, read := range s.world.GeneratedAccounts(now, platform) {
-		if err := s.app.metrics.RecordAccountReading(ctx, read); err != nil {
-			return err
-		}
-	}
-	registered, reads := s.world.GeneratedPosts(since, now, platform)
-	for _, post := range registered {
-		if err := s.app.metrics.RegisterPost(ctx, post); err != nil {
-			return err
-		}
-	}
-	for _, read := range reads {
-		if err := s.app.metrics.RecordPostReading(ctx, read); err != nil {
-			return err
-		}
-	}
-	return nil
 }
