@@ -74,7 +74,7 @@ func (k Key) Reveal() string {
 func (k Key) String() string { return "key " + k.id }
 
 // Format prints the key's id, whatever the verb.
-func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) } //nolint:errcheck // fmt's own state
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // LogValue logs the key's id.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }

@@ -73,7 +73,7 @@ func TestParseKeysRefusesWithoutShowingTheKey(t *testing.T) {
 			t.Parallel()
 			keys, err := kept.ParseKeys(test.text)
 			require.ErrorContains(t, err, test.want)
-			for _, field := range strings.Split(test.text, ",") {
+			for field := range strings.SplitSeq(test.text, ",") {
 				if field = strings.TrimSpace(field); field != "" {
 					require.NotContains(t, err.Error(), field)
 				}

@@ -84,7 +84,7 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, done *Rotation) 
 	// so that two rotations at once do not deadlock.
 	tag, err := s.pool.Exec(ctx, `
 		with fresh as (
-		  select * from unnest($2::text[], $3::bytea[], $4::bytea[]) as f (ref, before, after)
+		  select ref, before, after from unnest($2::text[], $3::bytea[], $4::bytea[]) as f (ref, before, after)
 		), locked as materialized (
 		  select ref from secrets where ref = any($2) order by ref for update
 		)

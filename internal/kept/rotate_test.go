@@ -113,3 +113,42 @@ func TestRotateNeverUndoesAPut(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("token %d", rounds), string(got))
 	}
 }
+
+// The same, at the one moment that matters: the put commits after Rotate has read and before it writes.
+func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	ctx := t.Context()
+	old := newSecrets(t, pool, key(t, 1))
+	sealed := func(token string) (b []byte) {
+		require.NoError(t, old.Put(ctx, "r", []byte(token), taken))
+		require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&b))
+		return b
+	}
+	fresh := sealed("fresh token")
+	sealed("stale token")
+
+	tx, err := pool.Begin(ctx)
+	require.NoError(t, err)
+	defer tx.Rollback(ctx)
+	_, err = tx.Exec(ctx, `update secrets set sealed = $1 where ref = 'r'`, fresh)
+	require.NoError(t, err)
+	current := newSecrets(t, pool, key(t, 2), key(t, 1))
+	rotated := make(chan error, 1)
+	go func() {
+		_, err := current.Rotate(context.Background())
+		rotated <- err
+	}()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		row := pool.QueryRow(ctx, `
+			select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
+		return row.Scan(&waiting) == nil && waiting
+	}, time.Minute, 10*time.Millisecond, "Rotate to wait for the put")
+	require.NoError(t, tx.Commit(ctx))
+	require.NoError(t, <-rotated)
+
+	got, err := old.Get(ctx, "r")
+	require.NoError(t, err)
+	require.Equal(t, "fresh token", string(got))
+}

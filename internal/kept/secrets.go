@@ -59,7 +59,7 @@ func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 func (s *Secrets) String() string { return "secrets under keys " + strings.Join(s.keys.ids(), ", ") }
 
 // Format prints as String does, whatever the verb.
-func (s *Secrets) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) } //nolint:errcheck // fmt's own state
+func (s *Secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue logs as String does.
 func (s *Secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -148,7 +148,7 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 		_, err := secrets.Get(ctx, "r")
 		requireTampered(t, err)
 	}
-	for length := range len(sealed) {
+	for length := range sealed {
 		store(sealed[:length])
 		_, err := secrets.Get(ctx, "r")
 		requireTampered(t, err)

@@ -50,6 +50,7 @@ func (s *Scheduler) periodicJobs() []*river.PeriodicJob {
 // planner works planArgs.
 type planner struct {
 	river.WorkerDefaults[planArgs]
+
 	s *Scheduler
 }
 

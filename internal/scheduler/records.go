@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -28,7 +29,7 @@ type records struct {
 func (r *records) lastPlanned(ctx context.Context) (plannedArgs, bool, error) {
 	params := river.NewJobListParams().Kinds(plannedArgs{}.Kind()).Queues(planQueue(r.args.For)).
 		States(rivertype.JobStates()...).
-		Where("args @> @args::jsonb", contains(map[string]any{"platform": r.args.Platform})).
+		Where("args @> @args::jsonb", contains(`{"platform":%d}`, r.args.Platform)).
 		Where("(args->>'slot')::timestamptz < @slot", river.NamedArgs{"slot": r.args.Slot}).
 		OrderBy(river.JobListOrderByID, river.SortOrderDesc).First(1)
 	found, err := r.client.JobListTx(ctx, r.tx, params)
@@ -59,7 +60,7 @@ type turn struct {
 func (r *records) turns(ctx context.Context, before plannedArgs) ([]turn, error) {
 	params := river.NewJobListParams().Kinds(shardArgs{}.Kind()).Queues(shardQueue(r.args.For, r.args.Platform)).
 		States(rivertype.JobStates()...).
-		Where("args @> @args::jsonb", contains(map[string]any{"slot": before.Slot.UTC()})).
+		Where("args @> @args::jsonb", contains(`{"slot":%q}`, before.Slot.UTC().Format(time.RFC3339Nano))).
 		OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(maxListed)
 	found, err := r.client.JobListTx(ctx, r.tx, params)
 	if err != nil {
@@ -128,9 +129,9 @@ func inOrder(turns []turn, n int) []int {
 	return shards
 }
 
-func contains(args map[string]any) river.NamedArgs {
-	fragment, _ := json.Marshal(args) // numbers and times only
-	return river.NamedArgs{"args": string(fragment)}
+// contains is the argument of a search for a part of a job's arguments, in JSON.
+func contains(part string, value any) river.NamedArgs {
+	return river.NamedArgs{"args": fmt.Sprintf(part, value)}
 }
 
 func decode[Args any](row *rivertype.JobRow) (args Args, err error) {

@@ -32,7 +32,7 @@ func Every(d time.Duration) (Schedule, error) {
 	return Schedule{text: d.String(), interval: d}, nil
 }
 
-// Cron begins slots by an expression of five fields (minute, hour, day of month, month, day of week),
+// Cron begins slots by an expression of five fields (minute, hour, day, month, weekday),
 // in UTC.
 func Cron(expression string) (Schedule, error) {
 	if strings.Contains(expression, "TZ=") {

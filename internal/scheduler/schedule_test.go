@@ -106,15 +106,18 @@ func TestParseScheduleRefuses(t *testing.T) {
 
 func TestScheduleIsReadFromText(t *testing.T) {
 	t.Parallel()
-	var read struct{ Accounts, Posts scheduler.Schedule }
-	require.NoError(t, json.Unmarshal([]byte(`{"Accounts":"30s","Posts":"0 */12 * * *"}`), &read))
+	var read struct {
+		Accounts scheduler.Schedule `json:"accounts"`
+		Posts    scheduler.Schedule `json:"posts"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(`{"accounts":"30s","posts":"0 */12 * * *"}`), &read))
 	defaults := scheduler.DefaultSchedules()
 	require.Equal(t, defaults[scheduler.AccountInsights].String(), read.Accounts.String())
 	require.Equal(t, defaults[scheduler.PostInsights].String(), read.Posts.String())
 	written, err := json.Marshal(read)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"Accounts":"30s","Posts":"0 */12 * * *"}`, string(written))
-	require.Error(t, json.Unmarshal([]byte(`{"Accounts":"never"}`), &read))
+	require.JSONEq(t, `{"accounts":"30s","posts":"0 */12 * * *"}`, string(written))
+	require.Error(t, json.Unmarshal([]byte(`{"accounts":"never"}`), &read))
 }
 
 // After a sleep of the machine River asks for the slot after one of long ago.

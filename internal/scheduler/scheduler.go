@@ -101,7 +101,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // unlessDone drops an error that only says that ctx is done.
 func unlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // a wanted end is no failure
 	}
 	return err
 }

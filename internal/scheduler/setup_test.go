@@ -83,7 +83,7 @@ func run(t testing.TB, cfg scheduler.Config) *process {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &process{t: t, stop: stop, ended: make(chan error, 1), registry: registry}
 	go func() { p.ended <- s.Run(ctx) }()
-	t.Cleanup(func() { p.end() }) //nolint:errcheck // looked at by the tests that care
+	t.Cleanup(func() { p.end() })
 	return p
 }
 

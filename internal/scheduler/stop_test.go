@@ -63,6 +63,7 @@ func TestCancelledJobIsWorkedByTheOther(t *testing.T) {
 	require.NotEqual(t, first.by, second.by)
 	require.Equal(t, first.job, second.job)
 	require.Equal(t, 1, both[first.by].count("jobs_total", "outcome=interrupted"))
+	require.Equal(t, 1, rows(t, db.Pool, `kind = 'work_shard' and attempt = 1 and errors is null`), "no failure of the job, so no back-off")
 }
 
 // victimVariable holds a database URL in the environment of a process that is made to be killed.
@@ -89,7 +90,7 @@ func victim(databaseURL string) {
 func TestJobOfAKilledProcessIsWorkedAgain(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	child := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec,noctx // this test binary, killed below
+	child := exec.Command(os.Args[0], "-test.run=^$") // this test binary; killed below
 	child.Env = append(os.Environ(), victimVariable+"="+db.URL)
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)

@@ -16,6 +16,7 @@ import (
 // worker works shardArgs: it hands the job to the application and decides what becomes of it.
 type worker struct {
 	river.WorkerDefaults[shardArgs]
+
 	s *Scheduler
 }
 
