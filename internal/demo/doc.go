@@ -25,7 +25,7 @@
 //	directory.go          reference entities
 //	posts.go              posts and their registrations
 //	figures.go counts.go  what a platform tells of an account, of a post
-//	readings.go           history, and live readings of platforms that are not fetched
+//	readings.go           history
 //	drafts.go             everything but the changes as events
 //	changes*.go           the plan of changes: openings, daily business, the way to the end state
 //
@@ -39,4 +39,7 @@
 //   - A post that was planned is registered twice, by the main application and by the listing.
 //   - History is read at whole multiples of 12 h before the anchor, the anchor included, not at the
 //     schedule's hours: so every post has a reading that is fresh at the start.
+//   - Instagram's totals of today, and reach over the begin of summer time, are what the simulator makes
+//     of them; the continuity test holds both sides together.
+//   - LinkedIn profiles get no posts after the anchor: they cannot be listed, and nobody tells of any.
 package demo

@@ -18,9 +18,9 @@ var pacific = func() *time.Location {
 
 // accountRead is a reading of a channel at an instant: the same figures, kinds and sources that the
 // platform's client would have given then (PLATFORMS §§1.1, 2.1, 3, 4.1).
-func (w *World) accountRead(c *channel, at time.Time, backfilled bool) domain.AccountRead {
+func (w *World) accountRead(c *channel, at time.Time) domain.AccountRead {
 	r := domain.AccountRead{
-		Tenant: c.Tenant, Platform: c.platform, AccountType: c.kind, CapturedAt: at, Backfilled: backfilled,
+		Tenant: c.Tenant, Platform: c.platform, AccountType: c.kind, CapturedAt: at, Backfilled: true,
 	}
 	f := figureList{seed: w.cfg.Seed, id: c.externalID, at: at}
 	switch {
@@ -35,7 +35,7 @@ func (w *World) accountRead(c *channel, at time.Time, backfilled bool) domain.Ac
 	default:
 		f.profile()
 	}
-	r.Figures, r.Demographics = f.list, f.demographics(c)
+	r.Figures, r.Demographics = f.list, f.demographics(c.platform)
 	return r
 }
 
@@ -69,35 +69,52 @@ func (f *figureList) followers(source string) {
 }
 
 func (f *figureList) flow(source string, days []string, on dayCurve, names ...string) {
-	for _, label := range days {
+	for _, day := range days {
 		for _, name := range names {
 			f.list = append(f.list, domain.Figure{
-				Name: name, Kind: domain.DayFlow, Value: on(f.seed, f.id, label), Source: source, Day: label,
+				Name: name, Kind: domain.DayFlow, Value: on(f.seed, f.id, day), Source: source, Day: day,
 			})
 		}
 	}
 }
 
-func (f *figureList) rolling(name, source, window, label string, value int64) {
+func (f *figureList) rolling(name, source, window, day string, value int64) {
 	f.list = append(f.list, domain.Figure{
-		Name: name, Kind: domain.Rolling, Value: value, Source: source, Day: label, Window: window,
+		Name: name, Kind: domain.Rolling, Value: value, Source: source, Day: day, Window: window,
 	})
 }
 
-// lastDays are the labels of the two days that were over, in a zone, at the reading's instant.
-func (f *figureList) lastDays(zone *time.Location) []string {
+// midnight is when the day of the reading's instant began in a zone.
+func (f *figureList) midnight(zone *time.Location) time.Time {
 	y, m, d := f.at.In(zone).Date()
-	midnight := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	return []string{midnight.AddDate(0, 0, -2).Format(time.DateOnly), midnight.AddDate(0, 0, -1).Format(time.DateOnly)}
+	return time.Date(y, m, d, 0, 0, 0, 0, zone)
 }
+
+// lastDays are the labels of the two Pacific days that were over at the reading's instant.
+func (f *figureList) lastDays() []string {
+	today := f.midnight(pacific)
+	return []string{label(today.AddDate(0, 0, -2)), label(today.AddDate(0, 0, -1))}
+}
+
+// utcDays are the labels of the UTC days that LinkedIn is asked for: the reading's own and the three
+// before it. A day that begins at the very instant is not there yet.
+func (f *figureList) utcDays() []string {
+	var days []string
+	for d := f.midnight(time.UTC).AddDate(0, 0, -3); d.Before(f.at); d = d.AddDate(0, 0, 1) {
+		days = append(days, label(d))
+	}
+	return days
+}
+
+func label(t time.Time) string { return t.Format(time.DateOnly) }
 
 // page is a Facebook page: what the platform gives without a range. Views stand for impressions.
 func (f *figureList) page() {
-	days := f.lastDays(pacific)
+	days := f.lastDays()
 	f.followers("followers_count")
 	f.flow("page_media_view", days, simulator.ViewsOn, domain.MetricViews, domain.MetricImpressions)
-	reach := func(window, label string, length int64) {
-		f.rolling(domain.MetricReach, "page_total_media_view_unique", window, label, simulator.ReachOn(f.seed, f.id, label, length))
+	reach := func(window, day string, length int64) {
+		f.rolling(domain.MetricReach, "page_total_media_view_unique", window, day, simulator.ReachOn(f.seed, f.id, day, length))
 	}
 	reach("day", days[0], 1)
 	reach("day", days[1], 1)
@@ -108,17 +125,48 @@ func (f *figureList) page() {
 	f.flow("page_actions_post_reactions_total", days, simulator.LikesOn, domain.MetricLikes)
 }
 
+// instagram: days are yesterday and what there is of today, which later readings replace. Reach alone
+// has a series, and it has today in full.
 func (f *figureList) instagram(posts int64) {
-	days := f.lastDays(pacific)
+	today := f.midnight(pacific)
+	yesterday := today.AddDate(0, 0, -1)
+	days := []string{label(yesterday), label(today)}
 	f.followers("followers_count")
 	f.stock(domain.MetricPosts, "media_count", posts)
-	f.flow("views", days, simulator.ViewsOn, domain.MetricViews, domain.MetricImpressions)
-	f.rolling(domain.MetricReach, "reach", "day", days[1], simulator.ReachOn(f.seed, f.id, days[1], 1))
-	f.flow("total_interactions", days, simulator.EngagementOn, domain.MetricEngagement)
-	f.flow("likes", days, simulator.LikesOn, domain.MetricLikes)
-	f.flow("comments", days, simulator.CommentsOn, domain.MetricComments)
-	f.flow("shares", days, simulator.SharesOn, domain.MetricShares)
-	f.flow("profile_links_taps", days, simulator.ClicksOn, domain.MetricClicks)
+	f.reachOfDay(days[0])
+	if f.at.After(today) {
+		f.reachOfDay(days[1])
+	}
+	// The platform labels the 28 days with today. At midnight itself they are 27, and so they are for
+	// as long as they hold the short day on which summer time begins.
+	last := today
+	if f.at.Equal(today) {
+		last = yesterday
+	}
+	length := int64(last.Sub(today.AddDate(0, 0, -27))/day) + 1
+	f.rolling(domain.MetricReach, "reach", "days_28", days[1], simulator.ReachOn(f.seed, f.id, label(last), length))
+	f.flow("views", days, f.soFar(simulator.ViewsOn), domain.MetricViews, domain.MetricImpressions)
+	f.flow("total_interactions", days, f.soFar(simulator.EngagementOn), domain.MetricEngagement)
+	f.flow("likes", days, f.soFar(simulator.LikesOn), domain.MetricLikes)
+	f.flow("comments", days, f.soFar(simulator.CommentsOn), domain.MetricComments)
+	f.flow("shares", days, f.soFar(simulator.SharesOn), domain.MetricShares)
+}
+
+func (f *figureList) reachOfDay(day string) {
+	f.rolling(domain.MetricReach, "reach", "day", day, simulator.ReachOn(f.seed, f.id, day, 1))
+}
+
+// soFar is a curve that has of today only the part that is over.
+func (f *figureList) soFar(on dayCurve) dayCurve {
+	today := f.midnight(pacific)
+	gone, whole := f.at.Sub(today)/time.Second, today.AddDate(0, 0, 1).Sub(today)/time.Second
+	return func(seed uint64, id, day string) int64 {
+		value := on(seed, id, day)
+		if day == label(today) {
+			value = value * int64(gone) / int64(whole)
+		}
+		return value
+	}
 }
 
 // tikTok gives neither impressions nor reach; likes are its only engagement, and cumulative.
@@ -133,46 +181,55 @@ func (f *figureList) tikTok(videos int64) {
 
 // companyPage: the daily share statistics are flows, the lifetime ones roll over twelve months.
 func (f *figureList) companyPage() {
-	days := f.lastDays(time.UTC)
+	days, year := f.utcDays(), simulator.YearAt(f.seed, f.id, f.at)
 	f.followers("firstDegreeSize")
-	f.flow("impressionCount", days, simulator.ViewsOn, domain.MetricImpressions)
-	f.flow("likeCount+commentCount+shareCount", days, simulator.EngagementOn, domain.MetricEngagement)
-	f.flow("likeCount", days, simulator.LikesOn, domain.MetricLikes)
-	f.flow("commentCount", days, simulator.CommentsOn, domain.MetricComments)
-	f.flow("shareCount", days, simulator.SharesOn, domain.MetricShares)
-	f.flow("clickCount", days, simulator.ClicksOn, domain.MetricClicks)
-	f.rolling(domain.MetricReach, "uniqueImpressionsCount", "months_12", days[1], simulator.ReachOn(f.seed, f.id, days[1], 365))
+	share := func(name, source string, on dayCurve, inYear int64) {
+		f.flow(source, days, on, name)
+		f.rolling(name, source, "months_12", "", inYear)
+	}
+	share(domain.MetricImpressions, "impressionCount", simulator.ViewsOn, year.Views)
+	share(domain.MetricClicks, "clickCount", simulator.ClicksOn, year.Clicks)
+	share(domain.MetricLikes, "likeCount", simulator.LikesOn, year.Likes)
+	share(domain.MetricComments, "commentCount", simulator.CommentsOn, year.Comments)
+	share(domain.MetricShares, "shareCount", simulator.SharesOn, year.Shares)
+	share(domain.MetricEngagement, "likeCount+commentCount+shareCount", simulator.EngagementOn, year.Likes+year.Comments+year.Shares)
+	f.rolling(domain.MetricReach, "uniqueImpressionsCount", "months_12", "", year.Reach)
 }
 
-// profile is a LinkedIn member.
+// profile is a LinkedIn member; reach has no days of its own.
 func (f *figureList) profile() {
-	days := f.lastDays(time.UTC)
+	days := f.utcDays()
+	last := days[len(days)-1]
 	f.followers("memberFollowersCount")
 	f.flow("IMPRESSION", days, simulator.ViewsOn, domain.MetricImpressions)
-	f.flow("REACTION+COMMENT+RESHARE", days, simulator.EngagementOn, domain.MetricEngagement)
 	f.flow("REACTION", days, simulator.LikesOn, domain.MetricLikes)
 	f.flow("COMMENT", days, simulator.CommentsOn, domain.MetricComments)
 	f.flow("RESHARE", days, simulator.SharesOn, domain.MetricShares)
-	f.rolling(domain.MetricReach, "MEMBERS_REACHED", "lifetime", days[1], simulator.ReachOn(f.seed, f.id, days[1], 365))
+	f.flow("LINK_CLICKS", days, simulator.ClicksOn, domain.MetricClicks)
+	f.flow("REACTION+COMMENT+RESHARE", days, simulator.EngagementOn, domain.MetricEngagement)
+	f.rolling(domain.MetricReach, "MEMBERS_REACHED", "days_28", last, simulator.ReachOn(f.seed, f.id, last, 28))
 }
 
-// demographics are the splits of an audience at the last midnight, where the platform has them.
-func (f *figureList) demographics(c *channel) []domain.DemographicFacet {
-	y, m, d := f.at.In(pacific).Date()
-	n := simulator.FollowersAt(f.seed, f.id, time.Date(y, m, d, 0, 0, 0, 0, pacific))
-	places := []domain.DemographicFacet{
-		{Facet: "city", Values: map[string]int64{"Vienna, Austria": n / 3, "Graz, Austria": n / 9, "Berlin, Germany": n / 12}},
-		{Facet: "country", Values: map[string]int64{"AT": n * 6 / 10, "DE": n * 2 / 10, "CH": n / 20}},
+// demographics are the splits of an audience, where the platform has them: Facebook's as of the last
+// midnight, Instagram's as of now.
+func (f *figureList) demographics(p domain.Platform) []domain.DemographicFacet {
+	switch p {
+	case domain.Facebook:
+		n := simulator.FollowersAt(f.seed, f.id, f.midnight(pacific))
+		return []domain.DemographicFacet{
+			{Facet: "city", Values: map[string]int64{"Vienna, Austria": n / 3, "Graz, Austria": n / 9, "Berlin, Germany": n / 12}},
+			{Facet: "country", Values: map[string]int64{"AT": n * 6 / 10, "DE": n * 2 / 10, "CH": n / 20}},
+		}
+	case domain.Instagram:
+		n := simulator.FollowersAt(f.seed, f.id, f.at)
+		of := func(percent int64) int64 { return n * percent / 100 }
+		return []domain.DemographicFacet{
+			{Facet: "age", Values: map[string]int64{"18-24": of(20), "25-34": of(38), "35-44": of(22), "45-54": of(12)}},
+			{Facet: "gender", Values: map[string]int64{"F": of(55), "M": of(40), "U": of(5)}},
+			{Facet: "city", Values: map[string]int64{"Vienna, Vienna": of(40), "Graz, Styria": of(12)}},
+			{Facet: "country", Values: map[string]int64{"AT": of(70), "DE": of(20)}},
+		}
+	case domain.LinkedIn, domain.TikTok:
 	}
-	switch {
-	case c.platform == domain.Facebook:
-		return places
-	case c.platform == domain.Instagram:
-		return append([]domain.DemographicFacet{
-			{Facet: "age", Values: map[string]int64{"18-24": n / 5, "25-34": n * 2 / 5, "35-44": n / 5, "45-54": n / 10, "55-64": n / 20}},
-			{Facet: "gender", Values: map[string]int64{"F": n * 11 / 20, "M": n * 8 / 20, "U": n / 20}},
-		}, places...)
-	default:
-		return nil
-	}
+	return nil
 }

@@ -19,13 +19,12 @@ type post struct {
 // plannedPercent is how many posts the main application planned, and so has told of.
 const plannedPercent = 55
 
-// postsOf are the posts of a channel before an instant. What was planned is settled at the anchor:
-// later posts are nobody's plan.
+// postsOf are the posts of a channel before an instant.
 func (w *World) postsOf(c *channel, until time.Time) []post {
 	var out []post
 	for _, p := range simulator.PostsOf(w.cfg.Seed, c.platform, c.externalID, c.every, w.from(), until) {
 		one := post{Post: p, channel: c}
-		if p.Created.Before(w.cfg.Anchor) && roll(w.cfg.Seed, 100, "planned", c.Key(), p.ID) < plannedPercent {
+		if roll(w.cfg.Seed, 100, "planned", c.Key(), p.ID) < plannedPercent {
 			one.category = int64(1 + roll(w.cfg.Seed, len(categories), "category", c.Key(), p.ID))
 		}
 		out = append(out, one)
@@ -72,8 +71,11 @@ func (p post) registered(origin domain.PostOrigin) domain.PostRegistered {
 func (p post) fromListing() domain.PostRegistered {
 	r := p.registered(domain.OriginListing)
 	r.Content = p.Text
-	if p.channel.platform == domain.TikTok {
+	switch {
+	case p.channel.platform == domain.TikTok:
 		r.MediaURL = "https://p16.tiktokcdn.example/" + p.ID + ".jpeg"
+	case p.channel.platform == domain.Instagram && p.Kind == simulator.KindReel:
+		r.MediaURL = "https://cdn.example/" + p.ID + ".jpg"
 	}
 	return r
 }
@@ -85,10 +87,9 @@ func (p post) fromMainApp() domain.PostRegistered {
 		r.CategoryID = new(p.category)
 		r.Content = fmt.Sprintf("%s at %s", categories[p.category-1], p.channel.name)
 	}
-	if p.Kind != simulator.KindPhoto {
+	r.MediaURL = "https://media.example.com/" + slug(p.ID) + ".jpg"
+	if p.Kind == simulator.KindVideo || p.Kind == simulator.KindReel {
 		r.MediaURL = "https://media.example.com/" + slug(p.ID) + ".mp4"
-	} else {
-		r.MediaURL = "https://media.example.com/" + slug(p.ID) + ".jpg"
 	}
 	return r
 }
@@ -106,10 +107,10 @@ func (p post) permalink() string {
 	}
 }
 
-// storyLife is how long Instagram tells of a story.
+// storyLife is how long Instagram lists a story and tells of it.
 const storyLife = 24 * time.Hour
 
 // readableAt reports whether the platform gives figures of the post at an instant.
 func (p post) readableAt(at time.Time) bool {
-	return p.Created.Before(at) && (p.Kind != simulator.KindStory || !at.After(p.Created.Add(storyLife)))
+	return p.Created.Before(at) && (p.Kind != simulator.KindStory || at.Before(p.Created.Add(storyLife)))
 }

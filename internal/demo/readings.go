@@ -21,7 +21,7 @@ func (w *World) AccountReadings() iter.Seq[domain.AccountRead] {
 		for i := w.cfg.Days; i >= 0; i-- {
 			at := w.cfg.Anchor.Add(-time.Duration(i) * accountEvery)
 			for _, c := range w.channels {
-				if !yield(w.accountRead(c, at, true)) {
+				if !yield(w.accountRead(c, at)) {
 					return
 				}
 			}
@@ -39,7 +39,7 @@ func (w *World) PostReadings() iter.Seq[domain.PostRead] {
 				if !p.Created.Before(at) {
 					break // posts are in the order of their time
 				}
-				if p.readableAt(at) && !yield(w.postRead(p, at, true)) {
+				if p.readableAt(at) && !yield(w.postRead(p, at)) {
 					return
 				}
 			}
@@ -52,53 +52,15 @@ func ticks(d time.Duration) int { return int(d / postEvery) }
 
 // readings is how many readings [World.PostReadings] has of a post.
 func (w *World) readings(p post) int {
-	from := func(t time.Time) int { // readings after t
+	after := func(t time.Time) int {
 		if !t.Before(w.cfg.Anchor) {
 			return 0
 		}
 		return ticks(w.cfg.Anchor.Sub(t)-time.Nanosecond) + 1
 	}
-	n := from(p.Created)
-	if end := p.Created.Add(storyLife); !p.readableAt(end.Add(time.Nanosecond)) {
-		n -= from(end)
+	n := after(p.Created)
+	if end := p.Created.Add(storyLife); !p.readableAt(end) {
+		n -= after(end.Add(-time.Nanosecond))
 	}
 	return n
-}
-
-// GeneratedAccounts are live readings of all accounts of a platform, for platforms that are not
-// fetched: they go on where the history ends.
-func (w *World) GeneratedAccounts(now time.Time, p domain.Platform) []domain.AccountRead {
-	now = now.UTC().Truncate(time.Microsecond)
-	var out []domain.AccountRead
-	for _, c := range w.channels {
-		if c.platform == p {
-			out = append(out, w.accountRead(c, now, false))
-		}
-	}
-	return out
-}
-
-// GeneratedPosts are the registrations of the posts of a platform that were published in [since, now),
-// since the anchor at the earliest, and a live reading of every post.
-func (w *World) GeneratedPosts(since, now time.Time, p domain.Platform) ([]domain.PostRegistered, []domain.PostRead) {
-	now = now.UTC().Truncate(time.Microsecond)
-	if since.Before(w.cfg.Anchor) {
-		since = w.cfg.Anchor
-	}
-	var registered []domain.PostRegistered
-	var reads []domain.PostRead
-	for _, c := range w.channels {
-		if c.platform != p {
-			continue
-		}
-		for _, one := range w.postsOf(c, now) {
-			if !one.Created.Before(since) {
-				registered = append(registered, one.registrations()...)
-			}
-			if one.readableAt(now) {
-				reads = append(reads, w.postRead(one, now, false))
-			}
-		}
-	}
-	return registered, reads
 }
