@@ -118,11 +118,13 @@ func (s *Server) all(c *request) []Post {
 	return c.posts
 }
 
-// findPost looks an id up, by the post's id or its video's; dead ones are not found.
+// findPost looks an id up, by the post's id or its video's; dead ones and stories that are over are
+// not found.
 func (s *Server) findPost(c *request, id string) (Post, bool) {
 	s.all(c)
 	p, found := c.byID[id]
-	return p, found && !p.Dead
+	over := p.Kind == KindStory && c.now.Sub(p.Created) >= storyLife
+	return p, found && !p.Dead && !over
 }
 
 // counters are the counters of a post with the account's traps applied.
