@@ -100,7 +100,7 @@ func invalidField(field, detail string) *domain.Error {
 // fieldErrors collects what is wrong with several inputs, so that a caller can mend all at once.
 type fieldErrors struct{ fields []domain.FieldError }
 
-func (e *fieldErrors) add(field, format string, args ...any) {
+func (e *fieldErrors) addf(field, format string, args ...any) {
 	e.fields = append(e.fields, domain.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
 

@@ -38,7 +38,7 @@ func boolMember(members map[string]json.RawMessage, name string, bad *fieldError
 	}
 	var value *bool
 	if err := json.Unmarshal(raw, &value); err != nil || value == nil {
-		bad.add(name, "must be true or false; leave it out to keep the present value")
+		bad.addf(name, "must be true or false; leave it out to keep the present value")
 		return nil
 	}
 	return value
@@ -51,14 +51,14 @@ func stringsMember(members map[string]json.RawMessage, name string, bad *fieldEr
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
-		bad.add(name, "must be a list of strings; leave it out to keep the present value")
+		bad.addf(name, "must be a list of strings; leave it out to keep the present value")
 		return nil
 	}
 	values := make([]string, len(list))
 	for i, item := range list {
 		var value *string
 		if err := json.Unmarshal(item, &value); err != nil || value == nil {
-			bad.add(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+			bad.addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
 			continue
 		}
 		values[i] = *value
@@ -75,7 +75,7 @@ func hexMember(members map[string]json.RawMessage, name string, bad *fieldErrors
 	for i, value := range *values {
 		id, ok := domain.HexID(value)
 		if !ok {
-			bad.add(fmt.Sprintf("%s[%d]", name, i), "is not an id: use 24 hex digits")
+			bad.addf(fmt.Sprintf("%s[%d]", name, i), "is not an id: use 24 hex digits")
 		}
 		(*values)[i] = id
 	}
@@ -96,7 +96,7 @@ type canonicalUpdate struct {
 // is ours, without a prefix that a main application mounts us under, so that a repeat through
 // another door is a repeat. If-Match is a condition on the request and no part of it.
 func updateDigest(c domain.UpdateDashboard) string {
-	body, _ := json.Marshal(canonicalUpdate{ // strings and bools always marshal
+	body, _ := json.Marshal(canonicalUpdate{ //nolint:errchkjson // strings and bools always marshal
 		AllowClientDashboard: c.AllowClientDashboard,
 		Scopes:               sortedSet(c.Scopes),
 		SubAccountIDs:        sortedSet(c.SubAccountIDs),

@@ -18,7 +18,7 @@ const (
 
 // statusOf is the one table from codes to statuses.
 func statusOf(code domain.Code) int {
-	switch code {
+	switch code { //nolint:exhaustive // internal and what is not known here are the default
 	case domain.CodeInvalid:
 		return http.StatusBadRequest
 	case domain.CodeUnauthenticated:
@@ -63,11 +63,12 @@ type errorBody struct {
 
 // problemBody says the same as RFC 9457 has it; our own members are its extensions.
 type problemBody struct {
+	errorBody
+
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
-	errorBody
 }
 
 // publicError is what a caller may see of err: an error that is not an [domain.Error] stays inside.

@@ -48,6 +48,9 @@ type Deps struct {
 	Figures   FigureScopes
 	Analytics Analytics
 
+	// Audit may be nil: then the auditors' routes do not exist.
+	Audit *AuditDeps
+
 	// Notices may be nil: then the routes of notices and Socket.IO do not exist.
 	Notices *notices.Hub
 	Tickets TicketStore // [NewMemoryTickets]; share one between processes behind one address
@@ -95,6 +98,7 @@ func (d Deps) validate() error {
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
+	errs = append(errs, d.Audit.validate())
 	return errors.Join(errs...)
 }
 

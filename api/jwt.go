@@ -103,6 +103,7 @@ func (j *JWT) Authenticate(r *http.Request) (Principal, error) {
 
 type claims struct {
 	jwt.RegisteredClaims
+
 	AccountID string    `json:"account_id"`
 	Role      roleClaim `json:"role"`
 }
@@ -121,7 +122,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (Principal, error) {
 	if err != nil {
 		return Principal{}, tokenError(err)
 	}
-	if len(c.Role) == 0 {
+	if c.Role == nil {
 		return Principal{}, unauthenticated("The token names no role. Get a new one.")
 	}
 	return Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.canonical()
@@ -150,7 +151,8 @@ func tokenError(err error) error {
 	}
 }
 
-// roleClaim is a string or an array of strings; unknown roles grant nothing and are left out.
+// roleClaim is a string or an array of strings; unknown roles grant nothing and are left out. It is
+// nil when the token names none at all.
 type roleClaim Roles
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -159,9 +161,12 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &many); err != nil {
 		var one string
 		if err := json.Unmarshal(raw, &one); err != nil {
-			return fmt.Errorf("role is neither a string nor a list of strings")
+			return errors.New("role is neither a string nor a list of strings")
 		}
 		many = []string{one}
+	}
+	if many == nil { // null
+		return nil
 	}
 	*r = roleClaim{}
 	for _, name := range many {

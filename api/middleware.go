@@ -93,7 +93,7 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 			"Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match",
 			"Last-Event-ID", "Traceparent", headerRequestID,
 		},
-		ExposedHeaders: []string{"ETag", "Idempotency-Replayed", "Command-Id", "Retry-After", headerRequestID},
+		ExposedHeaders: []string{"Content-Disposition", "ETag", "Idempotency-Replayed", "Command-Id", "Retry-After", headerRequestID},
 		// The stock Socket.IO client may be set to withCredentials. Not for any origin: a main
 		// application that mounts us behind a cookie would then be open to every site.
 		AllowCredentials: !slices.Contains(origins, "*"),
@@ -127,12 +127,12 @@ func hasPort(origin, host string) bool {
 // recoverer turns a panic into a 500 of the one shape, when nothing was sent yet.
 func (s *Server) recoverer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
+		defer func() { //nolint:contextcheck // r carries it
 			fault := recover()
 			if fault == nil {
 				return
 			}
-			if fault == http.ErrAbortHandler {
+			if fault == http.ErrAbortHandler { //nolint:errorlint // a value of recover, and net/http compares so too
 				panic(fault) // the library's own way to drop a connection
 			}
 			s.deps.Logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
@@ -154,7 +154,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		done := s.metrics.started()
 		defer func() {
 			pattern, status := routePattern(r), ww.Status()
-			if status == 0 {
+			switch {
+			case status == 0 && r.Header.Get("Upgrade") != "":
+				status = http.StatusSwitchingProtocols // the connection was taken over
+			case status == 0:
 				status = http.StatusOK
 			}
 			took := s.deps.Now().Sub(start)

@@ -68,7 +68,7 @@ func (p *Params) Platforms(name string) []domain.Platform {
 	if platform := domain.Platform(number); ok && platform.Valid() {
 		return []domain.Platform{platform}
 	}
-	p.bad.add(name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
+	p.bad.addf(name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
 	return domain.Platforms()
 }
 
@@ -80,7 +80,7 @@ func (p *Params) Category(name string) int64 {
 	}
 	number, ok := plainNumber(value)
 	if !ok {
-		p.bad.add(name, "is not a category: use its number, or 0 or all for all of them")
+		p.bad.addf(name, "is not a category: use its number, or 0 or all for all of them")
 	}
 	return number
 }
@@ -90,7 +90,7 @@ func (p *Params) ID(name string) int64 {
 	value, _ := p.value(name)
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
-		p.bad.add(name, "is not an id: use a positive integer")
+		p.bad.addf(name, "is not an id: use a positive integer")
 	}
 	return number
 }
@@ -107,14 +107,14 @@ func (p *Params) Account(name string) readmodels.AccountRef {
 	if number, ok := plainNumber(value); ok && number > 0 {
 		return readmodels.AccountRef{RowID: number}
 	}
-	p.bad.add(name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
+	p.bad.addf(name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
 	return readmodels.AccountRef{}
 }
 
 // RequiredAccount reads an account that the path must name.
 func (p *Params) RequiredAccount(name string) readmodels.AccountRef {
 	if _, present := p.value(name); !present {
-		p.bad.add(name, "is missing: give an account's id (24 hex digits) or its row id")
+		p.bad.addf(name, "is missing: give an account's id (24 hex digits) or its row id")
 	}
 	return p.Account(name)
 }
@@ -131,7 +131,7 @@ func (p *Params) Page() Page {
 	if value, present := p.value("limit"); present {
 		limit, ok := plainNumber(value)
 		if !ok || limit < 1 || limit > MaxPageLimit {
-			p.bad.add("limit", "is not a page size: use 1 to %d", MaxPageLimit)
+			p.bad.addf("limit", "is not a page size: use 1 to %d", MaxPageLimit)
 		} else {
 			page.Limit = int(limit)
 		}
@@ -139,7 +139,7 @@ func (p *Params) Page() Page {
 	cursor, _ := p.value("cursor")
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > maxCursor || !printable {
-		p.bad.add("cursor", "is not a cursor: use next_cursor of the page before")
+		p.bad.addf("cursor", "is not a cursor: use next_cursor of the page before")
 		return page
 	}
 	page.Cursor = cursor

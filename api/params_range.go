@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func (p *Params) Zone() *time.Location {
 	if name, present := p.value("tz"); present {
 		zone, err := loadZone(name)
 		if err != nil {
-			p.bad.add("tz", "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
+			p.bad.addf("tz", "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
 		} else {
 			p.zone = zone
 		}
@@ -38,7 +39,7 @@ func loadZone(name string) (*time.Location, error) {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("_+-/", c)
 	}) < 0
 	if !known || len(name) > 64 || strings.EqualFold(name, "local") {
-		return nil, fmt.Errorf("unknown time zone")
+		return nil, errors.New("unknown time zone")
 	}
 	return time.LoadLocation(name)
 }
@@ -52,9 +53,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 		return p.window
 	}
 	zone := p.Zone()
-	today := p.now.In(zone)
-	tomorrow := dayStart(today, 1)
-	window := readmodels.Range{To: tomorrow, Zone: zone}
+	window := readmodels.Range{To: dayStart(p.now.In(zone), 1), Zone: zone}
 	before := len(p.bad.fields)
 	if text, present := p.value(endName); present {
 		window.To = p.instant(endName, text, zone, 1)
@@ -62,7 +61,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	if text, present := p.value(startName); present {
 		window.From = p.instant(startName, text, zone, 0)
 	} else {
-		window.From = window.To.In(zone).AddDate(0, 0, -defaultRangeDays)
+		window.From = daysBefore(window.To.In(zone), defaultRangeDays)
 	}
 	if len(p.bad.fields) == before {
 		p.checkOrder(startName, endName, window)
@@ -74,9 +73,9 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 func (p *Params) checkOrder(startName, endName string, window readmodels.Range) {
 	switch {
 	case !window.From.Before(window.To):
-		p.bad.add(startName, "does not lie before %s", endName)
+		p.bad.addf(startName, "does not lie before %s", endName)
 	case daysBetween(window.From, window.To) > maxRangeDays:
-		p.bad.add(startName, "lies more than a hundred years before %s", endName)
+		p.bad.addf(startName, "lies more than a hundred years before %s", endName)
 	}
 }
 
@@ -84,7 +83,7 @@ func (p *Params) checkOrder(startName, endName string, window readmodels.Range) 
 func (p *Params) instant(name, text string, zone *time.Location, dayOffset int) time.Time {
 	at, err := parseInstant(text, zone, dayOffset)
 	if err != nil {
-		p.bad.add(name, "%s", err.Error())
+		p.bad.addf(name, "%s", err.Error())
 	}
 	return at
 }
@@ -94,15 +93,17 @@ func parseInstant(text string, zone *time.Location, dayOffset int) (time.Time, e
 	if err != nil {
 		return time.Time{}, err
 	}
-	if year := at.UTC().Year(); year < minRangeYear || year > maxRangeYear {
+	// In the zone, so that 1970-01-01 is a day everywhere; in UTC, because answers show it there and
+	// JSON ends with the year 9999.
+	if at.In(zone).Year() < minRangeYear || at.In(zone).Year() > maxRangeYear || at.UTC().Year() > maxRangeYear {
 		return time.Time{}, fmt.Errorf("lies outside the years %d to %d", minRangeYear, maxRangeYear)
 	}
-	return at.UTC(), nil
+	return at.UTC().Truncate(time.Microsecond), nil
 }
 
 func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, time.UTC); err == nil {
-		return time.Date(day.Year(), day.Month(), day.Day()+dayOffset, 0, 0, 0, 0, zone), nil
+		return readmodels.StartOfDay(day.AddDate(0, 0, dayOffset), zone), nil
 	}
 	if number, ok := plainNumber(text); ok {
 		return unixInstant(number), nil
@@ -111,7 +112,7 @@ func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Tim
 	if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(strings.Replace(text, " ", "T", 1))); err == nil {
 		return at, nil
 	}
-	return time.Time{}, fmt.Errorf("is not a time: use YYYY-MM-DD, RFC 3339 like 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")
+	return time.Time{}, errors.New("is not a time: use YYYY-MM-DD, RFC 3339 like 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")
 }
 
 // unixInstant tells seconds from milliseconds by size: 1e11 seconds are the year 5138, and 1e11
@@ -126,12 +127,23 @@ func unixInstant(number int64) time.Time {
 
 // dayStart is the start of the day that lies offset days after the one of at, in at's zone.
 func dayStart(at time.Time, offset int) time.Time {
-	return time.Date(at.Year(), at.Month(), at.Day()+offset, 0, 0, 0, 0, at.Location())
+	return readmodels.StartOfDay(civil(at).AddDate(0, 0, offset), at.Location())
+}
+
+// daysBefore goes back whole days from the start of one, and by the clock from any other instant.
+func daysBefore(at time.Time, days int) time.Time {
+	if at.Equal(dayStart(at, 0)) {
+		return dayStart(at, -days)
+	}
+	return at.AddDate(0, 0, -days).UTC()
+}
+
+// civil is the day that a clock in at's zone shows, without the zone.
+func civil(at time.Time) time.Time {
+	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
 }
 
 // daysBetween counts calendar days, which a change of the clocks makes 23 or 25 hours long.
 func daysBetween(from, to time.Time) int {
-	a := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, time.UTC)
-	b := time.Date(to.Year(), to.Month(), to.Day(), 0, 0, 0, 0, time.UTC)
-	return int(b.Sub(a).Hours() / 24)
+	return int(civil(to).Sub(civil(from)).Hours() / 24)
 }

@@ -39,6 +39,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, s.getDashboard},
 		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, s.putDashboard},
 	}
+	table = append(table, s.auditRoutes()...)
 	if s.deps.Metrics != nil {
 		table = append(table, route{http.MethodGet, "/metrics", nil, plain(s.deps.Metrics)})
 	}

@@ -23,6 +23,8 @@
 //	collect_metrics.go   platforms → readings
 //	tokens.go            access tokens, renewed ahead of expiry
 //	directory.go         reference entities
+//	erase_person.go      a person disappears from the directory
+//	record_audit.go      readings and exports of the audit trail, recorded before they are shown
 //	keyed_lock.go        one queue per agency
 //
 // # Non-obvious

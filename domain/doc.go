@@ -19,12 +19,15 @@
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	directory.go         reference entities of the main application
 //	connected.go         what fetchers are told of an account and its posts
+//	person.go            what an erasure must find of a person
 //	operations.go        operator actions, connection states
+//	audit.go             who read or exported the audit trail; who was erased
 //	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
 //	dashboard_events.go  the events and the fold
 //	dashboard_decide.go  the numbered rules
+//	dashboard_diff.go    what lies between two states of a dashboard
 //
 // # Non-obvious
 //

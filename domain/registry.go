@@ -49,6 +49,10 @@ func NewRegistry() *Registry {
 	register[ConnectionStateChanged](r)
 	register[ProjectionPaused](r)
 	register[ProjectionResumed](r)
+	register[AuditRead](r)
+	register[AuditExported](r)
+	register[PersonErased](r)
+	register[CheckpointSigned](r)
 	return r
 }
 

@@ -46,8 +46,12 @@ func (e *Engine) handle(ctx context.Context, batch eventlog.Batch) error {
 func (e *Engine) step(run eventlog.Run) step {
 	s := step{partition: run.Partition, from: e.known(run.Partition), to: run.Next, events: make([]Event, 0, len(run.Records))}
 	for _, raw := range run.Records {
-		if !e.passesOver(raw) {
-			s.events = append(s.events, e.decode(raw))
+		if e.passesOver(raw) {
+			continue
+		}
+		ev := e.decode(raw)
+		if _, mine := e.resolution(ev); mine || !isResolution(ev.Data) || len(e.types) == 0 {
+			s.events = append(s.events, ev) // not an operator's record for another projection
 		}
 	}
 	return s
@@ -192,6 +196,9 @@ func (e *Engine) transact(ctx context.Context, steps []step, park *ParkError) er
 			return fmt.Errorf("write: %w", err)
 		}
 		if err := e.insertParked(ctx, tx, g.Number, parked); err != nil {
+			return err
+		}
+		if err := e.forgetOvertaken(ctx, tx, g.Number, events, parked); err != nil {
 			return err
 		}
 		return notifyProgress(ctx, tx, e.projector.Name())

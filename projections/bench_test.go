@@ -96,7 +96,7 @@ func (b *bench) engine(p projections.Projector, change ...func(*projections.Conf
 	b.t.Helper()
 	c := projections.Config{
 		Projector: p, Log: b.log, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: quiet,
 	}
 	for _, f := range change {
 		f(&c)
@@ -245,4 +245,7 @@ func (b *bench) count(sql string, args ...any) int {
 	return n
 }
 
-var errInjected = errors.New("injected")
+var (
+	errInjected = errors.New("injected")
+	quiet       = slog.New(slog.DiscardHandler)
+)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -21,6 +22,18 @@ type step struct {
 	events    []Event
 }
 
+// eventTime is the time of the step's newest event; nil when it holds none that can be read.
+func (s step) eventTime() *time.Time {
+	var newest *time.Time
+	for i := range s.events {
+		at := &s.events[i].Envelope.Time
+		if s.events[i].Err == nil && (newest == nil || at.After(*newest)) {
+			newest = at
+		}
+	}
+	return newest
+}
+
 // moveCheckpoints is the first statement of every batch: it moves all steps at once by
 // compare-and-set. It is the fence against a process that lost its partition and does not know it
 // yet: of two processes that fold the same records, only one commits. Its error is [errMoved] when any
@@ -28,15 +41,16 @@ type step struct {
 func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generation int, steps []step) error {
 	partitions := make([]int32, len(steps))
 	from, to := make([]int64, len(steps)), make([]int64, len(steps))
+	times := make([]*time.Time, len(steps))
 	for i, s := range steps {
-		partitions[i], from[i], to[i] = s.partition, s.from, s.to
+		partitions[i], from[i], to[i], times[i] = s.partition, s.from, s.to, s.eventTime()
 	}
 	tag, err := tx.Exec(ctx, `
-		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp()
-		from unnest($3::int[], $4::bigint[], $5::bigint[]) as s(partition, expected, next)
+		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
+		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[]) as s(partition, expected, next, event_time)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
 		  and c.state <> 'retired' and c.next_offset = s.expected`,
-		projection, generation, partitions, from, to)
+		projection, generation, partitions, from, to, times)
 	if err != nil {
 		return fmt.Errorf("move checkpoints: %w", err)
 	}

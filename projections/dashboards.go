@@ -198,7 +198,6 @@ func (f *dashboardsFold) content(s *stream, ev Event, made eventlog.Head) error 
 func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
 	f.commands = map[string]commandRow{}
 	var parents, subs []string
-	var partition []int32
 	for _, ev := range events {
 		key := string(ev.Raw.Key)
 		if !f.home(ev) {
@@ -209,7 +208,6 @@ func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) er
 				head:       eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
 				dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
 			}
-			partition = append(partition, ev.Raw.Partition)
 		}
 		if event, ok := ev.Data.(domain.DashboardEvent); ok {
 			for _, id := range event.Change().Touched() {
@@ -220,7 +218,7 @@ func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) er
 	keys := slices.Sorted(maps.Keys(f.streams))
 	var batch pgx.Batch
 	f.queueHeads(&batch, keys)
-	f.queueParked(&batch, keys, partition)
+	f.queueParked(&batch, keys)
 	f.queueDashboards(&batch, parents, subs)
 	if err := send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("read heads and dashboards: %w", err)
@@ -243,12 +241,17 @@ func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 		})
 }
 
-// queueParked asks which streams stand still. Only the batch's own partitions count: a record in a
-// wrong partition is parked there, and whether this partition's reader has seen it must not matter.
-func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string, partitions []int32) {
+// queueParked asks which streams stand still. Only a stream's own partition counts: a record in a
+// wrong partition is parked there, and whether that partition has been read yet must not matter.
+func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
+	partitions := make([]int32, len(keys))
+	for i, key := range keys {
+		partitions[i] = eventlog.PartitionOf([]byte(key), f.partitions)
+	}
 	batch.Queue(`
-		select distinct stream_key from parked
-		where projection = $1 and generation = $2 and stream_key = any($3) and partition = any($4) and state = 'parked'`,
+		select distinct p.stream_key from parked p join unnest($3::text[], $4::int[]) as k(stream_key, partition)
+			on p.stream_key = k.stream_key and p.partition = k.partition
+		where p.projection = $1 and p.generation = $2 and p.state = 'parked'`,
 		Dashboards{}.Name(), f.generation, keys, partitions).
 		Query(func(rows pgx.Rows) error {
 			var key string

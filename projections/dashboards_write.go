@@ -146,6 +146,8 @@ func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
 		s := f.streams[parent]
 		if s.moved {
 			heads = append(heads, headRow{parent, s.head})
+		}
+		if s.head.Version > 0 { // also when parked records are folded again, long after their time
 			parents, forget = append(parents, parent), append(forget, s.head.Time.Add(-commandMemory))
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {

@@ -45,13 +45,13 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		s.Generation, s.State = g.Number, g.State
 	}
 	rows, err := e.pool.Query(ctx, `
-		select partition, next_offset, progressed_at from checkpoints
+		select partition, next_offset, event_time, progressed_at from checkpoints
 		where projection = $1 and generation = $2 order by partition`, s.Projection, s.Generation)
 	if err != nil {
 		return s, fmt.Errorf("read checkpoints: %w", err)
 	}
 	s.Partitions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PartitionStatus, err error) {
-		err = row.Scan(&p.Partition, &p.NextOffset, &p.ProgressedAt)
+		err = row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
 		return p, err
 	})
 	if err != nil {

@@ -61,7 +61,7 @@ type answering struct {
 
 	asOf *time.Time
 	read map[int64]map[string]bool // social account → metrics that have a figure in the range
-	met  map[int64]Source          // social accounts with rows; some may have left the scope since
+	met  map[int64]metAccount      // social accounts with rows; some may have left the scope since
 	// sources is set by judge.
 	sources []Source
 }
@@ -72,7 +72,7 @@ func (a *Analytics) answer(ctx context.Context, what string, scope Scope, query 
 	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
 		made = &answering{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: "Nothing of it was read in this range.",
-			read: map[int64]map[string]bool{}, met: map[int64]Source{},
+			read: map[int64]map[string]bool{}, met: map[int64]metAccount{},
 		}
 		return build(ctx, made)
 	})
@@ -115,13 +115,10 @@ func (a *answering) accountsOn(p domain.Platform) int {
 func (a *answering) platformIDs() []int16 {
 	ids := make([]int16, len(a.query.Platforms))
 	for i, p := range a.query.Platforms {
-		ids[i] = int16(p)
+		ids[i] = int16(p) //nolint:gosec // platforms are numbers of one digit
 	}
 	return ids
 }
-
-// ref returns a pointer to a copy of v.
-func ref[T any](v T) *T { return &v }
 
 // sorted returns the distinct values in order; never nil, so that JSON shows a list.
 func sorted[T ~string](values []T) []T {

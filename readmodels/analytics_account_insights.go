@@ -48,7 +48,7 @@ func (a *Analytics) AccountInsights(ctx context.Context, scope Scope, query Rang
 		}
 		followers := a.contributions(tracks, domain.MetricFollowers, buckets)
 		engagement := a.contributions(tracks, domain.MetricEngagement, buckets)
-		data.AsRead = a.asRead(tracks)
+		data.AsRead = a.asRead(tracks, domain.MetricEngagement)
 		if err := a.judge(ctx); err != nil {
 			return err
 		}

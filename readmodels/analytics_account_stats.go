@@ -56,15 +56,13 @@ func (a *Analytics) AccountStats(ctx context.Context, scope Scope, query RangeQu
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
 	meta, err := a.answer(ctx, "reach and impressions", scope, query, metrics, func(ctx context.Context, a *answering) error {
 		days := query.Range.days()
-		tracks, err := a.figures(ctx, figureQuery{metrics: []string{domain.MetricImpressions}, buckets: days})
+		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: days})
 		if err != nil {
 			return err
 		}
 		impressions := a.contributions(tracks, domain.MetricImpressions, days)
-		data.AsRead = a.asRead(tracks)
-		if data.Reach, err = a.reach(ctx, days); err != nil {
-			return err
-		}
+		data.AsRead = a.asRead(tracks, domain.MetricImpressions)
+		data.Reach = a.reach(tracks, days)
 		if err := a.judge(ctx); err != nil {
 			return err
 		}

@@ -11,28 +11,29 @@ import (
 // ReadFigure is a figure that is shown as it was read: it is over the platform's own window, or stands
 // for something that does not add up, and is in no total.
 type ReadFigure struct {
-	SocialAccount int64 `json:"social_account_id"`
 	PlatformRef
-	Metric       string      `json:"metric"`
-	Kind         domain.Kind `json:"kind"`   // rolling, or stock
-	Window       string      `json:"window"` // the platform's name for it; "" when it gave none
-	Value        int64       `json:"value"`
-	SourceMetric string      `json:"source_metric"`
-	CapturedAt   time.Time   `json:"captured_at"` // of the last reading in the range
+
+	SocialAccount int64       `json:"social_account_id"`
+	Metric        string      `json:"metric"`
+	Kind          domain.Kind `json:"kind"`   // rolling, or stock
+	Window        string      `json:"window"` // the platform's name for it; "" when it gave none
+	Value         int64       `json:"value"`
+	SourceMetric  string      `json:"source_metric"`
+	CapturedAt    time.Time   `json:"captured_at"` // of the last reading in the range
 }
 
-// asRead returns the figures that no total takes, each as the range's last reading has it.
-func (a *answering) asRead(tracks []*track) []ReadFigure {
+// asRead returns the figures of a metric that no total takes, each as the range's last reading has it.
+func (a *answering) asRead(tracks []*track, metric string) []ReadFigure {
 	figures := []ReadFigure{}
 	for _, t := range tracks {
+		if t.metric != metric {
+			continue
+		}
 		for key, l := range t.levels {
-			if key.kind == domain.Cumulative || key.kind == domain.Stock && isStock(t.metric) {
+			if key.kind == domain.Cumulative {
 				continue
 			}
-			var last *point
-			for _, p := range l.last {
-				last = cmp.Or(p, last)
-			}
+			last := l.latest()
 			if last == nil {
 				continue
 			}
@@ -46,7 +47,7 @@ func (a *answering) asRead(tracks []*track) []ReadFigure {
 	}
 	slices.SortFunc(figures, func(x, y ReadFigure) int {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount),
-			cmp.Compare(x.Metric, y.Metric), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Window, y.Window))
+			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Window, y.Window))
 	})
 	return figures
 }

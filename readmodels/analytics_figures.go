@@ -44,6 +44,7 @@ type Total struct {
 // contribution is what one track adds to a [Total] and to a series.
 type contribution struct {
 	*track
+
 	kind domain.Kind
 	// value, and of it the part that has a counterpart; nil when there is none.
 	value, compared, previous *int64
@@ -62,18 +63,19 @@ func (a *answering) stock(t *track) *contribution {
 		return nil
 	}
 	c := &contribution{track: t, kind: domain.Stock, buckets: make([]*int64, len(l.last))}
-	for i, p := range l.last {
-		if p == nil {
-			continue
-		}
-		a.takes(c, *p)
-		c.value, c.buckets[i] = &p.value, &p.value
-	}
-	if c.value == nil {
+	last := l.latest()
+	if last == nil {
 		return nil
 	}
+	a.rests(c, last)
+	c.value = &last.value
+	for i, p := range l.last {
+		if p != nil {
+			c.buckets[i] = &p.value
+		}
+	}
 	if l.before != nil {
-		a.takes(c, *l.before)
+		a.rests(c, l.before)
 		c.compared, c.previous, c.before = c.value, &l.before.value, &l.before.value
 	}
 	return c
@@ -93,7 +95,7 @@ func (a *answering) flow(t *track, buckets []bucket) *contribution {
 	first, end := a.query.Range.labels()
 	for d := first; d < end; d++ {
 		if p, ok := t.flows[d]; ok {
-			a.takes(c, p)
+			a.rests(c, &p)
 			c.value = plus(c.value, p.value)
 		}
 	}
@@ -118,7 +120,7 @@ func (a *answering) flow(t *track, buckets []bucket) *contribution {
 			c.comparedInPart = true
 			continue
 		}
-		a.takes(c, then)
+		a.rests(c, &then)
 		c.compared, c.previous = plus(c.compared, now.value), plus(c.previous, then.value)
 	}
 	return c
@@ -129,38 +131,37 @@ func (a *answering) difference(t *track) *contribution {
 	if l == nil {
 		return nil
 	}
+	last := l.latest()
+	if last == nil {
+		return nil
+	}
 	c := &contribution{track: t, kind: domain.Cumulative, buckets: make([]*int64, len(l.last))}
+	a.rests(c, last)
 	reached := l.before
-	read := false
 	for i, p := range l.last {
 		if p == nil {
 			continue
 		}
-		read = true
-		a.takes(c, *p)
 		if reached != nil {
-			c.buckets[i] = ref(p.value - reached.value)
+			c.buckets[i] = new(p.value - reached.value)
 		}
 		reached = p
-	}
-	if !read {
-		return nil
 	}
 	if l.before == nil {
 		return c
 	}
-	a.takes(c, *l.before)
-	c.value = ref(reached.value - l.before.value)
+	a.rests(c, l.before)
+	c.value = new(last.value - l.before.value)
 	// A counter that was not read in the previous period says nothing about that period.
 	if l.earlier != nil && !l.before.at.Before(a.query.Range.Previous().From) {
-		a.takes(c, *l.earlier)
-		c.compared, c.previous = c.value, ref(l.before.value-l.earlier.value)
+		a.rests(c, l.earlier)
+		c.compared, c.previous = c.value, new(l.before.value-l.earlier.value)
 	}
 	return c
 }
 
-// takes notes that a contribution rests on a reading.
-func (a *answering) takes(c *contribution, p point) {
+// rests notes that a contribution rests on a reading.
+func (a *answering) rests(c *contribution, p *point) {
 	a.uses(p.at)
 	a.shows(c.social, c.metric)
 	c.sources = append(c.sources, p.source)
@@ -215,7 +216,7 @@ func total(contributions []*contribution) Total {
 		t.NoBaseline, t.ComparedInPart = len(contributions) > 0, false
 		return t
 	}
-	t.Change = ref(*compared - *t.Previous)
+	t.Change = new(*compared - *t.Previous)
 	t.ChangePct = percent(*t.Change, *t.Previous)
 	return t
 }
@@ -225,7 +226,7 @@ func percent(part, whole int64) *float64 {
 	if whole <= 0 {
 		return nil
 	}
-	return ref(rounded(float64(part) * 100 / float64(whole)))
+	return new(rounded(float64(part) * 100 / float64(whole)))
 }
 
 // rounded keeps two decimals.

@@ -65,7 +65,7 @@ func netGrowth(accounts int, followers []*contribution, days []bucket) NetGrowth
 		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, Series: make([]GrowthDay, len(days)),
 	}
 	if g.Net != nil {
-		g.End = ref(*g.Start + *g.Net)
+		g.End = new(*g.Start + *g.Net)
 	}
 	for i, d := range followerDays(followers, days) {
 		g.Series[i] = GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead}

@@ -100,7 +100,7 @@ func dayOf(at time.Time) day {
 }
 
 func civil(year int, month time.Month, date int) day {
-	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay)
+	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay) //nolint:gosec // years of four digits
 }
 
 const secondsPerDay = 24 * 60 * 60
@@ -120,6 +120,10 @@ func (d day) nextMonth() day {
 	year, month, _ := d.utc().Date()
 	return civil(year, month+1, 1)
 }
+
+// StartOfDay is the first instant of date's day in a zone, whatever zone date is in: ranges of whole
+// days begin and end there.
+func StartOfDay(date time.Time, zone *time.Location) time.Time { return dayOf(date).start(zone) }
 
 // start is the first instant of the day in a zone. Where the clocks change at midnight, [time.Date]
 // may give an hour of the day before (Havana, each March) or the second of two midnights.

@@ -116,7 +116,7 @@ func (a *answering) lastReadings(ctx context.Context, probes []probe) error {
 				select f.value, f.source
 				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
 				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
-				order by f.source, f."window", f.day desc limit 1) f
+				order by f.day desc nulls last, f.source, f."window" limit 1) f
 			where r.social_account_id = p.social and r.captured_at >= p.lower and r.captured_at < p.upper
 			  and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2))
 			  and (p.account = '' or r.account_id = p.account)
@@ -128,7 +128,7 @@ func (a *answering) lastReadings(ctx context.Context, probes []probe) error {
 	var at int
 	var p point
 	_, err = pgx.ForEachRow(rows, []any{&at, &p.value, &p.at, &p.source}, func() error {
-		probes[at-1].set(ref(p))
+		probes[at-1].set(new(p))
 		return nil
 	})
 	if err != nil {

@@ -26,13 +26,15 @@ type point struct {
 	at     time.Time // of capture
 	source string    // the platform's name for it
 
+	day             day    // the platform's, else the UTC day of capture
 	eventID, window string // break ties
 }
 
 // replaces is the order in which readings of one thing replace each other: the later capture, at one
-// instant the smaller event id, within one event the first source and window by name.
+// instant the smaller event id, within one event the later day, then the first source and window by
+// name.
 func (p point) replaces(present point) bool {
-	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID),
+	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID), cmp.Compare(present.day, p.day),
 		cmp.Compare(p.source, present.source), cmp.Compare(p.window, present.window)) < 0
 }
 
@@ -43,14 +45,15 @@ type track struct {
 	platform domain.Platform
 	metric   string
 
-	flows  map[day]point       // by the platform's day, of the range and of the period before
-	levels map[levelKey]*level // what is read and not summed
+	flows   map[day]point            // by the platform's day, of the range and of the period before
+	windows map[string]map[day]point // rolling figures of windows of days, by window and last day
+	levels  map[levelKey]*level      // what else is read and not summed
 }
 
 // levelKey tells the readings of a metric apart that must never be mixed.
 type levelKey struct {
 	kind   domain.Kind
-	window string // rolling figures only
+	window string // rolling figures only: a window that is not of days, like a lifetime
 }
 
 // level is a figure that stands at some value whenever it is read: stock, cumulative or rolling.
@@ -63,14 +66,24 @@ type level struct {
 	before, earlier *point
 }
 
+// latest is the last reading in the range.
+func (l *level) latest() *point {
+	for _, p := range slices.Backward(l.last) {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 type rollup struct {
+	point
+
 	social   int64
 	account  string
 	platform domain.Platform
 	metric   string
 	kind     domain.Kind
-	day      day
-	point
 }
 
 type trackKey struct {
@@ -96,7 +109,7 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 		if !ok {
 			t = &track{
 				social: key.social, account: key.account, platform: row.platform, metric: key.metric,
-				flows: map[day]point{}, levels: map[levelKey]*level{},
+				flows: map[day]point{}, windows: map[string]map[day]point{}, levels: map[levelKey]*level{},
 			}
 			byKey[key] = t
 		}
@@ -115,8 +128,15 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 }
 
 func (t *track) add(row rollup) {
-	days := t.flows
-	if row.kind != domain.DayFlow {
+	days, at := t.flows, row.day
+	switch {
+	case row.kind == domain.DayFlow:
+	case row.kind == domain.Rolling && windowDays(row.window) > 0:
+		if t.windows[row.window] == nil {
+			t.windows[row.window] = map[day]point{}
+		}
+		days = t.windows[row.window]
+	default:
 		key := levelKey{kind: row.kind}
 		if row.kind == domain.Rolling {
 			key.window = row.window
@@ -124,20 +144,20 @@ func (t *track) add(row rollup) {
 		if t.levels[key] == nil {
 			t.levels[key] = &level{daily: map[day]point{}}
 		}
-		days = t.levels[key].daily
+		days, at = t.levels[key].daily, dayOf(row.at.UTC())
 	}
-	if present, ok := days[row.day]; !ok || row.replaces(present) {
-		days[row.day] = row.point
+	if present, ok := days[at]; !ok || row.replaces(present) {
+		days[at] = row.point
 	}
 }
 
 // rollups reads account_daily: day flows by the platform's days of the range and of the period before,
-// everything else by the UTC days that the range touches.
+// everything else by the days of the range and by the UTC days that it touches.
 func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error) {
 	r := a.query.Range
 	flowFirst, _ := r.Previous().labels()
-	_, flowEnd := r.labels()
-	levelFirst, levelLast := dayOf(r.From.UTC()), dayOf(r.To.Add(-time.Nanosecond).UTC())
+	first, end := r.labels()
+	first, last := min(first, dayOf(r.From.UTC())), max(end-1, dayOf(r.To.Add(-time.Nanosecond).UTC()))
 	rows, err := a.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, metric, kind, day - date '1970-01-01',
 		       value, captured_at, source, event_id, window_name
@@ -146,7 +166,7 @@ func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error
 		  and ($3::text[] is null or account_id = any($3)) and p_id = any($8)
 		  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 end`,
 		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
-		flowFirst.utc(), (flowEnd - 1).utc(), levelFirst.utc(), levelLast.utc(), a.platformIDs())
+		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs())
 	if err != nil {
 		return nil, fmt.Errorf("read daily figures: %w", err)
 	}

@@ -27,23 +27,26 @@ const (
 
 // Source is one social account behind an answer.
 type Source struct {
-	SocialAccount int64  `json:"social_account_id"`
-	AccountID     string `json:"account_id"` // the sub-account it belongs to
 	PlatformRef
-	AccountType domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
-	Name        string             `json:"name"`             // "" when the directory does not know it any more
-	Status      SourceStatus       `json:"status"`
-	Reason      string             `json:"reason"` // a sentence; "" when the status is ok
+
+	SocialAccount int64              `json:"social_account_id"`
+	AccountID     string             `json:"account_id"`       // the sub-account it belongs to
+	AccountType   domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	Name          string             `json:"name"`             // "" when the directory does not know it any more
+	Status        SourceStatus       `json:"status"`
+	Reason        string             `json:"reason"` // a sentence; "" when the status is ok
 	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
 	// unsupported, permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
-	// LastRead is the capture time of the newest reading, whatever the range; null without one.
+	// LastRead is the capture time of the newest reading, whatever the range; null without one, and
+	// when the account has left the scope.
 	LastRead *time.Time `json:"last_read"`
 }
 
 // sourceFacts are what a source is judged by.
 type sourceFacts struct {
 	Source
+
 	connected    bool
 	state        string // of its connection; "" unknown
 	stateReason  string
@@ -53,17 +56,22 @@ type sourceFacts struct {
 	leftTheScope bool
 }
 
-// meets notes a social account that has rows, and the sub-account of its newest one.
-func (a *answering) meets(social int64, account string, platform domain.Platform, at time.Time) {
-	known := a.met[social]
-	if known.LastRead != nil && !at.After(*known.LastRead) {
-		return
-	}
-	a.met[social] = Source{SocialAccount: social, AccountID: account, PlatformRef: platformRef(platform), LastRead: &at}
+// metAccount is a social account that has rows in the range.
+type metAccount struct {
+	account  string // sub-account of the newest row
+	platform domain.Platform
+	at       time.Time
 }
 
-// judge completes the sources: the social accounts that the scope has now, and those that had rows in
-// the range and have left it.
+// meets notes a social account that has rows.
+func (a *answering) meets(social int64, account string, platform domain.Platform, at time.Time) {
+	if known, ok := a.met[social]; !ok || at.After(known.at) {
+		a.met[social] = metAccount{account, platform, at}
+	}
+}
+
+// judge completes the sources: the social accounts that the scope has now, and those that have left it
+// and still have figures in the answer. It comes after everything that calls shows.
 func (a *answering) judge(ctx context.Context) error {
 	facts, err := a.sourceFacts(ctx)
 	if err != nil {
@@ -73,9 +81,11 @@ func (a *answering) judge(ctx context.Context) error {
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
-	for id, source := range a.met {
-		if !present[id] {
-			facts = append(facts, sourceFacts{Source: source, leftTheScope: true})
+	for id, met := range a.met {
+		if !present[id] && len(a.read[id]) > 0 {
+			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
+				SocialAccount: id, AccountID: met.account, PlatformRef: platformRef(met.platform),
+			}})
 		}
 	}
 	a.sources = make([]Source, len(facts))
@@ -153,7 +163,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
 	case !f.connected:
 		s.Status, s.Reason = SourceReconnect, "It is not connected in the main application."
-	case f.LastRead == nil:
+	case f.LastRead == nil && len(read) == 0:
 		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(metrics):
 		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+" of an account."

@@ -53,7 +53,6 @@ type app struct {
 const (
 	projectorConns = 24
 	readConns      = 24
-	keptConns      = 6
 )
 
 // newApp opens everything that the process needs; nothing runs yet. Close gives it back.
@@ -106,9 +105,10 @@ func (a *app) openReadSide(ctx context.Context, events *domain.Registry) (err er
 	if a.readPool, err = a.openPool(ctx, pg.Config{SearchPath: migrations.Derived, Name: "reader", MaxConns: readConns, ReadOnly: true}); err != nil {
 		return err
 	}
-	if a.keptPool, err = a.openPool(ctx, pg.Config{SearchPath: migrations.Kept, Name: "kept", MaxConns: keptConns}); err != nil {
+	if a.keptPool, err = kept.Open(ctx, a.backends.databaseURL); err != nil {
 		return err
 	}
+	a.add(func() error { a.keptPool.Close(); return nil })
 	a.engines, err = newEngines(a.log, a.projectorPool, a.backends.topics, events, kept.NewPauses(a.keptPool), a.logger)
 	if err != nil {
 		return err

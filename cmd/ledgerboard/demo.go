@@ -27,6 +27,9 @@ const (
 	defaultPostsCron = "0 */12 * * *"
 	demoLog          = "demo.log"
 	demoPostsCron    = "* * * * *" // every minute, so that live readings can be watched
+	// A year of link history, for auditors to look at.
+	demoChanges    = 520
+	demoChangeDays = 365
 )
 
 // Run implements the command.
@@ -47,7 +50,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	state.fill(&c.settings)
-	world := demo.New(demo.Config{Seed: state.Seed, Anchor: state.Anchor})
+	world := demo.New(demo.Config{Seed: state.Seed, Anchor: state.Anchor, Changes: demoChanges, ChangeDays: demoChangeDays})
 	stop, err := c.simulate(ctx, world, state.Seed, logger)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/demo"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // demoState is what a demo must find again at its next start: generated secrets, and from which
@@ -24,8 +25,9 @@ type demoState struct {
 	Anchor     time.Time `json:"anchor"` // the moment of the first start; history ends there
 	JWTSecret  string    `json:"jwt_secret"`
 	SecretsKey string    `json:"secrets_key"`
-	FactsDone  bool      `json:"facts_done"`   // directory, posts and readings are in the log
-	ChangeDone bool      `json:"changes_done"` // the dashboards' history is in the log
+	Checkpoint string    `json:"checkpoint_key"` // private; its public key is checkpoint.pub
+	FactsDone  bool      `json:"facts_done"`     // directory, posts and readings are in the log
+	ChangeDone bool      `json:"changes_done"`   // the dashboards' history is in the log
 }
 
 const demoSeed = 20261120
@@ -42,13 +44,24 @@ func loadDemoState(s storage) (*demoState, error) {
 		if err := json.Unmarshal(raw, state); err != nil {
 			return nil, fmt.Errorf("read %s: %w (remove the data directory to begin anew)", path, err)
 		}
-		return state, nil
+		return state, state.makeCheckpointKey()
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("read demo state: %w", err)
 	}
 	state.Seed, state.Anchor = demoSeed, time.Now().UTC().Truncate(time.Minute)
 	state.JWTSecret, state.SecretsKey = randomHex(), randomHex()
-	return state, state.save()
+	return state, state.makeCheckpointKey()
+}
+
+// makeCheckpointKey completes and stores the state, that of an earlier version of the program too.
+func (d *demoState) makeCheckpointKey() (err error) {
+	if d.Checkpoint != "" {
+		return nil
+	}
+	if d.Checkpoint, _, err = proof.GenerateKey(); err != nil {
+		return err
+	}
+	return d.save()
 }
 
 // save replaces the file in one step, so that a crash leaves the old or the new one.
@@ -67,6 +80,9 @@ func (d *demoState) fill(s *settings) {
 	}
 	if s.SecretsKey == "" {
 		s.SecretsKey = d.SecretsKey
+	}
+	if s.CheckpointKey == "" {
+		s.CheckpointKey = d.Checkpoint
 	}
 	if len(s.ManagedSubscriptions) == 0 {
 		s.ManagedSubscriptions = demo.ManagedSubscriptions()

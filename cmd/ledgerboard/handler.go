@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -16,11 +17,13 @@ import (
 
 // newHandler puts the HTTP layer together.
 func (a *app) newHandler() (*api.Server, error) {
-	authenticator, err := api.NewJWT(api.JWTConfig{
-		Secret: a.JWTSecret, Keys: a.JWTKeys, Issuer: a.JWTIssuer, Audience: a.JWTAudience,
-	})
+	authenticator, err := api.NewJWT(a.jwt())
 	if err != nil {
 		return nil, usageError{err}
+	}
+	audit, err := a.auditDeps()
+	if err != nil {
+		return nil, err
 	}
 	return api.New(api.Deps{
 		Config:            api.Config{CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true},
@@ -30,6 +33,7 @@ func (a *app) newHandler() (*api.Server, error) {
 		DashboardCommands: a.updates,
 		Figures:           readmodels.Scopes{Pool: a.readPool},
 		Analytics:         &readmodels.Analytics{Pool: a.readPool},
+		Audit:             audit,
 		Notices:           a.hub,
 		Ready:             func() error { return a.monitor.problem("") },
 		Checks:            a.checks(),
@@ -37,6 +41,18 @@ func (a *app) newHandler() (*api.Server, error) {
 		Registerer:        a.registry,
 		Logger:            a.logger,
 	})
+}
+
+// auditDeps is what the auditors' routes stand on.
+func (a *app) auditDeps() (*api.AuditDeps, error) {
+	records, err := commands.NewAudit(commands.AuditConfig{Log: a.log, Now: time.Now, Logger: a.logger})
+	if err != nil {
+		return nil, err
+	}
+	history := &readmodels.History{Pool: a.readPool}
+	return &api.AuditDeps{
+		History: history, Exports: history, Reads: readmodels.AuditReads{Pool: a.readPool}, Records: records,
+	}, nil
 }
 
 // checks are what /readyz asks. Reasons name no address.

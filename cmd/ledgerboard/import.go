@@ -122,7 +122,12 @@ func readEntities(path string, registry *domain.Registry, now time.Time) (drafts
 		}
 		drafts = append(drafts, draft)
 	}
-	if err := lines.Err(); err != nil {
+	err = lines.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		refused = append(refused, fmt.Errorf("%s line %d: is longer than %d bytes; what follows it was not read", path, n+1, maxImportLine))
+		return drafts, refused, nil
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("read %s after line %d: %w", path, n, err)
 	}
 	return drafts, refused, nil
@@ -144,8 +149,11 @@ func entityDraft(line []byte, registry *domain.Registry, now time.Time) (domain.
 	if !ok {
 		return domain.Draft{}, fmt.Errorf("type %s is not a reference entity (directory.…)", l.Type)
 	}
-	if entity.EntityID() == "" || entity.EntityID() == "0" {
-		return domain.Draft{}, errors.New("the entity has no id")
+	if id := entity.EntityID(); id == "" || id == "0" || id[0] == '-' {
+		return domain.Draft{}, errors.New("the entity has no id, or one below 1")
+	}
+	if entity, err = canonicalEntity(entity); err != nil {
+		return domain.Draft{}, err
 	}
 	return commands.EntityDraft(entity, now), nil
 }
@@ -159,5 +167,9 @@ func eraseDraft(l importLine, registry *domain.Registry, now time.Time) (domain.
 	if !ok || l.ID == "" {
 		return domain.Draft{}, errors.New("an erasure needs a type directory.… and an id")
 	}
-	return commands.EraseDraft(entity.EntityKind(), l.ID, now), nil
+	id, err := canonicalErasure(entity.EntityKind(), l.ID)
+	if err != nil {
+		return domain.Draft{}, err
+	}
+	return commands.EraseDraft(entity.EntityKind(), id, now), nil
 }

@@ -27,6 +27,10 @@ type cli struct {
 	Demo    demoCommand    `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schemas to this version."`
 	Import  importCommand  `cmd:"" help:"Append reference entities of the main application from files."`
+	Verify  verifyCommand  `cmd:"" help:"Prove that nothing in the history was changed, or name what was."`
+	Export  exportCommand  `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
+	Replay  replayCommand  `cmd:"" help:"Print the changes of one agency from the log itself."`
+	Erase   eraseCommand   `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	Token   tokenCommand   `cmd:"" help:"Make a signed token for trying things out."`
 	Status  statusCommand  `cmd:"" help:"Ask a running service whether it is ready."`
 }

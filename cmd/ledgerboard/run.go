@@ -34,6 +34,10 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
 	a.startFolding(group, work)
+	if err := a.startCheckpoints(group, work); err != nil {
+		stopWork()
+		return errors.Join(err, group.Wait())
+	}
 	stopServing, err := a.startServing(group, work, listener)
 	if err != nil {
 		stopWork()

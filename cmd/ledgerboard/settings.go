@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/robfig/cron/v3"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 )
@@ -91,6 +93,7 @@ type settings struct {
 	logging
 	tokens
 	dashboardSettings
+	checkpointing
 	fetching
 
 	Env         string        `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
@@ -117,6 +120,8 @@ func (s settings) validate(addr string) error {
 	}
 	if (s.JWTSecret == "") == (s.JWTKeys == "") {
 		add("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them")
+	} else if _, err := api.NewJWT(s.jwt()); err != nil {
+		add("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS: %w", err)
 	}
 	for _, scope := range s.ClientDashboardScopes {
 		if !scopeForm.MatchString(scope) {
@@ -143,6 +148,13 @@ func (s settings) validate(addr string) error {
 			add("%s %q is not a URL", name, base)
 		}
 	}
+	wrong = append(wrong, s.storage.validate()...)
+	wrong = append(wrong, s.checkpointing.validate()...)
+	for _, origin := range s.CORSOrigins {
+		if !isOrigin(origin) {
+			add("LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
+		}
+	}
 	if s.Env == envProduction && s.DatabaseURL == "" {
 		add("LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
 	}
@@ -154,6 +166,35 @@ func (s settings) validate(addr string) error {
 		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
 	}
 	return nil
+}
+
+// validate looks at the form of the addresses, not whether anything answers there.
+func (s storage) validate() (wrong []error) {
+	for _, broker := range s.KafkaBrokers {
+		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
+			wrong = append(wrong, fmt.Errorf("LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker))
+		}
+	}
+	if _, err := pgconn.ParseConfig(s.DatabaseURL); err != nil && s.DatabaseURL != "" {
+		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_DATABASE_URL: %w", err)) // pgconn takes the password out
+	}
+	return wrong
+}
+
+// isOrigin tells whether a browser could send it: scheme and host, maybe a port, nothing behind; or one
+// of the forms with a star.
+func isOrigin(origin string) bool {
+	if origin == "*" {
+		return true
+	}
+	origin = strings.TrimSuffix(origin, ":*")
+	u, err := url.Parse(origin)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin
+}
+
+// jwt is how tokens are verified.
+func (t tokens) jwt() api.JWTConfig {
+	return api.JWTConfig{Secret: t.JWTSecret, Keys: t.JWTKeys, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }

@@ -51,6 +51,7 @@ func run(ctx context.Context) (err error) {
 		{"append_to_readable_500ps", atRate(500)},
 		{"append_to_readable_2000ps", atRate(2000)},
 		{"put_to_notice", b.notices},
+		{"verify_and_replay_records", b.proofs},
 	} {
 		if !chosen.MatchString(m.name) {
 			continue

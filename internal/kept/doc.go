@@ -21,6 +21,7 @@
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
 //	secrets.go  Secrets: put, get, delete
+//	erase.go    Eraser: deletes without a key
 //	rotate.go   Secrets: re-sealing under the newest key, check at start
 //
 // # Non-obvious

@@ -34,7 +34,7 @@
 //     client's word, and a made-up one would hide notices from everybody else.
 //   - Socket.IO clients have three places to go on from: the offset that the stock client sends back on
 //     a reconnect, the user's stored cursor (a new page), the head (a new user). Each connection is told
-//     its place at once by the event "notice_cursor", as an SSE stream is by an id-only block; without
+//     its place at once by the event "notice_cursor", as an SSE stream without a cursor is; without
 //     it, a client that is cut before its first notice would come back with no offset, and what went
 //     into the dead connection would be lost.
 //   - The stored cursor moves when a notice has been written to a transport, not when it is read. A page

@@ -73,6 +73,7 @@ func TestCatchesUpFromTheCursorAndNoFurther(t *testing.T) {
 	}
 	store.append(agency2, alice)
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s := subscribe(t, hub, agency, alice, 1)
 		require.Equal(t, []string{id(2), id(3)}, received(s))
 		time.Sleep(10 * time.Second)
@@ -84,6 +85,7 @@ func TestSweepFindsWhatNoHintAnnounced(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s := subscribe(t, hub, agency, alice, 0)
 		require.Empty(t, received(s))
 		store.append(agency, alice)
@@ -102,6 +104,7 @@ func TestWakeUpIsFollowedUpUntilTheRecordIsFolded(t *testing.T) {
 			t.Parallel()
 			store := newStore()
 			inBubble(t, store, notices.Config{Sweep: time.Hour}, func(t *testing.T, hub *notices.Hub) {
+				t.Helper()
 				s := subscribe(t, hub, agency, alice, 0)
 				require.Empty(t, received(s))
 				wake(hub)
@@ -119,6 +122,7 @@ func TestWakeUpOfNobodyAsksNothing(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{Sweep: time.Hour}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		synctest.Wait()
 		hub.Wake(alice)
 		hub.WakeParent(agency)
@@ -132,6 +136,7 @@ func TestIdleConnectionsShareOneQuery(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		const connections = 10_000
 		for i := range connections {
 			subscribe(t, hub, fmt.Sprintf("%024x", i%50), user(i), 0)
@@ -149,6 +154,7 @@ func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		const users = 2500 // more than two pages of a scan, all of one version
 		all := make([]string, users)
 		subscriptions := make([]*notices.Subscription, users)
@@ -175,6 +181,7 @@ func TestLongAbsenceIsCaughtUpThroughASmallBuffer(t *testing.T) {
 		want = append(want, id(store.append(agency, alice)))
 	}
 	inBubble(t, store, notices.Config{Buffer: 8}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s := subscribe(t, hub, agency, alice, 0)
 		var got []string
 		for len(got) < len(want) {
@@ -192,6 +199,7 @@ func TestSlowConnectionDelaysNobodyAndIsDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{Buffer: 2}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		slow, quick := subscribe(t, hub, agency, alice, 0), subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
 		for i := range int64(6) {
@@ -203,7 +211,7 @@ func TestSlowConnectionDelaysNobodyAndIsDropped(t *testing.T) {
 		require.Equal(t, 1, hub.Connections())
 		require.Equal(t, []string{id(1), id(2), "closed"}, received(slow))
 		require.ErrorIs(t, slow.Reason(), notices.ErrSlow)
-		require.Nil(t, quick.Reason())
+		require.NoError(t, quick.Reason())
 	})
 }
 
@@ -211,6 +219,7 @@ func TestMadeUpCursorHidesNothingFromOthers(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		liar := subscribe(t, hub, agency, bob, 1_000_000)
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
@@ -224,6 +233,7 @@ func TestMadeUpCursorHidesNothingFromOthers(t *testing.T) {
 func TestExpiredTokenCutsAtItsTime(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newStore(), notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s, err := hub.Subscribe(t.Context(), notices.Subscriber{
 			ParentAccount: agency, UserID: alice, ExpiresAt: time.Now().Add(90 * time.Second),
 		}, 0)
@@ -247,6 +257,7 @@ func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
 		return nil
 	}}
 	inBubble(t, store, cfg, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s, other := subscribe(t, hub, agency, alice, 0), subscribe(t, hub, agency, bob, 0)
 		away := errors.New("the database is away")
 		answer.Store(&away)
@@ -269,6 +280,7 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 	var ready atomic.Bool
 	ready.Store(true)
 	inBubble(t, store, notices.Config{Ready: ready.Load}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
 		ready.Store(false)
@@ -291,6 +303,7 @@ func TestBrokenStoreDelaysAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
 		store.setBroken(true)
@@ -307,6 +320,7 @@ func TestRetentionEndsWhatCanBeResumed(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, notices.Config{}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		store.appendAt(time.Now().Add(-8*24*time.Hour), agency, alice)
 		store.appendAt(time.Now().Add(-6*24*time.Hour), agency, alice)
 		require.Equal(t, []string{id(2)}, received(subscribe(t, hub, agency, alice, 0)))
@@ -316,6 +330,7 @@ func TestRetentionEndsWhatCanBeResumed(t *testing.T) {
 func TestConnectionsOfOneUserAreLimited(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newStore(), notices.Config{MaxPerUser: 2}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
 		first := subscribe(t, hub, agency, alice, 0)
 		subscribe(t, hub, agency, alice, 0)
 		_, err := hub.Subscribe(t.Context(), notices.Subscriber{ParentAccount: agency, UserID: alice}, 0)

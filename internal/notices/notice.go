@@ -58,8 +58,8 @@ type Span struct {
 	AfterUser string
 }
 
-// AllUsers stands behind every user id in order.
-const AllUsers = "~"
+// AllUsers stands behind every user id in order, in every collation: ids are hexadecimal.
+const AllUsers = "g"
 
 // Position asks for the notices of one user after a version, and is also what a cursor says.
 type Position struct {

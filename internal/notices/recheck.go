@@ -55,7 +55,7 @@ func (h *Hub) recheck(ctx context.Context, who Subscriber) {
 	if err == nil {
 		return
 	}
-	switch domain.CodeOf(err) {
+	switch domain.CodeOf(err) { //nolint:exhaustive // the others are one case
 	case domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound:
 		h.dismiss(who, ErrAccessLost)
 	default: // the question could not be answered now

@@ -180,7 +180,8 @@ func (s *SocketIO) connected(args ...any) {
 	if s.closed {
 		return // Close closes the transport
 	}
-	c := newConnection(s, client, who)
+	ctx, stop := context.WithCancel(context.Background())
+	c := &connection{owner: s, client: client, who: who, stop: stop, inFlight: make(chan struct{}, maxInFlight)}
 	c.stopWhenGone()
-	s.active.Go(c.run)
+	s.active.Go(func() { c.run(ctx) })
 }

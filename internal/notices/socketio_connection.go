@@ -29,15 +29,8 @@ type connection struct {
 	client *socket.Socket
 	who    Subscriber
 
-	ctx      context.Context
 	stop     context.CancelFunc
 	inFlight chan struct{} // a slot for each notice that is not written out yet
-}
-
-func newConnection(owner *SocketIO, client *socket.Socket, who Subscriber) *connection {
-	c := &connection{owner: owner, client: client, who: who, inFlight: make(chan struct{}, maxInFlight)}
-	c.ctx, c.stop = context.WithCancel(context.Background())
-	return c
 }
 
 // stopWhenGone also looks at the transport: the library may lose the disconnect of a client that goes
@@ -51,10 +44,10 @@ func (c *connection) stopWhenGone() {
 	}
 }
 
-func (c *connection) run() {
+func (c *connection) run(ctx context.Context) {
 	defer c.stop()
-	subscription, err := c.subscribe()
-	if c.ctx.Err() != nil && err != nil {
+	subscription, err := c.subscribe(ctx)
+	if ctx.Err() != nil && err != nil {
 		return
 	}
 	if err != nil {
@@ -66,37 +59,37 @@ func (c *connection) run() {
 	c.emit(nil, cursorEvent, map[string]any{}, FormatID(c.who.ParentAccount, subscription.Start))
 	for {
 		select {
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return
 		case n, open := <-subscription.Notices():
 			if !open {
-				c.cut(subscription.Reason())
+				c.cut(ctx, subscription.Reason())
 				return
 			}
-			if !c.deliver(n) {
+			if !c.deliver(ctx, n) {
 				return
 			}
 		}
 	}
 }
 
-func (c *connection) subscribe() (*Subscription, error) {
+func (c *connection) subscribe(ctx context.Context) (*Subscription, error) {
 	after, given := offset(c.client, c.who)
 	if !given {
 		var err error
-		if after, err = c.owner.hub.storedCursor(c.ctx, c.who); err != nil {
+		if after, err = c.owner.hub.storedCursor(ctx, c.who); err != nil {
 			return nil, err
 		}
 	}
-	return c.owner.hub.Subscribe(c.ctx, c.who, after)
+	return c.owner.hub.Subscribe(ctx, c.who, after)
 }
 
 // deliver writes a notice; it blocks while too many wait to be written out, so that the hub sees a
 // slow client as one.
-func (c *connection) deliver(n Notice) bool {
+func (c *connection) deliver(ctx context.Context, n Notice) bool {
 	select {
 	case c.inFlight <- struct{}{}:
-	case <-c.ctx.Done():
+	case <-ctx.Done():
 		return false
 	}
 	written := sync.OnceFunc(func() {
@@ -128,14 +121,14 @@ func (c *connection) write(encoded types.BufferInterface, written func()) {
 // away: the stock client does not reconnect by itself after a disconnect packet. After an expiry or a
 // stop of the server only the transport closes: the client comes back, with its offset and, if it
 // knows how, a fresh token.
-func (c *connection) cut(reason error) {
+func (c *connection) cut(ctx context.Context, reason error) {
 	deadline := time.NewTimer(farewell)
 	defer deadline.Stop()
 	for range maxInFlight {
 		select {
 		case c.inFlight <- struct{}{}:
 			continue
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-deadline.C:
 		}

@@ -77,18 +77,18 @@ func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, c
 	return &node{hub: hub, url: "http://" + listener.Addr().String(), stop: stop}
 }
 
-func withToken(user string) map[string]any { return map[string]any{"token": "token-of-" + user} }
+func aliceAuth() map[string]any { return map[string]any{"token": "token-of-" + alice} }
 
 // Each case is a way in which existing frontends connect.
 var ways = map[string]func(url string) jsConfig{
 	"websocket": func(url string) jsConfig {
-		return jsConfig{URL: url, Transports: []string{"websocket"}, Auth: withToken(alice)}
+		return jsConfig{URL: url, Transports: []string{"websocket"}, Auth: aliceAuth()}
 	},
 	"polling": func(url string) jsConfig {
-		return jsConfig{URL: url, Transports: []string{"polling"}, Auth: withToken(alice)}
+		return jsConfig{URL: url, Transports: []string{"polling"}, Auth: aliceAuth()}
 	},
 	"polling with upgrade": func(url string) jsConfig {
-		return jsConfig{URL: url, Auth: withToken(alice)}
+		return jsConfig{URL: url, Auth: aliceAuth()}
 	},
 	"bearer header": func(url string) jsConfig {
 		return jsConfig{URL: url, Headers: map[string]string{"Authorization": "Bearer token-of-" + alice}}
@@ -139,7 +139,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				}
 				first.stop()
 				require.True(t, client.until("disconnect", "").Active, "the client comes back by itself")
-				// The stored cursor is beyond the missed notices, as if another page had had them: only the
+				// The stored cursor is beyond the missed notices, as if another page had got them: only the
 				// offset that the client sends back can bring them.
 				want = append(want, id(store.append(agency, alice)), id(store.append(agency, alice)))
 				require.NoError(t, store.SaveCursors(t.Context(), []notices.Position{
@@ -161,7 +161,7 @@ func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, "127.0.0.1:0", notices.Config{})
-	first := startJS(t, jsConfig{URL: n.url, Auth: withToken(alice)})
+	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
 	first.until("event", "notice_cursor")
 	seen := id(store.append(agency, alice))
 	n.hub.Wake(alice)
@@ -171,7 +171,7 @@ func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
 	require.Eventually(t, func() bool { return n.hub.Connections() == 0 }, patience, time.Millisecond)
 
 	missed := id(store.append(agency, alice))
-	second := startJS(t, jsConfig{URL: n.url, Auth: withToken(alice)})
+	second := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
 	require.Equal(t, []string{missed}, second.notices(missed))
 }
 
@@ -208,7 +208,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, "127.0.0.1:0", notices.Config{})
-	auth := withToken(alice)
+	auth := aliceAuth()
 	auth["room"], auth["user_id"], auth["offset"] = bob, bob, agency2+".0"
 	client := startJS(t, jsConfig{URL: n.url + "?user_id=" + bob, Auth: auth})
 	client.until("event", "notice_cursor")
@@ -253,7 +253,7 @@ func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
 		return nil
 	}}
 	n := startNode(t, store, &tokens{}, "127.0.0.1:0", cfg)
-	client := startJS(t, jsConfig{URL: n.url, Auth: withToken(alice), Transports: []string{"websocket"}})
+	client := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth(), Transports: []string{"websocket"}})
 	client.until("event", "notice_cursor")
 	mu.Lock()
 	last := id(store.append(agency, alice))
@@ -287,7 +287,9 @@ func TestOversizedMessageIsRefused(t *testing.T) {
 	body := json.NewDecoder(skipOne(response.Body))
 	require.NoError(t, body.Decode(&raw))
 	require.NoError(t, response.Body.Close())
-	var hello struct{ Sid string }
+	var hello struct {
+		Sid string `json:"sid"`
+	}
 	require.NoError(t, json.Unmarshal(raw, &hello))
 	response, err = http.Post(n.url+"/socket.io/?EIO=4&transport=polling&sid="+hello.Sid, "text/plain",
 		strings.NewReader("40"+strings.Repeat("x", 1<<20)))

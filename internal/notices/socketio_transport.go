@@ -2,6 +2,7 @@ package notices
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -28,9 +29,10 @@ type armKey struct{}
 
 // serveEngine hands a request to the engine.
 func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	client := r.Context() // ends when the client goes away
+	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
 	defer cancel()
-	arm := func() { context.AfterFunc(r.Context(), cancel) }
+	arm := func() { context.AfterFunc(client, cancel) }
 	r = r.WithContext(context.WithValue(ctx, armKey{}, arm))
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		s.engine.ServeHTTP(w, r) // hijacked, or answered in this goroutine
@@ -67,9 +69,7 @@ func (p *pollWriter) WriteHeader(status int) {
 	if p.finished {
 		return
 	}
-	for name, values := range p.header {
-		p.to.Header()[name] = values
-	}
+	maps.Copy(p.to.Header(), p.header)
 	p.to.WriteHeader(status)
 }
 

@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,8 +18,9 @@ const writeTimeout = 10 * time.Second
 // fault of the store.
 //
 // The stream begins after Last-Event-ID (header, else ?last_event_id=), and without one at the head;
-// it then sends a block with nothing but the id, by which an EventSource that is cut before its first
-// notice reconnects with a cursor.
+// it then says where that is in an event [cursorEvent]. Its id gives an EventSource that is cut before
+// its first notice a cursor to reconnect with. It is an event, not an id alone, because a page whose
+// ticket is used up must begin a new EventSource, and sees only the ids of events.
 func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, who Subscriber) error {
 	after, resumed, err := lastEventID(r, who)
 	if err != nil {
@@ -38,7 +40,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, who Subscriber) e
 	stream.open()
 	first := ": connected\n\n"
 	if !resumed {
-		first = "id: " + FormatID(who.ParentAccount, after) + "\n\n"
+		first = fmt.Sprintf("event: %s\nid: %s\ndata: {}\n\n", cursorEvent, FormatID(who.ParentAccount, after))
 	}
 	if stream.write(first) != nil {
 		return nil
@@ -108,7 +110,7 @@ func (s *eventStream) open() {
 
 func (s *eventStream) write(block string) error {
 	_ = s.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if _, err := s.w.Write([]byte(block)); err != nil {
+	if _, err := s.w.Write([]byte(block)); err != nil { //nolint:gosec // an event stream, of ids that were parsed
 		return err
 	}
 	return s.controller.Flush()
@@ -116,7 +118,8 @@ func (s *eventStream) write(block string) error {
 
 // end says why the stream ends, in a comment: EventSource ignores it, people read it.
 func (s *eventStream) end(reason error) {
-	if e, ok := reason.(*domain.Error); ok {
+	var e *domain.Error
+	if errors.As(reason, &e) {
 		_ = s.write(": " + e.Message + "\n\n")
 	}
 }

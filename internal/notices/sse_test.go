@@ -74,8 +74,8 @@ func (s *stream) next() string {
 	return ""
 }
 
-func event(user string, version int64) string {
-	return `event: client_access_removed|id: ` + id(version) + `|data: {"user_id":"` + user + `"}`
+func toAlice(version int64) string {
+	return `event: client_access_removed|id: ` + id(version) + `|data: {"user_id":"` + alice + `"}`
 }
 
 func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
@@ -85,11 +85,11 @@ func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 	hub := runHub(t, store, notices.Config{})
 	s := openStream(t, serveSSE(t, hub, notices.Subscriber{ParentAccount: agency, UserID: alice}), "")
 	require.Equal(t, "text/event-stream", s.response.Header.Get("Content-Type"))
-	require.Equal(t, "id: "+id(1), s.next(), "a cursor at once, before any notice")
+	require.Equal(t, "event: notice_cursor|id: "+id(1)+"|data: {}", s.next(), "a cursor at once, before any notice")
 	store.append(agency, bob)
 	store.append(agency, alice, bob)
 	hub.WakeParent(agency)
-	require.Equal(t, event(alice, 3), s.next())
+	require.Equal(t, toAlice(3), s.next())
 }
 
 func TestStreamResumesAfterItsCursor(t *testing.T) {
@@ -107,8 +107,8 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 		"upper case is the same account": openStream(t, url, strings.ToUpper(agency)+".2"),
 	} {
 		require.Equal(t, ": connected", s.next(), name)
-		require.Equal(t, event(alice, 3), s.next(), name)
-		require.Equal(t, event(alice, 4), s.next(), name)
+		require.Equal(t, toAlice(3), s.next(), name)
+		require.Equal(t, toAlice(4), s.next(), name)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	}
 	store.append(agency, alice)
 	hub.Wake(alice)
-	for block := s.next(); block != event(alice, 1); block = s.next() {
+	for block := s.next(); block != toAlice(1); block = s.next() {
 		require.NotEmpty(t, block)
 	}
 }

@@ -41,7 +41,10 @@ create table dashboard_history (
   after          jsonb       not null,
   primary key (parent_account, sub_account_id, version)
 );
-create index dashboard_history_stream on dashboard_history (parent_account, version);
+-- The history of an agency in the order of its stream, page by page.
+create index dashboard_history_stream on dashboard_history (parent_account, version, sub_account_id);
+-- "As of T" to a version. Times grow with versions, so one probe finds it.
+create index dashboard_history_time on dashboard_history (parent_account, time, version);
 
 create table dashboard_commands (
   parent_account  text        not null,

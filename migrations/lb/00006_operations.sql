@@ -14,7 +14,7 @@ create table operations_trail (
   data           jsonb       not null,
   primary key (partition, log_offset)
 );
-create index operations_trail_parent on operations_trail (parent_account, time);
+create index operations_trail_parent on operations_trail (parent_account, time, partition, log_offset);
 
 create table connection_states (
   connection_id  bigint primary key,

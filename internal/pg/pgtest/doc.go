@@ -5,7 +5,7 @@
 //
 // # File map
 //
-//	pgtest.go  New, Main
+//	pgtest.go  New, Main, Runner
 //
 // # Non-obvious
 //

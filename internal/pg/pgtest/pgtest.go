@@ -94,15 +94,21 @@ func templateName(t testing.TB, admin string) string {
 }
 
 // Main runs a package's tests and stops the server that they started.
-func Main(m *testing.M) {
-	code := m.Run()
+func Main(m *testing.M) { os.Exit(Runner{m}.Run()) }
+
+// Runner is [Main] for a package whose TestMain hands its tests to another one, as goleak does.
+type Runner struct{ Tests interface{ Run() int } }
+
+// Run runs the tests, stops the server that they started and returns the exit code.
+func (r Runner) Run() int {
+	code := r.Tests.Run()
 	if server.embedded != nil {
 		if err := server.embedded.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop PostgreSQL of tests:", err)
 			code = max(code, 1)
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 func exec(t testing.TB, databaseURL, sql string) {

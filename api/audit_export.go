@@ -1,0 +1,135 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	exportBuffer = 64 << 10
+	// exportStall is how long a reader may take no byte before its connection is cut.
+	exportStall = 30 * time.Second
+)
+
+// exportWriter writes entries in one format, and a last line that says whether they are all.
+type exportWriter interface {
+	header() error
+	entry(e readmodels.HistoryEntry) error
+	end(t exportTrailer) error
+}
+
+// exportTrailer is the last line of an export. An export without it was cut by the way.
+type exportTrailer struct {
+	Complete   bool                      `json:"complete"`
+	Reason     string                    `json:"reason,omitempty"` // why it is not complete
+	Entries    int                       `json:"entries"`
+	AsOf       readmodels.StreamPosition `json:"as_of"`
+	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to go on
+}
+
+// getAuditExport streams the history as CSV or JSON Lines (?format=), oldest first.
+func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request) error {
+	params := s.auditParams(r)
+	format, _ := params.value("format")
+	if format != "csv" && format != "jsonl" {
+		params.bad.addf("format", "is not a format: use csv or jsonl")
+	}
+	query := params.historyQuery()
+	query.ParentAccount, query.Dashboard = auditedParent(r.Context()), params.hex("dashboard")
+	if err := params.Err(); err != nil {
+		return err
+	}
+	query.Ascending, query.Limit = true, 0
+	meta, entries, err := s.deps.Audit.Exports.Export(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	p, _ := PrincipalFrom(r.Context())
+	export := domain.AuditExported{Format: format, Dashboard: query.Dashboard, AsOf: meta.AsOf.Version, Filter: filterOf(query)}
+	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), export); err != nil {
+		return err
+	}
+	contentType := "application/x-ndjson; charset=utf-8"
+	if format == "csv" {
+		contentType = "text/csv; charset=utf-8; header=present"
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Disposition",
+		fmt.Sprintf(`attachment; filename="link-history-%s-v%d.%s"`, query.ParentAccount, meta.AsOf.Version, format))
+	s.export(w, r, newExportWriter(format, w), meta, entries)
+	return nil
+}
+
+func newExportWriter(format string, w http.ResponseWriter) exportWriter {
+	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
+	if format == "csv" {
+		return newCSVExport(out)
+	}
+	return &jsonlExport{out: out}
+}
+
+// export writes the entries and the trailer. The status is sent: what goes wrong from here on can only
+// be said in the last line.
+func (s *Server) export(w http.ResponseWriter, r *http.Request, out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error]) {
+	trailer, err := s.exportEntries(out, meta, entries)
+	if err == nil {
+		err = out.end(trailer)
+	}
+	if err != nil { // the reader is gone, or as good as gone
+		s.deps.Logger.DebugContext(r.Context(), "export was not taken to its end",
+			logRequestID, RequestID(r.Context()), "entries", trailer.Entries, logError, err.Error())
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
+}
+
+func (s *Server) exportEntries(out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error]) (exportTrailer, error) {
+	trailer := exportTrailer{Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf}
+	if err := out.header(); err != nil {
+		return trailer, err
+	}
+	cursor := ""
+	cut := func(reason string) exportTrailer {
+		trailer.Complete, trailer.Reason, trailer.NextCursor = false, reason, cursor
+		return trailer
+	}
+	for entry, err := range entries {
+		switch {
+		case errors.Is(err, context.Canceled):
+			return trailer, err
+		case err != nil:
+			s.deps.Logger.Error("export ended early", logError, err.Error())
+			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here."), nil
+		case trailer.Entries == s.deps.Audit.maxExport():
+			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries)), nil
+		}
+		if err := out.entry(entry); err != nil {
+			return trailer, err
+		}
+		trailer.Entries++
+		cursor = entry.Cursor()
+	}
+	return trailer, nil
+}
+
+// patientWriter gives a reader some time for each piece, however long the whole takes.
+type patientWriter struct {
+	io.Writer
+
+	control *http.ResponseController
+}
+
+// Write implements [io.Writer].
+func (w patientWriter) Write(piece []byte) (int, error) {
+	// Where deadlines are not supported (tests, some middlewares), the request's context must do.
+	_ = w.control.SetWriteDeadline(time.Now().Add(exportStall))
+	return w.Writer.Write(piece)
+}

@@ -1,0 +1,31 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// readsMeta stands beside a page of readings.
+type readsMeta struct {
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// getAuditReads answers who read or exported the audit trail, newest first. Looking here is itself not
+// recorded: the list would grow by being looked at, and it shows nothing of a dashboard.
+func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request) error {
+	params := s.auditParams(r)
+	page := params.Page()
+	query := readmodels.AuditReadsQuery{
+		ParentAccount: auditedParent(r.Context()), Actor: params.actor("actor"),
+		From: params.edge("from", 0), To: params.edge("to", 1), Limit: page.Limit, Cursor: page.Cursor,
+	}
+	if err := params.Err(); err != nil {
+		return err
+	}
+	entries, next, err := s.deps.Audit.Reads.Reads(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	return s.writeAudit(w, entries, readsMeta{NextCursor: next})
+}

@@ -1,0 +1,283 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const dashboardPath = "/api/projects/dashboard/"
+
+func TestGetAnswersAnArrayOfOneWithItsETag(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.views[agency+"/"+client1] = view(client1, 42)
+	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken())
+	require.Equal(t, http.StatusOK, answer.status)
+	require.Equal(t, `"42"`, answer.header.Get("ETag"))
+	require.Equal(t, "no-store", answer.header.Get("Cache-Control"))
+	var body struct {
+		Success bool             `json:"success"`
+		Message string           `json:"message"`
+		Data    []map[string]any `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+	require.True(t, body.Success)
+	require.Equal(t, "SUCCESS", body.Message)
+	require.Len(t, body.Data, 1)
+	require.Equal(t, client1, body.Data[0]["sub_account_id"])
+	require.Empty(t, b.opened)
+}
+
+func TestOnlyAnAgencysGetCreates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).status)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(client1, "client")).status)
+	require.Empty(t, b.opened)
+	answer := b.get(dashboardPath+client1, b.agencyToken(), "X-Request-Id: r-1",
+		"Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	require.Equal(t, http.StatusOK, answer.status)
+	require.Equal(t, []commands.OpenDashboard{{
+		Caller: commands.Caller{
+			ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r-1",
+			TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		},
+		SubAccount: client1,
+	}}, b.opened)
+}
+
+func TestForeignAccountIs404ForAnAgency(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.openErr = domain.ErrDashboardNotFound
+	answer := b.get(dashboardPath+client1, b.agencyToken())
+	require.Equal(t, http.StatusNotFound, answer.status)
+	require.Equal(t, domain.ErrDashboardNotFound.Message, answer.failure(t).Message)
+}
+
+func TestMalformedIDInThePathNamesIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, id := range []string{"17", "zzzzzzzzzzzzzzzzzzzzzzzz", client1 + "0", "%20", "%00", "..%2f.."} {
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			answer := b.ask(method, dashboardPath+id, "{}", "Authorization: Bearer "+b.agencyToken())
+			require.Equal(t, http.StatusBadRequest, answer.status, id)
+			require.Equal(t, "sub_account_id", answer.failure(t).Errors[0].Field)
+		}
+	}
+	require.Empty(t, b.opened)
+	require.Empty(t, b.updates)
+}
+
+// REQUIREMENTS §2 rule 11.
+func TestClientSeesWhatIsOpenToIt(t *testing.T) {
+	t.Parallel()
+	const foreign = "f00000000000000000000000"
+	open := func(v readmodels.DashboardView) readmodels.DashboardView {
+		v.AllowClientDashboard = true
+		return v
+	}
+	linked := func(v readmodels.DashboardView, with string) readmodels.DashboardView {
+		v.SubAccountIDs = append(v.SubAccountIDs, readmodels.LinkedAccount{ID: with})
+		return v
+	}
+	for name, test := range map[string]struct {
+		view   readmodels.DashboardView
+		status int
+	}{
+		"own, open, listed":          {open(view(client1, 1, alice)), 200},
+		"own, closed":                {view(client1, 1, alice), 403},
+		"own, not listed":            {open(view(client1, 1, foreign)), 403},
+		"linked, open, listed":       {linked(open(view(client2, 1, alice)), client1), 200},
+		"linked, closed":             {linked(view(client2, 1, alice), client1), 404},
+		"linked, not listed":         {linked(open(view(client2, 1)), client1), 404},
+		"not linked, open, listed":   {open(view(client2, 1, alice)), 404},
+		"not linked, not even known": {readmodels.DashboardView{}, 404},
+	} {
+		b := setup(t)
+		id := test.view.SubAccountID
+		if id == "" {
+			id = foreign
+		} else {
+			b.views[agency+"/"+id] = test.view
+		}
+		answer := b.get(dashboardPath+id, b.token(client1, "client"))
+		require.Equal(t, test.status, answer.status, name)
+	}
+	b := setup(t)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(foreign, "client")).status, "an account without an agency")
+}
+
+func TestPutHandsTheWholeChangeOn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.result = commands.Result{Dashboard: domain.Dashboard{DocumentID: "d", ID: "d", SubAccountID: client1, Version: 43}}
+	body := `{"allow_client_dashboard":true,"sub_account_ids":["` + strings.ToUpper(client2) + `"],"users":["` + alice + `"],
+		"scopes":["analytics"],"unlink":true,"user_role":"old frontends send this","nested":{"x":[1]}}`
+	answer := b.put(client1, body, "Idempotency-Key: key 1", `If-Match: "42", W/"7", "abc"`, "X-Request-Id: r-2", "Traceparent: bad")
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Equal(t, `"43"`, answer.header.Get("ETag"))
+	require.Empty(t, answer.header.Get("Idempotency-Replayed"))
+	require.JSONEq(t, `{"success":true,"message":"SUCCESS","data":{"_id":"d","id":"d","sub_account_id":"`+client1+`","parent_account":"",
+		"sub_account_ids":null,"users":null,"main_poc":null,"allow_client_dashboard":false,"scopes":null,
+		"created_at":"0001-01-01T00:00:00Z","updated_at":"0001-01-01T00:00:00Z"}}`, answer.body)
+	yes, accounts, users, scopes := true, []string{client2}, []string{alice}, []string{"analytics"}
+	require.Len(t, b.updates, 1)
+	digest := b.updates[0].RequestDigest
+	require.Len(t, digest, 64)
+	require.Equal(t, commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r-2"},
+		Change: domain.UpdateDashboard{
+			Primary: client1, AllowClientDashboard: &yes, SubAccountIDs: &accounts, Users: &users, Scopes: &scopes, Unlink: true,
+			IfMatch: &domain.VersionMatch{Versions: []int64{42}},
+		},
+		IdempotencyKey: "key 1", RequestDigest: digest,
+	}, b.updates[0])
+}
+
+func TestPutTellsAbsentFromEmpty(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, http.StatusOK, b.put(client1, `{}`).status)
+	require.Equal(t, http.StatusOK, b.put(client1, `{"users":[],"sub_account_ids":[],"scopes":[],"allow_client_dashboard":false,"unlink":false}`).status)
+	absent, empty := b.updates[0].Change, b.updates[1].Change
+	require.Equal(t, domain.UpdateDashboard{Primary: client1}, absent)
+	require.Equal(t, []string{}, *empty.Users)
+	require.Equal(t, []string{}, *empty.SubAccountIDs)
+	require.Equal(t, []string{}, *empty.Scopes)
+	require.False(t, *empty.AllowClientDashboard)
+	require.Empty(t, b.updates[0].IdempotencyKey)
+}
+
+func TestPutNamesEveryMalformedField(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	answer := b.put(client1, `{"users":["`+alice+`","bob",7,null],"sub_account_ids":null,"scopes":"analytics",
+		"allow_client_dashboard":"yes","unlink":null}`)
+	require.Equal(t, http.StatusBadRequest, answer.status)
+	f := answer.failure(t)
+	var fields []string
+	for _, e := range f.Errors {
+		fields = append(fields, e.Field)
+		require.NotEmpty(t, e.Detail)
+	}
+	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "scopes", "unlink"}, fields)
+	answer = b.put(client1, `{"users":["bob"]}`)
+	require.Equal(t, "users[0]", answer.failure(t).Errors[0].Field)
+	require.Empty(t, b.updates)
+}
+
+func TestPutShowsReplaysAndOpenOutcomes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.result.Replayed = true
+	require.Equal(t, "true", b.put(client1, `{}`).header.Get("Idempotency-Replayed"))
+	b.updateErr = &domain.Error{Code: domain.CodeUnavailable, Message: "The outcome is open.", CommandID: "c-9", RetryAfter: 3}
+	answer := b.put(client1, `{}`)
+	require.Equal(t, http.StatusServiceUnavailable, answer.status)
+	require.Equal(t, "3", answer.header.Get("Retry-After"))
+	require.Equal(t, "c-9", answer.header.Get("Command-Id"))
+	require.Equal(t, "c-9", answer.failure(t).CommandID)
+	require.Empty(t, answer.header.Get("ETag"))
+	b.updateErr = domain.ErrMainAccount
+	answer = b.put(agency, `{}`)
+	require.Equal(t, http.StatusForbidden, answer.status)
+	require.Equal(t, "You cannot update dashboard settings of main account", answer.failure(t).Message)
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for key, ok := range map[string]bool{
+		"k": true, "! ~": true, strings.Repeat("k", 255): true,
+		"": false, strings.Repeat("k", 256): false, "tab\tkey": false, "ключ": false, "del\x7f": false,
+	} {
+		answer := b.put(client1, `{}`, "Idempotency-Key: "+key)
+		require.Equal(t, ok, answer.status == http.StatusOK, "%q", key)
+		if !ok {
+			require.Equal(t, http.StatusBadRequest, answer.status)
+			require.Equal(t, "Idempotency-Key", answer.failure(t).Errors[0].Field)
+		}
+	}
+	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: b").status)
+}
+
+func TestIfMatch(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]*domain.VersionMatch{
+		`*`:                     {Any: true},
+		`"7"`:                   {Versions: []int64{7}},
+		`"7", "8"`:              {Versions: []int64{7, 8}},
+		` "7" ,"8" `:            {Versions: []int64{7, 8}},
+		`W/"7"`:                 {},
+		`"abc", "07", "+7", ""`: {},
+		``:                      nil,
+		`7`:                     nil,
+		`"7`:                    nil,
+		`"7" "8"`:               nil,
+		`"7",`:                  nil,
+		`*, "7"`:                nil,
+		`w/"7"`:                 nil,
+	} {
+		match, err := api.ParseIfMatch(text)
+		require.Equal(t, want == nil, err != nil, text)
+		require.Equal(t, want, match, text)
+	}
+	b := setup(t)
+	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Match: 7").status)
+}
+
+func FuzzIfMatch(f *testing.F) {
+	f.Add(`"7", W/"8", "x"`)
+	f.Add(`*`)
+	f.Fuzz(func(t *testing.T, text string) {
+		match, err := api.ParseIfMatch(text)
+		require.Equal(t, err == nil, match != nil)
+	})
+}
+
+func TestRequestDigest(t *testing.T) {
+	t.Parallel()
+	digest := func(path, body string) string {
+		members, err := api.ParseObject([]byte(body))
+		require.NoError(t, err)
+		command, err := api.ParseUpdate(path, members)
+		require.NoError(t, err)
+		return api.UpdateDigest(command)
+	}
+	base := digest(client1, `{"users":["`+alice+`","`+client1+`"],"unlink":false}`)
+	for name, body := range map[string]string{
+		"order of members, white space": `{ "unlink":false, "users" : ["` + alice + `","` + client1 + `"] }`,
+		"order and repeats in a set":    `{"users":["` + client1 + `","` + alice + `","` + alice + `"]}`,
+		"case of ids":                   `{"users":["` + strings.ToUpper(alice) + `","` + client1 + `"]}`,
+		"unknown members":               `{"users":["` + alice + `","` + client1 + `"],"user_role":1}`,
+	} {
+		require.Equal(t, base, digest(client1, body), name)
+	}
+	different := map[string]string{base: "base"}
+	for name, other := range map[string]string{
+		"path":   digest(client2, `{"users":["`+alice+`","`+client1+`"]}`),
+		"user":   digest(client1, `{"users":["`+alice+`"]}`),
+		"empty":  digest(client1, `{"users":[]}`),
+		"absent": digest(client1, `{}`),
+		"unlink": digest(client1, `{"unlink":true}`),
+		"scopes": digest(client1, `{"scopes":["`+alice+`"]}`),
+		"ids":    digest(client1, `{"sub_account_ids":["`+alice+`"]}`),
+		"no":     digest(client1, `{"allow_client_dashboard":false}`),
+		"yes":    digest(client1, `{"allow_client_dashboard":true}`),
+	} {
+		require.Empty(t, different[other], "%s has the digest of another", name)
+		different[other] = name
+	}
+	// The digest travels in records and is compared for as long as keys are remembered: it may not change.
+	require.Equal(t, "4e09", digest(client1, `{"users":["`+alice+`"],"unlink":true}`)[:4])
+}

@@ -1,0 +1,52 @@
+// Package api is the HTTP layer: one route table, from which the router and the tests of roles are
+// made; who is calling; the one shape of answers and the one shape of errors.
+//
+// # Invariants
+//
+//   - Every path stands in the route table with the roles that it serves. No roles means public, or
+//     (notices, Socket.IO) judged by the endpoint itself; a test names the exceptions.
+//   - One table from codes to statuses ([statusOf]); what is not a [domain.Error] stays inside and
+//     answers 500 with nothing but the request id.
+//   - Ids are lower-cased here, in tokens, paths and bodies, whoever verified them: two spellings of one
+//     agency would be two streams of the log.
+//   - What a caller got wrong is named, all of it at once; a foreign id reads like an unknown one.
+//   - The algorithm of a token is pinned by the key that verifies it, never chosen by the token.
+//   - Neither log nor metrics see a query, a header or a body: tokens and tickets live there.
+//
+// It may not import pgx, watermill, sarama or projections.
+//
+// # File map
+//
+//	handler.go routes.go      Deps, New; the route table
+//	principal.go auth.go      who is calling; roles
+//	jwt.go jwt_keys.go jwt_load.go  tokens; keys; keys that rotate
+//	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
+//	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
+//	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
+//	params.go params_range.go parameters of the analytics
+//	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
+//	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
+//	health.go                 /healthz, /readyz
+//
+// # Non-obvious
+//
+//   - A main application that mounts [Server] verifies its callers itself and leaves them with
+//     [WithPrincipal], or hands in an [Authenticator]; what it says is still canonicalised.
+//   - PUT: a null is not an absent member but a 400 that names it. An unknown member is ignored; a member
+//     given twice is refused, because parsers differ about which one counts.
+//   - The request digest is over what a body means (known members, ids in lower case, lists as sets), not
+//     over its bytes, and over our own path, not over the prefix that we are mounted under. Old frontends
+//     send members that nobody reads; they may change between repetitions. If-Match is no part of it.
+//   - A weak or unknown entity tag in If-Match is well-formed and matches nothing (412); anything that
+//     is no entity tag is a 400.
+//   - ETags serve If-Match only. Answers are no-store: the view of a dashboard shows names and sign-ins,
+//     which change without a new version.
+//   - A client user is told that its own account's dashboard is closed to it (403); any other dashboard
+//     that it may not open does not exist (404).
+//   - A ticket is bound to the principal that asked for it, its expiry included. [MemoryTickets] knows only
+//     the tickets of its own process: several behind one address need a shared [TicketStore] or sticky
+//     requests.
+//   - Parameters are decoded once: chi matches on the escaped path when there is one, and browsers escape
+//     the colons of an instant.
+//   - The start of a day is looked up, not computed: there are days without a midnight and days with two.
+package api

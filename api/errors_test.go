@@ -1,0 +1,167 @@
+package api_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func TestEveryCodeHasItsStatus(t *testing.T) {
+	t.Parallel()
+	for code, status := range map[domain.Code]int{
+		domain.CodeInvalid: 400, domain.CodeUnauthenticated: 401, domain.CodeForbidden: 403, domain.CodeNotFound: 404,
+		domain.CodeUnprocessable: 422, domain.CodeConflict: 409, domain.CodePreconditionFailed: 412,
+		domain.CodeTooLarge: 413, domain.CodeRateLimited: 429, domain.CodeUnavailable: 503, domain.CodeInternal: 500,
+		"a code of tomorrow": 500,
+	} {
+		require.Equal(t, status, api.StatusOf(code), code)
+	}
+}
+
+func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err     error
+		status  int
+		code    string
+		message string
+		retry   string
+	}{
+		"domain error":       {fmt.Errorf("read: %w", domain.NewError(domain.CodeConflict, "lost")), 409, "conflict", "lost", ""},
+		"internal":           {errors.New("host db-7 refused user root"), 500, "internal", "Something went wrong", ""},
+		"internal by code":   {domain.NewError(domain.CodeInternal, "host db-7"), 500, "internal", "Something went wrong", ""},
+		"unavailable":        {domain.NewError(domain.CodeUnavailable, "later"), 503, "unavailable", "later", "1"},
+		"unavailable, known": {&domain.Error{Code: domain.CodeUnavailable, Message: "later", RetryAfter: 9}, 503, "unavailable", "later", "9"},
+		"rate limited":       {domain.NewError(domain.CodeRateLimited, "slower"), 429, "rate_limited", "slower", "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.readErr = test.err
+			answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
+			require.Equal(t, test.status, answer.status)
+			f := answer.failure(t)
+			require.Equal(t, test.code, f.Code)
+			require.Contains(t, f.Message, test.message)
+			require.Equal(t, test.retry, answer.header.Get("Retry-After"))
+			require.NotContains(t, answer.body, "db-7", "what is inside stays inside")
+			if test.status == http.StatusInternalServerError {
+				require.Contains(t, b.logged(), "db-7", "and goes to the log")
+			}
+		})
+	}
+}
+
+func TestProblemJSONOnRequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for accept, problem := range map[string]bool{
+		"application/problem+json":                         true,
+		"application/json, application/problem+json":       true,
+		"application/json;q=0.5, application/problem+json": true,
+		"application/problem+json;q=0.5, application/json": false,
+		"application/problem+json;q=0":                     false,
+		"application/json":                                 false,
+		"*/*":                                              false,
+		"":                                                 false,
+		"nonsense;;;, application/problem+json; charset=utf": true,
+	} {
+		answer := b.ask(http.MethodGet, "/nowhere", "", "Accept: "+accept)
+		require.Equal(t, http.StatusNotFound, answer.status)
+		if !problem {
+			require.Equal(t, "application/json; charset=utf-8", answer.header.Get("Content-Type"), accept)
+			answer.failure(t)
+			continue
+		}
+		require.Equal(t, "application/problem+json", answer.header.Get("Content-Type"), accept)
+		var body map[string]any
+		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+		require.Equal(t, "urn:ledgerboard:error:not_found", body["type"])
+		require.Equal(t, "Not Found", body["title"])
+		require.EqualValues(t, 404, body["status"])
+		require.Equal(t, body["message"], body["detail"])
+		require.Equal(t, "not_found", body["code"])
+		require.Equal(t, answer.header.Get("X-Request-Id"), body["request_id"])
+	}
+}
+
+func TestUnknownPathsAndMethods(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, http.StatusNotFound, b.ask(http.MethodGet, "/api/projects/dashboard/"+client1+"/", "").status)
+	answer := b.ask(http.MethodDelete, "/api/projects/dashboard/"+client1, "")
+	require.Equal(t, http.StatusMethodNotAllowed, answer.status)
+	require.Equal(t, "GET, PUT", answer.header.Get("Allow"))
+	require.Equal(t, "method_not_allowed", answer.failure(t).Code)
+	require.Equal(t, http.StatusMethodNotAllowed, b.ask("BREW", "/healthz", "").status)
+}
+
+func TestPanicIsA500OfTheOneShape(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.panics = true
+	answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
+	require.Equal(t, http.StatusInternalServerError, answer.status)
+	require.Equal(t, "internal", answer.failure(t).Code)
+	require.Contains(t, b.logged(), "a defect")
+	require.Contains(t, b.logged(), `"stack"`)
+}
+
+func TestBodiesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, test := range map[string]struct {
+		body    string
+		headers []string
+		status  int
+		message string
+	}{
+		"malformed":             {"{\n  \"users\": [,]\n}", nil, 400, "line 2, column 13"},
+		"cut short":             {`{"users":["a`, nil, 400, "line 1, column 12"},
+		"empty":                 {" \n", nil, 400, "empty"},
+		"not an object":         {`["users"]`, nil, 400, "JSON object"},
+		"null":                  {`null`, nil, 400, "JSON object"},
+		"trailing garbage":      {`{} {}`, nil, 400, "line 1, column 4"},
+		"member given twice":    {`{"users":[],"unlink":true,"users":[]}`, nil, 400, "users stands in the body twice"},
+		"invalid UTF-8":         {"{\"users\":[\"\xff\"]}", nil, 400, "UTF-8"},
+		"too large":             {`{"scopes":["` + strings.Repeat("a", 5000) + `"]}`, nil, 413, "4096 bytes"},
+		"form":                  {`users=`, []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/json"},
+		"no content type":       {`{}`, []string{"Content-Type: "}, 415, "application/json"},
+		"another character set": {`{}`, []string{"Content-Type: application/json; charset=latin1"}, 415, "UTF-8"},
+		"compressed":            {`{}`, []string{"Content-Encoding: gzip"}, 415, "Content-Encoding"},
+	} {
+		answer := b.put(client1, test.body, test.headers...)
+		require.Equal(t, test.status, answer.status, name)
+		require.Contains(t, answer.failure(t).Message, test.message, name)
+	}
+	require.Empty(t, b.updates, "nothing was changed")
+	require.Equal(t, 200, b.put(client1, `{}`, "Content-Type: application/vnd.api+json; charset=UTF-8").status)
+}
+
+func FuzzParseObject(f *testing.F) {
+	f.Add([]byte(`{"users":[],"unlink":true}`))
+	f.Add([]byte("{\"a\":1,\"a\":2}"))
+	f.Add([]byte(`{} x`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		members, err := api.ParseObject(raw)
+		if err != nil {
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+			return
+		}
+		var same map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(raw, &same))
+		require.Len(t, members, len(same))
+		command, err := api.ParseUpdate(client1, members)
+		if err == nil {
+			require.Len(t, api.UpdateDigest(command), 64)
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// maxVersionNumber tells a version from Unix seconds where either may stand: smaller numbers are
+// versions. As seconds they would be instants before 1973, when there were no dashboards.
+const maxVersionNumber = 100_000_000
+
+// maxActor is the length of what the log keeps of an actor.
+const maxActor = 255
+
+// historyQuery reads the filters of a history; the caller fills in the tenant and the dashboard.
+func (p *Params) historyQuery() readmodels.HistoryQuery {
+	page := p.Page()
+	return readmodels.HistoryQuery{
+		Types: p.eventTypes("type"), Actor: p.actor("actor"), User: p.hex("user"), Account: p.hex("account"),
+		From: p.edge("from", 0), To: p.edge("to", 1), Ascending: p.ascending("order"),
+		Limit: page.Limit, Cursor: page.Cursor,
+	}
+}
+
+// eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
+// ones between "dashboard." and the version, which stand for all versions.
+func (p *Params) eventTypes(name string) []string {
+	value, present := p.value(name)
+	if !present {
+		return nil
+	}
+	known := dashboardTypes()
+	var types []string
+	for wanted := range strings.SplitSeq(value, ",") {
+		wanted = strings.TrimSpace(wanted)
+		found := false
+		for short, full := range known {
+			if slices.Contains(full, wanted) {
+				types, found = append(types, wanted), true
+			} else if short == wanted {
+				types, found = append(types, full...), true
+			}
+		}
+		if !found {
+			shorts := make([]string, 0, len(known))
+			for short := range known {
+				shorts = append(shorts, short)
+			}
+			slices.Sort(shorts)
+			p.bad.addf(name, "names %q, which is no type of change: use %s", clip(wanted), strings.Join(shorts, ", "))
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// dashboardTypes are the event types on `dashboards` by their short names.
+func dashboardTypes() map[string][]string {
+	types := map[string][]string{}
+	for _, full := range domain.NewRegistry().Types() {
+		if rest, ok := strings.CutPrefix(full, "dashboard."); ok {
+			short, _, _ := strings.Cut(rest, ".")
+			types[short] = append(types[short], full)
+		}
+	}
+	return types
+}
+
+// hex reads an optional id of 24 hex digits.
+func (p *Params) hex(name string) string {
+	value, present := p.value(name)
+	if !present {
+		return ""
+	}
+	id, ok := domain.HexID(value)
+	if !ok {
+		p.bad.addf(name, "is not an id: use 24 hex digits")
+	}
+	return id
+}
+
+// actor reads an optional actor: a user's id, or what the program calls itself ("system:fetcher").
+func (p *Params) actor(name string) string {
+	value, _ := p.value(name)
+	if id, ok := domain.HexID(value); ok {
+		return id
+	}
+	if len(value) > maxActor || strings.IndexFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) >= 0 {
+		p.bad.addf(name, "is not an actor: use a user's id (24 hex digits)")
+		return ""
+	}
+	return value
+}
+
+// edge reads an optional end of a range as [Params.Range] reads them: a day means its start, moved on
+// by dayOffset days. Nil: that end is open.
+func (p *Params) edge(name string, dayOffset int) *time.Time {
+	text, present := p.value(name)
+	if !present {
+		return nil
+	}
+	at := p.instant(name, text, p.Zone(), dayOffset)
+	return &at
+}
+
+func (p *Params) ascending(name string) bool {
+	value, _ := p.value(name)
+	if value != "" && value != "asc" && value != "desc" {
+		p.bad.addf(name, "is not an order: use asc or desc")
+	}
+	return value == "asc"
+}
+
+// moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.
+// A day stands for its end, and where it begins a range, for the end of the day before it.
+func (p *Params) moment(name string, beginsRange bool) readmodels.Moment {
+	text, present := p.value(name)
+	if !present {
+		return readmodels.Moment{}
+	}
+	number, marked := strings.CutPrefix(text, "v")
+	version, ok := plainNumber(number)
+	switch {
+	case ok && version == 0:
+		return readmodels.Moment{Time: time.Unix(0, 0).UTC()} // before the first version
+	case ok && (marked || version < maxVersionNumber):
+		return readmodels.Moment{Version: version}
+	case marked:
+		p.bad.addf(name, "is not a version: use v and a number, like v12")
+		return readmodels.Moment{}
+	}
+	dayOffset := 1
+	if beginsRange {
+		dayOffset = 0
+	}
+	at := p.instant(name, text, p.Zone(), dayOffset)
+	if _, err := time.Parse(time.DateOnly, text); err == nil && !at.IsZero() {
+		at = at.Add(-time.Microsecond)
+	}
+	return readmodels.Moment{Time: at}
+}
+
+// oneMoment reads `at` or `version`; neither means now.
+func (p *Params) oneMoment() readmodels.Moment {
+	_, byTime := p.value("at")
+	number, byVersion := p.value("version")
+	if byTime && byVersion {
+		p.bad.addf("version", "stands beside at: give one of them")
+	}
+	if !byVersion {
+		return p.moment("at", false)
+	}
+	version, ok := plainNumber(strings.TrimPrefix(number, "v"))
+	if !ok || version < 1 {
+		p.bad.addf("version", "is not a version: use a number from 1")
+	}
+	return readmodels.Moment{Version: version}
+}
+
+// required notes that a parameter is missing.
+func (p *Params) required(names ...string) {
+	for _, name := range names {
+		if _, present := p.value(name); !present {
+			p.bad.addf(name, "is missing")
+		}
+	}
+}
+
+// filterOf is what the record of a reading says of a query.
+func filterOf(q readmodels.HistoryQuery) domain.AuditFilter {
+	f := domain.AuditFilter{
+		Types: q.Types, Actor: q.Actor, User: q.User, Account: q.Account, Limit: q.Limit, Cursor: q.Cursor,
+		From: instantText(q.From), To: instantText(q.To), Order: "desc",
+	}
+	if q.Ascending {
+		f.Order = "asc"
+	}
+	return f
+}
+
+func instantText(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+// auditParams are the parameters of an auditor's request.
+func (s *Server) auditParams(r *http.Request) *Params {
+	p := requestParams(r, s.deps.Now())
+	p.Zone() // judged also where no day is named
+	return p
+}

@@ -1,0 +1,300 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// auditFake answers what the auditors' routes ask; it notes the questions, the records and their order.
+type auditFake struct {
+	mu      sync.Mutex
+	log     []string
+	queries []any
+	reads   []domain.AuditRead
+	exports []domain.AuditExported
+	callers []commands.Caller
+	refuse  error
+	err     error
+	entries []readmodels.HistoryEntry
+	meta    readmodels.HistoryMeta
+	sent    error // what ends an export
+}
+
+func (f *auditFake) ask(query any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queries = append(f.queries, query)
+	return f.err
+}
+
+func (f *auditFake) Entries(_ context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.HistoryMeta, error) {
+	return f.entries, f.meta, f.ask(q)
+}
+
+func (f *auditFake) State(_ context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error) {
+	return readmodels.StateAnswer{}, f.meta, f.ask(q)
+}
+
+func (f *auditFake) Diff(_ context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
+	return readmodels.DiffAnswer{}, f.meta, f.ask(q)
+}
+
+func (f *auditFake) Access(_ context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error) {
+	return readmodels.AccessAnswer{}, f.meta, f.ask(q)
+}
+
+func (f *auditFake) Reads(_ context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, string, error) {
+	return []readmodels.AuditReadEntry{}, "1.2.3", f.ask(q)
+}
+
+func (f *auditFake) Export(
+	ctx context.Context, q readmodels.HistoryQuery,
+) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error) {
+	return f.meta, func(yield func(readmodels.HistoryEntry, error) bool) {
+		for _, e := range f.entries {
+			f.note("entry")
+			if ctx.Err() != nil {
+				yield(readmodels.HistoryEntry{}, ctx.Err())
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if f.sent != nil {
+			yield(readmodels.HistoryEntry{}, f.sent)
+		}
+	}, f.ask(q)
+}
+
+func (f *auditFake) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
+	f.note("recorded")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.callers, f.reads = append(f.callers, c), append(f.reads, read)
+	return f.refuse
+}
+
+func (f *auditFake) RecordExport(_ context.Context, c commands.Caller, export domain.AuditExported) error {
+	f.note("recorded")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.callers, f.exports = append(f.callers, c), append(f.exports, export)
+	return f.refuse
+}
+
+func (f *auditFake) note(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log = append(f.log, what)
+}
+
+func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
+	t.Helper()
+	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
+	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
+		d.Audit = &api.AuditDeps{History: f, Exports: f, Reads: f, Records: f}
+	}}, change...)...), f
+}
+
+func (b *bundle) auditorToken() string { return b.token(agency, "auditor") }
+
+const auditedPath = "/api/projects/dashboard/" + client1
+
+// What is asked reaches the query, and the record says the same, under the auditor's name and agency.
+func TestAuditQueriesAndTheirRecords(t *testing.T) {
+	t.Parallel()
+	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	filtered := readmodels.HistoryQuery{
+		ParentAccount: agency, Types: []string{"dashboard.accounts_linked.v1", "dashboard.opened.v1"},
+		Actor: alice, User: alice, Account: client2, From: &from, To: &to, Ascending: true, Limit: 7, Cursor: "3." + client1,
+	}
+	ofOne := filtered
+	ofOne.Dashboard = client1
+	filters := "?type=opened,dashboard.accounts_linked.v1&actor=" + strings.ToUpper(alice) + "&user=" + alice + "&account=" + client2 +
+		"&from=2026-01-01&to=2026-01-31&order=asc&limit=7&cursor=3." + client1
+	recorded := domain.AuditFilter{
+		Types: filtered.Types, Actor: alice, User: alice, Account: client2, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z",
+		Order: "asc", Limit: 7, Cursor: "3." + client1,
+	}
+	endOfJanuary := to.Add(-time.Microsecond)
+	for path, test := range map[string]struct {
+		query any
+		read  domain.AuditRead
+	}{
+		auditedPath + "/history" + filters: {ofOne, domain.AuditRead{What: "history", Dashboard: client1, AsOf: 41, Filter: recorded}},
+		"/api/audit/history" + filters:     {filtered, domain.AuditRead{What: "history", AsOf: 41, Filter: recorded}},
+		auditedPath + "/state": {
+			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1},
+			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41},
+		},
+		auditedPath + "/state?version=12": {
+			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1, At: readmodels.Moment{Version: 12}},
+			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "v12"}},
+		},
+		auditedPath + "/state?at=2026-01-31": {
+			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1, At: readmodels.Moment{Time: endOfJanuary}},
+			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "2026-01-31T23:59:59.999999Z"}},
+		},
+		auditedPath + "/diff?from=2026-01-01&to=2026-01-31": {
+			readmodels.DiffQuery{
+				ParentAccount: agency, Dashboard: client1,
+				From: readmodels.Moment{Time: from.Add(-time.Microsecond)}, To: readmodels.Moment{Time: endOfJanuary},
+			},
+			domain.AuditRead{
+				What: "diff", Dashboard: client1, AsOf: 41,
+				Filter: domain.AuditFilter{From: "2025-12-31T23:59:59.999999Z", To: "2026-01-31T23:59:59.999999Z"},
+			},
+		},
+		auditedPath + "/diff?from=3&to=v1700000000": {
+			readmodels.DiffQuery{
+				ParentAccount: agency, Dashboard: client1,
+				From: readmodels.Moment{Version: 3}, To: readmodels.Moment{Version: 1_700_000_000},
+			},
+			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "v3", To: "v1700000000"}},
+		},
+		auditedPath + "/diff?from=v0": {
+			readmodels.DiffQuery{ParentAccount: agency, Dashboard: client1, From: readmodels.Moment{Time: time.Unix(0, 0).UTC()}},
+			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "1970-01-01T00:00:00Z"}},
+		},
+		auditedPath + "/access?user_id=" + alice + "&at=1767225600": {
+			readmodels.AccessQuery{ParentAccount: agency, Dashboard: client1, User: alice, At: readmodels.Moment{Time: from}},
+			domain.AuditRead{What: "access", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"}},
+		},
+	} {
+		b, f := setupAudit(t)
+		answer := b.get(path, b.auditorToken(), "X-Request-Id: r-9")
+		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+		require.Equal(t, []any{test.query}, f.queries, path)
+		require.Equal(t, []domain.AuditRead{test.read}, f.reads, path)
+		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: "r-9"}}, f.callers)
+		require.Contains(t, answer.body, `"as_of":{"version":41`)
+	}
+}
+
+// The days of a range are days of the caller's zone.
+func TestAuditDaysAreDaysOfAZone(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	require.Equal(t, http.StatusOK, b.get("/api/audit/history?from=2026-01-01&to=2026-01-01&tz=Europe/Berlin", b.auditorToken()).status)
+	q := f.queries[0].(readmodels.HistoryQuery)
+	require.Equal(t, time.Date(2025, 12, 31, 23, 0, 0, 0, time.UTC), *q.From)
+	require.Equal(t, time.Date(2026, 1, 1, 23, 0, 0, 0, time.UTC), *q.To)
+}
+
+func TestBadAuditParametersAreNamed(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	for path, fields := range map[string][]string{
+		"/api/audit/history?type=linked&actor=%01&user=x&account=y&from=z&to=z&order=up&limit=0&cursor=%20": {
+			"limit", "cursor", "type", "actor", "user", "account", "from", "to", "order",
+		},
+		auditedPath + "/state?at=2026-01-01&version=3": {"version"},
+		auditedPath + "/state?version=0":               {"version"},
+		auditedPath + "/state?at=soon":                 {"at"},
+		auditedPath + "/diff":                          {"from"},
+		auditedPath + "/diff?from=vx&to=v":             {"from", "to"},
+		auditedPath + "/access":                        {"user_id"},
+		auditedPath + "/access?user_id=7&tz=Mars":      {"tz", "user_id"},
+		"/api/audit/export":                            {"format"},
+		"/api/audit/export?format=xls&dashboard=7":     {"format", "dashboard"},
+		"/api/audit/reads?from=x&limit=501":            {"limit", "from"},
+		"/api/projects/dashboard/7/history":            {"sub_account_id"},
+	} {
+		answer := b.get(path, b.auditorToken())
+		require.Equal(t, http.StatusBadRequest, answer.status, path)
+		var named []string
+		for _, e := range answer.failure(t).Errors {
+			named = append(named, e.Field)
+		}
+		require.Equal(t, fields, named, path)
+	}
+	require.Empty(t, f.queries)
+	require.Empty(t, f.callers)
+}
+
+// REQUIREMENTS §5: what is not recorded is not shown.
+func TestNothingIsShownWithoutARecord(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
+	f.entries = []readmodels.HistoryEntry{{Record: readmodels.Record{CommandID: "a-secret-of-the-history"}}}
+	for _, path := range []string{
+		auditedPath + "/history", auditedPath + "/state", auditedPath + "/diff?from=1", auditedPath + "/access?user_id=" + alice,
+		"/api/audit/history", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
+	} {
+		for _, token := range []string{b.auditorToken(), b.agencyToken()} {
+			answer := b.get(path, token)
+			require.Equal(t, http.StatusServiceUnavailable, answer.status, path)
+			require.NotContains(t, answer.body, "a-secret-of-the-history")
+			require.Empty(t, answer.header.Get("Content-Disposition"))
+		}
+	}
+	require.NotContains(t, f.log, "entry", "an export reads nothing before it is recorded")
+}
+
+// What gives no data needs no record: a foreign dashboard, a query that fails.
+func TestWhatShowsNothingIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	f.err = domain.ErrDashboardNotFound
+	for _, path := range []string{"/history", "/state", "/diff?from=1", "/access?user_id=" + alice} {
+		require.Equal(t, http.StatusNotFound, b.get(auditedPath+path, b.auditorToken()).status)
+	}
+	require.Equal(t, http.StatusNotFound, b.get("/api/audit/export?format=csv&dashboard="+client1, b.auditorToken()).status)
+	f.err = errors.New("the database is away")
+	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/history", b.auditorToken()).status)
+	require.Empty(t, f.callers)
+}
+
+func TestWhoBothIsRecordedAsAuditor(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.token(agency, []string{"agency", "auditor"})).status)
+	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.agencyToken()).status)
+	require.Equal(t, "auditor", f.callers[0].Role)
+	require.Equal(t, "agency", f.callers[1].Role)
+}
+
+func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken())
+	require.Equal(t, http.StatusOK, answer.status)
+	var body struct {
+		Data []any
+		Meta struct {
+			NextCursor string `json:"next_cursor"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+	require.NotNil(t, body.Data)
+	require.Equal(t, "1.2.3", body.Meta.NextCursor)
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	require.Equal(t, []any{readmodels.AuditReadsQuery{ParentAccount: agency, Actor: alice, From: &from, Limit: 2, Cursor: "9.9.9"}}, f.queries)
+	require.Empty(t, f.callers)
+}
+
+func TestAuditRoutesNeedTheirParts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, http.StatusNotFound, b.get("/api/audit/history", b.auditorToken()).status, "without the parts there is no such route")
+	_, err := api.New(api.Deps{Audit: &api.AuditDeps{}})
+	for _, part := range []string{"History", "Exports", "Reads", "Records"} {
+		require.ErrorContains(t, err, "Deps.Audit."+part)
+	}
+}

@@ -1,0 +1,18 @@
+package api_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(
+		pgtest.Runner{Tests: m},
+		// Timers of the Socket.IO library; see internal/notices.
+		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
+		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
+	)
+}

@@ -1,0 +1,205 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func TestMissingDependenciesAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := api.New(api.Deps{})
+	for _, name := range []string{"Authenticator", "Accounts", "Dashboards", "DashboardCommands", "Figures", "Analytics"} {
+		require.ErrorContains(t, err, "Deps."+name)
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	t.Parallel()
+	var fault error
+	b := setup(t, func(d *api.Deps) {
+		d.Checks = []api.Check{
+			{Name: "log", Probe: func(context.Context) error { return nil }},
+			{Name: "projector_lag", Probe: func(context.Context) error { return fault }},
+		}
+		d.Ready = func() error { return fault }
+	})
+	require.JSONEq(t, `{"status":"ok"}`, b.ask(http.MethodGet, "/healthz", "").body)
+	require.Equal(t, http.StatusOK, b.ask(http.MethodHead, "/readyz", "").status)
+	require.JSONEq(t, `{"status":"ready","checks":[{"name":"log","ok":true},{"name":"projector_lag","ok":true}]}`,
+		b.ask(http.MethodGet, "/readyz", "").body)
+	fault = domain.NewError(domain.CodeUnavailable, "1,200 events behind")
+	answer := b.ask(http.MethodGet, "/readyz", "")
+	require.Equal(t, http.StatusServiceUnavailable, answer.status)
+	require.NotEmpty(t, answer.header.Get("Retry-After"))
+	require.JSONEq(t, `{"status":"not_ready","checks":[{"name":"log","ok":true},
+		{"name":"projector_lag","ok":false,"reason":"1,200 events behind"}]}`, answer.body)
+	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").status, "the process is alive all the same")
+	answer = b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/all", b.agencyToken())
+	require.Equal(t, http.StatusServiceUnavailable, answer.status, "half-made figures are no figures")
+	require.Equal(t, "1,200 events behind", answer.failure(t).Message)
+	require.Equal(t, http.StatusServiceUnavailable, b.put(client1, `{}`).status)
+	require.Empty(t, b.updates)
+}
+
+func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		b := setup(t, func(d *api.Deps) {
+			d.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { <-stuck; return nil }}}
+		})
+		start := time.Now()
+		answer := b.ask(http.MethodGet, "/readyz", "")
+		require.Equal(t, http.StatusServiceUnavailable, answer.status)
+		require.Contains(t, answer.body, "did not answer in time")
+		require.Equal(t, 2*time.Second, time.Since(start))
+		close(stuck)
+	})
+}
+
+func TestRequestIDs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, "abc-1.2:3/4", b.ask(http.MethodGet, "/healthz", "", "X-Request-Id: abc-1.2:3/4").header.Get("X-Request-Id"))
+	seen := map[string]bool{}
+	for _, bad := range []string{"", "with space", "line\nbreak", `quote"`, strings.Repeat("a", 129), "ünicode"} {
+		id := b.ask(http.MethodGet, "/healthz", "", "X-Request-Id: "+bad).header.Get("X-Request-Id")
+		require.Regexp(t, `^[A-Z2-7]{26}$`, id)
+		require.False(t, seen[id])
+		seen[id] = true
+	}
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.Config.Headers = map[string]string{"X-Ledgerboard-Mode": "mock"} })
+	for _, path := range []string{"/healthz", "/nowhere", dashboardPath + client1} {
+		header := b.ask(http.MethodGet, path, "").header
+		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+		require.Equal(t, "DENY", header.Get("X-Frame-Options"))
+		require.Equal(t, "no-referrer", header.Get("Referrer-Policy"))
+		require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.Equal(t, "no-store", header.Get("Cache-Control"))
+		require.Equal(t, "mock", header.Get("X-Ledgerboard-Mode"))
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	preflight := []string{"Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: authorization, if-match"}
+	for name, test := range map[string]struct {
+		origins []string
+		origin  string
+		allowed bool
+	}{
+		"none configured":        {nil, "https://app.example.com", false},
+		"exact":                  {[]string{"https://app.example.com"}, "https://app.example.com", true},
+		"another scheme":         {[]string{"https://app.example.com"}, "http://app.example.com", false},
+		"a longer name":          {[]string{"https://app.example.com"}, "https://app.example.com.evil.test", false},
+		"any port of a host":     {[]string{"http://localhost:*"}, "http://localhost:5173", true},
+		"the host's own port":    {[]string{"http://localhost:*"}, "http://localhost", true},
+		"any port, another host": {[]string{"http://localhost:*"}, "http://localhost.evil.test:80", false},
+		"any port, no number":    {[]string{"http://localhost:*"}, "http://localhost:80.evil.test", false},
+		"any":                    {[]string{"*"}, "https://anything.test", true},
+	} {
+		b := setup(t, func(d *api.Deps) { d.Config.CORSOrigins = test.origins })
+		answer := b.ask(http.MethodOptions, dashboardPath+client1, "", append(preflight, "Origin: "+test.origin)...)
+		got := answer.header.Get("Access-Control-Allow-Origin")
+		require.Equal(t, test.allowed, got != "", name)
+		answer = b.get(dashboardPath+client1, b.agencyToken(), "Origin: "+test.origin)
+		require.Equal(t, test.allowed, answer.header.Get("Access-Control-Allow-Origin") != "", name)
+		if test.allowed {
+			require.Contains(t, strings.ToLower(answer.header.Get("Access-Control-Expose-Headers")), "etag")
+		}
+		if name == "any" {
+			require.Empty(t, answer.header.Get("Access-Control-Allow-Credentials"), "not for every site")
+		}
+	}
+}
+
+func TestAccessLogHoldsNoSecrets(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.views[agency+"/"+client1] = view(client1, 3)
+	token := b.agencyToken()
+	b.get(dashboardPath+client1+"?ticket=SECRETTICKET", token, "X-Request-Id: r-7")
+	b.put(client1, `{"users":["`+client2+`"],"note":"SECRETBODY"}`)
+	b.get(dashboardPath+client1, token+"x")
+	var line map[string]any
+	require.NoError(t, json.Unmarshal([]byte(strings.SplitN(b.logged(), "\n", 2)[0]), &line))
+	require.Equal(t, "request", line["msg"])
+	require.Equal(t, "GET", line["method"])
+	require.Equal(t, dashboardPath+"{id}", line["route"])
+	require.EqualValues(t, 200, line["status"])
+	require.Equal(t, "r-7", line["request_id"])
+	require.Equal(t, alice, line["user_id"])
+	for _, secret := range []string{token, "SECRETTICKET", "SECRETBODY", client2} {
+		require.NotContains(t, b.logged(), secret)
+	}
+}
+
+func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setup(t, func(d *api.Deps) {
+		d.Registerer = registry
+		d.Metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	})
+	b.get(dashboardPath+client1, b.agencyToken())
+	b.ask("MADEUP", "/some/where", "")
+	b.ask(http.MethodGet, "/some/where/else", "")
+	body := b.ask(http.MethodGet, "/metrics", "").body
+	require.Contains(t, body, `ledgerboard_http_request_duration_seconds_count{method="GET",route="/api/projects/dashboard/{id}",status="200"} 1`)
+	require.Contains(t, body, `method="other",route="unmatched"`)
+	require.NotContains(t, body, client1)
+	require.NotContains(t, body, "/some/where")
+	require.NotContains(t, body, "MADEUP")
+	_, err := api.New(api.Deps{
+		Authenticator: api.AuthenticatorFunc(nil), Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b,
+		Analytics: fakeAnalytics{}, Registerer: registry,
+	})
+	require.Error(t, err, "two servers on one registry")
+}
+
+func TestMountedUnderAMainApplication(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) {
+		d.Authenticator = api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{}, errors.New("must not be asked")
+		})
+	})
+	b.views[agency+"/"+client1] = view(client1, 3)
+	own := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(api.WithPrincipal(r.Context(), api.Principal{
+				UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency},
+			})))
+		})
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/boards/", own(http.StripPrefix("/boards", b.server)))
+	router := chi.NewRouter()
+	router.Mount("/boards", own(b.server))
+	for name, handler := range map[string]http.Handler{"net/http": mux, "chi": router} {
+		path := "/boards" + dashboardPath + client1
+		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodGet, path, "").status, name)
+		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodPut, path, `{}`).status, name)
+		require.Equal(t, "GET, PUT", ask(t, handler, http.MethodDelete, path, "").header.Get("Allow"), name)
+		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodGet, "/boards/auth/getAccountInsights/2026-01-01/2026-01-02T00%3A00%3A00Z/1", "").status, name)
+		require.Equal(t, http.StatusNotFound, ask(t, handler, http.MethodGet, "/boards/nowhere", "").status, name)
+	}
+}

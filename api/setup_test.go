@@ -1,0 +1,286 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	client1 = "c10000000000000000000001"
+	client2 = "c10000000000000000000002"
+	alice   = "a11ce0000000000000000000"
+	secret  = "a secret of at least thirty-two bytes"
+)
+
+// bundle is a server over fakes; a test sets what it needs of them before it asks.
+type bundle struct {
+	t      *testing.T
+	server *api.Server
+	now    time.Time
+	log    *bytes.Buffer
+
+	mu        sync.Mutex
+	views     map[string]readmodels.DashboardView // by parent and sub-account
+	readErr   error
+	opened    []commands.OpenDashboard
+	openErr   error
+	updates   []commands.UpdateDashboard
+	result    commands.Result
+	updateErr error
+	scopes    []readmodels.ScopeRequest
+	scopeErr  error
+	queries   []readmodels.RangeQuery
+	panics    bool
+}
+
+func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
+	t.Helper()
+	b := &bundle{
+		t: t, now: time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{},
+		views: map[string]readmodels.DashboardView{},
+	}
+	authenticator, err := api.NewJWT(api.JWTConfig{
+		Secret: secret, Issuer: "main-app", Audience: "ledgerboard", Now: func() time.Time { return b.now },
+	})
+	require.NoError(t, err)
+	deps := api.Deps{
+		Config:        api.Config{AnalyticsAtRoot: true, MaxBody: 4096},
+		Authenticator: authenticator, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b},
+		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:    func() time.Time { return b.now },
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	b.server, err = api.New(deps)
+	require.NoError(t, err)
+	t.Cleanup(b.server.Close)
+	return b
+}
+
+type lockedWriter struct{ b *bundle }
+
+func (w *lockedWriter) Write(line []byte) (int, error) {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	return w.b.log.Write(line)
+}
+
+func (b *bundle) logged() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.String()
+}
+
+// ParentAccount implements api.AccountDirectory.
+func (b *bundle) ParentAccount(_ context.Context, subAccount string) (string, error) {
+	if subAccount == client1 || subAccount == client2 {
+		return agency, nil
+	}
+	return "", domain.NewError(domain.CodeNotFound, "no such account")
+}
+
+// Dashboard implements api.DashboardReader.
+func (b *bundle) Dashboard(_ context.Context, parent, subAccount string) (readmodels.DashboardView, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.panics {
+		panic("a defect")
+	}
+	view, ok := b.views[parent+"/"+subAccount]
+	switch {
+	case b.readErr != nil:
+		return readmodels.DashboardView{}, b.readErr
+	case !ok:
+		return readmodels.DashboardView{}, domain.ErrDashboardNotFound
+	}
+	return view, nil
+}
+
+// Open implements api.DashboardCommands: it creates what is read next.
+func (b *bundle) Open(_ context.Context, open commands.OpenDashboard) (commands.Result, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opened = append(b.opened, open)
+	if b.openErr != nil {
+		return commands.Result{}, b.openErr
+	}
+	b.views[open.ParentAccount+"/"+open.SubAccount] = view(open.SubAccount, 1)
+	return commands.Result{}, nil
+}
+
+// Update implements api.DashboardCommands.
+func (b *bundle) Update(_ context.Context, update commands.UpdateDashboard) (commands.Result, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.updates = append(b.updates, update)
+	return b.result, b.updateErr
+}
+
+// Scope implements api.FigureScopes.
+func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.scopes = append(b.scopes, request)
+	return readmodels.Scope{ParentAccount: request.ParentAccount}, b.scopeErr
+}
+
+// fakeAnalytics answers what the tests ask; a method that they do not ask would be a nil call.
+type fakeAnalytics struct {
+	api.Analytics
+
+	bundle *bundle
+}
+
+// AccountInsights implements api.Analytics.
+func (f fakeAnalytics) AccountInsights(
+	_ context.Context, _ readmodels.Scope, query readmodels.RangeQuery,
+) (readmodels.AccountInsights, readmodels.Meta, error) {
+	b := f.bundle
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queries = append(b.queries, query)
+	return readmodels.AccountInsights{}, readmodels.Meta{From: query.Range.From, To: query.Range.To, TimeZone: query.Range.Zone.String()}, nil
+}
+
+func view(subAccount string, version int64, users ...string) readmodels.DashboardView {
+	return readmodels.DashboardView{
+		ID: domain.NewDashboardID(agency, subAccount), SubAccountID: subAccount, Version: version, Listed: users,
+		SubAccountIDs: []readmodels.LinkedAccount{{ID: subAccount}},
+	}
+}
+
+// token signs what a test claims; a nil value removes a claim.
+func (b *bundle) token(account string, role any, change ...map[string]any) string {
+	b.t.Helper()
+	claims := jwt.MapClaims{
+		"sub": alice, "account_id": account, "role": role, "iss": "main-app", "aud": "ledgerboard",
+		"exp": b.now.Add(time.Hour).Unix(),
+	}
+	for _, c := range change {
+		for name, value := range c {
+			claims[name] = value
+			if value == nil {
+				delete(claims, name)
+			}
+		}
+	}
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+	require.NoError(b.t, err)
+	return signed
+}
+
+func (b *bundle) agencyToken() string { return b.token(agency, "agency") }
+
+// answer is a response, read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+type failure struct {
+	Success   *bool               `json:"success"`
+	Message   string              `json:"message"`
+	Code      string              `json:"code"`
+	Errors    []domain.FieldError `json:"errors"`
+	RequestID string              `json:"request_id"`
+	CommandID string              `json:"command_id"`
+}
+
+func (a answer) failure(t *testing.T) failure {
+	t.Helper()
+	var f failure
+	require.NoError(t, json.Unmarshal([]byte(a.body), &f), a.body)
+	require.NotNil(t, f.Success, a.body)
+	require.False(t, *f.Success)
+	require.NotEmpty(t, f.Message)
+	require.NotNil(t, f.Errors, "errors is a list, also when it is empty: %s", a.body)
+	require.Equal(t, a.header.Get("X-Request-Id"), f.RequestID)
+	return f
+}
+
+// ask sends a request to the handler. Headers are given as "Name: value".
+func (b *bundle) ask(method, path, body string, headers ...string) answer {
+	b.t.Helper()
+	return ask(b.t, b.server, method, path, body, headers...)
+}
+
+func ask(t *testing.T, handler http.Handler, method, path, body string, headers ...string) answer {
+	t.Helper()
+	var content io.Reader
+	if body != "" {
+		content = strings.NewReader(body)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), method, path, content)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		if name == "Content-Type" {
+			request.Header.Del(name)
+		}
+		request.Header.Add(name, value)
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+}
+
+func (b *bundle) get(path, token string, headers ...string) answer {
+	b.t.Helper()
+	return b.ask(http.MethodGet, path, "", append(headers, "Authorization: Bearer "+token)...)
+}
+
+func (b *bundle) put(subAccount, body string, headers ...string) answer {
+	b.t.Helper()
+	return b.ask(http.MethodPut, "/api/projects/dashboard/"+subAccount, body,
+		append(headers, "Authorization: Bearer "+b.agencyToken())...)
+}
+
+// quietHub is a hub over a store without notices.
+func quietHub(t *testing.T) *notices.Hub {
+	t.Helper()
+	hub, err := notices.New(emptyStore{}, notices.Config{})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = hub.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return hub
+}
+
+type emptyStore struct{}
+
+func (emptyStore) Scan(context.Context, []notices.Span, time.Time, int) ([]notices.Notice, error) {
+	return nil, nil
+}
+
+func (emptyStore) Since(context.Context, []notices.Position, time.Time, int) ([]notices.Notice, error) {
+	return nil, nil
+}
+func (emptyStore) Head(context.Context, string) (int64, error) { return 7, nil }
+func (emptyStore) Cursor(context.Context, string, string) (int64, bool, error) {
+	return 0, false, nil
+}
+func (emptyStore) SaveCursors(context.Context, []notices.Position) error { return nil }

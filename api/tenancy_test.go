@@ -1,0 +1,246 @@
+package api_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/foldtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The other agency.
+const (
+	otherAgency = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	otherClient = "b10000000000000000000001"
+	otherUser   = "b0b000000000000000000000"
+)
+
+// wantedStatus is what each caller gets: from a request about its own tenant, and from one about the other's.
+type wantedStatus struct{ own, foreign int }
+
+// rights says what each role gets from a route. The statuses are those of the roles table (REQUIREMENTS
+// §2) and of "foreign id: 404; wrong role: 403".
+type rights struct {
+	agency, client, auditor, operator, nobody wantedStatus
+	// whole routes name no id: they answer with all of the caller's own tenant, so "foreign" is the same
+	// request, and its answer must hold nothing of the other tenant.
+	whole bool
+}
+
+var (
+	refused  = wantedStatus{http.StatusForbidden, http.StatusForbidden}
+	unproven = wantedStatus{http.StatusUnauthorized, http.StatusUnauthorized}
+	byID     = wantedStatus{http.StatusOK, http.StatusNotFound}
+	free     = wantedStatus{http.StatusOK, http.StatusOK}
+
+	rightsOfPublic        = rights{free, free, free, free, free, false}
+	rightsOfReadDashboard = rights{byID, byID, byID, refused, unproven, false}
+	rightsOfPutDashboard  = rights{byID, refused, refused, refused, unproven, false}
+	rightsOfAuditOfOne    = rights{byID, refused, byID, refused, unproven, false}
+	rightsOfAuditOfAll    = rights{free, refused, free, refused, unproven, true}
+	rightsOfFigures       = rights{byID, byID, refused, refused, unproven, false}
+	rightsOfListening     = rights{free, free, refused, refused, unproven, false}
+)
+
+// rightsTable has a row for every route that is served, by method and pattern without the parameters' names.
+var rightsTable = map[string]rights{
+	"GET /healthz": rightsOfPublic, "HEAD /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "HEAD /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic,
+
+	"GET /api/projects/dashboard/{}":         rightsOfReadDashboard,
+	"PUT /api/projects/dashboard/{}":         rightsOfPutDashboard,
+	"GET /api/projects/dashboard/{}/history": rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}/state":   rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}/diff":    rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}/access":  rightsOfAuditOfOne,
+	"GET /api/audit/history":                 rightsOfAuditOfAll,
+	"GET /api/audit/reads":                   rightsOfAuditOfAll,
+	"GET /api/audit/export":                  rightsOfAuditOfOne, // by ?dashboard=
+
+	"GET /api/notices":         rightsOfListening,
+	"POST /api/notices/ticket": rightsOfListening,
+
+	"GET /getAccountInsights/{}/{}/{}":           rightsOfFigures,
+	"GET /getAccountFollowers/{}/{}/{}":          rightsOfFigures,
+	"GET /getRoiViews":                           rightsOfFigures,
+	"GET /reach/getAccountStats/{}":              rightsOfFigures,
+	"GET /reach/getAccountNetGrowth/{}":          rightsOfFigures,
+	"GET /reach/getAccountNetGrowth":             rightsOfFigures,
+	"GET /reach/activityMeter":                   rightsOfFigures,
+	"GET /leaderboard/{}":                        rightsOfFigures,
+	"GET /getTopPostsInsights/{}/{}/{}/{}":       rightsOfFigures,
+	"GET /getPostInsights/{}/{}/{}":              rightsOfFigures,
+	"GET /getPostsLikes/{}/{}/{}":                rightsOfFigures,
+	"GET /getPostsViews/{}/{}/{}":                rightsOfFigures,
+	"GET /getPostsEngagements/{}/{}/{}":          rightsOfFigures,
+	"GET /getPostsTotalEngagements/{}/{}/{}":     rightsOfFigures,
+	"GET /member-followers-graph/{}":             rightsOfFigures,
+	"GET /accountActiveMembersPlatforms/{}":      rightsOfFigures,
+	"GET /membersSocialGrowth/{}/{}/{}":          rightsOfFigures,
+	"GET /getMembersPostInsights/{}/{}/{}/{}":    rightsOfFigures,
+	"GET /getMembersfollowersGrowth/{}/{}/{}/{}": rightsOfFigures,
+	"GET /getMembersPostLikes/{}/{}/{}/{}":       rightsOfFigures,
+	"GET /getMembersPostViews/{}/{}/{}/{}":       rightsOfFigures,
+	"GET /getMembersPostEngagement/{}/{}/{}/{}":  rightsOfFigures,
+	"GET /getMembersTopPosts/{}/{}":              rightsOfFigures,
+	"GET /getMembersTopPosts/{}/{}/{}":           rightsOfFigures,
+	"GET /getMembersTopPosts/{}/{}/{}/{}":        rightsOfFigures,
+	"GET /getMembersTopPosts/{}/{}/{}/{}/{}":     rightsOfFigures,
+}
+
+// socketIO proves its callers inside of its own protocol; notices_test.go tests that.
+const socketIO = "/socket.io/*"
+
+// Every role on every route, about its own tenant and the other one. A route without a row fails.
+func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	for _, route := range b.server.Routes() {
+		if route.Pattern == socketIO {
+			continue
+		}
+		row, ok := rightsTable[route.Method+" "+normal(route.Pattern)]
+		require.True(t, ok, "%s %s has no row in the table: add one that says what each role gets", route.Method, route.Pattern)
+		for role, want := range map[string]wantedStatus{
+			"agency": row.agency, "client": row.client, "auditor": row.auditor, "operator": row.operator, "": row.nobody,
+		} {
+			for tenant, status := range map[string]int{"own": want.own, "foreign": want.foreign} {
+				path := ownPath(route.Pattern)
+				if tenant == "foreign" && !row.whole {
+					path = foreignPath(route.Pattern)
+				}
+				answer := request(t, client, route.Method, server.URL+path, b.tokenOf(role))
+				require.Equal(t, status, answer.status, "%s %s as %q: %s", route.Method, path, role, answer.body)
+				for _, id := range []string{otherAgency, otherClient, otherUser, "Other"} {
+					require.NotContains(t, answer.body, id, "%s %s as %q shows the other tenant", route.Method, path, role)
+				}
+			}
+		}
+	}
+}
+
+var parameter = regexp.MustCompile(`{[^}]*}`)
+
+func normal(pattern string) string {
+	return parameter.ReplaceAllString(strings.TrimPrefix(pattern, "/auth"), "{}")
+}
+
+// ownPath and foreignPath fill a pattern with ids of the one tenant or the other; where the path names
+// none, a parameter does. Parameters that a route does not know do no harm.
+func ownPath(pattern string) string     { return filled(pattern, client1, "7", "11", alice) }
+func foreignPath(pattern string) string { return filled(pattern, otherClient, "8", "21", otherUser) }
+
+func filled(pattern, account, member, row, user string) string {
+	path := strings.NewReplacer(
+		"{id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
+		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
+	).Replace(pattern)
+	query := "?account=" + account
+	switch {
+	case strings.HasSuffix(pattern, "/diff"):
+		query = "?from=v1"
+	case strings.HasSuffix(pattern, "/access"):
+		query = "?user_id=" + user
+	case strings.HasSuffix(pattern, "/export"):
+		query = "?format=jsonl&dashboard=" + account
+	}
+	return path + query
+}
+
+// request asks over a connection, because one of the routes is a stream; its body is not read.
+func request(t *testing.T, client *http.Client, method, url, token string) answer {
+	t.Helper()
+	body := strings.NewReader("")
+	if method == http.MethodPut {
+		body = strings.NewReader("{}")
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	require.NoError(t, err)
+	if method == http.MethodPut {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := client.Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, header: response.Header}
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		var text strings.Builder
+		_, err = io.Copy(&text, response.Body)
+		require.NoError(t, err)
+		a.body = text.String()
+	}
+	return a
+}
+
+// tokenOf is a token of our agency's people; "" gives none.
+func (b *bundle) tokenOf(role string) string {
+	switch role {
+	case "":
+		return ""
+	case "client":
+		return b.token(client1, role)
+	case "operator":
+		return b.token("", role, map[string]any{"account_id": nil})
+	default:
+		return b.token(agency, role)
+	}
+}
+
+// setupTenants is a server over the real queries and commands, with two agencies in its tables.
+func setupTenants(t *testing.T) *bundle {
+	t.Helper()
+	log := foldtest.New(t)
+	log.Put(t,
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Active: true},
+		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},
+		domain.DirectoryAccount{ID: client2, RowID: 12, ParentAccount: agency, Name: "Client 2", Active: true},
+		domain.DirectoryAccount{ID: otherAgency, RowID: 2, Name: "Other agency", Active: true},
+		domain.DirectoryAccount{ID: otherClient, RowID: 21, ParentAccount: otherAgency, Name: "Other client", Active: true},
+		domain.DirectoryUser{ID: alice, AccountID: client1, Name: "Alice", Active: true},
+		domain.DirectoryUser{ID: otherUser, AccountID: otherClient, Name: "Other user", Active: true},
+		domain.DirectoryMember{ID: 7, AccountID: client1, UserID: alice, Name: "Alice", Active: true},
+		domain.DirectoryMember{ID: 8, AccountID: otherClient, UserID: otherUser, Name: "Other user", Active: true},
+		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: client1, MemberID: 7, Platform: domain.Facebook, Name: "Page", Connected: true},
+		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, Platform: domain.Facebook, Name: "Other page", Connected: true},
+	)
+	updates := log.Dashboards(t, time.Now)
+	audit, err := commands.NewAudit(commands.AuditConfig{Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	pool := log.DB.ReadOnly
+	history := &readmodels.History{Pool: pool}
+	b := setup(t, func(d *api.Deps) {
+		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
+		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &readmodels.Analytics{Pool: pool}
+		d.Audit = &api.AuditDeps{History: history, Exports: history, Reads: readmodels.AuditReads{Pool: pool}, Records: audit}
+		d.Notices = quietHub(t)
+		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	})
+	yes := true
+	for parent, change := range map[string]domain.UpdateDashboard{
+		agency:      {Primary: client1, Users: &[]string{alice}, AllowClientDashboard: &yes},
+		otherAgency: {Primary: otherClient, Users: &[]string{otherUser}, AllowClientDashboard: &yes},
+	} {
+		caller := commands.Caller{ParentAccount: parent, UserID: (*change.Users)[0], Role: "agency", RequestID: "r"}
+		_, err := updates.Update(t.Context(), commands.UpdateDashboard{Caller: caller, Change: change})
+		require.NoError(t, err)
+		require.NoError(t, audit.RecordRead(t.Context(), caller, domain.AuditRead{What: domain.AuditHistory, Dashboard: change.Primary}))
+	}
+	return b
+}

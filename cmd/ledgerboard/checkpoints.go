@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// checkpointing says how the history is signed.
+type checkpointing struct {
+	CheckpointKey   string        `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history (PRIVATE+KEY+name+hash+base64). None: no checkpoints are signed."`
+	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often a checkpoint is signed, if there is something new; also at a graceful stop."`
+	CheckpointFile  string        `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File outside of the log that checkpoints are appended to as well. None: checkpoints.txt in the data directory."`
+	// Of keys that signed before.
+	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of them."`
+}
+
+// evidence says, to those who verify, where checkpoints lie outside of the log and who signs them.
+type evidence struct {
+	Checkpoints string   `name:"checkpoints" env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log. None: checkpoints.txt in the data directory."`
+	Keys        []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory."`
+}
+
+// Files beside the data: the list of checkpoints, and the public key for convenience. An auditor gets the
+// key from the agency by another way than from the machine that is audited.
+const (
+	checkpointList   = "checkpoints.txt"
+	checkpointPublic = "checkpoint.pub"
+)
+
+// checkpointPatience bounds the last checkpoint of a graceful stop.
+const checkpointPatience = 10 * time.Second
+
+// checkpointLock is the advisory lock of the one process that signs: "lbcp".
+const checkpointLock = 0x6c626370
+
+// validate returns every fault.
+func (c checkpointing) validate() (wrong []error) {
+	if c.CheckpointKey != "" {
+		if _, _, err := proof.ParseKey(c.CheckpointKey); err != nil {
+			wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_KEY: %w", err))
+		}
+	}
+	if c.CheckpointEvery < time.Second {
+		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_EVERY is %s; use 1s or more", c.CheckpointEvery))
+	}
+	if _, err := (evidence{Keys: c.CheckpointPublicKeys}).keys(); err != nil {
+		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS: %w", err))
+	}
+	return wrong
+}
+
+// keys returns the public keys that are named, those in files too.
+func (e evidence) keys() ([]string, error) {
+	var keys []string
+	for _, named := range e.Keys {
+		if _, err := proof.ParseVerifiers(named); err == nil {
+			keys = append(keys, named)
+			continue
+		}
+		raw, err := os.ReadFile(named)
+		if err != nil {
+			return nil, fmt.Errorf("%.80q is neither a public key nor a file of them", named)
+		}
+		keys = append(keys, strings.Fields(string(raw))...)
+	}
+	if _, err := proof.ParseVerifiers(keys...); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// verifiers returns the named keys, else the one in the data directory, else nil.
+func (e evidence) verifiers(s storage) (note.Verifiers, error) {
+	keys, err := e.keys()
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--key: %w", err)}
+	}
+	if len(keys) == 0 {
+		raw, err := os.ReadFile(filepath.Join(s.DataDir, checkpointPublic))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read public key: %w", err)
+		}
+		keys = strings.Fields(string(raw))
+	}
+	known, err := proof.ParseVerifiers(keys...)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", checkpointPublic, err)
+	}
+	return known, nil
+}
+
+// file returns the list of checkpoints; one that is named must be there.
+func (e evidence) file(s storage) (*proof.File, error) {
+	if e.Checkpoints != "" {
+		if _, err := os.Stat(e.Checkpoints); err != nil {
+			return nil, usageError{fmt.Errorf("--checkpoints: %w", err)}
+		}
+		return &proof.File{Path: e.Checkpoints}, nil
+	}
+	return &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
+}
+
+// startCheckpoints signs checkpoints while the process folds.
+func (a *app) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
+	if !a.has(roleProjector) {
+		return nil
+	}
+	if a.CheckpointKey == "" {
+		a.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so that a cut-off end of the log would not show")
+		return nil
+	}
+	signer, public, err := a.newSigner()
+	if err != nil {
+		return err
+	}
+	a.logger.Info("checkpoints are signed", "public_key", public, "every", a.CheckpointEvery.String())
+	group.Go(func() error { return signer.Run(ctx, a.CheckpointEvery, checkpointPatience) })
+	return nil
+}
+
+func (a *app) newSigner() (*proof.Signer, string, error) {
+	key, public, err := proof.ParseKey(a.CheckpointKey)
+	if err != nil {
+		return nil, "", err
+	}
+	earlier, err := evidence{Keys: a.CheckpointPublicKeys}.keys()
+	if err != nil {
+		return nil, "", err
+	}
+	known, err := proof.ParseVerifiers(append(earlier, public)...)
+	if err != nil {
+		return nil, "", err
+	}
+	path, err := a.checkpointPath()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := a.keepPublicKey(public); err != nil {
+		return nil, "", err
+	}
+	signer, err := proof.NewSigner(proof.SignerConfig{
+		Source: a.log, Append: a.log.Append, File: proof.File{Path: path}, Key: key, Known: known,
+		Lock: signingLock(a.keptPool, a.logger), Now: time.Now, Logger: a.logger,
+	})
+	return signer, public, err
+}
+
+// checkpointPath is where the list of checkpoints lies.
+func (a *app) checkpointPath() (string, error) {
+	if a.CheckpointFile != "" {
+		return a.CheckpointFile, nil
+	}
+	return a.dataPath(checkpointList)
+}
+
+// keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
+func (a *app) keepPublicKey(public string) error {
+	path, err := a.dataPath(checkpointPublic)
+	if err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read public key: %w", err)
+	}
+	for _, key := range strings.Fields(string(raw)) {
+		if key == public {
+			return nil
+		}
+	}
+	return writeFile(path, append(raw, public+"\n"...), 0o644)
+}
+
+// signingLock lets one process sign at a time: an advisory lock on a connection of its own.
+func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) (func(), bool, error) {
+	return func(ctx context.Context) (func(), bool, error) {
+		conn, err := pool.Acquire(ctx)
+		if err != nil {
+			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+		}
+		var ok bool
+		if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(checkpointLock)).Scan(&ok); err != nil || !ok {
+			conn.Release()
+			if err != nil {
+				return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+			}
+			return nil, false, nil
+		}
+		return func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkpointPatience)
+			defer cancel()
+			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", int64(checkpointLock)); err != nil {
+				logger.Warn("the lock on checkpoints ends with its connection", "error", err)
+				conn.Conn().Close(ctx) //nolint:errcheck // closing it is what releases the lock
+			}
+			conn.Release()
+		}, true, nil
+	}
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify.
+type eraseCommand struct {
+	storage
+	logging
+	User   string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
+	Member int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
+	Yes    bool          `help:"Do it. Without it, only what would be erased is shown."`
+	JSON   bool          `name:"json" help:"Print a JSON object."`
+	Wait   time.Duration `default:"1m" help:"How long to wait until the tables show it."`
+}
+
+// Rhythm of looking whether the tables follow.
+const eraseLookEvery = 50 * time.Millisecond
+
+// Run implements the command.
+func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
+	id, ok := domain.HexID(c.User)
+	switch {
+	case c.User == "" && c.Member <= 0:
+		return usageError{errors.New("name the person: --user ID or --member ID")}
+	case c.User != "" && !ok:
+		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
+	}
+	c.User = id
+	e, err := c.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	return e.run(ctx, s)
+}
+
+// erasure is the command at work.
+type erasure struct {
+	closers
+	eraseCommand
+
+	log        *eventlog.Log
+	people     readmodels.People
+	keptPool   *pgxpool.Pool
+	directory  *projections.Engine
+	standalone bool // nobody else can be folding: the broker is this process's own
+}
+
+func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err error) {
+	e := &erasure{eraseCommand: c, standalone: len(c.KafkaBrokers) == 0}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+		}
+	}()
+	logger := c.logger(s)
+	b, err := openBackends(ctx, c.storage, logger)
+	if err != nil {
+		return nil, err
+	}
+	e.add(b.close)
+	if err := migrateAll(ctx, b.databaseURL); err != nil {
+		return nil, err
+	}
+	registry := domain.NewRegistry()
+	if e.log, err = openLog(ctx, c.storage, b, registry, logger); err != nil {
+		return nil, err
+	}
+	e.add(e.log.Close)
+	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "erase", AsyncCommit: true})
+	if err != nil {
+		return nil, err
+	}
+	e.add(func() error { pool.Close(); return nil })
+	if e.keptPool, err = kept.Open(ctx, b.databaseURL); err != nil {
+		return nil, err
+	}
+	e.add(func() error { e.keptPool.Close(); return nil })
+	e.people = readmodels.People{Pool: pool}
+	e.directory, err = projections.New(projections.Config{
+		Projector: projections.Directory{}, Log: e.log, Pool: pool, Topics: b.topics, Registry: registry, Logger: logger,
+	})
+	return e, err
+}
+
+// run finds, shows, erases, and waits until the tables show it.
+func (e *erasure) run(ctx context.Context, s streams) error {
+	if e.standalone {
+		folding, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- e.directory.Run(folding) }()
+		defer func() { stop(); <-ended }()
+	}
+	if err := e.awaitDirectory(ctx); err != nil {
+		return err
+	}
+	person, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	if !e.Yes {
+		if err := e.print(s.Out, person, false); err != nil {
+			return err
+		}
+		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
+	}
+	erase := commands.ErasePerson{Log: e.log, Secrets: kept.NewEraser(e.keptPool), Now: time.Now}
+	if err := erase.Erase(ctx, person); err != nil {
+		return err
+	}
+	if err := e.awaitGone(ctx); err != nil {
+		return err
+	}
+	return e.print(s.Out, person, true)
+}
+
+func (e *erasure) find(ctx context.Context) (domain.Person, error) {
+	if e.Member > 0 {
+		return e.people.OfMember(ctx, e.Member)
+	}
+	return e.people.OfUser(ctx, e.User)
+}
+
+// awaitDirectory waits until the directory's tables hold all that the log does: what they do not show
+// would not be erased.
+func (e *erasure) awaitDirectory(ctx context.Context) error {
+	return e.await(ctx, func() (string, error) {
+		status, err := e.directory.Status(ctx)
+		switch {
+		case err != nil:
+			return "", err
+		case !status.Live() || status.Lag > 0:
+			return fmt.Sprintf("the directory's tables are %d events behind the log; nothing was erased. Is a service with the role projector running?", status.Lag), nil
+		default:
+			return "", nil
+		}
+	})
+}
+
+func (e *erasure) awaitGone(ctx context.Context) error {
+	return e.await(ctx, func() (string, error) {
+		_, err := e.find(ctx)
+		if errors.Is(err, readmodels.ErrPersonNotFound) {
+			return "", nil
+		}
+		return "the erasure is in the log, the tables do not show it yet. Is a service with the role projector running?", err
+	})
+}
+
+// await looks until there is no reason left to wait.
+func (e *erasure) await(ctx context.Context, look func() (reason string, err error)) error {
+	for end := time.Now().Add(e.Wait); ; {
+		reason, err := look()
+		if err != nil || reason == "" {
+			return err
+		}
+		if time.Now().After(end) {
+			return errors.New(reason)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(eraseLookEvery):
+		}
+	}
+}
+
+// erasureReport is the answer of --json.
+type erasureReport struct {
+	domain.PersonErased
+
+	ParentAccount string `json:"parent_account"`
+	Secrets       int    `json:"secrets"`
+	Erased        bool   `json:"erased"`
+}
+
+func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
+	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done}
+	if e.JSON {
+		return json.NewEncoder(out).Encode(report)
+	}
+	verb := "Would be erased"
+	if done {
+		verb = "Erased"
+	}
+	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
+	if p.User != "" {
+		fmt.Fprintf(out, "  user %s and %d sessions\n", p.User, len(p.Sessions))
+	}
+	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n", report.Members, report.Connections, report.Profiles, report.Secrets)
+	if len(report.Pages) > 0 {
+		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
+	}
+	if done {
+		fmt.Fprintln(out, "Histories keep the id and still verify. The log drops the old records when topic directory is next compacted\n(24 hours or more; the broker inside this program never compacts). Backups hold them for as long as they are kept.")
+	}
+	return nil
+}

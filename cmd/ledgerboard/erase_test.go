@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+)
+
+// The people and accounts of the erasure.
+const (
+	eraseAgency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	eraseClient = "c10000000000000000000000"
+	erased      = "d10000000000000000000000"
+	stays       = "d20000000000000000000000"
+	eraseStaff  = "5a0000000000000000000000"
+)
+
+func eraseSettings(dir string) settings {
+	return settings{
+		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
+		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
+		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
+		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: time.Second,
+	}
+}
+
+// withService runs the service on a data directory while use does something with it.
+func withService(t *testing.T, dir string, use func(a *app, base string)) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	a, err := newApp(ctx, eraseSettings(dir), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
+		defer stop()
+		require.Eventually(t, a.monitor.ready, 30*time.Second, 10*time.Millisecond)
+		use(a, base)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, a.close())
+}
+
+// GDPR, end to end over PostgreSQL and the log: the person is gone from tables, secrets and answers,
+// nobody else is, and every record of the history is what it was.
+func TestErasePerson(t *testing.T) {
+	dir := t.TempDir()
+	var before []chained
+	withService(t, dir, func(a *app, base string) {
+		seedErasure(t, a)
+		before = chainOf(t, a)
+		names := historyNames(t, a, base)
+		require.Equal(t, "Erna Erased", names[erased])
+		require.Equal(t, "Sam Stays", names[stays])
+	})
+
+	var out bytes.Buffer
+	command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Wait: time.Minute}
+	err := command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
+	var usage usageError
+	require.ErrorAs(t, err, &usage, "without --yes nothing is done")
+	require.Contains(t, out.String(), "Would be erased")
+	command.Yes, command.JSON = true, true
+	out.Reset()
+	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
+		"connections":[70,71],"profiles":[700],"pages":[701],"secrets":3}`, out.String())
+
+	withService(t, dir, func(a *app, base string) {
+		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
+		names := historyNames(t, a, base)
+		require.Contains(t, names, erased)
+		require.Nil(t, names[erased], "the id alone is shown")
+		require.Equal(t, "Sam Stays", names[stays])
+		for query, want := range map[string]int{
+			"select count(*) from users where id = '" + erased + "'":                         0,
+			"select count(*) from sessions where user_id = '" + erased + "'":                 0,
+			"select count(*) from members where id = 7":                                      0,
+			"select count(*) from tMemberAuth where member_id = 7":                           0,
+			"select count(*) from tDefaultAccount where member_id = 7":                       0,
+			"select count(*) from tSAccounts where id = 700":                                 0,
+			"select count(*) from tSAccounts where id = 701 and not connected":               1,
+			"select count(*) from kept.secrets":                                              2,
+			"select count(*) from users":                                                     2,
+			"select count(*) from members":                                                   1,
+			"select count(*) from sessions":                                                  1,
+			"select count(*) from tSAccounts where id = 702 and connected":                   1,
+			"select count(*) from operations_trail where actor = '" + erasureActorName + "'": 1,
+		} {
+			var got int
+			require.NoError(t, a.readPool.QueryRow(t.Context(), query).Scan(&got))
+			require.Equal(t, want, got, query)
+		}
+	})
+	command.JSON = false
+	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "nothing to erase")
+}
+
+const erasureActorName = "system:erase"
+
+// seedErasure fills the log: the one who goes, one who stays, and a history in which both stand.
+func seedErasure(t *testing.T, a *app) {
+	t.Helper()
+	ctx := t.Context()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	keys, err := kept.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+	require.NoError(t, err)
+	secrets, err := kept.NewSecrets(a.keptPool, keys)
+	require.NoError(t, err)
+	for _, ref := range []string{"connection:70", "connection:71", "password:erased", "connection:72", "password:stays"} {
+		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), now))
+	}
+	page := func(id, member, connection int64, kind domain.AccountType) domain.DirectorySocialAccount {
+		return domain.DirectorySocialAccount{
+			ID: id, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: member, ConnectionID: connection,
+			Platform: domain.LinkedIn, AccountType: kind, Name: "Page", Connected: true,
+		}
+	}
+	directory := commands.Directory{Log: a.log, Now: time.Now}
+	for _, entity := range []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"},
+		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"},
+		domain.DirectoryUser{ID: erased, AccountID: eraseClient, Name: "Erna Erased", Email: "erna@example.com", Phone: "1", PasswordRef: "password:erased", Active: true},
+		domain.DirectoryUser{ID: stays, AccountID: eraseClient, Name: "Sam Stays", PasswordRef: "password:stays", Active: true},
+		domain.DirectoryUser{ID: eraseStaff, AccountID: eraseAgency, Name: "Stella", Active: true},
+		domain.DirectorySession{ID: "s1", UserID: erased, LoginAt: now},
+		domain.DirectorySession{ID: "s2", UserID: erased, LoginAt: now},
+		domain.DirectorySession{ID: "s3", UserID: stays, LoginAt: now},
+		domain.DirectoryMember{ID: 7, AccountID: eraseClient, UserID: erased, Name: "Erna Erased", Active: true},
+		domain.DirectoryMember{ID: 8, AccountID: eraseClient, UserID: stays, Name: "Sam Stays", Active: true},
+		domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.LinkedIn, SecretRef: "connection:70"},
+		domain.DirectoryConnection{ID: 71, MemberID: 7, Platform: domain.LinkedIn, SecretRef: "connection:71"},
+		domain.DirectoryConnection{ID: 72, MemberID: 8, Platform: domain.LinkedIn, SecretRef: "connection:72"},
+		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
+		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702, 8, 72, domain.LinkedInProfile),
+	} {
+		require.NoError(t, directory.Put(ctx, entity))
+	}
+	require.Eventually(t, func() bool {
+		var n int
+		return a.readPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702").Scan(&n) == nil && n == 1 && a.monitor.ready()
+	}, 30*time.Second, 10*time.Millisecond)
+	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
+	for _, users := range lists {
+		_, err := a.updates.Update(ctx, commands.UpdateDashboard{
+			Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
+			Change: domain.UpdateDashboard{Primary: eraseClient, Users: &users},
+		})
+		require.NoError(t, err)
+	}
+}
+
+// chained is a record of the dashboards' log as the chain judges it, and the hash that the table shows.
+type chained struct {
+	version int64
+	hash    string
+}
+
+// chainOf reads the agency's stream from the log, judges every record, and compares the tables with it.
+func chainOf(t *testing.T, a *app) (chain []chained) {
+	t.Helper()
+	ranges, _, err := a.log.Ranges(t.Context(), domain.TopicDashboards)
+	require.NoError(t, err)
+	head := eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, eraseAgency)}
+	for _, partition := range ranges {
+		for offset := partition.Start; offset < partition.End; offset++ {
+			record, err := a.log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})
+			require.NoError(t, err)
+			verdict, next, reason := eventlog.Judge(head, record, partitionsOf(a.backends.topics, domain.TopicDashboards))
+			require.Equal(t, eventlog.Effective, verdict, reason)
+			head = next
+			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})
+			var table string
+			require.NoError(t, a.readPool.QueryRow(t.Context(), "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version).Scan(&table))
+			require.Equal(t, chain[len(chain)-1].hash, table)
+			require.NotContains(t, string(record.Value), "Erna", "names never enter the topic")
+		}
+	}
+	require.NotEmpty(t, chain)
+	return chain
+}
+
+// historyNames asks over HTTP, as an auditor does, and returns every person that the answer shows.
+func historyNames(t *testing.T, a *app, base string) map[string]any {
+	t.Helper()
+	token, err := a.sign(eraseStaff, eraseAgency, []string{"auditor"}, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/projects/dashboard/"+eraseClient+"/history", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var body struct {
+		Data []struct {
+			Changes struct {
+				Added   []map[string]any `json:"users_added"`
+				Removed []map[string]any `json:"users_removed"`
+			}
+		}
+	}
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, string(raw))
+	require.NoError(t, json.Unmarshal(raw, &body))
+	names := map[string]any{}
+	for _, entry := range body.Data {
+		for _, user := range append(entry.Changes.Added, entry.Changes.Removed...) {
+			names[user["id"].(string)] = user["name"]
+		}
+	}
+	return names
+}

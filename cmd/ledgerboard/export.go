@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// exportCommand writes the proof bundle of one agency.
+type exportCommand struct {
+	storage
+	logging
+	evidence
+	Parent string `required:"" help:"Agency, 24 hex digits."`
+	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' checks it anywhere."`
+	JSON   bool   `name:"json" help:"Print what the bundle holds as a JSON object."`
+}
+
+// Run implements the command. The file is there whole or not at all.
+func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
+	parent, ok := domain.HexID(c.Parent)
+	if !ok {
+		return usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
+	}
+	known, err := c.verifiers(c.storage)
+	if err != nil {
+		return err
+	}
+	file, err := c.file(c.storage)
+	if err != nil {
+		return err
+	}
+	log, done, err := openLogAlone(ctx, c.storage, c.logger(s))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	out, err := os.CreateTemp(filepath.Dir(c.Bundle), filepath.Base(c.Bundle)+".*")
+	if err != nil {
+		return fmt.Errorf("write bundle: %w", err)
+	}
+	exported, err := proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)
+	err = errors.Join(err, out.Sync(), out.Close())
+	if err == nil {
+		err = os.Rename(out.Name(), c.Bundle)
+	}
+	if err != nil {
+		os.Remove(out.Name()) //nolint:errcheck // the error that matters is returned
+		return explainProof(err)
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(exported)
+	}
+	fmt.Fprintf(s.Out, "%s holds %d records of agency %s, %d of them covered by the checkpoint of %s.\n",
+		c.Bundle, exported.Records, parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
+	return nil
+}
+
+// explainProof says what to do about errors of package proof.
+func explainProof(err error) error {
+	switch {
+	case errors.Is(err, proof.ErrKeyNeeded):
+		return usageError{fmt.Errorf("%w: --key KEY or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
+	case errors.Is(err, proof.ErrNotCovered):
+		return fmt.Errorf("%w: the service signs one every hour and when it stops, if LEDGERBOARD_CHECKPOINT_KEY is set", err)
+	case errors.Is(err, proof.ErrContradiction):
+		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)
+	default:
+		return err
+	}
+}

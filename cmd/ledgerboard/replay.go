@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/deploy"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// replayCommand prints the changes of one agency from the log itself, or from a proof bundle.
+type replayCommand struct {
+	storage
+	logging
+	evidence
+	Parent    string `xor:"from" required:"" help:"Agency, 24 hex digits."`
+	Bundle    string `xor:"from" required:"" type:"existingfile" placeholder:"FILE" help:"Replay a proof bundle instead of the log; it is verified first."`
+	Dashboard string `help:"Only this dashboard: a sub-account, 24 hex digits."`
+	Until     string `xor:"until" placeholder:"TIME" help:"Last moment that counts: a day (2026-03-14, the whole of it, UTC) or an instant (RFC 3339)."`
+	Version   int64  `xor:"until" help:"Last version that counts."`
+	Format    string `enum:"table,json,csv" default:"table" help:"table, json (one object a line) or csv."`
+	State     bool   `help:"Print the state at the end instead of the changes."`
+}
+
+// errChain ends a replay whose chain does not hold.
+var errChain = errors.New("the chain does not hold: what follows was not replayed; run 'ledgerboard verify'")
+
+// Run implements the command.
+func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	printer := newReplayPrinter(c.Format, s.Out)
+	cfg.Yield = func(change proof.Change) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if c.State {
+			return nil
+		}
+		return printer.change(change)
+	}
+	done, err := c.replay(ctx, s, cfg)
+	if err == nil && c.State {
+		err = printer.state(done)
+	}
+	if flushed := printer.flush(); err == nil {
+		err = flushed
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted after version %d", done.Version)
+	}
+	if err != nil {
+		return explainProof(err)
+	}
+	c.summary(s, done)
+	if done.Broken != "" {
+		return fmt.Errorf("%w (%s)", errChain, done.Broken)
+	}
+	return nil
+}
+
+func (c replayCommand) summary(s streams, done proof.Replayed) {
+	if done.Version == 0 && done.Broken == "" {
+		fmt.Fprintf(s.Err, "The log has nothing of agency %s up to there.\n", done.Agency)
+		return
+	}
+	fmt.Fprintf(s.Err, "%d changes up to version %d of %s; the chain holds up to there.\n", done.Changes, done.Version, done.Time.Format(time.RFC3339))
+}
+
+func (c replayCommand) config() (cfg proof.ReplayConfig, err error) {
+	var ok bool
+	if cfg.Parent, ok = domain.HexID(c.Parent); !ok && c.Bundle == "" {
+		return cfg, usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
+	}
+	if cfg.Dashboard, ok = domain.HexID(c.Dashboard); !ok && c.Dashboard != "" {
+		return cfg, usageError{fmt.Errorf("--dashboard %q is not 24 hex digits", c.Dashboard)}
+	}
+	if c.Version < 0 {
+		return cfg, usageError{fmt.Errorf("--version is %d; use 1 or more", c.Version)}
+	}
+	cfg.Version = c.Version
+	if cfg.Until, err = parseUntil(c.Until); err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// parseUntil reads a day, which ends with its last microsecond, or an instant.
+func parseUntil(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.AddDate(0, 0, 1).Add(-time.Microsecond), nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return at, fmt.Errorf("--until %q is neither a day (2026-03-14) nor an instant (2026-03-14T12:00:00Z)", text)
+	}
+	return at, nil
+}
+
+func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
+	if c.Bundle != "" {
+		return c.fromBundle(s, cfg)
+	}
+	log, closeLog, err := openLogAlone(ctx, c.storage, c.logger(s))
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	return proof.Replay(ctx, log, cfg)
+}
+
+// fromBundle verifies before it prints: what a bundle says counts only if it is proved.
+func (c replayCommand) fromBundle(s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
+	if err := (verifyCommand{storage: c.storage, evidence: c.evidence, Bundle: c.Bundle}).bundle(streams{Out: s.Err, Err: s.Err}); err != nil {
+		return done, err
+	}
+	known, err := c.verifiers(c.storage)
+	if err != nil {
+		return done, err
+	}
+	topics, err := eventlog.ParseTopics(deploy.Topics())
+	if err != nil {
+		return done, fmt.Errorf("read topic definitions: %w", err)
+	}
+	file, err := os.Open(c.Bundle)
+	if err != nil {
+		return done, fmt.Errorf("open bundle: %w", err)
+	}
+	defer file.Close()
+	return proof.ReplayBundle(file, known, eventlog.NewCodec(domain.NewRegistry(), topics, "").Decode, cfg)
+}

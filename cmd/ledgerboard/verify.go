@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/migrations"
+)
+
+// verifyCommand proves that nothing in the history was changed, or names what was.
+type verifyCommand struct {
+	storage
+	logging
+	evidence
+	Parent  string `xor:"what" required:"" help:"Verify one agency, 24 hex digits."`
+	All     bool   `xor:"what" required:"" help:"Verify all agencies."`
+	Bundle  string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
+	LogOnly bool   `help:"Do not compare with the tables: needs no database."`
+	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
+}
+
+// errFindings ends a verification that found something.
+var errFindings = errors.New("the history is not what it was: see the findings")
+
+// Run implements the command.
+func (c verifyCommand) Run(ctx context.Context, s streams) error {
+	if c.Bundle != "" {
+		return c.bundle(s)
+	}
+	parent := ""
+	if !c.All {
+		var ok bool
+		if parent, ok = domain.HexID(c.Parent); !ok {
+			return usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
+		}
+	}
+	known, err := c.verifiers(c.storage)
+	if err != nil {
+		return err
+	}
+	file, err := c.file(c.storage)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file})
+	if err != nil {
+		return explainProof(err)
+	}
+	if c.JSON {
+		err = json.NewEncoder(s.Out).Encode(report)
+	} else {
+		printReport(s.Out, report, time.Since(began))
+	}
+	if err == nil && !report.OK() {
+		err = errFindings
+	}
+	return err
+}
+
+// verify opens what is needed and gives it back.
+func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyConfig) (report proof.Report, err error) {
+	logger := c.logger(s)
+	if c.LogOnly {
+		log, done, err := openLogAlone(ctx, c.storage, logger)
+		if err != nil {
+			return report, err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		return c.run(ctx, s, log, cfg)
+	}
+	b, err := openBackends(ctx, c.storage, logger)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	log, err := openLog(ctx, c.storage, b, domain.NewRegistry(), logger)
+	if err != nil {
+		return report, err
+	}
+	b.add(log.Close)
+	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "verify", MaxConns: 2, ReadOnly: true})
+	if err != nil {
+		return report, err
+	}
+	b.add(func() error { pool.Close(); return nil })
+	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
+		cfg.Tables = verifyTables{tx}
+		report, err = c.run(ctx, s, log, cfg)
+		return err
+	})
+	return report, err
+}
+
+// run verifies with a progress bar.
+func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cfg proof.VerifyConfig) (proof.Report, error) {
+	ranges, _, err := log.Ranges(ctx, domain.TopicDashboards)
+	if err != nil {
+		return proof.Report{}, err
+	}
+	total := int64(0)
+	for _, r := range ranges {
+		total += r.End - r.Start
+	}
+	bar := newProgress(s.Err, "verify", int(total))
+	var mu sync.Mutex
+	cfg.Source = log
+	cfg.Progress = func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		bar.add(n)
+	}
+	report, err := proof.Verify(ctx, cfg)
+	bar.end()
+	return report, err
+}
+
+// openLogAlone opens the log and nothing else.
+func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *eventlog.Log, done func() error, err error) {
+	b := &backends{brokers: s.KafkaBrokers}
+	if b.topics, err = parseTopics(); err != nil {
+		return nil, nil, err
+	}
+	if len(b.brokers) == 0 {
+		if err := b.startBroker(ctx, s, logger); err != nil {
+			return nil, nil, err
+		}
+	}
+	log, err := openLog(ctx, s, b, domain.NewRegistry(), logger)
+	if err != nil {
+		return nil, nil, errors.Join(err, b.close())
+	}
+	b.add(log.Close)
+	return log, b.close, nil
+}
+
+// bundle verifies a bundle.
+func (c verifyCommand) bundle(s streams) error {
+	known, err := c.verifiers(c.storage)
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		return usageError{errors.New("--bundle needs --key KEY: the public key that the service signs with, from a source that you trust")}
+	}
+	file, err := os.Open(c.Bundle)
+	if err != nil {
+		return fmt.Errorf("open bundle: %w", err)
+	}
+	defer file.Close()
+	report, err := proof.VerifyBundle(file, known)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(s.Out).Encode(report)
+	} else {
+		printBundleReport(s.Out, report)
+	}
+	if err == nil && !report.OK() {
+		err = errFindings
+	}
+	return err
+}
+
+func printReport(out io.Writer, r proof.Report, took time.Duration) {
+	for _, f := range r.Findings {
+		fmt.Fprintln(out, f)
+	}
+	for _, text := range r.Notes {
+		fmt.Fprintln(out, "note:", text)
+	}
+	verdict := "Nothing was altered, removed, inserted or reordered."
+	if !r.OK() {
+		verdict = fmt.Sprintf("%d findings.", len(r.Findings))
+	}
+	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; %d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",
+		verdict, r.Records, r.Effective, r.Stale, r.Agencies, r.Checkpoints, r.Covered, r.Compared, took.Seconds(), float64(r.Records)/took.Seconds())
+}
+
+func printBundleReport(out io.Writer, r proof.BundleReport) {
+	for _, f := range r.Findings {
+		fmt.Fprintln(out, f)
+	}
+	if !r.OK() {
+		return
+	}
+	fmt.Fprintf(out, "Agency %s: %d records are what was signed on %s; version %d was the last then. Nothing was altered, removed, inserted or reordered.\n",
+		r.Agency, r.Covered, r.SignedAt.Format("2006-01-02 15:04:05 MST"), r.Head)
+	if r.NotCovered > 0 {
+		fmt.Fprintf(out, "%d later records follow from them and are not covered by a checkpoint yet.\n", r.NotCovered)
+	}
+}

@@ -1,0 +1,96 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// SecretEraser deletes secrets; deleting one that is not there is no error.
+type SecretEraser interface {
+	Delete(ctx context.Context, ref string) error
+}
+
+// ErasePerson erases a person from the directory (GDPR): the log of dashboards holds ids only, so that
+// every history still verifies, and shows the id alone.
+type ErasePerson struct {
+	Log     Appender
+	Secrets SecretEraser
+	Now     func() time.Time
+}
+
+// erasureActor is who the trail names: the command line knows no user.
+const erasureActor = "system:erase"
+
+// Erase deletes the person's secrets, appends a tombstone for each of its records, takes its connection
+// off the pages that it had connected, and records the erasure, by ids, on `operations`. It may be
+// repeated: what names other records goes last, so that a repetition finds what an interrupted one left.
+func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
+	if err := e.deleteSecrets(ctx, p); err != nil {
+		return err
+	}
+	for _, draft := range e.drafts(p) {
+		if err := e.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("erase %s (repeating the command is safe): %w", draft.Key, err)
+		}
+	}
+	// Again: a token that was being renewed meanwhile may have been stored behind the first round.
+	return e.deleteSecrets(ctx, p)
+}
+
+func (e ErasePerson) deleteSecrets(ctx context.Context, p domain.Person) error {
+	var errs []error
+	for _, ref := range p.SecretRefs() {
+		errs = append(errs, e.Secrets.Delete(ctx, ref))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("delete secrets: %w", err)
+	}
+	return nil
+}
+
+// drafts are the records of an erasure in their order.
+func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
+	now := e.Now()
+	var drafts []domain.Draft
+	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, now)) }
+	number := func(id int64) string { return strconv.FormatInt(id, 10) }
+	for _, page := range p.Pages {
+		page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
+		drafts = append(drafts, EntityDraft(page, now))
+	}
+	for _, id := range p.Profiles {
+		erase(domain.KindSocialAccount, number(id))
+	}
+	for _, c := range p.Connections {
+		erase(domain.KindConnection, number(c.ID))
+	}
+	for _, member := range p.Defaults {
+		erase(domain.KindDefaultAccount, number(member))
+	}
+	for _, id := range p.Sessions {
+		erase(domain.KindSession, id)
+	}
+	// The word about it comes before the last traces: what was erased shall be on record.
+	record := NewDraft(domain.TopicOperations, operationsKey(p.ParentAccount), p.Erased(), now)
+	record.Envelope.Audit.Actor = erasureActor
+	drafts = append(drafts, record)
+	for _, id := range p.Members {
+		erase(domain.KindMember, number(id))
+	}
+	if p.User != "" {
+		erase(domain.KindUser, p.User)
+	}
+	return drafts
+}
+
+func operationsKey(parent string) string {
+	if parent == "" {
+		return domain.OperationsKeyAll
+	}
+	return parent
+}

@@ -1,0 +1,74 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+type erasedSecrets struct {
+	deleted []string
+	err     error
+}
+
+func (s *erasedSecrets) Delete(_ context.Context, ref string) error {
+	s.deleted = append(s.deleted, ref)
+	return s.err
+}
+
+func somePerson() domain.Person {
+	return domain.Person{
+		ParentAccount: reader.ParentAccount, User: "d10000000000000000000000", PasswordRef: "p", Sessions: []string{"s1"},
+		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700},
+		Pages: []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}},
+	}
+}
+
+func erasePerson(log commands.Appender, secrets commands.SecretEraser) commands.ErasePerson {
+	return commands.ErasePerson{Log: log, Secrets: secrets, Now: func() time.Time { return auditNow }}
+}
+
+// What names other records goes last: a repetition finds what an interrupted erasure left.
+func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
+	t.Parallel()
+	log, secrets := &takingLog{}, &erasedSecrets{}
+	require.NoError(t, erasePerson(log, secrets).Erase(t.Context(), somePerson()))
+	var keys []string
+	for _, d := range log.drafts {
+		keys = append(keys, d.Topic+" "+d.Key)
+		switch data := d.Data.(type) {
+		case nil: // a tombstone
+		case domain.DirectorySocialAccount:
+			require.False(t, data.Connected, "a page loses its connection")
+			require.Equal(t, "Page", data.Name)
+		case domain.PersonErased:
+			require.Equal(t, somePerson().Erased(), data)
+			require.Equal(t, "system:erase", d.Envelope.Audit.Actor)
+		default:
+			require.Fail(t, "unexpected record", "%T", data)
+		}
+	}
+	require.Equal(t, []string{
+		"directory social_account:701", "directory social_account:700", "directory connection:70", "directory default_account:7",
+		"directory session:s1", "operations " + reader.ParentAccount, "directory member:7", "directory user:d10000000000000000000000",
+	}, keys)
+	require.Equal(t, []string{"p", "c", "p", "c"}, secrets.deleted, "before, and again behind a token that was being renewed")
+}
+
+func TestErasureEndsAtTheFirstFailure(t *testing.T) {
+	t.Parallel()
+	log := &takingLog{}
+	err := erasePerson(log, &erasedSecrets{err: errors.New("database away")}).Erase(t.Context(), somePerson())
+	require.ErrorContains(t, err, "delete secrets")
+	require.Empty(t, log.drafts, "the person can still be found")
+	log.append = func(context.Context) error { return errors.New("no broker") }
+	err = erasePerson(log, &erasedSecrets{}).Erase(t.Context(), somePerson())
+	require.ErrorContains(t, err, "repeating the command is safe")
+	require.Len(t, log.drafts, 1)
+}

@@ -1,0 +1,65 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// AuditConfig holds the parts and the limit of [Audit].
+type AuditConfig struct {
+	Log    Appender
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	// Within is how long a reader waits for the log to take the record; default 5 s.
+	Within time.Duration
+}
+
+// Audit records that someone reads or exports the audit trail. Each request is one record, of some 400
+// bytes: a poll of every 10 seconds makes 3 MB a day, which is cheap, and a record that stands for
+// several readings would not say what was seen when.
+type Audit struct{ AuditConfig }
+
+const defaultAuditWithin = 5 * time.Second
+
+// NewAudit checks the configuration and returns the use cases.
+func NewAudit(c AuditConfig) (*Audit, error) {
+	if c.Log == nil || c.Now == nil || c.Logger == nil {
+		return nil, errors.New("commands.NewAudit needs Log, Now and Logger")
+	}
+	if c.Within <= 0 {
+		c.Within = defaultAuditWithin
+	}
+	return &Audit{c}, nil
+}
+
+// RecordRead appends that the caller reads; nil means that it is in the log and that the answer may be
+// shown. Its error is unavailable: the answer must not be shown, also when the record may have been taken.
+func (a *Audit) RecordRead(ctx context.Context, c Caller, read domain.AuditRead) error {
+	return a.record(ctx, c, read, read.Dashboard)
+}
+
+// RecordExport appends that the caller exports; as [Audit.RecordRead].
+func (a *Audit) RecordExport(ctx context.Context, c Caller, export domain.AuditExported) error {
+	return a.record(ctx, c, export, export.Dashboard)
+}
+
+func (a *Audit) record(ctx context.Context, c Caller, data domain.Data, dashboard string) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Within)
+	defer cancel()
+	draft := NewDraft(domain.TopicOperations, c.ParentAccount, data, a.Now())
+	if dashboard != "" {
+		draft.Envelope.Subject = dashboard
+	}
+	draft.Envelope.Audit = domain.Audit{Actor: c.UserID, Role: c.Role, OnBehalfOf: c.OnBehalfOf, RequestID: c.RequestID}
+	draft.Envelope.TraceParent = c.TraceParent
+	if err := a.Log.Append(ctx, draft); err != nil {
+		a.Logger.ErrorContext(ctx, "reading of the audit trail is not recorded, and refused", "request_id", c.RequestID, "error", err)
+		return unavailable("That you read this could not be recorded, and without the record nothing is shown. Try again.")
+	}
+	return nil
+}

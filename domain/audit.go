@@ -1,0 +1,83 @@
+package domain
+
+import (
+	"errors"
+	"slices"
+)
+
+// What an auditor may read; values of [AuditRead].What.
+const (
+	AuditHistory = "history" // of one dashboard, or of all of an agency
+	AuditState   = "state"
+	AuditDiff    = "diff"
+	AuditAccess  = "access"
+)
+
+// AuditTypePrefix is what the types of all events about reading the audit trail begin with.
+const AuditTypePrefix = "audit."
+
+// AuditRead says that someone read the audit trail. Who, in which role and by which request stands in
+// the envelope. It is appended on `operations` under the agency's key before anything is shown.
+type AuditRead struct {
+	What      string      `json:"what"`                // one of the Audit… constants
+	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for all of the agency
+	AsOf      int64       `json:"as_of_version"`       // version of the stream that the answer stands for
+	Filter    AuditFilter `json:"filter,omitzero"`
+}
+
+// AuditExported says that someone exported the audit trail; appended as [AuditRead] is.
+type AuditExported struct {
+	Format    string      `json:"format"`              // csv or jsonl
+	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for all of the agency
+	AsOf      int64       `json:"as_of_version"`
+	Filter    AuditFilter `json:"filter,omitzero"`
+}
+
+// AuditFilter is what was asked for. Persons and accounts stand in it by id, never by name.
+type AuditFilter struct {
+	Types   []string `json:"types,omitempty"`
+	Actor   string   `json:"actor,omitempty"`
+	User    string   `json:"user,omitempty"`
+	Account string   `json:"account,omitempty"`
+	At      string   `json:"at,omitempty"`   // an instant (RFC 3339) or a version ("v12")
+	From    string   `json:"from,omitempty"` // likewise
+	To      string   `json:"to,omitempty"`   // likewise
+	Order   string   `json:"order,omitempty"`
+	Limit   int      `json:"limit,omitempty"`
+	Cursor  string   `json:"cursor,omitempty"`
+}
+
+// PersonErased says that an operator erased a person from the directory. It holds ids only.
+type PersonErased struct {
+	User        string  `json:"user,omitempty"` // "" for a member who is no user
+	Members     []int64 `json:"members,omitempty"`
+	Sessions    int     `json:"sessions"`
+	Connections []int64 `json:"connections,omitempty"`
+	Profiles    []int64 `json:"profiles,omitempty"` // social accounts that were the person's own
+	Pages       []int64 `json:"pages,omitempty"`    // social accounts that lost their connection
+}
+
+// EventType implements [Data].
+func (AuditRead) EventType() string { return "audit.read.v1" }
+
+// EventType implements [Data].
+func (AuditExported) EventType() string { return "audit.exported.v1" }
+
+// EventType implements [Data].
+func (PersonErased) EventType() string { return "operations.person_erased.v1" }
+
+// Validate checks what a reader of the trail relies on.
+func (e AuditRead) Validate() error {
+	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess}, e.What) {
+		return errors.New("what is not one of history, state, diff, access")
+	}
+	return checkLengths(e.Dashboard)
+}
+
+// Validate checks what a reader of the trail relies on.
+func (e AuditExported) Validate() error {
+	if e.Format != "csv" && e.Format != "jsonl" {
+		return errors.New("format is neither csv nor jsonl")
+	}
+	return checkLengths(e.Dashboard)
+}

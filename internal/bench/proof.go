@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+const (
+	proofAgencies    = 240
+	proofRecords     = 300_000 // of all agencies
+	proofCheckpoints = 10
+	replayRecords    = 100_000 // of one agency
+)
+
+// proofs measures verification of a whole log (chains, trees, checkpoints) and replay of one agency,
+// beside kgo consuming the same records and looking at nothing.
+func (b *bench) proofs(ctx context.Context, print func(result) error) error {
+	if err := b.verifying(ctx, print); err != nil {
+		return err
+	}
+	return b.replaying(ctx, print)
+}
+
+func (b *bench) verifying(ctx context.Context, print func(result) error) error {
+	log, brokers, stop, err := b.dashboardsLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop() //nolint:errcheck // a temporary broker
+	private, public, err := proof.GenerateKey()
+	if err != nil {
+		return err
+	}
+	key, _, err := proof.ParseKey(private)
+	if err != nil {
+		return err
+	}
+	known, err := proof.ParseVerifiers(public)
+	if err != nil {
+		return err
+	}
+	file := proof.File{Path: filepath.Join(b.dir, "checkpoints.txt")}
+	signer, err := proof.NewSigner(proof.SignerConfig{
+		Source: log, Append: log.Append, File: file, Key: key, Known: known, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	chains := newChains(log.Codec(), proofAgencies)
+	for range proofCheckpoints {
+		if err := chains.append(ctx, log, proofRecords/proofCheckpoints); err != nil {
+			return err
+		}
+		if _, _, err := signer.Sign(ctx); err != nil {
+			return err
+		}
+	}
+	var ours, raw []float64
+	for range b.rounds {
+		began := time.Now()
+		report, err := proof.Verify(ctx, proof.VerifyConfig{Source: log, Known: known, File: &file})
+		if err != nil {
+			return err
+		}
+		if !report.OK() || report.Effective != proofRecords || report.Covered != proofRecords {
+			return fmt.Errorf("the log does not verify: %v", report.Findings)
+		}
+		ours = append(ours, proofRecords/time.Since(began).Seconds())
+		rate, err := consume(ctx, brokers, proofRecords)
+		if err != nil {
+			return err
+		}
+		raw = append(raw, rate)
+	}
+	return print(against("verify_records_vs_raw_consume", "records/s", median(ours), median(raw)))
+}
+
+func (b *bench) replaying(ctx context.Context, print func(result) error) error {
+	log, brokers, stop, err := b.dashboardsLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop() //nolint:errcheck // a temporary broker
+	chains := newChains(log.Codec(), 1)
+	if err := chains.append(ctx, log, replayRecords); err != nil {
+		return err
+	}
+	var ours, raw []float64
+	for range b.rounds {
+		began := time.Now()
+		changes := 0
+		done, err := proof.Replay(ctx, log, proof.ReplayConfig{
+			Parent: chains.list[0].key, Yield: func(proof.Change) error { changes++; return nil },
+		})
+		if err != nil {
+			return err
+		}
+		if done.Version != replayRecords || changes < replayRecords {
+			return fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
+		}
+		ours = append(ours, replayRecords/time.Since(began).Seconds())
+		rate, err := consume(ctx, brokers, replayRecords)
+		if err != nil {
+			return err
+		}
+		raw = append(raw, rate)
+	}
+	return print(against("replay_records_vs_raw_consume", "records/s", median(ours), median(raw)))
+}
+
+// dashboardsLog is a log with its brokers' addresses.
+func (b *bench) dashboardsLog(ctx context.Context) (*eventlog.Log, []string, func() error, error) {
+	b.n++
+	broker, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: fmt.Sprintf("%s/broker-%d", b.dir, b.n), Logger: b.logger})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	topics, err := embeddedTopics(broker)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, broker.Close())
+	}
+	log, err := eventlog.Open(ctx, eventlog.Config{Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry()})
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, broker.Close())
+	}
+	return log, broker.Addrs(), func() error { return errors.Join(log.Close(), broker.Close()) }, nil
+}
+
+// consume reads so many records of `dashboards` with a plain client.
+func consume(ctx context.Context, brokers []string, n int) (float64, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(domain.TopicDashboards),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return 0, fmt.Errorf("make consumer: %w", err)
+	}
+	defer client.Close()
+	began := time.Now()
+	for read := 0; read < n; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return 0, fmt.Errorf("consume: %w", err)
+		}
+		read += fetches.NumRecords()
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/deploy"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// embeddedTopics are the deployed topics as the embedded broker holds them.
+func embeddedTopics(broker *embedded.Broker) ([]eventlog.TopicSpec, error) {
+	topics, err := eventlog.ParseTopics(deploy.Topics())
+	if err != nil {
+		return nil, fmt.Errorf("read topic definitions: %w", err)
+	}
+	for i := range topics {
+		topics[i].ReplicationFactor = 1
+		topics[i].Configs = maps.Clone(topics[i].Configs)
+		maps.Copy(topics[i].Configs, broker.TopicOverrides())
+	}
+	return topics, nil
+}
+
+// chain makes the changes of one agency.
+type chain struct {
+	key  string
+	head eventlog.Head
+}
+
+// chains make changes of many agencies in turn, as commands would.
+type chains struct {
+	codec eventlog.Codec
+	list  []*chain
+	n     int
+}
+
+func newChains(codec eventlog.Codec, agencies int) *chains {
+	c := &chains{codec: codec}
+	for i := range agencies {
+		c.list = append(c.list, &chain{key: fmt.Sprintf("%024x", 0xa0000000+i*7919)})
+	}
+	return c
+}
+
+// append appends n changes.
+func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
+	const batch = 5000
+	drafts := make([]domain.Draft, 0, batch)
+	for i := range n {
+		draft, err := c.list[c.n%len(c.list)].next(c.codec)
+		if err != nil {
+			return err
+		}
+		c.n++
+		if drafts = append(drafts, draft); len(drafts) == batch || i == n-1 {
+			if err := log.AppendBulk(ctx, drafts); err != nil {
+				return fmt.Errorf("fill the log: %w", err)
+			}
+			drafts = drafts[:0]
+		}
+	}
+	return nil
+}
+
+// next changes the list of users of three linked clients.
+func (c *chain) next(codec eventlog.Codec) (domain.Draft, error) {
+	version := c.head.Version + 1
+	prev := c.head.Hash
+	if version == 1 {
+		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
+	}
+	at := firstReading.Add(time.Duration(version) * time.Second)
+	accounts := []string{"c10000000000000000000001", "c10000000000000000000002", "c10000000000000000000003"}
+	change := domain.DashboardChange{
+		Primary: accounts[0], Linked: accounts, AllowClientDashboard: true, Scopes: []string{"analytics", "posts", "reports"},
+		Users:   []string{"d10000000000000000000001", "d10000000000000000000002", fmt.Sprintf("d2%022x", version)},
+		MainPOC: map[string][]string{accounts[0]: {"e10000000000000000000001"}, accounts[1]: {}, accounts[2]: {}},
+	}
+	var data domain.Data = domain.DashboardUsersChanged{DashboardChange: change}
+	if version == 1 {
+		change.Created = map[string]string{}
+		for _, id := range accounts {
+			change.Created[id] = domain.NewDashboardID(c.key, id)
+		}
+		data = domain.AccountsLinked{DashboardChange: change}
+	}
+	draft := domain.Draft{
+		Topic: domain.TopicDashboards, Key: c.key, Data: data,
+		Envelope: domain.Envelope{
+			ID: fmt.Sprintf("%s.%d", c.key, version), Source: "/ledgerboard/bench", Subject: accounts[0], Time: at,
+			Chain: &domain.ChainLink{Version: version, Prev: prev[:]},
+			Audit: domain.Audit{
+				Actor: "f10000000000000000000001", Role: "agency", CommandID: fmt.Sprintf("command-%d", version),
+				RequestID: fmt.Sprintf("request-%d", version), RequestDigest: "00ff",
+			},
+		},
+	}
+	r, err := codec.Encode(draft)
+	if err != nil {
+		return draft, fmt.Errorf("encode change: %w", err)
+	}
+	c.head = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	return draft, nil
+}

@@ -1,0 +1,217 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// frozen are flags with which a demo shows its history and fetches nothing, so that two looks at it can
+// be compared.
+var frozen = []string{"--roles", "api,projector"}
+
+// answers are what the program says to a fixed list of requests, by role and path.
+type answers map[string]string
+
+// noticeRows reads access_notices; later records come later.
+const noticeRows = `select parent_account || '.' || version || ' ' || user_id || ' ' || time from access_notices order by time, parent_account, version, user_id`
+
+// record asks everything that there is to ask about the past. Asked of the same log the answers must be
+// the same to the byte.
+func (p *program) record(ranges []string) answers {
+	p.t.Helper()
+	found := answers{}
+	ask := func(role, path string) response {
+		answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
+		require.NoError(p.t, answer.err)
+		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, answer.header.Get("ETag"), answer.body)
+		return answer
+	}
+	subAccounts := append(slices.Clone(p.info.IDs.SubAccounts), p.info.IDs.Foreign.SubAccounts...)
+	for _, role := range []string{"agency", "client", "auditor", "operator"} {
+		for _, id := range subAccounts {
+			ask(role, dashboardPath(id))
+		}
+	}
+	existing := 0
+	for _, path := range p.analyticsPaths(ranges) {
+		for _, role := range []string{"agency", "client"} {
+			switch answer := ask(role, path); {
+			case answer.status == http.StatusNotFound && strings.Contains(string(answer.body), "nothing at this address"):
+				delete(found, role+" "+path) // an endpoint that is not built yet
+			case role == "client": // whose dashboards may not show what the path names
+				require.Contains(p.t, []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound}, answer.status, "%s: %s", path, answer.body)
+			default:
+				require.Equal(p.t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+				existing++
+			}
+		}
+	}
+	require.Positive(p.t, existing, "no analytics endpoint answers")
+	for what, query := range map[string]string{
+		"notices": noticeRows,
+		"heads":   `select parent_account || ' ' || version || ' ' || encode(hash, 'hex') from dashboard_heads order by parent_account`,
+		"history": `select parent_account || '.' || version || ' ' || sub_account_id || ' ' || event_id || ' ' || after from dashboard_history order by parent_account, version, sub_account_id`,
+		"keys":    `select parent_account || ' ' || subject || ' ' || idempotency_key || ' ' || command_id || ' ' || version from dashboard_commands order by parent_account, version`,
+		"parked":  `select projection || ' ' || log_offset || ' ' || reason from parked order by projection, partition, log_offset`,
+	} {
+		found[what] = strings.Join(p.column(query), "\n")
+	}
+	return found
+}
+
+// same requires two records to be equal and names the first answers that differ.
+func (a answers) same(t *testing.T, other answers) {
+	t.Helper()
+	require.Len(t, other, len(a))
+	var differ []string
+	for what, answer := range a {
+		if other[what] != answer {
+			differ = append(differ, what)
+		}
+	}
+	slices.Sort(differ)
+	if len(differ) > 0 {
+		first := differ[0]
+		require.Equal(t, a[first], other[first], "%d of %d answers differ: %s\nfirst of them: %s", len(differ), len(a), strings.Join(differ, ", "), first)
+	}
+}
+
+// analyticsPaths are the 22 endpoints (REQUIREMENTS §4) with values in their paths. The ranges are
+// "start/end"; what takes no range is asked with the range of the present day, which no test crosses.
+func (p *program) analyticsPaths(ranges []string) (paths []string) {
+	member, account, category := p.info.IDs.Members[0], p.info.IDs.Accounts[0], p.info.IDs.Categories[0]
+	add := func(format string, args ...any) { paths = append(paths, fmt.Sprintf(format, args...)) }
+	for _, r := range ranges {
+		start, end, _ := strings.Cut(r, "/")
+		for _, platform := range []string{"0", "1", "3", "4", "6"} {
+			for _, name := range []string{
+				"getAccountInsights", "getAccountFollowers", "getPostInsights", "getPostsLikes", "getPostsViews",
+				"getPostsEngagements", "getPostsTotalEngagements",
+			} {
+				add("/%s/%s/%s", name, r, platform)
+				add("/auth/%s/%s/%s?tz=America/New_York&account=%s", name, r, platform, p.info.IDs.SubAccounts[0])
+			}
+			for _, name := range []string{
+				"getMembersPostInsights", "getMembersfollowersGrowth", "getMembersPostLikes", "getMembersPostViews", "getMembersPostEngagement",
+			} {
+				add("/%s/%d/%s/%s", name, member, r, platform)
+			}
+			add("/getTopPostsInsights/%s/%s/%d", r, platform, category)
+			add("/getTopPostsInsights/%s/%s/all", r, platform)
+			add("/getMembersTopPosts/%d/%s/0/%s", member, r, platform)
+			for _, name := range []string{"reach/getAccountStats", "reach/getAccountNetGrowth", "leaderboard"} {
+				add("/%s/%s?startTime=%s&endTime=%s", name, platform, start, end)
+			}
+		}
+		add("/membersSocialGrowth/%d/%s", member, r)
+		add("/getMembersTopPosts/%d/%s/0", member, r)
+	}
+	add("/getRoiViews")
+	add("/reach/getAccountNetGrowth")
+	add("/reach/activityMeter")
+	add("/member-followers-graph/%d", member)
+	add("/accountActiveMembersPlatforms/%d", account)
+	add("/getMembersTopPosts/%d/0", member)
+	return paths
+}
+
+// pastRanges are ranges that end before the demo's history does.
+func pastRanges() []string {
+	day := func(ago int) string { return time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
+	return []string{
+		day(60) + "/" + day(31), day(10) + "/" + day(3),
+		time.Now().UTC().AddDate(0, 0, -21).Format(time.RFC3339) + "/" + time.Now().UTC().AddDate(0, 0, -2).Format(time.RFC3339),
+	}
+}
+
+// column reads one column of text.
+func (p *program) column(query string, args ...any) []string {
+	p.t.Helper()
+	conn := p.database()
+	defer conn.Close(context.Background())
+	rows, err := conn.Query(context.Background(), query, args...)
+	require.NoError(p.t, err)
+	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(p.t, err)
+	return values
+}
+
+// endOffsets are the ends of every partition of a topic of a running program.
+func (p *program) endOffsets(topics ...string) map[string]int64 {
+	p.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(p.info.Brokers...))
+	require.NoError(p.t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	listed, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
+	require.NoError(p.t, err)
+	require.NoError(p.t, listed.Error())
+	ends := map[string]int64{}
+	listed.Each(func(o kadm.ListedOffset) { ends[fmt.Sprintf("%s/%d", o.Topic, o.Partition)] = o.Offset })
+	require.NotEmpty(p.t, ends)
+	return ends
+}
+
+// topics are all of the log.
+var topics = []string{"dashboards", "metrics", "operations", "directory"}
+
+// platformCalls counts the calls to the platforms that the program has made so far.
+func (p *program) platformCalls() (total int) {
+	p.t.Helper()
+	answer := p.get("", "/metrics").ok(p.t, http.StatusOK)
+	for line := range strings.Lines(string(answer.body)) {
+		if strings.HasPrefix(line, "ledgerboard_platform_call_seconds_count") {
+			var n int
+			_, err := fmt.Sscan(line[strings.LastIndexByte(strings.TrimSpace(line), ' ')+1:], &n)
+			require.NoError(p.t, err, line)
+			total += n
+		}
+	}
+	return total
+}
+
+// apiError is the one error shape.
+type apiError struct {
+	Success   *bool  `json:"success"`
+	Message   string `json:"message"`
+	Code      string `json:"code"`
+	Errors    []struct{ Field, Detail string }
+	RequestID string `json:"request_id"`
+}
+
+// refused requires a status and the one error shape, complete and with nothing beside it.
+func (r response) refused(t *testing.T, status int, code string) apiError {
+	t.Helper()
+	require.NoError(t, r.err)
+	require.Equal(t, status, r.status, "%s", r.body)
+	require.Equal(t, "application/json; charset=utf-8", r.header.Get("Content-Type"))
+	var members map[string]any
+	r.into(t, &members)
+	names := []string{}
+	for name := range members {
+		names = append(names, name)
+	}
+	require.ElementsMatch(t, []string{"success", "message", "code", "errors", "request_id"}, names, "%s", r.body)
+	var e apiError
+	r.into(t, &e)
+	require.False(t, *e.Success)
+	require.Equal(t, code, e.Code, "%s", r.body)
+	require.NotEmpty(t, e.Message)
+	require.NotNil(t, e.Errors, "errors must be a list: %s", r.body)
+	require.NotEmpty(t, e.RequestID)
+	require.Equal(t, r.header.Get("X-Request-Id"), e.RequestID)
+	return e
+}

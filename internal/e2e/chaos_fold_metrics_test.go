@@ -1,0 +1,271 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// The figures by their plain definitions (REQUIREMENTS §3) over the set of all events, as if there were
+// no batches, no neighbours and no order of arrival.
+
+// each calls f with the records of a topic that lie before the vector.
+func (l *chaosLog) each(topic string, until chaosVector, f func(*chaosRecord)) {
+	for p, records := range l.topics[topic] {
+		for _, r := range records[:until[p]] {
+			f(r)
+		}
+	}
+}
+
+// chaosBefore: of two events that claim the same place, the later time wins, then the smaller event id.
+func chaosBefore(at time.Time, id string, otherAt time.Time, otherID string) bool {
+	if !at.Equal(otherAt) {
+		return at.After(otherAt)
+	}
+	return id < otherID
+}
+
+type chaosInstant struct {
+	account  int64
+	external string // "" for readings of accounts
+	micros   int64
+}
+
+func (r *chaosRecord) instant() chaosInstant {
+	return chaosInstant{r.reading.SocialAccount, r.reading.ExternalID, r.reading.CapturedAt.UnixMicro()}
+}
+
+// foldAccounts demands tSAccountIns and account_daily.
+func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
+	winners := map[chaosInstant]*chaosRecord{}
+	type place struct {
+		account                                        int64
+		parent, sub, metric, kind, day, source, window string
+	}
+	type daily struct {
+		from   *chaosRecord
+		figure chaosFigure
+	}
+	days := map[place]daily{}
+	l.each("metrics", until, func(r *chaosRecord) {
+		if r.kind != "metrics.account_read.v1" {
+			return
+		}
+		if w, ok := winners[r.instant()]; !ok || r.id < w.id {
+			winners[r.instant()] = r
+		}
+		for _, f := range r.reading.Figures {
+			day := f.Day
+			if day == "" {
+				day = r.reading.CapturedAt.UTC().Format(time.DateOnly)
+			}
+			at := place{r.reading.SocialAccount, r.reading.ParentAccount, r.reading.AccountID, f.Name, f.Kind, day, f.Source, f.Window}
+			if d, ok := days[at]; !ok || chaosBefore(r.reading.CapturedAt, r.id, d.from.reading.CapturedAt, d.from.id) {
+				days[at] = daily{r, f}
+			}
+		}
+	})
+	for _, r := range winners {
+		rows.add("tsaccountins", r, chaosAccountRow(r))
+	}
+	for at, d := range days {
+		rows.add("account_daily", d.from, map[string]any{
+			"social_account_id": at.account, "parent_account": at.parent, "account_id": at.sub, "metric": at.metric,
+			"kind": at.kind, "day": chaosDay(at.day), "source": at.source, "window_name": at.window,
+			"member_id": d.from.reading.MemberID, "p_id": d.from.reading.Platform, "a_type": d.from.reading.AccountType,
+			"value": d.figure.Value, "captured_at": d.from.reading.CapturedAt, "event_id": d.from.id,
+		})
+	}
+}
+
+func chaosAccountRow(r *chaosRecord) map[string]any {
+	e, payload := r.reading, r.payload.(map[string]any)
+	list := func(name string) any {
+		if payload[name] == nil {
+			return []any{}
+		}
+		return payload[name]
+	}
+	row := map[string]any{
+		"social_account_id": e.SocialAccount, "captured_at": e.CapturedAt, "event_id": r.id,
+		"parent_account": e.ParentAccount, "account_id": e.AccountID, "member_id": e.MemberID,
+		"p_id": e.Platform, "a_type": e.AccountType, "backfilled": e.Backfilled,
+		"figures": list("figures"), "missing": list("missing"), "demographics": list("demographics"),
+	}
+	// A column shows the figure of that name with the newest day.
+	for _, name := range []string{
+		"followers", "engagement", "impressions", "views", "reach", "posts", "likes", "comments", "shares", "clicks",
+	} {
+		row[name] = nil
+		newest := ""
+		for _, f := range e.Figures {
+			if f.Name == name && (row[name] == nil || f.Day > newest) {
+				row[name], newest = f.Value, f.Day
+			}
+		}
+	}
+	return row
+}
+
+// foldPosts demands tSPosts, tSPostInsights, tSPostGrowth and post_daily.
+func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
+	type post struct {
+		account               int64
+		external, parent, sub string
+	}
+	type day struct {
+		post
+		day string
+	}
+	winners := map[chaosInstant]*chaosRecord{}
+	days := map[day]*chaosRecord{}
+	posts := map[post][]*chaosRecord{}
+	l.each("metrics", until, func(r *chaosRecord) {
+		switch r.kind {
+		case "metrics.post_read.v1":
+			e := r.reading
+			if w, ok := winners[r.instant()]; !ok || r.id < w.id {
+				winners[r.instant()] = r
+			}
+			at := day{post{e.SocialAccount, e.ExternalID, e.ParentAccount, e.AccountID}, e.CapturedAt.UTC().Format(time.DateOnly)}
+			if d, ok := days[at]; !ok || chaosBefore(e.CapturedAt, r.id, d.reading.CapturedAt, d.id) {
+				days[at] = r
+			}
+		case "metrics.post_registered.v1":
+			at := post{r.post.SocialAccount, r.post.ExternalID, r.post.ParentAccount, r.post.AccountID}
+			posts[at] = append(posts[at], r)
+		}
+	})
+	series := map[chaosInstant][]*chaosRecord{} // by post: the instant's time is zero
+	for at, r := range winners {
+		row := chaosReadingRow(r)
+		row["backfilled"] = r.reading.Backfilled
+		rows.add("tspostinsights", r, row)
+		at.micros = 0
+		series[at] = append(series[at], r)
+	}
+	for at, r := range days {
+		row := chaosReadingRow(r)
+		row["day"] = chaosDay(at.day)
+		rows.add("post_daily", r, row)
+	}
+	for _, readings := range series {
+		slices.SortFunc(readings, func(a, b *chaosRecord) int {
+			return cmp.Compare(a.reading.CapturedAt.UnixMicro(), b.reading.CapturedAt.UnixMicro())
+		})
+		for i, r := range readings {
+			if i > 0 && r.reading.GrowthEligible {
+				rows.add("tspostgrowth", r, chaosGrowthRow(readings[i-1].reading, r.reading))
+			}
+		}
+	}
+	for _, registrations := range posts {
+		rows.add("tsposts", registrations[0], chaosPostRow(registrations))
+	}
+}
+
+func chaosReadingRow(r *chaosRecord) map[string]any {
+	e := r.reading
+	engagement, partial := chaosEngagement(e)
+	return map[string]any{
+		"social_account_id": e.SocialAccount, "external_id": e.ExternalID, "captured_at": e.CapturedAt, "event_id": r.id,
+		"parent_account": e.ParentAccount, "account_id": e.AccountID, "member_id": e.MemberID,
+		"p_id": e.Platform, "a_type": e.AccountType, "growth_eligible": e.GrowthEligible,
+		"likes": e.Likes, "comments": e.Comments, "shares": e.Shares, "views": e.Views,
+		"impressions": e.Impressions, "reach": e.Reach, "clicks": e.Clicks,
+		"engagement": engagement, "engagement_partial": partial,
+	}
+}
+
+// chaosEngagement is likes + comments + shares of the parts that are there.
+func chaosEngagement(e *chaosReading) (sum *int64, partial bool) {
+	total, there := int64(0), 0
+	for _, part := range []*int64{e.Likes, e.Comments, e.Shares} {
+		if part != nil {
+			total += *part
+			there++
+		}
+	}
+	if there == 0 {
+		return nil, true
+	}
+	return &total, there < 3
+}
+
+func chaosGrowthRow(before, now *chaosReading) map[string]any {
+	minus := func(a, b *int64) any {
+		if a == nil || b == nil {
+			return nil
+		}
+		return *a - *b
+	}
+	row := map[string]any{
+		"social_account_id": now.SocialAccount, "external_id": now.ExternalID, "captured_at": now.CapturedAt,
+		"previous_at": before.CapturedAt, "parent_account": now.ParentAccount, "account_id": now.AccountID,
+		"member_id": now.MemberID, "p_id": now.Platform,
+		"glikes": minus(now.Likes, before.Likes), "gcomments": minus(now.Comments, before.Comments),
+		"gshares": minus(now.Shares, before.Shares), "gviews": minus(now.Views, before.Views),
+		"gimpressions": minus(now.Impressions, before.Impressions), "gclicks": minus(now.Clicks, before.Clicks),
+		"gengagement": nil, "gengagement_partial": false,
+	}
+	same := (now.Likes == nil) == (before.Likes == nil) && (now.Comments == nil) == (before.Comments == nil) &&
+		(now.Shares == nil) == (before.Shares == nil)
+	if a, partial := chaosEngagement(now); same && a != nil {
+		b, _ := chaosEngagement(before)
+		row["gengagement"], row["gengagement_partial"] = *a-*b, partial
+	}
+	return row
+}
+
+// chaosPostRow: of each origin the registration with the latest time counts, and what the main
+// application says stands before what the listing says, field by field.
+func chaosPostRow(registrations []*chaosRecord) map[string]any {
+	last := map[string]*chaosRecord{}
+	first, latest := registrations[0].post.RegisteredAt, registrations[0].post.RegisteredAt
+	for _, r := range registrations {
+		if w, ok := last[r.post.Origin]; !ok || chaosBefore(r.post.RegisteredAt, r.id, w.post.RegisteredAt, w.id) {
+			last[r.post.Origin] = r
+		}
+		if r.post.RegisteredAt.Before(first) {
+			first = r.post.RegisteredAt
+		}
+		if r.post.RegisteredAt.After(latest) {
+			latest = r.post.RegisteredAt
+		}
+	}
+	row := map[string]any{
+		"published_at": nil, "c_id": nil, "post_type": nil, "content": nil, "media_url": nil, "permalink": nil,
+		"registered_at": first, "updated_at": latest, "listing": nil, "main_app": nil,
+	}
+	for _, origin := range []string{"listing", "main_app"} {
+		r := last[origin]
+		if r == nil {
+			continue
+		}
+		kept := maps.Clone(r.payload.(map[string]any))
+		kept["event_id"] = r.id
+		row[origin] = kept
+		e := r.post
+		row["social_account_id"], row["external_id"] = e.SocialAccount, e.ExternalID
+		row["parent_account"], row["account_id"], row["member_id"] = e.ParentAccount, e.AccountID, e.MemberID
+		row["p_id"], row["a_type"] = e.Platform, e.AccountType
+		if e.PublishedAt != nil {
+			row["published_at"] = *e.PublishedAt
+		}
+		if e.CategoryID != nil {
+			row["c_id"] = *e.CategoryID
+		}
+		for column, text := range map[string]string{
+			"post_type": e.PostType, "content": e.Content, "media_url": e.MediaURL, "permalink": e.Permalink,
+		} {
+			if text != "" {
+				row[column] = text
+			}
+		}
+	}
+	return row
+}

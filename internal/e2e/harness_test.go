@@ -1,0 +1,424 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// Patience of the tests: generous, because a deadline that is met costs nothing.
+const (
+	readyWithin = 120 * time.Second // a first start seeds; with the race detector on a busy machine that takes a while
+	stopWithin  = 40 * time.Second
+	goneWithin  = 30 * time.Second // for an embedded server whose owner was killed
+	patience    = 30 * time.Second // for anything else that must happen soon
+	pollEvery   = 20 * time.Millisecond
+)
+
+// programPath is the program under test.
+var programPath string
+
+func TestMain(m *testing.M) {
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	if programPath = os.Getenv("LEDGERBOARD_E2E_BINARY"); programPath != "" {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "ledgerboard-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	_ = os.Chmod(dir, 0o755) //nolint:gosec // one test runs the program as an ordinary user
+	programPath = filepath.Join(dir, "ledgerboard")
+	args := []string{"build", "-o", programPath}
+	if os.Getenv("LEDGERBOARD_E2E_RACE") != "" {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// demoInfo is demo.json.
+type demoInfo struct {
+	BaseURL     string            `json:"base_url"`
+	Brokers     []string          `json:"brokers"`
+	DatabaseURL string            `json:"database_url"`
+	Tokens      map[string]string `json:"tokens"` // by role: agency, client, auditor, operator
+	IDs         struct {
+		ParentAccount  string     `json:"parent_account"`
+		SubAccounts    []string   `json:"sub_accounts"`
+		Users          []userInfo `json:"users"`
+		Members        []int64    `json:"members"`
+		Accounts       []int64    `json:"accounts"`
+		SocialAccounts []struct {
+			ID       int64 `json:"id"`
+			Platform int   `json:"pId"`
+		} `json:"social_accounts"`
+		Posts      []string `json:"posts"`
+		Categories []int64  `json:"categories"`
+		Foreign    struct {
+			ParentAccount string     `json:"parent_account"`
+			SubAccounts   []string   `json:"sub_accounts"`
+			Users         []userInfo `json:"users"`
+			Members       []int64    `json:"members"`
+		} `json:"foreign"`
+	} `json:"ids"`
+}
+
+type userInfo struct {
+	ID      string `json:"id"`
+	Account string `json:"account"`
+}
+
+// program is one process of the program, with a demo in a data directory.
+type program struct {
+	// info is demo.json, as this process wrote it; set once the process is ready.
+	info demoInfo
+	// base is where the process listens, known before it does.
+	base string
+	dir  string
+
+	t       *testing.T
+	cmd     *exec.Cmd
+	output  *tail
+	started time.Time
+	exited  chan struct{}
+	code    int // readable once exited is closed
+}
+
+// addresses remembers which address belongs to a data directory, so that a restart keeps it.
+var addresses sync.Map
+
+// startDemo starts a demo in dir and waits until it is ready. A second call with the same directory
+// uses the same port.
+func startDemo(t *testing.T, dir string, extra ...string) *program {
+	t.Helper()
+	p := launchDemo(t, dir, extra...)
+	p.awaitReady()
+	return p
+}
+
+// launchDemo starts a demo and does not wait: p.base is set, p.info is not.
+func launchDemo(t *testing.T, dir string, extra ...string) *program {
+	t.Helper()
+	known, _ := addresses.LoadOrStore(dir, freeAddress(t))
+	addr := known.(string)
+	p := launch(t, dir, append([]string{"demo", "--data-dir", dir, "--addr", addr}, extra...), nil)
+	p.base = "http://" + addr
+	return p
+}
+
+// launch starts the program with any arguments. At the end of the test nothing of it may be left.
+func launch(t *testing.T, dir string, args []string, adjust func(*exec.Cmd)) *program {
+	t.Helper()
+	p := &program{dir: dir, t: t, output: &tail{}, exited: make(chan struct{})}
+	p.cmd = exec.Command(programPath, args...)
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.Env = cleanEnv()
+	if adjust != nil {
+		adjust(p.cmd)
+	}
+	p.started = time.Now()
+	startOwned(t, p.cmd, func(code int) {
+		p.code = code
+		close(p.exited)
+	})
+	t.Cleanup(p.end)
+	return p
+}
+
+// cleanEnv is the environment without settings of the program that a developer may have.
+func cleanEnv() (env []string) {
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "LEDGERBOARD_") {
+			env = append(env, pair)
+		}
+	}
+	return env
+}
+
+// freeAddress is a loopback address that nobody listens on. Its port is below the range from which the
+// kernel gives ports to others, so that it stays free between a stop and a restart.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 200 {
+		port := 20000 + int(time.Now().UnixNano()/977)%9000
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, listener.Close())
+		return listener.Addr().String()
+	}
+	require.FailNow(t, "no port is free")
+	return ""
+}
+
+// awaitReady waits for the demo.json of this start and for /readyz.
+func (p *program) awaitReady() {
+	p.t.Helper()
+	p.await(readyWithin, "a demo.json of this start", p.readInfo)
+	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+}
+
+func (p *program) readInfo() bool {
+	path := filepath.Join(p.dir, "demo.json")
+	stat, err := os.Stat(path)
+	if err != nil || !stat.ModTime().After(p.started.Add(-20*time.Millisecond)) { // file times tick coarsely
+		return false
+	}
+	raw, err := os.ReadFile(path)
+	require.NoError(p.t, err)
+	require.NoError(p.t, json.Unmarshal(raw, &p.info))
+	return true
+}
+
+// await polls until done, and fails with what the program said last if that takes too long or the
+// process ends.
+func (p *program) await(within time.Duration, what string, done func() bool) {
+	p.t.Helper()
+	deadline := time.Now().Add(within)
+	for !done() {
+		switch {
+		case p.hasExited():
+			p.t.Fatalf("the program ended (code %d) while the test waited for %s\n%s", p.code, what, p.tails())
+		case time.Now().After(deadline):
+			p.t.Fatalf("gave up waiting for %s after %s\n%s", what, within, p.tails())
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+func (p *program) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// exitWithin waits for the end of the process and returns its exit code; -1: a signal ended it.
+func (p *program) exitWithin(limit time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+		return p.code
+	case <-time.After(limit):
+		p.t.Fatalf("the program still runs after %s\n%s", limit, p.tails())
+		return 0
+	}
+}
+
+// Kill ends the process as kill -9 does, and returns when it is gone. Its PostgreSQL gets no signal from here.
+func (p *program) Kill() {
+	p.t.Helper()
+	require.False(p.t, p.hasExited(), "the program ended before it was killed\n%s", p.tails())
+	require.NoError(p.t, p.cmd.Process.Kill())
+	p.exitWithin(stopWithin)
+}
+
+// Stop ends the process regularly: SIGTERM, exit code 0, nothing left running.
+func (p *program) Stop() {
+	p.t.Helper()
+	require.False(p.t, p.hasExited(), "the program ended before it was stopped\n%s", p.tails())
+	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.Zero(p.t, p.exitWithin(stopWithin), "exit code after SIGTERM\n%s", p.tails())
+	require.Empty(p.t, processesIn(p.dir), "processes left after a regular stop")
+}
+
+// end is what every test ends with: the process is stopped and nothing works in its directory any more.
+func (p *program) end() {
+	if !p.hasExited() {
+		if p.t.Failed() {
+			p.t.Logf("%s", p.tails())
+		}
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.exited:
+		case <-time.After(stopWithin):
+			p.t.Errorf("the program did not stop within %s\n%s", stopWithin, p.tails())
+			_ = p.cmd.Process.Kill()
+			<-p.exited
+		}
+	}
+	deadline := time.Now().Add(goneWithin)
+	for len(processesIn(p.dir)) > 0 && time.Now().Before(deadline) {
+		time.Sleep(pollEvery)
+	}
+	for _, pid := range processesIn(p.dir) {
+		p.t.Errorf("process %d still works in %s %s after the program ended", pid, p.dir, goneWithin)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// processesIn returns the processes whose working directory lies in dir: the embedded PostgreSQL's.
+func processesIn(dir string) (pids []int) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil
+	}
+	entries, _ := filepath.Glob("/proc/[0-9]*")
+	for _, entry := range entries {
+		cwd, err := os.Readlink(filepath.Join(entry, "cwd"))
+		if err == nil && (cwd == real || strings.HasPrefix(cwd, real+"/")) {
+			pid, _ := strconv.Atoi(filepath.Base(entry))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// tails is the end of what the program printed and logged.
+func (p *program) tails() string {
+	const last = 4 << 10
+	text := "--- output\n" + lastBytes(p.output.String(), last)
+	if raw, err := os.ReadFile(filepath.Join(p.dir, "demo.log")); err == nil {
+		text += "\n--- demo.log\n" + lastBytes(string(raw), last)
+	}
+	return text
+}
+
+func lastBytes(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// tail keeps what a process prints.
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *tail) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *tail) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// response is an HTTP answer read to its end, or the error for which there is none.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error
+}
+
+// client keeps connections and follows no redirect. Its time limit is for answers that never come.
+var client = &http.Client{
+	Timeout:       patience,
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// get requests a path ("" for no token).
+func (p *program) get(token, path string, headers ...string) response {
+	return p.do(http.MethodGet, token, path, "", headers...)
+}
+
+// put sends a body of JSON.
+func (p *program) put(token, path, body string, headers ...string) response {
+	return p.do(http.MethodPut, token, path, body, append([]string{"Content-Type", "application/json"}, headers...)...)
+}
+
+// do sends one request; headers are names and values by turns, later ones replace earlier ones.
+func (p *program) do(method, token, path, body string, headers ...string) response {
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	request, err := http.NewRequestWithContext(context.Background(), method, p.base+path, reader)
+	if err != nil {
+		return response{err: err}
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return response{err: err}
+	}
+	defer answer.Body.Close()
+	r := response{status: answer.StatusCode, header: answer.Header}
+	r.body, r.err = io.ReadAll(answer.Body)
+	return r
+}
+
+// ok requires the status and returns the response.
+func (r response) ok(t *testing.T, status int) response {
+	t.Helper()
+	require.NoError(t, r.err)
+	require.Equal(t, status, r.status, "%s", r.body)
+	return r
+}
+
+// into decodes the body.
+func (r response) into(t *testing.T, target any) {
+	t.Helper()
+	require.NoError(t, r.err)
+	require.NoError(t, json.Unmarshal(r.body, target), "%s", r.body)
+}
+
+// dashboardPath is the path of a dashboard.
+func dashboardPath(subAccount string) string { return "/api/projects/dashboard/" + subAccount }
+
+// database connects to the program's PostgreSQL, with schema lb first.
+func (p *program) database() *pgx.Conn {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	config, err := pgx.ParseConfig(p.info.DatabaseURL)
+	require.NoError(p.t, err)
+	config.RuntimeParams["search_path"] = "lb"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// exitCode is that of a finished command; -1: a signal ended it.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	default:
+		return -2
+	}
+}

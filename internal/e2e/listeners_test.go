@@ -1,0 +1,291 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// heard is one line of a listener: what a script in testdata/js prints, or what [listenSSE] reads.
+type heard struct {
+	Kind    string          `json:"kind"` // connect, disconnect, event, …
+	Text    string          `json:"text"` // the event's name, the transport, the reason
+	Active  bool            `json:"active"`
+	Payload json.RawMessage `json:"payload"`
+	ID      string          `json:"id"`
+}
+
+const (
+	noticeEvent = "client_access_removed"
+	cursorEvent = "notice_cursor"
+)
+
+// listener is one listener of one user and everything it has heard.
+type listener struct {
+	t    *testing.T
+	name string
+	user string
+
+	mu    sync.Mutex
+	lines []heard
+}
+
+func (l *listener) hear(line heard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+}
+
+func (l *listener) all() []heard {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]heard(nil), l.lines...)
+}
+
+func (l *listener) count(kind, text string) (n int) {
+	for _, line := range l.all() {
+		if line.Kind == kind && (text == "" || line.Text == text) {
+			n++
+		}
+	}
+	return n
+}
+
+// await waits until the listener has heard so many lines of a kind.
+func (l *listener) await(n int, kind, text string) {
+	l.t.Helper()
+	for deadline := time.Now().Add(patience); l.count(kind, text) < n; time.Sleep(pollEvery) {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s did not hear %s %s %d times in %s, but\n%s", l.name, kind, text, n, patience, l.transcript())
+		}
+	}
+}
+
+// away waits until the listener has noticed that its connection is gone.
+func (l *listener) away(times int) { l.t.Helper(); l.await(times, "disconnect", "") }
+
+// notices are the ids of the notices in the order they came. Each must name the listener's user.
+func (l *listener) notices() []string {
+	l.t.Helper()
+	ids := []string{}
+	for _, line := range l.all() {
+		if line.Kind == "event" && line.Text == noticeEvent {
+			require.JSONEq(l.t, `{"user_id":"`+l.user+`"}`, string(line.Payload), l.name)
+			ids = append(ids, line.ID)
+		}
+	}
+	return ids
+}
+
+// expect waits for the last of ids and requires that exactly ids came, each once and in order.
+func (l *listener) expect(ids ...string) {
+	l.t.Helper()
+	last := ids[len(ids)-1]
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
+		got := l.notices()
+		if len(got) > 0 && got[len(got)-1] == last {
+			require.Equal(l.t, ids, got, "%s heard\n%s", l.name, l.transcript())
+			return
+		}
+		if time.Now().After(deadline) {
+			require.Equal(l.t, ids, got, "%s waited %s and heard\n%s", l.name, patience, l.transcript())
+		}
+	}
+}
+
+func (l *listener) transcript() string {
+	var text strings.Builder
+	for _, line := range l.all() {
+		raw, _ := json.Marshal(line)
+		text.Write(append(raw, '\n'))
+	}
+	return text.String()
+}
+
+// installed puts the pinned clients into a cache directory, once for each version of the lock file. A
+// machine without Node or npm fails the test: the stock clients are what it is about.
+var installed = sync.OnceValues(func() (string, error) {
+	lock, err := os.ReadFile(filepath.Join("testdata", "js", "package-lock.json"))
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	sum := sha256.Sum256(lock)
+	home := filepath.Join(cache, "ledgerboard-test", "clients-"+hex.EncodeToString(sum[:8]))
+	if _, err := os.Stat(filepath.Join(home, "node_modules", "socket.io-client")); err == nil {
+		return home, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
+		return "", err
+	}
+	building, err := os.MkdirTemp(filepath.Dir(home), "installing-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(building) }()
+	if err := os.CopyFS(building, os.DirFS(filepath.Join("testdata", "js"))); err != nil {
+		return "", err
+	}
+	npm := exec.Command("npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	npm.Dir, npm.Stderr = building, os.Stderr
+	if err := npm.Run(); err != nil {
+		return "", err
+	}
+	if err := os.Rename(building, home); err != nil {
+		if _, other := os.Stat(home); other != nil { // else another test run was quicker
+			return "", err
+		}
+	}
+	return home, nil
+})
+
+// listenJS runs a script of testdata/js in Node until the end of the test.
+func listenJS(t *testing.T, name, script, user string, config map[string]any) *listener {
+	t.Helper()
+	home, err := installed()
+	require.NoError(t, err, "these tests need Node and npm, to run the stock clients")
+	raw, err := json.Marshal(config)
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join("testdata", "js", script))
+	require.NoError(t, err)
+	node := exec.Command("node", "-e", string(text), "--", string(raw))
+	node.Dir, node.Stderr = home, os.Stderr
+	stdin, err := node.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := node.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, node.Start())
+	l := &listener{t: t, name: name, user: user}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+			var line heard
+			if json.Unmarshal(scanner.Bytes(), &line) == nil {
+				l.hear(line)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = stdin.Close() // the script ends with its input
+		<-read
+		_ = node.Wait()
+	})
+	return l
+}
+
+// listenSocketIO connects the stock Socket.IO client, and waits until the server has told it its place.
+// No transports: the stock choice, polling and then an upgrade.
+func listenSocketIO(t *testing.T, name, url, user, token string, transports ...string) *listener {
+	t.Helper()
+	config := map[string]any{"url": url, "token": token}
+	if len(transports) > 0 {
+		config["transports"] = transports
+	}
+	l := listenJS(t, name, "socketio.js", user, config)
+	l.await(1, "event", cursorEvent)
+	return l
+}
+
+// listenEventSource connects an EventSource by one-time tickets.
+func listenEventSource(t *testing.T, name, url, user, token string) *listener {
+	t.Helper()
+	l := listenJS(t, name, "eventsource.js", user, map[string]any{"url": url, "token": token})
+	l.await(1, "event", cursorEvent)
+	return l
+}
+
+// sseReconnect is how long [listenSSE] waits before it connects again.
+const sseReconnect = 50 * time.Millisecond
+
+// listenSSE reads the stream of notices as it is on the wire, beginning after lastID ("": at the head),
+// and reconnects with Last-Event-ID until the end of the test. It returns once the stream is open.
+func listenSSE(t *testing.T, name, url, user, token, lastID string) *listener {
+	t.Helper()
+	l := &listener{t: t, name: name, user: user}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			reason := l.readSSE(ctx, url, token, &lastID)
+			l.hear(heard{Kind: "disconnect", Text: reason, Active: true})
+			select {
+			case <-time.After(sseReconnect):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	l.await(1, "connect", "")
+	return l
+}
+
+// readSSE reads one stream to its end and says why it ended.
+func (l *listener) readSSE(ctx context.Context, url, token string, lastID *string) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/notices", nil)
+	if err != nil {
+		return err.Error()
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if *lastID != "" {
+		request.Header.Set("Last-Event-ID", *lastID)
+	}
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return answer.Status
+	}
+	opened := false
+	lines := bufio.NewScanner(answer.Body)
+	for event := (heard{Kind: "event"}); lines.Scan(); {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "event":
+			event.Text = value
+		case "id":
+			event.ID = value
+		case "data":
+			event.Payload = json.RawMessage(value)
+		case "": // a comment, or the end of a block
+			if lines.Text() != "" {
+				break
+			}
+			if event.ID != "" {
+				*lastID = event.ID
+			}
+			if event.Payload != nil {
+				l.hear(event)
+			}
+			event = heard{Kind: "event"}
+		}
+		if !opened && lines.Text() == "" { // the first block, with the cursor, is read
+			opened = true
+			l.hear(heard{Kind: "connect", Text: "sse", ID: *lastID})
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err.Error()
+	}
+	return "end of stream"
+}

@@ -1,0 +1,133 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The frontends of one user that lose their network when the test says so, and the cuts so far.
+type pages struct {
+	*gate
+	listeners []*listener
+	cuts      []int
+}
+
+func (p *pages) cut() {
+	before := make([]int, len(p.listeners))
+	for i, l := range p.listeners {
+		before[i] = l.count("disconnect", "")
+	}
+	p.shut()
+	for i, l := range p.listeners {
+		l.away(before[i] + 1)
+	}
+}
+
+// A user who loses access hears it once on every page, whatever happens to the network and to the
+// server in between, and nobody else hears anything.
+func TestAccessRemovedNoticesReachEveryClientOnce(t *testing.T) {
+	dir := t.TempDir()
+	p := startDemo(t, dir)
+	dashboard := p.info.IDs.SubAccounts[0]
+	everybody := p.listed(dashboard)
+	require.GreaterOrEqual(t, len(everybody), 3, "the demo's first dashboard has too few users for this test")
+	leaver, stayer, sleeper := everybody[0], everybody[1], everybody[2]
+	with := ids(everybody)
+	without := func(users ...userInfo) []string {
+		return slices.DeleteFunc(slices.Clone(with), func(id string) bool { return slices.Contains(ids(users), id) })
+	}
+	// Each round ends with everybody on the list again; it returns the id of the leaver's notice.
+	removeLeaver := func() string {
+		id := p.setUsers(dashboard, without(leaver))
+		p.setUsers(dashboard, with)
+		return id
+	}
+
+	token := p.clientToken(leaver)
+	far := &pages{gate: newGate(t, p.base)} // cut off whenever the test wants
+	far.listeners = []*listener{
+		listenSocketIO(t, "websocket", far.url, leaver.ID, token, "websocket"),
+		listenSocketIO(t, "polling", far.url, leaver.ID, token, "polling"),
+		listenSSE(t, "SSE", far.url, leaver.ID, token, ""),
+		listenEventSource(t, "EventSource", far.url, leaver.ID, token),
+	}
+	// Never cut by the test: they only lose the server. What they take moves the user's stored cursor on,
+	// so that the far pages come back to what they missed by their own offsets and by nothing else.
+	near := []*listener{
+		listenSocketIO(t, "near page", p.base, leaver.ID, token),
+		listenSSE(t, "near SSE", p.base, leaver.ID, token, ""),
+	}
+	mine := append(slices.Clone(far.listeners), near...)
+	others := []*listener{
+		listenSocketIO(t, "page of another user", p.base, stayer.ID, p.clientToken(stayer)),
+		listenSSE(t, "SSE of another user", p.base, stayer.ID, p.clientToken(stayer), ""),
+	}
+	var expected []string
+	heardByAll := func(listeners []*listener) {
+		t.Helper()
+		for _, l := range listeners {
+			l.expect(expected...)
+		}
+	}
+
+	t.Log("cut before the first notice: the clients have nothing but the cursor they were given")
+	far.cut()
+	expected = append(expected, removeLeaver())
+	heardByAll(near)
+	far.reopen()
+	heardByAll(mine)
+
+	t.Log("connected")
+	expected = append(expected, removeLeaver())
+	heardByAll(mine)
+
+	t.Log("cut, two notices missed")
+	far.cut()
+	expected = append(expected, removeLeaver(), removeLeaver())
+	heardByAll(near)
+	far.reopen()
+	heardByAll(mine)
+
+	t.Log("a page is closed: the next one goes on where the last one ended, once")
+	closed := newGate(t, p.base)
+	listenSocketIO(t, "closed page", closed.url, sleeper.ID, p.clientToken(sleeper))
+	closed.leave()
+	missed := p.setUsers(dashboard, without(sleeper))
+	p.setUsers(dashboard, with)
+	next := listenSocketIO(t, "next page", p.base, sleeper.ID, p.clientToken(sleeper))
+	next.expect(missed)
+	after := listenSocketIO(t, "page after it", p.base, sleeper.ID, p.clientToken(sleeper))
+
+	t.Log("the server is stopped and started; the change comes before the far clients are back")
+	far.cut()
+	p.Stop()
+	p = startDemo(t, dir)
+	expected = append(expected, removeLeaver())
+	heardByAll(near)
+	far.reopen()
+	heardByAll(mine)
+
+	t.Log("the server is killed and started")
+	far.cut()
+	p.Kill()
+	p = startDemo(t, dir)
+	expected = append(expected, removeLeaver())
+	heardByAll(near)
+	far.reopen()
+	heardByAll(mine)
+
+	t.Log("one last change takes all three off the list: nobody has heard anything else")
+	fresh := listenSSE(t, "fresh SSE", p.base, leaver.ID, token, "")
+	page := listenSocketIO(t, "fresh page", p.base, leaver.ID, token)
+	last := p.setUsers(dashboard, without(leaver, stayer, sleeper))
+	expected = append(expected, last)
+	heardByAll(mine)
+	for _, l := range append(others, after, fresh, page) {
+		l.expect(last)
+	}
+	next.expect(missed, last)
+}

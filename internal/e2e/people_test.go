@@ -1,0 +1,104 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// demoSecret is the HS256 secret that the demo keeps in its data directory.
+func demoSecret(t *testing.T, dir string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "demo-state.json"))
+	require.NoError(t, err)
+	var state struct {
+		JWTSecret string `json:"jwt_secret"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &state))
+	require.NotEmpty(t, state.JWTSecret)
+	return state.JWTSecret
+}
+
+// goodClaims are claims that the demo believes.
+func goodClaims(user, account, role string) jwt.MapClaims {
+	return jwt.MapClaims{
+		"sub": user, "account_id": account, "role": role, "iss": "ledgerboard", "aud": "ledgerboard",
+		"exp": time.Now().Add(time.Hour).Unix(),
+	}
+}
+
+// sign makes a token; secret is that of [demoSecret] for a good one.
+func sign(t *testing.T, secret string, claims jwt.MapClaims) string {
+	t.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+	require.NoError(t, err)
+	return token
+}
+
+// clientToken is a good token of a client user.
+func (p *program) clientToken(user userInfo) string {
+	p.t.Helper()
+	return sign(p.t, demoSecret(p.t, p.dir), goodClaims(user.ID, user.Account, "client"))
+}
+
+// document is the stored document that a PUT answers with.
+type document struct {
+	ID            string   `json:"_id"`
+	SubAccountIDs []string `json:"sub_account_ids"`
+	Users         []string `json:"users"`
+	version       int64
+}
+
+// update PUTs a change as the agency and returns the document with its version.
+func (p *program) update(subAccount string, change map[string]any) document {
+	p.t.Helper()
+	body, err := json.Marshal(change)
+	require.NoError(p.t, err)
+	answer := p.put(p.info.Tokens["agency"], dashboardPath(subAccount), string(body)).ok(p.t, http.StatusOK)
+	var envelope struct {
+		Data document `json:"data"`
+	}
+	answer.into(p.t, &envelope)
+	envelope.Data.version, err = strconv.ParseInt(strings.Trim(answer.header.Get("ETag"), `"`), 10, 64)
+	require.NoError(p.t, err)
+	return envelope.Data
+}
+
+// setUsers makes users the list of a dashboard and returns the id that notices of this change have.
+func (p *program) setUsers(subAccount string, users []string) string {
+	p.t.Helper()
+	doc := p.update(subAccount, map[string]any{"users": users})
+	require.ElementsMatch(p.t, users, doc.Users)
+	return p.info.IDs.ParentAccount + "." + strconv.FormatInt(doc.version, 10)
+}
+
+// listed are the client users on the list of a dashboard, without the agency's staff.
+func (p *program) listed(subAccount string) (users []userInfo) {
+	p.t.Helper()
+	doc := p.update(subAccount, map[string]any{}) // changes nothing
+	for _, user := range p.info.IDs.Users {
+		if user.Account != p.info.IDs.ParentAccount && slices.Contains(doc.Users, user.ID) {
+			users = append(users, user)
+		}
+	}
+	return users
+}
+
+func ids(users []userInfo) []string {
+	list := []string{}
+	for _, user := range users {
+		list = append(list, user.ID)
+	}
+	return list
+}

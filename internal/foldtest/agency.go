@@ -1,0 +1,42 @@
+package foldtest
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Put records entities of the directory.
+func (l *Log) Put(t require.TestingT, entities ...domain.DirectoryEntity) {
+	for _, entity := range entities {
+		require.NoError(t, l.Append(context.Background(), commands.EntityDraft(entity, time.Unix(0, 0))))
+	}
+}
+
+// Dashboards are the real commands over this log, at the given clock.
+func (l *Log) Dashboards(t testing.TB, now func() time.Time) *commands.Dashboards {
+	t.Helper()
+	d, err := commands.NewDashboards(commands.DashboardsConfig{
+		Store: l.Queries(), Log: l, Now: now, Logger: slog.New(slog.DiscardHandler),
+		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
+	})
+	require.NoError(t, err)
+	return d
+}
+
+// Queries are the real queries over this log's tables.
+func (l *Log) Queries() *readmodels.Dashboards {
+	return readmodels.NewDashboards(readmodels.DashboardsConfig{
+		Pool: l.DB.ReadOnly, Progress: pg.NewProgress(),
+		Defaults:             domain.DashboardDefaults{Scopes: []string{"analytics", "posts"}},
+		ManagedSubscriptions: []string{"managed"},
+	})
+}

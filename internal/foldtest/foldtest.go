@@ -1,0 +1,121 @@
+package foldtest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/deploy"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// generation is the one that all projections of a test's database are live in.
+const generation = 1
+
+// Log takes drafts as the event log does. It is safe for concurrent use.
+type Log struct {
+	DB *pgtest.DB
+
+	mu         sync.Mutex
+	codec      eventlog.Codec
+	counts     map[string]int32
+	projectors map[string]projections.Projector
+	records    []eventlog.Record
+	failing    error
+}
+
+// New returns an empty log over a new database whose projections are live.
+func New(t testing.TB) *Log {
+	t.Helper()
+	topics, err := eventlog.ParseTopics(deploy.Topics())
+	require.NoError(t, err)
+	l := &Log{
+		DB: pgtest.New(t), codec: eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"), counts: map[string]int32{},
+	}
+	for _, topic := range topics {
+		l.counts[topic.Name] = topic.Partitions
+	}
+	l.projectors = map[string]projections.Projector{
+		domain.TopicDashboards: projections.Dashboards{Partitions: l.counts[domain.TopicDashboards]},
+		domain.TopicDirectory:  projections.Directory{},
+		domain.TopicOperations: projections.Operations{},
+	}
+	for _, p := range l.projectors {
+		_, err := l.DB.Pool.Exec(context.Background(), `
+			insert into generations (projection, generation, version, topic, topic_id, state, targets)
+			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name(), generation, p.Version(), p.Topic(), uuid.New())
+		require.NoError(t, err)
+	}
+	return l
+}
+
+// Fail makes every Append from now on return err; nil ends that.
+func (l *Log) Fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failing = err
+}
+
+// Records returns what was appended to a topic so far.
+func (l *Log) Records(topic string) (records []eventlog.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.records {
+		if r.Topic == topic {
+			records = append(records, r)
+		}
+	}
+	return records
+}
+
+// Partitions is the partition count of a topic.
+func (l *Log) Partitions(topic string) int32 { return l.counts[topic] }
+
+// Decode reads a record.
+func (l *Log) Decode(r eventlog.Record) (domain.Recorded, error) { return l.codec.Decode(r) }
+
+// Append implements commands.Appender: when it returns nil, the tables show the record.
+func (l *Log) Append(ctx context.Context, d domain.Draft) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failing != nil {
+		return l.failing
+	}
+	record, err := l.codec.Encode(d)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	record.Partition = eventlog.PartitionOf(record.Key, l.counts[d.Topic])
+	record.Offset = int64(len(l.records))
+	event := projections.Event{Raw: record}
+	if event.Recorded, err = l.codec.Decode(record); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	projector, ok := l.projectors[d.Topic]
+	if !ok {
+		return fmt.Errorf("topic %s is not folded here", d.Topic)
+	}
+	err = pgx.BeginFunc(ctx, l.DB.Pool, func(tx pgx.Tx) error {
+		fold := projector.Begin(generation)
+		if err := fold.Load(ctx, tx, []projections.Event{event}); err != nil {
+			return err
+		}
+		if err := fold.Apply(event); err != nil {
+			return err
+		}
+		return fold.Write(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("fold: %w", err)
+	}
+	l.records = append(l.records, record)
+	return nil
+}

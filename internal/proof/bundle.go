@@ -1,0 +1,214 @@
+package proof
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// bundleFormat names the format in the first line of a bundle.
+const bundleFormat = "ledgerboard.proof.v1"
+
+// maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, base64 a third more.
+const maxBundleLine = 4 << 20
+
+// ErrBundle is wrapped when a bundle's form is wrong, whatever it may prove.
+var ErrBundle = errors.New("not a proof bundle")
+
+// A bundle is JSON Lines: one bundleHead, a bundleRecord for each effective record of one agency in
+// order, one bundleEnd. It is written in one way only (the fields in this order, no spaces, headers
+// sorted by name, trace context left out, because no hash covers it), so that no byte of it can be
+// changed without being seen: what is not refused here is covered by a hash.
+type bundleHead struct {
+	Bundle     string     `json:"bundle"` // bundleFormat
+	Topic      string     `json:"topic"`
+	Key        string     `json:"key"`        // the agency
+	Checkpoint string     `json:"checkpoint"` // the signed note
+	Head       bundleLeaf `json:"head"`       // the agency's last record in the checkpoint's tree of heads
+}
+
+type bundleLeaf struct {
+	Version int64       `json:"version"`
+	Leaf    int64       `json:"leaf"`
+	Proof   []tlog.Hash `json:"proof"`
+}
+
+type bundleRecord struct {
+	Version int64          `json:"version"`
+	Headers []bundleHeader `json:"headers"`
+	Value   []byte         `json:"value"` // base64
+	// Leaf and Proof show that the checkpoint's tree has the record; null for one after the checkpoint.
+	Leaf  *int64      `json:"leaf"`
+	Proof []tlog.Hash `json:"proof"`
+}
+
+type bundleHeader struct {
+	Name  string `json:"name"`
+	Value []byte `json:"value"` // base64
+}
+
+type bundleEnd struct {
+	Records int64 `json:"records"`
+}
+
+// bundleWriter writes lines.
+type bundleWriter struct{ out *bufio.Writer }
+
+func (w bundleWriter) line(v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode bundle: %w", err)
+	}
+	if _, err := w.out.Write(append(raw, '\n')); err != nil {
+		return fmt.Errorf("write bundle: %w", err)
+	}
+	return nil
+}
+
+// newBundleRecord takes from a record what its hash covers.
+func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
+	b := bundleRecord{Version: version, Value: r.Value}
+	for _, h := range r.Headers {
+		if !utf8.ValidString(h.Key) {
+			return b, fmt.Errorf("version %d has a header whose name is not UTF-8: a bundle cannot hold it", version)
+		}
+		if !isTraceContext(h.Key) {
+			b.Headers = append(b.Headers, bundleHeader{h.Key, h.Value})
+		}
+	}
+	slices.SortStableFunc(b.Headers, func(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) })
+	return b, nil
+}
+
+// isTraceContext names the headers that a record's hash leaves out.
+func isTraceContext(name string) bool {
+	return name == "ce_traceparent" || name == "ce_tracestate" || name == "traceparent" || name == "tracestate"
+}
+
+func (b bundleRecord) record(key string, partitions int32) eventlog.Record {
+	r := eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(key), Value: b.Value, Offset: -1}
+	r.Partition = eventlog.PartitionOf(r.Key, partitions)
+	for _, h := range b.Headers {
+		r.Headers = append(r.Headers, eventlog.Header{Key: h.Name, Value: h.Value})
+	}
+	return r
+}
+
+// bundleReader reads a bundle line by line, in constant memory.
+type bundleReader struct {
+	in   *bufio.Reader
+	line int
+	head bundleHead
+	end  *bundleEnd
+	n    int64
+}
+
+func newBundleReader(in io.Reader) (*bundleReader, error) {
+	b := &bundleReader{in: bufio.NewReaderSize(in, 64<<10)}
+	raw, err := b.next()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.strictly(raw, &b.head); err != nil {
+		return nil, err
+	}
+	id, isHex := domain.HexID(b.head.Key)
+	switch {
+	case b.head.Bundle != bundleFormat:
+		return nil, b.errorf("its format is %.40q, this program reads %s", b.head.Bundle, bundleFormat)
+	case b.head.Topic != domain.TopicDashboards:
+		return nil, b.errorf("topic %.40q cannot be proved", b.head.Topic)
+	case !isHex || id != b.head.Key:
+		return nil, b.errorf("the key %.40q is not the id of an agency", b.head.Key)
+	}
+	return b, nil
+}
+
+func (b *bundleReader) errorf(format string, args ...any) error {
+	return fmt.Errorf("%w: line %d: %w", ErrBundle, b.line, fmt.Errorf(format, args...))
+}
+
+// next returns a line without its end.
+func (b *bundleReader) next() ([]byte, error) {
+	b.line++
+	var line []byte
+	for {
+		part, err := b.in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > maxBundleLine:
+			return nil, b.errorf("it is longer than %d bytes", maxBundleLine)
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil, io.EOF
+		case errors.Is(err, io.EOF):
+			return nil, b.errorf("the file ends within it")
+		case err != nil:
+			return nil, fmt.Errorf("read bundle: %w", err)
+		default:
+			return line[:len(line)-1], nil
+		}
+	}
+}
+
+// strictly decodes a line that is written in the one way there is.
+func (b *bundleReader) strictly(raw []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return b.errorf("%w", err)
+	}
+	again, err := json.Marshal(v)
+	if err != nil || !bytes.Equal(again, raw) {
+		return b.errorf("it is not written as it must be: its bytes were changed")
+	}
+	return nil
+}
+
+// record returns the next record; io.EOF after the last, when the end is there and right.
+func (b *bundleReader) record() (r bundleRecord, err error) {
+	raw, err := b.next()
+	if errors.Is(err, io.EOF) {
+		return r, b.errorf("the end is missing: the file was cut off")
+	}
+	if err != nil {
+		return r, err
+	}
+	if bytes.HasPrefix(raw, []byte(`{"records":`)) {
+		return r, b.finish(raw)
+	}
+	if err := b.strictly(raw, &r); err != nil {
+		return r, err
+	}
+	sorted := slices.IsSortedFunc(r.Headers, func(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) })
+	if !sorted || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return isTraceContext(h.Name) }) {
+		return r, b.errorf("its headers are not sorted, or hold what no hash covers")
+	}
+	b.n++
+	return r, nil
+}
+
+func (b *bundleReader) finish(raw []byte) error {
+	b.end = &bundleEnd{}
+	if err := b.strictly(raw, b.end); err != nil {
+		return err
+	}
+	if b.end.Records != b.n {
+		return b.errorf("it says %d records, there are %d", b.end.Records, b.n)
+	}
+	if _, err := b.next(); !errors.Is(err, io.EOF) {
+		return b.errorf("something follows the end")
+	}
+	return io.EOF
+}

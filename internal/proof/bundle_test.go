@@ -1,0 +1,248 @@
+package proof_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"math/rand"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+func (w *world) export(t testing.TB, agency string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: agency, Known: w.known(t), File: &w.file}, &out)
+	require.NoError(t, err)
+	return out.Bytes()
+}
+
+func check(t testing.TB, w *world, bundle []byte) proof.BundleReport {
+	t.Helper()
+	report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.known(t))
+	require.NoError(t, err)
+	return report
+}
+
+func TestBundleRoundTrip(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 10) // the last round is not covered yet
+	for _, a := range agencies {
+		var out bytes.Buffer
+		done, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.known(t), File: &w.file}, &out)
+		require.NoError(t, err)
+		require.Equal(t, int64(10), done.Records)
+		require.Equal(t, int64(9), done.Covered)
+		report := check(t, w, out.Bytes())
+		require.True(t, report.OK(), "%v", report.Findings)
+		require.Equal(t, a, report.Agency)
+		require.Equal(t, int64(10), report.Records)
+		require.Equal(t, int64(9), report.Covered)
+		require.Equal(t, int64(1), report.NotCovered)
+		require.Equal(t, int64(9), report.Head)
+		require.Equal(t, int64(27), report.Size)
+	}
+}
+
+// A bundle of every size of tree: proofs of one leaf have no hashes.
+func TestBundlesOfSmallTrees(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signer(t)
+	for n := range 20 {
+		w.change(t, agencies[n%2])
+		w.sign(t, s)
+		report := check(t, w, w.export(t, agencies[0]))
+		require.True(t, report.OK(), "%d: %v", n, report.Findings)
+		require.Zero(t, report.NotCovered)
+	}
+}
+
+func TestExportRefuses(t *testing.T) {
+	t.Parallel()
+	export := func(w *world, a string) error {
+		_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.known(t), File: &w.file}, &bytes.Buffer{})
+		return err
+	}
+	w := busy(t, 3)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(export(w, client(1))))
+	fresh := newWorld(t)
+	fresh.change(t, agencies[0])
+	require.ErrorIs(t, export(fresh, agencies[0]), proof.ErrNotCovered)
+	fresh.sign(t, fresh.signer(t))
+	fresh.change(t, agencies[1])
+	require.ErrorIs(t, export(fresh, agencies[1]), proof.ErrNotCovered)
+	p, i := w.find(agencies[0], 2)
+	setHeader(&w.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
+	require.ErrorIs(t, export(w, agencies[0]), proof.ErrContradiction)
+}
+
+// Nothing of another agency is in a bundle: no id, no byte of a record, no hash of a record of its chain.
+func TestBundleHoldsNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	bundle := string(w.export(t, agencies[0]))
+	for _, parts := range w.topics[domain.TopicDashboards] {
+		for _, r := range parts {
+			if string(r.Key) == agencies[0] {
+				continue
+			}
+			for _, text := range []string{string(r.Key), string(r.Value), header(r, "ce_id"), header(r, "ce_chainprev"), header(r, "ce_actor")} {
+				held := strings.Contains(bundle, text) || strings.Contains(bundle, base64.StdEncoding.EncodeToString([]byte(text)))
+				require.False(t, held, "%s", text)
+			}
+		}
+	}
+}
+
+// lines takes a bundle apart.
+func lines(bundle []byte) []string {
+	return strings.SplitAfter(strings.TrimSuffix(string(bundle), "\n"), "\n")
+}
+
+func join(lines ...string) []byte {
+	text := strings.Join(lines, "")
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return []byte(text)
+}
+
+func TestTamperedBundles(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 11)
+	bundle := w.export(t, agencies[0])
+	l := lines(bundle)
+	require.Len(t, l, 13)
+	edit := func(line string, change func(map[string]any)) string {
+		var v map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &v))
+		v["headers"] = json.RawMessage(line[strings.Index(line, "["):strings.Index(line, `,"value":"eyJ`)]) // in its order
+		change(v)
+		order := []string{"version", "headers", "value", "leaf", "proof"}
+		var parts []string
+		for _, name := range order {
+			raw, err := json.Marshal(v[name])
+			require.NoError(t, err)
+			parts = append(parts, `"`+name+`":`+string(raw))
+		}
+		return "{" + strings.Join(parts, ",") + "}\n"
+	}
+	actor := func(line string) string {
+		var headers []struct {
+			Name  string `json:"name"`
+			Value []byte `json:"value"`
+		}
+		return edit(line, func(v map[string]any) {
+			raw, err := json.Marshal(v["headers"])
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(raw, &headers))
+			headers[0].Value = []byte("x") // ce_actor
+			v["headers"] = headers
+		})
+	}
+	for name, c := range map[string]struct {
+		bundle  []byte
+		kind    proof.Kind
+		version int64
+		words   string
+	}{
+		"altered":            {join(append(append(l[:4:4], actor(l[4])), l[5:]...)...), proof.KindAltered, 4, "not the record that was signed"},
+		"altered, uncovered": {join(append(append(l[:10:10], actor(l[10])), l[11:]...)...), proof.KindAltered, 11, "names a predecessor"},
+		"removed":            {join(append(l[:4:4], l[5:]...)...), proof.KindRemoved, 4, "are missing"},
+		"reordered":          {join(append(append(l[:4:4], l[5], l[4]), l[6:]...)...), proof.KindRemoved, 4, "are missing"},
+		"twice":              {join(append(l[:5:5], l[4:]...)...), proof.KindInserted, 5, "does not come next"},
+		"end cut off":        {join(append(l[:7:7], `{"records":6}`)...), proof.KindTruncated, 7, "ends at version 6"},
+		"file cut off":       {join(l[:7]...), proof.KindBundle, 0, "cut off"},
+		"cut within a line":  {bundle[:len(bundle)-5], proof.KindBundle, 0, "ends within"},
+		"nothing":            {nil, proof.KindBundle, 0, "empty"},
+		"something more":     {join(append(l[:len(l):len(l)], "\n{}")...), proof.KindBundle, 0, "follows the end"},
+		"proof of another":   {join(append(append(l[:4:4], edit(l[4], func(v map[string]any) { v["leaf"] = 0 })), l[5:]...)...), proof.KindAltered, 4, "no place"},
+		"no proof":           {join(append(append(l[:4:4], edit(l[4], func(v map[string]any) { v["leaf"], v["proof"] = nil, nil })), l[5:]...)...), proof.KindAltered, 4, "no place"},
+		"proof too many":     {join(append(append(l[:10:10], edit(l[10], func(v map[string]any) { v["leaf"], v["proof"] = 3, []string{} })), l[11:]...)...), proof.KindBundle, 10, "claims to be"},
+		"spaces":             {join(append([]string{strings.Replace(l[0], `,"topic"`, `, "topic"`, 1)}, l[1:]...)...), proof.KindBundle, 0, "bytes were changed"},
+		"older head":         {join(append([]string{strings.Replace(l[0], `"head":{"version":9`, `"head":{"version":8`, 1)}, append(l[1:9:9], `{"records":8}`)...)...), proof.KindAltered, 8, "later ones were cut off"},
+		"another key":        {join(append([]string{strings.Replace(l[0], agencies[0], agencies[1], 1)}, l[1:]...)...), proof.KindAltered, 1, "predecessor"},
+		"another origin":     {join(append([]string{strings.Replace(l[0], "ledgerboard/dashboards", "ledgerboard/metrics", 1)}, l[1:]...)...), proof.KindBundle, 0, "not a valid checkpoint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report := check(t, w, c.bundle)
+			require.Len(t, report.Findings, 1)
+			f := report.Findings[0]
+			require.Equal(t, c.kind, f.Kind, f.String())
+			require.Equal(t, c.version, f.Version, f.String())
+			require.Contains(t, f.Detail, c.words)
+		})
+	}
+}
+
+// A bundle that another key signed proves nothing.
+func TestBundleOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 3)
+	report, err := proof.VerifyBundle(bytes.NewReader(w.export(t, agencies[0])), newWorld(t).known(t))
+	require.NoError(t, err)
+	require.Equal(t, proof.KindBundle, report.Findings[0].Kind)
+}
+
+// No byte of a bundle can be changed, removed or added without being seen: what a bundle holds is
+// covered by a hash, and it can be written in one way only. (A record after the checkpoint is covered by
+// its successor alone, and is reported as not covered.)
+func TestEveryByteOfABundleCounts(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 3)
+	bundle := w.export(t, agencies[0])
+	require.True(t, check(t, w, bundle).OK())
+	r := rand.New(rand.NewSource(1))
+	for i := range bundle {
+		changed := bytes.Clone(bundle)
+		changed[i] ^= byte(1 + r.Intn(255))
+		require.False(t, check(t, w, changed).OK(), "byte %d: %q became %q", i, bundle[i], changed[i])
+		if i%7 == 0 {
+			require.False(t, check(t, w, append(bytes.Clone(bundle[:i]), bundle[i+1:]...)).OK(), "byte %d removed", i)
+			require.False(t, check(t, w, bytes.Join([][]byte{bundle[:i], {'x'}, bundle[i:]}, nil)).OK(), "byte %d added", i)
+		}
+	}
+}
+
+func FuzzVerifyBundle(f *testing.F) {
+	w := busy(f, 3)
+	f.Add(w.export(f, agencies[0]))
+	f.Add([]byte("{}\n"))
+	good := w.export(f, agencies[0])
+	known := w.known(f)
+	f.Fuzz(func(t *testing.T, bundle []byte) {
+		report, err := proof.VerifyBundle(bytes.NewReader(bundle), known)
+		require.NoError(t, err, "a reader that does not fail")
+		if report.OK() {
+			require.Equal(t, string(good), string(bundle), "another bundle was taken for proved")
+		}
+	})
+}
+
+func FuzzCheckpoint(f *testing.F) {
+	w := busy(f, 3)
+	c := proof.Checkpoint{TopicID: w.id, Size: 3, Positions: []int64{1, 2, 3}, Time: noon}
+	f.Add(c.Text())
+	key, err := note.NewSigner(w.signing)
+	require.NoError(f, err)
+	signed, err := c.Sign(key)
+	require.NoError(f, err)
+	f.Add(string(signed))
+	known := w.known(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, err := proof.ParseCheckpoint(text); err == nil {
+			require.Equal(t, text, c.Text())
+		}
+		if _, err := proof.OpenCheckpoint([]byte(text), known); err == nil {
+			require.Equal(t, string(signed), text, "a note was taken for signed")
+		}
+	})
+}

@@ -1,0 +1,105 @@
+package proof
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// What tables and log are compared by: each value in one spelling, each text preceded by its length.
+
+func putText(b []byte, texts ...string) []byte {
+	for _, s := range texts {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+func putTime(b []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro())) //nolint:gosec // bits, not a number
+}
+
+func putList(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	return putText(b, list...)
+}
+
+func putDashboard(b []byte, d *domain.Dashboard) []byte {
+	if d == nil {
+		return append(b, 0)
+	}
+	b = append(b, 1)
+	b = putText(b, d.DocumentID, d.ID, d.SubAccountID, d.ParentAccount)
+	b = putList(b, d.SubAccountIDs)
+	b = putList(b, d.Users)
+	b = putList(b, d.MainPOC)
+	b = putList(b, d.Scopes)
+	allow := byte(0)
+	if d.AllowClientDashboard {
+		allow = 1
+	}
+	return putTime(putTime(append(b, allow), d.CreatedAt), d.UpdatedAt)
+}
+
+func putHistory(b []byte, r *HistoryRow) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Version)) //nolint:gosec // versions are positive
+	b = putText(b, r.SubAccount, r.EventID, r.EventType)
+	b = putTime(b, r.Time)
+	b = putText(b, r.Actor, r.Role, r.OnBehalfOf, r.CommandID, r.RequestID, string(r.Hash))
+	return putDashboard(putDashboard(b, r.Before), &r.After)
+}
+
+func putNotice(b []byte, n NoticeRow) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(n.Version)) //nolint:gosec // versions are positive
+	return putTime(putText(b, n.User), n.Time)
+}
+
+// folded is what one record makes of the tables.
+type folded struct {
+	rows    []HistoryRow
+	notices []NoticeRow
+}
+
+// fold is one agency's read model, folded from the log as the projection does.
+type fold struct {
+	parent     string
+	dashboards map[string]domain.Dashboard
+}
+
+// apply folds an effective record. An error says why it makes no rows: the projection parks it.
+func (f *fold) apply(decode func(eventlog.Record) (domain.Recorded, error), r eventlog.Record, head eventlog.Head) (folded, error) {
+	recorded, err := decode(r)
+	if err != nil {
+		return folded{}, err
+	}
+	event, ok := recorded.Data.(domain.DashboardEvent)
+	if !ok {
+		return folded{}, nil // an operator's record, which changes no dashboard
+	}
+	change := event.Change()
+	revisions, err := change.Fold(f.parent, head.Version, recorded.Envelope.Time, f.dashboards)
+	if err != nil {
+		return folded{}, err
+	}
+	var out folded
+	e := recorded.Envelope
+	for _, rev := range revisions {
+		f.dashboards[rev.After.SubAccountID] = rev.After
+		out.rows = append(out.rows, HistoryRow{
+			Parent: f.parent, SubAccount: rev.After.SubAccountID, Version: head.Version,
+			EventID: e.ID, EventType: e.Type, Time: e.Time,
+			Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
+			CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID,
+			Hash: head.Hash[:], Before: rev.Before, After: rev.After,
+		})
+	}
+	users := slices.Sorted(slices.Values(change.LostAccess))
+	for _, user := range users {
+		out.notices = append(out.notices, NoticeRow{Parent: f.parent, Version: head.Version, User: user, Time: e.Time})
+	}
+	return out, nil
+}

@@ -1,0 +1,68 @@
+package proof
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// File is the list of checkpoints outside of the log: signed notes one after the other, an empty line
+// behind each. It is only ever appended to, so that it may lie on a medium that allows nothing else
+// (chattr +a, a WORM share). A torn write stays where it is; readers pass over it.
+type File struct {
+	Path string
+}
+
+// read returns the notes of the file and where a write was torn. A missing file is an empty one.
+func (f File) read() (notes []sighting, torn []string, err error) {
+	raw, err := os.ReadFile(f.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("read checkpoint file: %w", err)
+	}
+	notes, torn = splitFile(filepath.Base(f.Path), string(raw))
+	return notes, torn, nil
+}
+
+// append adds a note and returns once it is on disk. A file that ends within a line, because a write
+// was torn, gets the end of that line first.
+func (f File) append(note string) (err error) {
+	_, statErr := os.Stat(f.Path)
+	file, err := os.OpenFile(f.Path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644) //nolint:gosec // to be read by auditors
+	if err != nil {
+		return fmt.Errorf("open checkpoint file: %w", err)
+	}
+	defer func() {
+		if closed := file.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("close checkpoint file: %w", closed)
+		}
+	}()
+	text := strings.TrimSuffix(note, "\n") + "\n\n"
+	if info, err := file.Stat(); err == nil && info.Size() > 0 {
+		last := make([]byte, 1)
+		if _, err := file.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
+			text = "\n" + text
+		}
+	}
+	if _, err := file.WriteString(text); err != nil {
+		return fmt.Errorf("append to checkpoint file: %w", err)
+	}
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("sync checkpoint file: %w", err)
+	}
+	if errors.Is(statErr, fs.ErrNotExist) {
+		return syncDir(filepath.Dir(f.Path))
+	}
+	return nil
+}
+
+// syncDir makes the name of a new file durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open directory: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,65 @@
+package proof
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// KeyName is the name of keys that [GenerateKey] makes; it stands before the signature.
+const KeyName = "ledgerboard"
+
+// GenerateKey makes a pair of keys for checkpoints: private for [Signer]'s configuration, public for
+// everybody who verifies.
+func GenerateKey() (private, public string, err error) {
+	private, public, err = note.GenerateKey(rand.Reader, KeyName)
+	if err != nil {
+		return "", "", fmt.Errorf("make checkpoint key: %w", err)
+	}
+	return private, public, nil
+}
+
+// ParseKey reads a private key as golang.org/x/mod/sumdb/note writes it, and returns its public key too.
+// Its error never holds the key.
+func ParseKey(private string) (signer note.Signer, public string, err error) {
+	malformed := errors.New("the checkpoint key is not one: it must read PRIVATE+KEY+<name>+<hash>+<base64>")
+	signer, err = note.NewSigner(private)
+	if err != nil {
+		return nil, "", malformed
+	}
+	raw, err := base64.StdEncoding.DecodeString(private[strings.LastIndex(private, "+"+keyHash(signer)+"+")+10:])
+	if err != nil || len(raw) != 1+ed25519.SeedSize {
+		return nil, "", malformed
+	}
+	key := ed25519.NewKeyFromSeed(raw[1:])
+	public, err = note.NewEd25519VerifierKey(signer.Name(), key.Public().(ed25519.PublicKey)) //nolint:errcheck // it is one
+	if err != nil {
+		return nil, "", malformed
+	}
+	return signer, public, nil
+}
+
+func keyHash(signer note.Signer) string { return fmt.Sprintf("%08x", signer.KeyHash()) }
+
+// ParseVerifiers reads public keys: the present one and those of earlier checkpoints.
+func ParseVerifiers(public ...string) (note.Verifiers, error) {
+	var list []note.Verifier
+	seen := map[string]bool{}
+	for _, key := range public {
+		if key = strings.TrimSpace(key); seen[key] {
+			continue
+		}
+		seen[key] = true
+		v, err := note.NewVerifier(key)
+		if err != nil {
+			return nil, fmt.Errorf("%.80q is not a public key of checkpoints (<name>+<hash>+<base64>)", key)
+		}
+		list = append(list, v)
+	}
+	return note.VerifierList(list...), nil
+}

@@ -1,0 +1,257 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// ledger is what proofs need of `dashboards`: of every effective record its leaf, its offset and its
+// stream (44 bytes a record), of every stream its head, and what was not effective. It is read in one
+// scan of all partitions at a time; partitions share nothing while it runs.
+type ledger struct {
+	topicID eventlog.TopicID
+	parts   []*partition
+	order   []streamRef // all streams by key
+}
+
+type streamRef struct {
+	key       string
+	partition int32
+	stream    int32
+}
+
+// partition is what one partition holds of the ledger.
+type partition struct {
+	number  int32
+	count   int32 // partitions of the topic
+	next    int64 // offset to read next
+	index   map[string]int32
+	streams []stream
+
+	offsets []int64 // of effective records, ascending
+	leaves  []tlog.Hash
+	owners  []int32 // stream of each
+
+	records int64
+	strays  []stray // records that are not effective, the first maxStrays of them
+	lost    int64   // strays beyond those
+	stale   int64
+}
+
+type stream struct {
+	key    string
+	head   eventlog.Head
+	broken bool
+}
+
+// stray is a record that is not part of any chain.
+type stray struct {
+	offset int64
+	key    string
+	broken bool // else stale: a lost race or a duplicate
+	reason string
+}
+
+// maxStrays bounds what is remembered of a partition's records that are not effective.
+const maxStrays = 10_000
+
+// visit is called for each effective record, in the order of its partition, from several partitions at
+// a time.
+type visit func(p *partition, stream int32, r eventlog.Record, head eventlog.Head) error
+
+func newLedger(partitions int, id eventlog.TopicID) *ledger {
+	l := &ledger{topicID: id, parts: make([]*partition, partitions)}
+	for i := range l.parts {
+		l.parts[i] = &partition{number: int32(i), count: int32(partitions), index: map[string]int32{}} //nolint:gosec // few
+	}
+	return l
+}
+
+// continuedBy says why the log with these ends is not the one that was read so far.
+func (l *ledger) continuedBy(to []int64, id eventlog.TopicID) error {
+	if l.topicID != id || len(to) != len(l.parts) {
+		return errors.New("the topic was deleted and created again: everything is read anew next time")
+	}
+	for i, p := range l.parts {
+		if to[i] < p.next {
+			return fmt.Errorf("partition %d ends at %d and was read up to %d: everything is read anew next time", i, to[i], p.next)
+		}
+	}
+	return nil
+}
+
+// read goes on from where it stands up to the vector.
+func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, progress func(int)) error {
+	from := make([]int64, len(l.parts))
+	for i, p := range l.parts {
+		from[i] = p.next
+	}
+	err := src.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicDashboards, From: byPartition(from), To: byPartition(to), TopicID: l.topicID,
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			p := l.parts[run.Partition]
+			for i := range run.Records {
+				if err := p.add(run.Records[i], each); err != nil {
+					return err
+				}
+			}
+			if progress != nil {
+				progress(len(run.Records))
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	l.order = l.order[:0]
+	for i, p := range l.parts {
+		p.next = max(p.next, to[i])
+		for n, s := range p.streams {
+			l.order = append(l.order, streamRef{s.key, p.number, int32(n)}) //nolint:gosec // fewer than records
+		}
+	}
+	slices.SortFunc(l.order, func(a, b streamRef) int {
+		if a.key < b.key {
+			return -1
+		}
+		return 1 // keys differ: each lives in one partition
+	})
+	return nil
+}
+
+func (p *partition) add(r eventlog.Record, each visit) error {
+	p.next = r.Offset + 1
+	p.records++
+	n, known := p.index[string(r.Key)]
+	if !known {
+		if reason := p.misplaced(r); reason != "" {
+			p.stray(stray{offset: r.Offset, key: string(r.Key), broken: true, reason: reason})
+			return nil
+		}
+		n = int32(len(p.streams)) //nolint:gosec // fewer than records
+		p.streams = append(p.streams, stream{key: string(r.Key)})
+		p.index[p.streams[n].key] = n
+	}
+	s := &p.streams[n]
+	verdict, head, reason := eventlog.Judge(s.head, r, p.count)
+	if verdict != eventlog.Effective {
+		if verdict == eventlog.Broken {
+			s.broken = true
+		} else {
+			p.stale++
+		}
+		p.stray(stray{offset: r.Offset, key: s.key, broken: verdict == eventlog.Broken, reason: reason})
+		return nil
+	}
+	s.head = head
+	p.offsets = append(p.offsets, r.Offset)
+	p.leaves = append(p.leaves, LeafHash(s.key, head))
+	p.owners = append(p.owners, n)
+	if each == nil {
+		return nil
+	}
+	return each(p, n, r, head)
+}
+
+// misplaced says why a record can belong to no stream of its partition; "" when it can.
+func (p *partition) misplaced(r eventlog.Record) string {
+	key := string(r.Key)
+	if id, ok := domain.HexID(key); !ok || id != key {
+		return fmt.Sprintf("key %.40q is not the id of an agency", key)
+	}
+	if want := eventlog.PartitionOf(r.Key, p.count); want != r.Partition {
+		return fmt.Sprintf("the record lies in partition %d, its key belongs to %d", r.Partition, want)
+	}
+	return ""
+}
+
+func (p *partition) stray(s stray) {
+	if len(p.strays) == maxStrays {
+		p.lost++
+		return
+	}
+	p.strays = append(p.strays, s)
+}
+
+// forgetBefore drops what lies before a vector from which every later [ledger.advance] starts. Heads stay.
+func (l *ledger) forgetBefore(vector []int64) {
+	for i, p := range l.parts {
+		n, _ := p.between(vector[i], vector[i])
+		p.offsets, p.leaves, p.owners = slices.Clone(p.offsets[n:]), slices.Clone(p.leaves[n:]), slices.Clone(p.owners[n:])
+		p.strays, p.lost = nil, 0
+	}
+}
+
+// state is the two trees at one vector, reached by one sequence of checkpoints.
+type state struct {
+	positions []int64
+	tree      frontier
+	heads     [][]tlog.Hash // by partition and stream; zero: no record yet
+}
+
+func (l *ledger) start() *state {
+	return &state{positions: make([]int64, len(l.parts)), heads: make([][]tlog.Hash, len(l.parts))}
+}
+
+func (s *state) clone() *state {
+	c := &state{positions: slices.Clone(s.positions), tree: s.tree, heads: make([][]tlog.Hash, len(s.heads))}
+	for i, list := range s.heads {
+		c.heads[i] = slices.Clone(list)
+	}
+	return c
+}
+
+// advance adds the effective records from the state's vector to the given one, partitions ascending,
+// offsets ascending. grow, if given, sees each leaf as it is added.
+func (l *ledger) advance(s *state, to []int64, grow func(p *partition, at int)) {
+	for i, p := range l.parts {
+		first, end := p.between(s.positions[i], to[i])
+		for len(s.heads[i]) < len(p.streams) {
+			s.heads[i] = append(s.heads[i], tlog.Hash{})
+		}
+		for at := first; at < end; at++ {
+			s.tree.add(p.leaves[at])
+			s.heads[i][p.owners[at]] = p.leaves[at]
+			if grow != nil {
+				grow(p, at)
+			}
+		}
+		s.positions[i] = max(s.positions[i], to[i])
+	}
+}
+
+// between returns the indexes of the effective records with offsets in [from, to).
+func (p *partition) between(from, to int64) (first, end int) {
+	first = sort.Search(len(p.offsets), func(i int) bool { return p.offsets[i] >= from })
+	end = sort.Search(len(p.offsets), func(i int) bool { return p.offsets[i] >= to })
+	return first, max(first, end)
+}
+
+// headTree calls yield for the leaf of each stream that has a record, by key.
+func (l *ledger) headTree(s *state, yield func(ref streamRef, leaf tlog.Hash)) {
+	for _, ref := range l.order {
+		list := s.heads[ref.partition]
+		if int(ref.stream) < len(list) && list[ref.stream] != (tlog.Hash{}) {
+			yield(ref, list[ref.stream])
+		}
+	}
+}
+
+// statement is what a checkpoint at the state says of the log; time and predecessor are the caller's.
+func (l *ledger) statement(s *state) Checkpoint {
+	var heads frontier
+	l.headTree(s, func(_ streamRef, leaf tlog.Hash) { heads.add(leaf) })
+	return Checkpoint{
+		TopicID: l.topicID, Size: s.tree.size, Root: s.tree.root(),
+		HeadCount: heads.size, HeadRoot: heads.root(), Positions: slices.Clone(s.positions),
+	}
+}

@@ -1,0 +1,109 @@
+package proof
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// check compares every checkpoint of the book that was not compared yet with the ledger, each after its
+// predecessor. The leaf order of a checkpoint is defined by the vectors of its ancestors, so that two
+// processes that once signed after the same one (a lost lock) are both borne out.
+func (l *ledger) check(b *book) {
+	for _, e := range b.list {
+		e.children = 0
+	}
+	for _, e := range b.list {
+		if prev, ok := b.byID[e.Prev]; ok {
+			e.prev = prev
+			prev.children++
+		}
+	}
+	ordered := slices.Clone(b.list)
+	// A successor covers more than its predecessor, by the rule below.
+	slices.SortStableFunc(ordered, func(x, y *entry) int { return cmp.Compare(x.Size, y.Size) })
+	for _, e := range ordered {
+		if !e.checked {
+			e.checked = true
+			e.fault = l.bearsOut(b, e)
+		}
+	}
+}
+
+// bearsOut returns what of a checkpoint the ledger contradicts; nil when nothing.
+func (l *ledger) bearsOut(b *book, e *entry) *Finding {
+	if len(e.Positions) != len(l.parts) {
+		return contradicted("it covers %d partitions, the topic has %d", len(e.Positions), len(l.parts))
+	}
+	for i, p := range l.parts {
+		if e.Positions[i] > p.next {
+			f := Finding{Kind: KindTruncated, Differs: []string{"tail"}, Detail: fmt.Sprintf(
+				"the end was cut off: partition %d ends at offset %d, and was signed up to %d", i, p.next, e.Positions[i])}.at(p.number, p.next)
+			return &f
+		}
+	}
+	s := l.start()
+	if e.Prev != (tlog.Hash{}) {
+		prev, ok := b.byID[e.Prev]
+		switch {
+		case !ok:
+			return contradicted("the checkpoint before it is missing, so that its order of records is not known")
+		case !prev.checked || prev.end == nil:
+			return contradicted("the checkpoint before it (%s) does not hold", prev.where)
+		case !covers(e.Positions, prev.Positions):
+			return contradicted("it goes back behind the one before it (%s)", prev.where)
+		}
+		if s = prev.end; prev.children > 1 {
+			s = s.clone()
+		} else {
+			prev.end = nil
+		}
+	}
+	l.advance(s, e.Positions, nil)
+	e.end = s
+	if d := differences(e.Checkpoint, l.statement(s)); d != "" {
+		return contradicted("%s", d)
+	}
+	return nil
+}
+
+func contradicted(format string, args ...any) *Finding {
+	return &Finding{Kind: KindCheckpoint, Detail: fmt.Sprintf(format, args...)}
+}
+
+func covers(later, earlier []int64) bool {
+	for i, at := range earlier {
+		if at > later[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// differences says what of a signed statement the log does not bear out.
+func differences(signed, found Checkpoint) string {
+	switch {
+	case signed.Size != found.Size:
+		return fmt.Sprintf("it covers %d records, the log has %d up to there", signed.Size, found.Size)
+	case signed.Root != found.Root:
+		return "the root over the records is another: a record that it covers was altered, replaced or moved"
+	case signed.HeadCount != found.HeadCount || signed.HeadRoot != found.HeadRoot:
+		return "the root over the streams' ends is another: the end of a stream was cut off or replaced"
+	default:
+		return ""
+	}
+}
+
+// tip is the checkpoint that the next one continues: the one that covers most, of equals the one that
+// is first in the log. nil when there is none.
+func (b *book) tip() *entry {
+	var tip *entry
+	for _, e := range b.list {
+		if e.fault == nil && (tip == nil || e.Size > tip.Size) {
+			tip = e
+		}
+	}
+	return tip
+}

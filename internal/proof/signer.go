@@ -1,0 +1,259 @@
+package proof
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// ErrContradiction: a checkpoint that was signed earlier is not borne out by the log, or is missing from
+// it. Signing on would bless what was done to the log; somebody must look first.
+var ErrContradiction = errors.New("the log contradicts an earlier checkpoint")
+
+// SignerConfig says what a [Signer] needs.
+type SignerConfig struct {
+	Source Source
+	// Append appends to `operations` and returns nil once it is acknowledged.
+	Append func(ctx context.Context, d domain.Draft) error
+	File   File
+	Key    note.Signer
+	// Known are the keys of earlier checkpoints, Key's own included.
+	Known note.Verifiers
+	// Lock keeps other processes from signing at the same time; ok is false while another one holds it.
+	// Losing it is harmless: see the package's document. nil: there is no other process.
+	Lock   func(ctx context.Context) (release func(), ok bool, err error)
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Validate reports every missing part at once.
+func (c SignerConfig) Validate() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"Source": c.Source == nil, "Append": c.Append == nil, "File.Path": c.File.Path == "", "Key": c.Key == nil,
+		"Known": c.Known == nil, "Now": c.Now == nil, "Logger": c.Logger == nil,
+	} {
+		if missing {
+			errs = append(errs, fmt.Errorf("%s is missing", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Signer makes checkpoints. It keeps the trees' frontier and the streams' heads between two of them
+// (some 150 bytes an agency), and reads only what is new; at the first checkpoint after its start it
+// reads the whole log (44 bytes a record for that time) and holds every earlier checkpoint against it.
+type Signer struct {
+	SignerConfig
+
+	mu         sync.Mutex
+	operations int64 // offset to read checkpoints from
+	ledger     *ledger
+	book       *book
+	tip        *entry // nil: none was signed yet
+}
+
+// NewSigner checks the configuration; nothing is read yet.
+func NewSigner(c SignerConfig) (*Signer, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("make checkpoint signer: %w", err)
+	}
+	return &Signer{SignerConfig: c}, nil
+}
+
+// Run signs every so often, and once more when ctx ends, within patience. It returns nil then; what
+// goes wrong in between is logged and tried again at the next turn.
+func (s *Signer) Run(ctx context.Context, every, patience time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.turn(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+			defer cancel()
+			s.turn(last)
+			return nil
+		}
+	}
+}
+
+func (s *Signer) turn(ctx context.Context) {
+	c, signed, err := s.Sign(ctx)
+	switch {
+	case errors.Is(err, ErrContradiction):
+		s.Logger.Error("no checkpoint is signed: run 'ledgerboard verify --all'", "error", err)
+	case err != nil:
+		s.Logger.Warn("no checkpoint was signed; it is tried again", "error", err)
+	case signed:
+		s.Logger.Info("checkpoint signed", "records", c.Size, "agencies", c.HeadCount)
+	}
+}
+
+// Sign makes one checkpoint if there are effective records that none covers yet, and brings the file up
+// to what the log holds. signed is false when there was nothing to do or another process is at it. The
+// error wraps [ErrContradiction] when earlier checkpoints are not borne out.
+func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Lock != nil {
+		release, ok, err := s.Lock(ctx)
+		if err != nil || !ok {
+			return Checkpoint{}, false, err
+		}
+		defer release()
+	}
+	next, err := s.prepare(ctx)
+	if err != nil || next == nil {
+		return Checkpoint{}, false, err
+	}
+	return *next, true, s.publish(ctx, *next)
+}
+
+// prepare returns the checkpoint to sign; nil when none covers more than the last one.
+func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
+	if err := s.catchUp(ctx); err != nil {
+		s.ledger = nil // begin anew next time
+		return nil, err
+	}
+	at := s.ledger.start()
+	prev := tlog.Hash{}
+	if s.tip != nil {
+		at, prev = s.tip.end.clone(), s.tip.id
+	}
+	covered := at.tree.size
+	end := make([]int64, len(s.ledger.parts))
+	for i, p := range s.ledger.parts {
+		end[i] = p.next
+	}
+	s.ledger.advance(at, end, nil)
+	if at.tree.size == covered {
+		return nil, nil
+	}
+	c := s.ledger.statement(at)
+	c.Time, c.Prev = s.Now().UTC().Truncate(time.Microsecond), prev
+	return &c, nil
+}
+
+// catchUp reads new checkpoints and new records, and brings the file up to the log.
+func (s *Signer) catchUp(ctx context.Context) error {
+	if s.ledger == nil {
+		s.operations, s.book, s.tip = 0, newBook(s.Known), nil
+	}
+	var fresh []*entry
+	next, err := readOperations(ctx, s.Source, s.operations, func(found sighting) {
+		if e := s.book.add(found, false); e != nil {
+			fresh = append(fresh, e)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	to, id, err := ends(ctx, s.Source)
+	if err != nil {
+		return fmt.Errorf("read ends of the log: %w", err)
+	}
+	first := s.ledger == nil
+	if first {
+		s.ledger = newLedger(len(to), id)
+	}
+	if err := s.ledger.continuedBy(to, id); err != nil {
+		return err
+	}
+	if err := s.ledger.read(ctx, s.Source, to, nil, nil); err != nil {
+		return err
+	}
+	s.operations = next
+	if !first && !s.follow(fresh) {
+		s.ledger = nil
+		return s.catchUp(ctx)
+	}
+	return s.settle()
+}
+
+// follow tells whether the new checkpoints continue the tip one after the other. Where they do not
+// (another process signed after the same one), all is read anew, so that every process chooses the same tip.
+func (s *Signer) follow(fresh []*entry) bool {
+	prev := s.tip
+	for _, e := range fresh {
+		if prev == nil && e.Prev != (tlog.Hash{}) || prev != nil && e.Prev != prev.id {
+			return false
+		}
+		prev = e
+	}
+	return true
+}
+
+// settle compares all checkpoints with the log and writes those that the file lacks.
+func (s *Signer) settle() error {
+	s.book.faults, s.book.torn = nil, nil // forged notes prove nothing; verify lists them
+	notes, _, err := s.File.read()
+	if err != nil {
+		return err
+	}
+	for _, found := range notes {
+		s.book.add(found, true)
+	}
+	s.ledger.check(s.book)
+	if err := s.book.contradiction(); err != nil {
+		return err
+	}
+	for _, e := range s.book.list {
+		if !e.inFile {
+			if err := s.File.append(e.note); err != nil {
+				return err
+			}
+			e.inFile = true
+		}
+	}
+	if s.tip = s.book.tip(); s.tip != nil {
+		s.ledger.forgetBefore(s.tip.Positions)
+	}
+	return nil
+}
+
+// contradiction returns why signing must not go on.
+func (b *book) contradiction() error {
+	for _, e := range b.list {
+		if e.fault != nil {
+			return fmt.Errorf("%w: %s: %s", ErrContradiction, e.where, e.fault.Detail)
+		}
+		if !e.inLog {
+			return fmt.Errorf("%w: the checkpoint at %s is missing from the log", ErrContradiction, e.where)
+		}
+	}
+	return nil
+}
+
+// publish signs, appends to the log, and then to the file: a checkpoint that only the log has is copied
+// to the file at the next turn, one that only the file has would look like a log that was cut.
+func (s *Signer) publish(ctx context.Context, c Checkpoint) error {
+	signed, err := c.Sign(s.Key)
+	if err != nil {
+		return err
+	}
+	id := c.ID()
+	err = s.Append(ctx, domain.Draft{
+		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
+		Envelope: domain.Envelope{
+			ID: "checkpoint-" + hex.EncodeToString(id[:16]), Subject: strings.TrimSuffix(originPrefix, "/"), Time: c.Time,
+			Audit: domain.Audit{Actor: "system:checkpoint"},
+		},
+		Data: domain.CheckpointSigned{Size: c.Size, Positions: c.Positions, Note: string(signed)},
+	})
+	if err != nil {
+		return fmt.Errorf("append checkpoint: %w", err)
+	}
+	return s.File.append(string(signed))
+}

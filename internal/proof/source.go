@@ -1,0 +1,50 @@
+package proof
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Source is the log as proofs read it; *eventlog.Log is one.
+type Source interface {
+	// Ranges returns what each partition holds, in order, and the topic's id.
+	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
+	// Scan reads from positions to positions.
+	Scan(ctx context.Context, cfg eventlog.ScanConfig) error
+	// Decode reads one record strictly.
+	Decode(r eventlog.Record) (domain.Recorded, error)
+}
+
+// ends returns the vector of end offsets and the topic's id.
+func ends(ctx context.Context, src Source) ([]int64, eventlog.TopicID, error) {
+	ranges, id, err := src.Ranges(ctx, domain.TopicDashboards)
+	if err != nil {
+		return nil, id, err
+	}
+	vector := make([]int64, len(ranges))
+	for i, r := range ranges {
+		vector[i] = r.End
+	}
+	return vector, id, nil
+}
+
+// byPartition is a vector as Scan wants it.
+func byPartition(vector []int64) map[int32]int64 {
+	m := make(map[int32]int64, len(vector))
+	for i, at := range vector {
+		m[int32(i)] = at //nolint:gosec // partitions are few
+	}
+	return m
+}
+
+// headerValue returns the first value of a header; "" when it is absent.
+func headerValue(r eventlog.Record, name string) string {
+	for _, h := range r.Headers {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,259 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// ErrKeyNeeded: there are checkpoints, and no public key to check them with.
+var ErrKeyNeeded = errors.New("there are signed checkpoints: name the public key that they are signed with")
+
+// VerifyConfig says what to verify and against what.
+type VerifyConfig struct {
+	Source Source
+	Parent string         // one agency; "" for all
+	Known  note.Verifiers // public keys of checkpoints; nil: none is known
+	File   *File          // checkpoints outside of the log; nil: none
+	Tables Tables         // nil: the log alone
+	// Progress is told of records read, from several goroutines at a time.
+	Progress func(records int)
+}
+
+// maxNamed bounds how many agencies are looked at in detail; the others are counted.
+const maxNamed = 100
+
+// verification is one run of [Verify].
+type verification struct {
+	VerifyConfig
+	ledger  *ledger
+	book    *book
+	compare *comparison // nil without tables
+	torn    []string    // places in the file
+	report  Report
+}
+
+// Verify reads the whole log once and holds it against itself (every chain), against every checkpoint
+// and, where there are tables, against those. Deviations are findings of the report; an error means
+// that the check could not be made.
+//
+// Memory: 44 bytes a record of the log; with tables, the read model of the agencies besides.
+func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
+	v := &verification{VerifyConfig: cfg, report: Report{Agency: cfg.Parent, Findings: []Finding{}}}
+	if err := v.readCheckpoints(ctx); err != nil {
+		return Report{}, err
+	}
+	if err := v.readLog(ctx); err != nil {
+		return Report{}, err
+	}
+	v.checkCheckpoints()
+	if err := v.checkChains(ctx); err != nil {
+		return Report{}, err
+	}
+	if v.compare != nil {
+		if err := v.checkTables(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	v.count()
+	v.report.sort()
+	return v.report, nil
+}
+
+// readCheckpoints comes before the log: what a checkpoint covers is there when the log is read.
+func (v *verification) readCheckpoints(ctx context.Context) error {
+	var found []sighting
+	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) { found = append(found, s) }); err != nil {
+		return err
+	}
+	var outside []sighting
+	if v.File != nil {
+		notes, torn, err := v.File.read()
+		if err != nil {
+			return err
+		}
+		outside, v.torn = notes, torn
+	}
+	if len(found)+len(outside) > 0 && v.Known == nil {
+		return ErrKeyNeeded
+	}
+	v.book = newBook(v.Known)
+	for _, s := range found {
+		v.book.add(s, false)
+	}
+	for _, s := range outside {
+		v.book.add(s, true)
+	}
+	for _, where := range append(v.torn, v.book.torn...) {
+		v.report.note("a write was torn at %s: a process was killed there", where)
+	}
+	return nil
+}
+
+func (v *verification) readLog(ctx context.Context) error {
+	var each visit
+	if v.Tables != nil {
+		var err error
+		if v.compare, err = newComparison(ctx, v.Source, v.Tables, v.Parent); err != nil {
+			return err
+		}
+		each = v.compare.visit
+	}
+	to, id, err := ends(ctx, v.Source)
+	if err != nil {
+		return fmt.Errorf("read ends of the log: %w", err)
+	}
+	v.ledger = newLedger(len(to), id)
+	if v.compare != nil {
+		v.compare.parts = make([][]*agencyFold, len(to))
+	}
+	err = v.ledger.read(ctx, v.Source, to, each, v.Progress)
+	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
+		v.report.Findings = append(v.report.Findings, Finding{Kind: KindRemoved, Differs: []string{"order"}, Detail: err.Error()})
+		return nil
+	}
+	return err
+}
+
+func (v *verification) checkCheckpoints() {
+	v.ledger.check(v.book)
+	v.report.Findings = append(v.report.Findings, v.book.faults...)
+	var first *Finding
+	for _, e := range v.book.list {
+		if e.fault == nil {
+			v.report.Checkpoints++
+			v.report.Covered = max(v.report.Covered, e.Size)
+		} else if first != nil {
+			first.More++ // the roots of all later ones follow from this one
+		} else {
+			f := *e.fault
+			f.Detail = fmt.Sprintf("the checkpoint of %s at %s: %s%s", e.Time.Format(timeLayout), e.where, f.Detail, v.within(e))
+			v.report.Findings = append(v.report.Findings, f)
+			first = &v.report.Findings[len(v.report.Findings)-1]
+		}
+		if e.inFile && !e.inLog {
+			v.report.Findings = append(v.report.Findings, Finding{
+				Kind: KindCheckpoint, Detail: fmt.Sprintf("the checkpoint at %s is missing from the log", e.where),
+			})
+			first = nil // the slice may have moved; what follows is reported by itself
+		}
+		if e.inLog && !e.inFile && v.File != nil {
+			v.report.note("the checkpoint at %s is not in the file; the signing process copies it at its next turn", e.where)
+		}
+	}
+	if len(v.book.list) == 0 {
+		v.report.note("there is no checkpoint: that the end of the log was not cut off cannot be seen from signatures")
+	}
+}
+
+// within says between which offsets the deviation lies: after the checkpoint before, which holds.
+func (v *verification) within(e *entry) string {
+	if len(e.Positions) != len(v.ledger.parts) {
+		return ""
+	}
+	from := make([]int64, len(v.ledger.parts))
+	if prev, ok := v.book.byID[e.Prev]; ok && prev.fault == nil {
+		from = prev.Positions
+	} else if e.Prev != (tlog.Hash{}) {
+		return ""
+	}
+	text := "; the deviation lies in"
+	for i := range from {
+		if e.Positions[i] > from[i] {
+			text += fmt.Sprintf(" %d/[%d,%d)", i, from[i], e.Positions[i])
+		}
+	}
+	return text + " (partition/offsets)"
+}
+
+// checkChains names what broke each broken stream.
+func (v *verification) checkChains(ctx context.Context) error {
+	var agencies []string
+	for _, p := range v.ledger.parts {
+		for _, s := range p.streams {
+			if s.broken && (v.Parent == "" || v.Parent == s.key) {
+				agencies = append(agencies, s.key)
+			}
+		}
+		v.foreign(p)
+	}
+	if len(agencies) == 0 {
+		return nil
+	}
+	slices.Sort(agencies)
+	suspects, err := v.suspects(ctx)
+	if err != nil {
+		return err
+	}
+	to := make([]int64, len(v.ledger.parts))
+	for i, p := range v.ledger.parts {
+		to[i] = p.next
+	}
+	for i, agency := range agencies {
+		if i == maxNamed {
+			v.report.note("%d more agencies have broken chains; verify them with --parent", len(agencies)-i)
+			break
+		}
+		f, found, err := diagnose(ctx, v.Source, agency, int32(len(to)), to, suspects) //nolint:gosec // few
+		if err != nil {
+			return fmt.Errorf("diagnose %s: %w", agency, err)
+		}
+		if found {
+			v.report.Findings = append(v.report.Findings, f)
+		}
+	}
+	return nil
+}
+
+// foreign reports records that lie where their key does not belong.
+func (v *verification) foreign(p *partition) {
+	for _, s := range p.strays {
+		if _, known := p.index[s.key]; known || !s.broken || v.Parent != "" && v.Parent != s.key {
+			continue
+		}
+		v.report.Findings = append(v.report.Findings, Finding{Kind: KindForeign, Detail: s.reason, Differs: []string{"key"}}.at(p.number, s.offset))
+	}
+	if p.lost > 0 {
+		v.report.note("partition %d has %d more records that are in no chain", p.number, p.lost)
+	}
+}
+
+// suspects reads the records that are in no chain: one of them may be what is missing in another.
+func (v *verification) suspects(ctx context.Context) ([]eventlog.Record, error) {
+	var records []eventlog.Record
+	for _, p := range v.ledger.parts {
+		for _, s := range p.strays {
+			if len(records) == maxNamed {
+				return records, nil
+			}
+			r, err := readAt(ctx, v.Source, p.number, s.offset)
+			if err != nil {
+				return nil, fmt.Errorf("read record outside of its chain: %w", err)
+			}
+			records = append(records, r)
+		}
+	}
+	return records, nil
+}
+
+func (v *verification) count() {
+	r := &v.report
+	r.TopicID = v.ledger.topicID.String()
+	for _, p := range v.ledger.parts {
+		r.Records += p.records
+		r.Effective += int64(len(p.offsets))
+		r.Stale += p.stale
+		r.Positions = append(r.Positions, p.next)
+		for _, s := range p.streams {
+			if v.Parent == "" || v.Parent == s.key {
+				r.Agencies++
+			}
+		}
+	}
+}

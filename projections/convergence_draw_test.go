@@ -1,0 +1,183 @@
+package projections_test
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// drawing fills a log with what a topic can hold, honest or not.
+type drawing struct {
+	*rapid.T
+	log       *memLog
+	projector projections.Projector
+	positions map[string][]domain.Position // by key
+	chains    map[string]*chain
+	n         int
+}
+
+func drawLog(t *rapid.T, codec eventlog.Codec, p projections.Projector) *memLog {
+	d := &drawing{T: t, log: newMemLog(codec, p.Topic()), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
+	step := map[string]func(){
+		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
+		domain.TopicDirectory: d.directory, domain.TopicOperations: d.operations,
+	}[p.Topic()]
+	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
+		step()
+	}
+	return d.log
+}
+
+func (d *drawing) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, label) }
+
+// id makes an event id; the database refuses those that end in "!".
+func (d *drawing) id() string {
+	if d.pick("refused", 12) == 0 {
+		return fmt.Sprintf("e%d!", d.n)
+	}
+	return fmt.Sprintf("e%d", d.n)
+}
+
+func (d *drawing) note(key string, p domain.Position) {
+	d.positions[key] = append(d.positions[key], p)
+}
+
+// operator draws a retry or skip of some earlier record of the key, or of any other.
+func (d *drawing) operator(key string) domain.Data {
+	from := d.positions[key]
+	if d.pick("elsewhere", 8) == 0 {
+		from = nil
+		for _, k := range []string{agencyA, agencyB, "1", "2", "category:1", "-"} {
+			from = append(from, d.positions[k]...)
+		}
+	}
+	if len(from) == 0 {
+		return skip(d.projector.Name(), domain.Position{Topic: d.log.topic})
+	}
+	p := from[d.pick("position", len(from))]
+	name := d.projector.Name()
+	if d.pick("for another", 8) == 0 {
+		name = "another"
+	}
+	if d.pick("skip", 2) == 0 {
+		return skip(name, p)
+	}
+	return retry(name, p)
+}
+
+// record encodes a draft of an unchained topic and may spoil it.
+func (d *drawing) record(key string, data domain.Data) {
+	r, err := d.log.Encode(draft(d.log.topic, key, d.id(), data))
+	if err != nil {
+		panic(err)
+	}
+	switch d.pick("spoil", 10) {
+	case 0:
+		r = withValue(r, `{"id":`)
+	case 1:
+		r = withHeader(r, "ce_type", []byte("new.type.v1"))
+	}
+	d.note(key, d.log.put(r))
+}
+
+func (d *drawing) metrics() {
+	social := int64(d.pick("social", 2) + 1)
+	key := strconv.FormatInt(social, 10)
+	hour := day0.Add(time.Duration(d.pick("hour", 5)) * time.Hour)
+	value := int64(d.pick("value", 50))
+	switch d.pick("what", 5) {
+	case 0:
+		d.record(key, d.operator(key))
+	case 1:
+		d.record(key, domain.AccountRead{
+			Tenant: tenantOf(social), Platform: domain.Facebook, CapturedAt: hour,
+			Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: value}},
+		})
+	case 2:
+		d.record(key, domain.PostRegistered{
+			Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp,
+			RegisteredAt: hour, Content: fmt.Sprint(value),
+		})
+	default:
+		d.record(key, domain.PostRead{
+			Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: hour,
+			GrowthEligible: value%3 > 0, GrowthWindow: "168h0m0s", Counts: domain.Counts{Likes: &value},
+		})
+	}
+}
+
+func (d *drawing) directory() {
+	id := int64(d.pick("category", 3) + 1)
+	key := domain.DirectoryKey(domain.KindCategory, strconv.FormatInt(id, 10))
+	switch d.pick("what", 6) {
+	case 0:
+		d.record(key, d.operator(key))
+	case 1:
+		r, err := d.log.Encode(categoryErased(id))
+		if err != nil {
+			panic(err)
+		}
+		d.note(key, d.log.put(r))
+	case 2:
+		d.record(key, domain.DirectoryCategory{ID: id + 1, Name: "under another's key"})
+	default:
+		d.record(key, domain.DirectoryCategory{ID: id, Name: fmt.Sprint("name ", d.n)})
+	}
+}
+
+func (d *drawing) operations() {
+	switch d.pick("what", 4) {
+	case 0:
+		d.record("-", d.operator("-"))
+	case 1:
+		d.record("-", domain.ProjectionPaused{Projection: "x"})
+	default:
+		d.record("-", domain.ConnectionStateChanged{
+			ConnectionID: int64(d.pick("connection", 2)), Platform: domain.TikTok, State: fmt.Sprint(d.n),
+			At: day0.Add(time.Duration(d.pick("at", 3)) * time.Hour),
+		})
+	}
+}
+
+func (d *drawing) dashboards() {
+	key := []string{agencyA, agencyB, agenciesIn(1, 1)[0]}[d.pick("agency", 3)]
+	if d.chains[key] == nil {
+		d.chains[key] = &chain{codec: d.log.Codec, key: key, seen: map[string]bool{}}
+	}
+	c := d.chains[key]
+	account := []string{client1, client2}[d.pick("account", 2)]
+	changed := c.lost(account, []string{fmt.Sprint("left ", d.n)}, fmt.Sprint("user ", d.n))
+	named := func(dr *domain.Draft) { dr.Envelope.ID = d.id() }
+	late := func(dr *domain.Draft) { // more than a day later: commands are forgotten
+		dr.Envelope.Time = dr.Envelope.Time.Add(time.Duration(d.n) * 10 * time.Hour)
+	}
+	home := eventlog.PartitionOf([]byte(key), int32(len(d.log.partitions)))
+	switch d.pick("what", 12) {
+	case 0, 1:
+		d.note(key, d.log.put(c.next(d.operator(key), late)))
+	case 2:
+		d.note(key, d.log.put(c.spoilt(`{`)))
+	case 3:
+		d.note(key, d.log.put(c.retyped("dashboard.new.v1")))
+	case 4: // a lost race
+		loser := c.clone()
+		d.note(key, d.log.put(c.next(changed, named, late)))
+		d.note(key, d.log.put(loser.next(changed, late)))
+	case 5: // forged
+		forger := c.clone()
+		forger.head.Hash[3] ^= 1
+		d.note(key, d.log.put(forger.next(changed, late)))
+	case 6: // in a wrong partition
+		d.note(key, d.log.add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions))))
+	case 7: // of another topic, but in order
+		d.note(key, d.log.put(c.next(domain.DirectoryCategory{ID: 1, Name: "x"}, late)))
+	default:
+		d.note(key, d.log.put(c.next(changed, named, late)))
+	}
+}

@@ -1,0 +1,215 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// DESIGN §5 ▲: a start with no generation rebuilds to the end offsets read at start, and is `building`
+// until then: what is appended meanwhile neither holds it up nor makes it live early.
+func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	for n := range 4 {
+		b.append(postRead(1, n))
+	}
+	permits := make(chan struct{}, 100)
+	e := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+		select {
+		case <-permits:
+			return next()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}, func(c *projections.Config) { c.MaxRecords = 1 })
+	b.start(e)
+	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 4 })
+	b.append(postRead(1, 4), postRead(1, 5))
+	for range 3 {
+		permits <- struct{}{}
+	}
+	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 3 })
+	require.False(t, s.Live())
+	require.Equal(t, projections.StateBuilding, s.State)
+	permits <- struct{}{}
+	s = b.awaitStatus(e, func(s projections.Status) bool { return s.Live() })
+	require.Equal(t, int64(2), s.Lag, "live at the ends that were read at its start")
+	permits <- struct{}{}
+	permits <- struct{}{}
+	b.caughtUp(e)
+	b.eachOnce(6)
+}
+
+// Nothing is in the log: there is nothing to wait for.
+func TestEmptyLogIsLiveAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := b.engine(projections.PostInsights{})
+	s, err := e.Status(b.ctx())
+	require.NoError(t, err)
+	require.False(t, s.Live(), "not before its start")
+	b.start(e)
+	b.caughtUp(e)
+}
+
+// A generation that was being built goes on where it stopped, and does not take new targets.
+func TestBuildingGoesOnAfterAStop(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	for n := range 3 {
+		b.append(postRead(1, n))
+	}
+	stuck := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, events []projections.Event, next func() error) error {
+		if slices.ContainsFunc(events, func(ev projections.Event) bool { return strings.HasSuffix(ev.Envelope.ID, "2") }) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return next()
+	}}, func(c *projections.Config) { c.MaxRecords = 1 })
+	stop := b.start(stuck)
+	s := b.awaitStatus(stuck, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 1 })
+	require.False(t, s.Live())
+	stop()
+	b.run(b.engine(tally{}))
+	b.eachOnce(3)
+	require.Equal(t, 1, b.count("select max(generation) from generations"))
+}
+
+// every is all projections.
+func every() []projections.Projector {
+	return []projections.Projector{dashboards, projections.AccountInsights{}, projections.PostInsights{}, projections.Directory{}, projections.Operations{}}
+}
+
+// mixture fills all topics, poison and races included.
+func (b *bench) mixture() {
+	for n := range 30 {
+		b.append(postRead(int64(n%3+1), n+1), accountRead(int64(n%3+1), n+1), category(int64(n%4+1), fmt.Sprint("c", n)))
+	}
+	b.append(categoryErased(2), draft(domain.TopicOperations, agencyA, "op", domain.ProjectionPaused{Projection: "x", Reason: "y"}))
+	b.put(withValue(b.encode(postRead(1, 99)), `{`))
+	b.put(withHeader(b.encode(category(1, "z")), "ce_type", []byte("directory.new.v1")))
+	a, other := b.chain(agencyA), b.chain(agencyB)
+	for _, user := range []string{"u1", "u2", "u3", "u4"} {
+		b.put(a.next(a.lost(client1, []string{"before " + user}, user)))
+		loser := other.clone()
+		b.put(other.next(other.lost(client2, []string{"before " + user, "other"}, user)))
+		b.put(loser.next(loser.usersSet(client2, "loser")))
+	}
+	bad := b.put(a.spoilt(`{`))
+	b.put(a.next(a.usersSet(client1, "u6")))
+	b.put(a.next(skip("dashboards", bad)))
+	b.put(other.spoilt(`{`))
+	b.put(other.next(other.lost(client2, []string{"behind"}, "u7")))
+}
+
+// DESIGN §5 ▲ and issue 2: dropping schema lb and starting again gives the same tables and the same
+// notices: the log is the truth.
+func TestDroppedSchemaComesBackTheSame(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	everything := func() []string {
+		var all []string
+		for _, p := range every() {
+			b.run(b.engine(p))
+			all = append(all, state(t, b.db, p)...)
+		}
+		return all
+	}
+	before := everything()
+	require.NotEmpty(t, before)
+	notices := dump(t, b.db, "access_notices")
+	require.Len(t, notices, 12)
+
+	b.exec("drop schema lb cascade")
+	require.NoError(t, migrations.UpSchema(b.ctx(), b.db.URL, migrations.Derived, migrations.Derived))
+	b.db.Pool.Reset() // prepared statements know the dropped tables
+	require.Equal(t, before, everything())
+	require.Equal(t, notices, dump(t, b.db, "access_notices"))
+}
+
+// DESIGN §1 ▲: a checkpoint of a compacted topic that was idle longer than tombstones are kept is
+// rebuilt, not resumed: what was erased meanwhile would stay for ever.
+func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
+	t.Parallel()
+	erasedMeanwhile := func(b *bench) {
+		b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away')")
+	}
+	t.Run("is rebuilt", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.append(category(1, "a"))
+		b.run(b.engine(projections.Directory{}))
+		erasedMeanwhile(b)
+		b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where partition = 0")
+		e := b.engine(projections.Directory{})
+		b.start(e)
+		b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
+		b.caughtUp(e)
+		require.Equal(t, []string{`tDefaultCategories (1,a)`}, dump(t, b.db, "tDefaultCategories"))
+		require.Equal(t, 1, b.count("select count(*) from generations where state = 'retired'"))
+	})
+	t.Run("a day before that is resumed", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.append(category(1, "a"))
+		b.run(b.engine(projections.Directory{}))
+		erasedMeanwhile(b)
+		b.exec("update checkpoints set caught_up_at = now() - interval '29 days'")
+		b.append(category(2, "b"))
+		e := b.engine(projections.Directory{})
+		b.start(e)
+		s := b.caughtUp(e)
+		require.Equal(t, 1, s.Generation)
+		require.Equal(t, 3, b.count("select count(*) from tDefaultCategories"))
+	})
+	t.Run("is no matter where nothing is compacted", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.append(postRead(1, 1))
+		b.run(b.engine(projections.PostInsights{}))
+		b.exec("update checkpoints set caught_up_at = now() - interval '3 years'")
+		b.append(postRead(1, 2))
+		e := b.engine(projections.PostInsights{})
+		b.start(e)
+		require.Equal(t, 1, b.caughtUp(e).Generation)
+	})
+}
+
+// A log that has lost its beginning makes no read model: it is refused with what to do.
+func TestLogWithoutItsBeginning(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(postRead(1, 1), postRead(1, 2))
+	p := b.partitionOf(domain.TopicMetrics, "1")
+	b.deleteBefore(domain.TopicMetrics, p, 1)
+	e := b.engine(projections.PostInsights{})
+	b.start(e)
+	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Problem != "" })
+	require.Contains(t, s.Problem, "first records are gone")
+	require.Contains(t, s.Problem, "restore the log from a backup")
+	require.Zero(t, b.count("select count(*) from generations"))
+	require.Zero(t, b.count("select count(*) from tSPostInsights"))
+}
+
+// deleteBefore makes a partition begin at an offset, as retention would.
+func (b *bench) deleteBefore(topic string, partition int32, offset int64) {
+	b.t.Helper()
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: topic, Partition: partition, At: offset, LeaderEpoch: -1})
+	_, err := b.admin.DeleteRecords(b.ctx(), offsets)
+	require.NoError(b.t, err)
+}

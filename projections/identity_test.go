@@ -1,0 +1,183 @@
+package projections_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// recreate deletes a topic and makes it again, as a careless operator does.
+func (b *bench) recreate(topic string) {
+	b.t.Helper()
+	_, err := b.admin.DeleteTopic(b.ctx(), topic)
+	require.NoError(b.t, err)
+	b.log = b.openLog(domain.NewRegistry()) // creates what is missing; the old client knows the old topic
+}
+
+func stopped(s projections.Status) int {
+	n := 0
+	for _, p := range s.Partitions {
+		if p.Stopped != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// DESIGN §5 ▲: another log under the same name is not folded into tables of the first: its partitions
+// stop, and Status says why.
+func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
+	t.Parallel()
+	for name, running := range map[string]bool{"while the engine is away": false, "while the engine runs": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.withTally()
+			b.append(postRead(1, 1), postRead(2, 1), postRead(3, 1))
+			e := b.engine(tally{})
+			if running {
+				b.start(e)
+				b.caughtUp(e)
+			} else {
+				b.run(e)
+			}
+			b.recreate(domain.TopicMetrics)
+			for n := range 8 { // beyond every checkpoint
+				b.append(postRead(1, n+10), postRead(2, n+10), postRead(3, n+10), postRead(4, n+10), postRead(5, n+10))
+			}
+			if !running {
+				b.start(e)
+			}
+			s := b.awaitStatus(e, func(s projections.Status) bool { return stopped(s) == len(s.Partitions) })
+			for _, p := range s.Partitions {
+				require.Contains(t, p.Stopped, "another log: rebuild")
+			}
+			b.eachOnce(3)
+		})
+	}
+}
+
+// Only the partition whose records are gone stops; the others go on.
+func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.append(postRead(1, 1), postRead(2, 1))
+	require.NotEqual(t, b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2"))
+	b.run(b.engine(tally{}))
+	b.append(postRead(1, 2), postRead(1, 3), postRead(2, 2))
+	lost := b.partitionOf(domain.TopicMetrics, "1")
+	b.deleteBefore(domain.TopicMetrics, lost, 2)
+	e := b.engine(tally{})
+	b.start(e)
+	s := b.awaitStatus(e, func(s projections.Status) bool { return stopped(s) == 1 && s.Lag == 2 })
+	require.Contains(t, s.Partitions[lost].Stopped, "another log: rebuild (records after the checkpoint are gone)")
+	b.eachOnce(3)
+}
+
+// A checkpoint beyond the end: the log was restored from an older backup, or lost its tail.
+func TestCheckpointBeyondTheEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.append(postRead(1, 1))
+	b.run(b.engine(tally{}))
+	p := b.partitionOf(domain.TopicMetrics, "1")
+	b.exec("update checkpoints set next_offset = 5 where partition = $1", p)
+	e := b.engine(tally{})
+	b.start(e)
+	s := b.awaitStatus(e, func(s projections.Status) bool { return stopped(s) == 1 })
+	require.Contains(t, s.Partitions[p].Stopped, "the log ends before the checkpoint")
+}
+
+// A paused projection folds nothing and says so; it goes on by itself.
+func TestPauseStopsAndResumes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	var paused atomic.Bool
+	e := b.engine(tally{}, func(c *projections.Config) {
+		c.Paused = func(context.Context) (bool, error) { return paused.Load(), nil }
+	})
+	b.start(e)
+	b.append(postRead(1, 1))
+	b.caughtUp(e)
+	paused.Store(true)
+	b.awaitStatus(e, func(s projections.Status) bool { return s.Problem == "projection is paused" })
+	b.append(postRead(1, 2), postRead(2, 1))
+	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 2 })
+	require.Equal(t, "projection is paused", s.Problem)
+	require.Zero(t, b.members("tally.g1"), "its partitions are free for others")
+	b.eachOnce(1)
+	paused.Store(false)
+	b.caughtUp(e)
+	b.eachOnce(3)
+}
+
+// Paused before its start: not even a generation is made.
+func TestPausedAtTheStart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.append(postRead(1, 1))
+	e := b.engine(tally{}, func(c *projections.Config) {
+		c.Paused = func(context.Context) (bool, error) { return true, nil }
+	})
+	stop := b.start(e)
+	b.awaitStatus(e, func(s projections.Status) bool { return s.Problem == "projection is paused" })
+	stop()
+	require.Zero(t, b.count("select count(*) from generations"))
+}
+
+// DESIGN §5: lag is exact, in events and in time: end offset − next offset.
+func TestLagIsExact(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.append(postRead(1, 1), postRead(2, 1))
+	e := b.engine(tally{})
+	b.run(e)
+	s, err := e.Status(b.ctx())
+	require.NoError(t, err)
+	require.Zero(t, s.Lag)
+	require.Zero(t, s.LagSeconds)
+	one := b.partitionOf(domain.TopicMetrics, "1")
+	require.Equal(t, day0, *s.Partitions[one].EventTime)
+	for n := range 5 {
+		b.append(postRead(1, n+2))
+	}
+	b.append(postRead(2, 2))
+	b.exec("update checkpoints set progressed_at = now() - interval '1 hour' where partition = $1", one)
+	s, err = e.Status(b.ctx())
+	require.NoError(t, err)
+	require.Equal(t, int64(6), s.Lag)
+	require.InDelta(t, time.Hour.Seconds(), s.LagSeconds, patience.Seconds())
+	var folded int64
+	for _, p := range s.Partitions {
+		folded += p.NextOffset
+		if p.Partition == one {
+			require.Equal(t, int64(5), p.EndOffset-p.NextOffset)
+		}
+	}
+	require.Equal(t, int64(2), folded)
+}
+
+// What New needs is said at once, not found out later.
+func TestNewRefusesMissingParts(t *testing.T) {
+	t.Parallel()
+	_, err := projections.New(projections.Config{Projector: tally{}})
+	require.ErrorContains(t, err, "needs")
+	b := setup(t)
+	_, err = projections.New(projections.Config{
+		Projector: tally{}, Log: b.log, Pool: b.db.Pool, Registry: domain.NewRegistry(), Logger: quiet,
+		Topics: []eventlog.TopicSpec{{Name: "other"}},
+	})
+	require.ErrorContains(t, err, "topic metrics has no definition")
+}

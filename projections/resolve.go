@@ -1,0 +1,292 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// resolution returns the position that an operator's record speaks of, when it speaks to this projection.
+func (e *Engine) resolution(ev Event) (domain.Position, bool) {
+	switch data := ev.Data.(type) {
+	case domain.ParkedRetried:
+		return data.Position, data.Projection == e.projector.Name()
+	case domain.ParkedSkipped:
+		return data.Position, data.Projection == e.projector.Name()
+	default:
+		return domain.Position{}, false
+	}
+}
+
+// foldResolution folds one operator record: it moves the checkpoint over it, and then folds again or
+// leaves out the parked event that it names, together with what stands behind that in its stream.
+func (e *Engine) foldResolution(ctx context.Context, s step, at domain.Position) error {
+	g := e.current()
+	stale := 0
+	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		err := moveCheckpoints(ctx, tx, e.projector.Name(), g.Number, []step{s})
+		if err != nil {
+			return err
+		}
+		var effective bool
+		if effective, stale, err = e.foldRecord(ctx, tx, g.Number, s.events[0]); err != nil {
+			return err
+		}
+		if effective && at.Topic == e.projector.Topic() {
+			if err := e.resolve(ctx, tx, g.Number, s.events[0], at); err != nil {
+				return err
+			}
+		}
+		return notifyProgress(ctx, tx, e.projector.Name())
+	})
+	if errors.Is(err, errMoved) {
+		// Another process folded it; the rest of the batch finds out by its own step.
+		_, err = e.whereMoved(ctx, g.Number, []step{s})
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("fold operator record at %s/%d/%d: %w", e.projector.Topic(), s.partition, s.from, err)
+	}
+	e.countStale(stale)
+	return nil
+}
+
+// foldRecord lets a chain judge the operator record itself; only an effective one has an effect.
+func (e *Engine) foldRecord(ctx context.Context, tx pgx.Tx, generation int, record Event) (effective bool, stale int, err error) {
+	state := e.projector.Begin(generation)
+	if _, ok := state.(Chained); !ok {
+		return true, 0, nil
+	}
+	if err := state.Load(ctx, tx, []Event{record}); err != nil {
+		return false, 0, fmt.Errorf("load: %w", err)
+	}
+	parked, stale := apply(state, []Event{record}, nil)
+	if err := state.Write(ctx, tx); err != nil {
+		return false, 0, fmt.Errorf("write: %w", err)
+	}
+	return len(parked) == 0 && stale == 0, stale, e.insertParked(ctx, tx, generation, parked)
+}
+
+// resolve does what an operator record says. It has an effect on events of its own key only.
+func (e *Engine) resolve(ctx context.Context, tx pgx.Tx, generation int, record Event, at domain.Position) error {
+	key := storable(string(record.Raw.Key))
+	places, blocked, err := e.parkedFrom(ctx, tx, generation, at.Partition, at.Offset, key)
+	if err != nil {
+		return err
+	}
+	if _, skip := record.Data.(domain.ParkedSkipped); skip {
+		if len(places) == 0 {
+			return e.skipAhead(ctx, tx, generation, record, at, key)
+		}
+		if err := e.markSkipped(ctx, tx, generation, at); err != nil {
+			return err
+		}
+		places = places[1:]
+	}
+	if blocked || len(places) == 0 {
+		return nil
+	}
+	if err := e.raiseEpoch(ctx, tx, generation, record.Raw.Partition); err != nil {
+		return err
+	}
+	return e.foldAgain(ctx, tx, generation, at.Partition, places)
+}
+
+// place is where a parked event lies, and why it is parked.
+type place struct {
+	Offset int64
+	Reason Reason
+}
+
+// parkedFrom returns the parked event at a position and, in a chained topic, those parked behind it
+// in its stream, in order; none when nothing of that key is parked there. Blocked says that an earlier
+// event of the stream is parked too: then nothing of it may be folded, or order would be lost.
+func (e *Engine) parkedFrom(ctx context.Context, tx pgx.Tx, generation int, partition int32, offset int64, key string) (places []place, blocked bool, err error) {
+	_, chained := e.projector.Begin(generation).(Chained)
+	rows, err := tx.Query(ctx, `
+		select log_offset, reason from parked
+		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4 and state = 'parked'
+		order by log_offset`, e.projector.Name(), generation, partition, key)
+	if err != nil {
+		return nil, false, fmt.Errorf("read parked events: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+	if err != nil {
+		return nil, false, fmt.Errorf("read parked events: %w", err)
+	}
+	for i, p := range all {
+		if p.Offset != offset {
+			continue
+		}
+		if !chained {
+			return []place{p}, false, nil
+		}
+		return all[i:], i > 0, nil
+	}
+	return nil, false, nil
+}
+
+// foldAgain folds parked events one by one, each in a savepoint: what still fails stays parked, with
+// its new reason, and in a chained stream so does all behind it.
+func (e *Engine) foldAgain(ctx context.Context, tx pgx.Tx, generation int, partition int32, places []place) error {
+	_, chained := e.projector.Begin(generation).(Chained)
+	for _, p := range places {
+		if p.Reason == ReasonChainBroken {
+			return nil // no part of the chain: it stays as it is, and can only be skipped
+		}
+		raw, err := e.log.ReadAt(ctx, domain.Position{Topic: e.projector.Topic(), Partition: partition, Offset: p.Offset})
+		if err != nil && !(e.compacted && errors.Is(err, eventlog.ErrNoRecord)) { // compaction: a later one of its key counts
+			return fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)
+		}
+		var park error
+		if err == nil && !e.passesOver(raw) { // this binary may know it as another projection's
+			ev := e.decode(raw)
+			ev.Parked = p.Reason
+			if park, err = e.foldOne(ctx, tx, generation, ev); err != nil {
+				return err
+			}
+			if park != nil {
+				if err := e.insertParked(ctx, tx, generation, []parkedRow{newParkedRow(ev, park)}); err != nil || chained {
+					return err
+				}
+				continue
+			}
+		}
+		_, err = tx.Exec(ctx, `
+			delete from parked where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
+			e.projector.Name(), generation, partition, p.Offset)
+		if err != nil {
+			return fmt.Errorf("take parked event: %w", err)
+		}
+	}
+	return nil
+}
+
+// foldOne folds a parked event. Park says why it stays parked; err is for what may pass.
+func (e *Engine) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Event) (park, err error) {
+	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		state := e.projector.Begin(generation)
+		if err := state.Load(ctx, savepoint, []Event{ev}); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
+		if chained, ok := state.(Chained); ok {
+			park = chained.Resume(ev)
+		} else {
+			park = state.Apply(ev)
+		}
+		if park != nil {
+			return nil
+		}
+		if err := state.Write(ctx, savepoint); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		return nil
+	})
+	switch {
+	case pg.IsDataError(err):
+		return &ParkError{ReasonWrite, err.Error()}, nil
+	case err != nil:
+		return nil, fmt.Errorf("fold parked event at offset %d: %w", ev.Raw.Offset, err)
+	case errors.Is(park, errStale):
+		return nil, nil
+	default:
+		return park, nil
+	}
+}
+
+func (e *Engine) markSkipped(ctx context.Context, tx pgx.Tx, generation int, at domain.Position) error {
+	_, err := tx.Exec(ctx, `
+		update parked set state = 'skipped'
+		where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
+		e.projector.Name(), generation, at.Partition, at.Offset)
+	if err != nil {
+		return fmt.Errorf("mark event as skipped: %w", err)
+	}
+	return nil
+}
+
+// skipAhead notes the skip of an event in another partition that is not parked, because a fold from
+// zero meets partitions in any order: the event is then skipped when it comes. In its own partition an
+// event lies before the record that skips it, so that one is not parked at all.
+func (e *Engine) skipAhead(ctx context.Context, tx pgx.Tx, generation int, record Event, at domain.Position, key string) error {
+	if at.Partition == record.Raw.Partition {
+		return nil
+	}
+	named, err := e.log.ReadAt(ctx, at)
+	if errors.Is(err, eventlog.ErrNoRecord) || errors.Is(err, eventlog.ErrOutOfRange) || err == nil && storable(string(named.Key)) != key {
+		return nil // no event of this key is there
+	}
+	if err != nil {
+		return fmt.Errorf("read event to skip: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, reason, detail, state)
+		values ($1, $2, $3, $4, $5, '', '', $6, 'not met yet', 'skipped')
+		on conflict (projection, generation, partition, log_offset) do update set state = 'skipped' -- parked this very moment`,
+		e.projector.Name(), generation, at.Partition, at.Offset, key, string(ReasonRefused))
+	if err != nil {
+		return fmt.Errorf("note skip ahead: %w", err)
+	}
+	return nil
+}
+
+// raiseEpoch says that rows change that the offset does not speak of, and holds the partition.
+func (e *Engine) raiseEpoch(ctx context.Context, tx pgx.Tx, generation int, partition int32) error {
+	tag, err := tx.Exec(ctx, `
+		update checkpoints set epoch = epoch + 1
+		where projection = $1 and generation = $2 and partition = $3 and state <> 'retired'`,
+		e.projector.Name(), generation, partition)
+	if err != nil {
+		return fmt.Errorf("raise epoch: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errRetired
+	}
+	return nil
+}
+
+// retryNowKnown folds parked records again whose type an earlier binary did not know and this one
+// does. It moves no offset; the epoch says that rows changed.
+func (e *Engine) retryNowKnown(ctx context.Context, g generation, partitions []int32) error {
+	rows, err := e.pool.Query(ctx, `
+		select partition, log_offset, stream_key, event_type from parked
+		where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state = 'parked'
+		order by partition, log_offset`, e.projector.Name(), g.Number, partitions, string(ReasonUnknownType))
+	if err != nil {
+		return fmt.Errorf("read parked events of unknown type: %w", err)
+	}
+	type unknown struct {
+		Partition int32
+		Offset    int64
+		Key, Type string
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unknown])
+	if err != nil {
+		return fmt.Errorf("read parked events of unknown type: %w", err)
+	}
+	for _, u := range list {
+		if !e.registry.Knows(u.Type) {
+			continue
+		}
+		err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+			if err := e.raiseEpoch(ctx, tx, g.Number, u.Partition); err != nil {
+				return err
+			}
+			places, blocked, err := e.parkedFrom(ctx, tx, g.Number, u.Partition, u.Offset, u.Key)
+			if err != nil || blocked {
+				return err
+			}
+			return e.foldAgain(ctx, tx, g.Number, u.Partition, places)
+		})
+		if err != nil {
+			return fmt.Errorf("fold parked events again: %w", err)
+		}
+	}
+	return nil
+}

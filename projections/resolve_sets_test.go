@@ -1,0 +1,207 @@
+package projections_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// operatorRecord puts a retry or skip where the parked record lies: same topic, same key.
+func (b *bench) operatorRecord(topic, key string, data domain.Data) {
+	b.t.Helper()
+	b.append(draft(topic, key, "operator-"+data.EventType(), data))
+}
+
+// An event that the database refused and now takes is folded once, without what lies beside it.
+func TestRetryOfARefusedWrite(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	var takes atomic.Bool
+	bad := postRead(1, 2)
+	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {
+		for _, ev := range events {
+			if ev.Envelope.ID == bad.Envelope.ID && !takes.Load() {
+				_, err := tx.Exec(ctx, "select 1/0")
+				return err
+			}
+		}
+		return next()
+	}})
+	b.start(e)
+	b.append(postRead(1, 1))
+	position := b.put(b.encode(bad))
+	b.append(postRead(1, 3), postRead(2, 1))
+	b.caughtUp(e)
+	b.eachOnce(3)
+
+	b.operatorRecord(domain.TopicMetrics, "1", retry("tally", position))
+	b.append(postRead(1, 4))
+	b.caughtUp(e) // and is refused again: that must not hold up the partition
+	require.Equal(t, []parkedEvent{at(position, projections.ReasonWrite)}, b.parked("tally"))
+	b.eachOnce(4)
+
+	takes.Store(true)
+	epoch := b.count("select epoch from checkpoints where partition = $1", position.Partition)
+	b.operatorRecord(domain.TopicMetrics, "1", retry("tally", position))
+	b.caughtUp(e)
+	require.Empty(t, b.parked("tally"))
+	b.eachOnce(5)
+	require.Greater(t, b.count("select epoch from checkpoints where partition = $1", position.Partition), epoch)
+}
+
+// Skip and retry speak to one projection; the others of the topic pass them over.
+func TestOperatorRecordsOfOtherProjections(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	bad := b.put(withValue(b.encode(postRead(1, 1)), `{}`))
+	for _, p := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
+		b.run(b.engine(p))
+	}
+	b.operatorRecord(domain.TopicMetrics, "1", skip("post_insights", bad))
+	b.operatorRecord(domain.TopicMetrics, "1", retry("account_insights", bad))
+	b.operatorRecord(domain.TopicMetrics, "1", retry("nobody", bad))
+	for _, p := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
+		b.run(b.engine(p))
+		b.sameFromZero(p)
+	}
+	require.Equal(t, []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("post_insights"))
+	require.Empty(t, b.parked("account_insights"))
+}
+
+func TestOperatorRecordsOnDirectoryAndOperations(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	key := domain.DirectoryKey(domain.KindCategory, "1")
+	bad := b.put(withValue(b.encode(category(1, "x")), `{`))
+	badOperation := b.put(withValue(b.encode(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"})), `{`))
+	for _, p := range []projections.Projector{projections.Directory{}, projections.Operations{}} {
+		b.run(b.engine(p))
+	}
+	b.operatorRecord(domain.TopicDirectory, key, retry("somebody else", bad))
+	b.operatorRecord(domain.TopicDirectory, key, skip("directory", bad))
+	b.operatorRecord(domain.TopicOperations, "-", skip("operations", badOperation))
+	for _, p := range []projections.Projector{projections.Directory{}, projections.Operations{}} {
+		b.run(b.engine(p))
+		b.sameFromZero(p)
+	}
+	require.Equal(t, []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("directory"))
+	require.Equal(t, []parkedEvent{{badOperation.Partition, badOperation.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("operations"))
+}
+
+// On `directory` the last record of a key counts: a parked record that a later one has overtaken is
+// moot, and folding it again must not bring the older state back.
+func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
+	t.Parallel()
+	older := domain.NewRegistry().Without(domain.DirectoryCategory{}.EventType())
+	t.Run("by a tombstone, before the binary that knows it starts", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		unknown := b.put(b.encode(category(1, "older")))
+		beside := int64(2) // another key of the same partition
+		for b.partitionOf(domain.TopicDirectory, category(beside, "").Key) != unknown.Partition {
+			beside++
+		}
+		other := b.put(b.encode(category(beside, "not overtaken")))
+		b.run(b.engine(projections.Directory{}, b.olderBinary(older)))
+		require.Equal(t, []parkedEvent{at(unknown, projections.ReasonUnknownType), at(other, projections.ReasonUnknownType)}, b.parked("directory"))
+		b.append(categoryErased(1))
+		b.run(b.engine(projections.Directory{}, b.olderBinary(older)))
+		require.Equal(t, []parkedEvent{at(other, projections.ReasonUnknownType)}, b.parked("directory"))
+		e := b.engine(projections.Directory{})
+		b.start(e)
+		b.awaitStatus(e, func(s projections.Status) bool { return s.Parked == 0 })
+		b.sameFromZero(projections.Directory{})
+	})
+	t.Run("by a newer state, before an operator retries it", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		var tries atomic.Int32
+		bad := b.put(b.encode(category(1, "older")))
+		b.append(category(2, "beside it"))
+		b.run(b.engine(refusing(projections.Directory{}, "select 1/0", &tries, "category-older")))
+		require.Equal(t, []parkedEvent{at(bad, projections.ReasonWrite)}, b.parked("directory"))
+		b.append(category(1, "newer"))
+		e := b.engine(projections.Directory{})
+		b.start(e)
+		b.caughtUp(e)
+		require.Empty(t, b.parked("directory"))
+		b.operatorRecord(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, "1"), retry("directory", bad))
+		b.caughtUp(e)
+		b.sameFromZero(projections.Directory{})
+	})
+}
+
+// olderBinary makes an engine one whose registry, and whose log's, lacks types.
+func (b *bench) olderBinary(registry *domain.Registry) func(*projections.Config) {
+	log := b.openLog(registry)
+	return func(c *projections.Config) { c.Registry, c.Log = registry, log }
+}
+
+// DESIGN §5 ▲: an unknown type parks as such, and a binary that knows it retries it at its start:
+// the tables are then those that it would have made alone.
+func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		projector projections.Projector
+		unknown   domain.Data
+		fill      func(*bench)
+		parked    int
+	}{
+		"dashboards": {dashboards, domain.DashboardUsersChanged{}, func(b *bench) {
+			c := b.chain(agencyA)
+			for _, user := range []string{"u1", "u2", "u3"} {
+				b.put(c.next(c.usersSet(client1, user)))
+			}
+			c = b.chain(agencyB)
+			e := c.usersSet(client2, "v1")
+			b.put(c.next(domain.DashboardOpened{DashboardChange: e.DashboardChange}))
+			b.put(c.next(c.lost(client2, []string{"v1"}, "v2")))
+		}, 4},
+		"post_insights": {projections.PostInsights{}, domain.PostRead{}, func(b *bench) {
+			b.append(postRead(1, 1), postRead(1, 3), postRead(1, 2), postRead(2, 1), accountRead(1, 1))
+		}, 4},
+		"account_insights, whose type it is not": {projections.AccountInsights{}, domain.PostRead{}, func(b *bench) {
+			b.append(postRead(1, 1), accountRead(1, 1), postRead(2, 1))
+		}, 2},
+		"directory": {projections.Directory{}, domain.DirectoryCategory{}, func(b *bench) {
+			b.append(category(1, "a"), category(2, "b"), category(1, "c"))
+		}, 3},
+		"operations": {projections.Operations{}, domain.ProjectionPaused{}, func(b *bench) {
+			b.append(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"}))
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			c.fill(b)
+			b.run(b.engine(c.projector, b.olderBinary(domain.NewRegistry().Without(c.unknown.EventType()))))
+			require.Equal(t, c.parked, b.count("select count(*) from parked where state = 'parked'"))
+			newer := b.engine(c.projector)
+			stop := b.start(newer)
+			b.awaitStatus(newer, func(s projections.Status) bool { return s.Parked == 0 })
+			stop()
+			b.sameFromZero(c.projector)
+		})
+	}
+}
+
+// A binary that still does not know it leaves it alone.
+func TestUnknownTypeStaysParkedByABinaryThatDoesNot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	unknown := b.put(withHeader(b.encode(postRead(1, 1)), "ce_type", []byte("metrics.new.v1")))
+	b.run(b.engine(projections.PostInsights{}))
+	e := b.engine(projections.PostInsights{})
+	b.start(e)
+	b.append(postRead(1, 2))
+	b.caughtUp(e)
+	require.Equal(t, []parkedEvent{at(unknown, projections.ReasonUnknownType)}, b.parked("post_insights"))
+	require.Zero(t, b.count("select sum(epoch) from checkpoints"))
+}

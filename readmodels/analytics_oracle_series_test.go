@@ -1,0 +1,171 @@
+package readmodels_test
+
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func platformRef(p domain.Platform) readmodels.PlatformRef {
+	return readmodels.PlatformRef{Platform: p, PlatformName: p.String()}
+}
+
+// followerDays looks at each day by itself: what stood at its end, and what the accounts read on it
+// had gained since they were read before.
+func (o *oracle) followerDays(platforms []domain.Platform) []readmodels.FollowerDay {
+	var days []readmodels.FollowerDay
+	for _, date := range o.dates() {
+		day := readmodels.FollowerDay{Day: date}
+		var standing *int64
+		for _, s := range o.ids(platforms) {
+			if o.last(s.id, domain.MetricFollowers, domain.Stock, o.q.Range.From, o.q.Range.To) == nil {
+				continue // not read in the whole range
+			}
+			on := o.lastOn(s.id, domain.MetricFollowers, domain.Stock, date)
+			if on == nil {
+				if until := o.lastUntil(s.id, date); until != nil {
+					sum(&standing, until.figure.Value)
+				}
+				continue
+			}
+			sum(&standing, on.figure.Value)
+			day.AccountsRead++
+			if before := o.lastBeforeDate(s.id, domain.MetricFollowers, domain.Stock, date); before != nil {
+				sum(&day.Change, on.figure.Value-before.figure.Value)
+			}
+		}
+		if day.AccountsRead > 0 {
+			day.Followers = standing
+		}
+		days = append(days, day)
+	}
+	return days
+}
+
+// lastUntil is the last reading of followers up to the end of a day of the range.
+func (o *oracle) lastUntil(id int64, date string) *hit {
+	next, _ := time.Parse(time.DateOnly, date)
+	return o.lastBeforeDate(id, domain.MetricFollowers, domain.Stock, next.AddDate(0, 0, 1).Format(time.DateOnly))
+}
+
+// lastBeforeDate is the last reading before a day begins, respectively before the range.
+func (o *oracle) lastBeforeDate(id int64, metric string, kind domain.Kind, date string) *hit {
+	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
+		return f.Name == metric && f.Kind == kind && r.CapturedAt.Before(o.q.Range.To) &&
+			(r.CapturedAt.Before(o.q.Range.From) || r.CapturedAt.In(o.q.Range.Zone).Format(time.DateOnly) < date)
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[len(hits)-1]
+}
+
+func (o *oracle) followers() readmodels.AccountFollowers {
+	var want readmodels.AccountFollowers
+	series := func(platforms ...domain.Platform) readmodels.FollowerSeries {
+		return readmodels.FollowerSeries{Followers: o.stock(domain.MetricFollowers, platforms), Series: o.followerDays(platforms)}
+	}
+	want.Total = series(o.q.Platforms...)
+	want.Total.SocialAccounts = o.socialsOn(o.q.Platforms...)
+	for _, p := range o.q.Platforms {
+		of := readmodels.PlatformFollowerSeries{PlatformRef: platformRef(p), FollowerSeries: series(p)}
+		of.SocialAccounts = o.socialsOn(p)
+		want.Platforms = append(want.Platforms, of)
+	}
+	return want
+}
+
+func (o *oracle) netGrowth() readmodels.AccountNetGrowth {
+	grown := func(f readmodels.FollowerSeries) readmodels.NetGrowth {
+		g := readmodels.NetGrowth{
+			SocialAccounts: f.SocialAccounts, Start: f.Followers.Previous, Net: f.Followers.Change, NetPct: f.Followers.ChangePct,
+			NoBaseline: f.Followers.NoBaseline, ComparedInPart: f.Followers.ComparedInPart,
+		}
+		if g.Start != nil {
+			end := *g.Start + *g.Net
+			g.End = &end
+		}
+		for _, d := range f.Series {
+			g.Series = append(g.Series, readmodels.GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead})
+		}
+		return g
+	}
+	followers := o.followers()
+	want := readmodels.AccountNetGrowth{Total: grown(followers.Total)}
+	for _, p := range followers.Platforms {
+		want.Platforms = append(want.Platforms, readmodels.PlatformNetGrowth{PlatformRef: p.PlatformRef, NetGrowth: grown(p.FollowerSeries)})
+	}
+	return want
+}
+
+// gained is what one day, or another part of the range, added to a metric of one account.
+func (o *oracle) gained(id int64, metric string, dates ...string) *int64 {
+	whole := map[string]bool{}
+	byDays := false
+	for _, date := range o.wholeDates(o.q.Range.From, o.q.Range.To) {
+		whole[date] = true
+		byDays = byDays || o.flow(id, metric, date) != nil
+	}
+	var v *int64
+	for _, date := range dates {
+		if byDays && whole[date] {
+			if h := o.flow(id, metric, date); h != nil {
+				sum(&v, h.figure.Value)
+			}
+		}
+		on := o.lastOn(id, metric, domain.Cumulative, date)
+		before := o.lastBeforeDate(id, metric, domain.Cumulative, date)
+		if !byDays && on != nil && before != nil {
+			sum(&v, on.figure.Value-before.figure.Value)
+		}
+	}
+	return v
+}
+
+func (o *oracle) accountStats() readmodels.AccountStats {
+	var want readmodels.AccountStats
+	want.AsRead = o.asRead(domain.MetricImpressions)
+	want.Reach = o.reach()
+	impressions := map[domain.Platform]readmodels.Total{}
+	all := o.gain(domain.MetricImpressions, o.q.Platforms)
+	for _, p := range o.q.Platforms {
+		impressions[p] = o.gain(domain.MetricImpressions, []domain.Platform{p})
+	}
+	want.Total = o.reachStats(all, want.Reach, o.q.Platforms...)
+	for _, p := range o.q.Platforms {
+		want.Platforms = append(want.Platforms, readmodels.PlatformReachStats{
+			PlatformRef: platformRef(p), ReachStats: o.reachStats(impressions[p], want.Reach, p),
+		})
+	}
+	return want
+}
+
+func (o *oracle) reachStats(impressions readmodels.Total, reach []readmodels.AccountReach, platforms ...domain.Platform) readmodels.ReachStats {
+	stats := readmodels.ReachStats{SocialAccounts: o.socialsOn(platforms...), Impressions: impressions}
+	var alone *readmodels.AccountReach
+	for i, r := range reach {
+		for _, p := range platforms {
+			if r.Platform == p && stats.SocialAccounts == 1 {
+				alone = &reach[i]
+			}
+		}
+	}
+	if alone != nil {
+		stats.Reach = alone.Value
+	}
+	for i, date := range o.dates() {
+		day := readmodels.ReachDay{Day: date}
+		for _, s := range o.ids(platforms) {
+			if v := o.gained(s.id, domain.MetricImpressions, date); v != nil {
+				day.AccountsRead++
+				sum(&day.Impressions, *v)
+			}
+		}
+		if alone != nil {
+			day.Reach = alone.Series[i].Value
+		}
+		stats.Series = append(stats.Series, day)
+	}
+	return stats
+}

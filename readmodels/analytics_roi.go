@@ -1,0 +1,155 @@
+package readmodels
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// RoiViews is the answer to /getRoiViews.
+type RoiViews struct {
+	Total     Roi           `json:"total"`     // over the platforms and months
+	Platforms []PlatformRoi `json:"platforms"` // each platform asked for, over the months
+	Months    []RoiMonth    `json:"months"`    // every calendar month that the range touches, oldest first
+}
+
+// RoiMonth is one calendar month, or the part of it that lies in the range.
+type RoiMonth struct {
+	Roi
+
+	Month       string        `json:"month"` // YYYY-MM in the answer's time zone
+	Days        int           `json:"days"`  // of the month that the range touches: the share of the price
+	DaysInMonth int           `json:"days_in_month"`
+	Platforms   []PlatformRoi `json:"platforms"`
+}
+
+// PlatformRoi is one platform's views against the price. A subscription has one price for all
+// platforms: here it stands in full against this platform's views alone, so the costs of two
+// platforms must not be added.
+type PlatformRoi struct {
+	PlatformRef
+	Roi
+
+	// SourceMetrics are the platform's names of what Views is made of: Facebook page_media_view and
+	// Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
+	SourceMetrics []string `json:"source_metrics"`
+}
+
+// Roi sets views against what subscriptions cost.
+type Roi struct {
+	// Views gained; null when none were read. Days count by the platform's label, counters by the
+	// difference of their readings at the ends of the month.
+	Views *int64 `json:"views"`
+	// PricedViews are the views of the accounts whose price is known: what the cost stands against;
+	// null when no account with views has a known price.
+	PricedViews *int64 `json:"priced_views"`
+	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
+	// Currency: the monthly price, by days where only a part of the month counts. The agency's own
+	// subscription covers all its clients, and counts when all of them are asked for. Null with
+	// PricedViews, and when prices are in several currencies.
+	Cost     *int64 `json:"cost_minor"`
+	Currency string `json:"currency"` // ISO 4217; "" without a cost
+	// CostPerThousandViews is Cost / PricedViews × 1000, in minor units with two decimals; null
+	// without a cost, and where PricedViews is not positive.
+	CostPerThousandViews *float64    `json:"cost_per_thousand_views"`
+	Price                PriceStatus `json:"price"`
+}
+
+// PriceStatus says whether there is a price, and if not, why.
+type PriceStatus string
+
+// The price statuses.
+const (
+	PriceKnown             PriceStatus = "known"
+	PriceKnownInPart       PriceStatus = "known_in_part"      // not of all accounts or months with views
+	PriceUnknown           PriceStatus = "unknown"            // there is a subscription, its price is not known
+	PriceNoSubscription    PriceStatus = "no_subscription"    // none ran in this time
+	PriceSeveralCurrencies PriceStatus = "several_currencies" // costs that cannot be added
+	PriceNoViews           PriceStatus = "no_views"           // nothing to set a price against
+)
+
+// monthViews are the views gained in one month on one platform, by sub-account.
+type monthViews map[domain.Platform]map[string]int64
+
+func (v monthViews) add(p domain.Platform, account string, views int64) {
+	if v[p] == nil {
+		v[p] = map[string]int64{}
+	}
+	v[p][account] += views
+}
+
+func (v monthViews) all() map[string]int64 {
+	all := map[string]int64{}
+	for _, accounts := range v {
+		for account, views := range accounts {
+			all[account] += views
+		}
+	}
+	return all
+}
+
+// RoiViews is endpoint 3: views per platform and month against what the subscriptions cost.
+func (a *Analytics) RoiViews(ctx context.Context, scope Scope, query RangeQuery) (RoiViews, Meta, error) {
+	var data RoiViews
+	metrics := []string{domain.MetricViews}
+	meta, err := a.answer(ctx, "views and costs", scope, query, metrics, func(ctx context.Context, a *answering) error {
+		months := query.Range.months()
+		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
+		if err != nil {
+			return err
+		}
+		views := make([]monthViews, len(months))
+		for i := range views {
+			views[i] = monthViews{}
+		}
+		sources := map[domain.Platform][]string{}
+		counted := map[int64]bool{}
+		for _, c := range a.contributions(tracks, domain.MetricViews, months) {
+			counted[c.social] = true
+			sources[c.platform] = append(sources[c.platform], c.sources...)
+			for i, v := range c.buckets {
+				if v != nil {
+					views[i].add(c.platform, c.account, *v)
+				}
+			}
+		}
+		if err := a.postViews(ctx, months, counted, views, sources); err != nil {
+			return err
+		}
+		prices, err := a.prices(ctx, months)
+		if err != nil {
+			return err
+		}
+		data = roiViews(query, months, views, prices, sources)
+		return a.judge(ctx)
+	})
+	return data, meta, err
+}
+
+func roiViews(query RangeQuery, months []bucket, views []monthViews, prices []monthPrices, sources map[domain.Platform][]string) RoiViews {
+	var data RoiViews
+	var sum roiSum
+	sums := make([]roiSum, len(query.Platforms))
+	for i, month := range months {
+		whole := prices[i].against(views[i].all())
+		sum.add(whole)
+		m := RoiMonth{
+			Month: month.day.String()[:len("2006-01")], Days: prices[i].days, DaysInMonth: prices[i].daysInMonth, Roi: whole,
+		}
+		for j, p := range query.Platforms {
+			part := prices[i].against(views[i][p])
+			sums[j].add(part)
+			names := []string{}
+			if part.Views != nil {
+				names = sorted(sources[p])
+			}
+			m.Platforms = append(m.Platforms, PlatformRoi{platformRef(p), part, names})
+		}
+		data.Months = append(data.Months, m)
+	}
+	data.Total = sum.roi()
+	for j, p := range query.Platforms {
+		data.Platforms = append(data.Platforms, PlatformRoi{platformRef(p), sums[j].roi(), sorted(sources[p])})
+	}
+	return data
+}

@@ -1,0 +1,194 @@
+package readmodels_test
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// monthPart is one calendar month of a range: its dates, cut by the range.
+type monthPart struct {
+	name     string
+	dates    []string
+	from, to time.Time
+}
+
+func (o *oracle) months() []monthPart {
+	var out []monthPart
+	for _, date := range o.dates() {
+		if n := len(out); n == 0 || out[n-1].name != date[:7] {
+			out = append(out, monthPart{name: date[:7], from: o.startOf(date)})
+		}
+		out[len(out)-1].dates = append(out[len(out)-1].dates, date)
+		out[len(out)-1].to = o.endOf(date)
+	}
+	return out
+}
+
+// startOf and endOf are the ends of a day, cut by the range.
+func (o *oracle) startOf(date string) time.Time {
+	day, _ := time.Parse(time.DateOnly, date)
+	if at := firstInstant(day, o.q.Range.Zone); at.After(o.q.Range.From) {
+		return at
+	}
+	return o.q.Range.From
+}
+
+func (o *oracle) endOf(date string) time.Time {
+	day, _ := time.Parse(time.DateOnly, date)
+	if at := firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone); at.Before(o.q.Range.To) {
+		return at
+	}
+	return o.q.Range.To
+}
+
+// accountViews are the views of accounts that a month gained, and the platforms' names for them.
+type accountViews struct {
+	byAccount map[string]int64
+	sources   []string
+}
+
+// views gathers the views of one platform and month by sub-account.
+func (o *oracle) views(p domain.Platform, month monthPart) accountViews {
+	v := accountViews{byAccount: map[string]int64{}}
+	for _, s := range o.ids([]domain.Platform{p}) {
+		counted := false
+		for _, account := range []string{agencyA, clientA, clientC, clientB} {
+			gained, sources, read := o.under(account).viewsOf(s.id, month)
+			counted = counted || read
+			v.sources = append(v.sources, sources...)
+			if gained != nil {
+				v.byAccount[account] += *gained
+			}
+		}
+		if p == domain.TikTok && !counted {
+			o.videoViews(s.id, month, &v)
+		}
+	}
+	return v
+}
+
+// under sees only the rows of one sub-account, as far as the scope does.
+func (o *oracle) under(account string) *oracle {
+	narrow := *o
+	narrow.scope.Accounts = []string{}
+	if o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, account) {
+		narrow.scope.Accounts = []string{account}
+	}
+	return &narrow
+}
+
+// viewsOf is what one account gained in a month; read tells whether its platform counts views of it
+// anywhere in the range.
+func (o *oracle) viewsOf(id int64, month monthPart) (gained *int64, sources []string, read bool) {
+	for _, date := range o.wholeDates(o.q.Range.From, o.q.Range.To) {
+		if h := o.flow(id, domain.MetricViews, date); h != nil {
+			read, sources = true, append(sources, h.figure.Source)
+			if slices.Contains(month.dates, date) {
+				sum(&gained, h.figure.Value)
+			}
+		}
+	}
+	if read {
+		return gained, sources, true
+	}
+	last := o.last(id, domain.MetricViews, domain.Cumulative, month.from, month.to)
+	before := o.last(id, domain.MetricViews, domain.Cumulative, ever, month.from)
+	if last != nil && before != nil {
+		sum(&gained, last.figure.Value-before.figure.Value)
+	}
+	if h := o.last(id, domain.MetricViews, domain.Cumulative, o.q.Range.From, o.q.Range.To); h != nil {
+		read, sources = true, []string{h.figure.Source}
+	}
+	return gained, sources, read
+}
+
+// videoViews adds what the videos of an account gained in a month.
+func (o *oracle) videoViews(id int64, month monthPart, v *accountViews) {
+	for _, external := range videos {
+		in := o.lastVideo(id, external, o.q.Range.From, o.q.Range.To)
+		last := o.lastVideo(id, external, month.from, month.to)
+		if in == nil || last == nil {
+			continue
+		}
+		before := o.lastVideo(id, external, ever, month.from)
+		base := int64(0)
+		switch {
+		case before != nil:
+			base = *before.Views
+		case !o.publishedInRange(id, external):
+			continue
+		}
+		v.byAccount[last.AccountID] += *last.Views - base
+		v.sources = append(v.sources, "view_count")
+	}
+}
+
+// lastVideo is the last reading of a video's views in [from, to), as far as the scope sees.
+func (o *oracle) lastVideo(id int64, external string, from, to time.Time) *domain.PostRead {
+	var first *domain.PostRead
+	for _, ev := range o.w.events {
+		read, ok := ev.Data.(domain.PostRead)
+		if !ok || read.SocialAccount != id || read.ExternalID != external || !o.sees(read.Tenant, read.Platform) ||
+			read.Views == nil || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) {
+			continue
+		}
+		if first == nil || read.CapturedAt.After(first.CapturedAt) {
+			first = &read
+		}
+	}
+	return first
+}
+
+// publishedInRange looks at what is registered under the sub-account of the first month's reading.
+func (o *oracle) publishedInRange(id int64, external string) bool {
+	var first *domain.PostRead
+	for _, month := range o.months() {
+		if first == nil {
+			first = o.lastVideo(id, external, month.from, month.to)
+		}
+	}
+	for _, ev := range o.w.events {
+		post, ok := ev.Data.(domain.PostRegistered)
+		if ok && first != nil && post.SocialAccount == id && post.ExternalID == external && post.ParentAccount == first.ParentAccount &&
+			post.AccountID == first.AccountID && post.PublishedAt != nil && !post.PublishedAt.Before(o.q.Range.From) {
+			return true
+		}
+	}
+	return false
+}
+
+// cost is what an account's subscriptions cost in a month; known is false when one has no price, and
+// currencies are those of all that ran.
+func (o *oracle) cost(account string, month monthPart) (minor int64, ran, known bool, currencies []string) {
+	known = true
+	first, _ := time.Parse("2006-01", month.name)
+	length := first.AddDate(0, 1, 0).Sub(first).Hours() / 24
+	for _, entity := range o.w.directory {
+		s, ok := entity.(domain.DirectorySubscription)
+		if !ok || s.AccountID != account {
+			continue
+		}
+		days := 0
+		for _, date := range month.dates {
+			if s.StartsAt.Before(o.endOf(date)) && (s.EndsAt == nil || s.EndsAt.After(o.startOf(date))) {
+				days++
+			}
+		}
+		if days == 0 {
+			continue
+		}
+		ran = true
+		if s.PriceMinor == nil {
+			known = false
+			continue
+		}
+		minor += int64(math.Floor(float64(*s.PriceMinor)*float64(days)/length + 0.5))
+		if !slices.Contains(currencies, s.Currency) {
+			currencies = append(currencies, s.Currency)
+		}
+	}
+	return minor, ran, known && ran, currencies
+}

@@ -1,0 +1,190 @@
+package readmodels_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func at(text string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04", text)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+func counter(name string, v int64) domain.Figure {
+	return domain.Figure{Name: name, Kind: domain.Cumulative, Value: v, Source: name + "_count"}
+}
+
+// rule is one rule of REQUIREMENTS §3 in numbers: what June says of one metric.
+type rule struct {
+	platform domain.Platform
+	reads    []domain.AccountRead
+	metric   string
+	want     readmodels.Total
+}
+
+func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	fb := func(when string, f ...domain.Figure) domain.AccountRead {
+		return read(domain.Facebook, at(when), f...)
+	}
+	tt := func(when string, f ...domain.Figure) domain.AccountRead {
+		return read(domain.TikTok, at(when), f...)
+	}
+	followers, engagement := domain.MetricFollowers, domain.MetricEngagement
+	for name, r := range map[string]rule{
+		"stock: the last reading counts, against the last one before": {
+			domain.Facebook,
+			[]domain.AccountRead{
+				fb("2026-05-30 10:00", people(80)), fb("2026-05-31 10:00", people(100)),
+				fb("2026-06-02 10:00", people(90)), fb("2026-06-20 10:00", people(125)),
+				fb("2026-07-01 00:00", people(999)),
+			},
+			followers,
+			readmodels.Total{Value: new(int64(125)), Previous: new(int64(100)), Change: new(int64(25)), ChangePct: new(25.0), Accounts: 1},
+		},
+		"stock: a reading at the first instant is in the range": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2026-05-31 00:00", people(100)), fb("2026-06-01 00:00", people(110))},
+			followers,
+			readmodels.Total{Value: new(int64(110)), Previous: new(int64(100)), Change: new(int64(10)), ChangePct: new(10.0), Accounts: 1},
+		},
+		"stock: the reading before may be long ago": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2024-02-29 10:00", people(50)), fb("2026-06-02 10:00", people(25))},
+			followers,
+			readmodels.Total{Value: new(int64(25)), Previous: new(int64(50)), Change: new(int64(-25)), ChangePct: new(-50.0), Accounts: 1},
+		},
+		"stock: no baseline is no change": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2026-06-02 10:00", people(5)), fb("2026-06-05 10:00", people(9))},
+			followers,
+			readmodels.Total{Value: new(int64(9)), NoBaseline: true, Accounts: 1},
+		},
+		"stock: from nothing there is no per cent": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2026-05-02 10:00", people(0)), fb("2026-06-05 10:00", people(9))},
+			followers,
+			readmodels.Total{Value: new(int64(9)), Previous: new(int64(0)), Change: new(int64(9)), Accounts: 1},
+		},
+		"day flow: the sum of the days, a later reading of a day replaces it": {
+			domain.Facebook,
+			[]domain.AccountRead{
+				fb("2026-06-02 10:00", flow(engagement, "2026-05-31", 7), flow(engagement, "2026-06-01", 3)),
+				fb("2026-06-03 10:00", flow(engagement, "2026-06-01", 5), flow(engagement, "2026-06-02", 10)),
+				fb("2026-07-02 10:00", flow(engagement, "2026-06-30", 100), flow(engagement, "2026-07-01", 1000)),
+			},
+			engagement,
+			// 1, 2 and 30 June; only 30 June has its day in the period before (31 May).
+			readmodels.Total{Value: new(int64(115)), Previous: new(int64(7)), Change: new(int64(93)), ChangePct: new(1328.57), ComparedInPart: true, Accounts: 1},
+		},
+		"day flow: no day in common is no baseline": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2026-06-03 10:00", flow(engagement, "2026-05-20", 7), flow(engagement, "2026-06-02", 10))},
+			engagement,
+			readmodels.Total{Value: new(int64(10)), NoBaseline: true, Accounts: 1},
+		},
+		"cumulative: the difference of the readings at the ends": {
+			domain.TikTok,
+			[]domain.AccountRead{
+				tt("2026-05-01 10:00", counter(engagement, 1000)), tt("2026-05-31 10:00", counter(engagement, 1100)),
+				tt("2026-06-20 10:00", counter(engagement, 1500)), tt("2026-06-30 10:00", counter(engagement, 1400)),
+			},
+			engagement,
+			readmodels.Total{Value: new(int64(300)), Previous: new(int64(100)), Change: new(int64(200)), ChangePct: new(200.0), Accounts: 1},
+		},
+		"cumulative: a counter that falls is negative": {
+			domain.TikTok,
+			[]domain.AccountRead{tt("2026-05-31 10:00", counter(engagement, 1100)), tt("2026-06-20 10:00", counter(engagement, 1000))},
+			engagement,
+			readmodels.Total{Value: new(int64(-100)), NoBaseline: true, Accounts: 1},
+		},
+		"cumulative: without a reading before there is no difference": {
+			domain.TikTok,
+			[]domain.AccountRead{tt("2026-06-01 10:00", counter(engagement, 1100)), tt("2026-06-20 10:00", counter(engagement, 1200))},
+			engagement,
+			readmodels.Total{NoBaseline: true},
+		},
+		"cumulative: what came before the previous period is not its gain": {
+			domain.TikTok,
+			[]domain.AccountRead{
+				tt("2026-02-01 10:00", counter(engagement, 1)), tt("2026-03-01 10:00", counter(engagement, 900)),
+				tt("2026-06-20 10:00", counter(engagement, 1000)),
+			},
+			engagement,
+			readmodels.Total{Value: new(int64(100)), NoBaseline: true, Accounts: 1},
+		},
+		"rolling is in no total": {
+			domain.LinkedIn,
+			[]domain.AccountRead{read(domain.LinkedIn, inJune, domain.Figure{Name: engagement, Kind: domain.Rolling, Value: 4000, Window: "months_12"})},
+			engagement,
+			readmodels.Total{},
+		},
+		"nothing read is null": {domain.Facebook, nil, followers, readmodels.Total{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{directory: []domain.DirectoryEntity{page(11, r.platform)}}
+			for i, one := range r.reads {
+				w.add(string(rune('a'+i)), one)
+			}
+			w.fold(t, db)
+			got, _, err := (&readmodels.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+				readmodels.RangeQuery{Range: june, Platforms: []domain.Platform{r.platform}})
+			require.NoError(t, err)
+			total := got.Total.Followers
+			if r.metric == engagement {
+				total = got.Total.Engagement
+			}
+			total.Kinds, total.SourceMetrics = nil, nil
+			require.Equal(t, r.want, total)
+		})
+	}
+}
+
+// Reach is the platform's own figure of exactly the range, and never a sum.
+func TestReachIsNeverSummed(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	window := func(name, day string, v int64) domain.Figure {
+		return domain.Figure{Name: domain.MetricReach, Kind: domain.Rolling, Value: v, Source: "reach", Day: day, Window: name}
+	}
+	first := read(domain.Facebook, at("2026-06-29 10:00"),
+		window("day", "2026-06-27", 10), window("day", "2026-06-28", 20), window("week", "2026-06-28", 50), window("days_28", "2026-06-28", 90))
+	second := first
+	second.SocialAccount = 12
+	four := readmodels.Range{From: at("2026-06-01 00:00"), To: at("2026-06-29 00:00"), Zone: time.UTC}
+	for name, tt := range map[string]struct {
+		r             readmodels.Range
+		reads         []domain.AccountRead
+		total, single *int64
+	}{
+		"28 days":            {four, []domain.AccountRead{first}, new(int64(90)), new(int64(90))},
+		"a month":            {june, []domain.AccountRead{first}, nil, nil},
+		"28 days, but later": {readmodels.Range{From: at("2026-06-02 00:00"), To: at("2026-06-30 00:00"), Zone: time.UTC}, []domain.AccountRead{first}, nil, nil},
+		"two pages":          {four, []domain.AccountRead{first, second}, nil, new(int64(90))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{}
+			for i, r := range tt.reads {
+				w.directory = append(w.directory, page(r.SocialAccount, domain.Facebook))
+				w.add(string(rune('a'+i)), r)
+			}
+			w.fold(t, db)
+			got, _, err := (&readmodels.Analytics{Pool: db.ReadOnly}).AccountStats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+				readmodels.RangeQuery{Range: tt.r, Platforms: domain.Platforms()})
+			require.NoError(t, err)
+			require.Equal(t, tt.total, got.Total.Reach)
+			require.Len(t, got.Reach, len(tt.reads))
+			require.Equal(t, tt.single, got.Reach[0].Value)
+		})
+	}
+}

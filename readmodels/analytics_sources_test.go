@@ -1,0 +1,155 @@
+package readmodels_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+var (
+	june   = readmodels.Range{From: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
+	inJune = time.Date(2026, 6, 10, 9, 30, 0, 0, time.UTC)
+)
+
+func people(v int64) domain.Figure {
+	return domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: v, Source: "followers_count"}
+}
+
+func flow(name, day string, v int64) domain.Figure {
+	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
+}
+
+// read is a reading of the social account 11.
+func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
+	return domain.AccountRead{Tenant: tenantOf(tenants[0], 11), Platform: p, CapturedAt: at, Figures: figures}
+}
+
+// Nobody sees a blank without a reason: what meta says of one Facebook page in every condition.
+func TestSourcesSayWhyThereIsABlank(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	subscription := domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
+	all := []domain.Figure{people(5), flow(domain.MetricEngagement, "2026-06-09", 1)}
+	lacking := read(domain.Facebook, inJune, all[0])
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission", Detail: "read_insights"}}
+	nothing := read(domain.Facebook, inJune)
+	nothing.Missing = []domain.MissingFigure{
+		{Name: domain.MetricFollowers, Reason: "unsupported"}, {Name: domain.MetricEngagement, Reason: "unsupported"},
+	}
+	disconnected := page(11, domain.Facebook)
+	disconnected.Connected = false
+	moved := page(11, domain.Facebook)
+	moved.ParentAccount, moved.AccountID = agencyB, clientB
+	for name, tt := range map[string]struct {
+		page   domain.DirectorySocialAccount
+		reads  []domain.AccountRead
+		states []domain.ConnectionStateChanged
+		paid   bool
+		status readmodels.SourceStatus
+		reason string
+		lacks  int
+	}{
+		"ok": {page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true, status: readmodels.SourceOK},
+		"a metric lacks in the newest reading": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{lacking}, paid: true,
+			status: readmodels.SourcePartial, reason: "Its newest reading lacks engagement (permission).", lacks: 1,
+		},
+		"a metric lacks in the newest reading and has figures in the range": {
+			page: page(11, domain.Facebook), paid: true, status: readmodels.SourceOK,
+			reads: []domain.AccountRead{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking},
+		},
+		"unsupported": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{nothing}, paid: true,
+			status: readmodels.SourceUnsupported, reason: "facebook does not give followers and engagement of an account.", lacks: 2,
+		},
+		"a metric that the platform was not asked for": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all[0])}, paid: true,
+			status: readmodels.SourcePartial, reason: "Its newest reading lacks engagement (unsupported).", lacks: 1,
+		},
+		"read, but not in the range": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, june.To.AddDate(0, 0, 40), all[0], flow(domain.MetricEngagement, "2026-08-09", 1))}, paid: true,
+			status: readmodels.SourcePartial, reason: "Nothing of it was read in this range.",
+		},
+		"never read": {page: page(11, domain.Facebook), paid: true, status: readmodels.SourceNeverRead, reason: "It was not read yet."},
+		"never read without a subscription": {
+			page: page(11, domain.Facebook), status: readmodels.SourceNeverRead,
+			reason: "No subscription ran in this range, and without one nothing is read.",
+		},
+		"disconnected": {
+			page: disconnected, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			status: readmodels.SourceReconnect, reason: "It is not connected in the main application.",
+		},
+		"token refused": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
+			status: readmodels.SourceReconnect, reason: "Its connection must be authorised again: password changed.",
+		},
+		"token accepted again": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			states: []domain.ConnectionStateChanged{
+				{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
+			},
+			status: readmodels.SourceOK,
+		},
+		"moved to another agency": {
+			page: moved, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			status: readmodels.SourcePartial, reason: "It does not belong to this account any more; what was read before stays.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{directory: []domain.DirectoryEntity{tt.page}, states: tt.states}
+			if tt.paid {
+				w.directory = append(w.directory, subscription)
+			}
+			for i, r := range tt.reads {
+				w.add(string(rune('a'+i)), r)
+			}
+			w.fold(t, db)
+			meta := insightsMeta(t, db, june)
+			require.Len(t, meta.Sources, 1)
+			got := meta.Sources[0]
+			require.Equal(t, tt.status, got.Status)
+			require.Equal(t, tt.reason, got.Reason)
+			require.Len(t, got.Missing, tt.lacks)
+			require.Equal(t, clientA, got.AccountID)
+			if tt.page.ParentAccount == agencyA {
+				require.Equal(t, "page 11", got.Name)
+			} else {
+				require.Empty(t, got.Name, "whose it is now is none of our business")
+			}
+		})
+	}
+}
+
+func insightsMeta(t *testing.T, db *pgtest.DB, r readmodels.Range) readmodels.Meta {
+	t.Helper()
+	_, meta, err := (&readmodels.Analytics{Pool: db.ReadOnly}).AccountInsights(context.Background(), readmodels.Scope{ParentAccount: agencyA},
+		readmodels.RangeQuery{Range: r, Platforms: domain.Platforms()})
+	require.NoError(t, err)
+	return meta
+}
+
+// Sources come by platform and id, whatever the order of the directory, and only those asked for.
+func TestSourcesAreOrderedAndOfThePlatformsAskedFor(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{page(9, domain.TikTok), page(12, domain.Facebook), page(3, domain.LinkedIn), page(11, domain.Facebook)}}
+	w.fold(t, db)
+	ids := func(platforms ...domain.Platform) (out []int64) {
+		_, meta, err := (&readmodels.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+			readmodels.RangeQuery{Range: june, Platforms: platforms})
+		require.NoError(t, err)
+		for _, s := range meta.Sources {
+			out = append(out, s.SocialAccount)
+		}
+		return out
+	}
+	require.Equal(t, []int64{11, 12, 3, 9}, ids(domain.Platforms()...))
+	require.Equal(t, []int64{11, 12}, ids(domain.Facebook))
+}

@@ -1,0 +1,64 @@
+// Package readmodels answers questions from the tables that the projections keep. It only reads.
+//
+// # Invariants
+//
+//   - Every query is bounded, ordered and scoped to a tenant by the columns of the row: a row belongs for
+//     ever to the agency and sub-account that its event names, whoever owns the social account today.
+//     [Scope] is part of every figure's query, and what lies outside of it does not exist.
+//   - One answer is one [pg.Snapshot]: its parts are of one moment.
+//   - The structs with JSON tags are the answers; nobody maps them again. Their comments are the
+//     documentation of the fields: unit, kind, platform metric, and what null means.
+//   - Absent is null and never 0. A comparison without a baseline is null with no_baseline, never 0 % or
+//     100 %. Whatever is left out of a figure has its reason in [Meta].Sources.
+//   - Figures are combined by their kind (REQUIREMENTS §3): stocks by their last reading, cumulative ones
+//     by differences, day flows by summing the platform's days; rolling ones and reach are shown as read.
+//   - Every pool may be read-only; tests connect with one that refuses writes.
+//
+// It may not import commands, projections, watermill or api.
+//
+// # File map
+//
+//	accounts.go                     who belongs to whom
+//	connections.go                  what the fetchers need to know
+//	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
+//	access.go history*.go           who had access; the history of dashboards for auditors
+//	notices.go                      access notices
+//	scope.go                        whose figures a caller may see
+//	analytics.go                    Analytics, Meta, one answer in the making
+//	analytics_range.go              ranges, days, months and where they begin in a zone
+//	analytics_rollups.go analytics_readings.go  the two sources of account figures: roll-ups; raw readings at the edges
+//	analytics_figures.go            Total: figures combined by kind and compared
+//	analytics_as_read.go            figures that no total takes
+//	analytics_sources.go            status and reason of every social account
+//	analytics_account_insights.go   endpoint 1
+//	analytics_followers.go          endpoint 2, and the follower series of 5
+//	analytics_roi.go analytics_roi_costs.go analytics_post_views.go  endpoint 3: views, prices, views of videos
+//	analytics_account_stats.go analytics_reach.go  endpoint 4: impressions; reach
+//	analytics_net_growth.go         endpoint 5
+//	analytics_activity.go           endpoint 6
+//
+// # Non-obvious
+//
+//   - A reading belongs to exactly one period: the reading before a range is the last one strictly before
+//     its start. Were a reading at the very start both inside and "before", a range or day whose only
+//     reading is at midnight would have gained nothing, and days would not add up to their range.
+//   - account_daily holds the last reading of each UTC day. It answers wherever a bucket ends at or after
+//     that reading; where the bucket ends before it (another zone, a cut day) one index probe into
+//     tSAccountIns does. So UTC days never touch raw readings but for what lies before the range.
+//   - What lies before the range is looked for in the 40 days before first. The reading table has a
+//     partition per month and a default one, so "the last reading ever before" opens every partition.
+//   - Day flows are compared day by day with the days of the previous period that both have: the newest
+//     days are not there yet when a range ends today, and 28 days against 30 would look like a fall.
+//   - A follower series carries an account's last reading over days without one; else the sum of several
+//     accounts would dip whenever one was not read. A day on which no account was read stays null.
+//   - [time.Date] may give an hour of the day before where clocks change at midnight (Havana, each March):
+//     days begin where day.start says.
+//   - Platforms' day labels are compared with the days of the range by name. A Facebook day is a Pacific
+//     one; nobody can cut it to another zone.
+//   - Rolling windows of days (day, week, days_28) stand in account_daily at the day on which they end,
+//     like day flows; other windows (months_12) at the day of capture, and are levels.
+//   - TikTok counts no views of an account; what its videos gained stands in. A video published in the
+//     range began at 0 then, so its first reading counts: the one place where a baseline is not a reading.
+//   - An account that has left the scope is listed among the sources only while it has figures in the
+//     answer, and without its present name: whose it is now is not this tenant's business.
+package readmodels

@@ -1,0 +1,191 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// History answers auditors (REQUIREMENTS §5): who changed which dashboard when, what a dashboard was at
+// an instant, who had access. The log keeps ids only; names are as the directory of the agency holds
+// them today, and null for who was erased or has left the agency.
+type History struct {
+	// Pool reads; a read-only one will do.
+	Pool *pgxpool.Pool
+}
+
+// Named is a person or an account: its id, and the name that the agency's directory holds today.
+type Named struct {
+	ID   string  `json:"id"`
+	Name *string `json:"name"` // null: erased, or not (any more) of this agency
+}
+
+// Record says who decided a change, when, and by which record of the log.
+type Record struct {
+	Version    int64     `json:"version"` // of the agency's stream
+	Time       time.Time `json:"time"`    // UTC; grows strictly with Version
+	Type       string    `json:"type"`    // for example dashboard.accounts_linked.v1
+	Actor      Named     `json:"actor"`
+	Role       string    `json:"role"`         // under which it was allowed
+	OnBehalfOf *Named    `json:"on_behalf_of"` // null: the actor acted for itself
+	CommandID  string    `json:"command_id"`
+	RequestID  string    `json:"request_id"`
+	EventID    string    `json:"event_id"`
+	Hash       string    `json:"hash"` // of the record, SHA-256 in hex
+}
+
+// HistoryEntry is what one record did to one dashboard.
+type HistoryEntry struct {
+	Record
+
+	Dashboard Named           `json:"dashboard"` // the sub-account
+	Before    *DashboardState `json:"before"`    // null: the record created the dashboard
+	After     DashboardState  `json:"after"`
+	Changes   Differences     `json:"changes"`
+}
+
+// DashboardState is the document as the log has it, with names beside the ids.
+type DashboardState struct {
+	ID                   string    `json:"id"`
+	SubAccountID         string    `json:"sub_account_id"`
+	ParentAccount        string    `json:"parent_account"`
+	SubAccountIDs        []Named   `json:"sub_account_ids"`
+	Users                []Named   `json:"users"`
+	MainPOC              []Named   `json:"main_poc"`
+	AllowClientDashboard bool      `json:"allow_client_dashboard"`
+	Scopes               []string  `json:"scopes"`
+	CreatedAt            time.Time `json:"created_at"`
+	UpdatedAt            time.Time `json:"updated_at"`
+}
+
+// Differences is what lies between two states of one dashboard.
+type Differences struct {
+	Created              bool     `json:"created"` // there was no dashboard before
+	AccountsLinked       []Named  `json:"accounts_linked"`
+	AccountsUnlinked     []Named  `json:"accounts_unlinked"`
+	UsersAdded           []Named  `json:"users_added"`
+	UsersRemoved         []Named  `json:"users_removed"`
+	ScopesAdded          []string `json:"scopes_added"`
+	ScopesRemoved        []string `json:"scopes_removed"`
+	MainPOCAdded         []Named  `json:"main_poc_added"`
+	MainPOCRemoved       []Named  `json:"main_poc_removed"`
+	AllowClientDashboard *Flip    `json:"allow_client_dashboard"` // null: not changed
+}
+
+// Flip is a flag before and after.
+type Flip struct {
+	Before bool `json:"before"`
+	After  bool `json:"after"`
+}
+
+// StreamPosition is what an answer stands for: everything in the agency's stream up to a version.
+type StreamPosition struct {
+	Version int64      `json:"version"`
+	Time    *time.Time `json:"time"` // of the last change up to there; null: there is none
+}
+
+// HistoryMeta stands beside the data of an auditor's answer.
+type HistoryMeta struct {
+	AsOf StreamPosition `json:"as_of"`
+	// Incomplete says why newer records of the stream are not shown; absent when all are.
+	Incomplete string `json:"incomplete,omitempty"`
+	// NextCursor asks for the next page; absent on the last one. A page of a filtered history may be
+	// shorter than its limit and yet have a next one.
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// HistoryQuery asks for entries of one dashboard or of all of an agency; empty filters match all.
+type HistoryQuery struct {
+	ParentAccount string
+	Dashboard     string   // sub-account
+	Types         []string // event types
+	Actor         string
+	User          string // was added or removed by the entry
+	Account       string // was linked or unlinked by the entry
+	From, To      *time.Time
+	Ascending     bool // else newest first
+	Limit         int
+	Cursor        string // from [HistoryMeta].NextCursor
+}
+
+// filtered reports whether entries have to be looked at one by one.
+func (q HistoryQuery) filtered() bool {
+	return len(q.Types) > 0 || q.Actor != "" || q.User != "" || q.Account != ""
+}
+
+// Entries returns a page of entries. A dashboard without any history in this agency, of whatever
+// agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
+func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, HistoryMeta, error) {
+	entries, meta := []HistoryEntry{}, HistoryMeta{}
+	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
+		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
+			return err
+		}
+		page, next, err := findEntries(ctx, tx, q, meta.AsOf.Version)
+		if err != nil {
+			return err
+		}
+		meta.NextCursor = next
+		entries, err = readEntries(ctx, tx, q.ParentAccount, page)
+		return err
+	})
+	if err != nil {
+		return nil, HistoryMeta{}, fmt.Errorf("read history of agency %s: %w", q.ParentAccount, err)
+	}
+	return entries, meta, nil
+}
+
+// snapshot runs read in one moment of the tables and says in meta which.
+func (h *History) snapshot(ctx context.Context, parent string, meta *HistoryMeta, read func(pgx.Tx) error) error {
+	return pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
+		var err error
+		if meta.AsOf, meta.Incomplete, err = streamNow(ctx, tx, parent); err != nil {
+			return err
+		}
+		return read(tx)
+	})
+}
+
+// streamNow returns the end of the agency's stream as the history shows it, and why it shows no more.
+func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, string, error) {
+	now, err := positionAt(ctx, tx, parent, Moment{})
+	if err != nil {
+		return now, "", err
+	}
+	var parked int64
+	err = tx.QueryRow(ctx, `
+		select count(*) from parked p join generations g using (projection, generation)
+		where projection = $1 and g.state <> 'retired' and stream_key = $2 and p.state = 'parked'`,
+		dashboardsProjection, parent).Scan(&parked)
+	if err != nil {
+		return now, "", fmt.Errorf("read parked records: %w", err)
+	}
+	if parked > 0 {
+		return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked), nil
+	}
+	return now, "", nil
+}
+
+// checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:
+// what was erased there keeps its history.
+func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) error {
+	if dashboard == "" {
+		return nil
+	}
+	var known bool
+	err := tx.QueryRow(ctx, `select exists (select from dashboard_history where parent_account = $1 and sub_account_id = $2)`,
+		parent, dashboard).Scan(&known)
+	if err != nil {
+		return fmt.Errorf("look for dashboard: %w", err)
+	}
+	if !known {
+		return domain.ErrDashboardNotFound
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package readmodels_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// A random history, read back by every query at random moments, says what folding its records says.
+func TestHistorySaysWhatTheRecordsSay(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyB, ben, abroad)
+	p.wander(150)
+	entries := p.oracle(agencyA)
+	require.Greater(t, len(entries), 100)
+	head := entries[len(entries)-1].version
+	for name, check := range map[string]func(*rapid.T, *past, []known, int64){
+		"state": checkState, "diff": checkDiff, "access": checkAccess, "pages": checkPages, "export": checkExport,
+	} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) { check(t, p, entries, head) })
+		})
+	}
+}
+
+var drawnDashboard = rapid.SampledFrom([]string{north, south, east})
+
+// drawMoment draws a version or an instant, and says up to which version it reaches.
+func drawMoment(t *rapid.T, entries []known, head int64, label string) (readmodels.Moment, int64) {
+	if rapid.Bool().Draw(t, label+" by version") {
+		version := rapid.Int64Range(1, head).Draw(t, label)
+		return readmodels.Moment{Version: version}, version
+	}
+	at := entries[rapid.IntRange(0, len(entries)-1).Draw(t, label)].at.
+		Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, label+" µs")) * time.Microsecond)
+	return readmodels.Moment{Time: at}, reached(entries, at)
+}
+
+// reached is the version of the last entry at or before an instant.
+func reached(entries []known, at time.Time) (version int64) {
+	for _, e := range entries {
+		if !e.at.After(at) {
+			version = e.version
+		}
+	}
+	return version
+}
+
+func checkState(t *rapid.T, p *past, entries []known, head int64) {
+	sub := drawnDashboard.Draw(t, "dashboard")
+	moment, version := drawMoment(t, entries, head, "at")
+	answer, meta, err := p.history.State(context.Background(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: sub, At: moment})
+	want := last(entries, sub, version)
+	if want == nil {
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		require.ErrorContains(t, err, "exists since")
+		return
+	}
+	require.NoError(t, err)
+	requireSame(t, &want.after, plain(&answer.State))
+	require.Equal(t, want.version, answer.ChangedBy.Version)
+	require.Equal(t, want.at, answer.ChangedBy.Time)
+	require.Equal(t, want.actor, answer.ChangedBy.Actor.ID)
+	require.Equal(t, version, answer.AsOf.Version)
+	require.Equal(t, answer.AsOf, meta.AsOf)
+}
+
+func checkDiff(t *rapid.T, p *past, entries []known, head int64) {
+	sub := drawnDashboard.Draw(t, "dashboard")
+	from, fromVersion := drawMoment(t, entries, head, "from")
+	to, toVersion := drawMoment(t, entries, head, "to")
+	answer, _, err := p.history.Diff(context.Background(), readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: sub, From: from, To: to})
+	was, is := last(entries, sub, fromVersion), last(entries, sub, toVersion)
+	switch {
+	case fromVersion > toVersion:
+		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+		return
+	case is == nil:
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, []int64{fromVersion, toVersion}, []int64{answer.From.Version, answer.To.Version})
+	requireSame(t, &is.after, plain(&answer.After))
+	var before *domain.Dashboard
+	if was != nil {
+		before = &was.after
+	}
+	requireSame(t, before, plain(answer.Before))
+	require.Equal(t, was == nil, answer.Changes.Created)
+	got := applied(before, sub, answer.Changes)
+	require.Equal(t, is.after.SubAccountIDs, got.SubAccountIDs)
+	require.Equal(t, is.after.Users, got.Users)
+	require.Equal(t, is.after.MainPOC, got.MainPOC)
+	require.Equal(t, is.after.Scopes, got.Scopes)
+	require.Equal(t, is.after.AllowClientDashboard, got.AllowClientDashboard)
+	between := 0
+	for _, e := range entries {
+		if e.sub == sub && e.version > fromVersion && e.version <= toVersion {
+			between++
+		}
+	}
+	require.EqualValues(t, between, answer.Records)
+}
+
+// checkAccess walks the entries forwards: a fact is decided by the last one that changed it.
+func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
+	sub := drawnDashboard.Draw(t, "dashboard")
+	user := rapid.SampledFrom([]string{nina, sam, eva, stella, stan}).Draw(t, "user")
+	moment, version := drawMoment(t, entries, head, "at")
+	answer, _, err := p.history.Access(context.Background(),
+		readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: sub, User: user, At: moment})
+	is := last(entries, sub, version)
+	if is == nil {
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		return
+	}
+	require.NoError(t, err)
+	decided := func(fact func(domain.Dashboard) bool) (value bool, by int64) {
+		for _, e := range entries {
+			if e.sub != sub || e.version > version {
+				continue
+			}
+			if now := fact(e.after); now != value || by == 0 {
+				value, by = now, e.version
+			}
+		}
+		return value, by
+	}
+	listed, by := decided(func(d domain.Dashboard) bool { return slices.Contains(d.Users, user) })
+	require.Equal(t, listed, answer.Listed.Value)
+	require.Equal(t, by, answer.Listed.DecidedBy.Version)
+	allowed, by := decided(func(d domain.Dashboard) bool { return d.AllowClientDashboard })
+	require.Equal(t, allowed, answer.Allowed.Value)
+	require.Equal(t, by, answer.Allowed.DecidedBy.Version)
+	require.Equal(t, listed && allowed, answer.Access)
+	require.Len(t, answer.Scopes, len(is.after.Scopes))
+	for _, scope := range answer.Scopes {
+		held, by := decided(func(d domain.Dashboard) bool { return slices.Contains(d.Scopes, scope.Scope) })
+		require.True(t, held)
+		require.Equal(t, by, scope.DecidedBy.Version)
+	}
+	require.Equal(t, user == stella || user == stan, answer.Role != nil)
+}
+
+// drawHistoryQuery draws filters, and says which entries they let through.
+func drawHistoryQuery(t *rapid.T, entries []known) (readmodels.HistoryQuery, []known) {
+	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 60).Draw(t, "limit"), Ascending: rapid.Bool().Draw(t, "ascending")}
+	maybe := func(label string, values ...string) string {
+		return rapid.SampledFrom(append(values, "", "")).Draw(t, label)
+	}
+	q.Dashboard = maybe("dashboard", north, south, east)
+	q.Actor, q.User, q.Account = maybe("actor", stella, stan), maybe("user", nina, sam), maybe("account", north, south)
+	if eventType := maybe("type", "dashboard.accounts_linked.v1", "dashboard.users_changed.v1"); eventType != "" {
+		q.Types = []string{eventType}
+	}
+	if rapid.Bool().Draw(t, "from given") {
+		q.From = &entries[rapid.IntRange(0, len(entries)-1).Draw(t, "from")].at
+	}
+	if rapid.Bool().Draw(t, "to given") {
+		q.To = &entries[rapid.IntRange(0, len(entries)-1).Draw(t, "to")].at
+	}
+	var want []known
+	for _, e := range entries {
+		if matches(q, e) {
+			want = append(want, e)
+		}
+	}
+	if !q.Ascending {
+		slices.Reverse(want)
+	}
+	return q, want
+}
+
+func matches(q readmodels.HistoryQuery, e known) bool {
+	was := domain.Dashboard{SubAccountIDs: []string{e.sub}}
+	if e.before != nil {
+		was = *e.before
+	}
+	changed := func(before, after []string, id string) bool {
+		return slices.Contains(before, id) != slices.Contains(after, id)
+	}
+	linked := changed(was.SubAccountIDs, e.after.SubAccountIDs, q.Account)
+	if q.Account == e.sub {
+		linked = !slices.Equal(was.SubAccountIDs, e.after.SubAccountIDs)
+	}
+	return (q.Dashboard == "" || q.Dashboard == e.sub) && (q.Actor == "" || q.Actor == e.actor) &&
+		(len(q.Types) == 0 || slices.Contains(q.Types, e.eventType)) &&
+		(q.User == "" || changed(was.Users, e.after.Users, q.User)) && (q.Account == "" || linked) &&
+		(q.From == nil || !e.at.Before(*q.From)) && (q.To == nil || e.at.Before(*q.To))
+}
+
+func checkPages(t *rapid.T, p *past, entries []known, head int64) {
+	q, want := drawHistoryQuery(t, entries)
+	var got []readmodels.HistoryEntry
+	for {
+		page, meta, err := p.history.Entries(context.Background(), q)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page), q.Limit)
+		require.Equal(t, head, meta.AsOf.Version)
+		got = append(got, page...)
+		if q.Cursor = meta.NextCursor; q.Cursor == "" {
+			break
+		}
+		require.NotEmpty(t, page, "a page with a next one is not empty here")
+	}
+	requireEntries(t, want, got)
+}
+
+func requireEntries(t *rapid.T, want []known, got []readmodels.HistoryEntry) {
+	require.Len(t, got, len(want))
+	for i, e := range want {
+		require.Equal(t, []any{e.version, e.at, e.eventType, e.actor, e.sub},
+			[]any{got[i].Version, got[i].Time, got[i].Type, got[i].Actor.ID, got[i].Dashboard.ID})
+		requireSame(t, e.before, plain(got[i].Before))
+		requireSame(t, &e.after, plain(&got[i].After))
+		require.Equal(t, e.after.Users, applied(e.before, e.sub, got[i].Changes).Users)
+		require.Equal(t, e.after.SubAccountIDs, applied(e.before, e.sub, got[i].Changes).SubAccountIDs)
+	}
+}
+
+func checkExport(t *rapid.T, p *past, entries []known, head int64) {
+	q, want := drawHistoryQuery(t, entries)
+	if !q.Ascending {
+		slices.Reverse(want) // an export has one order
+	}
+	meta, sequence, err := p.history.Export(context.Background(), q)
+	require.NoError(t, err)
+	require.Equal(t, head, meta.AsOf.Version)
+	var got []readmodels.HistoryEntry
+	for entry, err := range sequence {
+		require.NoError(t, err)
+		got = append(got, entry)
+	}
+	requireEntries(t, want, got)
+}

@@ -1,0 +1,141 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// StateQuery asks what a dashboard was at a moment.
+type StateQuery struct {
+	ParentAccount string
+	Dashboard     string // sub-account
+	At            Moment
+}
+
+// StateAnswer is a dashboard at a moment.
+type StateAnswer struct {
+	Dashboard Named          `json:"dashboard"`
+	AsOf      StreamPosition `json:"as_of"` // the prefix of the stream that this is the state after
+	State     DashboardState `json:"state"`
+	ChangedBy Record         `json:"changed_by"` // the last record up to there that changed this dashboard
+}
+
+// State returns a dashboard as of a moment. Errors are not_found: [domain.ErrDashboardNotFound] for a
+// dashboard without any history in this agency, one that says since when it exists for a moment before
+// that, one that names the last version for a version to come.
+func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
+	var answer StateAnswer
+	var meta HistoryMeta
+	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
+		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
+			return err
+		}
+		position, err := positionAt(ctx, tx, q.ParentAccount, q.At)
+		if err != nil {
+			return err
+		}
+		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, position)
+		if err != nil {
+			return err
+		}
+		w := newWanted()
+		w.accounts(q.Dashboard)
+		w.dashboard(&s.document)
+		s.note(w)
+		n, err := w.read(ctx, tx, q.ParentAccount)
+		if err != nil {
+			return err
+		}
+		answer = StateAnswer{Dashboard: n.account(q.Dashboard), AsOf: position, State: *n.state(&s.document), ChangedBy: s.named(n)}
+		meta.AsOf = position
+		return nil
+	})
+	if err != nil {
+		return StateAnswer{}, HistoryMeta{}, fmt.Errorf("read state of dashboard %s: %w", q.Dashboard, err)
+	}
+	return answer, meta, nil
+}
+
+// DiffQuery asks what changed on a dashboard after From up to To.
+type DiffQuery struct {
+	ParentAccount string
+	Dashboard     string // sub-account
+	From, To      Moment
+}
+
+// DiffAnswer is what lies between two moments of one dashboard.
+type DiffAnswer struct {
+	Dashboard Named           `json:"dashboard"`
+	From      StreamPosition  `json:"from"`
+	To        StreamPosition  `json:"to"`
+	Before    *DashboardState `json:"before"` // null: it was not there yet
+	After     DashboardState  `json:"after"`
+	Changes   Differences     `json:"changes"`
+	Records   int64           `json:"records"` // that changed this dashboard in between
+}
+
+// Diff returns the difference between two moments. Errors are those of [History.State], for the later
+// moment; and invalid when the moments stand the wrong way round.
+func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
+	var answer DiffAnswer
+	var meta HistoryMeta
+	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
+		var err error
+		answer, err = diff(ctx, tx, q)
+		meta.AsOf = answer.To
+		return err
+	})
+	if err != nil {
+		return DiffAnswer{}, HistoryMeta{}, fmt.Errorf("compare states of dashboard %s: %w", q.Dashboard, err)
+	}
+	return answer, meta, nil
+}
+
+func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error) {
+	if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
+		return a, err
+	}
+	if a.From, err = positionAt(ctx, tx, q.ParentAccount, q.From); err != nil {
+		return a, err
+	}
+	if a.To, err = positionAt(ctx, tx, q.ParentAccount, q.To); err != nil {
+		return a, err
+	}
+	if a.From.Version > a.To.Version {
+		return a, domain.NewError(domain.CodeInvalid, "from (%s) lies after to (%s). Exchange them.", q.From, q.To).
+			WithField("from", "lies after to")
+	}
+	was, err := stateAt(ctx, tx, q.ParentAccount, q.Dashboard, a.From.Version)
+	if err != nil {
+		return a, err
+	}
+	is, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, a.To)
+	if err != nil {
+		return a, err
+	}
+	var before *domain.Dashboard
+	if was != nil {
+		before = &was.document
+	}
+	err = tx.QueryRow(ctx, `select count(*) from dashboard_history
+		where parent_account = $1 and sub_account_id = $2 and version > $3 and version <= $4`,
+		q.ParentAccount, q.Dashboard, a.From.Version, a.To.Version).Scan(&a.Records)
+	if err != nil {
+		return a, fmt.Errorf("count records: %w", err)
+	}
+	w := newWanted()
+	w.accounts(q.Dashboard)
+	w.dashboard(before)
+	w.dashboard(&is.document)
+	n, err := w.read(ctx, tx, q.ParentAccount)
+	if err != nil {
+		return a, err
+	}
+	a.Dashboard, a.Before, a.After = n.account(q.Dashboard), n.state(before), *n.state(&is.document)
+	a.Changes = n.differences(before, is.document)
+	return a, nil
+}

@@ -1,0 +1,202 @@
+package readmodels_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func TestEntryNamesAndHash(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}, Users: &[]string{nina, stan}}))
+	entries, meta, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	e := entries[0]
+	require.Equal(t, p.hashOf(agencyA, 1), e.Hash)
+	require.Equal(t, "Name of 5a", *e.Actor.Name)
+	require.Equal(t, "agency", e.Role)
+	require.Equal(t, "r-5a", e.RequestID)
+	require.NotEmpty(t, e.CommandID)
+	require.Nil(t, e.OnBehalfOf)
+	require.Equal(t, "South", *e.Dashboard.Name)
+	require.Nil(t, e.Before)
+	require.True(t, e.Changes.Created)
+	require.Equal(t, "North", *e.Changes.AccountsLinked[0].Name)
+	require.Len(t, e.Changes.UsersAdded, 2)
+	require.Equal(t, "dashboard.accounts_linked.v1", e.Type)
+	require.EqualValues(t, 1, meta.AsOf.Version)
+	require.Equal(t, e.Time, *meta.AsOf.Time)
+}
+
+// REQUIREMENTS §5 and GDPR: the log has ids, the directory names; who is erased shows as an id.
+func TestErasedPersonsShowAsIDs(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
+	directory := commands.Directory{Log: p, Now: time.Now}
+	require.NoError(t, directory.Erase(t.Context(), domain.KindUser, nina))
+	require.NoError(t, directory.Erase(t.Context(), domain.KindUser, stella))
+	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, readmodels.Named{ID: stella}, entries[0].Actor)
+	require.Equal(t, []readmodels.Named{{ID: nina}}, entries[0].Changes.UsersAdded)
+	access, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: nina})
+	require.NoError(t, err, "who was on the list can be asked about after the erasure")
+	require.True(t, access.Listed.Value)
+	require.Equal(t, readmodels.Named{ID: nina}, access.User)
+}
+
+// Nothing of one agency shows in the other's: neither dashboards nor entries nor names.
+func TestHistoryKeepsAgenciesApart(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	p.open(agencyB, ben, abroad)
+	ctx := t.Context()
+	for _, foreign := range []string{abroad, "ffffffffffffffffffffffff", agencyB} {
+		_, _, err := p.history.Entries(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: foreign, Limit: 1})
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		_, _, err = p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: foreign})
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		_, _, err = p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: foreign, At: readmodels.Moment{Version: 77}})
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		_, _, err = p.history.Diff(ctx, readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: foreign, From: readmodels.Moment{Version: 1}})
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		_, _, err = p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: foreign, User: nina})
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		_, _, err = p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: foreign})
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+	}
+	entries, _, err := p.history.Entries(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	for _, user := range []string{bea, "ffffffffffffffffffffffff"} {
+		_, _, err = p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
+		require.ErrorIs(t, err, readmodels.ErrUserNotFound, "a foreign user reads like an unknown one")
+	}
+	// A user who moves to another agency takes the name along.
+	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
+	p.Put(t, domain.DirectoryUser{ID: nina, AccountID: abroad, Name: "Nina elsewhere", Active: true})
+	state, _, err := p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.NoError(t, err)
+	require.Equal(t, []readmodels.Named{{ID: nina}}, state.State.Users)
+}
+
+func TestAnAgencyWithoutHistory(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	entries, meta, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.NotNil(t, entries, "an empty list, not null")
+	require.Equal(t, readmodels.HistoryMeta{}, meta)
+	_, _, err = p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+}
+
+func TestStateOutsideOfTheHistory(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, south)
+	p.open(agencyA, stella, north)
+	begun := p.oracle(agencyA)[1].at
+	state := func(at readmodels.Moment) (readmodels.StateAnswer, error) {
+		answer, _, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north, At: at})
+		return answer, err
+	}
+	_, err := state(readmodels.Moment{Time: begun.Add(-time.Microsecond)})
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+	require.ErrorContains(t, err, "exists since "+begun.Format(time.RFC3339Nano)+" (version 2)")
+	_, err = state(readmodels.Moment{Version: 1})
+	require.ErrorContains(t, err, "did not exist at v1")
+	_, err = state(readmodels.Moment{Version: 3})
+	require.ErrorContains(t, err, "ends with version 2")
+	answer, err := state(readmodels.Moment{Time: begun})
+	require.NoError(t, err, "the instant itself is included")
+	require.EqualValues(t, 2, answer.AsOf.Version)
+	answer, err = state(readmodels.Moment{Time: begun.AddDate(10, 0, 0)})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, answer.AsOf.Version, "an instant to come stands for what there is, and says so")
+}
+
+func TestCursorsThatAreNone(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	for _, cursor := range []string{"x", "1", "1.", "0." + north, "-1." + north, "1.C10000000000000000000000", "1." + north + ".", "9999999999999999999." + north} {
+		_, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: cursor})
+		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), cursor)
+		_, _, err = p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Cursor: cursor})
+		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), cursor)
+	}
+}
+
+// A filter that matches nothing looks at a bounded number of entries, and gives a cursor to go on with.
+func TestFilteredPagesAreBounded(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	_, err := p.DB.Pool.Exec(t.Context(), `
+		insert into dashboard_history select parent_account, sub_account_id, version + n, event_id, event_type, time + n * interval '1 s',
+			actor, role, on_behalf_of, command_id, request_id, hash, after, after
+		from dashboard_history, generate_series(1, 25000) n`)
+	require.NoError(t, err)
+	q := readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10}
+	page, meta, err := p.history.Entries(t.Context(), q)
+	require.NoError(t, err)
+	require.Empty(t, page)
+	require.NotEmpty(t, meta.NextCursor)
+	q.Cursor = meta.NextCursor
+	page, meta, err = p.history.Entries(t.Context(), q)
+	require.NoError(t, err)
+	require.Empty(t, page)
+	require.Empty(t, meta.NextCursor)
+}
+
+// An export is one prefix of the stream, whatever is appended meanwhile, and ends when nobody reads on.
+func TestExportIsAPrefix(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	p.open(agencyA, stella, south)
+	_, sequence, err := p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA})
+	require.NoError(t, err)
+	var versions []int64
+	for entry, err := range sequence {
+		require.NoError(t, err)
+		if len(versions) == 0 {
+			p.open(agencyA, stella, east)
+		}
+		versions = append(versions, entry.Version)
+	}
+	require.Equal(t, []int64{1, 2}, versions)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, sequence, err = p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA})
+	require.NoError(t, err)
+	cancel()
+	for _, err := range sequence {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+// Records that wait for an operator are in the log and not in the tables: an auditor is told.
+func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	_, err := p.DB.Pool.Exec(t.Context(), `
+		insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, reason, detail, state)
+		values ('dashboards', 1, 0, 9, $1, 'x', 'x', 'undecodable', 'x', 'parked')`, agencyA)
+	require.NoError(t, err)
+	_, meta, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.NoError(t, err)
+	require.Contains(t, meta.Incomplete, "1 records of this stream are parked")
+}

@@ -1,0 +1,229 @@
+package readmodels_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/foldtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The people and accounts of the history tests.
+const (
+	north, south, east = "c10000000000000000000000", "c20000000000000000000000", "c30000000000000000000000"
+	nina, sam, eva     = "d10000000000000000000000", "d20000000000000000000000", "d30000000000000000000000"
+	stella, stan       = "5a0000000000000000000000", "5b0000000000000000000000" // staff of agency A
+	abroad             = "cb0000000000000000000000"                             // client of agency B
+	bea, ben           = "db0000000000000000000000", "5c0000000000000000000000" // its user, agency B's staff
+)
+
+var historyBegin = time.Date(2025, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// past is a log with two agencies, and what its records mean by the domain's own fold: the oracle.
+type past struct {
+	*foldtest.Log
+
+	t       *testing.T
+	mu      sync.Mutex
+	now     time.Time
+	updates *commands.Dashboards
+	history *readmodels.History
+}
+
+func newPast(t *testing.T) *past {
+	t.Helper()
+	p := &past{Log: foldtest.New(t), t: t, now: historyBegin}
+	p.Put(t,
+		domain.DirectoryAccount{ID: agencyA, RowID: 1, Name: "Agency A", Active: true},
+		domain.DirectoryAccount{ID: agencyB, RowID: 2, Name: "Agency B", Active: true},
+		domain.DirectoryAccount{ID: north, RowID: 11, ParentAccount: agencyA, Name: "North", Active: true},
+		domain.DirectoryAccount{ID: south, RowID: 12, ParentAccount: agencyA, Name: "South", Active: true},
+		domain.DirectoryAccount{ID: east, RowID: 13, ParentAccount: agencyA, Name: "East", Active: true},
+		domain.DirectoryAccount{ID: abroad, RowID: 21, ParentAccount: agencyB, Name: "Abroad", Active: true},
+	)
+	for id, account := range map[string]string{
+		nina: north, sam: south, eva: east, stella: agencyA, stan: agencyA, bea: abroad, ben: agencyB,
+	} {
+		p.Put(t, domain.DirectoryUser{ID: id, AccountID: account, Name: "Name of " + id[:2], Email: id[:2] + "@example.com", Active: true})
+	}
+	p.updates = p.Dashboards(t, p.tick)
+	p.history = &readmodels.History{Pool: p.DB.ReadOnly}
+	return p
+}
+
+// tick is the clock of the commands: the hours between changes are uneven.
+func (p *past) tick() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = p.now.Add(time.Duration(1+p.now.Minute()%7) * 37 * time.Minute)
+	return p.now
+}
+
+func (p *past) caller(agency, user string) commands.Caller {
+	return commands.Caller{ParentAccount: agency, UserID: user, Role: "agency", OnBehalfOf: "", RequestID: "r-" + user[:2]}
+}
+
+// put sends a change of agency A; it reports whether it was accepted.
+func (p *past) put(user string, c domain.UpdateDashboard) bool {
+	p.t.Helper()
+	_, err := p.updates.Update(context.Background(), commands.UpdateDashboard{Caller: p.caller(agencyA, user), Change: c})
+	if err != nil {
+		require.Equal(p.t, domain.CodeUnprocessable, domain.CodeOf(err), "%v", err)
+	}
+	return err == nil
+}
+
+func (p *past) open(agency, user, account string) {
+	p.t.Helper()
+	_, err := p.updates.Open(context.Background(), commands.OpenDashboard{Caller: p.caller(agency, user), SubAccount: account})
+	require.NoError(p.t, err)
+}
+
+// wander sends n random changes of agency A.
+func (p *past) wander(n int) {
+	p.t.Helper()
+	random := rand.New(rand.NewPCG(7, 11))
+	accounts, users := []string{north, south, east}, []string{nina, sam, eva, stella, stan}
+	some := func(from []string) *[]string {
+		list := []string{}
+		for _, id := range from {
+			if random.IntN(2) == 0 {
+				list = append(list, id)
+			}
+		}
+		return &list
+	}
+	for range n {
+		c := domain.UpdateDashboard{Primary: accounts[random.IntN(len(accounts))], Unlink: random.IntN(2) == 0}
+		switch random.IntN(4) {
+		case 0:
+			c.SubAccountIDs = some(accounts)
+		case 1:
+			c.Users = some(users)
+		case 2:
+			c.Scopes = some([]string{"analytics", "posts", "reports"})
+		default:
+			allow := random.IntN(2) == 0
+			c.AllowClientDashboard = &allow
+		}
+		p.put([]string{stella, stan}[random.IntN(2)], c)
+	}
+}
+
+// known is what the oracle knows of one entry.
+type known struct {
+	version   int64
+	at        time.Time
+	eventType string
+	actor     string
+	sub       string
+	before    *domain.Dashboard
+	after     domain.Dashboard
+}
+
+// oracle folds the records of an agency from nothing, in memory.
+func (p *past) oracle(agency string) (entries []known) {
+	p.t.Helper()
+	present := map[string]domain.Dashboard{}
+	for _, record := range p.Records(domain.TopicDashboards) {
+		if string(record.Key) != agency {
+			continue
+		}
+		recorded, err := p.Decode(record)
+		require.NoError(p.t, err)
+		version, at := recorded.Envelope.Chain.Version, recorded.Envelope.Time
+		revisions, err := recorded.Data.(domain.DashboardEvent).Change().Fold(agency, version, at, present)
+		require.NoError(p.t, err)
+		for _, r := range revisions {
+			entries = append(entries, known{version, at, recorded.Envelope.Type, recorded.Envelope.Audit.Actor, r.After.SubAccountID, r.Before, r.After})
+			present[r.After.SubAccountID] = r.After
+		}
+	}
+	return entries
+}
+
+// last is the last entry of a dashboard up to a version; nil: none.
+func last(entries []known, sub string, version int64) *known {
+	var found *known
+	for i := range entries {
+		if entries[i].sub == sub && entries[i].version <= version {
+			found = &entries[i]
+		}
+	}
+	return found
+}
+
+// plain takes the names off a state, so that it can be compared with a document.
+func plain(s *readmodels.DashboardState) *domain.Dashboard {
+	if s == nil {
+		return nil
+	}
+	return &domain.Dashboard{
+		DocumentID: s.ID, ID: s.ID, SubAccountID: s.SubAccountID, ParentAccount: s.ParentAccount,
+		SubAccountIDs: ids(s.SubAccountIDs), Users: ids(s.Users), MainPOC: ids(s.MainPOC),
+		AllowClientDashboard: s.AllowClientDashboard, Scopes: s.Scopes, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+}
+
+func ids(list []readmodels.Named) []string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		out[i] = n.ID
+	}
+	return out
+}
+
+// requireSame compares documents as they are shown: the version stands elsewhere.
+func requireSame(t require.TestingT, want, got *domain.Dashboard, what ...any) {
+	wanted, err := json.Marshal(want)
+	require.NoError(t, err)
+	shown, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.Equal(t, string(wanted), string(shown), what...)
+}
+
+// applied is a document with differences applied to it.
+func applied(before *domain.Dashboard, sub string, d readmodels.Differences) domain.Dashboard {
+	out := domain.Dashboard{SubAccountID: sub, SubAccountIDs: []string{sub}}
+	if before != nil {
+		out = *before
+	}
+	change := func(list, added, removed []string) []string {
+		list = slices.DeleteFunc(slices.Concat(list, added), func(id string) bool { return slices.Contains(removed, id) })
+		slices.Sort(list)
+		return slices.Compact(append([]string{}, list...))
+	}
+	out.SubAccountIDs = change(out.SubAccountIDs, ids(d.AccountsLinked), ids(d.AccountsUnlinked))
+	out.Users = change(out.Users, ids(d.UsersAdded), ids(d.UsersRemoved))
+	out.MainPOC = change(out.MainPOC, ids(d.MainPOCAdded), ids(d.MainPOCRemoved))
+	out.Scopes = change(out.Scopes, d.ScopesAdded, d.ScopesRemoved)
+	if d.AllowClientDashboard != nil {
+		out.AllowClientDashboard = d.AllowClientDashboard.After
+	}
+	return out
+}
+
+// hashOf is the hash of a record by the chain's own function.
+func (p *past) hashOf(agency string, version int64) string {
+	p.t.Helper()
+	for _, record := range p.Records(domain.TopicDashboards) {
+		recorded, err := p.Decode(record)
+		require.NoError(p.t, err)
+		if recorded.Key == agency && recorded.Envelope.Chain.Version == version {
+			hash := eventlog.RecordHash([32]byte(recorded.Envelope.Chain.Prev), record)
+			return fmt.Sprintf("%x", hash[:])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,130 @@
+package readmodels
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// People finds all that the directory holds of one person, for an erasure. It serves operators, so it
+// looks at all agencies.
+type People struct{ Pool *pgxpool.Pool }
+
+// ErrPersonNotFound says that the directory holds neither the user or member nor anything of theirs.
+var ErrPersonNotFound = domain.NewError(domain.CodeNotFound, "The directory holds nobody with this id: there is nothing to erase.")
+
+// OfUser returns the person who is the user: its sessions, and the members that are this user. What an
+// interrupted erasure left of a user is found too. Error: [ErrPersonNotFound].
+func (p People) OfUser(ctx context.Context, user string) (domain.Person, error) {
+	return p.find(ctx, user, 0)
+}
+
+// OfMember returns the person who is the member: when that is a user, the whole user with all of its
+// members. Error: [ErrPersonNotFound].
+func (p People) OfMember(ctx context.Context, member int64) (domain.Person, error) {
+	return p.find(ctx, "", member)
+}
+
+func (p People) find(ctx context.Context, user string, member int64) (domain.Person, error) {
+	var person domain.Person
+	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {
+		person, err = findPerson(ctx, tx, user, member)
+		return err
+	})
+	if errors.Is(err, ErrPersonNotFound) {
+		return person, ErrPersonNotFound
+	}
+	if err != nil {
+		return person, fmt.Errorf("find person in directory: %w", err)
+	}
+	return person, nil
+}
+
+func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (domain.Person, error) {
+	person := domain.Person{User: user}
+	if member != 0 {
+		err := tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member).Scan(&person.User)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return person, ErrPersonNotFound
+		}
+		if err != nil {
+			return person, err
+		}
+	}
+	var account string
+	err := tx.QueryRow(ctx, `select account_id, password_ref from users where id = $1`, person.User).Scan(&account, &person.PasswordRef)
+	isUser := err == nil
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return person, err
+	}
+	if person.Members, err = column[int64](ctx, tx, `select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User); err != nil {
+		return person, err
+	}
+	if person.Sessions, err = column[string](ctx, tx, `select id from sessions where user_id = $1 order by id`, person.User); err != nil {
+		return person, err
+	}
+	if !isUser && len(person.Members) == 0 && len(person.Sessions) == 0 {
+		return person, ErrPersonNotFound
+	}
+	if err := connectionsOf(ctx, tx, &person); err != nil {
+		return person, err
+	}
+	err = tx.QueryRow(ctx, `
+		select coalesce(max(coalesce(parent_account, id)), '') from accounts
+		where id = $1 or id in (select account_id from members where id = any($2))`, account, person.Members).Scan(&person.ParentAccount)
+	return person, err
+}
+
+// connectionsOf adds what the person's members have connected.
+func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
+	if person.Defaults, err = column[int64](ctx, tx, `select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, `select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
+	if err != nil {
+		return err
+	}
+	if person.Connections, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PersonConnection]); err != nil {
+		return err
+	}
+	rows, err = tx.Query(ctx, `
+		select id, parent_account, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at
+		from tSAccounts where member_id = any($1) order by id`, person.Members)
+	if err != nil {
+		return err
+	}
+	var s domain.DirectorySocialAccount
+	var created *time.Time
+	targets := []any{
+		&s.ID, &s.ParentAccount, &s.AccountID, &s.MemberID, &s.ConnectionID, &s.Platform, &s.AccountType, &s.ExternalID, &s.Name, &s.Connected,
+		&created,
+	}
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		page := s
+		if created != nil {
+			page.CreatedAt = *created
+		}
+		if s.Platform == domain.LinkedIn && s.AccountType == domain.LinkedInProfile {
+			person.Profiles = append(person.Profiles, s.ID)
+		} else {
+			person.Pages = append(person.Pages, page)
+		}
+		return nil
+	})
+	return err
+}
+
+func column[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]T, error) {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[T])
+}

@@ -1,0 +1,144 @@
+package readmodels_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	user      = "c00000000000000000000001"
+	clientOwn = clientA
+	clientTwo = clientC
+	clientSix = "a60000000000000000000000" // linked with nobody
+)
+
+// dashboard is a row of dashboard_preferences.
+type dashboard struct {
+	parent, account string
+	linked, users   []string
+	allow           bool
+	scopes          []string
+}
+
+func seedScopes(t *testing.T) *pgtest.DB {
+	t.Helper()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: agencyA, RowID: 1},
+		domain.DirectoryAccount{ID: clientOwn, RowID: 11, ParentAccount: agencyA},
+		domain.DirectoryAccount{ID: clientTwo, RowID: 12, ParentAccount: agencyA},
+		domain.DirectoryAccount{ID: clientSix, RowID: 16, ParentAccount: agencyA},
+		domain.DirectoryAccount{ID: agencyB, RowID: 2},
+		domain.DirectoryAccount{ID: clientB, RowID: 21, ParentAccount: agencyB},
+	}}
+	w.fold(t, db)
+	return db
+}
+
+func setDashboards(t *testing.T, db *pgtest.DB, dashboards ...dashboard) {
+	t.Helper()
+	_, err := db.Pool.Exec(t.Context(), `delete from dashboard_preferences`)
+	require.NoError(t, err)
+	for _, d := range dashboards {
+		_, err := db.Pool.Exec(t.Context(), `
+			insert into dashboard_preferences (parent_account, sub_account_id, document_id, sub_account_ids, users, main_poc,
+				allow_client_dashboard, scopes, created_at, updated_at, version)
+			values ($1, $2, 'd', $3, $4, '{}', $5, $6, $7, $7, 1)`,
+			d.parent, d.account, d.linked, d.users, d.allow, d.scopes, time.Now())
+		require.NoError(t, err)
+	}
+}
+
+func open(account string, linked ...string) dashboard {
+	return dashboard{agencyA, account, append(linked, account), []string{user}, true, []string{"posts", "analytics"}}
+}
+
+func TestStaffSeeAllClientsAndMayNarrow(t *testing.T) {
+	t.Parallel()
+	scopes := readmodels.Scopes{Pool: seedScopes(t).ReadOnly}
+	for name, tt := range map[string]struct {
+		narrow readmodels.AccountRef
+		want   []string
+		err    error
+	}{
+		"all":                        {readmodels.AccountRef{}, nil, nil},
+		"one by id":                  {readmodels.AccountRef{ID: clientTwo}, []string{clientTwo}, nil},
+		"one by row id":              {readmodels.AccountRef{RowID: 11}, []string{clientOwn}, nil},
+		"the agency itself":          {readmodels.AccountRef{ID: agencyA}, []string{agencyA}, nil},
+		"unknown":                    {readmodels.AccountRef{ID: "ffffffffffffffffffffffff"}, nil, readmodels.ErrAccountNotFound},
+		"of another agency":          {readmodels.AccountRef{ID: clientB}, nil, readmodels.ErrAccountNotFound},
+		"of another agency by row":   {readmodels.AccountRef{RowID: 21}, nil, readmodels.ErrAccountNotFound},
+		"another agency":             {readmodels.AccountRef{ID: agencyB}, nil, readmodels.ErrAccountNotFound},
+		"row id that nobody carries": {readmodels.AccountRef{RowID: 99}, nil, readmodels.ErrAccountNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := scopes.Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, Narrow: tt.narrow})
+			require.ErrorIs(t, err, tt.err)
+			if tt.err == nil {
+				require.Equal(t, readmodels.Scope{ParentAccount: agencyA, Accounts: tt.want}, got)
+			}
+		})
+	}
+}
+
+// REQUIREMENTS §2 rule 11 and §4 "Whose figures".
+func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
+	t.Parallel()
+	closed, unlisted, unscoped := open(clientOwn), open(clientOwn), open(clientOwn)
+	closed.allow, unlisted.users, unscoped.scopes = false, []string{"c0000000000000000000000f"}, []string{"posts"}
+	foreign := open(clientOwn)
+	foreign.parent = agencyB
+	db := seedScopes(t)
+	for name, tt := range map[string]struct {
+		dashboards []dashboard
+		narrow     readmodels.AccountRef
+		want       []string
+		err        error
+	}{
+		"own account": {[]dashboard{open(clientOwn)}, readmodels.AccountRef{}, []string{clientOwn}, nil},
+		"linked accounts": {
+			[]dashboard{open(clientOwn, clientTwo), open(clientTwo, clientOwn)},
+			readmodels.AccountRef{},
+			[]string{clientOwn, clientTwo},
+			nil,
+		},
+		"only the linked dashboard is open": {
+			[]dashboard{{agencyA, clientOwn, []string{clientOwn, clientTwo}, []string{}, true, []string{"analytics"}}, open(clientTwo, clientOwn)},
+			readmodels.AccountRef{},
+			[]string{clientOwn, clientTwo},
+			nil,
+		},
+		"on the list of a dashboard of another account": {[]dashboard{open(clientTwo)}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"none":                                  {nil, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"not allowed":                           {[]dashboard{closed}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"not listed":                            {[]dashboard{unlisted}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"without scope":                         {[]dashboard{unscoped}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"of an agency that is not the caller's": {[]dashboard{foreign}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"narrowed":                              {[]dashboard{open(clientOwn, clientTwo)}, readmodels.AccountRef{RowID: 12}, []string{clientTwo}, nil},
+		"narrowed to one that is not open": {
+			[]dashboard{open(clientOwn, clientTwo)}, readmodels.AccountRef{ID: clientSix}, nil, readmodels.ErrAccountNotFound,
+		},
+		"narrowed to the agency": {[]dashboard{open(clientOwn)}, readmodels.AccountRef{ID: agencyA}, nil, readmodels.ErrAccountNotFound},
+		"narrowed without any open dashboard": {
+			nil, readmodels.AccountRef{ID: clientOwn}, nil, readmodels.ErrNoOpenDashboard, // the same whether the account exists or not
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setDashboards(t, db, tt.dashboards...)
+			got, err := readmodels.Scopes{Pool: db.ReadOnly}.Scope(t.Context(), readmodels.ScopeRequest{
+				ParentAccount: agencyA, ClientAccount: clientOwn, ClientUser: user, Narrow: tt.narrow,
+			})
+			require.ErrorIs(t, err, tt.err)
+			if tt.err == nil {
+				require.Equal(t, readmodels.Scope{ParentAccount: agencyA, Accounts: tt.want}, got)
+			}
+		})
+	}
+}
