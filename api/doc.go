@@ -26,6 +26,8 @@
 //	params.go params_range.go parameters of the analytics
 //	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
+//	history.go history_params.go    auditors: history, state, diff, access; their parameters
+//	audit_ports.go audit_export.go audit_formats.go audit_reads.go  what they stand on; exports; who read
 //	health.go                 /healthz, /readyz
 //
 // # Non-obvious
@@ -46,6 +48,15 @@
 //   - A ticket is bound to the principal that asked for it, its expiry included. [MemoryTickets] knows only
 //     the tickets of its own process: several behind one address need a shared [TicketStore] or sticky
 //     requests.
+//   - An auditor's reading is recorded in the log after it was queried and before it is sent: the record
+//     says which version was shown, and what is not recorded is not shown (503). A refusal or a 404 shows
+//     nothing and is not recorded, and neither is a look at /api/audit/reads, which would grow by it. One
+//     request is one record, polls included.
+//   - An export is recorded before its first entry is read. Its last line says whether it is complete; one
+//     without that line was cut on the way. CSV says it in a comment row ("# complete=true …") as wide as
+//     the others. Cells that begin like a formula get an apostrophe.
+//   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version
+//     or a time may stand is a version.
 //   - Parameters are decoded once: chi matches on the escaped path when there is one, and browsers escape
 //     the colons of an instant.
 //   - The start of a day is looked up, not computed: there are days without a midnight and days with two.

@@ -1,13 +1,11 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"net/http"
+	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,100 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// auditFake answers what the auditors' routes ask; it notes the questions, the records and their order.
-type auditFake struct {
-	mu      sync.Mutex
-	log     []string
-	queries []any
-	reads   []domain.AuditRead
-	exports []domain.AuditExported
-	callers []commands.Caller
-	refuse  error
-	err     error
-	entries []readmodels.HistoryEntry
-	meta    readmodels.HistoryMeta
-	sent    error // what ends an export
-}
-
-func (f *auditFake) ask(query any) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.queries = append(f.queries, query)
-	return f.err
-}
-
-func (f *auditFake) Entries(_ context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.HistoryMeta, error) {
-	return f.entries, f.meta, f.ask(q)
-}
-
-func (f *auditFake) State(_ context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error) {
-	return readmodels.StateAnswer{}, f.meta, f.ask(q)
-}
-
-func (f *auditFake) Diff(_ context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
-	return readmodels.DiffAnswer{}, f.meta, f.ask(q)
-}
-
-func (f *auditFake) Access(_ context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error) {
-	return readmodels.AccessAnswer{}, f.meta, f.ask(q)
-}
-
-func (f *auditFake) Reads(_ context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, string, error) {
-	return []readmodels.AuditReadEntry{}, "1.2.3", f.ask(q)
-}
-
-func (f *auditFake) Export(
-	ctx context.Context, q readmodels.HistoryQuery,
-) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error) {
-	return f.meta, func(yield func(readmodels.HistoryEntry, error) bool) {
-		for _, e := range f.entries {
-			f.note("entry")
-			if ctx.Err() != nil {
-				yield(readmodels.HistoryEntry{}, ctx.Err())
-				return
-			}
-			if !yield(e, nil) {
-				return
-			}
-		}
-		if f.sent != nil {
-			yield(readmodels.HistoryEntry{}, f.sent)
-		}
-	}, f.ask(q)
-}
-
-func (f *auditFake) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
-	f.note("recorded")
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.callers, f.reads = append(f.callers, c), append(f.reads, read)
-	return f.refuse
-}
-
-func (f *auditFake) RecordExport(_ context.Context, c commands.Caller, export domain.AuditExported) error {
-	f.note("recorded")
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.callers, f.exports = append(f.callers, c), append(f.exports, export)
-	return f.refuse
-}
-
-func (f *auditFake) note(what string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.log = append(f.log, what)
-}
-
-func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
-	t.Helper()
-	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
-	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Exports: f, Reads: f, Records: f}
-	}}, change...)...), f
-}
-
-func (b *bundle) auditorToken() string { return b.token(agency, "auditor") }
 
 const auditedPath = "/api/projects/dashboard/" + client1
 
@@ -276,10 +180,10 @@ func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
 	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken())
 	require.Equal(t, http.StatusOK, answer.status)
 	var body struct {
-		Data []any
+		Data []any `json:"data"`
 		Meta struct {
 			NextCursor string `json:"next_cursor"`
-		}
+		} `json:"meta"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
 	require.NotNil(t, body.Data)
@@ -297,4 +201,25 @@ func TestAuditRoutesNeedTheirParts(t *testing.T) {
 	for _, part := range []string{"History", "Exports", "Reads", "Records"} {
 		require.ErrorContains(t, err, "Deps.Audit."+part)
 	}
+}
+
+// Whatever stands in a parameter is answered by data or named as wrong.
+func FuzzAuditParameters(f *testing.F) {
+	for _, seed := range []string{"v12", "v0", "2026-01-31", "1767225600", "v99999999999999999999", "2026-02-30", "\x00", "-1", "3." + client1} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		b, fake := setupAudit(t)
+		value = url.QueryEscape(value)
+		for _, path := range []string{
+			auditedPath + "/state?at=" + value, auditedPath + "/state?version=" + value, auditedPath + "/diff?from=" + value + "&to=" + value,
+			auditedPath + "/access?user_id=" + alice + "&at=" + value, "/api/audit/history?from=" + value + "&to=" + value + "&type=" + value,
+			"/api/audit/history?actor=" + value + "&user=" + value + "&account=" + value + "&order=" + value + "&cursor=" + value,
+		} {
+			asked := len(fake.queries)
+			status := b.get(path, b.auditorToken()).status
+			require.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, status, path)
+			require.Equal(t, status == http.StatusOK, len(fake.queries) > asked)
+		}
+	})
 }

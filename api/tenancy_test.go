@@ -141,7 +141,8 @@ func normal(pattern string) string {
 
 // ownPath and foreignPath fill a pattern with ids of the one tenant or the other; where the path names
 // none, a parameter does. Parameters that a route does not know do no harm.
-func ownPath(pattern string) string     { return filled(pattern, client1, "7", "11", alice) }
+func ownPath(pattern string) string { return filled(pattern, client1, "7", "11", alice) }
+
 func foreignPath(pattern string) string { return filled(pattern, otherClient, "8", "21", otherUser) }
 
 func filled(pattern, account, member, row, user string) string {

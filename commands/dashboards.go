@@ -229,14 +229,15 @@ func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Res
 	}
 }
 
-// open is the answer while the outcome is not known.
+// open is the answer while the outcome is not known. It names the key that the record is remembered
+// under: the caller's own, else the command's id.
 func (c change) open() error {
 	key := c.key
 	if key == "" {
 		key = c.commandID
 	}
 	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
-	e.CommandID = c.commandID
+	e.CommandID = key
 	return e
 }
 
@@ -246,11 +247,12 @@ func unavailable(format string, args ...any) *domain.Error {
 	return e
 }
 
-// cause returns the innermost error's text.
+// cause returns the text of the innermost error that says more than a sentinel: which size, which
+// limit.
 func cause(err error) string {
 	for {
 		inner := errors.Unwrap(err)
-		if inner == nil {
+		if inner == nil || errors.Unwrap(inner) == nil {
 			return err.Error()
 		}
 		err = inner

@@ -180,6 +180,22 @@ func (s *stage) deliver(d domain.Draft) {
 	s.moved = make(chan struct{})
 }
 
+// log is what is in the log: the effective records.
+func (s *stage) log() []domain.Draft {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records)
+}
+
+// counts are what the stage has counted.
+type counts struct{ appends, stale int }
+
+func (s *stage) counted() counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return counts{s.appends, s.stale}
+}
+
 // another writes, as another process does, a change of its own.
 func (s *stage) another(t require.TestingT, c domain.UpdateDashboard) {
 	view, err := s.Load(context.Background(), domain.FactsNeed{ParentAccount: agency})

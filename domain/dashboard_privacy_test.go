@@ -128,7 +128,7 @@ func TestDifferenceBetween(t *testing.T) {
 		MainPOC: []string{pocNorth}, AllowClientDashboard: true,
 	}
 	is := domain.Dashboard{
-		SubAccountID: north, SubAccountIDs: []string{east, north}, Users: []string{eva, nina}, Scopes: []string{"b", "c"}, MainPOC: []string{pocSouth},
+		SubAccountID: north, SubAccountIDs: []string{north, east}, Users: []string{nina, eva}, Scopes: []string{"b", "c"}, MainPOC: []string{pocSouth},
 	}
 	require.Equal(t, domain.DashboardDifference{
 		Linked: []string{east}, Unlinked: []string{south}, UsersAdded: []string{eva}, UsersRemoved: []string{sam},

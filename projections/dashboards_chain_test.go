@@ -261,3 +261,20 @@ func TestKeyThatIsNoAgency(t *testing.T) {
 	require.Equal(t, want, b.parked("dashboards"))
 	require.Zero(t, b.count("select count(*) from dashboard_heads"))
 }
+
+// What lies parked under an agency's key in a foreign partition does not park its stream either when
+// one batch touches both partitions.
+func TestWrongPartitionInABatchOverBoth(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	a, there := b.chain(agenciesIn(1, 1)[0]), b.chain(agenciesIn(0, 1)[0])
+	forger := a.clone()
+	wrong := b.produce(forger.next(forger.usersSet(client1, "forged")), 0)
+	b.run(b.engine(dashboards))
+	b.put(there.next(there.usersSet(client2, "v1")))
+	b.put(a.next(a.usersSet(client1, "u1")))
+	b.run(b.engine(dashboards)) // both wait for it: one transaction
+	require.Equal(t, []parkedEvent{at(wrong, projections.ReasonChainBroken)}, b.parked("dashboards"))
+	require.Equal(t, []string{"u1"}, b.users(a.key, client1))
+	require.Equal(t, []string{"v1"}, b.users(there.key, client2))
+}

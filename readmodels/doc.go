@@ -22,6 +22,7 @@
 //	connections.go                  what the fetchers need to know
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
 //	access.go history*.go           who had access; the history of dashboards for auditors
+//	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
 //	scope.go                        whose figures a caller may see
 //	analytics.go                    Analytics, Meta, one answer in the making
@@ -59,6 +60,12 @@
 //     like day flows; other windows (months_12) at the day of capture, and are levels.
 //   - TikTok counts no views of an account; what its videos gained stands in. A video published in the
 //     range began at 0 then, so its first reading counts: the one place where a baseline is not a reading.
+//   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
+//     every index that a history walks is by version.
+//   - Names in a history are those of the agency's own directory. A user who moved to another agency shows
+//     as an id there, as one who was erased does.
+//   - A filtered page of a history ends after a bounded number of entries looked at, with a cursor.
+//   - An export reads batch by batch, each in its own snapshot and all up to the version of the first.
 //   - An account that has left the scope is listed among the sources only while it has figures in the
 //     answer, and without its present name: whose it is now is not this tenant's business.
 package readmodels

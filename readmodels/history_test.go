@@ -166,18 +166,28 @@ func TestExportIsAPrefix(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
-	p.open(agencyA, stella, south)
-	_, sequence, err := p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA})
+	const several = 450 // more than two batches
+	more := func(first, last int) {
+		_, err := p.DB.Pool.Exec(t.Context(), `
+			insert into dashboard_history select parent_account, sub_account_id, n, event_id, event_type, time + n * interval '1 s',
+				actor, role, on_behalf_of, command_id, request_id, hash, after, after
+			from dashboard_history, generate_series($1::int, $2::int) n where version = 1`, first, last)
+		require.NoError(t, err)
+	}
+	more(2, several)
+	meta, sequence, err := p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA})
 	require.NoError(t, err)
-	var versions []int64
+	require.EqualValues(t, several, meta.AsOf.Version)
+	version := int64(0)
 	for entry, err := range sequence {
 		require.NoError(t, err)
-		if len(versions) == 0 {
-			p.open(agencyA, stella, east)
+		version++
+		require.Equal(t, version, entry.Version)
+		if version == 1 {
+			more(several+1, several+50)
 		}
-		versions = append(versions, entry.Version)
 	}
-	require.Equal(t, []int64{1, 2}, versions)
+	require.EqualValues(t, several, version)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, sequence, err = p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA})
 	require.NoError(t, err)

@@ -185,12 +185,12 @@ func ids(list []readmodels.Named) []string {
 }
 
 // requireSame compares documents as they are shown: the version stands elsewhere.
-func requireSame(t require.TestingT, want, got *domain.Dashboard, what ...any) {
+func requireSame(t require.TestingT, want, got *domain.Dashboard) {
 	wanted, err := json.Marshal(want)
 	require.NoError(t, err)
 	shown, err := json.Marshal(got)
 	require.NoError(t, err)
-	require.Equal(t, string(wanted), string(shown), what...)
+	require.Equal(t, string(wanted), string(shown))
 }
 
 // applied is a document with differences applied to it.

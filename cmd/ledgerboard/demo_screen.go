@@ -67,6 +67,12 @@ Try:
   curl -s -H "Authorization: Bearer $TOKEN" %[3]s | jq
   curl -s -H "Authorization: Bearer $TOKEN" "%[1]s/getAccountInsights/%[4]s/%[5]s/0" | jq
 
+A year of changes, as an auditor sees it: who changed what, and as a file:
+
+  AUDITOR=$(jq -r .tokens.auditor %[2]s)
+  curl -s -H "Authorization: Bearer $AUDITOR" "%[3]s/history?type=accounts_unlinked&limit=3" | jq '.data[] | {version, time, actor, changes}'
+  curl -s -H "Authorization: Bearer $AUDITOR" "%[1]s/api/audit/export?format=csv" > link-history.csv
+
 Hear at once that access was removed (leave it running, then PUT "users": [] from another terminal):
 
   curl -N -H "Authorization: Bearer $(jq -r .tokens.client %[2]s)" %[1]s/api/notices

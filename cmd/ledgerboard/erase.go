@@ -102,12 +102,15 @@ func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err erro
 }
 
 // run finds, shows, erases, and waits until the tables show it.
-func (e *erasure) run(ctx context.Context, s streams) error {
+func (e *erasure) run(ctx context.Context, s streams) (err error) {
 	if e.standalone {
 		folding, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- e.directory.Run(folding) }()
-		defer func() { stop(); <-ended }()
+		defer func() {
+			stop()
+			err = errors.Join(err, <-ended)
+		}()
 	}
 	if err := e.awaitDirectory(ctx); err != nil {
 		return err

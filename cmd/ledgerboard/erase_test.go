@@ -65,6 +65,12 @@ func TestErasePerson(t *testing.T) {
 		names := historyNames(t, a, base)
 		require.Equal(t, "Erna Erased", names[erased])
 		require.Equal(t, "Sam Stays", names[stays])
+		require.Eventually(t, func() bool { // the reading itself is in the log, and readable
+			var n int
+			err := a.readPool.QueryRow(t.Context(), "select count(*) from operations_trail where event_type = 'audit.read.v1' and actor = $1 and parent_account = $2 and data->>'dashboard' = $3",
+				eraseStaff, eraseAgency, eraseClient).Scan(&n)
+			return err == nil && n == 1
+		}, 30*time.Second, 10*time.Millisecond)
 	})
 
 	var out bytes.Buffer

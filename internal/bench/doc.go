@@ -10,6 +10,8 @@
 //   - append: the same records produced with kgo, unbounded.
 //   - append to readable: the time in which one record goes through the log alone (append to fetch).
 //   - PUT to notice: the PUT's own answer time.
+//   - state at a time: one statement that finds the document, without names, records and tenancy.
+//   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //
 // # File map
 //
@@ -20,6 +22,8 @@
 //	append.go      append throughput
 //	latency.go     append to readable
 //	notice.go      PUT to notice, on the program as a process
+//	history.go     state of a dashboard at an instant, in a million records
+//	puts.go        PUTs of 1, 10 and 100 agencies
 //	stats.go       medians and percentiles
 //
 // # Non-obvious

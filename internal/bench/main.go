@@ -44,6 +44,9 @@ func run(ctx context.Context) (err error) {
 	atRate := func(perSecond int) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.latency(ctx, perSecond, print) }
 	}
+	putsOver := func(agencies int) func(context.Context, func(result) error) error {
+		return func(ctx context.Context, print func(result) error) error { return b.puts(ctx, agencies, print) }
+	}
 	for _, m := range []measurement{
 		{"project_post_readings_1p", projected(1)},
 		{"project_post_readings_4p", projected(4)},
@@ -51,6 +54,10 @@ func run(ctx context.Context) (err error) {
 		{"append_to_readable_500ps", atRate(500)},
 		{"append_to_readable_2000ps", atRate(2000)},
 		{"put_to_notice", b.notices},
+		{"state_at_time", b.stateAtTime},
+		{"puts_1_agency", putsOver(1)},
+		{"puts_10_agencies", putsOver(10)},
+		{"puts_100_agencies", putsOver(100)},
 		{"verify_and_replay_records", b.proofs},
 	} {
 		if !chosen.MatchString(m.name) {

@@ -44,6 +44,11 @@ func (p *program) record(ranges []string) answers {
 			ask(role, dashboardPath(id))
 		}
 	}
+	for _, role := range []string{"agency", "auditor"} {
+		for _, path := range p.auditPaths() {
+			ask(role, path)
+		}
+	}
 	existing := 0
 	for _, path := range p.analyticsPaths(ranges) {
 		for _, role := range []string{"agency", "client"} {
@@ -127,6 +132,18 @@ func (p *program) analyticsPaths(ranges []string) (paths []string) {
 	return paths
 }
 
+// auditPaths ask for the history of the dashboards.
+func (p *program) auditPaths() []string {
+	dashboard, foreign := dashboardPath(p.info.IDs.SubAccounts[0]), dashboardPath(p.info.IDs.Foreign.SubAccounts[0])
+	weekAgo := time.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly)
+	user := p.info.IDs.Users[len(p.info.IDs.Users)-1].ID
+	return []string{
+		dashboard + "/history?limit=500", dashboard + "/history?order=asc&limit=5", dashboard + "/state", dashboard + "/state?version=3",
+		dashboard + "/state?at=" + weekAgo, dashboard + "/diff?from=1&to=" + weekAgo, dashboard + "/access?user_id=" + user,
+		foreign + "/history", foreign + "/state", "/api/audit/history?limit=500", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
+	}
+}
+
 // pastRanges are ranges that end before the demo's history does.
 func pastRanges() []string {
 	day := func(ago int) string { return time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
@@ -165,8 +182,12 @@ func (p *program) endOffsets(topics ...string) map[string]int64 {
 	return ends
 }
 
-// topics are all of the log.
-var topics = []string{"dashboards", "metrics", "operations", "directory"}
+// Topics of the log. A regular stop may sign a checkpoint into operations, and reading the history is
+// recorded there; nothing but a fact goes into the others.
+var (
+	facts  = []string{"dashboards", "metrics", "directory"}
+	topics = append([]string{"operations"}, facts...)
+)
 
 // platformCalls counts the calls to the platforms that the program has made so far.
 func (p *program) platformCalls() (total int) {

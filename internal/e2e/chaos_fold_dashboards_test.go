@@ -171,11 +171,11 @@ func (s *chaosStream) take(r *chaosRecord, rows chaosRows) error {
 		return fmt.Errorf("a record lies in the wrong partition: %s", r)
 	}
 	verdict, next := s.head.judge(r)
-	park := func(reason, detail string) error {
+	park := func(reason string) error {
 		s.parked = true
 		rows.add("parked", r, map[string]any{
 			"projection": "dashboards", "generation": 1, "partition": r.partition, "log_offset": r.offset, "stream_key": r.key,
-			"event_type": r.kind, "event_id": r.id, "event_time": r.at, "reason": reason, "detail": detail, "state": "parked",
+			"event_type": r.kind, "event_id": r.id, "event_time": r.at, "reason": reason, "state": "parked",
 		})
 		if s.parent != chaosTampered {
 			return fmt.Errorf("a record is %s (head: version %d, hash %x): %s", reason, s.head.version, s.head.hash, r)
@@ -186,8 +186,7 @@ func (s *chaosStream) take(r *chaosRecord, rows chaosRows) error {
 	case verdict == "stale":
 		return nil
 	case verdict == "broken":
-		// The one way in which the test tampers; the detail is the program's own words.
-		return park("chain_broken", fmt.Sprintf("version %d names a predecessor that is not the head", s.head.version+1))
+		return park("chain_broken")
 	}
 	s.head = next
 	e := &chaosEffective{chaosRecord: r, version: next.version, hash: next.hash, before: chaosState{}}
@@ -197,7 +196,7 @@ func (s *chaosStream) take(r *chaosRecord, rows chaosRows) error {
 	s.records = append(s.records, e)
 	if s.parked {
 		e.after = e.before
-		return park("behind", "an earlier event of this stream is parked")
+		return park("behind")
 	}
 	if err := e.apply(s.parent); err != nil {
 		return err

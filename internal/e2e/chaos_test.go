@@ -136,7 +136,7 @@ func (c *chaos) must(err error, doing string) {
 
 // life is one life of the program, from its start to its violent end.
 func (c *chaos) life() {
-	if c.again || c.rng.IntN(10) < 3 {
+	if c.again || c.rng.IntN(10) < 3 || c.anew && c.rng.IntN(2) == 0 {
 		c.again = false
 		c.launch()
 		moment := time.Duration(c.rng.Float64() * 1.1 * float64(c.took[c.anew]))
@@ -389,12 +389,13 @@ func (c *chaos) check() map[string]*chaosStream {
 	c.must(c.fault, "under load")
 	resolved := time.Since(begun)
 	streams := c.compare()
+	late := time.Now().Add(patience - time.Second)
 	c.program.await(patience, "the listeners to hear what they are owed", func() bool {
 		for _, l := range c.listeners {
 			done, err := l.judge(streams[l.parent])
 			c.must(err, "notices")
 			if !done {
-				return time.Since(begun) > patience-time.Second && c.missing(l, streams)
+				return time.Now().After(late) && c.missing(l, streams)
 			}
 		}
 		return true
@@ -497,7 +498,7 @@ func (c *chaos) compareAt(tx pgx.Tx, ends map[string]chaosVector) map[string]*ch
 	c.log.foldPosts(ends["metrics"], rows)
 	streams, err := c.log.foldDashboards(ends["dashboards"], rows)
 	c.must(err, "judge the chains")
-	c.must(rows.compare(c.ctx, tx), "compare the tables with the fold of the log")
+	c.must(rows.compare(c.ctx, tx, c.log), "compare the tables with the fold of the log")
 	facts := map[string]chaosFacts{}
 	for parent := range streams {
 		facts[parent] = chaosFactsOf(parent, directory)

@@ -22,10 +22,10 @@ func TestSecondStartContinues(t *testing.T) {
 	agency := p.info.Tokens["agency"]
 	p.record(pastRanges()) // an agency's first GET of a dashboard creates it
 	ranges := pastRanges()
-	before, ends, secret := p.record(ranges), p.endOffsets(topics...), demoSecret(t, dir)
+	before, ends, secret := p.record(ranges), p.endOffsets(facts...), demoSecret(t, dir)
 	unchanged := func() {
 		t.Helper()
-		require.Equal(t, ends, p.endOffsets(topics...), "a start appends nothing")
+		require.Equal(t, ends, p.endOffsets(facts...), "a start appends nothing")
 		before.same(t, p.record(ranges))
 		require.Equal(t, secret, demoSecret(t, dir))
 		p.get(agency, dashboardPath(dashboard)).ok(t, http.StatusOK) // the token of the first start is good for the next ones
@@ -53,7 +53,7 @@ func TestSecondStartContinues(t *testing.T) {
 	require.Equal(t, "true", repeat.header.Get("Idempotency-Replayed"), "keys are remembered across a kill")
 	second := allow(true, "second")
 	require.Equal(t, first.version+1, second.version)
-	before, ends = p.record(ranges), p.endOffsets(topics...)
+	before, ends = p.record(ranges), p.endOffsets(facts...)
 
 	p.Kill()
 	p = startDemo(t, dir, frozen...)

@@ -46,7 +46,7 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	ranges = append(ranges, time.Now().UTC().AddDate(0, 0, -5).Format(time.DateOnly)+"/"+today)
 	p.record(ranges) // an agency's first GET of a dashboard creates it
 	before := p.record(ranges)
-	ends := p.endOffsets(topics...)
+	ends := p.endOffsets(facts...)
 	all := listenSSE(t, "SSE from the beginning", p.base, leaver.ID, token, p.info.IDs.ParentAccount+".0")
 	p.await(patience, "the notices of today", func() bool { return slices.Contains(all.notices(), noticeIDs[2]) })
 	old := all.notices()
@@ -64,7 +64,7 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	p.info = info // the window is before the new demo.json
 	p.requireClosedWhileCatchingUp(dashboard)
 	p.awaitReady()
-	require.Equal(t, ends, p.endOffsets(topics...), "a rebuild appends nothing")
+	require.Equal(t, ends, p.endOffsets(facts...), "a rebuild appends nothing")
 	before.same(t, p.record(ranges))
 	fresh := []*listener{
 		listenSSE(t, "SSE with a cursor at the head", p.base, leaver.ID, token, head),

@@ -22,13 +22,13 @@ func (l *Log) Put(t require.TestingT, entities ...domain.DirectoryEntity) {
 }
 
 // Dashboards are the real commands over this log, at the given clock.
-func (l *Log) Dashboards(t testing.TB, now func() time.Time) *commands.Dashboards {
-	t.Helper()
+func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboards {
+	tb.Helper()
 	d, err := commands.NewDashboards(commands.DashboardsConfig{
 		Store: l.Queries(), Log: l, Now: now, Logger: slog.New(slog.DiscardHandler),
 		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return d
 }
 

@@ -33,12 +33,12 @@ type Log struct {
 }
 
 // New returns an empty log over a new database whose projections are live.
-func New(t testing.TB) *Log {
-	t.Helper()
+func New(tb testing.TB) *Log {
+	tb.Helper()
 	topics, err := eventlog.ParseTopics(deploy.Topics())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	l := &Log{
-		DB: pgtest.New(t), codec: eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"), counts: map[string]int32{},
+		DB: pgtest.New(tb), codec: eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"), counts: map[string]int32{},
 	}
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
@@ -52,7 +52,7 @@ func New(t testing.TB) *Log {
 		_, err := l.DB.Pool.Exec(context.Background(), `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)
 			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name(), generation, p.Version(), p.Topic(), uuid.New())
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
 	return l
 }

@@ -35,6 +35,7 @@ type partition struct {
 	next    int64 // offset to read next
 	index   map[string]int32
 	streams []stream
+	judge   judge
 
 	offsets []int64 // of effective records, ascending
 	leaves  []tlog.Hash
@@ -142,7 +143,7 @@ func (p *partition) add(r eventlog.Record, each visit) error {
 		p.index[p.streams[n].key] = n
 	}
 	s := &p.streams[n]
-	verdict, head, reason := eventlog.Judge(s.head, r, p.count)
+	verdict, head, reason := p.judge.next(s.head, r, p.count, r.Partition == p.number)
 	if verdict != eventlog.Effective {
 		if verdict == eventlog.Broken {
 			s.broken = true

@@ -2,22 +2,17 @@ package proof_test
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 const testPartitions = 3
@@ -176,146 +171,4 @@ func setHeader(r *eventlog.Record, name, value string) {
 		}
 	}
 	r.Headers = append(r.Headers, eventlog.Header{Key: name, Value: []byte(value)})
-}
-
-// world is an honest log with its checkpoints.
-type world struct {
-	*memory
-	heads   map[string]eventlog.Head
-	now     time.Time
-	signing string // signer key
-	public  string
-	file    proof.File
-}
-
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	signing, public, err := note.GenerateKey(rand.Reader, "test.ledgerboard")
-	require.NoError(t, err)
-	return &world{
-		memory: newMemory(t), heads: map[string]eventlog.Head{}, now: noon, signing: signing, public: public,
-		file: proof.File{Path: filepath.Join(t.TempDir(), "checkpoints.txt")},
-	}
-}
-
-func (w *world) known(t testing.TB) note.Verifiers {
-	t.Helper()
-	v, err := note.NewVerifier(w.public)
-	require.NoError(t, err)
-	return note.VerifierList(v)
-}
-
-func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
-	t.Helper()
-	key, err := note.NewSigner(w.signing)
-	require.NoError(t, err)
-	cfg := proof.SignerConfig{
-		Source: w, Append: w.Append, File: w.file, Key: key, Known: w.known(t),
-		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	for _, c := range change {
-		c(&cfg)
-	}
-	s, err := proof.NewSigner(cfg)
-	require.NoError(t, err)
-	return s
-}
-
-func (w *world) sign(t testing.TB, s *proof.Signer) proof.Checkpoint {
-	t.Helper()
-	c, signed, err := s.Sign(t.Context())
-	require.NoError(t, err)
-	require.True(t, signed)
-	return c
-}
-
-// client is the nth sub-account of an agency.
-func client(n int) string { return fmt.Sprintf("c1%022x", n) }
-
-func userOf(agency string, version int64) string { return fmt.Sprintf("u%d-%s", version, agency[20:]) }
-
-// change appends one record: the user list of the first client is the version's, so that every
-// record changes something; every third takes access away.
-func (w *world) change(t testing.TB, agency string) eventlog.Record {
-	t.Helper()
-	r := w.encode(t, agency, w.heads[agency], userOf(agency, w.heads[agency].Version+1), w.at(agency))
-	w.put(r)
-	head := w.heads[agency]
-	prev := head.Hash
-	if head.Version == 0 {
-		prev = eventlog.Genesis(r.Topic, agency)
-	}
-	w.heads[agency] = eventlog.Head{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: w.at(agency)}
-	return r
-}
-
-func (w *world) at(agency string) time.Time {
-	return noon.Add(time.Duration(w.heads[agency].Version+1) * time.Second)
-}
-
-func (w *world) encode(t testing.TB, agency string, head eventlog.Head, user string, at time.Time) eventlog.Record {
-	t.Helper()
-	prev := head.Hash
-	if head.Version == 0 {
-		prev = eventlog.Genesis(domain.TopicDashboards, agency)
-	}
-	change := domain.DashboardChange{
-		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
-		MainPOC: map[string][]string{client(1): {}},
-	}
-	var data domain.DashboardEvent = domain.DashboardUsersChanged{DashboardChange: change}
-	if head.Version == 0 {
-		change.Created = map[string]string{client(1): domain.NewDashboardID(agency, client(1))}
-		data = domain.DashboardOpened{DashboardChange: change}
-	} else if head.Version%3 == 0 {
-		change.LostAccess = []string{userOf(agency, head.Version)}
-		data = domain.DashboardUsersChanged{DashboardChange: change}
-	}
-	r, err := w.codec.Encode(domain.Draft{
-		Topic: domain.TopicDashboards, Key: agency, Data: data,
-		Envelope: domain.Envelope{
-			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, user), Subject: client(1), Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prev[:]},
-			Audit: domain.Audit{
-				Actor: "a-" + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
-				IdempotencyKey: "key", RequestDigest: "00ff",
-			},
-			TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		},
-	})
-	require.NoError(t, err)
-	return r
-}
-
-// busy is a world of three agencies with so many changes each, a lost race, and a checkpoint after
-// every third round.
-func busy(t testing.TB, rounds int) *world {
-	t.Helper()
-	w := newWorld(t)
-	s := w.signer(t)
-	for round := range rounds {
-		for _, agency := range agencies {
-			head := w.heads[agency]
-			w.change(t, agency)
-			if round == 1 { // the loser of a race names the same predecessor
-				w.put(w.encode(t, agency, head, "loser", w.heads[agency].Time.Add(time.Hour)))
-			}
-		}
-		if round%3 == 2 {
-			w.sign(t, s)
-		}
-	}
-	return w
-}
-
-func (w *world) verify(t testing.TB, log proof.Source, change ...func(*proof.VerifyConfig)) proof.Report {
-	t.Helper()
-	cfg := proof.VerifyConfig{Source: log, Known: w.known(t), File: &w.file}
-	for _, c := range change {
-		c(&cfg)
-	}
-	report, err := proof.Verify(t.Context(), cfg)
-	require.NoError(t, err)
-	return report
 }

@@ -72,9 +72,10 @@ var errEnough = errors.New("enough")
 // replayer folds one stream.
 type replayer struct {
 	ReplayConfig
-	fold fold
-	head eventlog.Head
-	done Replayed
+	fold  fold
+	judge judge
+	head  eventlog.Head
+	done  Replayed
 }
 
 // Replay folds one agency's stream from the log itself, record by record: memory is that of the
@@ -132,7 +133,8 @@ func newReplayer(cfg ReplayConfig) *replayer {
 }
 
 func (p *replayer) add(r eventlog.Record, partitions int32, decode func(eventlog.Record) (domain.Recorded, error)) error {
-	verdict, next, reason := eventlog.Judge(p.head, r, partitions)
+	home := eventlog.PartitionOf(r.Key, partitions) == r.Partition && string(r.Key) == p.Parent
+	verdict, next, reason := p.judge.next(p.head, r, partitions, home)
 	switch {
 	case verdict == eventlog.Stale:
 		p.done.Stale++

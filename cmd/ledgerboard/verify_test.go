@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// audited is a log on a broker, projected into tables, with one checkpoint.
+type audited struct {
+	db     *pgtest.DB
+	log    *eventlog.Log
+	broker *embedded.Broker
+	topics []eventlog.TopicSpec
+	heads  map[string]eventlog.Head
+	dir    string // data directory: checkpoints.txt and checkpoint.pub
+}
+
+var auditedAgencies = []string{"aa0000000000000000000001", "aa0000000000000000000002", "aa0000000000000000000003"}
+
+func newAudited(t *testing.T, changes int) *audited {
+	t.Helper()
+	a := &audited{db: pgtest.New(t), heads: map[string]eventlog.Head{}, dir: t.TempDir()}
+	var err error
+	a.broker, err = embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(a.dir, "broker")})
+	require.NoError(t, err)
+	a.topics, err = parseTopics()
+	require.NoError(t, err)
+	for i := range a.topics {
+		a.topics[i].ReplicationFactor = 1
+		a.topics[i].Configs = maps.Clone(a.topics[i].Configs)
+		maps.Copy(a.topics[i].Configs, a.broker.TopicOverrides())
+	}
+	a.log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: a.broker.Addrs(), Topics: a.topics})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, a.log.Close())
+		require.NoError(t, a.broker.Close())
+	})
+	var drafts []domain.Draft
+	for n := range changes {
+		drafts = append(drafts, a.change(t, auditedAgencies[n%len(auditedAgencies)]))
+	}
+	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
+	a.project(t, changes)
+	a.sign(t)
+	return a
+}
+
+// change is an agency's next change: it links two clients and exchanges a user, who loses access.
+func (a *audited) change(t *testing.T, agency string) domain.Draft {
+	t.Helper()
+	head := a.heads[agency]
+	version, prev := head.Version+1, head.Hash
+	if head.Version == 0 {
+		prev = eventlog.Genesis(domain.TopicDashboards, agency)
+	}
+	clients := []string{"c10000000000000000000001", "c10000000000000000000002"}
+	change := domain.DashboardChange{
+		Primary: clients[0], Linked: clients, Users: []string{fmt.Sprintf("d2%022x", version)}, Scopes: []string{"posts"},
+		MainPOC: map[string][]string{clients[0]: {"e10000000000000000000001"}},
+	}
+	if version == 1 {
+		change.Created = map[string]string{}
+		for _, id := range clients {
+			change.Created[id] = domain.NewDashboardID(agency, id)
+		}
+	} else {
+		change.LostAccess = []string{fmt.Sprintf("d2%022x", version-1)}
+	}
+	at := time.Date(2026, 3, 14, 0, 0, int(version), 123456000, time.UTC)
+	draft := domain.Draft{
+		Topic: domain.TopicDashboards, Key: agency, Data: domain.AccountsLinked{DashboardChange: change},
+		Envelope: domain.Envelope{
+			ID: fmt.Sprintf("%s.%d", agency, version), Subject: clients[0], Time: at,
+			Chain: &domain.ChainLink{Version: version, Prev: prev[:]},
+			Audit: domain.Audit{Actor: "actor", Role: "agency", CommandID: fmt.Sprintf("c-%d", version), RequestID: "r"},
+		},
+	}
+	r, err := a.log.Codec().Encode(draft)
+	require.NoError(t, err)
+	a.heads[agency] = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	return draft
+}
+
+func (a *audited) project(t *testing.T, records int) {
+	t.Helper()
+	engine, err := projections.New(projections.Config{
+		Projector: projections.Dashboards{Partitions: partitionsOf(a.topics, domain.TopicDashboards)},
+		Log:       a.log, Pool: a.db.Pool, Topics: a.topics, Registry: domain.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- engine.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		var folded int
+		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints where state = 'live'")
+		return row.Scan(&folded) == nil && folded == records
+	}, 10*time.Minute, 20*time.Millisecond)
+	cancel()
+	require.NoError(t, <-done)
+}
+
+func (a *audited) sign(t *testing.T) {
+	t.Helper()
+	private, public, err := proof.GenerateKey()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(a.dir, checkpointPublic), []byte(public+"\n"), 0o600))
+	key, _, err := proof.ParseKey(private)
+	require.NoError(t, err)
+	known, err := proof.ParseVerifiers(public)
+	require.NoError(t, err)
+	signer, err := proof.NewSigner(proof.SignerConfig{
+		Source: a.log, Append: a.log.Append, File: proof.File{Path: filepath.Join(a.dir, checkpointList)}, Key: key, Known: known,
+		Lock: signingLock(a.db.Pool, slog.New(slog.DiscardHandler)), Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	_, signed, err := signer.Sign(t.Context())
+	require.NoError(t, err)
+	require.True(t, signed)
+}
+
+func (a *audited) storage() storage {
+	return storage{DataDir: a.dir, KafkaBrokers: a.broker.Addrs(), DatabaseURL: a.db.URL}
+}
+
+// verify runs the command.
+func (a *audited) verify(t *testing.T, c verifyCommand) (proof.Report, error) {
+	t.Helper()
+	c.storage, c.JSON = a.storage(), true
+	c.logging = logging{LogLevel: "error"}
+	var out, progress bytes.Buffer
+	err := c.Run(t.Context(), streams{Out: &out, Err: &progress})
+	var report proof.Report
+	require.NoError(t, json.Unmarshal(out.Bytes(), &report), "%s %v", out.String(), err)
+	return report, err
+}
+
+func TestVerifyCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 60)
+	report, err := a.verify(t, verifyCommand{All: true})
+	require.NoError(t, err)
+	require.Equal(t, int64(60), report.Compared)
+	require.Equal(t, int64(60), report.Covered)
+	report, err = a.verify(t, verifyCommand{Parent: strings.ToUpper(auditedAgencies[0]), LogOnly: true})
+	require.NoError(t, err)
+	require.Equal(t, int64(1), report.Agencies)
+
+	// Every table that the projection fills is compared, and each column of it.
+	for _, alter := range []string{
+		"update dashboard_history set %s where parent_account = $1 and version = 7",
+		"update dashboard_heads set %s where parent_account = $1",
+		"update dashboard_preferences set %s where parent_account = $1",
+		"update access_notices set %s where parent_account = $1 and version = 7",
+	} {
+		table := strings.Fields(alter)[1]
+		for _, change := range columnsOf(t, a, table) {
+			tx, err := a.db.Pool.Begin(t.Context())
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), fmt.Sprintf(alter, change), auditedAgencies[1])
+			require.NoError(t, err, "%s: %s", table, change)
+			report, err := proof.Verify(t.Context(), proof.VerifyConfig{Source: a.log, Known: a.known(t), Tables: verifyTables{tx}})
+			require.NoError(t, err)
+			require.Len(t, report.Findings, 1, "%s: %s", table, change)
+			f := report.Findings[0]
+			require.Equal(t, proof.KindTables, f.Kind, "%s: %s: %s", table, change, f)
+			require.Equal(t, auditedAgencies[1], f.Agency)
+			if table == "dashboard_history" {
+				require.Equal(t, int64(7), f.Version, "%s: %s", change, f)
+			}
+			require.NoError(t, tx.Rollback(t.Context()))
+		}
+	}
+	_, err = a.db.Pool.Exec(t.Context(), "delete from dashboard_history where parent_account = $1 and version = 9", auditedAgencies[2])
+	require.NoError(t, err)
+	report, err = a.verify(t, verifyCommand{All: true})
+	require.ErrorIs(t, err, errFindings)
+	require.Equal(t, exitFailure, exitCode(err, &bytes.Buffer{}))
+	require.Equal(t, int64(9), report.Findings[0].Version)
+}
+
+func (a *audited) known(t *testing.T) note.Verifiers {
+	t.Helper()
+	v, err := evidence{}.verifiers(a.storage())
+	require.NoError(t, err)
+	return v
+}
+
+// columnsOf returns an assignment per column of a table that alters it; keys that name the row are left.
+func columnsOf(t *testing.T, a *audited, table string) []string {
+	t.Helper()
+	rows, err := a.db.Pool.Query(t.Context(), `
+		select column_name, data_type from information_schema.columns where table_schema = 'lb' and table_name = $1
+		and column_name not in ('parent_account', 'version') and not (table_name <> 'access_notices' and column_name = 'sub_account_id')`, table)
+	require.NoError(t, err)
+	var name, kind string
+	var changes []string
+	_, err = pgx.ForEachRow(rows, []any{&name, &kind}, func() error {
+		value := map[string]string{
+			"text": "'x'", "bytea": `'\x00'`, "boolean": "not %s", "ARRAY": "array['x']", "bigint": "%s + 1",
+			"timestamp with time zone": "%s + interval '1 microsecond'", "jsonb": `%s || '{"extra":1}'`,
+		}[kind]
+		require.NotEmpty(t, value, kind)
+		if strings.Contains(value, "%s") {
+			value = fmt.Sprintf(value, name)
+		}
+		changes = append(changes, name+" = "+value)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, changes)
+	return changes
+}
+
+// The bundle that the command writes verifies without log and database, and replays.
+func TestExportCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	path := filepath.Join(t.TempDir(), "agency.bundle")
+	var out, progress bytes.Buffer
+	s := streams{Out: &out, Err: &progress}
+	quiet := logging{LogLevel: "error"}
+	require.NoError(t, exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}.Run(t.Context(), s))
+	require.Contains(t, out.String(), "holds 10 records")
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), auditedAgencies[1])
+
+	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	nowhere := storage{DataDir: t.TempDir()}
+	out.Reset()
+	require.NoError(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s))
+	require.Contains(t, out.String(), "10 records are what was signed")
+	require.ErrorAs(t, verifyCommand{storage: nowhere, Bundle: path}.Run(t.Context(), s), new(usageError))
+
+	out.Reset()
+	require.NoError(t, replayCommand{storage: nowhere, evidence: key, Bundle: path, Format: "json"}.Run(t.Context(), s))
+	fromBundle := out.String()
+	require.Equal(t, 20, strings.Count(fromBundle, "\n"), "two dashboards change each time")
+	out.Reset()
+	require.NoError(t, replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}.Run(t.Context(), s))
+	require.Equal(t, fromBundle, out.String())
+
+	require.NoError(t, os.WriteFile(path, bytes.Replace(raw, []byte(`"version":3,`), []byte(`"version":4,`), 1), 0o600))
+	require.ErrorIs(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s), errFindings)
+	require.Error(t, exportCommand{storage: a.storage(), logging: quiet, Parent: "ff0000000000000000000001", Bundle: path + "2"}.Run(t.Context(), s))
+	left, err := filepath.Glob(path + "2*")
+	require.NoError(t, err)
+	require.Empty(t, left, "nothing is left of an export that failed")
+}

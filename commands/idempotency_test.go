@@ -1,0 +1,166 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// DESIGN §3 ▲, Idempotency-Key: the same key and body give the document as of its version, whatever
+// happened since.
+func TestSameKeySameBodyIsReplayed(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	first, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.NoError(t, err)
+	_, err = p.Update(t.Context(), put(north, users(sam)))
+	require.NoError(t, err)
+	again, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.NoError(t, err)
+	require.True(t, again.Replayed)
+	require.Equal(t, first.Dashboard, again.Dashboard)
+	require.Equal(t, []string{sam}, s.present[north].Users, "it is not done again")
+	require.Len(t, s.records, 2)
+}
+
+func TestSameKeyOtherBodyIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	_, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.NoError(t, err)
+	_, err = p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
+	e := asError(t, err)
+	require.Equal(t, domain.CodeUnprocessable, e.Code)
+	require.Len(t, e.Fields, 1)
+	require.Equal(t, "Idempotency-Key", e.Fields[0].Field)
+	require.Len(t, s.records, 1)
+}
+
+// A key is the subject's own: another's same key is another key.
+func TestKeysAreScopedToTheSubject(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	_, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.NoError(t, err)
+	result, err := p.Update(t.Context(), put(south, users(sam), key("k"), by("eve")))
+	require.NoError(t, err)
+	require.False(t, result.Replayed)
+	require.Equal(t, []string{sam}, result.Dashboard.Users)
+	result, err = p.Update(t.Context(), put(north, users(nina), key("k"), by("eve"), digest("digest of "+south)))
+	require.NoError(t, err)
+	require.True(t, result.Replayed, "eve's own")
+	require.Equal(t, south, result.Dashboard.SubAccountID)
+}
+
+// What was refused, and what changed nothing, is not remembered: it is decided anew.
+func TestOnlyRecordsAreRemembered(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	_, err := p.Update(t.Context(), put(north, users("nobody"), key("k")))
+	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
+	_, err = p.Update(t.Context(), put(north, users(nina), key("k"), digest("mended")))
+	require.NoError(t, err)
+	require.Len(t, s.records, 1)
+
+	_, err = p.Update(t.Context(), put(north, users(nina), key("nothing to do")))
+	require.NoError(t, err)
+	result, err := p.Update(t.Context(), put(north, users(sam), key("nothing to do"), digest("another")))
+	require.NoError(t, err)
+	require.False(t, result.Replayed)
+}
+
+// A repetition whose old document cannot be read is an error, never a second change.
+func TestReplayThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	_, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.NoError(t, err)
+	s.onRead = func() error { return errors.New("the database is away") }
+	_, err = p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.ErrorContains(t, err, "the database is away")
+	require.Len(t, s.records, 1)
+}
+
+// DESIGN §3 ▲: refused with 503 and a reason before anything is written.
+func TestRefusedBeforeAppending(t *testing.T) {
+	t.Parallel()
+	lagging := domain.NewError(domain.CodeUnavailable, "dashboards lags 4000 events behind")
+	for name, set := range map[string]func(*stage, *commands.DashboardsConfig) string{
+		"the stream stands still": func(s *stage, _ *commands.DashboardsConfig) string {
+			s.refusal = "a record of its stream is parked and waits for an operator"
+			return s.refusal
+		},
+		"the projection lags": func(_ *stage, c *commands.DashboardsConfig) string {
+			c.Gate = func() error { return lagging }
+			return lagging.Message
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage()
+			var reason string
+			p := s.process(t, func(c *commands.DashboardsConfig) { reason = set(s, c) })
+			for _, err := range []error{
+				second(p.Update(t.Context(), put(north, users(nina)))),
+				second(p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: north})),
+				second(p.Update(t.Context(), put(agency))), // before any other verdict
+			} {
+				e := asError(t, err)
+				require.Equal(t, domain.CodeUnavailable, e.Code)
+				require.Contains(t, e.Message, reason)
+				require.Empty(t, e.CommandID)
+			}
+			require.Zero(t, s.appends)
+		})
+	}
+}
+
+func second(_ commands.Result, err error) error { return err }
+
+// DESIGN §3 ▲: a record's time is max(now, head's time + 1 µs), whatever the clock says.
+func TestRecordTimeIsLaterThanItsPredecessors(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 1234567, time.FixedZone("", 3600))
+	step := time.Microsecond
+	for name, c := range map[string]struct {
+		clock []time.Time
+		want  []time.Duration // after the first record
+	}{
+		"a clock that stands still":  {[]time.Time{noon, noon, noon}, []time.Duration{step, 2 * step}},
+		"a clock that goes back":     {[]time.Time{noon, noon.Add(-time.Hour), noon.Add(-2 * time.Hour)}, []time.Duration{step, 2 * step}},
+		"a clock that goes on":       {[]time.Time{noon, noon.Add(time.Second), noon.Add(time.Minute)}, []time.Duration{time.Second, time.Minute}},
+		"that jumped ahead and back": {[]time.Time{noon, noon.Add(time.Hour), noon.Add(time.Second)}, []time.Duration{time.Hour, time.Hour + step}},
+		"below a microsecond":        {[]time.Time{noon, noon.Add(300), noon.Add(600)}, []time.Duration{step, 2 * step}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage()
+			n := 0
+			p := s.process(t, func(cfg *commands.DashboardsConfig) {
+				cfg.Now = func() time.Time { return c.clock[n] }
+			})
+			for i, user := range []string{nina, sam, nina} {
+				n = i
+				_, err := p.Update(context.Background(), put(north, users(user)))
+				require.NoError(t, err)
+			}
+			first := s.records[0].Envelope.Time
+			require.Equal(t, noon.UTC().Truncate(time.Microsecond), first)
+			require.Equal(t, time.UTC, first.Location())
+			for i, want := range c.want {
+				require.Equal(t, want, s.records[i+1].Envelope.Time.Sub(first))
+			}
+		})
+	}
+}

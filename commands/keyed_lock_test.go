@@ -1,0 +1,79 @@
+package commands_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+)
+
+func TestKeyedLockExcludesByKey(t *testing.T) {
+	t.Parallel()
+	l := commands.NewKeyedLock()
+	var group sync.WaitGroup
+	inside := map[string]int{} // guarded by the lock alone: the race detector watches
+	var mu sync.Mutex
+	for i := range 200 {
+		key := []string{"a", "b"}[i%2]
+		group.Go(func() {
+			unlock, err := l.Lock(context.Background(), key)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer unlock()
+			mu.Lock()
+			inside[key]++
+			if inside[key] != 1 {
+				t.Errorf("%d hold %s", inside[key], key)
+			}
+			mu.Unlock()
+			mu.Lock()
+			inside[key]--
+			mu.Unlock()
+		})
+	}
+	group.Wait()
+	require.Zero(t, l.Held(), "a key that nobody holds takes no memory")
+}
+
+func TestKeyedLockWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := commands.NewKeyedLock()
+		unlock, err := l.Lock(t.Context(), "a")
+		require.NoError(t, err)
+		other, err := l.Lock(t.Context(), "b")
+		require.NoError(t, err, "another key does not wait")
+		other()
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = l.Lock(ctx, "a")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 1, l.Held(), "who gave up leaves the holder's key")
+
+		got := make(chan struct{})
+		go func() {
+			again, err := l.Lock(t.Context(), "a")
+			if err == nil {
+				again()
+			}
+			close(got)
+		}()
+		synctest.Wait()
+		select {
+		case <-got:
+			t.Error("it did not wait")
+		default:
+		}
+		unlock()
+		<-got
+		require.Zero(t, l.Held())
+	})
+}

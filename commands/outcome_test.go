@@ -1,0 +1,269 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// late is a broker that takes a record, does not answer, and delivers it after a while; never when
+// after is negative. The writer hears of nothing when its time is over, as from eventlog.
+func (s *stage) late(after time.Duration) {
+	s.onAppend = func(ctx context.Context, n int, d domain.Draft) error {
+		if n > 1 {
+			s.deliver(d)
+			return nil
+		}
+		if after >= 0 {
+			time.AfterFunc(after, func() { s.deliver(d) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+		return errUnknown
+	}
+}
+
+// open says that err leaves the outcome open, and returns the key to repeat the request with.
+func open(t *testing.T, err error) string {
+	t.Helper()
+	e := asError(t, err)
+	require.Equal(t, domain.CodeUnavailable, e.Code)
+	require.NotEmpty(t, e.CommandID)
+	require.Positive(t, e.RetryAfter)
+	require.Contains(t, e.Message, "not known yet")
+	require.Contains(t, e.Message, e.CommandID)
+	return e.CommandID
+}
+
+// DESIGN §3 ▲: after an append without a definite answer the only answers are its outcome, or 503
+// with the command id. The record comes before the deadline: its outcome.
+func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.late(3 * time.Second)
+		began := time.Now()
+		result, err := s.process(t).Update(t.Context(), put(north, users(nina)))
+		require.NoError(t, err)
+		require.Equal(t, []string{nina}, result.Dashboard.Users)
+		require.Less(t, time.Since(began), 4*time.Second)
+		require.Equal(t, 1, s.counted().appends)
+	})
+}
+
+// The record comes after the deadline: neither a success nor a refusal was told, and repeating with
+// the command id gives the outcome and no second record.
+func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
+	t.Parallel()
+	for name, own := range map[string]string{"without a key of the caller's": "", "with one": "caller's key"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				s.late(time.Minute)
+				p := s.process(t)
+				began := time.Now()
+				_, err := p.Update(t.Context(), put(north, users(nina), key(own)))
+				id := open(t, err)
+				require.Equal(t, 10*time.Second, time.Since(began), "the deadline does not wait for the publisher")
+				require.Empty(t, s.log())
+				time.Sleep(time.Minute)
+				require.Len(t, s.log(), 1)
+				s.another(t, domain.UpdateDashboard{Primary: north, Users: &[]string{sam}}) // and time goes on
+
+				result, err := p.Update(t.Context(), put(north, users(nina), key(id)))
+				require.NoError(t, err)
+				require.True(t, result.Replayed)
+				require.Equal(t, []string{nina}, result.Dashboard.Users, "as of its version")
+				require.Equal(t, 1, s.counted().appends, "no second record")
+			})
+		})
+	}
+}
+
+// Repeated before the record comes: both may be in the log, one of them is effective.
+func TestRepeatedBeforeTheLateRecordComes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.late(time.Minute)
+		p := s.process(t)
+		_, err := p.Update(t.Context(), put(north, users(nina)))
+		id := open(t, err)
+		result, err := p.Update(t.Context(), put(north, users(nina), key(id)))
+		require.NoError(t, err)
+		require.Equal(t, []string{nina}, result.Dashboard.Users)
+		time.Sleep(time.Minute)
+		require.Len(t, s.log(), 1)
+		require.Equal(t, 1, s.counted().stale, "the late one")
+	})
+}
+
+// While the repetition waits, the first record comes and takes its version: the answer is the first
+// one's outcome.
+func TestLateRecordOvertakesItsRepetition(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		var first domain.Draft
+		s.onAppend = func(ctx context.Context, n int, d domain.Draft) error {
+			if n == 1 {
+				first = d
+				<-ctx.Done()
+				return errUnknown
+			}
+			s.deliver(first)
+			s.deliver(d)
+			return nil
+		}
+		p := s.process(t)
+		_, err := p.Update(t.Context(), put(north, users(nina)))
+		id := open(t, err)
+		result, err := p.Update(t.Context(), put(north, users(nina), key(id)))
+		require.NoError(t, err)
+		require.True(t, result.Replayed)
+		require.Len(t, s.log(), 1)
+		require.Equal(t, 1, s.counted().stale)
+	})
+}
+
+// The record never comes and another takes its version: it is decided again; if it does come after
+// all, it is stale.
+func TestUnknownOutcomeAndALostRace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.late(8 * time.Second)
+		time.AfterFunc(5*time.Second, func() { s.another(t, domain.UpdateDashboard{Primary: east}) })
+		result, err := s.process(t).Update(t.Context(), put(north, users(nina)))
+		require.NoError(t, err)
+		require.Equal(t, int64(2), result.Dashboard.Version)
+		time.Sleep(time.Minute)
+		require.Len(t, s.log(), 2)
+		require.Equal(t, 1, s.counted().stale)
+	})
+}
+
+// Nothing that happens after the record was handed over becomes a refusal.
+func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
+	t.Parallel()
+	down := errors.New("the database is away")
+	for name, set := range map[string]func(*stage){
+		"the record never comes":          func(s *stage) { s.late(-1) },
+		"its version was parked":          func(s *stage) { s.parked[1] = true },
+		"the tables cannot be asked":      func(s *stage) { s.onSettle = func() error { return down } },
+		"the document cannot be read":     func(s *stage) { s.onRead = func() error { return down } },
+		"the acknowledged record is slow": func(s *stage) { s.onAppend = func(context.Context, int, domain.Draft) error { return nil } },
+		"the answer says canceled": func(s *stage) {
+			s.onAppend = func(context.Context, int, domain.Draft) error { return context.Canceled }
+		},
+		"the answer says deadline is over": func(s *stage) {
+			s.onAppend = func(context.Context, int, domain.Draft) error { return context.DeadlineExceeded }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				set(s)
+				_, err := s.process(t).Update(t.Context(), put(north, users(nina)))
+				open(t, err)
+				require.Equal(t, 1, s.counted().appends)
+			})
+		})
+	}
+}
+
+// A caller that goes away does not turn its change into a refusal either.
+func TestCallerThatGoesAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.late(time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(2*time.Second, cancel)
+		_, err := s.process(t).Update(ctx, put(north, users(nina)))
+		open(t, err)
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+// Trouble while looking for the outcome passes.
+func TestLooksAgainWhileTheTablesAreAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		began := time.Now()
+		s.onSettle = func() error {
+			if time.Since(began) < 5*time.Second {
+				return errors.New("the database is away")
+			}
+			return nil
+		}
+		result, err := s.process(t).Update(t.Context(), put(north, users(nina)))
+		require.NoError(t, err)
+		require.Equal(t, []string{nina}, result.Dashboard.Users)
+	})
+}
+
+// A definite refusal of the log is told as one: nothing was changed, and nothing will be.
+func TestDefiniteRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer error
+		code   domain.Code
+	}{
+		"the log takes nothing now": {errRefused, domain.CodeUnavailable},
+		"the record is too large":   {errTooLarge, domain.CodeUnprocessable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage()
+			s.onAppend = func(context.Context, int, domain.Draft) error { return c.answer }
+			_, err := s.process(t).Update(t.Context(), put(north, users(nina)))
+			e := asError(t, err)
+			require.Equal(t, c.code, e.Code)
+			require.Empty(t, e.CommandID, "there is no outcome to ask for")
+			require.Equal(t, 1, s.counted().appends, "it is not tried again")
+		})
+	}
+}
+
+// Too many wait for their turn: nothing was handed over, so that is a refusal.
+func TestWaitingForTheTurnEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.onAppend = func(ctx context.Context, _ int, _ domain.Draft) error {
+			<-ctx.Done()
+			return errUnknown
+		}
+		p := s.process(t)
+		go func() { _, _ = p.Update(t.Context(), put(north)) }()
+		synctest.Wait()
+		impatient, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := p.Update(impatient, put(south))
+		e := asError(t, err)
+		require.Equal(t, domain.CodeUnavailable, e.Code)
+		require.Empty(t, e.CommandID)
+		require.Contains(t, e.Message, "Nothing was changed")
+		require.Equal(t, 1, s.counted().appends)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestNewDashboardsRefusesMissingParts(t *testing.T) {
+	t.Parallel()
+	_, err := commands.NewDashboards(commands.DashboardsConfig{Store: newStage()})
+	require.ErrorContains(t, err, "needs")
+}

@@ -1,0 +1,243 @@
+package commands_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// One accepted command is one record, which says who, why and after what.
+func TestUpdateAppendsOneRecord(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	s.another(t, domain.UpdateDashboard{Primary: south})
+	head := s.head
+	result, err := s.process(t).Update(t.Context(), put(north, users(nina), links(south), key("k1")))
+	require.NoError(t, err)
+	require.False(t, result.Replayed)
+	require.Equal(t, []string{north, south}, result.Dashboard.SubAccountIDs)
+	require.Equal(t, int64(2), result.Dashboard.Version)
+	require.Equal(t, 1, s.appends)
+
+	d := s.records[1]
+	require.Equal(t, domain.TopicDashboards, d.Topic)
+	require.Equal(t, agency, d.Key)
+	require.Equal(t, north, d.Envelope.Subject)
+	require.Equal(t, d.Data.EventType(), d.Envelope.Type)
+	require.Equal(t, &domain.ChainLink{Version: 2, Prev: head.Hash}, d.Envelope.Chain)
+	require.Equal(t, "trace", d.Envelope.TraceParent)
+	require.NotEmpty(t, d.Envelope.ID)
+	require.NotEmpty(t, d.Envelope.Audit.CommandID)
+	require.NotEqual(t, d.Envelope.ID, d.Envelope.Audit.CommandID)
+	require.Equal(t, domain.Audit{
+		Actor: "ada", Role: "agency", OnBehalfOf: "bob", CommandID: d.Envelope.Audit.CommandID, RequestID: "r1",
+		IdempotencyKey: "k1", RequestDigest: "digest of " + north,
+	}, d.Envelope.Audit)
+}
+
+// Rule 8: what changes nothing appends nothing and answers the document as it is.
+func TestNoChangeAppendsNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	_, err := p.Update(t.Context(), put(north, users(nina)))
+	require.NoError(t, err)
+	result, err := p.Update(t.Context(), put(north, users(nina)))
+	require.NoError(t, err)
+	require.Equal(t, s.present[north], result.Dashboard)
+	require.Equal(t, 1, s.appends)
+}
+
+func TestRefusalsOfTheDomainAppendNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	for c, code := range map[string]domain.Code{agency: domain.CodeForbidden, "c90000000000000000000000": domain.CodeNotFound} {
+		_, err := p.Update(t.Context(), put(c))
+		require.Equal(t, code, domain.CodeOf(err))
+	}
+	_, err := p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: agency})
+	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+	require.Zero(t, s.appends)
+}
+
+// raced lets another process win the race of each of the first appends.
+func (s *stage) raced(t require.TestingT, races int, other func(n int) domain.UpdateDashboard) {
+	s.onAppend = func(_ context.Context, n int, d domain.Draft) error {
+		if n <= races {
+			s.another(t, other(n))
+		}
+		s.deliver(d)
+		return nil
+	}
+}
+
+// DESIGN §3: a lost race is decided again, on the new facts.
+func TestLostRaceIsDecidedAgainOnNewFacts(t *testing.T) {
+	t.Parallel()
+	linkEast := func(int) domain.UpdateDashboard {
+		return domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{east}}
+	}
+	t.Run("nothing of the other's change is lost", func(t *testing.T) {
+		t.Parallel()
+		s := newStage()
+		s.raced(t, 1, linkEast)
+		result, err := s.process(t).Update(t.Context(), put(north, links(south), users(nina)))
+		require.NoError(t, err)
+		require.Equal(t, []string{north, south, east}, result.Dashboard.SubAccountIDs)
+		require.Equal(t, []string{nina}, s.present[east].Users, "users go to every linked dashboard, east too")
+		require.Equal(t, int64(2), result.Dashboard.Version)
+		require.Equal(t, 2, s.appends)
+		require.Equal(t, 1, s.stale)
+	})
+	t.Run("the other did the same: nothing is left to do", func(t *testing.T) {
+		t.Parallel()
+		s := newStage()
+		s.raced(t, 1, linkEast)
+		result, err := s.process(t).Update(t.Context(), put(north, links(east)))
+		require.NoError(t, err)
+		require.Equal(t, int64(1), result.Dashboard.Version)
+		require.Equal(t, 1, s.appends)
+	})
+	t.Run("the other's change forbids it now", func(t *testing.T) {
+		t.Parallel()
+		s := newStage()
+		s.another(t, domain.UpdateDashboard{Primary: north})
+		s.raced(t, 1, linkEast)
+		_, err := s.process(t).Update(t.Context(), put(north, users(nina), func(u *commands.UpdateDashboard) {
+			u.Change.IfMatch = &domain.VersionMatch{Versions: []int64{1}}
+		}))
+		require.Equal(t, domain.CodePreconditionFailed, domain.CodeOf(err))
+		require.Empty(t, s.present[north].Users)
+	})
+	t.Run("the same command id over all attempts", func(t *testing.T) {
+		t.Parallel()
+		s := newStage()
+		var seen []string
+		s.onAppend = func(_ context.Context, n int, d domain.Draft) error {
+			seen = append(seen, d.Envelope.Audit.CommandID)
+			if n == 1 {
+				s.another(t, linkEast(1))
+			}
+			s.deliver(d)
+			return nil
+		}
+		_, err := s.process(t).Update(t.Context(), put(south, users(sam)))
+		require.NoError(t, err)
+		require.Len(t, seen, 2)
+		require.Equal(t, seen[0], seen[1])
+	})
+}
+
+// A race that is lost too often is a conflict; nothing of the command is in the log.
+func TestLostTooOftenIsAConflict(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	s.raced(t, 100, func(n int) domain.UpdateDashboard {
+		allow := n%2 == 1
+		return domain.UpdateDashboard{Primary: east, AllowClientDashboard: &allow}
+	})
+	_, err := s.process(t, func(c *commands.DashboardsConfig) { c.Attempts = 3 }).Update(t.Context(), put(north, users(nina)))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+	require.Equal(t, 3, s.appends)
+	require.Equal(t, 3, s.stale)
+	require.NotContains(t, s.present, north)
+}
+
+// Two simultaneous GETs create one dashboard (REQUIREMENTS §2), in one process and in two.
+func TestSimultaneousOpensCreateOne(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	processes := []*commands.Dashboards{s.process(t), s.process(t)}
+	var group sync.WaitGroup
+	for i := range 20 {
+		group.Go(func() {
+			result, err := processes[i%2].Open(context.Background(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: south})
+			if err != nil || result.Dashboard.DocumentID != domain.NewDashboardID(agency, south) {
+				t.Errorf("%+v: %v", result, err)
+			}
+		})
+	}
+	group.Wait()
+	require.Len(t, s.records, 1)
+	require.Equal(t, "dashboard.opened.v1", s.records[0].Envelope.Type)
+}
+
+// Rule 9 and DESIGN §3: two processes hammer overlapping sets. No update is lost, versions are
+// gapless, and what lost its race is counted as stale.
+func TestTwoProcessesLoseNoUpdate(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	const each = 40
+	for i := range 2 * each {
+		s.accounts = append(s.accounts, fmt.Sprintf("%024x", i+1))
+	}
+	many := func(c *commands.DashboardsConfig) { c.Attempts = 1000 }
+	processes := []*commands.Dashboards{s.process(t, many), s.process(t, many)}
+	var group sync.WaitGroup
+	for i := range 2 * each {
+		group.Go(func() {
+			primary := []string{north, south}[i%2] // two sets that become one by the first link between them
+			if _, err := processes[i%2].Update(context.Background(), put(primary, links(fmt.Sprintf("%024x", i+1), east))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	require.Len(t, s.present[east].SubAccountIDs, 2*each+3, "every link is there")
+	for _, d := range s.present {
+		require.Equal(t, s.present[east].SubAccountIDs, d.SubAccountIDs)
+	}
+	for i, r := range s.records {
+		require.Equal(t, int64(i+1), r.Envelope.Chain.Version)
+	}
+	require.Equal(t, s.appends, len(s.records)+s.stale)
+	require.LessOrEqual(t, len(s.records), 2*each)
+}
+
+// Commands of one agency queue in the process, so that races come only from other processes; those
+// of another agency do not wait.
+func TestCommandsOfOneAgencyQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		entered := make(chan struct{}, 10)
+		release := make(chan struct{})
+		s.onAppend = func(_ context.Context, _ int, d domain.Draft) error {
+			entered <- struct{}{}
+			<-release
+			s.deliver(d)
+			return nil
+		}
+		p := s.process(t)
+		var group sync.WaitGroup
+		for _, id := range []string{north, south, east} {
+			group.Go(func() {
+				_, err := p.Update(context.Background(), put(id))
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		require.Len(t, entered, 1)
+		group.Go(func() {
+			u := put(north)
+			u.ParentAccount = "bbbbbbbbbbbbbbbbbbbbbbbb"
+			_, _ = p.Update(context.Background(), u) // its stream is not this stage's
+		})
+		synctest.Wait()
+		require.Len(t, entered, 2)
+		close(release)
+		time.Sleep(time.Minute) // of the bubble
+		group.Wait()
+	})
+}

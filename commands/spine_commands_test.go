@@ -1,0 +1,280 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+const manyAccounts = 60
+
+func numbered(i int) string { return fmt.Sprintf("c9%022x", i) }
+
+// The whole way, once: decided on the directory's facts, in the log, folded, answered from the tables.
+func TestTheWholeWay(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	p := s.process()
+	opened, err := p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: north})
+	require.NoError(t, err)
+	require.Equal(t, []string{sam}, opened.Dashboard.MainPOC, "managed orders alone")
+	require.Equal(t, []string{"posts"}, opened.Dashboard.Scopes)
+	result, err := p.Update(t.Context(), put(north, links(south), users(nina, sam)))
+	require.NoError(t, err)
+	require.Equal(t, []string{north, south}, result.Dashboard.SubAccountIDs)
+	require.Equal(t, []string{sam}, result.Dashboard.MainPOC)
+	require.Equal(t, int64(2), result.Dashboard.Version)
+	require.True(t, result.Dashboard.UpdatedAt.After(result.Dashboard.CreatedAt))
+	again, err := p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: south})
+	require.NoError(t, err)
+	require.Empty(t, again.Dashboard.MainPOC, "south has no managed order")
+	for _, u := range []commands.UpdateDashboard{put(agency), put("c80000000000000000000000"), put(north, users("d90000000000000000000000"))} {
+		_, err := p.Update(t.Context(), u)
+		require.Error(t, err)
+	}
+	head, verdicts := s.judged()
+	require.Equal(t, int64(2), head.Version)
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 2}, verdicts)
+}
+
+// Rule 9, DESIGN §3: two processes, each with its own locks, producers and read side, hammer
+// overlapping sets. No update is lost, versions are gapless, stale records are counted.
+func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	other := s.openLog(0)
+	processes := []*commands.Dashboards{s.process(), s.process(func(c *commands.DashboardsConfig) { c.Log = other })}
+	var group sync.WaitGroup
+	var acknowledged atomic.Int64
+	for i := range manyAccounts {
+		group.Go(func() {
+			primary := []string{north, south}[i%2]
+			result, err := processes[i%2].Update(context.Background(), put(primary, links(numbered(i), east)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			acknowledged.Add(1)
+			if result.Dashboard.SubAccountID != primary {
+				t.Errorf("answered with %s", result.Dashboard.SubAccountID)
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(t, int64(manyAccounts), acknowledged.Load())
+	require.Eventually(t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	var sets, linked int
+	require.NoError(t, s.db.Pool.QueryRow(t.Context(), `
+		select count(distinct sub_account_ids), max(cardinality(sub_account_ids)) from dashboard_preferences where parent_account = $1`, agency).
+		Scan(&sets, &linked))
+	require.Equal(t, 1, sets, "no half-merged set")
+	require.Equal(t, manyAccounts+3, linked, "every acknowledged link is there")
+
+	head, verdicts := s.judged()
+	require.Zero(t, verdicts[eventlog.Broken])
+	require.Equal(t, int64(verdicts[eventlog.Effective]), head.Version, "versions are gapless")
+	status, err := s.engine.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(verdicts[eventlog.Stale]), status.Stale)
+	require.Zero(t, status.Parked)
+	var version int64
+	require.NoError(t, s.db.Pool.QueryRow(t.Context(), "select version from dashboard_heads where parent_account = $1", agency).Scan(&version))
+	require.Equal(t, head.Version, version)
+	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
+}
+
+// A race that is lost for certain: the other process commits between the load and the append.
+func TestRealLostRaceIsDecidedAgain(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	winner := s.process()
+	var raced atomic.Bool
+	loser := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			if raced.CompareAndSwap(false, true) {
+				if _, err := winner.Update(ctx, put(north, links(east))); err != nil {
+					return err
+				}
+			}
+			return s.log.Append(ctx, d)
+		})
+	})
+	result, err := loser.Update(t.Context(), put(north, links(south), users(nina)))
+	require.NoError(t, err)
+	require.Equal(t, []string{north, south, east}, result.Dashboard.SubAccountIDs)
+	require.Equal(t, int64(2), result.Dashboard.Version)
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 2, eventlog.Stale: 1}, verdicts)
+}
+
+// The publisher gives no definite answer: the head tells.
+func TestRealUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	p := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			if err := s.log.Append(ctx, d); err != nil {
+				return err
+			}
+			return &eventlog.AppendError{Unknown: true, Err: errors.New("the connection broke")}
+		})
+	})
+	result, err := p.Update(t.Context(), put(north, users(nina)))
+	require.NoError(t, err)
+	require.Equal(t, []string{nina}, result.Dashboard.Users)
+}
+
+// The publisher delivers after the deadline: 503 with the command id, under which the outcome is
+// found; no second record.
+func TestRealLateRecord(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	held := make(chan domain.Draft, 1)
+	p := s.process(func(c *commands.DashboardsConfig) {
+		c.Deadline = 500 * time.Millisecond
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			held <- d
+			<-ctx.Done()
+			return &eventlog.AppendError{Unknown: true, Err: context.Cause(ctx)}
+		})
+	})
+	_, err := p.Update(t.Context(), put(north, users(nina)))
+	id := open(t, err)
+	require.Zero(t, s.appended())
+	require.NoError(t, s.log.Append(t.Context(), <-held))
+	require.Eventually(t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	result, err := s.process().Update(t.Context(), put(north, users(nina), key(id)))
+	require.NoError(t, err)
+	require.True(t, result.Replayed)
+	require.Equal(t, []string{nina}, result.Dashboard.Users)
+	require.Equal(t, int64(1), s.appended())
+}
+
+// DESIGN §3: the size is checked first; 422 names the limit.
+func TestRealRecordTooLarge(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	small := s.openLog(1024)
+	p := s.process(func(c *commands.DashboardsConfig) { c.Log = small })
+	var many []string
+	for i := range manyAccounts {
+		many = append(many, numbered(i))
+	}
+	_, err := p.Update(t.Context(), put(north, links(many...)))
+	e := asError(t, err)
+	require.Equal(t, domain.CodeUnprocessable, e.Code)
+	require.Contains(t, e.Message, "the limit is 1024")
+	require.Empty(t, e.CommandID)
+	require.Zero(t, s.appended())
+}
+
+// DESIGN §3 ▲: refused with a reason and nothing written while the projection is paused, rebuilding
+// from zero, or the stream parked.
+func TestRealRefusals(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	p := s.process()
+	_, err := p.Update(t.Context(), put(north, users(nina)))
+	require.NoError(t, err)
+	before := s.appended()
+	for _, c := range []struct{ name, reason, set, clear string }{
+		{
+			"paused", "paused", `insert into kept.paused_projections values ('dashboards', 'r', 'a', now())`,
+			`delete from kept.paused_projections`,
+		},
+		{
+			"rebuilding from zero", "rebuilt", `update generations set state = 'building' where projection = 'dashboards'`,
+			`update generations set state = 'live' where projection = 'dashboards'`,
+		},
+		{
+			"parked", "parked", `insert into parked values ('dashboards', 1, 0, 99, '` + agency + `', 't', 'e', null, 'undecodable', 'd', 'parked')`,
+			`update parked set state = 'skipped'`,
+		},
+	} {
+		s.exec(c.set)
+		for _, u := range []commands.UpdateDashboard{put(north, users(sam)), put(north, users(nina))} { // a change, and none
+			_, err := p.Update(t.Context(), u)
+			e := asError(t, err)
+			require.Equal(t, domain.CodeUnavailable, e.Code, c.name)
+			require.Contains(t, e.Message, c.reason)
+			require.Contains(t, e.Message, "Nothing was changed")
+			require.Empty(t, e.CommandID)
+		}
+		require.Equal(t, before, s.appended(), c.name)
+		s.exec(c.clear)
+		_, err := p.Update(t.Context(), put(north, users(nina)))
+		require.NoError(t, err, "%s is over", c.name)
+	}
+}
+
+// DESIGN §3 ▲: a key is remembered for 24 h of record time, whatever the clock says, scoped to agency
+// and subject.
+func TestRealIdempotency(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	now := day0
+	p := s.process(func(c *commands.DashboardsConfig) { c.Now = func() time.Time { return now } })
+	first, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+	require.NoError(t, err)
+	replayed := func() bool {
+		t.Helper()
+		result, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+		require.NoError(t, err)
+		require.Equal(t, []string{nina}, result.Dashboard.Users)
+		if result.Replayed {
+			require.Equal(t, first.Dashboard, result.Dashboard)
+		}
+		return result.Replayed
+	}
+	_, err = p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
+	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
+	mine, err := p.Update(t.Context(), put(south, users(sam), key("k"), by("eve")))
+	require.NoError(t, err)
+	require.False(t, mine.Replayed)
+
+	now = day0.Add(24 * time.Hour)
+	_, err = p.Update(t.Context(), put(north, users(sam)))
+	require.NoError(t, err)
+	require.True(t, replayed(), "24 h are not over")
+	now = now.Add(time.Microsecond)
+	_, err = p.Update(t.Context(), put(north, users()))
+	require.NoError(t, err)
+	require.False(t, replayed(), "forgotten: decided anew")
+	require.True(t, func() bool {
+		result, err := p.Update(t.Context(), put(north, users(nina), key("k")))
+		require.NoError(t, err)
+		return result.Replayed && result.Dashboard.Version > first.Dashboard.Version
+	}(), "and remembered under its new record")
+}
+
+// DESIGN §3 ▲: record time with a clock that stands still or goes back, in the log itself.
+func TestRealRecordTimes(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	clock := []time.Time{day0, day0, day0.Add(-time.Hour), day0.Add(time.Second)}
+	for i, at := range clock {
+		p := s.process(func(c *commands.DashboardsConfig) { c.Now = func() time.Time { return at } })
+		_, err := p.Update(t.Context(), put(north, users([]string{nina, sam}[i%2])))
+		require.NoError(t, err)
+	}
+	rows, err := s.db.Pool.Query(t.Context(), "select time from dashboard_history order by version")
+	require.NoError(t, err)
+	defer rows.Close()
+	var times []time.Time
+	for rows.Next() {
+		var at time.Time
+		require.NoError(t, rows.Scan(&at))
+		times = append(times, at)
+	}
+	require.Equal(t, []time.Time{day0, day0.Add(time.Microsecond), day0.Add(2 * time.Microsecond), day0.Add(time.Second)}, times)
+}

@@ -1,0 +1,166 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const patience = 60 * time.Second
+
+// spine is the real thing: a broker, the log, PostgreSQL, the projections that commands need and the
+// read side.
+type spine struct {
+	t       *testing.T
+	db      *pgtest.DB
+	brokers []string
+	topics  []eventlog.TopicSpec
+	log     *eventlog.Log
+	engine  *projections.Engine // of dashboards
+}
+
+func newSpine(t *testing.T) *spine {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1000000000000"}))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	raw, err := os.ReadFile("../deploy/topics.json")
+	require.NoError(t, err)
+	s := &spine{t: t, db: pgtest.New(t), brokers: cluster.ListenAddrs()}
+	s.topics, err = eventlog.ParseTopics(raw)
+	require.NoError(t, err)
+	for i := range s.topics {
+		s.topics[i].Partitions, s.topics[i].ReplicationFactor = 2, 1
+		s.topics[i].Configs["min.insync.replicas"] = "1"
+	}
+	s.log = s.openLog(0)
+	s.fill()
+	s.engine = s.project(projections.Dashboards{Partitions: 2})
+	directory := s.project(projections.Directory{})
+	require.Eventually(t, func() bool { return s.caughtUp(directory) && s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	return s
+}
+
+// openLog is another process's client; maxBytes 0 is the default.
+func (s *spine) openLog(maxBytes int) *eventlog.Log {
+	s.t.Helper()
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, MaxRecordBytes: maxBytes})
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
+	return log
+}
+
+// fill puts the directory into the log: two agencies with accounts, people and orders.
+func (s *spine) fill() {
+	s.t.Helper()
+	var drafts []domain.Draft
+	for _, e := range []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true},
+		domain.DirectoryAccount{ID: north, ParentAccount: agency}, domain.DirectoryAccount{ID: south, ParentAccount: agency},
+		domain.DirectoryAccount{ID: east, ParentAccount: agency},
+		domain.DirectoryUser{ID: nina, AccountID: north, Active: true}, domain.DirectoryUser{ID: sam, AccountID: south, Active: true},
+		domain.DirectoryOrder{ID: "o1", Buyer: north, Seller: agency, ProductType: "managed", AssignedUsers: []string{sam}},
+		domain.DirectoryOrder{ID: "o2", Buyer: north, Seller: agency, ProductType: "site", AssignedUsers: []string{nina}},
+	} {
+		drafts = append(drafts, commands.EntityDraft(e, day0))
+	}
+	for i := range manyAccounts {
+		drafts = append(drafts, commands.EntityDraft(domain.DirectoryAccount{ID: numbered(i), ParentAccount: agency}, day0))
+	}
+	require.NoError(s.t, s.log.AppendBulk(s.t.Context(), drafts))
+}
+
+func (s *spine) project(p projections.Projector) *projections.Engine {
+	s.t.Helper()
+	e, err := projections.New(projections.Config{
+		Projector: p, Log: s.log, Pool: s.db.Pool, Topics: s.topics, Registry: domain.NewRegistry(), Logger: quiet,
+	})
+	require.NoError(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = e.Run(ctx) })
+	s.t.Cleanup(func() { cancel(); running.Wait() })
+	return e
+}
+
+func (s *spine) caughtUp(e *projections.Engine) bool {
+	status, err := e.Status(context.Background())
+	return err == nil && status.Live() && status.Lag == 0
+}
+
+// process makes the use cases of one process: its own locks, its own read side.
+func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Dashboards {
+	s.t.Helper()
+	progress := pg.NewProgress()
+	ctx, cancel := context.WithCancel(context.Background())
+	var listening sync.WaitGroup
+	listening.Go(func() { progress.Listen(ctx, s.db.URL, quiet) })
+	s.t.Cleanup(func() { cancel(); listening.Wait() })
+	c := commands.DashboardsConfig{
+		Store: readmodels.NewDashboards(readmodels.DashboardsConfig{
+			Pool: s.db.ReadOnly, Progress: progress, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},
+			ManagedSubscriptions: []string{"managed"},
+		}),
+		Log: s.log, Now: time.Now, Logger: quiet, Attempts: 100, Deadline: patience,
+		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
+		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	d, err := commands.NewDashboards(c)
+	require.NoError(s.t, err)
+	return d
+}
+
+// appended is the number of records on `dashboards`.
+func (s *spine) appended() (n int64) {
+	s.t.Helper()
+	ranges, _, err := s.log.Ranges(s.t.Context(), domain.TopicDashboards)
+	require.NoError(s.t, err)
+	for _, r := range ranges {
+		n += r.End
+	}
+	return n
+}
+
+// judged scans the log itself: the verdicts on the agency's records, in order, and its head.
+func (s *spine) judged() (head eventlog.Head, verdicts map[eventlog.Verdict]int) {
+	s.t.Helper()
+	verdicts = map[eventlog.Verdict]int{}
+	err := s.log.Scan(s.t.Context(), eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: agency, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			var verdict eventlog.Verdict
+			verdict, head, _ = eventlog.Judge(head, r, 2)
+			verdicts[verdict]++
+		}
+		return nil
+	}})
+	require.NoError(s.t, err)
+	return head, verdicts
+}
+
+func (s *spine) exec(sql string, args ...any) {
+	s.t.Helper()
+	_, err := s.db.Pool.Exec(s.t.Context(), sql, args...)
+	require.NoError(s.t, err)
+}
+
+// appender is a log whose appends a test stands in for.
+type appender func(ctx context.Context, d domain.Draft) error
+
+func (a appender) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }

@@ -1,0 +1,104 @@
+// Package proof makes and checks evidence that the history of dashboards is what was decided: signed
+// checkpoints over the whole log, verification of the log against itself, the checkpoints and the
+// tables, proof bundles that need neither log nor database, and replay from the log.
+//
+// # What it proves, and what not
+//
+// Each record names the hash of the one before it (internal/eventlog). Alone, that shows a change of one
+// record, and shows neither a cut-off end nor a chain that was made anew. A checkpoint signs two Merkle
+// trees (RFC 6962, golang.org/x/mod/sumdb/tlog) at one position vector:
+//
+//   - over all effective records, so that none that it covers can be altered, removed, added or moved;
+//   - over the last record of each stream, sorted by key, so that the end of one agency's stream can be
+//     proved without showing another's.
+//
+// Whoever holds the signing key can sign another history: the key proves that its holder stood by the
+// log at that moment, no more. It is worth as much as it is kept apart from those who can write to the
+// brokers, and as old checkpoints are kept where they cannot be replaced (the file outside of the log, on
+// another machine or write-once medium; bundles that auditors took away; the public key by another way
+// than from the machine that is audited). A time in a checkpoint is the signer's clock. A bundle proves
+// the state of its checkpoint's time: an older bundle is not wrong, it is older. What was appended after
+// the last checkpoint is covered by the chain alone: its end can be cut unseen until the next one, unless
+// the tables remember it. Nothing here proves that a decision was right, or that what was never appended
+// did not happen.
+//
+// A deviation that only a root shows is named by what the record trees cannot hide: the offsets between
+// two checkpoints. The tables' history, which has the hash of each version, names the record.
+//
+// # Order of leaves
+//
+// Kafka orders partitions, not topics. The sequence of checkpoints does the rest: the new leaves of a
+// checkpoint are the effective records from its predecessor's vector to its own, partitions ascending,
+// offsets ascending. Each checkpoint names its predecessor by the hash of its text. [LeafHash] is a leaf
+// of both trees; [Checkpoint.Text] is what is signed.
+//
+// # Crashes and second processes, each with a test
+//
+//   - Killed before the append to `operations`: nothing happened.
+//   - Killed between that append and the file, or the file cannot be written: the next turn, of any
+//     process, copies what its file lacks. The order is never the other way round: a checkpoint that only
+//     the file has is evidence that the log was cut.
+//   - Killed within the write to the file: the half stays (the file is only ever appended to), readers pass
+//     over it, the whole note is appended again from the log.
+//   - The append's outcome is unknown and it succeeded: the next turn finds it. It arrives late, after
+//     another was signed: both name one predecessor, a fork. Each holds by its own ancestors; all processes
+//     go on from the one that covers most, of equals the first in the log.
+//   - Two processes sign at once, because one lost its lock: the same fork.
+//   - An earlier checkpoint is not borne out by the log, or only the file has it: nobody signs any more
+//     ([ErrContradiction]) until a person has looked.
+//   - Forged or damaged notes prove nothing: findings of verify, passed over by the signer, so that writing
+//     rubbish to `operations` does not stop it.
+//   - The topic was deleted and created again: its checkpoints still hold if the records are the same.
+//
+// # Bundle format (ledgerboard.proof.v1)
+//
+// JSON Lines, written in one way only: what does not encode to the same bytes again is refused.
+//
+//	{"bundle":"ledgerboard.proof.v1","topic":"dashboards","key":<agency>,"checkpoint":<signed note>,
+//	 "head":{"version":<its last version then>,"leaf":<index in the tree of heads>,"proof":[<base64>…]}}
+//	{"version":1,"headers":[{"name":…,"value":<base64>}…],"value":<base64>,"leaf":<index>,"proof":[<base64>…]}
+//	…
+//	{"records":<how many>}
+//
+// Proofs are RFC 6962 audit paths. Records after the checkpoint have leaf and proof null. Headers are
+// sorted by name; trace context, which no hash covers, is left out, as are partition and offset.
+//
+// # Invariants
+//
+//   - Verify finds and reports; it never repairs and never writes.
+//   - One agency's report or bundle holds nothing of another's; audit paths hold hashes only.
+//   - No byte of a covered bundle or of a signed note can be changed unseen.
+//   - Memory: verify 44 bytes a record, export 108, both of the whole log; the signer 44 bytes a record
+//     while it starts, and some 150 bytes an agency then; replay and the check of a bundle: constant.
+//
+// It may import domain and internal/eventlog only. Tables, the lock and the clock are handed in by cmd.
+//
+// # File map
+//
+//	source.go              the log as it is read here
+//	judge.go               the chain's verdict without allocations, for plain records
+//	tree.go                leaves, the growing tree, the tree that proves
+//	ledger.go              one scan of the log; the trees at any vector
+//	checkpoint.go keys.go  text, signature, keys
+//	sighting.go link.go    checkpoints as found on `operations` and in the file; holding them against the ledger
+//	file.go signer.go      the file outside of the log; signing now and then
+//	verify.go finding.go   Verify and its report
+//	diagnose.go            what was done to a stream whose chain does not hold
+//	tables.go canonical.go compare.go explain*.go  comparison with the tables
+//	bundle.go export.go bundle_verify.go           bundles: format, writing, checking
+//	replay.go              changes of one agency, from the log or a bundle
+//
+// # Non-obvious
+//
+//   - A head's leaf is its record's leaf: the ledger keeps one hash a record for both trees. A proof cannot
+//     be taken for one of the other tree, because each is checked against its own signed root.
+//   - The vector counts offsets, so that a lost race more or less between two checkpoints shows where it
+//     moves a record over the border, and nowhere else; it means nothing either way.
+//   - A record in a wrong partition, or whose key is no agency's id, is in no stream and no leaf, as in the
+//     projection.
+//   - The tables are compared up to where they stand, in one snapshot, by digests per agency; only agencies
+//     that differ are read again to name the record. Agencies with parked events are compared by head alone:
+//     what was folded of them depends on operators.
+//   - note.Open passes over signatures of unknown keys and base64 has several spellings of one value:
+//     [OpenCheckpoint] refuses both, else bytes could be changed unseen.
+package proof

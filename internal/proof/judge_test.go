@@ -1,0 +1,88 @@
+package proof_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// judged are honest records of one agency with the head before each.
+func judged(t testing.TB) (records []eventlog.Record, heads []eventlog.Head) {
+	w := newWorld(t)
+	for range 12 {
+		heads = append(heads, w.heads[agencies[0]])
+		w.change(t, agencies[0])
+	}
+	return w.topics[domain.TopicDashboards][eventlog.PartitionOf([]byte(agencies[0]), testPartitions)], heads
+}
+
+// The shortcut takes every record that our codec writes, with Judge's head.
+func TestQuickVerdictTakesHonestRecords(t *testing.T) {
+	t.Parallel()
+	records, heads := judged(t)
+	for i, r := range records {
+		quick, ok := proof.QuickVerdict(heads[i], r)
+		require.True(t, ok)
+		_, want, _ := eventlog.Judge(heads[i], r, testPartitions)
+		require.Equal(t, want, quick)
+	}
+}
+
+// Whatever is done to a record: where the shortcut says effective, Judge does, with the same head.
+func TestQuickVerdictIsJudges(t *testing.T) {
+	t.Parallel()
+	records, heads := judged(t)
+	names := []string{"ce_time", "ce_id", "ce_chainversion", "ce_chainprev", "ce_specversion", "content-type", "ce_type", "ce_traceparent", "traceparent", "ce_x", "x", "CE_TIME"}
+	values := []string{"", "1.0", "2026-03-14T12:00:05.000000Z", "2026-03-14T12:00:05.5Z", "2026-03-14T12:00:05.000001+00:00",
+		"2026-03-14T24:00:05.000000Z", "2026-03-14T12:00:60.000000Z", "2026-02-30T12:00:05.000000Z", "2026-03-14T12:00:05,000000Z", "5", "05", "+5", "é", "\x7f", "application/json"}
+	rapid.Check(t, func(t *rapid.T) {
+		i := rapid.IntRange(0, len(records)-1).Draw(t, "record")
+		r, head := records[i], heads[rapid.IntRange(0, len(heads)-1).Draw(t, "head")]
+		if rapid.Bool().Draw(t, "its own head") {
+			head = heads[i]
+		}
+		if rapid.Bool().Draw(t, "later head") {
+			head.Time = head.Time.Add(time.Duration(rapid.IntRange(-2, 2).Draw(t, "by")) * time.Second)
+		}
+		r.Headers = slices.Clone(r.Headers)
+		for range rapid.IntRange(0, 2).Draw(t, "changes") {
+			at := rapid.IntRange(0, len(r.Headers)-1).Draw(t, "header")
+			switch rapid.IntRange(0, 6).Draw(t, "what") {
+			case 0:
+				r.Headers[at].Value = []byte(rapid.SampledFrom(values).Draw(t, "value"))
+			case 1:
+				r.Headers[at].Key = rapid.SampledFrom(names).Draw(t, "name")
+			case 2:
+				r.Headers = slices.Delete(r.Headers, at, at+1)
+			case 3:
+				r.Headers = slices.Insert(r.Headers, at, eventlog.Header{
+					Key: rapid.SampledFrom(names).Draw(t, "name"), Value: []byte(rapid.SampledFrom(values).Draw(t, "value")),
+				})
+			case 4:
+				other := rapid.IntRange(0, len(r.Headers)-1).Draw(t, "other")
+				r.Headers[at], r.Headers[other] = r.Headers[other], r.Headers[at]
+			case 5:
+				r.Value = append(bytes.Clone(r.Value), ' ')
+				r.Value[rapid.IntRange(0, len(r.Value)-1).Draw(t, "byte")] ^= 1
+			case 6:
+				r.Value = nil
+			}
+		}
+		quick, ok := proof.QuickVerdict(head, r)
+		if !ok {
+			return
+		}
+		verdict, want, reason := eventlog.Judge(head, r, testPartitions)
+		if verdict != eventlog.Effective || want != quick {
+			t.Fatalf("quick says effective, Judge says %s (%s)", verdict, reason)
+		}
+	})
+}

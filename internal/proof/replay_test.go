@@ -1,0 +1,100 @@
+package proof_test
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// Replay reads the same from the log and from a bundle, up to any version or time.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	a := agencies[0]
+	for name, c := range map[string]struct {
+		cfg     proof.ReplayConfig
+		version int64
+	}{
+		"all":              {proof.ReplayConfig{}, 9},
+		"up to a version":  {proof.ReplayConfig{Version: 4}, 4},
+		"up to a moment":   {proof.ReplayConfig{Until: noon.Add(5 * time.Second)}, 5},
+		"just before it":   {proof.ReplayConfig{Until: noon.Add(5*time.Second - time.Microsecond)}, 4},
+		"before the first": {proof.ReplayConfig{Until: noon}, 0},
+		"one dashboard":    {proof.ReplayConfig{Dashboard: client(1)}, 9},
+		"another one":      {proof.ReplayConfig{Dashboard: client(2)}, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen []proof.Change
+			cfg := c.cfg
+			cfg.Parent = a
+			cfg.Yield = func(change proof.Change) error { seen = append(seen, change); return nil }
+			done, err := proof.Replay(t.Context(), w, cfg)
+			require.NoError(t, err)
+			require.Equal(t, c.version, done.Version)
+			require.Empty(t, done.Broken)
+			fromLog := seen
+			seen = nil
+			again, err := proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known(t), w.Decode, cfg)
+			require.NoError(t, err)
+			require.Equal(t, fromLog, seen)
+			again.Stale = done.Stale // a bundle has no lost races
+			require.Equal(t, done, again)
+			if cfg.Dashboard == client(2) {
+				require.Empty(t, seen)
+				require.Empty(t, done.State)
+				return
+			}
+			require.Len(t, seen, int(c.version))
+			for i, change := range seen {
+				require.Equal(t, int64(i+1), change.Version)
+				require.Equal(t, "a-"+a, change.Actor)
+				require.Equal(t, i == 0, change.Created)
+				require.Equal(t, []string{userOf(a, int64(i+1))}, change.UsersAdded)
+				if i > 0 {
+					require.Equal(t, []string{userOf(a, int64(i))}, change.UsersRemoved)
+				}
+			}
+			if c.version > 0 {
+				require.Equal(t, []string{userOf(a, c.version)}, done.State[0].Users)
+			}
+		})
+	}
+}
+
+// A broken chain ends the replay and is told; what cannot be read is told and does not end it.
+func TestReplayOfATamperedLog(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	a := agencies[0]
+	p, i := w.find(a, 5)
+	setHeader(&w.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
+	last := int64(0)
+	done, err := proof.Replay(t.Context(), w, proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error { last = c.Version; return nil }})
+	require.NoError(t, err)
+	require.Equal(t, int64(5), last)
+	require.Contains(t, done.Broken, "after version 5")
+	require.Contains(t, done.Broken, "partition "+strconv.Itoa(p))
+
+	w = newWorld(t)
+	w.change(t, a)
+	r := w.encode(t, a, w.heads[a], "u", noon.Add(time.Hour))
+	r.Value = []byte("{")
+	w.put(r)
+	var problem string
+	done, err = proof.Replay(t.Context(), w, proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error { problem = c.Problem; return nil }})
+	require.NoError(t, err)
+	require.Equal(t, int64(2), done.Version)
+	require.Contains(t, problem, "payload cannot be decoded")
+
+	stopped := context.Canceled
+	_, err = proof.Replay(t.Context(), w, proof.ReplayConfig{Parent: a, Yield: func(proof.Change) error { return stopped }})
+	require.ErrorIs(t, err, stopped)
+}
