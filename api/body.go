@@ -98,9 +98,18 @@ func invalidField(field, detail string) *domain.Error {
 }
 
 // fieldErrors collects what is wrong with several inputs, so that a caller can mend all at once.
-type fieldErrors struct{ fields []domain.FieldError }
+type fieldErrors struct {
+	fields []domain.FieldError
+	count  int // of all, listed or not
+}
+
+// maxFieldErrors is how many an answer lists: a body of 1 MiB may hold half a million.
+const maxFieldErrors = 100
 
 func (e *fieldErrors) addf(field, format string, args ...any) {
+	if e.count++; e.count > maxFieldErrors {
+		return
+	}
 	e.fields = append(e.fields, domain.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
 
@@ -111,7 +120,7 @@ func (e *fieldErrors) err() error {
 	case 1:
 		return invalidField(e.fields[0].Field, e.fields[0].Detail)
 	}
-	invalid := domain.NewError(domain.CodeInvalid, "The request is not well-formed in %d places; see errors.", len(e.fields))
+	invalid := domain.NewError(domain.CodeInvalid, "The request is not well-formed in %d places; see errors.", e.count)
 	invalid.Fields = e.fields
 	return invalid
 }

@@ -67,9 +67,9 @@ func stringsMember(members map[string]json.RawMessage, name string, bad *fieldEr
 }
 
 func hexMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
-	before := len(bad.fields)
+	before := bad.count
 	values := stringsMember(members, name, bad)
-	if values == nil || len(bad.fields) > before {
+	if values == nil || bad.count > before {
 		return values
 	}
 	for i, value := range *values {

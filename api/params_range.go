@@ -54,7 +54,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	}
 	zone := p.Zone()
 	window := readmodels.Range{To: dayStart(p.now.In(zone), 1), Zone: zone}
-	before := len(p.bad.fields)
+	before := p.bad.count
 	if text, present := p.value(endName); present {
 		window.To = p.instant(endName, text, zone, 1)
 	}
@@ -63,7 +63,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	} else {
 		window.From = daysBefore(window.To.In(zone), defaultRangeDays)
 	}
-	if len(p.bad.fields) == before {
+	if p.bad.count == before {
 		p.checkOrder(startName, endName, window)
 	}
 	p.window, p.rangeSet = window, true

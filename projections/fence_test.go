@@ -3,8 +3,10 @@ package projections_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -51,10 +53,7 @@ func TestZombieDoesNotCommit(t *testing.T) {
 			b.append(postRead(1, 1), postRead(1, 2), postRead(1, 3))
 			<-inWrite
 			b.start(second)
-			require.Eventually(t, func() bool { // the second waits for the row
-				return b.count(`select count(*) from pg_stat_activity where datname = current_database()
-					and wait_event_type = 'Lock' and query like '%update checkpoints%'`) == 1
-			}, patience, tick)
+			require.Eventually(t, func() bool { return b.waiting() == 1 }, patience, tick) // the second, for the row
 			close(release)
 			b.caughtUp(first)
 			b.eachOnce(3)
@@ -196,4 +195,51 @@ func (b *bench) members(group string) int {
 		return 0
 	}
 	return len(groups[group].Members)
+}
+
+// A batch over two partitions, one of which another process has taken meanwhile: the transaction
+// moves neither, and the other partition's events are folded by the next one, not taken for folded.
+func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.run(b.engine(tally{}))
+	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2))
+	kept, taken := b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2")
+	require.NotEqual(t, kept, taken)
+	var other sync.WaitGroup
+	var first atomic.Bool
+	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, events []projections.Event, next func() error) error {
+		if !first.CompareAndSwap(false, true) {
+			return next()
+		}
+		if len(events) != 4 {
+			return fmt.Errorf("the batch does not hold both partitions: %s", ids(events))
+		}
+		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", taken) })
+		// Until it stands in line for the row: it then gets it when this transaction ends.
+		for deadline := time.Now().Add(patience); b.waiting() == 0 && time.Now().Before(deadline); {
+		}
+		return errInjected
+	}})
+	b.start(e)
+	b.caughtUp(e)
+	other.Wait()
+	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, b.tallied(), "partition %d, once; %d is the other's", kept, taken)
+}
+
+// waiting is the number of sessions that wait for a checkpoint's row.
+func (b *bench) waiting() int {
+	return b.count(`select count(*) from pg_stat_activity where datname = current_database()
+		and wait_event_type = 'Lock' and query like '%update checkpoints%'`)
+}
+
+// tallied are the events that tally has folded.
+func (b *bench) tallied() []string {
+	b.t.Helper()
+	rows, err := b.db.Pool.Query(b.ctx(), "select id from tally order by 1")
+	require.NoError(b.t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(b.t, err)
+	return list
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func (e evidence) keys() ([]string, error) {
 			keys = append(keys, named)
 			continue
 		}
-		raw, err := os.ReadFile(named)
+		raw, err := os.ReadFile(named) //nolint:gosec // the operator names it
 		if err != nil {
 			return nil, fmt.Errorf("%.80q is neither a public key nor a file of them", named)
 		}
@@ -175,14 +176,12 @@ func (a *app) keepPublicKey(public string) error {
 	if err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path) //nolint:gosec // below the data directory
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read public key: %w", err)
 	}
-	for _, key := range strings.Fields(string(raw)) {
-		if key == public {
-			return nil
-		}
+	if slices.Contains(strings.Fields(string(raw)), public) {
+		return nil
 	}
 	return writeFile(path, append(raw, public+"\n"...), 0o644)
 }
@@ -207,7 +206,7 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 			defer cancel()
 			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", int64(checkpointLock)); err != nil {
 				logger.Warn("the lock on checkpoints ends with its connection", "error", err)
-				conn.Conn().Close(ctx) //nolint:errcheck // closing it is what releases the lock
+				conn.Conn().Close(ctx) //nolint:errcheck,gosec // closing it is what releases the lock
 			}
 			conn.Release()
 		}, true, nil

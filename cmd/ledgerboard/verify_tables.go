@@ -77,6 +77,7 @@ func (t verifyTables) Heads(ctx context.Context, parent string, yield func(proof
 func (t verifyTables) History(ctx context.Context, parent string, from, to int64, yield func(proof.HistoryRow) error) error {
 	var r proof.HistoryRow
 	var before, after []byte
+	docs := documents{}
 	targets := []any{
 		&r.Parent, &r.SubAccount, &r.Version, &r.EventID, &r.EventType, &r.Time, &r.Actor, &r.Role,
 		&r.OnBehalfOf, &r.CommandID, &r.RequestID, &r.Hash, &before, &after,
@@ -88,18 +89,41 @@ func (t verifyTables) History(ctx context.Context, parent string, from, to int64
 		where ($1 = '' or parent_account = $1) and version between $2 and $3
 		order by parent_account, version, sub_account_id`,
 		[]any{parent, from, to}, targets, func() error {
-			r.Before, r.After = nil, domain.Dashboard{}
+			if r.Parent != docs.parent {
+				docs = documents{parent: r.Parent, last: map[string]document{}}
+			}
+			r.Before = nil
 			if before != nil {
-				r.Before = &domain.Dashboard{}
-				if err := strictly(before, r.Before); err != nil {
-					r.Before = &domain.Dashboard{DocumentID: err.Error()} // it is another document than any
-				}
+				r.Before = &docs.read(r.SubAccount, before).Dashboard
 			}
-			if err := strictly(after, &r.After); err != nil {
-				r.After = domain.Dashboard{DocumentID: err.Error()}
-			}
+			r.After = docs.read(r.SubAccount, after).Dashboard
 			return yield(r)
 		})
+}
+
+// document is a decoded one and its bytes.
+type document struct {
+	raw []byte
+	domain.Dashboard
+}
+
+// documents remembers the last one of each dashboard of an agency: what stands before a change is nearly
+// always what stood after the last, byte for byte.
+type documents struct {
+	parent string
+	last   map[string]document
+}
+
+func (d documents) read(sub string, raw []byte) *document {
+	if last := d.last[sub]; last.raw != nil && bytes.Equal(last.raw, raw) {
+		return &last
+	}
+	doc := document{raw: bytes.Clone(raw)}
+	if err := strictly(raw, &doc.Dashboard); err != nil {
+		doc.Dashboard = domain.Dashboard{DocumentID: err.Error()} // it is another document than any
+	}
+	d.last[sub] = doc
+	return &doc
 }
 
 // strictly refuses fields that the log never wrote.

@@ -98,15 +98,21 @@ func (a answers) same(t *testing.T, other answers) {
 func (p *program) analyticsPaths(ranges []string) (paths []string) {
 	member, account, category := p.info.IDs.Members[0], p.info.IDs.Accounts[0], p.info.IDs.Categories[0]
 	add := func(format string, args ...any) { paths = append(paths, fmt.Sprintf(format, args...)) }
-	for _, r := range ranges {
+	for i, r := range ranges {
 		start, end, _ := strings.Cut(r, "/")
-		for _, platform := range []string{"0", "1", "3", "4", "6"} {
+		platforms := []string{"0"}
+		if i == 0 {
+			platforms = []string{"0", "1", "3", "4", "6"}
+		}
+		for _, platform := range platforms {
 			for _, name := range []string{
 				"getAccountInsights", "getAccountFollowers", "getPostInsights", "getPostsLikes", "getPostsViews",
 				"getPostsEngagements", "getPostsTotalEngagements",
 			} {
 				add("/%s/%s/%s", name, r, platform)
-				add("/auth/%s/%s/%s?tz=America/New_York&account=%s", name, r, platform, p.info.IDs.SubAccounts[0])
+				if platform == "0" {
+					add("/auth/%s/%s/0?tz=America/New_York&account=%s", name, r, p.info.IDs.SubAccounts[0])
+				}
 			}
 			for _, name := range []string{
 				"getMembersPostInsights", "getMembersfollowersGrowth", "getMembersPostLikes", "getMembersPostViews", "getMembersPostEngagement",

@@ -240,8 +240,8 @@ func badTokens(t *testing.T, b *badInput) {
 		"foreign audience": with(func(c jwt.MapClaims) {
 			c["aud"] = "elsewhere"
 		}),
-		"no audience": with(func(c jwt.MapClaims) { delete(c, "aud") }),
-		"no role":     with(func(c jwt.MapClaims) { delete(c, "role") }),
+		"no audience":    with(func(c jwt.MapClaims) { delete(c, "aud") }),
+		"no role":        with(func(c jwt.MapClaims) { delete(c, "role") }),
 		"role as number": with(func(c jwt.MapClaims) { c["role"] = 1 }), "no subject": with(func(c jwt.MapClaims) { delete(c, "sub") }),
 		"subject is no id": with(func(c jwt.MapClaims) { c["sub"] = "me" }), "account is no id": with(func(c jwt.MapClaims) { c["account_id"] = "' or 1=1" }),
 		"no account": with(func(c jwt.MapClaims) { delete(c, "account_id") }),

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/rand"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,7 +163,7 @@ func TestTamperedBundles(t *testing.T) {
 		"file cut off":       {join(l[:7]...), proof.KindBundle, 0, "cut off"},
 		"cut within a line":  {bundle[:len(bundle)-5], proof.KindBundle, 0, "ends within"},
 		"nothing":            {nil, proof.KindBundle, 0, "empty"},
-		"something more":     {join(append(l[:len(l):len(l)], "\n{}")...), proof.KindBundle, 0, "follows the end"},
+		"something more":     {join(append(slices.Clip(l), "\n{}")...), proof.KindBundle, 0, "follows the end"},
 		"proof of another":   {join(append(append(l[:4:4], edit(l[4], func(v map[string]any) { v["leaf"] = 0 })), l[5:]...)...), proof.KindAltered, 4, "no place"},
 		"no proof":           {join(append(append(l[:4:4], edit(l[4], func(v map[string]any) { v["leaf"], v["proof"] = nil, nil })), l[5:]...)...), proof.KindAltered, 4, "no place"},
 		"proof too many":     {join(append(append(l[:10:10], edit(l[10], func(v map[string]any) { v["leaf"], v["proof"] = 3, []string{} })), l[11:]...)...), proof.KindBundle, 10, "claims to be"},

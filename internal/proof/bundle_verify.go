@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -134,7 +135,7 @@ func (c *bundleCheck) add(line bundleRecord) *Finding {
 func (c *bundleCheck) blame(line bundleRecord, r eventlog.Record) Kind {
 	version := headerValue(r, "ce_chainversion")
 	switch {
-	case line.Version > c.head.Version+1 && version == fmt.Sprint(line.Version):
+	case line.Version > c.head.Version+1 && version == strconv.FormatInt(line.Version, 10):
 		return KindRemoved
 	default:
 		return KindAltered

@@ -20,7 +20,7 @@ func putText(b []byte, texts ...string) []byte {
 }
 
 func putTime(b []byte, t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro())) //nolint:gosec // bits, not a number
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
 }
 
 func putList(b []byte, list []string) []byte {

@@ -177,15 +177,16 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
 	}
 	// note.Open passes over signatures of unknown keys, and base64 has several spellings of one value:
 	// bytes that nobody signed could be changed unseen.
-	canonical := opened.Text + "\n"
+	var canonical strings.Builder
+	canonical.WriteString(opened.Text + "\n")
 	for _, sig := range opened.Sigs {
 		raw, err := base64.StdEncoding.DecodeString(sig.Base64)
 		if err != nil {
 			return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 		}
-		canonical += "— " + sig.Name + " " + base64.StdEncoding.EncodeToString(raw) + "\n"
+		canonical.WriteString("— " + sig.Name + " " + base64.StdEncoding.EncodeToString(raw) + "\n")
 	}
-	if canonical != string(signed) {
+	if canonical.String() != string(signed) {
 		return Checkpoint{}, fmt.Errorf("%w: it carries a signature of an unknown key, or bytes that nobody signed", ErrCheckpoint)
 	}
 	return ParseCheckpoint(opened.Text)

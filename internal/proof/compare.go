@@ -152,7 +152,7 @@ func (c *comparison) digests(ctx context.Context, log map[string]*agencyFold, su
 		if sums[agency] == nil {
 			sums[agency] = sha256.New()
 		}
-		sums[agency].Write(buffer)
+		sums[agency].Write(buffer) //nolint:gosec // a hash never fails to be written to
 	}
 	err := c.tables.History(ctx, c.parent, 0, maxVersion, func(r HistoryRow) error {
 		buffer = putHistory(buffer[:0], &r)
@@ -232,7 +232,7 @@ func (v *verification) checkTables(ctx context.Context) error {
 	}
 	for _, agency := range slices.Sorted(maps.Keys(v.compare.parked)) {
 		if v.Parent == "" || v.Parent == agency {
-			v.report.note("agency %s has events that are or were parked: its documents are not compared, its head is", agency)
+			v.notef("agency %s has events that are or were parked: its documents are not compared, its head is", agency)
 		}
 	}
 	differing, err := v.compare.differing(ctx, log)
@@ -241,7 +241,7 @@ func (v *verification) checkTables(ctx context.Context) error {
 	}
 	for i, agency := range slices.Sorted(maps.Keys(differing)) {
 		if i == maxNamed {
-			v.report.note("%d more agencies differ from the tables; verify them with --parent", len(differing)-i)
+			v.notef("%d more agencies differ from the tables; verify them with --parent", len(differing)-i)
 			break
 		}
 		if err := v.explain(ctx, agency, differing[agency], log[agency]); err != nil {
@@ -250,7 +250,7 @@ func (v *verification) checkTables(ctx context.Context) error {
 	}
 	for _, agency := range slices.Sorted(maps.Keys(log)) {
 		if reason := log[agency].refused; reason != "" && differing[agency] == nil {
-			v.report.note("agency %s: %s: no reader can fold it, and the tables have nothing of it either", agency, reason)
+			v.notef("agency %s: %s: no reader can fold it, and the tables have nothing of it either", agency, reason)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -171,7 +172,7 @@ func (b *broken) restored() (string, bool) {
 	r.Headers = slices.Clone(r.Headers)
 	for i, h := range r.Headers {
 		if h.Key == "ce_chainprev" {
-			r.Headers[i].Value = []byte(fmt.Sprintf("%x", follows))
+			r.Headers[i].Value = []byte(hex.EncodeToString(follows[:]))
 		}
 	}
 	whole := eventlog.RecordHash(follows, r)

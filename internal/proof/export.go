@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrNotCovered: no checkpoint covers a record of the agency yet, so that nothing can be proved.
+// ErrNotCovered says that no checkpoint covers a record of the agency yet, so that nothing can be proved.
 var ErrNotCovered = errors.New("no checkpoint covers this agency yet")
 
 // ExportConfig says what to put into a bundle.

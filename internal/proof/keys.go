@@ -37,7 +37,7 @@ func ParseKey(private string) (signer note.Signer, public string, err error) {
 		return nil, "", malformed
 	}
 	key := ed25519.NewKeyFromSeed(raw[1:])
-	public, err = note.NewEd25519VerifierKey(signer.Name(), key.Public().(ed25519.PublicKey)) //nolint:errcheck // it is one
+	public, err = note.NewEd25519VerifierKey(signer.Name(), key.Public().(ed25519.PublicKey))
 	if err != nil {
 		return nil, "", malformed
 	}

@@ -117,7 +117,7 @@ func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, p
 	for i, p := range l.parts {
 		p.next = max(p.next, to[i])
 		for n, s := range p.streams {
-			l.order = append(l.order, streamRef{s.key, p.number, int32(n)}) //nolint:gosec // fewer than records
+			l.order = append(l.order, streamRef{s.key, p.number, int32(n)})
 		}
 	}
 	slices.SortFunc(l.order, func(a, b streamRef) int {

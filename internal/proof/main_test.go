@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ var agencies = func() []string {
 	for n := 1; len(a) < 3; n++ {
 		id := fmt.Sprintf("5f1d7f3b8c9d440001a1%04x", n)
 		p := eventlog.PartitionOf([]byte(id), testPartitions)
-		if p != 1 && byPartition[p] < 2 && !(p == 2 && byPartition[2] == 1) {
+		if p == 0 && byPartition[0] < 2 || p == 2 && byPartition[2] < 1 {
 			byPartition[p]++
 			a = append(a, id)
 		}
@@ -49,7 +50,7 @@ type memory struct {
 	id     eventlog.TopicID
 	topics map[string][][]eventlog.Record
 	broken error // of the next append
-	scans  int
+	scans  atomic.Int64
 }
 
 func newMemory(t testing.TB) *memory {
@@ -68,7 +69,7 @@ func (m *memory) Ranges(_ context.Context, topic string) ([]eventlog.PartitionRa
 }
 
 func (m *memory) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
-	m.scans++
+	m.scans.Add(1)
 	for i, records := range m.topics[cfg.Topic] {
 		from, to := cfg.From[int32(i)], int64(len(records))
 		if cfg.To != nil {
@@ -126,8 +127,7 @@ func (m *memory) renumber() {
 }
 
 func (m *memory) clone() *memory {
-	c := *m
-	c.topics = map[string][][]eventlog.Record{}
+	c := &memory{codec: m.codec, id: m.id, topics: map[string][][]eventlog.Record{}}
 	for name, parts := range m.topics {
 		for _, records := range parts {
 			var copied []eventlog.Record
@@ -139,7 +139,7 @@ func (m *memory) clone() *memory {
 			c.topics[name] = append(c.topics[name], copied)
 		}
 	}
-	return &c
+	return c
 }
 
 // find returns the place of an agency's version.

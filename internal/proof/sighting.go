@@ -105,7 +105,7 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 				}
 				s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}
 				if recorded, err := src.Decode(r); err == nil {
-					s.note = recorded.Data.(domain.CheckpointSigned).Note //nolint:errcheck // the registry says so
+					s.note = recorded.Data.(domain.CheckpointSigned).Note
 				}
 				yield(s)
 			}

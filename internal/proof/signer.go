@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ErrContradiction: a checkpoint that was signed earlier is not borne out by the log, or is missing from
+// ErrContradiction says that a checkpoint that was signed earlier is not borne out by the log, or is missing from
 // it. Signing on would bless what was done to the log; somebody must look first.
 var ErrContradiction = errors.New("the log contradicts an earlier checkpoint")
 

@@ -97,7 +97,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	_, signed, err := s.Sign(t.Context())
 	require.NoError(t, err)
 	require.False(t, signed)
-	require.Zero(t, w.scans, "nothing is read meanwhile")
+	require.Zero(t, w.scans.Load(), "nothing is read meanwhile")
 	held = false
 	w.sign(t, s)
 	require.Equal(t, 1, released)
@@ -159,7 +159,7 @@ func TestForgedCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	forger := newWorld(t)
-	forger.memory.topics = w.topics
+	forger.topics = w.topics
 	forger.change(t, client(9)) // anything
 	_, _, err := forger.signer(t, func(c *proof.SignerConfig) {
 		c.Known, c.File = w.known(t), forger.file
@@ -177,7 +177,7 @@ func TestForgedCheckpoints(t *testing.T) {
 func TestAnotherTopicID(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 6)
-	m := w.memory.clone()
+	m := w.clone()
 	m.id = eventlog.TopicID{9}
 	require.True(t, w.verify(t, m).OK())
 	rehash(t, m, agencies[0], 4)
@@ -205,8 +205,8 @@ func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx, time.Hour, time.Minute) }()
 		w.change(t, agencies[0])
+		go func() { done <- s.Run(ctx, time.Hour, time.Minute) }()
 		time.Sleep(time.Hour + time.Second)
 		synctest.Wait()
 		_, inLog := w.notes(t, w.file)

@@ -34,7 +34,7 @@ func ends(ctx context.Context, src Source) ([]int64, eventlog.TopicID, error) {
 func byPartition(vector []int64) map[int32]int64 {
 	m := make(map[int32]int64, len(vector))
 	for i, at := range vector {
-		m[int32(i)] = at //nolint:gosec // partitions are few
+		m[int32(i)] = at
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -12,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrKeyNeeded: there are checkpoints, and no public key to check them with.
+// ErrKeyNeeded says that there are checkpoints, and no public key to check them with.
 var ErrKeyNeeded = errors.New("there are signed checkpoints: name the public key that they are signed with")
 
 // VerifyConfig says what to verify and against what.
@@ -62,7 +63,7 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 		}
 	}
 	v.count()
-	v.report.sort()
+	sortFindings(v.report.Findings)
 	return v.report, nil
 }
 
@@ -91,7 +92,7 @@ func (v *verification) readCheckpoints(ctx context.Context) error {
 		v.book.add(s, true)
 	}
 	for _, where := range append(v.torn, v.book.torn...) {
-		v.report.note("a write was torn at %s: a process was killed there", where)
+		v.notef("a write was torn at %s: a process was killed there", where)
 	}
 	return nil
 }
@@ -126,12 +127,13 @@ func (v *verification) checkCheckpoints() {
 	v.report.Findings = append(v.report.Findings, v.book.faults...)
 	var first *Finding
 	for _, e := range v.book.list {
-		if e.fault == nil {
+		switch {
+		case e.fault == nil:
 			v.report.Checkpoints++
 			v.report.Covered = max(v.report.Covered, e.Size)
-		} else if first != nil {
+		case first != nil:
 			first.More++ // the roots of all later ones follow from this one
-		} else {
+		default:
 			f := *e.fault
 			f.Detail = fmt.Sprintf("the checkpoint of %s at %s: %s%s", e.Time.Format(timeLayout), e.where, f.Detail, v.within(e))
 			v.report.Findings = append(v.report.Findings, f)
@@ -144,11 +146,11 @@ func (v *verification) checkCheckpoints() {
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
 		if e.inLog && !e.inFile && v.File != nil {
-			v.report.note("the checkpoint at %s is not in the file; the signing process copies it at its next turn", e.where)
+			v.notef("the checkpoint at %s is not in the file; the signing process copies it at its next turn", e.where)
 		}
 	}
 	if len(v.book.list) == 0 {
-		v.report.note("there is no checkpoint: that the end of the log was not cut off cannot be seen from signatures")
+		v.notef("there is no checkpoint: that the end of the log was not cut off cannot be seen from signatures")
 	}
 }
 
@@ -163,13 +165,13 @@ func (v *verification) within(e *entry) string {
 	} else if e.Prev != (tlog.Hash{}) {
 		return ""
 	}
-	text := "; the deviation lies in"
+	var places []string
 	for i := range from {
 		if e.Positions[i] > from[i] {
-			text += fmt.Sprintf(" %d/[%d,%d)", i, from[i], e.Positions[i])
+			places = append(places, fmt.Sprintf("%d/[%d,%d)", i, from[i], e.Positions[i]))
 		}
 	}
-	return text + " (partition/offsets)"
+	return "; the deviation lies in " + strings.Join(places, " ") + " (partition/offsets)"
 }
 
 // checkChains names what broke each broken stream.
@@ -197,7 +199,7 @@ func (v *verification) checkChains(ctx context.Context) error {
 	}
 	for i, agency := range agencies {
 		if i == maxNamed {
-			v.report.note("%d more agencies have broken chains; verify them with --parent", len(agencies)-i)
+			v.notef("%d more agencies have broken chains; verify them with --parent", len(agencies)-i)
 			break
 		}
 		f, found, err := diagnose(ctx, v.Source, agency, int32(len(to)), to, suspects) //nolint:gosec // few
@@ -220,7 +222,7 @@ func (v *verification) foreign(p *partition) {
 		v.report.Findings = append(v.report.Findings, Finding{Kind: KindForeign, Detail: s.reason, Differs: []string{"key"}}.at(p.number, s.offset))
 	}
 	if p.lost > 0 {
-		v.report.note("partition %d has %d more records that are in no chain", p.number, p.lost)
+		v.notef("partition %d has %d more records that are in no chain", p.number, p.lost)
 	}
 }
 
@@ -240,6 +242,11 @@ func (v *verification) suspects(ctx context.Context) ([]eventlog.Record, error) 
 		}
 	}
 	return records, nil
+}
+
+// notef notes what could not be checked.
+func (v *verification) notef(format string, args ...any) {
+	v.report.Notes = append(v.report.Notes, fmt.Sprintf(format, args...))
 }
 
 func (v *verification) count() {

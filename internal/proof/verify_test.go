@@ -36,7 +36,7 @@ func TestTamperingIsNamed(t *testing.T) {
 	for name, c := range tamperings() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := w.memory.clone()
+			m := w.clone()
 			c.do(t, m, a)
 			m.renumber()
 			t.Run("with tables", func(t *testing.T) {
@@ -85,7 +85,7 @@ func of(t *testing.T, r proof.Report, a string) proof.Finding {
 func TestHarmlessChanges(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
-	m := w.memory.clone()
+	m := w.clone()
 	p, i := m.find(agencies[0], 5)
 	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_traceparent", "00-other-01")
 	require.True(t, w.verify(t, m, with(project(t, w.memory))).OK())
@@ -110,7 +110,7 @@ func TestParentNarrows(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 6)
 	x := project(t, w.memory)
-	m := w.memory.clone()
+	m := w.clone()
 	p, i := m.find(agencies[0], 3)
 	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
 	report := w.verify(t, m, with(x), func(c *proof.VerifyConfig) { c.Parent = agencies[1] })

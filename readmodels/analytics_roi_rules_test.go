@@ -1,0 +1,87 @@
+package readmodels_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// What June's views of TikTok's videos are made of: the platform counts none of the account.
+func TestVideosStandInForTheViewsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	type reading struct {
+		when  string
+		views int64
+	}
+	for name, tt := range map[string]struct {
+		published string
+		readings  []reading
+		want      *int64
+	}{
+		"since the last reading before":             {"2026-05-01 10:00", []reading{{"2026-05-31 10:00", 100}, {"2026-06-20 10:00", 130}, {"2026-07-01 00:00", 999}}, new(int64(30))},
+		"however long ago that was":                 {"2024-01-01 10:00", []reading{{"2024-02-01 10:00", 100}, {"2026-06-20 10:00", 130}}, new(int64(30))},
+		"published in June, it began at 0":          {"2026-06-10 10:00", []reading{{"2026-06-11 10:00", 40}, {"2026-06-20 10:00", 130}}, new(int64(130))},
+		"published before and never read before":    {"2026-05-10 10:00", []reading{{"2026-06-20 10:00", 130}}, nil},
+		"published nobody knows when":               {"", []reading{{"2026-06-10 10:00", 100}, {"2026-06-20 10:00", 130}}, nil},
+		"not read in June":                          {"2026-05-10 10:00", []reading{{"2026-05-20 10:00", 130}, {"2026-07-20 10:00", 190}}, nil},
+		"a counter that falls takes from the views": {"2026-05-01 10:00", []reading{{"2026-05-31 10:00", 100}, {"2026-06-20 10:00", 90}}, new(int64(-10))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{directory: []domain.DirectoryEntity{page(15, domain.TikTok)}}
+			video := domain.PostRegistered{
+				Tenant: tenantOf(tenants[0], 15), Platform: domain.TikTok, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: june.From,
+			}
+			if tt.published != "" {
+				video.PublishedAt = new(at(tt.published))
+			}
+			w.add("r", video)
+			for i, r := range tt.readings {
+				w.add(fmt.Sprint("p", i), domain.PostRead{
+					Tenant: video.Tenant, Platform: domain.TikTok, ExternalID: "v", CapturedAt: at(r.when), Counts: domain.Counts{Views: &r.views},
+				})
+			}
+			w.fold(t, db)
+			require.Equal(t, tt.want, roi(t, db, june).Total.Views)
+		})
+	}
+}
+
+func roi(t *testing.T, db *pgtest.DB, r readmodels.Range) readmodels.RoiViews {
+	t.Helper()
+	got, _, err := (&readmodels.Analytics{Pool: db.ReadOnly}).RoiViews(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		readmodels.RangeQuery{Range: r, Platforms: domain.Platforms()})
+	require.NoError(t, err)
+	return got
+}
+
+// A subscription of 90.00 a month against 3,000 views in the first ten days of June and 1,000 in the
+// last ten of May.
+func TestCostsAreThePriceOfTheDaysThatCount(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{
+		page(11, domain.Facebook), domain.DirectoryAccount{ID: clientA, ParentAccount: agencyA},
+		domain.DirectorySubscription{ID: 1, AccountID: clientA, PriceMinor: new(int64(9000)), Currency: "EUR", StartsAt: at("2026-01-15 12:00")},
+	}}
+	w.add("e", read(domain.Facebook, at("2026-06-12 10:00"), flow(domain.MetricViews, "2026-05-25", 1000), flow(domain.MetricViews, "2026-06-05", 3000)))
+	w.fold(t, db)
+	got := roi(t, db, readmodels.Range{From: at("2026-05-22 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC})
+	want := func(views, cost int64, perThousand float64) readmodels.Roi {
+		return readmodels.Roi{
+			Views: &views, PricedViews: &views, Cost: &cost, Currency: "EUR", CostPerThousandViews: &perThousand, Price: readmodels.PriceKnown,
+		}
+	}
+	require.Len(t, got.Months, 2)
+	require.Equal(t, want(1000, 2903, 2903), got.Months[0].Roi, "10 of May's 31 days")
+	require.Equal(t, want(3000, 3000, 1000), got.Months[1].Roi, "10 of June's 30 days")
+	require.Equal(t, want(4000, 5903, 1475.75), got.Total)
+	require.Equal(t, got.Total, got.Platforms[0].Roi)
+	require.Equal(t, readmodels.PriceNoViews, got.Platforms[3].Price)
+}
