@@ -58,8 +58,15 @@ func NewError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// WithField returns a copy of e with one more [FieldError].
+// MaxFields is the number of fields that an [Error] names: a body full of mistakes is answered with
+// the first ones, not with a longer body.
+const MaxFields = 100
+
+// WithField returns a copy of e with one more [FieldError], as long as it has fewer than [MaxFields].
 func (e *Error) WithField(field, detail string) *Error {
+	if len(e.Fields) >= MaxFields {
+		return e
+	}
 	c := *e
 	c.Fields = append(append([]FieldError(nil), e.Fields...), FieldError{Field: field, Detail: detail})
 	return &c

@@ -155,6 +155,9 @@ func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	var batch pgx.Batch
+	// What a command has waited to see, the next decision must see, also after a crash of PostgreSQL: a
+	// change that changes nothing leaves no record by which a look at older tables would be found out.
+	batch.Queue(`set local synchronous_commit to on`)
 	headsTable.queue(&batch, heads)
 	preferencesTable.queue(&batch, dashboards)
 	historyTable.queue(&batch, f.history)

@@ -181,3 +181,31 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "topic metrics has no definition")
 }
+
+// hiccup is a log whose first session ends with an error.
+type hiccup struct {
+	*eventlog.Log
+	ended func()
+}
+
+func (l hiccup) Follow(ctx context.Context, c eventlog.FollowConfig) error {
+	c.SessionEnded(errInjected)
+	l.ended()
+	return l.Log.Follow(ctx, c)
+}
+
+// A problem that has passed is not told for ever, also when no record comes after it.
+func TestPassedProblemIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withTally()
+	b.run(b.engine(tally{}))
+	told := make(chan string, 1)
+	var e *projections.Engine
+	e = b.engine(tally{}, func(c *projections.Config) {
+		c.Log = hiccup{b.log, func() { told <- e.Problem() }}
+	})
+	b.start(e)
+	require.Equal(t, errInjected.Error(), <-told)
+	b.caughtUp(e)
+}

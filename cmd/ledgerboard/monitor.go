@@ -30,8 +30,10 @@ type monitor struct {
 	mu       sync.Mutex
 	statuses []projections.Status
 	seen     time.Time
-	err      error
-	live     chan struct{} // closed once every projection was live
+	// targets are the ends of the log as they were first seen, by projection and partition: before they
+	// are folded, what was appended while this process was away does not show yet.
+	targets map[string]map[int32]int64
+	live    chan struct{} // closed once every projection was live and had reached its targets
 }
 
 func newMonitor(engines []*projections.Engine, maxLag int64, logger *slog.Logger) *monitor {
@@ -58,18 +60,19 @@ func (m *monitor) look(ctx context.Context) {
 	for i, engine := range m.engines {
 		status, err := engine.Status(ctx)
 		if err != nil {
-			m.mu.Lock()
-			m.err = fmt.Errorf("read status of %s: %w", engine.Name(), err)
-			m.mu.Unlock()
+			m.logger.WarnContext(ctx, "read model cannot be looked at", "projection", engine.Name(), "error", err)
 			return
 		}
 		statuses[i] = status
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.statuses, m.seen, m.err = statuses, time.Now(), nil
+	m.statuses, m.seen = statuses, time.Now()
+	if m.targets == nil {
+		m.targets = endsOf(statuses)
+	}
 	for _, s := range statuses {
-		if !s.Live() {
+		if !s.Live() || m.missing(s) > 0 {
 			return
 		}
 	}
@@ -79,6 +82,26 @@ func (m *monitor) look(ctx context.Context) {
 		close(m.live)
 		m.logger.Info("all read models are live")
 	}
+}
+
+func endsOf(statuses []projections.Status) map[string]map[int32]int64 {
+	ends := map[string]map[int32]int64{}
+	for _, s := range statuses {
+		ends[s.Projection] = map[int32]int64{}
+		for _, p := range s.Partitions {
+			ends[s.Projection][p.Partition] = p.EndOffset
+		}
+	}
+	return ends
+}
+
+// missing counts the events that a projection lacks of what the log held at the start; it needs the lock.
+func (m *monitor) missing(s projections.Status) int64 {
+	var n int64
+	for _, p := range s.Partitions {
+		n += max(0, m.targets[s.Projection][p.Partition]-p.NextOffset)
+	}
+	return n
 }
 
 // ready tells whether every projection has caught up with the log once and none is stuck since.
@@ -110,6 +133,8 @@ func (m *monitor) unfit(s projections.Status) string {
 	switch {
 	case !s.Live():
 		return fmt.Sprintf("is being rebuilt (%d events to go)", s.Lag)
+	case m.missing(s) > 0:
+		return fmt.Sprintf("is catching up with the log (%d events to go)", m.missing(s))
 	case s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds():
 		return fmt.Sprintf("is %d events behind and makes no progress", s.Lag)
 	default:

@@ -86,8 +86,7 @@ func manyMistakes(t *testing.T, b *badInput) {
 		"unknown members": `{"b":` + repeated("{}", 300_000) + `}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			const soon = 5 * time.Second
-			began, wrong := time.Now(), make(chan response, 1)
+			wrong := make(chan response, 1)
 			go func() { wrong <- b.put(b.agency, b.path, body) }()
 			var answer response
 			for waiting := true; waiting; {
@@ -95,13 +94,11 @@ func manyMistakes(t *testing.T, b *badInput) {
 				case answer = <-wrong:
 					waiting = false
 				default:
-					asked := time.Now()
+					// A change that waits for it beyond the commands' deadline is answered 503.
 					b.put(b.agency, b.path, `{}`).ok(t, http.StatusOK)
-					require.Less(t, time.Since(asked), soon, "another change has waited for it")
 				}
 			}
 			require.NoError(t, answer.err)
-			require.Less(t, time.Since(began), soon)
 			require.Less(t, answer.status, http.StatusInternalServerError)
 			require.Less(t, len(answer.body), 100<<10, "the answer lists too much")
 		})

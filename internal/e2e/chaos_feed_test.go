@@ -172,8 +172,13 @@ func (f *chaosFeed) record(topic, key, kind string, payload map[string]any) *kgo
 	id := uuid.Must(uuid.NewRandomFromReader(chaosBytes{f.rng})).String()
 	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: value}
 	for _, h := range [][2]string{
-		{"ce_id", id}, {"ce_source", "/chaos"}, {"ce_specversion", "1.0"}, {"ce_subject", key},
-		{"ce_time", chaosTime(time.Now())}, {"ce_type", kind}, {"content-type", "application/json"},
+		{"ce_id", id},
+		{"ce_source", "/chaos"},
+		{"ce_specversion", "1.0"},
+		{"ce_subject", key},
+		{"ce_time", chaosTime(time.Now())},
+		{"ce_type", kind},
+		{"content-type", "application/json"},
 	} {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 	}
@@ -370,16 +375,19 @@ func (f *chaosFeed) tamper() []*kgo.Record {
 			}
 		}
 		for _, h := range [][2]string{
-			{"ce_actor", sub}, {"ce_actorrole", "agency"}, {"ce_commandid", uuid.NewString()}, {"ce_requestid", uuid.NewString()},
-			{"ce_chainversion", fmt.Sprint(prev.version + 1)}, {"ce_chainprev", hex.EncodeToString(prev.hash)},
+			{"ce_actor", sub},
+			{"ce_actorrole", "agency"},
+			{"ce_commandid", uuid.NewString()},
+			{"ce_requestid", uuid.NewString()},
+			{"ce_chainversion", fmt.Sprint(prev.version + 1)},
+			{"ce_chainprev", hex.EncodeToString(prev.hash)},
 		} {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 		}
 		return r, chaosHead{prev.version + 1, chaosHash(prev.hash, "dashboards", parent, r.Headers, r.Value), at}
 	}
-	first, head := record(head, []string{"a", "b"}, true)
-	second, third := head, head
-	r2, second := record(second, []string{"a", "b", "c"}, false)
+	r1, first := record(head, []string{"a", "b"}, true)
+	r2, second := record(first, []string{"a", "b", "c"}, false)
 	r3, third := record(second, []string{"b", "c", "d", "a"}, false)
 	lost, _ := record(second, []string{}, false)
 	forged := third
@@ -387,5 +395,5 @@ func (f *chaosFeed) tamper() []*kgo.Record {
 	forged.hash[0] ^= 1
 	broken, _ := record(forged, []string{"a"}, false)
 	behind, _ := record(third, []string{"a", "b", "c", "d", "e"}, false)
-	return []*kgo.Record{first, r2, r3, lost, broken, behind}
+	return []*kgo.Record{r1, r2, r3, lost, broken, behind}
 }

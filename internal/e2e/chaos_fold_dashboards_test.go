@@ -182,10 +182,10 @@ func (s *chaosStream) take(r *chaosRecord, rows chaosRows) error {
 		}
 		return nil
 	}
-	switch {
-	case verdict == "stale":
+	switch verdict {
+	case "stale":
 		return nil
-	case verdict == "broken":
+	case "broken":
 		return park("chain_broken")
 	}
 	s.head = next

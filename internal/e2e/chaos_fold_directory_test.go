@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -42,9 +43,7 @@ func chaosColumns(kind int, names ...string) map[string]chaosColumn {
 func chaosTable(table string, groups ...map[string]chaosColumn) chaosEntity {
 	all := map[string]chaosColumn{}
 	for _, group := range groups {
-		for name, column := range group {
-			all[name] = column
-		}
+		maps.Copy(all, group)
 	}
 	return chaosEntity{table, all}
 }

@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func (j *chaosJournal) judge(streams map[string]*chaosStream, facts map[string]c
 
 func (j *chaosJournal) judgeAttempt(v *chaosVerdicts, c *chaosCommand, a *chaosAttempt, s *chaosStream, f chaosFacts, e *chaosEffective, scopes map[string]*chaosEffective) error {
 	if e != nil && !a.verified {
-		if err := judgeRecord(c, a, f, e); err != nil {
+		if err := judgeRecord(c, f, e); err != nil {
 			return err
 		}
 	}
@@ -126,15 +127,13 @@ func (j *chaosJournal) judgeAttempt(v *chaosVerdicts, c *chaosCommand, a *chaosA
 }
 
 // judgeRecord: what was recorded follows from the request, by the rules.
-func judgeRecord(c *chaosCommand, a *chaosAttempt, f chaosFacts, e *chaosEffective) error {
+func judgeRecord(c *chaosCommand, f chaosFacts, e *chaosEffective) error {
 	if e.key != c.parent || e.actor() != c.actor || e.header("ce_actorrole") != "agency" {
 		return fmt.Errorf("it was recorded for another agency or person: %s", e)
 	}
 	if c.method == http.MethodGet {
 		after := chaosState{c.primary: f.dashboard(e.before, c.primary)}
-		for id, d := range e.before {
-			after[id] = d
-		}
+		maps.Copy(after, e.before)
 		if e.kind != "dashboard.opened.v1" || e.before[c.primary] != nil || !after.same(e.after) {
 			return fmt.Errorf("a read made more than the missing dashboard: %s", e)
 		}

@@ -164,13 +164,12 @@ func (g *chaosGate) idle() bool {
 
 // chaosWorld is what writers choose from; it grows while they write.
 type chaosWorld struct {
-	mu       sync.Mutex
-	parent   string
-	subs     []string
-	users    []userInfo
-	strange  []string   // sub-accounts of another agency
-	foreign  []userInfo // and its users
-	outsider string     // another agency
+	mu      sync.Mutex
+	parent  string
+	subs    []string
+	users   []userInfo
+	strange []string   // sub-accounts of another agency
+	foreign []userInfo // and its users
 	// linked is the set of each account as an answer last showed it.
 	linked map[string][]string
 	listed map[string][]string
@@ -351,7 +350,10 @@ func (w *chaosWriter) next() *chaosCommand {
 		c.request.ifMatch = []int64{head - int64(w.rng.IntN(4)), head - int64(w.rng.IntN(4))}
 	}
 	if c.body == "" {
-		raw, _ := json.Marshal(c.request)
+		raw, err := json.Marshal(c.request)
+		if err != nil {
+			panic(err) // a struct of strings and bools
+		}
 		c.body = string(raw)
 	}
 	return c

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -151,9 +152,7 @@ func (f chaosFacts) decide(state chaosState, primary string, c chaosRequest) (in
 		scopes = chaosSet(*c.Scopes)
 	}
 	after := chaosState{}
-	for id, d := range state {
-		after[id] = d
-	}
+	maps.Copy(after, state)
 	for _, id := range linked {
 		d := *f.dashboard(state, id)
 		d.linked, d.users, d.allow, d.scopes, d.poc = linked, users, allow, scopes, chaosSet(f.poc[id])

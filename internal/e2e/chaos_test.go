@@ -66,7 +66,6 @@ type chaos struct {
 	verdicts  chaosVerdicts
 	rows      int
 
-	ctx     context.Context
 	running sync.WaitGroup
 	fault   error
 	faults  sync.Mutex
@@ -86,22 +85,20 @@ func newChaos(t *testing.T) *chaos {
 		require.NoError(t, err, "LEDGERBOARD_E2E_KILLS")
 	}
 	t.Logf("LEDGERBOARD_E2E_SEED=%d LEDGERBOARD_E2E_KILLS=%d repeats this run", seed, kills)
-	ctx, cancel := context.WithCancel(context.Background())
 	c := &chaos{
 		t: t, dir: filepath.Join(t.TempDir(), "data"), seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), wanted: kills,
 		begun: time.Now(), anew: true, took: map[bool]time.Duration{true: 8 * time.Second, false: 2 * time.Second}, log: newChaosLog(), gate: newChaosGate(),
-		journal: &chaosJournal{heads: map[string]int64{}, seed: seed}, ctx: ctx,
+		journal: &chaosJournal{heads: map[string]int64{}, seed: seed},
 	}
 	t.Cleanup(func() {
-		cancel()
 		c.gate.set(func() { c.gate.ended = true })
 		c.running.Wait()
 	})
 	return c
 }
 
-// tell notes what happened, for the report.
-func (c *chaos) tell(format string, args ...any) {
+// tellf notes what happened, for the report.
+func (c *chaos) tellf(format string, args ...any) {
 	line := fmt.Sprintf("%6.1fs  ", time.Since(c.begun).Seconds()) + fmt.Sprintf(format, args...)
 	c.story = append(c.story, line)
 	if testing.Verbose() {
@@ -171,7 +168,7 @@ func (c *chaos) start() {
 	c.launch()
 	c.program.awaitReady()
 	c.took[c.anew] = time.Since(c.program.started)
-	c.tell("ready %s after its start", c.took[c.anew].Round(time.Millisecond))
+	c.tellf("ready %s after its start", c.took[c.anew].Round(time.Millisecond))
 	c.anew = false
 	if c.listeners == nil {
 		c.hire()
@@ -188,11 +185,11 @@ func (c *chaos) kill(when string) {
 			_ = syscall.Kill(pid, with) // it may be gone by now
 		}
 	}
-	program, how := p.cmd.Process.Pid, ""
+	program := p.cmd.Process.Pid
 	later := time.Duration(c.rng.IntN(800)) * time.Millisecond
+	how := "the program alone"
 	switch dice := c.rng.IntN(20); {
 	case dice < 7:
-		how = "the program alone"
 	case dice < 11:
 		how = "everything, the program first"
 		signal(syscall.SIGKILL, append([]int{program}, processesIn(c.dir)...)...)
@@ -214,7 +211,7 @@ func (c *chaos) kill(when string) {
 	c.gate.set(func() { c.gate.open = false })
 	p.exitWithin(stopWithin)
 	c.kills++
-	c.tell("kill %d, %s: %s", c.kills, when, how)
+	c.tellf("kill %d, %s: %s", c.kills, when, how)
 }
 
 // wait lets a while pass, less if the program ends.
@@ -240,12 +237,12 @@ func (c *chaos) freeze() {
 	for _, pid := range pids {
 		c.must(syscall.Kill(pid, syscall.SIGCONT), "thaw PostgreSQL")
 	}
-	c.tell("PostgreSQL was frozen; %d answers said that the outcome is open", open)
+	c.tellf("PostgreSQL was frozen; %d answers said that the outcome is open", open)
 }
 
 // open lets the load run.
 func (c *chaos) open() {
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(c.t.Context())
 	c.t.Cleanup(cancel)
 	brokers, exited := c.program.info.Brokers, c.program.exited
 	go func() {
@@ -269,7 +266,7 @@ func (c *chaos) load(d time.Duration) {
 
 // dropReadModels throws away all that the log can make anew, under the load.
 func (c *chaos) dropReadModels() {
-	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.program.info.DatabaseURL)
 	c.must(err, "connect to drop the read models")
@@ -282,7 +279,7 @@ func (c *chaos) dropReadModels() {
 			c.must(err, "drop the read models")
 		}
 	}
-	c.tell("schema lb is dropped")
+	c.tellf("schema lb is dropped")
 }
 
 // hire sets up the load and the listeners, once the world is known.
@@ -326,7 +323,7 @@ func (c *chaos) hire() {
 			}
 			l := &chaosListener{parent: world.parent, user: user.ID, token: token(user.ID, user.Account, role), rng: c.child()}
 			c.listeners = append(c.listeners, l)
-			c.running.Go(func() { l.run(c.ctx, c.program.base) })
+			c.running.Go(func() { l.run(c.t.Context(), c.program.base) })
 			if staff++; role == "agency" && (staff <= 3 || world == theirs) {
 				c.employ(world, user.ID, l.token, others)
 				c.employ(world, user.ID, l.token, others)
@@ -356,7 +353,7 @@ func (c *chaos) employ(world *chaosWorld, user, token string, others []string) {
 		others: others, name: fmt.Sprintf("chaos-%d-%d", c.seed, c.rng.Uint32()),
 	}
 	c.running.Go(func() {
-		if err := w.run(c.ctx); err != nil {
+		if err := w.run(c.t.Context()); err != nil {
 			c.fail(err)
 		}
 	})
@@ -365,7 +362,7 @@ func (c *chaos) employ(world *chaosWorld, user, token string, others []string) {
 // activeUsers are those whom the program lets listen.
 func (c *chaos) activeUsers() map[string]bool {
 	conn := c.program.database()
-	rows, err := conn.Query(c.ctx, "select id from users where active")
+	rows, err := conn.Query(c.t.Context(), "select id from users where active")
 	c.must(err, "read active users")
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	c.must(err, "read active users")
@@ -404,14 +401,14 @@ func (c *chaos) check() map[string]*chaosStream {
 	for _, l := range c.listeners {
 		heard += len(l.got)
 	}
-	c.tell("open outcomes known after %s, checked in %s: %d rows, %d notices heard; %s",
+	c.tellf("open outcomes known after %s, checked in %s: %d rows, %d notices heard; %s",
 		resolved.Round(time.Millisecond), (time.Since(begun) - resolved).Round(time.Millisecond), c.rows, heard, c.verdicts)
 	return streams
 }
 
 // hearAgain lets new listeners begin where the first ones began: they must hear the same at one go.
 func (c *chaos) hearAgain(streams map[string]*chaosStream) {
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
 	for _, old := range c.listeners {
 		l := &chaosListener{
@@ -437,23 +434,23 @@ func (c *chaos) missing(l *chaosListener, streams map[string]*chaosStream) bool 
 func (c *chaos) compare() map[string]*chaosStream {
 	c.t.Helper()
 	conn := c.program.database()
-	defer conn.Close(c.ctx)
+	defer conn.Close(c.t.Context())
 	deadline := time.Now().Add(readyWithin)
 	for {
-		ends, err := c.log.ends(c.ctx, c.program.info.Brokers)
+		ends, err := c.log.ends(c.t.Context(), c.program.info.Brokers)
 		c.must(err, "read the ends of the log")
-		tx, err := conn.BeginTx(c.ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		tx, err := conn.BeginTx(c.t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 		c.must(err, "begin")
 		if behind := c.behind(tx, ends); behind != "" {
 			if time.Now().After(deadline) {
 				c.must(fmt.Errorf("%s", behind), "wait for the checkpoints to reach the end of the log")
 			}
-			c.must(tx.Rollback(c.ctx), "end the look")
+			c.must(tx.Rollback(c.t.Context()), "end the look")
 			time.Sleep(pollEvery)
 			continue
 		}
 		streams := c.compareAt(tx, ends)
-		c.must(tx.Rollback(c.ctx), "end the look")
+		c.must(tx.Rollback(c.t.Context()), "end the look")
 		return streams
 	}
 }
@@ -465,7 +462,7 @@ var chaosProjections = map[string]string{
 
 // behind tells which checkpoint is not where the log ends; "" when all are.
 func (c *chaos) behind(tx pgx.Tx, ends map[string]chaosVector) string {
-	rows, err := tx.Query(c.ctx, "select projection, partition, next_offset, state from checkpoints where state <> 'retired'")
+	rows, err := tx.Query(c.t.Context(), "select projection, partition, next_offset, state from checkpoints where state <> 'retired'")
 	c.must(err, "read checkpoints")
 	found := map[string]int{}
 	var projection, state, behind string
@@ -489,7 +486,7 @@ func (c *chaos) behind(tx pgx.Tx, ends map[string]chaosVector) string {
 
 func (c *chaos) compareAt(tx pgx.Tx, ends map[string]chaosVector) map[string]*chaosStream {
 	c.t.Helper()
-	c.must(c.log.reread(c.ctx, c.program.info.Brokers, ends), "read the log")
+	c.must(c.log.reread(c.t.Context(), c.program.info.Brokers, ends), "read the log")
 	c.must(c.feed.judge(c.log), "look for what was appended")
 	rows := chaosRows{}
 	directory := c.log.foldDirectory(ends["directory"], rows)
@@ -498,7 +495,7 @@ func (c *chaos) compareAt(tx pgx.Tx, ends map[string]chaosVector) map[string]*ch
 	c.log.foldPosts(ends["metrics"], rows)
 	streams, err := c.log.foldDashboards(ends["dashboards"], rows)
 	c.must(err, "judge the chains")
-	c.must(rows.compare(c.ctx, tx, c.log), "compare the tables with the fold of the log")
+	c.must(rows.compare(c.t.Context(), tx, c.log), "compare the tables with the fold of the log")
 	facts := map[string]chaosFacts{}
 	for parent := range streams {
 		facts[parent] = chaosFactsOf(parent, directory)

@@ -303,7 +303,7 @@ func TestImport(t *testing.T) {
 		imported := command(t, map[string]string{"DATA_DIR": dir}, "import", write("three.jsonl", entity(account, "Renamed while stopped")))
 		require.Equal(t, done, imported.code, imported.err)
 		p = startDemo(t, dir, frozen...)
-		require.Contains(t, dashboard(), `"Renamed while stopped"`)
+		p.await(patience, "the newest name", func() bool { return strings.Contains(dashboard(), `"Renamed while stopped"`) })
 	})
 }
 

@@ -4,9 +4,17 @@
 //
 // # File map
 //
-//	harness_test.go   the binary, one demo as a process: start, kill, stop, requests, database
-//	chaos*_test.go    kill -9 under load
-//	…_test.go         one file per promise
+//	harness*_test.go         the binary, one demo as a process: start, kill, stop, requests, database
+//	people_test.go           tokens of anybody, changes of dashboards
+//	gate_test.go             a network that a test can cut
+//	listeners_test.go        the stock Socket.IO client, EventSource, and a plain reader of SSE; testdata/js
+//	answers_test.go          what the program says to everything that can be asked, to be compared
+//	notices_test.go          every client hears of a lost access once, whatever happens in between
+//	dropped_schema_test.go   the log is the truth; nothing is served before it is caught up with
+//	continue_test.go         second starts, after stops and kills, in the middle of seeding too
+//	bad_input_test.go        wrong requests are refused in one shape and change nothing
+//	command_line_test.go     arguments, settings, status, token, import; one owner; an ordinary user
+//	chaos*_test.go           kill -9 under load
 //
 // # Non-obvious
 //

@@ -270,6 +270,11 @@ func (p *program) end() {
 			<-p.exited
 		}
 	}
+	for _, fault := range []string{"DATA RACE", "panic:", "fatal error:"} {
+		if strings.Contains(p.output.String(), fault) {
+			p.t.Errorf("the program printed %q\n%s", fault, p.output.String())
+		}
+	}
 	deadline := time.Now().Add(goneWithin)
 	for len(processesIn(p.dir)) > 0 && time.Now().Before(deadline) {
 		time.Sleep(pollEvery)

@@ -36,15 +36,75 @@ func TestQuickVerdictTakesHonestRecords(t *testing.T) {
 	}
 }
 
-// Whatever is done to a record: where the shortcut says effective, Judge does, with the same head.
+// What headers are changed to: near misses of every check.
+var (
+	headerNames = []string{
+		"ce_time", "ce_id", "ce_chainversion", "ce_chainprev", "ce_specversion", "content-type", "ce_type", "ce_source",
+		"ce_traceparent", "traceparent", "ce_tracestate", "ce_x", "x", "CE_TIME", "",
+	}
+	headerValues = []string{
+		"", "1.0", "2026-03-14T12:00:05.000000Z", "2026-03-14T12:00:05.5Z", "2026-03-14T12:00:05.000001+00:00", "2026-03-14T12:00:05.0000001Z",
+		"2026-03-14T24:00:05.000000Z", "2026-03-14T12:00:60.000000Z", "2026-02-30T12:00:05.000000Z", "2026-03-14T12:00:05,000000Z",
+		"2026-03-14T2:00:05.0000000Z", "5", "05", "+5", "é", "\xff", "\x7f", "a\tb", "application/json", "application/json ",
+	}
+)
+
+// agrees fails the test if the shortcut takes a record that Judge does not take alike.
+func agrees(t interface{ Fatalf(string, ...any) }, head eventlog.Head, r eventlog.Record) {
+	quick, ok := proof.QuickVerdict(head, r)
+	if !ok {
+		return
+	}
+	verdict, want, reason := eventlog.Judge(head, r, testPartitions)
+	if verdict != eventlog.Effective || want != quick {
+		t.Fatalf("quick says effective, Judge says %s (%s): %q", verdict, reason, r.Headers)
+	}
+}
+
+// Every single change of every header, one after the other: none is left to chance.
+func TestQuickVerdictIsJudgesForEveryChange(t *testing.T) {
+	t.Parallel()
+	records, heads := judged(t)
+	for i, r := range records {
+		try := func(change func(h []eventlog.Header) []eventlog.Header) {
+			changed := r
+			changed.Headers = change(slices.Clone(r.Headers))
+			agrees(t, heads[i], changed)
+		}
+		for at := range r.Headers {
+			try(func(h []eventlog.Header) []eventlog.Header { return slices.Delete(h, at, at+1) })
+			try(func(h []eventlog.Header) []eventlog.Header { return slices.Insert(h, at, h[at]) })
+			for _, value := range headerValues {
+				try(func(h []eventlog.Header) []eventlog.Header { h[at].Value = []byte(value); return h })
+				for _, name := range headerNames {
+					try(func(h []eventlog.Header) []eventlog.Header {
+						return slices.Insert(h, at, eventlog.Header{Key: name, Value: []byte(value)})
+					})
+				}
+			}
+			for _, name := range headerNames {
+				try(func(h []eventlog.Header) []eventlog.Header { h[at].Key = name; return h })
+			}
+			for other := range r.Headers {
+				try(func(h []eventlog.Header) []eventlog.Header { h[at], h[other] = h[other], h[at]; return h })
+			}
+		}
+		for _, head := range heads {
+			agrees(t, head, r)
+			head.Time = head.Time.Add(time.Hour)
+			agrees(t, head, r)
+		}
+		later := heads[i]
+		later.Time = heads[i].Time.Add(time.Second) // as late as the record
+		agrees(t, later, r)
+	}
+}
+
+// Several changes at once: where the shortcut says effective, Judge does, with the same head.
 func TestQuickVerdictIsJudges(t *testing.T) {
 	t.Parallel()
 	records, heads := judged(t)
-	names := []string{"ce_time", "ce_id", "ce_chainversion", "ce_chainprev", "ce_specversion", "content-type", "ce_type", "ce_traceparent", "traceparent", "ce_x", "x", "CE_TIME"}
-	values := []string{
-		"", "1.0", "2026-03-14T12:00:05.000000Z", "2026-03-14T12:00:05.5Z", "2026-03-14T12:00:05.000001+00:00",
-		"2026-03-14T24:00:05.000000Z", "2026-03-14T12:00:60.000000Z", "2026-02-30T12:00:05.000000Z", "2026-03-14T12:00:05,000000Z", "5", "05", "+5", "é", "\x7f", "application/json",
-	}
+	names, values := headerNames, headerValues
 	rapid.Check(t, func(t *rapid.T) {
 		i := rapid.IntRange(0, len(records)-1).Draw(t, "record")
 		r, head := records[i], heads[rapid.IntRange(0, len(heads)-1).Draw(t, "head")]
@@ -78,13 +138,6 @@ func TestQuickVerdictIsJudges(t *testing.T) {
 				r.Value = nil
 			}
 		}
-		quick, ok := proof.QuickVerdict(head, r)
-		if !ok {
-			return
-		}
-		verdict, want, reason := eventlog.Judge(head, r, testPartitions)
-		if verdict != eventlog.Effective || want != quick {
-			t.Fatalf("quick says effective, Judge says %s (%s)", verdict, reason)
-		}
+		agrees(t, head, r)
 	})
 }

@@ -40,6 +40,9 @@ func TestCheckpointThatArrivesLate(t *testing.T) {
 	w.change(t, agencies[0])
 	second := w.sign(t, s)
 	require.Equal(t, first.ID(), second.Prev)
+	_, signed, err := s.Sign(t.Context()) // the signer has gone on from the second one already
+	require.NoError(t, err)
+	require.False(t, signed)
 	require.NoError(t, w.Append(t.Context(), late[0]))
 	w.holds(t, 3)
 	w.change(t, agencies[0])

@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -118,4 +119,42 @@ func TestParentNarrows(t *testing.T) {
 	require.Equal(t, proof.KindCheckpoint, report.Findings[0].Kind)
 	require.NotContains(t, fmt.Sprint(report), agencies[0])
 	require.Equal(t, int64(1), report.Agencies)
+}
+
+// What is done to one agency is not blamed on its neighbour in the partition: its records are whole, and
+// at most lie elsewhere.
+func TestNeighboursAreNotBlamed(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	a := shared()
+	honest := project(t, w.memory)
+	for name, want := range map[string]struct {
+		kind    proof.Kind
+		differs string
+	}{
+		"inserted":                  {proof.KindInserted, "place"}, // pushed beyond where the tables stand
+		"key of the same partition": {proof.KindInserted, "order"}, // the stray record stands in its stream
+	} {
+		m := w.clone()
+		tamperings()[name].do(t, m, a)
+		m.renumber()
+		report := w.verify(t, m, with(honest))
+		require.Equal(t, a, report.Findings[0].Agency, "the culprit comes first: %v", report.Findings)
+		f := of(t, report, neighbour(a))
+		require.Equal(t, want.kind, f.Kind, f.String())
+		require.Equal(t, []string{want.differs}, f.Differs)
+	}
+
+	// Removed before the place where the tables stand: a record that they have not seen moves there.
+	m := w.clone()
+	w2 := &world{memory: m, heads: maps.Clone(w.heads)}
+	w2.change(t, neighbour(a))
+	p, i := m.find(a, 9)
+	m.topics[domain.TopicDashboards][p] = slices.Delete(m.topics[domain.TopicDashboards][p], i, i+1)
+	m.renumber()
+	report := w.verify(t, m, with(honest))
+	require.Equal(t, proof.KindTruncated, of(t, report, a).Kind)
+	f := of(t, report, neighbour(a))
+	require.Equal(t, proof.KindRemoved, f.Kind, f.String())
+	require.Equal(t, []string{"place"}, f.Differs)
 }
