@@ -70,9 +70,11 @@ func (s *spine) fill() {
 	var drafts []domain.Draft
 	for _, e := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true},
-		domain.DirectoryAccount{ID: north, ParentAccount: agency}, domain.DirectoryAccount{ID: south, ParentAccount: agency},
+		domain.DirectoryAccount{ID: north, ParentAccount: agency},
+		domain.DirectoryAccount{ID: south, ParentAccount: agency},
 		domain.DirectoryAccount{ID: east, ParentAccount: agency},
-		domain.DirectoryUser{ID: nina, AccountID: north, Active: true}, domain.DirectoryUser{ID: sam, AccountID: south, Active: true},
+		domain.DirectoryUser{ID: nina, AccountID: north, Active: true},
+		domain.DirectoryUser{ID: sam, AccountID: south, Active: true},
 		domain.DirectoryOrder{ID: "o1", Buyer: north, Seller: agency, ProductType: "managed", AssignedUsers: []string{sam}},
 		domain.DirectoryOrder{ID: "o2", Buyer: north, Seller: agency, ProductType: "site", AssignedUsers: []string{nina}},
 	} {

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,7 +88,7 @@ func (c DashboardChange) Validate() error {
 		}
 	}
 	if len(set(c.LostAccess)) != len(c.LostAccess) {
-		return fmt.Errorf("a user is named twice in lost_access, and gets one notice per change")
+		return errors.New("a user is named twice in lost_access, and gets one notice per change")
 	}
 	return checkLengths(slices.Concat(c.Users, c.LostAccess)...)
 }

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -110,9 +111,7 @@ func same(set []string, users ...string) map[string]doc {
 
 // with adds documents to those of a set.
 func with(docs map[string]doc, others map[string]doc) map[string]doc {
-	for id, d := range others {
-		docs[id] = d
-	}
+	maps.Copy(docs, others)
 	return docs
 }
 

@@ -34,11 +34,13 @@ func TestGrowthBetween(t *testing.T) {
 		"absent on both":  {domain.Counts{}, domain.Counts{}, domain.Growth{}},
 		"0 is not absent": {domain.Counts{Clicks: n(0)}, domain.Counts{Clicks: n(4)}, domain.Growth{Clicks: n(4)}},
 		"engagement of equal parts is partial": {
-			domain.Counts{Likes: n(1), Shares: n(1)}, domain.Counts{Likes: n(4), Shares: n(1)},
+			domain.Counts{Likes: n(1), Shares: n(1)},
+			domain.Counts{Likes: n(4), Shares: n(1)},
 			domain.Growth{Likes: n(3), Shares: n(0), Engagement: n(3), EngagementPartial: true},
 		},
 		"engagement of different parts is not compared": {
-			domain.Counts{Likes: n(1), Shares: n(1)}, domain.Counts{Likes: n(4), Comments: n(9)},
+			domain.Counts{Likes: n(1), Shares: n(1)},
+			domain.Counts{Likes: n(4), Comments: n(9)},
 			domain.Growth{Likes: n(3)},
 		},
 		"a part that comes later is no growth": {

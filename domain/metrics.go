@@ -191,7 +191,7 @@ func (e PostRead) Validate() error {
 	if err := validateExternalID(e.ExternalID); err != nil {
 		return err
 	}
-	if err := e.Counts.validate(); err != nil {
+	if err := e.validate(); err != nil {
 		return err
 	}
 	if err := checkAccountType(e.AccountType); err != nil {

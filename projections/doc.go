@@ -40,7 +40,9 @@
 //     one transaction per partition. A large one is shared among workers by partition, so that no two
 //     transactions touch the same keys.
 //   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
-//     the log has them still.
+//     the log has them still. Those of dashboards do not: a command is answered once its record shows in
+//     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
+//     without a record (internal/e2e, TestChaosTablesNeverGoBack).
 //   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
 //     monthly partitions would be one probe for each month.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:

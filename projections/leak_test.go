@@ -33,7 +33,6 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 		require.NoError(t, err)
 		return e
 	}
-	type write = func(context.Context, pgx.Tx, []projections.Event, func() error) error
 	inWrite := make(chan struct{}, 1)
 	for _, c := range []struct {
 		name    string
@@ -41,14 +40,14 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 		reached func(*projections.Engine) bool
 	}{
 		{"paused", engine(tally{}, true), func(e *projections.Engine) bool { return e.Problem() != "" }},
-		{"in a batch", engine(faulty{tally{}, write(func(ctx context.Context, _ pgx.Tx, _ []projections.Event, _ func() error) error {
+		{"in a batch", engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []projections.Event, _ func() error) error {
 			inWrite <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
-		})}, false), func(*projections.Engine) bool { return len(inWrite) > 0 }},
-		{"trying again", engine(faulty{tally{}, write(func(context.Context, pgx.Tx, []projections.Event, func() error) error {
+		}}, false), func(*projections.Engine) bool { return len(inWrite) > 0 }},
+		{"trying again", engine(faulty{tally{}, func(context.Context, pgx.Tx, []projections.Event, func() error) error {
 			return errInjected
-		})}, false), func(e *projections.Engine) bool { return e.Problem() != "" }},
+		}}, false), func(e *projections.Engine) bool { return e.Problem() != "" }},
 		{"idle", engine(tally{}, false), func(e *projections.Engine) bool {
 			s, err := e.Status(context.Background())
 			return err == nil && s.Live() && s.Lag == 0

@@ -152,11 +152,13 @@ func TestTextsThatNoIndexHoldsAreParked(t *testing.T) {
 		reason    projections.Reason
 	}{
 		"a figure's name": {
-			projections.AccountInsights{}, func(b *bench) eventlog.Record { return b.encodeAny(accountRead(1, 1), "followers", long) },
+			projections.AccountInsights{},
+			func(b *bench) eventlog.Record { return b.encodeAny(accountRead(1, 1), "followers", long) },
 			projections.ReasonUndecodable,
 		},
 		"a figure's source": {
-			projections.AccountInsights{}, func(b *bench) eventlog.Record { return b.encodeAny(accountRead(1, 1), "fan_count", long) },
+			projections.AccountInsights{},
+			func(b *bench) eventlog.Record { return b.encodeAny(accountRead(1, 1), "fan_count", long) },
 			projections.ReasonUndecodable,
 		},
 		"a user's id": {

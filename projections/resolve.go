@@ -141,7 +141,8 @@ func (e *Engine) foldAgain(ctx context.Context, tx pgx.Tx, generation int, parti
 			return nil // no part of the chain: it stays as it is, and can only be skipped
 		}
 		raw, err := e.log.ReadAt(ctx, domain.Position{Topic: e.projector.Topic(), Partition: partition, Offset: p.Offset})
-		if err != nil && !(e.compacted && errors.Is(err, eventlog.ErrNoRecord)) { // compaction: a later one of its key counts
+		compactedAway := e.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later one of its key counts
+		if err != nil && !compactedAway {
 			return fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)
 		}
 		var park error
@@ -180,13 +181,10 @@ func (e *Engine) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Even
 		} else {
 			park = state.Apply(ev)
 		}
-		if park != nil {
-			return nil
+		if park == nil {
+			return state.Write(ctx, savepoint)
 		}
-		if err := state.Write(ctx, savepoint); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-		return nil
+		return nil // it stays parked: nothing was written
 	})
 	switch {
 	case pg.IsDataError(err):

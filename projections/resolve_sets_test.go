@@ -161,7 +161,7 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 			}
 			c = b.chain(agencyB)
 			e := c.usersSet(client2, "v1")
-			b.put(c.next(domain.DashboardOpened{DashboardChange: e.DashboardChange}))
+			b.put(c.next(domain.DashboardOpened(e)))
 			b.put(c.next(c.lost(client2, []string{"v1"}, "v2")))
 		}, 4},
 		"post_insights": {projections.PostInsights{}, domain.PostRead{}, func(b *bench) {
