@@ -24,7 +24,8 @@
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
 //	checkpoint.go           compare-and-set, steps of a batch
 //	generation.go           building → live → retired; a start with no generation
-//	park.go                 parked records, retry and skip by operators, types that became known
+//	park.go                 parked records
+//	resolve.go              retry and skip by operators, types that became known
 //	lag.go                  status: positions, lag, problems
 //	months.go               monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows

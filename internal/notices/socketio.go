@@ -134,7 +134,7 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 	if !errors.As(err, &known) || known.Code == domain.CodeUnavailable || known.Code == domain.CodeInternal {
 		// The stock client gives up for good on a refusal, and tries again on a closed transport: a
 		// server that is still starting must not lose its listeners.
-		s.cfg.Logger.Warn("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
+		s.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
 		go func() {
 			closeConn(client.Conn())
 			next(socket.NewExtendedError(errNotReady.Message, nil)) // frees the socket; nobody is there to hear it
