@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench build e2e fuzz
+.PHONY: demo test lint bench build e2e
 
 # What the README promises: `make demo` and `make test` work in a fresh clone with Go alone.
 demo:
@@ -13,14 +13,11 @@ build:
 lint:
 	gofmt -l $$(git ls-files '*.go') | (! grep .)
 	go vet ./...
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2 run
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 # The deeper suites: the program as a process, killed at random under load, with real clients.
 e2e:
 	go test -count=1 -timeout 40m -tags e2e ./internal/e2e/...
-
-fuzz:
-	.ci/fuzz
 
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/bench.
 bench:
