@@ -179,7 +179,9 @@ func (c *chaos) start() {
 // or one after the other, or of a program that has begun to stop.
 func (c *chaos) kill(when string) {
 	p := c.program
-	require.False(c.t, p.hasExited(), "the program ended by itself, code %d\n%s", p.code, p.tails())
+	if p.hasExited() {
+		c.must(fmt.Errorf("it ended by itself, code %d\n%s", p.code, p.tails()), "the program was to be killed")
+	}
 	signal := func(with syscall.Signal, pids ...int) {
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, with) // it may be gone by now
@@ -210,8 +212,16 @@ func (c *chaos) kill(when string) {
 	}
 	c.gate.set(func() { c.gate.open = false })
 	p.exitWithin(stopWithin)
+	c.noRace()
 	c.kills++
 	c.tellf("kill %d, %s: %s", c.kills, when, how)
+}
+
+// noRace looks for what the race detector has said, if the program was built with it.
+func (c *chaos) noRace() {
+	if _, report, found := strings.Cut(c.program.output.String(), "WARNING: DATA RACE"); found {
+		c.must(fmt.Errorf("%s", report), "the program has a data race")
+	}
 }
 
 // wait lets a while pass, less if the program ends.
@@ -513,6 +523,7 @@ func (c *chaos) compareAt(tx pgx.Tx, ends map[string]chaosVector) map[string]*ch
 func (c *chaos) end() {
 	c.gate.set(func() { c.gate.ended = true })
 	c.program.Stop()
+	c.noRace()
 	require.Empty(c.t, chaosLeft(c.dir), "processes of this data directory")
 }
 
