@@ -53,6 +53,7 @@ type chaos struct {
 	story  []string
 
 	program *program
+	fed     *program               // whose log is fed
 	anew    bool                   // the next start makes the read models from nothing
 	again   bool                   // and is to be cut short
 	frozen  bool                   // PostgreSQL was, once
@@ -151,6 +152,12 @@ func (c *chaos) life() {
 		c.frozen = true
 		c.freeze()
 		c.wait(moment)
+	case c.rng.IntN(5) == 0:
+		c.crash()
+		c.load(moment)
+		c.check()
+		c.open()
+		c.wait(moment)
 	case c.rng.IntN(8) == 0:
 		c.dropReadModels()
 		c.anew = true
@@ -232,6 +239,15 @@ func (c *chaos) wait(d time.Duration) {
 	}
 }
 
+// crash kills one process of PostgreSQL, which then recovers by itself while the program runs on.
+func (c *chaos) crash() {
+	var pid int
+	conn := c.program.database()
+	c.must(conn.QueryRow(c.t.Context(), "select pg_backend_pid()").Scan(&pid), "find a process of PostgreSQL")
+	c.must(syscall.Kill(pid, syscall.SIGKILL), "kill a process of PostgreSQL")
+	c.tellf("a process of PostgreSQL was killed: it recovers by itself")
+}
+
 // freeze stops PostgreSQL without ending it, for longer than a command may take: clients are told that
 // the outcome is open.
 func (c *chaos) freeze() {
@@ -252,18 +268,19 @@ func (c *chaos) freeze() {
 
 // open lets the load run.
 func (c *chaos) open() {
-	ctx, cancel := context.WithCancel(c.t.Context())
-	c.t.Cleanup(cancel)
-	brokers, exited := c.program.info.Brokers, c.program.exited
-	go func() {
-		<-exited
-		cancel()
-	}()
-	c.running.Go(func() {
-		if err := c.feed.run(ctx, brokers); err != nil {
-			c.fail(err)
-		}
-	})
+	if p := c.program; c.fed != p {
+		c.fed = p
+		ctx, cancel := context.WithCancel(c.t.Context())
+		go func() {
+			<-p.exited
+			cancel()
+		}()
+		c.running.Go(func() {
+			if err := c.feed.run(ctx, p.info.Brokers); err != nil {
+				c.fail(err)
+			}
+		})
+	}
 	c.gate.set(func() { c.gate.open = true })
 }
 
