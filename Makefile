@@ -13,7 +13,7 @@ build:
 lint:
 	gofmt -l $$(git ls-files '*.go') | (! grep .)
 	go vet ./...
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --build-tags e2e ./...
 
 # The deeper suites: the program as a process, killed at random under load, with real clients.
 e2e:

@@ -22,8 +22,7 @@ func (s *Server) readObject(w http.ResponseWriter, r *http.Request) (map[string]
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.deps.Config.MaxBody))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, err
 		}
 		return nil, domain.NewError(domain.CodeInvalid, "The body could not be read to its end. Send it again.")
@@ -57,8 +56,7 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	// Unmarshal, unlike a Decoder, checks the whole text at once and gives the offset of the fault.
 	var whole json.RawMessage
 	if err := json.Unmarshal(raw, &whole); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return nil, malformed(raw, syntax.Offset, syntax.Error())
 		}
 		return nil, malformed(raw, 0, err.Error())

@@ -166,13 +166,14 @@ func (c *Collect) postReadings(ctx context.Context, client platforms.Client, acc
 	if err != nil {
 		return fmt.Errorf("read known posts: %w", err)
 	}
-	posts := make([]platforms.Post, len(known))
+	posts := make([]platforms.Post, 0, len(known))
 	ids := make(map[string]bool, len(known))
-	for i, p := range known {
-		posts[i], ids[p.ExternalID] = platforms.Post{ID: p.ExternalID, Type: p.PostType}, true
+	for _, p := range known {
+		post := platforms.Post{ID: p.ExternalID, Type: p.PostType}
 		if p.PublishedAt != nil {
-			posts[i].PublishedAt = *p.PublishedAt
+			post.PublishedAt = *p.PublishedAt
 		}
+		posts, ids[p.ExternalID] = append(posts, post), true
 	}
 	fresh, listErr := c.listNew(ctx, client, account, target, ids)
 	posts = append(posts, fresh...)

@@ -74,8 +74,7 @@ func (e *Error) WithField(field, detail string) *Error {
 
 // CodeOf returns the code of the first [Error] in err's chain, and [CodeInternal] for any other error.
 func CodeOf(err error) Code {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return CodeInternal

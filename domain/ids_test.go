@@ -74,7 +74,7 @@ func TestSplitPostID(t *testing.T) {
 		"-11:x":                   {},
 		"+11:x":                   {},
 		"011:x":                   {}, // two spellings of one post
-		" 11:x":                   {},
+		" 11:x":                   {}, //nolint:gocritic // the space is what is tried
 		"1e3:x":                   {},
 		"c10000000000000000000:x": {},
 	} {

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -115,7 +116,7 @@ func (e AccountRead) Validate() error {
 			return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
 		}
 		if f.Name == "" {
-			return fmt.Errorf("a figure has no name")
+			return errors.New("a figure has no name")
 		}
 		if err := checkLengths(f.Name, f.Source, f.Window); err != nil {
 			return fmt.Errorf("figure: %w", err)

@@ -169,8 +169,8 @@ func fieldsOfType(typ reflect.Type, path string) []string {
 		return []string{path}
 	}
 	var fields []string
-	for i := range typ.NumField() {
-		fields = append(fields, fieldsOfType(typ.Field(i).Type, path+"."+typ.Field(i).Name)...)
+	for field := range typ.Fields() {
+		fields = append(fields, fieldsOfType(field.Type, path+"."+field.Name)...)
 	}
 	return fields
 }

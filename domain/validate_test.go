@@ -51,9 +51,9 @@ func TestReadingsAreValidated(t *testing.T) {
 		"a year of five digits in UTC": {post(func(e *domain.PostRead) {
 			e.CapturedAt = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))
 		}), "years"},
-		"a count that could overflow":    {post(func(e *domain.PostRead) { e.Shares = n(1<<60 + 1) }), "count"},
-		"a count that could underflow":   {post(func(e *domain.PostRead) { e.Clicks = n(-1<<60 - 1) }), "count"},
-		"a falling count may be below 0": {post(func(e *domain.PostRead) { e.Views = n(-4) }), ""},
+		"a count that could overflow":    {post(func(e *domain.PostRead) { e.Shares = new(int64(1<<60 + 1)) }), "count"},
+		"a count that could underflow":   {post(func(e *domain.PostRead) { e.Clicks = new(int64(-1<<60 - 1)) }), "count"},
+		"a falling count may be below 0": {post(func(e *domain.PostRead) { e.Views = new(int64(-4)) }), ""},
 
 		"a figure":              {figure(domain.Figure{Name: "followers", Kind: domain.Stock}), ""},
 		"figure without name":   {figure(domain.Figure{Kind: domain.Stock}), "no name"},

@@ -119,7 +119,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := e.session(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // to be ended is no error
 		}
 		if err == nil || errors.Is(err, errRetired) || errors.Is(err, errPaused) {
 			backoff = databaseBackoffMin

@@ -33,8 +33,7 @@ func newParkedRow(ev Event, err error) parkedRow {
 	if ev.Err == nil {
 		row.Time = &ev.Envelope.Time
 	}
-	var park *ParkError
-	if errors.As(err, &park) {
+	if park, ok := errors.AsType[*ParkError](err); ok {
 		row.Reason, row.Detail = park.Reason, storable(park.Detail)
 	}
 	return row

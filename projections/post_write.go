@@ -44,11 +44,11 @@ var replacedCounts = []string{
 }
 
 var postReadings = newTable("tSPostInsights",
-	replaceAll("social_account_id, external_id, captured_at", append(replacedCounts[:len(replacedCounts):len(replacedCounts)], "parent_account", "account_id", "backfilled")...),
+	replaceAll("social_account_id, external_id, captured_at", append(slices.Clip(replacedCounts), "parent_account", "account_id", "backfilled")...),
 	append(readingCols(), col("backfilled", "boolean", func(r **reading) bool { return (*r).backfilled }))...)
 
 var postDaily = newTable("post_daily",
-	replaceAll("social_account_id, external_id, day, parent_account, account_id", append(replacedCounts[:len(replacedCounts):len(replacedCounts)], "captured_at")...)+
+	replaceAll("social_account_id, external_id, day, parent_account, account_id", append(slices.Clip(replacedCounts), "captured_at")...)+
 		laterSQL("post_daily"),
 	append(readingCols(), col("day", "date", func(r **reading) time.Time { return dayOf((*r).at) }))...)
 
@@ -63,14 +63,14 @@ var postGrowth = newTable("tSPostGrowth",
 	col("account_id", "text", func(r *growthRow) string { return r.AccountID }),
 	col("member_id", "bigint", func(r *growthRow) int64 { return r.MemberID }),
 	col("p_id", "smallint", func(r *growthRow) int16 { return int16(r.platform) }),
-	col("glikes", "bigint", func(r *growthRow) *int64 { return r.Growth.Likes }),
-	col("gcomments", "bigint", func(r *growthRow) *int64 { return r.Growth.Comments }),
-	col("gshares", "bigint", func(r *growthRow) *int64 { return r.Growth.Shares }),
-	col("gviews", "bigint", func(r *growthRow) *int64 { return r.Growth.Views }),
-	col("gimpressions", "bigint", func(r *growthRow) *int64 { return r.Growth.Impressions }),
-	col("gclicks", "bigint", func(r *growthRow) *int64 { return r.Growth.Clicks }),
-	col("gengagement", "bigint", func(r *growthRow) *int64 { return r.Growth.Engagement }),
-	col("gengagement_partial", "boolean", func(r *growthRow) bool { return r.Growth.EngagementPartial }),
+	col("glikes", "bigint", func(r *growthRow) *int64 { return r.Likes }),
+	col("gcomments", "bigint", func(r *growthRow) *int64 { return r.Comments }),
+	col("gshares", "bigint", func(r *growthRow) *int64 { return r.Shares }),
+	col("gviews", "bigint", func(r *growthRow) *int64 { return r.Views }),
+	col("gimpressions", "bigint", func(r *growthRow) *int64 { return r.Impressions }),
+	col("gclicks", "bigint", func(r *growthRow) *int64 { return r.Clicks }),
+	col("gengagement", "bigint", func(r *growthRow) *int64 { return r.Engagement }),
+	col("gengagement_partial", "boolean", func(r *growthRow) bool { return r.EngagementPartial }),
 )
 
 var postsTable = newTable("tSPosts",

@@ -115,7 +115,7 @@ func (a *answering) accountsOn(p domain.Platform) int {
 func (a *answering) platformIDs() []int16 {
 	ids := make([]int16, len(a.query.Platforms))
 	for i, p := range a.query.Platforms {
-		ids[i] = int16(p) //nolint:gosec // platforms are numbers of one digit
+		ids[i] = int16(p)
 	}
 	return ids
 }

@@ -100,7 +100,7 @@ func dayOf(at time.Time) day {
 }
 
 func civil(year int, month time.Month, date int) day {
-	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay) //nolint:gosec // years of four digits
+	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay)
 }
 
 const secondsPerDay = 24 * 60 * 60

@@ -67,7 +67,8 @@ func TestCostsAreThePriceOfTheDaysThatCount(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{directory: []domain.DirectoryEntity{
-		page(11, domain.Facebook), domain.DirectoryAccount{ID: clientA, ParentAccount: agencyA},
+		page(11, domain.Facebook),
+		domain.DirectoryAccount{ID: clientA, ParentAccount: agencyA},
 		domain.DirectorySubscription{ID: 1, AccountID: clientA, PriceMinor: new(int64(9000)), Currency: "EUR", StartsAt: at("2026-01-15 12:00")},
 	}}
 	w.add("e", read(domain.Facebook, at("2026-06-12 10:00"), flow(domain.MetricViews, "2026-05-25", 1000), flow(domain.MetricViews, "2026-06-05", 3000)))

@@ -119,5 +119,5 @@ func parseReadsCursor(cursor string) (at time.Time, partition int32, offset int6
 		return at, 0, 0, domain.NewError(domain.CodeInvalid, "The cursor is not one of a page before. Use next_cursor as it was given.").
 			WithField("cursor", "is not a cursor: use next_cursor of the page before")
 	}
-	return time.UnixMicro(numbers[0]).UTC(), int32(numbers[1]), numbers[2], nil //nolint:gosec // checked above
+	return time.UnixMicro(numbers[0]).UTC(), int32(numbers[1]), numbers[2], nil
 }

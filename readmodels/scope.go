@@ -74,8 +74,7 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 		}
 		return err
 	})
-	var refused *domain.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
 		return Scope{}, refused
 	}
 	if err != nil {

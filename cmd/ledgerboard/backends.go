@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -21,8 +22,8 @@ func (c *closers) add(f func() error) { *c = append(*c, f) }
 
 func (c *closers) close() error {
 	var errs []error
-	for i := len(*c) - 1; i >= 0; i-- {
-		errs = append(errs, (*c)[i]())
+	for _, stop := range slices.Backward(*c) {
+		errs = append(errs, stop())
 	}
 	*c = nil
 	return errors.Join(errs...)

@@ -71,7 +71,7 @@ func (e evidence) keys() ([]string, error) {
 			keys = append(keys, named)
 			continue
 		}
-		raw, err := os.ReadFile(named) //nolint:gosec // the operator names it
+		raw, err := os.ReadFile(named)
 		if err != nil {
 			return nil, fmt.Errorf("%.80q is neither a public key nor a file of them", named)
 		}
@@ -176,7 +176,7 @@ func (a *app) keepPublicKey(public string) error {
 	if err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(path) //nolint:gosec // below the data directory
+	raw, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read public key: %w", err)
 	}
@@ -206,7 +206,7 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 			defer cancel()
 			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", int64(checkpointLock)); err != nil {
 				logger.Warn("the lock on checkpoints ends with its connection", "error", err)
-				conn.Conn().Close(ctx) //nolint:errcheck,gosec // closing it is what releases the lock
+				conn.Conn().Close(ctx)
 			}
 			conn.Release()
 		}, true, nil

@@ -33,7 +33,7 @@ const (
 )
 
 // Run implements the command.
-func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Env == envProduction {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: demo makes up data and does not run there")}
 	}
@@ -85,7 +85,7 @@ func (c demoCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // logFile sends log lines to a file: the screen belongs to what a newcomer should read.
-func (c demoCommand) logFile() (*slog.Logger, func() error, error) {
+func (c *demoCommand) logFile() (*slog.Logger, func() error, error) {
 	path, err := c.dataPath(demoLog)
 	if err != nil {
 		return nil, nil, err

@@ -22,7 +22,7 @@ type demoFile struct {
 }
 
 // announce writes demo.json and says what to open.
-func (c demoCommand) announce(a *app, world *demo.World, base string, s streams) error {
+func (c *demoCommand) announce(a *app, world *demo.World, base string, s streams) error {
 	file := demoFile{
 		BaseURL: base, Brokers: a.backends.brokers, DatabaseURL: a.backends.databaseURL,
 		Tokens: map[string]string{}, IDs: world.IDs(),

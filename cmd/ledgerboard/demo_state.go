@@ -113,7 +113,7 @@ func writeFile(path string, raw []byte, mode fs.FileMode) error {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
-		os.Remove(file.Name()) //nolint:errcheck // the error that matters is returned
+		os.Remove(file.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

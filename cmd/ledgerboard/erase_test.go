@@ -217,8 +217,8 @@ func historyNames(t *testing.T, a *app, base string) map[string]any {
 			Changes struct {
 				Added   []map[string]any `json:"users_added"`
 				Removed []map[string]any `json:"users_removed"`
-			}
-		}
+			} `json:"changes"`
+		} `json:"data"`
 	}
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)

@@ -51,7 +51,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 		err = os.Rename(out.Name(), c.Bundle)
 	}
 	if err != nil {
-		os.Remove(out.Name()) //nolint:errcheck // the error that matters is returned
+		os.Remove(out.Name())
 		return explainProof(err)
 	}
 	if c.JSON {

@@ -28,7 +28,7 @@ func runReactors(ctx context.Context, log *eventlog.Log, hub *notices.Hub, logge
 		return err
 	}
 	router.AddMiddleware(middleware.Recoverer, middleware.CorrelationID)
-	router.AddNoPublisherHandler("wake_notices", domain.TopicDashboards, subscriber, func(m *message.Message) error {
+	router.AddConsumerHandler("wake_notices", domain.TopicDashboards, subscriber, func(m *message.Message) error {
 		hub.WakeParent(m.Metadata.Get(eventlog.MetadataKey))
 		return nil
 	})

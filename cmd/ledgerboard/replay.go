@@ -136,6 +136,6 @@ func (c replayCommand) fromBundle(s streams, cfg proof.ReplayConfig) (done proof
 	if err != nil {
 		return done, fmt.Errorf("open bundle: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	return proof.ReplayBundle(file, known, eventlog.NewCodec(domain.NewRegistry(), topics, "").Decode, cfg)
 }

@@ -29,7 +29,7 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (another ledgerboard may be running; choose another address with --addr)", addr, err)
 	}
-	defer listener.Close() //nolint:errcheck // the server has closed it after a regular stop
+	defer listener.Close()
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
@@ -106,7 +106,7 @@ func (a *app) startFolding(group *errgroup.Group, ctx context.Context) {
 // tells streams to end, then waits for requests within the configured time.
 func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	if !a.has(roleAPI) {
-		listener.Close() //nolint:errcheck // nothing was accepted
+		listener.Close()
 		return func() {}, nil
 	}
 	handler, err := a.newHandler()

@@ -134,20 +134,7 @@ func (s settings) validate(addr string) error {
 	if _, err := kept.ParseKeys(s.SecretsKey); err != nil && s.has(roleFetcher) {
 		add("LEDGERBOARD_SECRETS_KEY: %w", err)
 	}
-	if _, err := cron.ParseStandard(s.PostInsightsCron); err != nil {
-		add("LEDGERBOARD_POST_INSIGHTS_CRON: %w", err)
-	}
-	if s.AccountInsightsEvery < time.Second {
-		add("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY is %s; use 1s or more", s.AccountInsightsEvery)
-	}
-	for name, base := range map[string]string{
-		"LEDGERBOARD_FACEBOOK_URL": s.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": s.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": s.LinkedInURL,
-		"LEDGERBOARD_LINKEDIN_AUTH_URL": s.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": s.TikTokURL,
-	} {
-		if u, err := url.Parse(base); err != nil || u.Host == "" {
-			add("%s %q is not a URL", name, base)
-		}
-	}
+	s.validateFetching(add)
 	wrong = append(wrong, s.storage.validate()...)
 	wrong = append(wrong, s.checkpointing.validate()...)
 	for _, origin := range s.CORSOrigins {
@@ -166,6 +153,24 @@ func (s settings) validate(addr string) error {
 		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
 	}
 	return nil
+}
+
+// validateFetching looks at the schedules and at the platforms' addresses.
+func (s settings) validateFetching(add func(format string, args ...any)) {
+	if _, err := cron.ParseStandard(s.PostInsightsCron); err != nil {
+		add("LEDGERBOARD_POST_INSIGHTS_CRON: %w", err)
+	}
+	if s.AccountInsightsEvery < time.Second {
+		add("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY is %s; use 1s or more", s.AccountInsightsEvery)
+	}
+	for name, base := range map[string]string{
+		"LEDGERBOARD_FACEBOOK_URL": s.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": s.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": s.LinkedInURL,
+		"LEDGERBOARD_LINKEDIN_AUTH_URL": s.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": s.TikTokURL,
+	} {
+		if u, err := url.Parse(base); err != nil || u.Host == "" {
+			add("%s %q is not a URL", name, base)
+		}
+	}
 }
 
 // validate looks at the form of the addresses, not whether anything answers there.

@@ -58,12 +58,12 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 
 func printReadiness(out io.Writer, body []byte) error {
 	var answer struct {
-		Status string
+		Status string `json:"status"`
 		Checks []struct {
-			Name   string
-			OK     bool
-			Reason string
-		}
+			Name   string `json:"name"`
+			OK     bool   `json:"ok"`
+			Reason string `json:"reason"`
+		} `json:"checks"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("the answer is not that of ledgerboard: %w", err)

@@ -160,7 +160,7 @@ func (c verifyCommand) bundle(s streams) error {
 	if err != nil {
 		return fmt.Errorf("open bundle: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	report, err := proof.VerifyBundle(file, known)
 	if err != nil {
 		return err

@@ -134,7 +134,7 @@ func (p *probes) watch(ctx context.Context, pool *pgxpool.Pool, progress *pg.Pro
 
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was ended
 	}
 	return err
 }

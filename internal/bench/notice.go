@@ -86,7 +86,9 @@ func subjectOf(token string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read token: %w", err)
 	}
-	var claims struct{ Sub string }
+	var claims struct {
+		Sub string `json:"sub"`
+	}
 	err = json.Unmarshal(raw, &claims)
 	return claims.Sub, err
 }
@@ -130,7 +132,7 @@ func put(ctx context.Context, info demoInfo, url, body string) (time.Duration, e
 	if err != nil {
 		return 0, fmt.Errorf("PUT: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end
+	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
 		return 0, fmt.Errorf("PUT answered %d: %s (%w)", response.StatusCode, answer, err)
@@ -145,7 +147,7 @@ func listen(ctx context.Context, info demoInfo) (<-chan time.Time, error) {
 		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+info.Tokens["client"])
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // its reader closes it
 	if err != nil {
 		return nil, fmt.Errorf("open event stream: %w", err)
 	}
@@ -154,7 +156,7 @@ func listen(ctx context.Context, info demoInfo) (<-chan time.Time, error) {
 	}
 	heard := make(chan time.Time, 1)
 	go func() {
-		defer response.Body.Close() //nolint:errcheck // the stream ends with the program
+		defer response.Body.Close()
 		lines := bufio.NewScanner(response.Body)
 		for lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "event: client_access_removed") {

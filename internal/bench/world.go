@@ -58,7 +58,7 @@ func (b *bench) database(ctx context.Context, conns int32) (*pgxpool.Pool, error
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	defer admin.Close(ctx) //nolint:errcheck // nothing is written any more
+	defer admin.Close(ctx)
 	if _, err := admin.Exec(ctx, "create database "+name); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}

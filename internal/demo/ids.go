@@ -35,7 +35,7 @@ func hexID(seed uint64, parts ...string) string {
 // roll is a number of [0, n) that is fixed for (seed, parts).
 func roll(seed uint64, n int, parts ...string) int {
 	sum := digest(seed, parts...)
-	return int(binary.BigEndian.Uint64(sum[:]) % uint64(n)) //nolint:gosec // n is small and positive
+	return int(binary.BigEndian.Uint64(sum[:]) % uint64(n))
 }
 
 // digits is a decimal number of so many digits, the first not 0.

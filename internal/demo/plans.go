@@ -80,9 +80,12 @@ func ourAgency() agencyPlan {
 		name: "Harbourlight Studio", domain: "harbourlight.example.com", customDomain: "clients.harbourlight.example.com",
 		address: "4 Lantern Quay, Port Example", row: 1, base: 1000, currency: "EUR",
 		staff: []personPlan{
-			{name: "Ilse Varga", role: "owner", owner: true}, {name: "Tomas Brandl", role: "account manager"},
-			{name: "Nadia Okafor", role: "strategist"}, {name: "Yusuf Arslan", role: "web developer"},
-			{name: "Pieter Lund", role: "auditor"}, {name: "Greta Holm", role: "account manager", inactive: true},
+			{name: "Ilse Varga", role: "owner", owner: true},
+			{name: "Tomas Brandl", role: "account manager"},
+			{name: "Nadia Okafor", role: "strategist"},
+			{name: "Yusuf Arslan", role: "web developer"},
+			{name: "Pieter Lund", role: "auditor"},
+			{name: "Greta Holm", role: "account manager", inactive: true},
 		},
 		clients: []clientPlan{
 			{

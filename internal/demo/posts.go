@@ -82,7 +82,7 @@ func (p post) fromListing() domain.PostRegistered {
 
 func (p post) fromMainApp() domain.PostRegistered {
 	r := p.registered(domain.OriginMainApp)
-	r.Content = fmt.Sprintf("A word from %s", p.channel.name)
+	r.Content = "A word from " + p.channel.name
 	if p.category > 0 {
 		r.CategoryID = new(p.category)
 		r.Content = fmt.Sprintf("%s at %s", categories[p.category-1], p.channel.name)

@@ -77,9 +77,21 @@ func TestHelpAndWrongArguments(t *testing.T) {
 	}
 	require.Contains(t, help.out, "Exit codes:")
 	for _, args := range [][]string{
-		{}, {"nothing"}, {"--nothing"}, {"demo", "--nothing"}, {"demo", "x"}, {"serve", "--addr"}, {"demo", "--exit-after", "soon"},
-		{"token"}, {"token", "--user", "x", "--role", "agency"}, {"import"}, {"import", "/nowhere.jsonl"}, {"status", "--addr", "nowhere"}, {"status", "x"},
-		{"demo", "--roles", "api"}, {"demo", "--log-level", "loud"},
+		{},
+		{"nothing"},
+		{"--nothing"},
+		{"demo", "--nothing"},
+		{"demo", "x"},
+		{"serve", "--addr"},
+		{"demo", "--exit-after", "soon"},
+		{"token"},
+		{"token", "--user", "x", "--role", "agency"},
+		{"import"},
+		{"import", "/nowhere.jsonl"},
+		{"status", "--addr", "nowhere"},
+		{"status", "x"},
+		{"demo", "--roles", "api"},
+		{"demo", "--log-level", "loud"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			dir := t.TempDir()

@@ -93,7 +93,7 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	p.awaitReady()
 	rows := strings.Split(before["notices"], "\n")
 	require.Equal(t, rows, p.column(noticeRows)[:len(rows)])
-	require.Equal(t, len(rows)+2, len(p.column(noticeRows)), "and those of the last change, which took two users off the list")
+	require.Len(t, p.column(noticeRows), len(rows)+2, "and those of the last change, which took two users off the list")
 }
 
 // dropDerived drops what PostgreSQL derives from the log, under the running program.

@@ -51,7 +51,7 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	_ = os.Chmod(dir, 0o755) //nolint:gosec // one test runs the program as an ordinary user
+	_ = os.Chmod(dir, 0o755)
 	programPath = filepath.Join(dir, "ledgerboard")
 	args := []string{"build", "-o", programPath}
 	if os.Getenv("LEDGERBOARD_E2E_RACE") != "" {

@@ -110,7 +110,8 @@ func (l *listener) expect(ids ...string) {
 func (l *listener) transcript() string {
 	var text strings.Builder
 	for _, line := range l.all() {
-		raw, _ := json.Marshal(line)
+		raw, err := json.Marshal(line)
+		require.NoError(l.t, err)
 		text.Write(append(raw, '\n'))
 	}
 	return text.String()

@@ -9,11 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The frontends of one user that lose their network when the test says so, and the cuts so far.
+// The frontends of one user that lose their network when the test says so.
 type pages struct {
 	*gate
 	listeners []*listener
-	cuts      []int
 }
 
 func (p *pages) cut() {

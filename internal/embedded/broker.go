@@ -138,6 +138,6 @@ func (b *Broker) Close() error {
 
 func newClusterID() string {
 	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	rand.Read(id[:])
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }

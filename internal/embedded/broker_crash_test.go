@@ -43,7 +43,7 @@ func produceForEver(order childOrder) {
 			if err != nil {
 				panic(err)
 			}
-			say("%s", id)
+			sayf("%s", id)
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -102,7 +101,7 @@ func (c *child) kill(t *testing.T) []string {
 	return lines
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
@@ -135,4 +134,4 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	require.Eventually(t, ok, 30*time.Second, 20*time.Millisecond, what)
 }
 
-func say(format string, args ...any) { fmt.Printf(format+";\n", args...) }
+func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }

@@ -41,13 +41,13 @@ func insertForEver(order childOrder) {
 	if _, err := conn.Exec(ctx, "create table if not exists acked(id text primary key)"); err != nil {
 		panic(err)
 	}
-	say("%d", p.PID())
+	sayf("%d", p.PID())
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%d/%d", order.Round, n)
 		if _, err := conn.Exec(ctx, "insert into acked values ($1)", id); err != nil {
 			panic(err)
 		}
-		say("%s", id)
+		sayf("%s", id)
 	}
 }
 

@@ -83,7 +83,7 @@ func fetchBinaries(ctx context.Context, staging string, version embeddedpostgres
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return fmt.Errorf("create download directory: %w", err)
 	}
-	mark := strings.SplitN(string(version), ".", 2)[0]
+	mark, _, _ := strings.Cut(string(version), ".")
 	if err := os.WriteFile(filepath.Join(data, "PG_VERSION"), []byte(mark), 0o600); err != nil {
 		return fmt.Errorf("write version mark: %w", err)
 	}
@@ -93,7 +93,7 @@ func fetchBinaries(ctx context.Context, staging string, version embeddedpostgres
 	}
 	server := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(version).CachePath(filepath.Join(staging, "archive")).BinariesPath(programs).DataPath(data).
-		RuntimePath(filepath.Join(staging, "runtime")).Port(uint32(port)).StartTimeout(time.Second).Logger(io.Discard)) //nolint:gosec // a port
+		RuntimePath(filepath.Join(staging, "runtime")).Port(uint32(port)).StartTimeout(time.Second).Logger(io.Discard))
 	fetched := make(chan error, 1)
 	go func() { fetched <- server.Start() }()
 	select {

@@ -93,9 +93,9 @@ func (h *postgresHome) loadPassword() (string, error) {
 		return "", fmt.Errorf("read password: %s is gone but the cluster exists: put the file back", path)
 	}
 	var secret [24]byte
-	rand.Read(secret[:]) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
+	rand.Read(secret[:])
 	password := hex.EncodeToString(secret[:])
-	return password, replaceFile(path, password+"\n", 0o600)
+	return password, replaceFile(path, password+"\n")
 }
 
 func (h *postgresHome) close() error {

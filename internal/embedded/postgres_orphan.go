@@ -77,7 +77,7 @@ func noServer(ctx context.Context, data string, limit time.Duration) bool {
 func removeStrangersPIDFile(data string, logger *slog.Logger) error {
 	pid := postmasterPID(data)
 	if pid == 0 || syscall.Kill(pid, 0) != nil {
-		return nil // none, or dead: PostgreSQL checks and removes that file itself
+		return nil //nolint:nilerr // none, or dead: PostgreSQL checks and removes that file itself
 	}
 	logger.Warn("removing a stale PostgreSQL pid file: that process is no PostgreSQL of ours", "pid", pid, "data_dir", data)
 	if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil {

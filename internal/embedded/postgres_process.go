@@ -50,8 +50,8 @@ type process struct {
 // start runs the child in a session of its own, so that Ctrl-C on the terminal reaches us alone. Output goes to out.
 // death is the signal that the child gets when we die, 0 for none (on Linux only).
 func (c *command) start(out *os.File, death syscall.Signal) (*process, error) {
-	cmd := exec.Command(c.name, c.args...) //nolint:gosec // our own program list
-	cmd.Dir = "/"                          // the caller's may be out of the account's reach
+	cmd := exec.Command(c.name, c.args...)
+	cmd.Dir = "/" // the caller's may be out of the account's reach
 	cmd.Env = serverEnv(os.Environ())
 	if out != nil {
 		cmd.Stdout, cmd.Stderr = out, out

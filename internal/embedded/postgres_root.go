@@ -22,7 +22,7 @@ type account struct {
 // serverAccount picks the account: our own when we are not root; else the owner of the existing cluster, so that a
 // cluster made by an ordinary user stays theirs; else postgres, else nobody.
 func serverAccount(data string) (account, error) {
-	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid()) //nolint:gosec // ids are never negative here
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
 	owner, err := statOwner(data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return account{}, fmt.Errorf("inspect %s: %w", data, err)

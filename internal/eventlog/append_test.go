@@ -30,7 +30,7 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 		return d
 	}
 	for name, c := range map[string]struct {
-		ctx   context.Context
+		ctx   context.Context //nolint:containedctx // a case of the table
 		draft domain.Draft
 		cause error
 	}{

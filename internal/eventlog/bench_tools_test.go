@@ -62,7 +62,7 @@ func (b *bench) recreate(t testing.TB, topic string) {
 		for key, value := range spec.Configs {
 			configs[key] = &value
 		}
-		configs["min.insync.replicas"] = kadm.StringPtr("1")
+		configs["min.insync.replicas"] = new("1")
 		require.Eventually(t, func() bool { // Apache Kafka deletes in the background
 			_, err := b.admin.CreateTopic(ctx, spec.Partitions, 1, configs, b.wire(topic))
 			return err == nil

@@ -116,7 +116,7 @@ type topicCheck struct {
 	errs            []error
 }
 
-func (t *topicCheck) unsafe(format string, args ...any) {
+func (t *topicCheck) unsafef(format string, args ...any) {
 	t.errs = append(t.errs, fmt.Errorf("%w %s: %s", ErrUnsafeTopic, t.name, fmt.Sprintf(format, args...)))
 }
 
@@ -129,7 +129,7 @@ func (t *topicCheck) setting(key, why, want string, ok func(string) bool) {
 	if !reported {
 		got = "not reported"
 	}
-	t.unsafe("%s is %s; %s. Mend it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
+	t.unsafef("%s is %s; %s. Mend it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
 		key, got, why, t.bootstrap, t.name, key, want)
 }
 
@@ -148,7 +148,7 @@ func (t *topicCheck) partitions(got int) bool {
 	if got == int(t.spec.Partitions) {
 		return true
 	}
-	t.unsafe("it has %d partitions, must have %d: the partition of a key follows from the count, so streams would split. "+
+	t.unsafef("it has %d partitions, must have %d: the partition of a key follows from the count, so streams would split. "+
 		"A count cannot be lowered. If the topic is empty, delete it and start again (it is created right): "+
 		"kafka-topics.sh --bootstrap-server %s --delete --topic %s. Else restore the log into a topic with %d partitions",
 		got, t.spec.Partitions, t.bootstrap, t.name, t.spec.Partitions)
@@ -157,7 +157,7 @@ func (t *topicCheck) partitions(got int) bool {
 
 func (t *topicCheck) replication(brokers int) {
 	if want := min(int(t.spec.ReplicationFactor), brokers); t.replicas < want {
-		t.unsafe("it has %d replicas, %d brokers could hold %d; a lost broker would lose records. "+
+		t.unsafef("it has %d replicas, %d brokers could hold %d; a lost broker would lose records. "+
 			"Mend it: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file <plan with %d replicas for %s>",
 			t.replicas, brokers, want, t.bootstrap, want, t.name)
 	}

@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -234,10 +235,10 @@ func TestDecodeClasses(t *testing.T) {
 				return
 			}
 			for _, class := range []error{eventlog.ErrMalformed, eventlog.ErrPayload, domain.ErrUnknownType} {
-				require.Equal(t, class == c.class, strings.Contains(err.Error(), class.Error()), "exactly one class: %s", err)
+				require.Equal(t, errors.Is(class, c.class), strings.Contains(err.Error(), class.Error()), "exactly one class: %s", err)
 			}
 			require.ErrorIs(t, err, c.class)
-			if c.class != eventlog.ErrMalformed {
+			if !errors.Is(c.class, eventlog.ErrMalformed) {
 				require.Equal(t, "read-1-1", e.Envelope.ID, "a parked record can be named")
 			}
 		})

@@ -16,8 +16,6 @@ const (
 
 var noon = time.Date(2025, 3, 14, 12, 0, 0, 123456000, time.UTC)
 
-func pointer[T any](v T) *T { return &v }
-
 func tenant(socialAccount int64) domain.Tenant {
 	return domain.Tenant{ParentAccount: agency, AccountID: subAccount, MemberID: 7, SocialAccount: socialAccount}
 }
@@ -33,7 +31,7 @@ func postRead(socialAccount int64, n int) domain.Draft {
 		},
 		Data: domain.PostRead{
 			Tenant: tenant(socialAccount), Platform: domain.Facebook, ExternalID: "post-1", CapturedAt: at,
-			Counts: domain.Counts{Likes: pointer(int64(n)), Comments: pointer(int64(2))}, GrowthWindow: "168h0m0s",
+			Counts: domain.Counts{Likes: new(int64(n)), Comments: new(int64(2))}, GrowthWindow: "168h0m0s",
 		},
 	}
 }

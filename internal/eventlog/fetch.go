@@ -61,8 +61,7 @@ func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 // retriable says whether another try, at another leader perhaps, can succeed. Errors that are not of
 // the Kafka protocol are those of connections.
 func retriable(err error) bool {
-	var protocol *kerr.Error
-	if errors.As(err, &protocol) {
+	if protocol, ok := errors.AsType[*kerr.Error](err); ok {
 		return protocol.Retriable && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
 	}
 	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) &&

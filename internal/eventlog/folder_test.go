@@ -26,7 +26,6 @@ type folder struct {
 
 	mu        sync.Mutex
 	positions map[int32]eventlog.Position
-	assigned  []int32
 }
 
 type stopped struct {

@@ -98,7 +98,7 @@ func (l *Log) Follow(ctx context.Context, cfg FollowConfig) error {
 		case <-time.After(wait):
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // to be ended is no error
 }
 
 // follower is what outlives a session.

@@ -164,19 +164,15 @@ func (s *session) sort(fetches kgo.Fetches) (Batch, map[int32]error, []error) {
 		for _, topic := range fetch.Topics {
 			for i := range topic.Partitions {
 				p := &topic.Partitions[i]
-				_, followed := s.next[p.Partition]
-				if followed && stops[p.Partition] == nil {
-					if err := s.extend(runs, TopicID(topic.TopicID), p); err != nil {
-						stops[p.Partition] = err
-					}
+				if stops[p.Partition] != nil {
+					continue
 				}
-				if p.Err != nil && stops[p.Partition] == nil {
-					stop, err := s.judgeError(p, followed)
-					if stop != nil {
-						stops[p.Partition] = stop
-					} else if err != nil {
-						errs = append(errs, err)
-					}
+				stop, err := s.take(runs, TopicID(topic.TopicID), p)
+				if stop != nil {
+					stops[p.Partition] = stop
+				}
+				if err != nil {
+					errs = append(errs, err)
 				}
 			}
 		}
@@ -186,6 +182,21 @@ func (s *session) sort(fetches kgo.Fetches) (Batch, map[int32]error, []error) {
 		batch.Runs = append(batch.Runs, *runs[p])
 	}
 	return batch, stops, errs
+}
+
+// take adds what was fetched from a partition to its run; stop says why the partition is left out, err
+// why the session ends.
+func (s *session) take(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition) (stop, err error) {
+	_, followed := s.next[p.Partition]
+	if followed {
+		if stop := s.extend(runs, id, p); stop != nil {
+			return stop, nil
+		}
+	}
+	if p.Err == nil {
+		return nil, nil
+	}
+	return s.judgeError(p, followed)
 }
 
 // extend adds a partition's records to its run as long as they go on where it ends.

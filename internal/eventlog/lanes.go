@@ -33,7 +33,7 @@ type Lanes struct {
 }
 
 type laneItem struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the caller's, who waits for the item
 	record Record
 	done   chan error
 	taken  *atomic.Bool // by the worker that appends it, or by the caller that gives up

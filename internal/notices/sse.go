@@ -118,8 +118,7 @@ func (s *eventStream) write(block string) error {
 
 // end says why the stream ends, in a comment: EventSource ignores it, people read it.
 func (s *eventStream) end(reason error) {
-	var e *domain.Error
-	if errors.As(reason, &e) {
+	if e, ok := errors.AsType[*domain.Error](reason); ok {
 		_ = s.write(": " + e.Message + "\n\n")
 	}
 }

@@ -104,7 +104,7 @@ func (c *caller) exchange(ctx context.Context, req call) (answer, *Error) {
 	if err != nil {
 		return answer{}, networkError(ctx, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is left to lose
+	defer resp.Body.Close()
 	ans := answer{status: resp.StatusCode, header: resp.Header}
 	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	switch {

@@ -119,7 +119,7 @@ func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	*l = nil
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {
-		return nil
+		return nil //nolint:nilerr // absent, as the type says
 	}
 	for _, element := range elements {
 		var v T

@@ -126,7 +126,7 @@ func TestFacebookSharesAbsentIsZero(t *testing.T) {
 	page := b.sim.AddPage(simulator.Account{ID: "1003", Posts: []simulator.Post{{ID: "1003_1", Created: testNow}}})
 	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "1003_1"}})
 	require.NoError(t, err)
-	require.Equal(t, p64(0), snaps[0].Counts.Shares)
+	require.Equal(t, new(int64(0)), snaps[0].Counts.Shares)
 	require.NotContains(t, reasons(snaps[0].Missing), "shares")
 }
 

@@ -92,14 +92,14 @@ func TestGoldenFacebookPostMetrics(t *testing.T) {
 	require.NoError(t, err)
 	got := byID(snaps)
 	require.Equal(t, domain.Counts{
-		Likes: p64(14), Comments: p64(3), Shares: p64(2), Views: p64(6_000_000_000), Impressions: p64(6_000_000_000), Reach: p64(410), Clicks: p64(12),
+		Likes: new(int64(14)), Comments: new(int64(3)), Shares: new(int64(2)), Views: new(int64(6_000_000_000)), Impressions: new(int64(6_000_000_000)), Reach: new(int64(410)), Clicks: new(int64(12)),
 	}, got["100_55"].Counts)
 	require.Empty(t, got["100_55"].Missing)
-	require.Equal(t, domain.Counts{Likes: p64(0), Shares: p64(0)}, got["100_56"].Counts)
+	require.Equal(t, domain.Counts{Likes: new(int64(0)), Shares: new(int64(0))}, got["100_56"].Counts)
 	require.Equal(t, map[string]string{
 		"comments": "empty", "views": "empty", "impressions": "empty", "reach": "empty", "clicks": "empty",
 	}, reasons(got["100_56"].Missing))
-	require.Equal(t, domain.Counts{Likes: p64(7), Comments: p64(5), Shares: p64(2), Views: p64(1640)}, got["8801"].Counts)
+	require.Equal(t, domain.Counts{Likes: new(int64(7)), Comments: new(int64(5)), Shares: new(int64(2)), Views: new(int64(1640))}, got["8801"].Counts)
 }
 
 func TestGoldenTikTok(t *testing.T) {
@@ -132,6 +132,6 @@ func TestGoldenTikTok(t *testing.T) {
 
 	snaps, err := client.PostMetrics(t.Context(), at, page.Posts)
 	require.NoError(t, err)
-	require.Equal(t, domain.Counts{Likes: p64(12), Comments: p64(1), Shares: p64(0), Views: p64(3_000_000_000)}, snaps[0].Counts)
+	require.Equal(t, domain.Counts{Likes: new(int64(12)), Comments: new(int64(1)), Shares: new(int64(0)), Views: new(int64(3_000_000_000))}, snaps[0].Counts)
 	require.Equal(t, platforms.ClassNotFound, snaps[1].Err.Class)
 }

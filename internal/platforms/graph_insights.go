@@ -2,6 +2,7 @@ package platforms
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -95,9 +96,7 @@ func (g *graph) refuseAll(edge string, t Target, metrics []string) []string {
 
 func (g *graph) insightCall(ctx context.Context, op string, t Target, path string, metrics []string, query url.Values) ([]insight, error) {
 	q := url.Values{}
-	for name, values := range query {
-		q[name] = values
-	}
+	maps.Copy(q, query)
 	q.Set("metric", strings.Join(metrics, ","))
 	var page struct {
 		Data list[insight] `json:"data"`

@@ -103,7 +103,9 @@ func TestBadRanges(t *testing.T) {
 	for _, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.LinkedIn} {
 		at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInProfile}
 		for _, req := range []platforms.AccountRequest{
-			{Since: testNow.Add(time.Second)}, {Until: testNow}, {Since: testNow.AddDate(0, 0, -1), Until: testNow.AddDate(0, 0, -2)},
+			{Since: testNow.Add(time.Second)},
+			{Until: testNow},
+			{Since: testNow.AddDate(0, 0, -1), Until: testNow.AddDate(0, 0, -2)},
 			{Since: testNow, Until: testNow},
 		} {
 			_, err := b.client(t, p).Account(t.Context(), at, req)

@@ -34,14 +34,14 @@ func (r *igReading) facet(ctx context.Context, facet string) (insightAnswer, err
 	const timeframe = "timeframe"
 	metrics := []string{"follower_demographics"}
 	q := url.Values{"period": {"lifetime"}, "metric_type": {"total_value"}, "breakdown": {facet}}
-	if ask, _ := r.graph.refused.usable(edgeDemographics, r.t.ExternalID, []string{timeframe}); len(ask) > 0 {
+	if ask, _ := r.refused.usable(edgeDemographics, r.t.ExternalID, []string{timeframe}); len(ask) > 0 {
 		q.Set(timeframe, "this_month")
 		answer, err := r.ask(ctx, "ig_demographics", metrics, q)
 		if ClassOf(err) != ClassInvalid {
 			return answer, err
 		}
 		q.Del(timeframe)
-		r.graph.refused.refuse(edgeDemographics, timeframe, r.t.ExternalID)
+		r.refused.refuse(edgeDemographics, timeframe, r.t.ExternalID)
 	}
 	return r.ask(ctx, "ig_demographics", metrics, q)
 }

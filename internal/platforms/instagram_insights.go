@@ -158,8 +158,7 @@ func (r *igReading) totals(ctx context.Context) error {
 	for _, m := range igTotals {
 		metrics, names = append(metrics, m.metric), append(names, m.names...)
 	}
-	for n := len(r.days) - 1; n >= 0; n-- { // newest first: when quota ends, the old days are missing
-		day := r.days[n]
+	for _, day := range slices.Backward(r.days) { // newest first: when quota ends, the old days are missing
 		q := r.between(day, day.AddDate(0, 0, 1))
 		q.Set("metric_type", "total_value")
 		answer, err := r.ask(ctx, "ig_totals", metrics, q)

@@ -108,8 +108,8 @@ func TestInstagramMedia(t *testing.T) {
 	for _, s := range snaps[:21] {
 		want := simulator.PostAt(seed, s.Post.ID, created[s.Post.ID], testNow)
 		counts := domain.Counts{
-			Likes: p64(want.Likes), Comments: p64(want.Comments), Shares: p64(want.Shares), Views: p64(want.Views),
-			Impressions: p64(want.Views), Reach: p64(want.Reach),
+			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views),
+			Impressions: new(want.Views), Reach: new(want.Reach),
 		}
 		if s.Post.Type == platforms.TypeStory {
 			counts.Likes, counts.Comments = nil, nil
@@ -272,6 +272,6 @@ func TestGoldenInstagram(t *testing.T) {
 	snaps, err := client.PostMetrics(t.Context(), at, page.Posts[:1])
 	require.NoError(t, err)
 	require.Equal(t, domain.Counts{
-		Likes: p64(50), Comments: p64(6), Shares: p64(0), Views: p64(1000), Impressions: p64(1000), Reach: p64(800),
+		Likes: new(int64(50)), Comments: new(int64(6)), Shares: new(int64(0)), Views: new(int64(1000)), Impressions: new(int64(1000)), Reach: new(int64(800)),
 	}, snaps[0].Counts)
 }

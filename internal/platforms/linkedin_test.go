@@ -176,10 +176,10 @@ func TestLinkedInPagePostMetrics(t *testing.T) {
 	for _, p := range posts {
 		want := simulator.PostAt(seed, p.ID, p.PublishedAt, testNow)
 		require.Equal(t, domain.Counts{
-			Likes: p64(want.Likes), Comments: p64(want.Comments), Shares: p64(want.Shares), Impressions: p64(want.Views), Reach: p64(want.Reach), Clicks: p64(want.Clicks),
+			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Impressions: new(want.Views), Reach: new(want.Reach), Clicks: new(want.Clicks),
 		}, got[p.ID].Counts)
 	}
-	require.Equal(t, p64(0), got["urn:li:share:1"].Counts.Likes, "left out means no activity")
+	require.Equal(t, new(int64(0)), got["urn:li:share:1"].Counts.Likes, "left out means no activity")
 	require.Nil(t, got["urn:li:share:1"].Counts.Views, "LinkedIn has no views")
 	require.Equal(t, platforms.ClassInvalid, got["71),x"].Err.Class)
 }
@@ -193,11 +193,11 @@ func TestLinkedInQuietAndNegative(t *testing.T) {
 	posts := somePosts(b, subject{platform: domain.LinkedIn}, pageTarget(page))
 	snaps, err := client.PostMetrics(t.Context(), pageTarget(page), posts)
 	require.NoError(t, err)
-	require.Equal(t, domain.Counts{Likes: p64(0), Comments: p64(0), Shares: p64(0), Impressions: p64(0), Reach: p64(0), Clicks: p64(0)}, snaps[0].Counts)
+	require.Equal(t, domain.Counts{Likes: new(int64(0)), Comments: new(int64(0)), Shares: new(int64(0)), Impressions: new(int64(0)), Reach: new(int64(0)), Clicks: new(int64(0))}, snaps[0].Counts)
 	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{NegativeLikes: true})
 	snaps, err = client.PostMetrics(t.Context(), pageTarget(page), posts)
 	require.NoError(t, err)
-	require.Equal(t, p64(-3), snaps[0].Counts.Likes)
+	require.Equal(t, new(int64(-3)), snaps[0].Counts.Likes)
 	// A page-wide answer with another page's numbers is not this page's.
 	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{OtherAccount: true})
 	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
@@ -216,7 +216,7 @@ func TestLinkedInProfilePosts(t *testing.T) {
 	for _, s := range snaps[:4] {
 		want := simulator.PostAt(seed, s.Post.ID, s.Post.PublishedAt, testNow)
 		require.Equal(t, domain.Counts{
-			Likes: p64(want.Likes), Comments: p64(want.Comments), Shares: p64(want.Shares), Impressions: p64(want.Views), Reach: p64(want.Reach), Clicks: p64(want.Clicks),
+			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Impressions: new(want.Views), Reach: new(want.Reach), Clicks: new(want.Clicks),
 		}, s.Counts)
 	}
 	require.Equal(t, platforms.ClassNotFound, snaps[4].Err.Class)

@@ -23,8 +23,11 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	at := platforms.Target{AccessToken: secret, ExternalID: "1"}
 	for _, v := range []any{
-		at, &at, platforms.RefreshRequest{Target: at, RefreshToken: secret}, platforms.Tokens{AccessToken: secret, RefreshToken: secret},
-		platforms.Endpoint{ClientSecret: secret}, platforms.Config{TikTok: platforms.Endpoint{ClientSecret: secret}},
+		at, &at,
+		platforms.RefreshRequest{Target: at, RefreshToken: secret},
+		platforms.Tokens{AccessToken: secret, RefreshToken: secret},
+		platforms.Endpoint{ClientSecret: secret},
+		platforms.Config{TikTok: platforms.Endpoint{ClientSecret: secret}},
 	} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)

@@ -268,8 +268,6 @@ func requireClass(t *testing.T, want platforms.Class, err error) *platforms.Erro
 	return e
 }
 
-func p64(n int64) *int64 { return &n }
-
 func byID(snaps []platforms.PostSnapshot) map[string]platforms.PostSnapshot {
 	out := map[string]platforms.PostSnapshot{}
 	for _, s := range snaps {

@@ -79,7 +79,7 @@ func TestTikTokQueryDropsIDs(t *testing.T) {
 			continue
 		}
 		want := simulator.PostAt(seed, s.Post.ID, s.Post.PublishedAt, testNow)
-		require.Equal(t, domain.Counts{Likes: p64(want.Likes), Comments: p64(want.Comments), Shares: p64(want.Shares), Views: p64(want.Views)}, s.Counts)
+		require.Equal(t, domain.Counts{Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views)}, s.Counts)
 		require.Empty(t, s.Missing)
 	}
 	require.Equal(t, 2, gone)

@@ -97,7 +97,7 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 // add checks the next record; the finding says what is wrong with it.
 func (c *bundleCheck) add(line bundleRecord) *Finding {
 	want := c.head.Version + 1
-	partitions := int32(len(c.signed.Positions)) //nolint:gosec // bounded by the parser
+	partitions := int32(len(c.signed.Positions))
 	r := line.record(c.report.Agency, partitions)
 	verdict, next, reason := eventlog.Judge(c.head, r, partitions)
 	f := Finding{Version: want}

@@ -46,7 +46,7 @@ func putDashboard(b []byte, d *domain.Dashboard) []byte {
 }
 
 func putHistory(b []byte, r *HistoryRow) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(r.Version)) //nolint:gosec // versions are positive
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Version))
 	b = putText(b, r.SubAccount, r.EventID, r.EventType)
 	b = putTime(b, r.Time)
 	b = putText(b, r.Actor, r.Role, r.OnBehalfOf, r.CommandID, r.RequestID, string(r.Hash))
@@ -54,7 +54,7 @@ func putHistory(b []byte, r *HistoryRow) []byte {
 }
 
 func putNotice(b []byte, n NoticeRow) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(n.Version)) //nolint:gosec // versions are positive
+	b = binary.BigEndian.AppendUint64(b, uint64(n.Version))
 	return putTime(putText(b, n.User), n.Time)
 }
 

@@ -165,7 +165,7 @@ func (v *verification) enrich(ctx context.Context, s sides, f *Finding) error {
 // sides reads both sides of one agency.
 func (c *comparison) sides(ctx context.Context, agency string, partitions int) (sides, error) {
 	s := sides{agency: agency, log: map[int64]trace{}, tables: map[int64]trace{}}
-	s.partition = eventlog.PartitionOf([]byte(agency), int32(partitions)) //nolint:gosec // few
+	s.partition = eventlog.PartitionOf([]byte(agency), int32(partitions))
 	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head eventlog.Head, made folded) error {
 		sum := sha256.New()
 		for i := range made.rows {
@@ -214,7 +214,7 @@ func (c *comparison) replay(ctx context.Context, agency string, partition int32,
 		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{partition: c.positions[partition]},
 		Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
-				verdict, next, _ := eventlog.Judge(head, r, int32(len(c.parts))) //nolint:gosec // few
+				verdict, next, _ := eventlog.Judge(head, r, int32(len(c.parts)))
 				if verdict != eventlog.Effective {
 					continue
 				}

@@ -53,7 +53,7 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if err := e.load(ctx); err != nil {
 		return Exported{}, err
 	}
-	partition := e.ledger.parts[eventlog.PartitionOf([]byte(cfg.Parent), int32(len(e.ledger.parts)))] //nolint:gosec // few
+	partition := e.ledger.parts[eventlog.PartitionOf([]byte(cfg.Parent), int32(len(e.ledger.parts)))]
 	stream, known := partition.index[cfg.Parent]
 	if !known {
 		return Exported{}, domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", cfg.Parent)

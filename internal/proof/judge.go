@@ -63,7 +63,7 @@ func (j *judge) quick(head eventlog.Head, r eventlog.Record) (eventlog.Head, boo
 
 	b := j.buffer[:0]
 	b = putField(b, prev[:])
-	b = append(binary.BigEndian.AppendUint32(b, uint32(len(r.Topic))), r.Topic...) //nolint:gosec // short
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(r.Topic))), r.Topic...)
 	b = putField(b, r.Key)
 	b = putField(b, version)
 	seen, last := 0, ""
@@ -78,7 +78,7 @@ func (j *judge) quick(head eventlog.Head, r eventlog.Record) (eventlog.Head, boo
 		}
 		seen |= bit
 		if !isTraceContext(h.Key) {
-			b = append(binary.BigEndian.AppendUint32(b, uint32(len(h.Key))), h.Key...) //nolint:gosec // short
+			b = append(binary.BigEndian.AppendUint32(b, uint32(len(h.Key))), h.Key...)
 			b = putField(b, h.Value)
 		}
 	}
@@ -92,7 +92,7 @@ func (j *judge) quick(head eventlog.Head, r eventlog.Record) (eventlog.Head, boo
 }
 
 func putField(b, field []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...) //nolint:gosec // records have a limit
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...)
 }
 
 // header looks at one header; ok is false when it is not plainly right.

@@ -71,7 +71,7 @@ type visit func(p *partition, stream int32, r eventlog.Record, head eventlog.Hea
 func newLedger(partitions int, id eventlog.TopicID) *ledger {
 	l := &ledger{topicID: id, parts: make([]*partition, partitions)}
 	for i := range l.parts {
-		l.parts[i] = &partition{number: int32(i), count: int32(partitions), index: map[string]int32{}} //nolint:gosec // few
+		l.parts[i] = &partition{number: int32(i), count: int32(partitions), index: map[string]int32{}}
 	}
 	return l
 }
@@ -138,7 +138,7 @@ func (p *partition) add(r eventlog.Record, each visit) error {
 			p.stray(stray{offset: r.Offset, key: string(r.Key), broken: true, reason: reason})
 			return nil
 		}
-		n = int32(len(p.streams)) //nolint:gosec // fewer than records
+		n = int32(len(p.streams))
 		p.streams = append(p.streams, stream{key: string(r.Key)})
 		p.index[p.streams[n].key] = n
 	}

@@ -86,7 +86,7 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 	if err != nil {
 		return p.done, fmt.Errorf("replay: %w", err)
 	}
-	partitions := int32(len(ranges)) //nolint:gosec // few
+	partitions := int32(len(ranges))
 	err = src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: cfg.Parent,
 		Handle: func(_ context.Context, run eventlog.Run) error {
@@ -113,7 +113,7 @@ func ReplayBundle(in io.Reader, known note.Verifiers, decode func(eventlog.Recor
 	}
 	cfg.Parent = c.in.head.Key
 	p := newReplayer(cfg)
-	partitions := int32(len(c.signed.Positions)) //nolint:gosec // bounded by the parser
+	partitions := int32(len(c.signed.Positions))
 	for {
 		line, err := c.in.record()
 		if err == nil {

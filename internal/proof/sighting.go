@@ -82,7 +82,7 @@ var checkpointType = domain.CheckpointSigned{}.EventType()
 
 // operationsPartition is where checkpoints lie: all have one key.
 func operationsPartition(ranges []eventlog.PartitionRange) int32 {
-	return eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges))) //nolint:gosec // few
+	return eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges)))
 }
 
 // readOperations calls yield for each checkpoint on `operations` from an offset on, in order, and

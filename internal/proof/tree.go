@@ -15,7 +15,7 @@ import (
 func LeafHash(key string, head eventlog.Head) tlog.Hash {
 	data := make([]byte, 0, 96)
 	data = append(data, head.Hash[:]...)
-	data = binary.BigEndian.AppendUint64(data, uint64(head.Version)) //nolint:gosec // versions are positive
+	data = binary.BigEndian.AppendUint64(data, uint64(head.Version))
 	return tlog.RecordHash(append(data, key...))
 }
 
@@ -41,7 +41,7 @@ func (f *frontier) root() tlog.Hash {
 		root, _ := tlog.TreeHash(0, nil) // reads nothing and cannot fail
 		return root
 	}
-	left := uint64(f.size) //nolint:gosec // sizes are not negative
+	left := uint64(f.size)
 	root := f.levels[bits.TrailingZeros64(left)]
 	for left &= left - 1; left != 0; left &= left - 1 {
 		root = tlog.NodeHash(f.levels[bits.TrailingZeros64(left)], root)

@@ -202,7 +202,7 @@ func (v *verification) checkChains(ctx context.Context) error {
 			v.notef("%d more agencies have broken chains; verify them with --parent", len(agencies)-i)
 			break
 		}
-		f, found, err := diagnose(ctx, v.Source, agency, int32(len(to)), to, suspects) //nolint:gosec // few
+		f, found, err := diagnose(ctx, v.Source, agency, int32(len(to)), to, suspects)
 		if err != nil {
 			return fmt.Errorf("diagnose %s: %w", agency, err)
 		}

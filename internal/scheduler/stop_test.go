@@ -76,7 +76,7 @@ func victim(databaseURL string) {
 		DatabaseURL: databaseURL, Every: map[scheduler.Kind]scheduler.Schedule{kind: schedule},
 		Platforms: []domain.Platform{domain.TikTok}, Shards: shards(1), Logger: slog.New(slog.DiscardHandler),
 		Work: func(_ context.Context, job scheduler.Job) error {
-			fmt.Println(job.Slot.Format(time.RFC3339), job.Platform, job.Shard) //nolint:forbidigo // to its parent
+			fmt.Println(job.Slot.Format(time.RFC3339), job.Platform, job.Shard)
 			select {}
 		},
 	}))

@@ -29,7 +29,7 @@ func hash(seed uint64, parts ...string) uint64 {
 
 // between is a number of [low, high) that is fixed for (seed, parts).
 func between(low, high int64, seed uint64, parts ...string) int64 {
-	return low + int64(hash(seed, parts...)%uint64(high-low)) //nolint:gosec // the ranges are small and positive
+	return low + int64(hash(seed, parts...)%uint64(high-low))
 }
 
 // elapsed is the time since the curves' beginning in seconds, never negative.

@@ -101,7 +101,7 @@ func businessUsage(p domain.Platform, id string, percent, minutes int) string {
 	if p == domain.Instagram {
 		kind = "instagram"
 	}
-	raw, _ := json.Marshal(object{id: []object{{
+	raw, _ := json.Marshal(object{id: []object{{ //nolint:errchkjson // words and numbers
 		"type": kind, "call_count": percent, "total_cputime": percent / 4, "total_time": percent / 4,
 		"estimated_time_to_regain_access": minutes,
 	}}})

@@ -129,7 +129,7 @@ func restliList(value string) []string {
 		return nil
 	}
 	var out []string
-	for _, item := range strings.Split(strings.TrimSuffix(inner, ")"), ",") {
+	for item := range strings.SplitSeq(strings.TrimSuffix(inner, ")"), ",") {
 		plain, err := url.QueryUnescape(item)
 		if err != nil {
 			plain = item

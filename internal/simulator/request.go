@@ -48,7 +48,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p domain.Platfor
 	if status := s.failing(p, acc, t); status != 0 {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte("<html><body><h1>" + http.StatusText(status) + "</h1>\n<p>An edge of the network is unwell.</p></body></html>"))
+		_, _ = w.Write([]byte("<html><body><h1>" + http.StatusText(status) + "</h1>\n<p>An edge of the network is unwell.</p></body></html>")) //nolint:gosec // nothing of it comes from the request
 		return
 	}
 	raw, err := json.Marshal(rep.body)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -102,12 +103,8 @@ func (s *Server) Stats() Stats {
 	s.tally.mu.Lock()
 	defer s.tally.mu.Unlock()
 	out := Stats{Calls: map[string]int64{}, Throttled: map[string]int64{}}
-	for op, n := range s.tally.calls {
-		out.Calls[op] = n
-	}
-	for op, n := range s.tally.throttled {
-		out.Throttled[op] = n
-	}
+	maps.Copy(out.Calls, s.tally.calls)
+	maps.Copy(out.Throttled, s.tally.throttled)
 	return out
 }
 

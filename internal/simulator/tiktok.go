@@ -68,7 +68,7 @@ func (s *Server) tikTokOK(c *request, data object) reply {
 // pick keeps the fields that were asked for.
 func (c *request) pick(all object) object {
 	out := object{}
-	for _, field := range strings.Split(c.query.Get("fields"), ",") {
+	for field := range strings.SplitSeq(c.query.Get("fields"), ",") {
 		if value, known := all[field]; known {
 			out[field] = value
 		}

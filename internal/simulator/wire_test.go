@@ -45,7 +45,8 @@ func TestLinkedInRules(t *testing.T) {
 	t.Parallel()
 	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
 	a := s.AddCompanyPage(simulator.Account{ID: "7", Posts: []simulator.Post{
-		{ID: "urn:li:share:1", Created: testNow.AddDate(0, 0, -4)}, {ID: "urn:li:ugcPost:2", Created: testNow.AddDate(0, 0, -4)},
+		{ID: "urn:li:share:1", Created: testNow.AddDate(0, 0, -4)},
+		{ID: "urn:li:ugcPost:2", Created: testNow.AddDate(0, 0, -4)},
 		{ID: "urn:li:share:3", Created: testNow}, // no activity yet
 	}})
 	ask := func(version, path string) (int, map[string]any) {
