@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Analytics is the queries behind the analytics endpoints (REQUIREMENTS §4), one method for each.
+// Analytics is the queries behind the analytics endpoints, one method for each.
 // *readmodels.Analytics implements it. Rows outside scope do not exist for them.
 type Analytics interface {
 	// AccountInsights is endpoint 1: totals per platform and over all, with the change against the

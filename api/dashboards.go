@@ -46,7 +46,7 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	return s.writeData(w, []readmodels.DashboardView{view}, nil)
 }
 
-// mayOpen is REQUIREMENTS §2 rule 11. A dashboard that is neither the client's own nor linked with it
+// mayOpen is rule 11. A dashboard that is neither the client's own nor linked with it
 // does not exist for the client; that its own one is closed to it, it may know.
 func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) error {
 	own := subAccount == p.AccountID

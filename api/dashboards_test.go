@@ -78,7 +78,7 @@ func TestMalformedIDInThePathNamesIt(t *testing.T) {
 	require.Empty(t, b.updates)
 }
 
-// REQUIREMENTS §2 rule 11.
+// Rule 11.
 func TestClientSeesWhatIsOpenToIt(t *testing.T) {
 	t.Parallel()
 	const foreign = "f00000000000000000000000"

@@ -51,7 +51,7 @@ func statusOf(code domain.Code) int {
 // defaultRetryAfter, in seconds, goes with a 503 or 429 that gives no advice of its own.
 const defaultRetryAfter = 1
 
-// errorBody is the one error shape (REQUIREMENTS §4).
+// errorBody is the one error shape.
 type errorBody struct {
 	Success   bool                `json:"success"`
 	Message   string              `json:"message"`

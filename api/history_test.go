@@ -131,7 +131,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 	require.Empty(t, f.callers)
 }
 
-// REQUIREMENTS §5: what is not recorded is not shown.
+// What is not recorded is not shown.
 func TestNothingIsShownWithoutARecord(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)

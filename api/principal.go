@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Role is what a caller is; what each may do stands in the route table (REQUIREMENTS §2, "Roles").
+// Role is what a caller is; what each may do stands in the route table.
 type Role string
 
 // The four roles. A token may carry several; rights add up.

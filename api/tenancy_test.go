@@ -29,8 +29,8 @@ const (
 // wantedStatus is what each caller gets: from a request about its own tenant, and from one about the other's.
 type wantedStatus struct{ own, foreign int }
 
-// rights says what each role gets from a route. The statuses are those of the roles table (REQUIREMENTS
-// §2) and of "foreign id: 404; wrong role: 403".
+// rights says what each role gets from a route. A wrong role is told 403, a foreign
+// id 404.
 type rights struct {
 	agency, client, auditor, operator, nobody wantedStatus
 	// whole routes name no id: they answer with all of the caller's own tenant, so "foreign" is the same

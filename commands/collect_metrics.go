@@ -36,7 +36,7 @@ type CollectConfig struct {
 	Now         func() time.Time
 	Logger      *slog.Logger
 
-	GrowthWindow time.Duration // REQUIREMENTS §3; no default here
+	GrowthWindow time.Duration // after publication, in which growth counts; no default here
 	Parallel     int           // accounts of one shard read at a time; default 8
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DESIGN §3 ▲, Idempotency-Key: the same key and body give the document as of its version, whatever
+// Idempotency-Key: the same key and body give the document as of its version, whatever
 // happened since.
 func TestSameKeySameBodyIsReplayed(t *testing.T) {
 	t.Parallel()
@@ -92,7 +92,7 @@ func TestReplayThatCannotBeRead(t *testing.T) {
 	require.Len(t, s.records, 1)
 }
 
-// DESIGN §3 ▲: refused with 503 and a reason before anything is written.
+// Refused with 503 and a reason before anything is written.
 func TestRefusedBeforeAppending(t *testing.T) {
 	t.Parallel()
 	lagging := domain.NewError(domain.CodeUnavailable, "dashboards lags 4000 events behind")
@@ -128,7 +128,7 @@ func TestRefusedBeforeAppending(t *testing.T) {
 
 func second(_ commands.Result, err error) error { return err }
 
-// DESIGN §3 ▲: a record's time is max(now, head's time + 1 µs), whatever the clock says.
+// A record's time is max(now, head's time + 1 µs), whatever the clock says.
 func TestRecordTimeIsLaterThanItsPredecessors(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 1234567, time.FixedZone("", 3600))

@@ -44,7 +44,7 @@ func open(t *testing.T, err error) string {
 	return e.CommandID
 }
 
-// DESIGN §3 ▲: after an append without a definite answer the only answers are its outcome, or 503
+// After an append without a definite answer the only answers are its outcome, or 503
 // with the command id. The record comes before the deadline: its outcome.
 func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 	t.Parallel()

@@ -80,7 +80,7 @@ func (s *stage) raced(t require.TestingT, races int, other func(n int) domain.Up
 	}
 }
 
-// DESIGN §3: a lost race is decided again, on the new facts.
+// A lost race is decided again, on the new facts.
 func TestLostRaceIsDecidedAgainOnNewFacts(t *testing.T) {
 	t.Parallel()
 	linkEast := func(int) domain.UpdateDashboard {
@@ -152,7 +152,7 @@ func TestLostTooOftenIsAConflict(t *testing.T) {
 	require.NotContains(t, s.present, north)
 }
 
-// Two simultaneous GETs create one dashboard (REQUIREMENTS §2), in one process and in two.
+// Two simultaneous GETs create one dashboard, in one process and in two.
 func TestSimultaneousOpensCreateOne(t *testing.T) {
 	t.Parallel()
 	s := newStage()
@@ -171,7 +171,7 @@ func TestSimultaneousOpensCreateOne(t *testing.T) {
 	require.Equal(t, "dashboard.opened.v1", s.records[0].Envelope.Type)
 }
 
-// Rule 9 and DESIGN §3: two processes hammer overlapping sets. No update is lost, versions are
+// Rule 9: two processes hammer overlapping sets. No update is lost, versions are
 // gapless, and what lost its race is counted as stale.
 func TestTwoProcessesLoseNoUpdate(t *testing.T) {
 	t.Parallel()

@@ -44,7 +44,7 @@ func readings(m *commands.Metrics) map[string]func(at time.Time) error {
 	}
 }
 
-// DESIGN §5: capture times are checked against the clock when they are appended, never in a fold.
+// Capture times are checked against the clock when they are appended, never in a fold.
 func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 	t.Parallel()
 	for name := range readings(&commands.Metrics{}) {

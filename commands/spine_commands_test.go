@@ -47,7 +47,7 @@ func TestTheWholeWay(t *testing.T) {
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 2}, verdicts)
 }
 
-// Rule 9, DESIGN §3: two processes, each with its own locks, producers and read side, hammer
+// Rule 9: two processes, each with its own locks, producers and read side, hammer
 // overlapping sets. No update is lost, versions are gapless, stale records are counted.
 func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	t.Parallel()
@@ -160,7 +160,7 @@ func TestRealLateRecord(t *testing.T) {
 	require.Equal(t, int64(1), s.appended())
 }
 
-// DESIGN §3: the size is checked first; 422 names the limit.
+// The size is checked first; 422 names the limit.
 func TestRealRecordTooLarge(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -178,7 +178,7 @@ func TestRealRecordTooLarge(t *testing.T) {
 	require.Zero(t, s.appended())
 }
 
-// DESIGN §3 ▲: refused with a reason and nothing written while the projection is paused, rebuilding
+// Refused with a reason and nothing written while the projection is paused, rebuilding
 // from zero, or the stream parked.
 func TestRealRefusals(t *testing.T) {
 	t.Parallel()
@@ -217,7 +217,7 @@ func TestRealRefusals(t *testing.T) {
 	}
 }
 
-// DESIGN §3 ▲: a key is remembered for 24 h of record time, whatever the clock says, scoped to agency
+// A key is remembered for 24 h of record time, whatever the clock says, scoped to agency
 // and subject.
 func TestRealIdempotency(t *testing.T) {
 	t.Parallel()
@@ -257,7 +257,7 @@ func TestRealIdempotency(t *testing.T) {
 	}(), "and remembered under its new record")
 }
 
-// DESIGN §3 ▲: record time with a clock that stands still or goes back, in the log itself.
+// Record time with a clock that stands still or goes back, in the log itself.
 func TestRealRecordTimes(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

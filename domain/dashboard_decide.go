@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// The rules that decide a PUT; the numbers are those of REQUIREMENTS §2 and are cited by the code
-// below and by the tests.
+// The rules that decide a PUT; the numbers are cited by the code below, by the tests and by
+// the other packages.
 //
 //  1. The main account has no dashboard settings.
 //  2. Linking unites the sets of the primary and of every requested account.

@@ -102,7 +102,7 @@ func TestRule10ForeignAndUnknownReadAlike(t *testing.T) {
 	}
 }
 
-// The form of scopes (REQUIREMENTS §2): [a-z][a-z0-9_.-]{0,63}.
+// The form of scopes: [a-z][a-z0-9_.-]{0,63}.
 func TestScopesForm(t *testing.T) {
 	t.Parallel()
 	long := "a23456789012345678901234567890123456789012345678901234567890123"

@@ -116,7 +116,7 @@ func TestRule5OneNoticePerUserAndChange(t *testing.T) {
 	require.Equal(t, []string{nina, sam}, event.Change().LostAccess)
 }
 
-// An agency's first GET: the defaults of REQUIREMENTS §2, once.
+// An agency's first GET: the defaults, once.
 func TestOpenDashboard(t *testing.T) {
 	t.Parallel()
 	open := func(w *world, id string) (domain.DashboardEvent, error) {

@@ -82,7 +82,7 @@ func CodeOf(err error) Code {
 
 // Sentinels that several layers compare with.
 var (
-	// ErrMainAccount answers a PUT on the caller's own main account (REQUIREMENTS §2 rule 1); the
+	// ErrMainAccount answers a PUT on the caller's own main account (rule 1); the
 	// text is the old system's, which frontends show.
 	ErrMainAccount = NewError(CodeForbidden, "You cannot update dashboard settings of main account")
 	// ErrDashboardNotFound is the one answer for an unknown sub-account and for one of another agency.

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// The topics of the log (DESIGN §1). A projection reads exactly one of them.
+// The topics of the log. A projection reads exactly one of them.
 const (
 	TopicDashboards = "dashboards" // key: parent account
 	TopicMetrics    = "metrics"    // key: social account id
@@ -32,7 +32,7 @@ type Envelope struct {
 	TraceParent string
 }
 
-// ChainLink ties a record to its predecessor in the stream of its key (DESIGN §3).
+// ChainLink ties a record to its predecessor in the stream of its key.
 type ChainLink struct {
 	Version int64  // predecessor's version + 1; the first record has version 1
 	Prev    []byte // SHA-256 of the predecessor, or the genesis hash of the stream
@@ -53,7 +53,7 @@ type Audit struct {
 // Draft is an event that is about to be appended: its envelope, its place and its payload.
 type Draft struct {
 	Topic    string
-	Key      string // never empty; see the topic's key in DESIGN §1
+	Key      string // never empty; what it is stands beside each topic
 	Envelope Envelope
 	Data     Data // nil on `directory` means a tombstone
 }

@@ -14,7 +14,7 @@ type Growth struct {
 	EngagementPartial bool `json:"gengagement_partial"`
 }
 
-// GrowthBetween compares two readings of one post (REQUIREMENTS §3): a difference with an absent
+// GrowthBetween compares two readings of one post: a difference with an absent
 // side is nil, a falling count is negative, and engagement is compared only between equal parts:
 // when the two sides miss different parts, it is nil.
 func GrowthBetween(previous, current Counts) Growth {

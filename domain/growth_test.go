@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Growth between two readings (REQUIREMENTS §3): absent is never 0, falling is negative, engagement
+// Growth between two readings: absent is never 0, falling is negative, engagement
 // is compared only between equal parts.
 func TestGrowthBetween(t *testing.T) {
 	t.Parallel()

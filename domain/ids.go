@@ -10,7 +10,7 @@ import (
 const HexIDLength = 24
 
 // HexID returns id in lower case when it is 24 hexadecimal digits, else false. Every edge passes ids
-// through it: two spellings of one id would hash to two partitions and split a stream (DESIGN §1).
+// through it: two spellings of one id would hash to two partitions and split a stream.
 func HexID(id string) (string, bool) {
 	if len(id) != HexIDLength {
 		return "", false

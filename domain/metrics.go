@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kind says how a figure may be combined over time (REQUIREMENTS §3, "Kinds of figures").
+// Kind says how a figure may be combined over time.
 type Kind string
 
 // The four kinds.
@@ -204,7 +204,7 @@ func (e PostRead) Validate() error {
 // PostOrigin says who told us of a post.
 type PostOrigin string
 
-// The two origins (REQUIREMENTS §3, "Posts"). The same external id of one social account is one post.
+// The two origins. The same external id of one social account is one post.
 const (
 	OriginListing PostOrigin = "listing"  // found by listing the platform
 	OriginMainApp PostOrigin = "main_app" // sent by the main application

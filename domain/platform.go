@@ -5,7 +5,7 @@ import "fmt"
 // Platform is a social network by the number (`pId`) that the old system gave it.
 type Platform int
 
-// The four platforms (REQUIREMENTS §1).
+// The four platforms.
 const (
 	Facebook  Platform = 1
 	Instagram Platform = 3

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// DESIGN §5 ▲: rows and checkpoint in one transaction. A transaction that fails after its rows were
+// Rows and checkpoint in one transaction. A transaction that fails after its rows were
 // written has moved nothing; it is tried again and then folds each event exactly once.
 func TestRowsAndCheckpointMoveTogether(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ func (b *bench) users(agency, account string) []string {
 	return users
 }
 
-// DESIGN §3 ▲: heads are stored in the transaction that moves the checkpoint, never ahead of it.
+// Heads are stored in the transaction that moves the checkpoint, never ahead of it.
 func TestHeadsMoveWithTheCheckpoint(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -69,7 +69,7 @@ func TestHeadsMoveWithTheCheckpoint(t *testing.T) {
 	require.Equal(t, []string{"u2"}, b.users(agencyA, client1))
 }
 
-// DESIGN §3 ▲: a record that cannot be folded is still the head; the later ones of its stream are
+// A record that cannot be folded is still the head; the later ones of its stream are
 // parked behind it, in the same batch and in later ones, and other streams go on.
 func TestParkingNeverStopsTheHead(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	}
 }
 
-// DESIGN §3: a lost race, and a duplicate, are skipped and counted.
+// A lost race, and a duplicate, are skipped and counted.
 func TestStaleIsCountedAndSkipped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -142,7 +142,7 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 	require.Len(t, b.parked("dashboards"), 1, "the last one is broken: it names a predecessor that never was the head")
 }
 
-// DESIGN §3 ▲: what no honest writer can produce parks its stream, and no other one; the head stays.
+// What no honest writer can produce parks its stream, and no other one; the head stays.
 func TestBrokenParksTheStream(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(*chain) eventlog.Record{
@@ -201,7 +201,7 @@ func TestBrokenParksTheStream(t *testing.T) {
 	}
 }
 
-// DESIGN §3 ▲: a record in the wrong partition is never effective. It is parked where it lies and
+// A record in the wrong partition is never effective. It is parked where it lies and
 // nowhere else: whether the reader of its own partition has seen it must not matter.
 func TestWrongPartitionParksThereOnly(t *testing.T) {
 	t.Parallel()

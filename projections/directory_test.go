@@ -71,7 +71,7 @@ func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
 	}
 }
 
-// DESIGN §1: `directory` folds by log order, the last record of a key wins; a tombstone erases. In
+// `directory` folds by log order, the last record of a key wins; a tombstone erases. In
 // any batches.
 func TestDirectoryLastRecordWins(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ func (b *bench) zombie(p projections.Projector) *projections.Engine {
 	return b.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 }
 
-// DESIGN §5 ▲, the fence: of two processes that fold the same records only one commits.
+// Of two processes that fold the same records only one commits.
 func TestZombieDoesNotCommit(t *testing.T) {
 	t.Parallel()
 	type outcome struct {
@@ -95,7 +95,7 @@ type version2 struct{ projections.Projector }
 
 func (version2) Version() int { return 2 }
 
-// DESIGN §5: a process follows only generations of the version it was compiled with.
+// A process follows only generations of the version it was compiled with.
 func TestOtherVersionIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

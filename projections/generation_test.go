@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// DESIGN §5 ▲: a start with no generation rebuilds to the end offsets read at start, and is `building`
+// A start with no generation rebuilds to the end offsets read at start, and is `building`
 // until then: what is appended meanwhile neither holds it up nor makes it live early.
 func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	t.Parallel()
@@ -115,7 +115,7 @@ func (b *bench) mixture() {
 	b.put(other.next(other.lost(client2, []string{"behind"}, "u7")))
 }
 
-// DESIGN §5 ▲ and issue 2: dropping schema lb and starting again gives the same tables and the same
+// Dropping schema lb and starting again gives the same tables and the same
 // notices: the log is the truth.
 func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	t.Parallel()
@@ -141,7 +141,7 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	require.Equal(t, notices, dump(t, b.db, "access_notices"))
 }
 
-// DESIGN §1 ▲: a checkpoint of a compacted topic that was idle longer than tombstones are kept is
+// A checkpoint of a compacted topic that was idle longer than tombstones are kept is
 // rebuilt, not resumed: what was erased meanwhile would stay for ever.
 func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()

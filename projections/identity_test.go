@@ -31,7 +31,7 @@ func stopped(s projections.Status) int {
 	return n
 }
 
-// DESIGN §5 ▲: another log under the same name is not folded into tables of the first: its partitions
+// Another log under the same name is not folded into tables of the first: its partitions
 // stop, and Status says why.
 func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	t.Parallel()
@@ -136,7 +136,7 @@ func TestPausedAtTheStart(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from generations"))
 }
 
-// DESIGN §5: lag is exact, in events and in time: end offset − next offset.
+// Lag is exact, in events and in time: end offset − next offset.
 func TestLagIsExact(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -29,7 +29,7 @@ func incompressible(n int) string {
 	return hex.EncodeToString(raw)
 }
 
-// DESIGN §5 ▲, poison: what cannot be decoded is parked under its reason, with its position and
+// What cannot be decoded is parked under its reason, with its position and
 // without its payload; everything around it is folded.
 func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	t.Parallel()

@@ -144,7 +144,7 @@ func (b *bench) olderBinary(registry *domain.Registry) func(*projections.Config)
 	return func(c *projections.Config) { c.Registry, c.Log = registry, log }
 }
 
-// DESIGN §5 ▲: an unknown type parks as such, and a binary that knows it retries it at its start:
+// An unknown type parks as such, and a binary that knows it retries it at its start:
 // the tables are then those that it would have made alone.
 func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 	t.Parallel()

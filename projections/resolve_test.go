@@ -69,7 +69,7 @@ func (l live) set(users ...string) domain.Position {
 	return l.put(l.next(l.usersSet(client1, users...)))
 }
 
-// DESIGN §5 ▲: retry and skip are operator records on the same topic and key, chained on
+// Retry and skip are operator records on the same topic and key, chained on
 // `dashboards`, and folded alike live and from zero.
 func TestRetryAndSkipOnDashboards(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ type AccessQuery struct {
 	At            Moment
 }
 
-// AccessAnswer says who had access to what by which decisions (REQUIREMENTS §5): from the records of
+// AccessAnswer says who had access to what by which decisions: from the records of
 // `dashboards` alone. Whether the user or its account was active is no part of it.
 type AccessAnswer struct {
 	Dashboard Named          `json:"dashboard"`

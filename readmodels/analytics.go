@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Analytics answers the analytics endpoints (REQUIREMENTS §4), a method and a file for each.
+// Analytics answers the analytics endpoints, a method and a file for each.
 type Analytics struct {
 	// Pool reads; a read-only one will do.
 	Pool *pgxpool.Pool

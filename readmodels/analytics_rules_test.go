@@ -23,7 +23,7 @@ func counter(name string, v int64) domain.Figure {
 	return domain.Figure{Name: name, Kind: domain.Cumulative, Value: v, Source: name + "_count"}
 }
 
-// rule is one rule of REQUIREMENTS §3 in numbers: what June says of one metric.
+// rule is one rule about a kind of figure in numbers: what June says of one metric.
 type rule struct {
 	platform domain.Platform
 	reads    []domain.AccountRead

@@ -10,7 +10,7 @@
 //     documentation of the fields: unit, kind, platform metric, and what null means.
 //   - Absent is null and never 0. A comparison without a baseline is null with no_baseline, never 0 % or
 //     100 %. Whatever is left out of a figure has its reason in [Meta].Sources.
-//   - Figures are combined by their kind (REQUIREMENTS §3): stocks by their last reading, cumulative ones
+//   - Figures are combined by their kind: stocks by their last reading, cumulative ones
 //     by differences, day flows by summing the platform's days; rolling ones and reach are shown as read.
 //   - Every pool may be read-only; tests connect with one that refuses writes.
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// History answers auditors (REQUIREMENTS §5): who changed which dashboard when, what a dashboard was at
+// History answers auditors: who changed which dashboard when, what a dashboard was at
 // an instant, who had access. The log keeps ids only; names are as the directory of the agency holds
 // them today, and null for who was erased or has left the agency.
 type History struct {

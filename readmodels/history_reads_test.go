@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// REQUIREMENTS §5: reading and exporting is itself recorded, and can be read by the agency alone.
+// Reading and exporting is itself recorded, and can be read by the agency alone.
 func TestReadsOfTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

@@ -36,7 +36,7 @@ func TestEntryNamesAndHash(t *testing.T) {
 	require.Equal(t, e.Time, *meta.AsOf.Time)
 }
 
-// REQUIREMENTS §5 and GDPR: the log has ids, the directory names; who is erased shows as an id.
+// The log has ids, the directory names; who is erased shows as an id.
 func TestErasedPersonsShowAsIDs(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)

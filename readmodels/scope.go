@@ -84,7 +84,7 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 }
 
 // openAccounts returns the linked accounts of the dashboards that a client user may open with the
-// scope for figures: allowed, on the list, of its own account or linked with it (REQUIREMENTS §2 rule 11).
+// scope for figures: allowed, on the list, of its own account or linked with it (rule 11).
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
 	rows, err := tx.Query(ctx, `
 		select distinct linked

@@ -88,7 +88,7 @@ func TestStaffSeeAllClientsAndMayNarrow(t *testing.T) {
 	}
 }
 
-// REQUIREMENTS §2 rule 11 and §4 "Whose figures".
+// Rule 11, and whose figures a caller sees.
 func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 	t.Parallel()
 	closed, unlisted, unscoped := open(clientOwn), open(clientOwn), open(clientOwn)

@@ -65,7 +65,7 @@ type tokens struct {
 	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
 }
 
-// dashboardSettings are the configured values of REQUIREMENTS §2.
+// dashboardSettings are the configured values that dashboards begin with.
 type dashboardSettings struct {
 	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"analytics,posts,reports" help:"Scopes that a new dashboard starts with."`
 	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders make points of contact. Required."`
@@ -204,7 +204,7 @@ func (t tokens) jwt() api.JWTConfig {
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
 
-// managedSubscriptions are the product types that count: site and listings never do (REQUIREMENTS §2).
+// managedSubscriptions are the product types that count: site and listings never do.
 func (s dashboardSettings) managedSubscriptions() []string {
 	return slices.DeleteFunc(slices.Clone(s.ManagedSubscriptions), func(t string) bool { return t == "site" || t == "listings" })
 }

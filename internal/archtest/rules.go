@@ -16,7 +16,7 @@ const (
 	chi       = "github.com/go-chi/chi"
 )
 
-// Rules are the architecture (DESIGN §10).
+// Rules are the architecture.
 func Rules() []Rule {
 	upper := []string{"cmd", "commands", "projections", "readmodels", "api", "migrations", "deploy"}
 	return []Rule{

@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/simulator"
 )
 
-// GrowthWindow is how long after its publication a post's growth counts (REQUIREMENTS §3).
+// GrowthWindow is how long after its publication a post's growth counts.
 const GrowthWindow = 7 * day
 
 // postRead is a reading of a post at an instant, as the platform's client would have given it.
@@ -27,7 +27,7 @@ func (w *World) postRead(p post, at time.Time) domain.PostRead {
 // reelSilence is how long a reel has no insights.
 const reelSilence = time.Hour
 
-// countsAt maps the simulator's counters to what each platform tells (PLATFORMS §5); the rest is
+// countsAt maps the simulator's counters to what each platform tells; the rest is
 // absent, and named as missing where the client had asked for it.
 func (p post) countsAt(seed uint64, at time.Time) (domain.Counts, []domain.MissingFigure) {
 	n := simulator.PostAt(seed, p.ID, p.Created, at)

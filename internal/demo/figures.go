@@ -17,7 +17,7 @@ var pacific = func() *time.Location {
 }()
 
 // accountRead is a reading of a channel at an instant: the same figures, kinds and sources that the
-// platform's client would have given then (PLATFORMS §§1.1, 2.1, 3, 4.1).
+// platform's client would have given then.
 func (w *World) accountRead(c *channel, at time.Time) domain.AccountRead {
 	r := domain.AccountRead{
 		Tenant: c.Tenant, Platform: c.platform, AccountType: c.kind, CapturedAt: at, Backfilled: true,

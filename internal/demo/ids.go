@@ -51,7 +51,7 @@ func digits(seed uint64, length int, parts ...string) string {
 
 func secretRef(connection int64) string { return fmt.Sprintf("connection/%d", connection) }
 
-// IDs is `ids` of demo.json (DESIGN §9): what there is to try.
+// IDs is `ids` of demo.json: what there is to try.
 type IDs struct {
 	ParentAccount  string        `json:"parent_account"`
 	SubAccounts    []string      `json:"sub_accounts"`

@@ -53,7 +53,7 @@ const (
 )
 
 // ManagedSubscriptions is MANAGED_SUBSCRIPTIONS of the demo as an operator would set it: with site
-// and listings, which make no points of contact (REQUIREMENTS §2).
+// and listings, which make no points of contact.
 func ManagedSubscriptions() []string {
 	return []string{productSocial, productSEO, productAds, productSite, productListings}
 }

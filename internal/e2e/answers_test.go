@@ -93,7 +93,7 @@ func (a answers) same(t *testing.T, other answers) {
 	}
 }
 
-// analyticsPaths are the 22 endpoints (REQUIREMENTS §4) with values in their paths. The ranges are
+// analyticsPaths are the 22 endpoints with values in their paths. The ranges are
 // "start/end"; what takes no range is asked with the range of the present day, which no test crosses.
 func (p *program) analyticsPaths(ranges []string) (paths []string) {
 	member, account, category := p.info.IDs.Members[0], p.info.IDs.Accounts[0], p.info.IDs.Categories[0]

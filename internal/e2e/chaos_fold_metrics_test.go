@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The figures by their plain definitions (REQUIREMENTS §3) over the set of all events, as if there were
+// The figures by their plain definitions over the set of all events, as if there were
 // no batches, no neighbours and no order of arrival.
 
 // each calls f with the records of a topic that lie before the vector.

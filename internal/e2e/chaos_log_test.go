@@ -21,7 +21,7 @@ import (
 // The log as the test reads it: straight from the brokers, decoded and judged by the test's own code.
 // Nothing of internal/eventlog is used, so that a fault there does not hide itself.
 
-// chaosPartitions are the topics and their pinned numbers of partitions (DESIGN §1).
+// chaosPartitions are the topics and their pinned numbers of partitions.
 var chaosPartitions = map[string]int32{"dashboards": 12, "metrics": 24, "operations": 3, "directory": 6}
 
 // chaosRecord is one record of the log.
@@ -343,7 +343,7 @@ type chaosHead struct {
 	at      time.Time
 }
 
-// judge gives the verdict of DESIGN §3: "effective", "stale" or "broken".
+// judge gives the chain's verdict: "effective", "stale" or "broken".
 func (h chaosHead) judge(r *chaosRecord) (string, chaosHead) {
 	var version int64
 	if _, err := fmt.Sscan(r.header("ce_chainversion"), &version); err != nil || version < 1 {

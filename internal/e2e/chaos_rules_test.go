@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// What a PUT must do, written down once more from REQUIREMENTS §2, to judge answers and records by.
+// What a PUT must do, written down once more, to judge answers and records by.
 
 // chaosPartitionOf is where a key belongs: murmur2, as every Kafka client has it.
 func chaosPartitionOf(key string, partitions int32) int32 {

@@ -24,7 +24,7 @@ const (
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
-// Check compares the topics with what keeps the log from forgetting or splitting (DESIGN §1): number
+// Check compares the topics with what keeps the log from forgetting or splitting: number
 // of partitions, replicas, retention, compaction, min.insync.replicas, unclean leader election,
 // max.message.bytes, and that the first and last key of each partition hash to it. All findings are
 // joined; each wraps [ErrUnsafeTopic] and says which command mends it. Other errors mean that the

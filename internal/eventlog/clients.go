@@ -41,7 +41,7 @@ func (s *SASLConfig) mechanism() sasl.Mechanism {
 	}
 }
 
-// saramaConfig is what producers and the reactors' consumers share (DESIGN §4).
+// saramaConfig is what producers and the reactors' consumers share.
 func (c Config) saramaConfig() *sarama.Config {
 	s := sarama.NewConfig()
 	s.ClientID = c.ClientID

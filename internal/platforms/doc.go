@@ -1,9 +1,9 @@
 // Package platforms reads figures from the social networks: one client per network behind the small
-// interface [Client], by the wire facts of PLATFORMS.md.
+// interface [Client], by the platforms' documents of November 2026.
 //
 // # Invariants
 //
-//   - Absent is never 0. The two exceptions that PLATFORMS §0 names (`shares` of a Facebook post,
+//   - Absent is never 0. The two exceptions (`shares` of a Facebook post,
 //     LinkedIn share statistics left out of a page's answer) are marked where they are made.
 //   - No error, log line, statistic or cursor holds a token or an address. Meta's `next` links hold
 //     the token: only their presence is looked at.

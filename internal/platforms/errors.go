@@ -13,7 +13,7 @@ import (
 // Class says what to do about an [Error].
 type Class string
 
-// The classes (PLATFORMS §§1.5, 2.3, 3.3, 4.1).
+// The classes.
 const (
 	ClassReconnect         Class = "reconnect"          // the token is dead: a person must sign in again
 	ClassPermission        Class = "permission"         // a scope or role is missing; other reads may work
@@ -29,7 +29,7 @@ const (
 // Sentinels.
 var (
 	// ErrNoRefresh answers Refresh where the platform has none: Facebook page tokens do not expire,
-	// and when one dies only a person can sign in again (PLATFORMS §1.4).
+	// and when one dies only a person can sign in again.
 	ErrNoRefresh = errors.New("this platform has no token refresh: the person must sign in again")
 	// ErrNoHandler answers [Set.For] for a platform without a client.
 	ErrNoHandler = errors.New("no client for this platform")
@@ -99,8 +99,8 @@ const (
 
 // throttle waits.
 const (
-	defaultMetaWait   = 15 * time.Minute // what clients wait when no header says more (PLATFORMS §1.6)
-	defaultTikTokWait = time.Minute      // the window is a sliding minute (PLATFORMS §4.1)
+	defaultMetaWait   = 15 * time.Minute // what clients wait when no header says more
+	defaultTikTokWait = time.Minute      // the window is a sliding minute
 	maxWait           = 24 * time.Hour   // no quota is longer than a day
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// The table of PLATFORMS §1.5, by code and subcode, never by status.
+// Meta's errors, by code and subcode, never by status.
 func TestMetaErrorClasses(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]platforms.Class{

@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// facebook reads Facebook pages (PLATFORMS §1).
+// facebook reads Facebook pages.
 type facebook struct{ *graph }
 
 func newFacebook(cfg Config, client *http.Client, pacific *time.Location) *facebook {

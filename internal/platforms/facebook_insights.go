@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The metrics of a page (PLATFORMS §1.1, November 2026). Views also stand for impressions: the
+// The metrics of a page (November 2026). Views also stand for impressions: the
 // platform has no separate number since 2025-11-15, and the figure's source says so.
 const (
 	pageViews      = "page_media_view"
@@ -170,7 +170,7 @@ func pageFigure(name, source, period, day string, value int64) (domain.Figure, b
 	return figure, true
 }
 
-// pageDemographics reads the followers' places; age and gender have no replacement (PLATFORMS §1.7).
+// pageDemographics reads the followers' places; age and gender have no replacement.
 func (f *facebook) pageDemographics(ctx context.Context, t Target, snap *AccountSnapshot) error {
 	facets := map[string]string{"page_follows_city": "city", "page_follows_country": "country"}
 	metrics := []string{"page_follows_city", "page_follows_country"}

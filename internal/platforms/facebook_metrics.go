@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// maxIDs is how many nodes one `ids=` call may name (PLATFORMS §1.3).
+// maxIDs is how many nodes one `ids=` call may name.
 const maxIDs = 50
 
 // summaryOf is a list of which only the total was asked for.

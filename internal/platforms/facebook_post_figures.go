@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The lifetime metrics of a post (PLATFORMS §§1.3, 1.7).
+// The lifetime metrics of a post.
 const (
 	postViews     = "post_media_view"
 	postReach     = "post_total_media_view_unique"
@@ -15,7 +15,7 @@ const (
 	postReactions = "post_reactions_by_type_total" // object; stands in for the reactions' summary
 )
 
-// readPost maps a post (PLATFORMS §5). Views stand for impressions too: there is no other number.
+// readPost maps a post. Views stand for impressions too: there is no other number.
 func readPost(p Post, node postNode, plan nodePlan) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	data := node.Insights.v.Data

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/simulator"
 )
 
-// subject is one handler of the fault tests (PLATFORMS §6.6: what every platform may do).
+// subject is one handler of the fault tests (what every platform may do).
 type subject struct {
 	platform domain.Platform
 	add      func(*bundle, simulator.Traps) simulator.Account

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// golden answers paths with files of testdata, which were written by hand from PLATFORMS.md: they
+// golden answers paths with files of testdata, which were written by hand from the platforms' documents: they
 // check the clients against the facts and not against our own simulator.
 func golden(t *testing.T, files map[string]string) *bundle {
 	t.Helper()

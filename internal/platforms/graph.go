@@ -49,7 +49,7 @@ func (g *graph) check(op string, t Target) error {
 }
 
 // graphPage is a list with cursors. paging.next holds the token and is never followed: only its
-// presence counts, the next request is rebuilt from cursors.after (PLATFORMS §1.2).
+// presence counts, the next request is rebuilt from cursors.after.
 type graphPage[T any] struct {
 	Data   list[T] `json:"data"`
 	Paging maybe[struct {
@@ -72,7 +72,7 @@ func (p graphPage[T]) after(sent string) string {
 
 // pacificDay labels a day value by its end_time: the Pacific day that ended there. Looking at the
 // moment twelve hours earlier is the same as "minus one day", and also right for Instagram, which
-// writes 07:00 UTC in winter too (PLATFORMS §§1.1, 2.1).
+// writes 07:00 UTC in winter too.
 func (g *graph) pacificDay(endTime text) (time.Time, bool) {
 	end := metaTime(endTime)
 	if end.IsZero() {

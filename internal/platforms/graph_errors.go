@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// graphError is Meta's error object (PLATFORMS §1.5).
+// graphError is Meta's error object.
 type graphError struct {
 	Message   text  `json:"message"`
 	Type      text  `json:"type"`
@@ -59,7 +59,7 @@ func (e graphError) class(status int) Class {
 	message := string(e.Message)
 	switch n := code.n; {
 	case e.Subcode.n == subcodeBeforeBusiness, n == 10 && strings.Contains(message, "Not enough viewers"):
-		return ClassNoData // says nothing about the token (PLATFORMS §2.3)
+		return ClassNoData // says nothing about the token
 	case n == 190, n == 102:
 		return ClassReconnect
 	case n == 4, n == 17, n == 32, n == 341, n == 613, n >= 80000 && n <= 80014:
@@ -113,7 +113,7 @@ func badField(e *Error) string {
 	return ""
 }
 
-// oversized says that the answer was too large: ask for less (PLATFORMS §1.2).
+// oversized says that the answer was too large: ask for less.
 func oversized(e *Error) bool {
 	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.Message, "reduce the amount of data"))
 }

@@ -34,7 +34,7 @@ type insightAnswer struct {
 }
 
 // insights reads metrics of one edge with one call, or with one call per metric when the platform
-// refuses the batch: one retired name rejects all of it (PLATFORMS §1.5). What is refused is
+// refuses the batch: one retired name rejects all of it. What is refused is
 // remembered, so that the next reading is one call again. On an error the data got before it is
 // returned with it.
 func (g *graph) insights(ctx context.Context, op, edge string, t Target, path string, metrics []string, query url.Values) (insightAnswer, error) {
@@ -106,7 +106,7 @@ func (g *graph) insightCall(ctx context.Context, op string, t Target, path strin
 }
 
 // lifetime is the value of a metric of one object: the lifetime entry only, because entries of the
-// period "day" are buckets (PLATFORMS §1.3); total_value stands before values, never added to it.
+// period "day" are buckets; total_value stands before values, never added to it.
 func lifetime(data []insight, name string) (amount, bool) {
 	for _, i := range data {
 		if string(i.Name) != name || (i.Period != "lifetime" && i.Period != "") {

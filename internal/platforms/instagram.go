@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// instagram reads Instagram business accounts (PLATFORMS §2). Tokens of Facebook login and of
+// instagram reads Instagram business accounts. Tokens of Facebook login and of
 // Instagram login speak to different hosts.
 type instagram struct {
 	facebookLogin, instagramLogin *graph
@@ -33,7 +33,7 @@ func (i *instagram) host(t Target) *graph {
 }
 
 // Account implements [Client]. At least five calls: the node, reach by day, reach of 28 days, and the
-// totals of yesterday and today, because totals come as one number per window (PLATFORMS §2.1).
+// totals of yesterday and today, because totals come as one number per window.
 // A range costs a call per day; one longer than [MaxInstagramDays] is refused: ask in slices.
 func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	g := i.host(t)
@@ -61,7 +61,7 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 }
 
 // Refresh implements [Client]: a token of Instagram login is renewed by itself, if it is a day old
-// and still alive; Facebook login has none (PLATFORMS §2.4). The platform wants the token in the
+// and still alive; Facebook login has none. The platform wants the token in the
 // address, which is why no error ever quotes an address.
 func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	const op = "refresh"

@@ -16,7 +16,7 @@ const MaxInstagramDays = 92
 
 const (
 	edgeAccountInsights = "ig_user_insights"
-	maxReachDays        = 30 // one call's longest window (PLATFORMS §2.1)
+	maxReachDays        = 30 // one call's longest window
 	igWindow            = 28 // days of the long reach
 )
 

@@ -43,8 +43,8 @@ func mediaType(product, media text, otherwise string) string {
 	}
 }
 
-// mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call
-// (PLATFORMS §2.3). A story has no likes and comments, its replies are neither.
+// mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call.
+// A story has no likes and comments, its replies are neither.
 func mediaMetrics(kind string) []string {
 	switch kind {
 	case TypeReel, TypePhoto, TypeCarousel, TypeVideo:
@@ -157,7 +157,7 @@ func (m *mediaReading) node(ctx context.Context) (*mediaNode, error) {
 	return &node, nil
 }
 
-// fold maps insights (PLATFORMS §5): views stand in for impressions, clicks do not exist.
+// fold maps insights: views stand in for impressions, clicks do not exist.
 func (m *mediaReading) fold(data []insight) {
 	m.snap.Counts = domain.Counts{
 		Likes: lifetimeTotal(data, "likes"), Comments: lifetimeTotal(data, "comments"), Shares: lifetimeTotal(data, "shares"),

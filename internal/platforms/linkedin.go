@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// linkedIn reads member profiles (aType 1) and company pages (aType 2), PLATFORMS §3.
+// linkedIn reads member profiles (aType 1) and company pages (aType 2).
 type linkedIn struct {
 	*caller
 	endpoint    Endpoint
@@ -140,7 +140,7 @@ func (r *liReading) missAll() {
 }
 
 // Refresh implements [Client]. Only approved applications have refresh tokens; theirs lives 365 days
-// from the first consent and is not extended (PLATFORMS §3.3).
+// from the first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	const op = "refresh"
 	if req.RefreshToken == "" {

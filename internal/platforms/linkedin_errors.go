@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// linkedInError is LinkedIn's error body; `code` is not always there (PLATFORMS §3.3).
+// linkedInError is LinkedIn's error body; `code` is not always there.
 type linkedInError struct {
 	ServiceCode count `json:"serviceErrorCode"`
 	Code        text  `json:"code"`

@@ -8,7 +8,7 @@ import (
 )
 
 // promoteAfter is how many accounts must have been refused a metric before it counts as retired for
-// all: removals are server-side for everybody (PLATFORMS §1), but one odd account must not cost the
+// all: removals are server-side for everybody, but one odd account must not cost the
 // others a metric.
 const promoteAfter = 3
 

@@ -49,7 +49,7 @@ func (e Endpoint) GoString() string { return e.String() }
 // LogValue hides the secret.
 func (e Endpoint) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
-// Config configures all clients. The zero value speaks to the real platforms (PLATFORMS §0).
+// Config configures all clients. The zero value speaks to the real platforms.
 type Config struct {
 	Facebook  Endpoint // https://graph.facebook.com, v26.0; also serves Instagram accounts of Facebook login
 	Instagram Endpoint // https://graph.instagram.com, v26.0; Instagram accounts of Instagram login

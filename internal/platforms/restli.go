@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Rest.li 2.0 query values (PLATFORMS §3): parentheses, commas and colons of the structure stay as
+// Rest.li 2.0 query values: parentheses, commas and colons of the structure stay as
 // they are, only URNs inside are percent-encoded. url.Values would encode everything, so these build
 // raw query text.
 

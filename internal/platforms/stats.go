@@ -26,7 +26,7 @@ type CallStats struct {
 	Usage      []Usage // nil: the platform said nothing, which is no information
 }
 
-// Usage is one quota as the platform reports it (PLATFORMS §1.6).
+// Usage is one quota as the platform reports it.
 type Usage struct {
 	Scope        string // "app" or "business"
 	ID           string // page or Instagram account; business only

@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// tikTok reads TikTok accounts by the Display API (PLATFORMS §4.1).
+// tikTok reads TikTok accounts by the Display API.
 type tikTok struct {
 	*caller
 	endpoint Endpoint

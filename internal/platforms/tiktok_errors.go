@@ -7,7 +7,7 @@ import (
 )
 
 // tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,
-// and the flat error of OAuth, where `error` is a word (PLATFORMS §§4.1, 4.2).
+// and the flat error of OAuth, where `error` is a word.
 type tikTokEnvelope struct {
 	Error       json.RawMessage `json:"error"`
 	Description text            `json:"error_description"`

@@ -43,8 +43,8 @@ func expiry(now time.Time, seconds count) time.Time {
 }
 
 // Refresh implements [Client]. The refresh token rotates and the old one stops working, so refreshes
-// of one account must not run side by side, and the new refresh token must be stored first
-// (PLATFORMS §4.2). Lifetimes are what the answer says, never assumed.
+// of one account must not run side by side, and the new refresh token must be stored first.
+// Lifetimes are what the answer says, never assumed.
 func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	const op = "refresh"
 	if req.RefreshToken == "" {

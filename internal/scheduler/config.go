@@ -21,7 +21,7 @@ const Schema = "river"
 // Kind is what a job does; each kind has its schedule.
 type Kind string
 
-// The kinds of REQUIREMENTS §3. Others may be scheduled alike.
+// The kinds of jobs. Others may be scheduled alike.
 const (
 	AccountInsights Kind = "account_insights"
 	PostInsights    Kind = "post_insights"
@@ -40,7 +40,7 @@ type Job struct {
 	Kind     Kind
 }
 
-// ShardSize is how many connections a shard has at most (DESIGN §8). The scheduler does not see
+// ShardSize is how many connections a shard has at most. The scheduler does not see
 // connections; Config.Shards and Config.Work divide by it.
 const ShardSize = 200
 
@@ -51,7 +51,7 @@ const (
 	DefaultDrainTimeout   = 20 * time.Second
 )
 
-// DefaultSchedules returns the schedules of REQUIREMENTS §3: account insights every 30 s, post insights
+// DefaultSchedules returns what is configured where nothing else is: account insights every 30 s, post insights
 // at midnight and noon UTC.
 func DefaultSchedules() map[Kind]Schedule {
 	accounts, _ := Every(30 * time.Second)

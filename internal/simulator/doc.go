@@ -9,7 +9,7 @@
 //     the new ones.
 //   - Generated tokens check themselves, so a restarted server with the same seed knows the tokens
 //     that its former life handed out, rotated ones included.
-//   - Everything that surprises a client is a trap (PLATFORMS §6), off by default, per account, and
+//   - Everything that surprises a client is a trap, off by default, per account, and
 //     switchable while the server runs. What the platforms always do is always on: several periods
 //     of one metric, the 90-day limit, `next` links with the token, shares left out when there are
 //     none, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.

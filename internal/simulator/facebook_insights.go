@@ -20,7 +20,7 @@ var pacific = func() *time.Location {
 	return zone
 }()
 
-// pageMetrics are the page metrics of November 2026 and their periods (PLATFORMS §1.1).
+// pageMetrics are the page metrics of November 2026 and their periods.
 var pageMetrics = map[string][]string{
 	"page_media_view":                   {"day", "week", "days_28"},
 	"page_total_media_view_unique":      {"day", "week", "days_28"},

@@ -1,6 +1,6 @@
 package simulator
 
-// postMetrics are the lifetime metrics of a post (PLATFORMS §1.3).
+// postMetrics are the lifetime metrics of a post.
 var postMetrics = map[string]func(PostCounters) any{
 	"post_media_view":              func(n PostCounters) any { return n.Views },
 	"post_total_media_view_unique": func(n PostCounters) any { return n.Reach },

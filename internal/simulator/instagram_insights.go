@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How an account metric must be asked for (PLATFORMS §2.1).
+// How an account metric must be asked for.
 const (
 	seriesOrTotal = iota // reach
 	totalOnly            // empty, not an error, without metric_type=total_value

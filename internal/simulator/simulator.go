@@ -22,7 +22,7 @@ type Config struct {
 	Seed  uint64           // all figures and generated ids follow from it
 	Clock func() time.Time // default time.Now
 
-	// Limits; the defaults are the platforms' (PLATFORMS §§1.6, 3.3, 4.1). Negative: none.
+	// Limits; the defaults are the platforms'. Negative: none.
 	MetaPerDay      int // calls per page or account in 24 h; default 48,000 (4800 × 10 engaged users)
 	LinkedInPerDay  int // calls of the whole app in a UTC day; default 100,000
 	LinkedInPerUser int // calls per member in a UTC day; default none

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Traps are the ways in which a platform surprises its callers (PLATFORMS §6). They are off in the
+// Traps are the ways in which a platform surprises its callers. They are off in the
 // zero value and switchable per account while the server runs.
 type Traps struct {
 	// §6.1 Facebook, §6.2 Instagram
