@@ -18,8 +18,13 @@
 //
 // # Non-obvious
 //
-//   - LEDGERBOARD_E2E_RACE=1 builds the program with the race detector; LEDGERBOARD_E2E_BINARY names one
-//     that is built already.
+//   - LEDGERBOARD_E2E_RACE=1 builds the program with the race detector, and the kill test then fails on
+//     a report in what the program said; LEDGERBOARD_E2E_BINARY names one that is built already.
+//   - LEDGERBOARD_E2E_SEED and LEDGERBOARD_E2E_KILLS repeat one run of the kill test; what it printed
+//     says with which.
+//   - A process of PostgreSQL that is killed alone takes the server into recovery while the program runs
+//     on. What was committed asynchronously may be gone then, so a projection may find its checkpoint
+//     behind itself; dashboards commit synchronously, because commands decide by their tables.
 //   - A process is killed alone, not with its group: that the embedded PostgreSQL vanishes by itself is
 //     part of what every test here checks at its end.
 //   - Servers that run from an open descriptor (internal/embedded) do not show the data directory on
