@@ -30,7 +30,7 @@ type Analytics interface {
 // does not name (startTime, endTime, pId) may come in the query.
 func (s *Server) analyticsRoutes() []route {
 	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern string, e endpointFunc) route { return route{http.MethodGet, pattern, readers, e} }
+	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
 	figures := s.deps.Analytics
 	routes := []route{
 		get("/getAccountInsights/{startTime}/{endTime}/{pId}", endpoint(s, parseRangeQuery, figures.AccountInsights)),

@@ -24,6 +24,8 @@
 //	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	params.go params_range.go parameters of the analytics
+//	operation.go operations.go      an endpoint with its description; those that are not analytics
+//	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments
 //	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
 //	history.go history_params.go    auditors: history, state, diff, access; their parameters
@@ -57,6 +59,9 @@
 //     the others. Cells that begin like a formula get an apostrophe.
 //   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version
 //     or a time may stand is a version.
+//   - The API document takes descriptions from the comments in the source, which the program carries: of a
+//     query, of an answer's struct, of its fields. A parser is run once without a request, and what it reads
+//     is documented; a new method of [Params] notes what it reads ([Params.note]).
 //   - Parameters are decoded once: chi matches on the escaped path when there is one, and browsers escape
 //     the colons of an instant.
 //   - The start of a day is looked up, not computed: there are days without a midnight and days with two.

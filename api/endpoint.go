@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -17,12 +18,15 @@ type FigureScopes interface {
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, envelope.
 func endpoint[Q, R any](
 	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, readmodels.Meta, error),
-) endpointFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		params := requestParams(r, s.deps.Now())
-		params.Zone() // judged for every endpoint, also where no range is read
+) operation {
+	read := func(params *Params) (Q, readmodels.AccountRef) {
 		q := parse(params)
-		narrow := params.Account("account")
+		params.Zone() // judged for every endpoint, also where no range is read
+		return q, params.Account("account")
+	}
+	serve := func(w http.ResponseWriter, r *http.Request) error {
+		params := requestParams(r, s.deps.Now())
+		q, narrow := read(params)
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -36,6 +40,10 @@ func endpoint[Q, R any](
 		}
 		return s.writeData(w, data, &meta)
 	}
+	return described(serve, about{
+		query: methodName(query), tag: tagAnalytics, parse: func(p *Params) { read(p) },
+		answers: answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[readmodels.Meta]())),
+	})
 }
 
 func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readmodels.Scope, error) {

@@ -99,7 +99,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.ask(http.MethodGet, "/api/projects/dashboard/"+client1+"/", "").status)
 	answer := b.ask(http.MethodDelete, "/api/projects/dashboard/"+client1, "")
 	require.Equal(t, http.StatusMethodNotAllowed, answer.status)
-	require.Equal(t, "GET, PUT", answer.header.Get("Allow"))
+	require.Equal(t, "GET, HEAD, PUT", answer.header.Get("Allow"))
 	require.Equal(t, "method_not_allowed", answer.failure(t).Code)
 	require.Equal(t, http.StatusMethodNotAllowed, b.ask("BREW", "/healthz", "").status)
 }

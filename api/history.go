@@ -28,15 +28,15 @@ func (s *Server) auditRoutes() []route {
 		return nil
 	}
 	auditors := []Role{RoleAgency, RoleAuditor}
-	get := func(pattern string, e endpointFunc) route { return route{http.MethodGet, pattern, auditors, e} }
+	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, auditors, op} }
 	return []route{
-		get("/api/projects/dashboard/{id}/history", s.getHistory),
-		get("/api/projects/dashboard/{id}/state", s.getState),
-		get("/api/projects/dashboard/{id}/diff", s.getDiff),
-		get("/api/projects/dashboard/{id}/access", s.getAccess),
-		get("/api/audit/history", s.getAuditHistory),
-		get("/api/audit/export", s.getAuditExport),
-		get("/api/audit/reads", s.getAuditReads),
+		get("/api/projects/dashboard/{id}/history", described(s.getHistory, aboutHistory("Who changed a dashboard, when and by which request.", noteDashboard))),
+		get("/api/projects/dashboard/{id}/state", described(s.getState, aboutState)),
+		get("/api/projects/dashboard/{id}/diff", described(s.getDiff, aboutDiff)),
+		get("/api/projects/dashboard/{id}/access", described(s.getAccess, aboutAccess)),
+		get("/api/audit/history", described(s.getAuditHistory, aboutHistory("Who changed any dashboard of the agency.", func(*Params) {}))),
+		get(patternExport, described(s.getAuditExport, aboutExport)),
+		get("/api/audit/reads", described(s.getAuditReads, aboutReads)),
 	}
 }
 

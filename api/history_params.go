@@ -30,6 +30,7 @@ func (p *Params) historyQuery() readmodels.HistoryQuery {
 // eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
 // ones between "dashboard." and the version, which stand for all versions.
 func (p *Params) eventTypes(name string) []string {
+	p.note(name, "Types of changes, separated by commas: short (accounts_linked) or whole names.", schema{Type: typeString})
 	value, present := p.value(name)
 	if !present {
 		return nil
@@ -73,6 +74,7 @@ func dashboardTypes() map[string][]string {
 
 // hex reads an optional id of 24 hex digits.
 func (p *Params) hex(name string) string {
+	p.note(name, "Id: 24 hex digits.", schema{Type: typeString, Pattern: "^[0-9a-fA-F]{24}$"})
 	value, present := p.value(name)
 	if !present {
 		return ""
@@ -86,6 +88,7 @@ func (p *Params) hex(name string) string {
 
 // actor reads an optional actor: a user's id, or what the program calls itself ("system:fetcher").
 func (p *Params) actor(name string) string {
+	p.note(name, "Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher.", schema{Type: typeString})
 	value, _ := p.value(name)
 	if id, ok := domain.HexID(value); ok {
 		return id
@@ -100,6 +103,7 @@ func (p *Params) actor(name string) string {
 // edge reads an optional end of a range as [Params.Range] reads them: a day means its start, moved on
 // by dayOffset days. Nil: that end is open.
 func (p *Params) edge(name string, dayOffset int) *time.Time {
+	p.note(name, "One end of a range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Absent: open.", schema{Type: typeString})
 	text, present := p.value(name)
 	if !present {
 		return nil
@@ -109,6 +113,7 @@ func (p *Params) edge(name string, dayOffset int) *time.Time {
 }
 
 func (p *Params) ascending(name string) bool {
+	p.note(name, "Oldest or newest first.", schema{Type: typeString, Enum: []any{"asc", "desc"}, Default: "desc"})
 	value, _ := p.value(name)
 	if value != "" && value != "asc" && value != "desc" {
 		p.bad.addf(name, "is not an order: use asc or desc")
@@ -119,6 +124,7 @@ func (p *Params) ascending(name string) bool {
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.
 // A day stands for its end, and where it begins a range, for the end of the day before it.
 func (p *Params) moment(name string, beginsRange bool) readmodels.Moment {
+	p.note(name, "A point in the history: a version (v12, or a number below 100,000,000) or a time. Absent: now.", schema{Type: typeString})
 	text, present := p.value(name)
 	if !present {
 		return readmodels.Moment{}
@@ -147,6 +153,8 @@ func (p *Params) moment(name string, beginsRange bool) readmodels.Moment {
 
 // oneMoment reads `at` or `version`; neither means now.
 func (p *Params) oneMoment() readmodels.Moment {
+	p.note("at", "The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Absent: now.", schema{Type: typeString})
+	p.note("version", "The version, instead of at.", schema{Type: typeString, Pattern: "^v?[1-9][0-9]*$"})
 	_, byTime := p.value("at")
 	number, byVersion := p.value("version")
 	if byTime && byVersion {
@@ -165,6 +173,7 @@ func (p *Params) oneMoment() readmodels.Moment {
 // required notes that a parameter is missing.
 func (p *Params) required(names ...string) {
 	for _, name := range names {
+		p.noteRequired(name)
 		if _, present := p.value(name); !present {
 			p.bad.addf(name, "is missing")
 		}

@@ -29,6 +29,9 @@ type Params struct {
 	now time.Time
 	bad fieldErrors
 
+	read  []string // names and values in the order read: what an answer may depend on
+	noted *[]param // set while the API document is made
+
 	zone     *time.Location
 	rangeSet bool
 	window   readmodels.Range
@@ -54,12 +57,16 @@ func (p *Params) Err() error { return p.bad.err() }
 
 // value returns a parameter; an empty one in the query (?tz=) is absent.
 func (p *Params) value(name string) (string, bool) {
+	p.note(name, "", schema{Type: typeString})
 	value, _ := p.get(name)
+	p.read = append(p.read, name, value)
 	return value, value != ""
 }
 
 // Platforms reads `pId`: one of 1, 3, 4, 6; "0", "all" and absent mean all four.
 func (p *Params) Platforms(name string) []domain.Platform {
+	p.note(name, "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all (also when absent) for all four.",
+		schema{Type: typeString, Enum: []any{"all", "0", "1", "3", "4", "6"}})
 	value, present := p.value(name)
 	if !present || value == "0" || strings.EqualFold(value, "all") {
 		return domain.Platforms()
@@ -74,6 +81,7 @@ func (p *Params) Platforms(name string) []domain.Platform {
 
 // Category reads `cId`: a category's number, or 0 for all of them ("0", "all", absent).
 func (p *Params) Category(name string) int64 {
+	p.note(name, "Category of posts: its number; 0 or all (also when absent) for all of them.", schema{Type: typeString, Pattern: `^([0-9]+|all)$`})
 	value, present := p.value(name)
 	if !present || strings.EqualFold(value, "all") {
 		return 0
@@ -87,6 +95,7 @@ func (p *Params) Category(name string) int64 {
 
 // ID reads a required id of a member or social account: a positive integer.
 func (p *Params) ID(name string) int64 {
+	p.note(name, "Id: a positive integer.", schema{Type: typeInteger, Format: "int64", Minimum: new(1)})
 	value, _ := p.value(name)
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
@@ -97,6 +106,8 @@ func (p *Params) ID(name string) int64 {
 
 // Account reads an optional account: 24 hex digits or a row id.
 func (p *Params) Account(name string) readmodels.AccountRef {
+	p.note(name, "Account: its id (24 hex digits) or its row id (a positive integer).",
+		schema{Type: typeString, Pattern: "^([0-9a-fA-F]{24}|[1-9][0-9]*)$"})
 	value, present := p.value(name)
 	if !present {
 		return readmodels.AccountRef{}
@@ -113,6 +124,7 @@ func (p *Params) Account(name string) readmodels.AccountRef {
 
 // RequiredAccount reads an account that the path must name.
 func (p *Params) RequiredAccount(name string) readmodels.AccountRef {
+	defer p.noteRequired(name)
 	if _, present := p.value(name); !present {
 		p.bad.addf(name, "is missing: give an account's id (24 hex digits) or its row id")
 	}
@@ -127,6 +139,8 @@ type Page struct {
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() Page {
+	p.note("limit", "Entries of a page.", schema{Type: typeInteger, Minimum: new(1), Maximum: new(MaxPageLimit), Default: DefaultPageLimit})
+	p.note("cursor", "Continues after a page: its meta.next_cursor.", schema{Type: typeString})
 	page := Page{Limit: DefaultPageLimit}
 	if value, present := p.value("limit"); present {
 		limit, ok := plainNumber(value)

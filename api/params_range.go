@@ -21,6 +21,7 @@ func (p *Params) Zone() *time.Location {
 	if p.zone != nil {
 		return p.zone
 	}
+	p.note("tz", "Time zone in which days begin: an IANA name like Europe/Berlin.", schema{Type: typeString, Default: "UTC"})
 	p.zone = time.UTC
 	if name, present := p.value("tz"); present {
 		zone, err := loadZone(name)
@@ -52,6 +53,9 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	if p.rangeSet {
 		return p.window
 	}
+	const forms = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
+	p.note(startName, "Start of the range: "+forms+" Absent: 30 days before its end.", schema{Type: typeString})
+	p.note(endName, "End of the range: "+forms+" A day is included, an instant is not. Absent: the end of today.", schema{Type: typeString})
 	zone := p.Zone()
 	window := readmodels.Range{To: dayStart(p.now.In(zone), 1), Zone: zone}
 	before := p.bad.count

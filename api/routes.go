@@ -15,15 +15,17 @@ type endpointFunc func(http.ResponseWriter, *http.Request) error
 
 // route is one row of the table that the router and the tests are made of.
 type route struct {
-	method   string
-	pattern  string
-	roles    []Role // nil: public, or (notices) judged by the endpoint itself
-	endpoint endpointFunc
+	method  string
+	pattern string
+	roles   []Role // nil: public, or (notices) judged by the endpoint itself
+	operation
 }
 
 const (
 	patternSocketIO = "/socket.io/*"
 	patternNotices  = "/api/notices"
+	patternExport   = "/api/audit/export"
+	patternOpenAPI  = "/openapi.json"
 )
 
 // routes is the route table; every path that is served stands here.
@@ -31,29 +33,28 @@ func (s *Server) routes() []route {
 	dashboards := []Role{RoleAgency, RoleClient, RoleAuditor}
 	listeners := []Role{RoleAgency, RoleClient}
 	table := []route{
-		{http.MethodGet, "/healthz", nil, s.getHealth},
-		{http.MethodHead, "/healthz", nil, s.getHealth},
-		{http.MethodGet, "/readyz", nil, s.getReady},
-		{http.MethodHead, "/readyz", nil, s.getReady},
+		{http.MethodGet, "/healthz", nil, described(s.getHealth, aboutHealth)},
+		{http.MethodGet, "/readyz", nil, described(s.getReady, aboutReady)},
+		{http.MethodGet, patternOpenAPI, nil, described(s.getOpenAPI, aboutOpenAPI)},
 
-		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, s.getDashboard},
-		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, s.putDashboard},
+		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, described(s.getDashboard, aboutGetDashboard)},
+		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, described(s.putDashboard, aboutPutDashboard)},
 	}
 	table = append(table, s.auditRoutes()...)
 	if s.deps.Metrics != nil {
-		table = append(table, route{http.MethodGet, "/metrics", nil, plain(s.deps.Metrics)})
+		table = append(table, route{http.MethodGet, "/metrics", nil, described(plain(s.deps.Metrics), aboutMetrics)})
 	}
 	if s.deps.Notices != nil {
 		table = append(
 			table,
-			route{http.MethodGet, patternNotices, nil, s.getNotices}, // a ticket may stand for the token
-			route{http.MethodPost, "/api/notices/ticket", listeners, s.postTicket},
-			route{http.MethodGet, patternSocketIO, nil, plain(s.socketIO)},
-			route{http.MethodPost, patternSocketIO, nil, plain(s.socketIO)},
+			route{http.MethodGet, patternNotices, nil, described(s.getNotices, aboutNotices)}, // a ticket may stand for the token
+			route{http.MethodPost, "/api/notices/ticket", listeners, described(s.postTicket, aboutTicket)},
+			route{http.MethodGet, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
+			route{http.MethodPost, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
 		)
 	}
 	for _, r := range s.analyticsRoutes() {
-		table = append(table, route{r.method, "/auth" + r.pattern, r.roles, r.endpoint})
+		table = append(table, route{r.method, "/auth" + r.pattern, r.roles, r.operation})
 		if s.deps.Config.AnalyticsAtRoot {
 			table = append(table, r)
 		}
@@ -86,7 +87,11 @@ func (s *Server) router() *chi.Mux {
 	mux := chi.NewRouter()
 	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors())
 	for _, r := range s.routes() {
-		mux.Method(r.method, r.pattern, s.handle(s.authorise(r.roles, s.whenReady(r, r.endpoint))))
+		handler := s.handle(s.authorise(r.roles, s.whenReady(r, r.serve)))
+		mux.Method(r.method, r.pattern, handler)
+		if r.method == http.MethodGet && answersHead(r.pattern) {
+			mux.Method(http.MethodHead, r.pattern, handler) // net/http leaves the body out
+		}
 	}
 	mux.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error {
 		return domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
@@ -142,6 +147,12 @@ func pathParam(r *http.Request, name string) (string, bool) {
 // isStream names the routes whose requests last as long as a listener listens.
 func isStream(pattern string) bool {
 	return pattern == patternNotices || strings.HasPrefix(pattern, "/socket.io")
+}
+
+// answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where
+// it would record and read a whole history for nothing.
+func answersHead(pattern string) bool {
+	return !isStream(pattern) && pattern != patternExport
 }
 
 // isChatter names the routes that are asked every few seconds and say nothing new in the access log.

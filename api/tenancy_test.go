@@ -55,7 +55,7 @@ var (
 
 // rightsTable has a row for every route that is served, by method and pattern without the parameters' names.
 var rightsTable = map[string]rights{
-	"GET /healthz": rightsOfPublic, "HEAD /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "HEAD /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic,
+	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic,
 
 	"GET /api/projects/dashboard/{}":         rightsOfReadDashboard,
 	"PUT /api/projects/dashboard/{}":         rightsOfPutDashboard,

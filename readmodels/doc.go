@@ -24,6 +24,7 @@
 //	access.go history*.go           who had access; the history of dashboards for auditors
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
+//	source.go                       the source itself, for the API document
 //	scope.go                        whose figures a caller may see
 //	analytics.go                    Analytics, Meta, one answer in the making
 //	analytics_range.go              ranges, days, months and where they begin in a zone

@@ -1,0 +1,336 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// openAPI is the document of the routes (OpenAPI 3.1). It is made from the table that serves them, from
+// what their parsers read, and from the structs of their answers with the comments of their fields.
+type openAPI struct {
+	OpenAPI    string                                 `json:"openapi"`
+	Info       openAPIInfo                            `json:"info"`
+	Servers    []openAPIServer                        `json:"servers"`
+	Security   []map[string][]string                  `json:"security"`
+	Tags       []openAPITag                           `json:"tags"`
+	Paths      map[string]map[string]openAPIOperation `json:"paths"`
+	Components openAPIComponents                      `json:"components"`
+}
+
+type openAPIInfo struct {
+	Title       string            `json:"title"`
+	Version     string            `json:"version"`
+	Description string            `json:"description"`
+	License     map[string]string `json:"license"`
+}
+
+type openAPIServer struct {
+	URL         string `json:"url"`
+	Description string `json:"description"`
+}
+
+type openAPITag struct {
+	Name string `json:"name"`
+}
+
+type openAPIComponents struct {
+	Schemas         *members                     `json:"schemas"`
+	Headers         map[string]openAPIHeader     `json:"headers"`
+	Responses       map[string]openAPIResponse   `json:"responses"`
+	SecuritySchemes map[string]map[string]string `json:"securitySchemes"`
+}
+
+type openAPIOperation struct {
+	OperationID string                     `json:"operationId"`
+	Summary     string                     `json:"summary"`
+	Description string                     `json:"description,omitempty"`
+	Tags        []string                   `json:"tags"`
+	Security    *[]map[string][]string     `json:"security,omitempty"`
+	Roles       []Role                     `json:"x-roles,omitempty"`
+	Parameters  []openAPIParameter         `json:"parameters,omitempty"`
+	RequestBody *openAPIBody               `json:"requestBody,omitempty"`
+	Responses   map[string]openAPIResponse `json:"responses"`
+}
+
+type openAPIParameter struct {
+	Name        string `json:"name"`
+	In          string `json:"in"`
+	Required    bool   `json:"required,omitempty"`
+	Description string `json:"description"`
+	Schema      schema `json:"schema"`
+}
+
+type openAPIBody struct {
+	Required bool                    `json:"required"`
+	Content  map[string]openAPIMedia `json:"content"`
+}
+
+type openAPIMedia struct {
+	Schema schema `json:"schema"`
+}
+
+type openAPIResponse struct {
+	Ref         string                   `json:"$ref,omitempty"`
+	Description string                   `json:"description,omitempty"`
+	Headers     map[string]openAPIHeader `json:"headers,omitempty"`
+	Content     map[string]openAPIMedia  `json:"content,omitempty"`
+}
+
+type openAPIHeader struct {
+	Ref         string  `json:"$ref,omitempty"`
+	Description string  `json:"description,omitempty"`
+	Schema      *schema `json:"schema,omitempty"`
+}
+
+const openAPIText = `Dashboards, analytics, audit and live updates of ledgerboard.
+
+Answers have one envelope: success, message, data, and where there is more to say, meta. Errors have one shape (ErrorBody), or that of
+RFC 9457 with Accept: application/problem+json. null always means "not known", never 0; meta.sources says why.
+
+Kinds of figures: a **stock** is what there is (followers: the last reading counts); a **cumulative** counter gives a range by the
+difference of its readings at the ends; a **day flow** belongs to a day of the platform and a range is the sum of its days; a
+**rolling** figure is over the platform's own window and is shown as read, never added or subtracted.
+
+Analytics are also served as CSV (Accept: text/csv): a row for each element of each list, with the scalars of the elements that it
+stands in; columns are paths; the column table names the list, and ?table= picks one. Lists of scalars stand in one cell, separated by
+spaces; null is an empty cell.`
+
+// document makes the document. base is the path under which this handler is mounted.
+func (s *Server) document(base string) (*openAPI, error) {
+	comments, err := readComments()
+	if err != nil {
+		return nil, err
+	}
+	made := newSchemas(comments)
+	made.of(errorType)
+	made.of(problemType)
+	doc := &openAPI{
+		OpenAPI: "3.1.0",
+		Info: openAPIInfo{
+			Title: "ledgerboard", Version: apiVersion, Description: openAPIText,
+			License: map[string]string{"name": "Apache-2.0", "identifier": "Apache-2.0"},
+		},
+		Servers:  []openAPIServer{{URL: base + "/", Description: "Where this document was read."}},
+		Security: []map[string][]string{{"bearer": {}}},
+		Paths:    map[string]map[string]openAPIOperation{},
+		Components: openAPIComponents{
+			Schemas: made.components, Headers: responseHeaders(), Responses: errorResponses(),
+			SecuritySchemes: map[string]map[string]string{
+				"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Token with sub, account_id and role."},
+				"ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "One-time ticket, for EventSource."},
+			},
+		},
+	}
+	if base == "" {
+		doc.Servers[0].URL = "/"
+	}
+	var faults []error
+	for _, r := range s.routes() {
+		path := documentPath(r.pattern)
+		if doc.Paths[path] == nil {
+			doc.Paths[path] = map[string]openAPIOperation{}
+		}
+		op, err := documented(r, made)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s %s: %w", r.method, r.pattern, err))
+		}
+		doc.Paths[path][strings.ToLower(r.method)] = op
+		if !slices.ContainsFunc(doc.Tags, func(t openAPITag) bool { return t.Name == r.about.tag }) {
+			doc.Tags = append(doc.Tags, openAPITag{r.about.tag})
+		}
+	}
+	return doc, errors.Join(append(faults, made.faults...)...)
+}
+
+// apiVersion is that of the document: its first number changes when an answer loses something.
+const apiVersion = "1.0.0"
+
+// documentPath is a pattern as OpenAPI writes it, which knows no star.
+func documentPath(pattern string) string { return strings.TrimSuffix(pattern, "*") }
+
+func documented(r route, made *schemas) (openAPIOperation, error) {
+	summary, text := r.about.summary, r.about.text
+	if summary == "" {
+		summary, text = fromComment(made.comments.ofQuery(r.about.query))
+	}
+	if summary == "" {
+		return openAPIOperation{}, errors.New("has no summary: write the comment of its query, or about.summary")
+	}
+	op := openAPIOperation{
+		OperationID: operationID(r), Summary: summary, Description: text, Tags: []string{r.about.tag}, Roles: r.roles,
+		Parameters: parametersOf(r), Responses: map[string]openAPIResponse{},
+	}
+	switch {
+	case r.pattern == patternNotices:
+		op.Security = &[]map[string][]string{{"bearer": {}}, {"ticket": {}}}
+	case r.roles == nil:
+		op.Security = &[]map[string][]string{}
+	}
+	if r.about.body != nil {
+		op.RequestBody = &openAPIBody{Required: true, Content: map[string]openAPIMedia{mediaJSON: {made.of(r.about.body)}}}
+	}
+	for _, code := range refusals(r) {
+		op.Responses[strconv.Itoa(statusOf(code))] = openAPIResponse{Ref: "#/components/responses/" + string(code)}
+	}
+	for _, a := range r.about.answers {
+		op.addAnswer(a, made)
+	}
+	return op, nil
+}
+
+func (op *openAPIOperation) addAnswer(a answerDoc, made *schemas) {
+	key := strconv.Itoa(a.status)
+	response := op.Responses[key]
+	if response.Content == nil {
+		response = openAPIResponse{Description: a.text, Content: map[string]openAPIMedia{}, Headers: map[string]openAPIHeader{}}
+	}
+	for _, name := range a.headers {
+		response.Headers[name] = openAPIHeader{Ref: "#/components/headers/" + name}
+	}
+	media := openAPIMedia{schema{Type: typeString}}
+	switch {
+	case a.body != nil:
+		media.Schema = made.of(a.body)
+	case a.media == mediaJSON:
+		media.Schema = schema{Type: typeObject}
+	}
+	if a.media != "" {
+		response.Content[a.media] = media
+	}
+	op.Responses[key] = response
+}
+
+// refusals are the codes of the errors that a route can answer with.
+func refusals(r route) []domain.Code {
+	codes := slices.Clone(r.about.refuses)
+	if r.roles != nil {
+		codes = append(
+			codes, domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound,
+			domain.CodeRateLimited, domain.CodeInternal, domain.CodeUnavailable,
+		)
+	}
+	return codes
+}
+
+// parametersOf are the parameters of the path, then those that the parser reads from the query.
+func parametersOf(r route) []openAPIParameter {
+	var noted []param
+	if r.about.parse != nil {
+		params := NewParams(func(string) (string, bool) { return "", false }, time.Time{})
+		params.noted = &noted
+		r.about.parse(params)
+	}
+	var out []openAPIParameter
+	for _, name := range pathNames(r.pattern) {
+		p := openAPIParameter{Name: name, In: "path", Required: true, Schema: schema{Type: typeString}}
+		if i := slices.IndexFunc(noted, func(n param) bool { return n.name == name }); i >= 0 {
+			p.Description, p.Schema = noted[i].text, noted[i].schema
+			noted = slices.Delete(noted, i, i+1)
+		}
+		out = append(out, p)
+	}
+	for _, n := range noted {
+		out = append(out, openAPIParameter{Name: n.name, In: "query", Required: n.required, Description: n.text, Schema: n.schema})
+	}
+	for _, h := range r.about.headers {
+		out = append(out, openAPIParameter{Name: h.name, In: "header", Required: h.required, Description: h.text, Schema: h.schema})
+	}
+	return out
+}
+
+var pathName = regexp.MustCompile(`{(\w+)}`)
+
+func pathNames(pattern string) (names []string) {
+	for _, match := range pathName.FindAllStringSubmatch(pattern, -1) {
+		names = append(names, match[1])
+	}
+	return names
+}
+
+// operationID is the method and the pattern in one word, stable as long as the path is.
+func operationID(r route) string {
+	words := strings.FieldsFunc(r.pattern, func(c rune) bool { return strings.ContainsRune("/-.*", c) })
+	var id strings.Builder
+	id.WriteString(strings.ToLower(r.method))
+	for _, word := range words {
+		if name, ok := strings.CutPrefix(word, "{"); ok {
+			word = "By" + strings.ToUpper(name[:1]) + strings.TrimSuffix(name[1:], "}")
+		}
+		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return id.String()
+}
+
+var commentStart = regexp.MustCompile(`^\w+ is (endpoint \d+: )?`)
+
+// fromComment makes a summary and a text of the comment of a query, without the method's name.
+func fromComment(text string) (summary, rest string) {
+	text = commentStart.ReplaceAllString(text, "")
+	if text == "" {
+		return "", ""
+	}
+	summary, rest, _ = strings.Cut(strings.ToUpper(text[:1])+text[1:], ". ")
+	return strings.TrimSuffix(summary, ".") + ".", rest
+}
+
+// errorResponses has a response for each code.
+func errorResponses() map[string]openAPIResponse {
+	responses := map[string]openAPIResponse{}
+	for code, text := range refusalTexts {
+		r := openAPIResponse{
+			Description: text,
+			Content: map[string]openAPIMedia{
+				mediaJSON:    {schema{Ref: "#/components/schemas/ErrorBody"}},
+				mediaProblem: {schema{Ref: "#/components/schemas/ProblemBody"}},
+			},
+		}
+		switch code { //nolint:exhaustive // the others have no header of their own
+		case domain.CodeUnavailable, domain.CodeRateLimited:
+			r.Headers = map[string]openAPIHeader{headerRetryAfter: {Ref: "#/components/headers/" + headerRetryAfter}}
+		case domain.CodeUnauthenticated:
+			r.Headers = map[string]openAPIHeader{headerChallenge: {Ref: "#/components/headers/" + headerChallenge}}
+		}
+		responses[string(code)] = r
+	}
+	return responses
+}
+
+// getOpenAPI answers the document, with the address that it was read from as the server.
+func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
+	doc, err := s.document(mountedAt(r))
+	if err != nil {
+		return fmt.Errorf("make API document: %w", err)
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("encode API document: %w", err)
+	}
+	w.Header().Set("Content-Type", mediaJSON)
+	_, _ = w.Write(raw) // a caller that went away is no failure of ours
+	return nil
+}
+
+// refusalTexts say when each code comes.
+var refusalTexts = map[domain.Code]string{
+	domain.CodeInvalid:            "The request is malformed; errors names every input that is wrong.",
+	domain.CodeUnauthenticated:    "There is no usable token.",
+	domain.CodeForbidden:          "The caller's role, or the dashboard, does not allow it.",
+	domain.CodeNotFound:           "There is nothing there for this caller: unknown, or another tenant's.",
+	domain.CodeConflict:           "Too many changes of one agency at once. Repeat the request.",
+	domain.CodePreconditionFailed: "If-Match did not hold.",
+	domain.CodeTooLarge:           "The body is too large.",
+	codeUnsupportedMediaType:      "The body is not JSON in UTF-8.",
+	domain.CodeUnprocessable:      "The request is well-formed and against a rule.",
+	domain.CodeRateLimited:        "The caller has used up its requests, or its connections.",
+	domain.CodeUnavailable:        "It cannot be served now. With Command-Id the outcome is open: repeat with it as Idempotency-Key.",
+	domain.CodeInternal:           "A defect of the service; report the request id.",
+}

@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// document reads /openapi.json, decoded.
+func (b *bundle) document() map[string]any {
+	b.t.Helper()
+	answer := b.ask(http.MethodGet, "/openapi.json", "")
+	require.Equal(b.t, http.StatusOK, answer.status, b.logged())
+	require.Equal(b.t, "application/json", answer.header.Get("Content-Type"))
+	var doc map[string]any
+	require.NoError(b.t, json.Unmarshal([]byte(answer.body), &doc))
+	return doc
+}
+
+// setupAll is a server with every route that there can be.
+func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
+	t.Helper()
+	b, _ := setupAudit(t, append([]func(*api.Deps){func(d *api.Deps) {
+		d.Notices = quietHub(t)
+		d.Metrics = http.NotFoundHandler()
+	}}, change...)...)
+	return b
+}
+
+// What is served is described, and nothing else.
+func TestDocumentHasEveryRoute(t *testing.T) {
+	t.Parallel()
+	b := setupAll(t)
+	paths := b.document()["paths"].(map[string]any)
+	described := 0
+	for path, item := range paths {
+		for method, operation := range item.(map[string]any) {
+			described++
+			op := operation.(map[string]any)
+			require.NotEmpty(t, op["summary"], "%s %s", method, path)
+			for _, p := range list(op["parameters"]) {
+				require.NotEmpty(t, p["description"], "parameter %s of %s %s: note it in the method of Params that reads it", p["name"], method, path)
+			}
+		}
+	}
+	require.Equal(t, len(b.server.Routes()), described)
+	for _, route := range b.server.Routes() {
+		item, ok := paths[strings.TrimSuffix(route.Pattern, "*")].(map[string]any)
+		require.True(t, ok, route.Pattern)
+		require.Contains(t, item, strings.ToLower(route.Method))
+	}
+}
+
+// Parameters stand where the parser finds them, with what it takes.
+func TestDocumentOfParameters(t *testing.T) {
+	t.Parallel()
+	b := setupAll(t)
+	paths := b.document()["paths"].(map[string]any)
+	parameters := func(path string) map[string]string {
+		in := map[string]string{}
+		for _, p := range list(paths[path].(map[string]any)["get"].(map[string]any)["parameters"]) {
+			in[p["name"].(string)] = p["in"].(string)
+		}
+		return in
+	}
+	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query"},
+		parameters("/auth/getAccountInsights/{startTime}/{endTime}/{pId}"))
+	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query"},
+		parameters("/getRoiViews"))
+	require.Equal(t, map[string]string{"id": "path", "from": "query", "to": "query", "tz": "query"},
+		parameters("/api/projects/dashboard/{id}/diff"))
+}
+
+func list(value any) (objects []map[string]any) {
+	items, _ := value.([]any)
+	for _, item := range items {
+		objects = append(objects, item.(map[string]any))
+	}
+	return objects
+}
