@@ -59,6 +59,9 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
+	if err := checkFree(ctx, c.Addr); err != nil {
+		return err
+	}
 	a, err := newApp(ctx, c.settings, logger)
 	if err != nil {
 		return err

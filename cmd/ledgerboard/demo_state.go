@@ -50,7 +50,16 @@ func loadDemoState(s storage) (*demoState, error) {
 	}
 	state.Seed, state.Anchor = demoSeed, time.Now().UTC().Truncate(time.Minute)
 	state.JWTSecret, state.SecretsKey = randomHex(), randomHex()
-	return state, state.makeCheckpointKey()
+	if state.Checkpoint, _, err = proof.GenerateKey(); err != nil {
+		return nil, err
+	}
+	// Of two first starts at once the second takes the first's keys: what is sealed in this directory,
+	// by whichever of them gets the lock on it, is sealed with those.
+	err = state.store(os.Link)
+	if errors.Is(err, fs.ErrExist) {
+		return loadDemoState(s)
+	}
+	return state, err
 }
 
 // makeCheckpointKey completes and stores the state, that of an earlier version of the program too.
@@ -65,12 +74,14 @@ func (d *demoState) makeCheckpointKey() (err error) {
 }
 
 // save replaces the file in one step, so that a crash leaves the old or the new one.
-func (d *demoState) save() error {
+func (d *demoState) save() error { return d.store(os.Rename) }
+
+func (d *demoState) store(place func(from, to string) error) error {
 	raw, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode demo state: %w", err)
 	}
-	return writeFile(d.path, raw, 0o600)
+	return placeFile(d.path, raw, 0o600, place)
 }
 
 // fill sets what the command line left open.
@@ -103,17 +114,23 @@ func randomHex() string {
 
 // writeFile replaces a file in one step.
 func writeFile(path string, raw []byte, mode fs.FileMode) error {
+	return placeFile(path, raw, mode, os.Rename)
+}
+
+// placeFile writes a file beside its place and then moves it there, or links it, which fails if there is
+// one already.
+func placeFile(path string, raw []byte, mode fs.FileMode, place func(from, to string) error) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	defer os.Remove(file.Name()) // of a moved file there is nothing to remove
 	_, err = file.Write(raw)
 	err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
 	if err == nil {
-		err = os.Rename(file.Name(), path)
+		err = place(file.Name(), path)
 	}
 	if err != nil {
-		os.Remove(file.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -25,9 +25,9 @@ const (
 // first nothing comes in any more, then nothing is fetched, then what is in the log is folded. Ready,
 // if given, is called once all read models are live; its error ends the run.
 func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := listen(ctx, addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w (another ledgerboard may be running; choose another address with --addr)", addr, err)
+		return err
 	}
 	defer listener.Close()
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -67,6 +67,24 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 	stopFetching()
 	stopWork()
 	return group.Wait()
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w (another ledgerboard may be running; choose another address with --addr)", addr, err)
+	}
+	return listener, nil
+}
+
+// checkFree finds a taken address before the long part of a start. The address is given back: until the
+// service can answer, connections are refused rather than left waiting.
+func checkFree(ctx context.Context, addr string) error {
+	listener, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }
 
 // baseURL is how a browser on this machine reaches the service.

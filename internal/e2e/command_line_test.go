@@ -345,6 +345,7 @@ func TestOneOwnerPerDataDirectoryAndAddress(t *testing.T) {
 		require.Equal(t, failed, second.code, second.out+second.err)
 		require.Contains(t, second.err, addr)
 		require.Contains(t, second.err, "--addr")
+		require.NoDirExists(t, filepath.Join(other, "broker"), "it seeds before it looks at its address")
 		require.Empty(t, processesIn(other), "processes left by a start that failed")
 		unharmed()
 		// What it began is not in the way of the next start.
