@@ -22,7 +22,7 @@ type AccountInsights struct{}
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 1 }
+func (AccountInsights) Version() int { return 2 }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
@@ -51,7 +51,7 @@ type accountRow struct {
 }
 
 type dailyKey struct {
-	account                                  int64
+	account, member                          int64
 	parent, sub, metric, day, source, window string
 	kind                                     domain.Kind
 }
@@ -132,7 +132,7 @@ func (f *accountFold) addDaily(read *domain.AccountRead, figure domain.Figure, e
 		day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
 	}
 	key := dailyKey{
-		account: read.SocialAccount, parent: read.ParentAccount, sub: read.AccountID, metric: figure.Name,
+		account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID, metric: figure.Name,
 		day: day.Format(time.DateOnly), source: figure.Source, window: figure.Window, kind: figure.Kind,
 	}
 	present, ok := f.daily[key]
@@ -193,8 +193,8 @@ var accountReadings = newTable("tSAccountIns",
 )
 
 var accountDaily = newTable("account_daily",
-	replaceAll("social_account_id, parent_account, account_id, metric, kind, day, source, window_name",
-		"member_id", "p_id", "a_type", "value", "captured_at", "event_id")+laterSQL("account_daily"),
+	replaceAll("social_account_id, parent_account, account_id, member_id, metric, kind, day, source, window_name",
+		"p_id", "a_type", "value", "captured_at", "event_id")+laterSQL("account_daily"),
 	col("social_account_id", "bigint", func(r *dailyRow) int64 { return r.reading.SocialAccount }),
 	col("parent_account", "text", func(r *dailyRow) string { return r.reading.ParentAccount }),
 	col("account_id", "text", func(r *dailyRow) string { return r.reading.AccountID }),

@@ -31,7 +31,7 @@
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_daily
-//	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily
+//	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains
 //	directory*.go           reference entities
 //	operations.go           trail, connection states
 //
@@ -46,6 +46,10 @@
 //     without a record (internal/e2e, TestChaosTablesNeverGoBack).
 //   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
 //     monthly partitions would be one probe for each month.
+//   - post_gains holds sums over all readings. A batch adds what its readings and their neighbours gain
+//     with it, less what the neighbours gained without it: so a late reading moves what later ones gained.
+//     Readings of several sub-accounts of one post are rare, and only then their neighbours are asked for
+//     one by one.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:
 //     which reader is faster must not decide what the tables hold. Commands are refused all the same.
 //   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live

@@ -12,7 +12,7 @@ import (
 )
 
 // PostInsights projects posts and their readings into tSPosts, tSPostInsights, tSPostGrowth and the
-// daily roll-up post_daily. The tables are functions of the set of events, whatever the order of
+// roll-ups post_daily and post_gains. The tables are functions of the set of events, whatever the order of
 // their arrival and however often each comes: of two readings of one post and instant the one with
 // the smaller event id counts, growth is taken between neighbours in capture time, and a day keeps
 // its latest reading.
@@ -22,7 +22,7 @@ type PostInsights struct{}
 func (PostInsights) Name() string { return "post_insights" }
 
 // Version implements [Projector].
-func (PostInsights) Version() int { return 1 }
+func (PostInsights) Version() int { return 2 }
 
 // Topic implements [Projector].
 func (PostInsights) Topic() string { return domain.TopicMetrics }
@@ -34,12 +34,12 @@ func (PostInsights) Types() []string {
 
 // Tables implements [Projector].
 func (PostInsights) Tables() []string {
-	return []string{"tSPosts", "tSPostInsights", "tSPostGrowth", "post_daily"}
+	return []string{"tSPosts", "tSPostInsights", "tSPostGrowth", "post_daily", "post_gains"}
 }
 
 // Begin implements [Projector].
 func (PostInsights) Begin(int) Fold {
-	return &postFold{series: map[postKey]*series{}, daily: map[postDay]*reading{}, posts: map[tenantPost]*post{}}
+	return &postFold{series: map[postKey]*series{}, daily: map[postDay]*reading{}, posts: map[tenantPost]*post{}, gains: gainFold{}}
 }
 
 type postKey struct {
@@ -63,6 +63,7 @@ type reading struct {
 	eventID     string
 	backfilled  bool
 	eligible    bool
+	published   *time.Time // as the platform said at capture
 	domain.Counts
 	engagement *int64
 	partial    bool
@@ -76,6 +77,9 @@ func newReading(e domain.PostRead, eventID string) *reading {
 		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
 		Counts: e.Counts, fresh: true,
 	}
+	if e.PublishedAt != nil {
+		r.published = new(instant(*e.PublishedAt))
+	}
 	r.engagement, r.partial = e.Engagement()
 	return r
 }
@@ -86,6 +90,8 @@ type series struct {
 	readings []*reading
 	// replaced holds the instants at which a new reading took the place of a stored one.
 	replaced map[time.Time]bool
+	// stored are the readings that were there before the batch, as they were.
+	stored []*reading
 	// newest is when the newest stored reading was captured; zero without one.
 	newest time.Time
 }
@@ -118,6 +124,7 @@ type postFold struct {
 	series map[postKey]*series
 	daily  map[postDay]*reading
 	posts  map[tenantPost]*post
+	gains  gainFold
 }
 
 // Apply implements [Fold].
@@ -144,6 +151,7 @@ func (f *postFold) read(r *reading) {
 		f.series[key] = s
 	}
 	s.add(r)
+	f.gains.met(r)
 	day := postDay{key, r.ParentAccount, r.AccountID, dayOf(r.at)}
 	if present, ok := f.daily[day]; !ok || later(r.at, r.eventID, present.at, present.eventID) {
 		f.daily[day] = r
@@ -179,7 +187,10 @@ func (f *postFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
 			late.add(key, r.CapturedAt)
 		}
 	}
-	return f.loadNeighbours(ctx, tx, late)
+	if err := f.loadNeighbours(ctx, tx, late); err != nil {
+		return err
+	}
+	return f.loadOwners(ctx, tx, want)
 }
 
 // stored puts a loaded reading into its series.
@@ -192,17 +203,18 @@ func (f *postFold) stored(r reading) {
 	}
 	if _, found := s.find(r.at); !found {
 		s.add(&r)
+		s.stored = append(s.stored, &r)
 	}
 }
 
 const readingColumns = `social_account_id, external_id, captured_at, event_id, parent_account, account_id, member_id,
-	p_id, a_type, growth_eligible, likes, comments, shares, views, impressions, reach, clicks`
+	p_id, a_type, growth_eligible, published_at, likes, comments, shares, views, impressions, reach, clicks`
 
 func scanReadings(rows pgx.Rows, each func(reading)) error {
 	for rows.Next() {
 		var r reading
 		err := rows.Scan(&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID,
-			&r.platform, &r.accountType, &r.eligible, &r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks)
+			&r.platform, &r.accountType, &r.eligible, &r.published, &r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks)
 		if err != nil {
 			return fmt.Errorf("scan reading: %w", err)
 		}

@@ -81,6 +81,9 @@ func drawPostEvents(t *rapid.T) []projections.Event {
 		if rapid.IntRange(0, 4).Draw(t, "tenant") == 0 {
 			tenant.ParentAccount, tenant.AccountID = agencyB, client2
 		}
+		if rapid.IntRange(0, 4).Draw(t, "member") == 0 {
+			tenant.MemberID = 8
+		}
 		post := fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "post"))
 		at := day0.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "slot")) * time.Hour)
 		if rapid.IntRange(0, 5).Draw(t, "kind") == 0 {
@@ -92,8 +95,12 @@ func drawPostEvents(t *rapid.T) []projections.Event {
 			}))
 			continue
 		}
+		var published *time.Time
+		if rapid.IntRange(0, 2).Draw(t, "published") > 0 {
+			published = new(day0.Add(time.Duration(rapid.IntRange(-90, 90).Draw(t, "minutes")) * time.Minute))
+		}
 		events = append(events, event(fmt.Sprintf("e%02d", i), domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: spelling(t, at),
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: spelling(t, at), PublishedAt: published,
 			GrowthEligible: rapid.Bool().Draw(t, "eligible"), GrowthWindow: "168h0m0s", SubscriptionActive: true,
 			Counts: domain.Counts{
 				Likes: maybe("likes"), Comments: maybe("comments"), Shares: maybe("shares"), Views: maybe("views"),
@@ -121,7 +128,7 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	db := pgtest.New(t)
 	tables := projections.PostInsights{}.Tables()
 	fold := func(t *rapid.T, events []projections.Event) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily")
+		_, err := db.Pool.Exec(context.Background(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains")
 		require.NoError(t, err)
 		foldBatches(t, db, projections.PostInsights{}, cut(t, events))
 		return dump(t, db, tables...)
@@ -134,6 +141,7 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
 		require.Equal(t, first, fold(t, again))
 		require.Equal(t, expectedGrowth(events), readGrowth(t, db))
+		require.Equal(t, expectedGains(events), readGains(t, db))
 	})
 }
 
@@ -217,7 +225,7 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 		}))
 	}
 	fold := func(size int) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily")
+		_, err := db.Pool.Exec(context.Background(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains")
 		require.NoError(t, err)
 		var batches [][]projections.Event
 		for i := 0; i < len(events); i += size {

@@ -25,6 +25,7 @@ func readingCols() []column[*reading] {
 		col("p_id", "smallint", func(r **reading) int16 { return int16((*r).platform) }),
 		col("a_type", "smallint", func(r **reading) int16 { return int16((*r).accountType) }),
 		col("growth_eligible", "boolean", func(r **reading) bool { return (*r).eligible }),
+		col("published_at", "timestamptz", func(r **reading) *time.Time { return (*r).published }),
 		col("likes", "bigint", func(r **reading) *int64 { return (*r).Likes }),
 		col("comments", "bigint", func(r **reading) *int64 { return (*r).Comments }),
 		col("shares", "bigint", func(r **reading) *int64 { return (*r).Shares }),
@@ -39,7 +40,7 @@ func readingCols() []column[*reading] {
 
 // counts are the columns that a newer reading of the same key replaces in both tables.
 var replacedCounts = []string{
-	"event_id", "member_id", "p_id", "a_type", "growth_eligible", "likes", "comments", "shares", "views", "impressions",
+	"event_id", "member_id", "p_id", "a_type", "growth_eligible", "published_at", "likes", "comments", "shares", "views", "impressions",
 	"reach", "clicks", "engagement", "engagement_partial",
 }
 
@@ -117,6 +118,9 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	postDaily.queue(&batch, changedDays)
 	postGrowth.queue(&batch, changedGrowth)
 	queueGone(&batch, gone)
+	gains := f.gainsOf()
+	postGains.queue(&batch, gains)
+	queueEmpty(&batch, gains)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ var copiedTables = []copied{
 	{"tspostinsights", "social_account_id, external_id, captured_at"},
 	{"tspostgrowth", "social_account_id, external_id, captured_at"},
 	{"post_daily", "social_account_id, external_id, day, parent_account, account_id"},
+	{"post_gains", "social_account_id, quarter, parent_account, account_id, member_id, p_id, began"},
 }
 
 // share is what one connection of the limit writes: for each table the statement and its batches of

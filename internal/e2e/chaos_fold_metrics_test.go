@@ -43,7 +43,7 @@ func (r *chaosRecord) instant() chaosInstant {
 func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	winners := map[chaosInstant]*chaosRecord{}
 	type place struct {
-		account                                        int64
+		account, member                                int64
 		parent, sub, metric, kind, day, source, window string
 	}
 	type daily struct {
@@ -63,7 +63,7 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 			if day == "" {
 				day = r.reading.CapturedAt.UTC().Format(time.DateOnly)
 			}
-			at := place{r.reading.SocialAccount, r.reading.ParentAccount, r.reading.AccountID, f.Name, f.Kind, day, f.Source, f.Window}
+			at := place{r.reading.SocialAccount, r.reading.MemberID, r.reading.ParentAccount, r.reading.AccountID, f.Name, f.Kind, day, f.Source, f.Window}
 			if d, ok := days[at]; !ok || chaosBefore(r.reading.CapturedAt, r.id, d.from.reading.CapturedAt, d.from.id) {
 				days[at] = daily{r, f}
 			}
@@ -76,7 +76,7 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 		rows.add("account_daily", d.from, map[string]any{
 			"social_account_id": at.account, "parent_account": at.parent, "account_id": at.sub, "metric": at.metric,
 			"kind": at.kind, "day": chaosDay(at.day), "source": at.source, "window_name": at.window,
-			"member_id": d.from.reading.MemberID, "p_id": d.from.reading.Platform, "a_type": d.from.reading.AccountType,
+			"member_id": at.member, "p_id": d.from.reading.Platform, "a_type": d.from.reading.AccountType,
 			"value": d.figure.Value, "captured_at": d.from.reading.CapturedAt, "event_id": d.from.id,
 		})
 	}
@@ -111,7 +111,7 @@ func chaosAccountRow(r *chaosRecord) map[string]any {
 	return row
 }
 
-// foldPosts demands tSPosts, tSPostInsights, tSPostGrowth and post_daily.
+// foldPosts demands tSPosts, tSPostInsights, tSPostGrowth, post_daily and post_gains.
 func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
 	type post struct {
 		account               int64
@@ -153,6 +153,7 @@ func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
 		row["day"] = chaosDay(at.day)
 		rows.add("post_daily", r, row)
 	}
+	l.foldGains(until, series, rows)
 	for _, readings := range series {
 		slices.SortFunc(readings, func(a, b *chaosRecord) int {
 			return cmp.Compare(a.reading.CapturedAt.UnixMicro(), b.reading.CapturedAt.UnixMicro())
@@ -174,7 +175,7 @@ func chaosReadingRow(r *chaosRecord) map[string]any {
 	return map[string]any{
 		"social_account_id": e.SocialAccount, "external_id": e.ExternalID, "captured_at": e.CapturedAt, "event_id": r.id,
 		"parent_account": e.ParentAccount, "account_id": e.AccountID, "member_id": e.MemberID,
-		"p_id": e.Platform, "a_type": e.AccountType, "growth_eligible": e.GrowthEligible,
+		"p_id": e.Platform, "a_type": e.AccountType, "growth_eligible": e.GrowthEligible, "published_at": e.PublishedAt,
 		"likes": e.Likes, "comments": e.Comments, "shares": e.Shares, "views": e.Views,
 		"impressions": e.Impressions, "reach": e.Reach, "clicks": e.Clicks,
 		"engagement": engagement, "engagement_partial": partial,

@@ -206,6 +206,7 @@ type chaosReading struct {
 	AccountType    int64         `json:"a_type"`
 	ExternalID     string        `json:"external_id"`
 	CapturedAt     time.Time     `json:"captured_at"`
+	PublishedAt    *time.Time    `json:"published_at"`
 	Backfilled     bool          `json:"backfilled"`
 	GrowthEligible bool          `json:"growth_eligible"`
 	Likes          *int64        `json:"likes"`

@@ -26,12 +26,13 @@ var chaosTables = map[string][]string{
 	"access_notices":        {"parent_account", "version", "user_id"},
 
 	"tsaccountins":  {"social_account_id", "captured_at"},
-	"account_daily": {"social_account_id", "parent_account", "account_id", "metric", "kind", "day", "source", "window_name"},
+	"account_daily": {"social_account_id", "parent_account", "account_id", "member_id", "metric", "kind", "day", "source", "window_name"},
 
 	"tsposts":        {"social_account_id", "external_id", "parent_account", "account_id"},
 	"tspostinsights": {"social_account_id", "external_id", "captured_at"},
 	"tspostgrowth":   {"social_account_id", "external_id", "captured_at"},
 	"post_daily":     {"social_account_id", "external_id", "day", "parent_account", "account_id"},
+	"post_gains":     {"social_account_id", "quarter", "parent_account", "account_id", "member_id", "p_id", "began"},
 
 	"accounts": {"id"}, "users": {"id"}, "orders": {"id"}, "sessions": {"id"}, "members": {"id"}, "tmemberauth": {"id"},
 	"tdefaultaccount": {"member_id"}, "tsaccounts": {"id"}, "tcontentplanner": {"id"}, "tsubscriptions": {"id"},

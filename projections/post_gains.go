@@ -1,0 +1,242 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// gainQuarter is the grain of post_gains: every zone's days begin at a multiple of it in UTC.
+const gainQuarter = 15 * time.Minute
+
+// gainKey is the key of a row of post_gains.
+type gainKey struct {
+	account     int64
+	quarter     time.Time
+	parent, sub string
+	member      int64
+	platform    domain.Platform
+	// began is the quarter, but for a first reading the publication of its post when that is earlier.
+	began time.Time
+}
+
+// gainRow is what a batch adds to a row of post_gains.
+type gainRow struct {
+	gainKey
+
+	readings                                   int64
+	lastAt                                     time.Time // zero in the rows of first readings
+	likes, comments, shares, views, engagement gained
+	partial                                    int64
+}
+
+// gained is a sum and of how many parts it is; both may be negative here, where a reading came late.
+type gained struct{ sum, n int64 }
+
+func (g *gained) add(v *int64, sign int64) {
+	if v != nil {
+		g.sum, g.n = g.sum+sign**v, g.n+sign
+	}
+}
+
+// gainFold collects what a batch adds to post_gains. Rows are sums over all readings, so that a batch
+// adds what the readings say with it less what they said without it.
+type gainFold map[gainKey]*gainRow
+
+func (f gainFold) row(key gainKey) *gainRow {
+	if f[key] == nil {
+		f[key] = &gainRow{gainKey: key}
+	}
+	return f[key]
+}
+
+func keyOfGain(r *reading) gainKey {
+	quarter := r.at.Truncate(gainQuarter)
+	return gainKey{r.SocialAccount, quarter, r.ParentAccount, r.AccountID, r.MemberID, r.platform, quarter}
+}
+
+// met notes a capture, also of a reading that loses its instant to another: a row once made stays, and
+// its last capture is the same in whatever order the readings came.
+func (f gainFold) met(r *reading) {
+	row := f.row(keyOfGain(r))
+	if r.at.After(row.lastAt) {
+		row.lastAt = r.at
+	}
+}
+
+// count adds (or takes back, with sign -1) what the readings of one post gained, those of each
+// sub-account by themselves. The readings are in order of their capture.
+func (f gainFold) count(readings []*reading, sign int64) {
+	type owner struct{ parent, sub string }
+	before := map[owner]*reading{}
+	for _, r := range readings {
+		key := keyOfGain(r)
+		f.row(key).readings += sign
+		previous := before[owner{r.ParentAccount, r.AccountID}]
+		before[owner{r.ParentAccount, r.AccountID}] = r
+		switch {
+		case previous != nil:
+			f.row(key).add(domain.GrowthBetween(previous.Counts, r.Counts), sign)
+		case r.published != nil:
+			if r.published.Before(key.began) {
+				key.began = *r.published
+			}
+			f.row(key).add(domain.Growth{
+				Likes: r.Likes, Comments: r.Comments, Shares: r.Shares, Views: r.Views,
+				Engagement: r.engagement, EngagementPartial: r.partial && r.engagement != nil,
+			}, sign)
+		}
+	}
+}
+
+func (r *gainRow) add(g domain.Growth, sign int64) {
+	r.likes.add(g.Likes, sign)
+	r.comments.add(g.Comments, sign)
+	r.shares.add(g.Shares, sign)
+	r.views.add(g.Views, sign)
+	r.engagement.add(g.Engagement, sign)
+	if g.EngagementPartial {
+		r.partial += sign
+	}
+}
+
+// rows are those that the batch changes, in the order of their keys.
+func (f gainFold) rows() []*gainRow {
+	rows := slices.DeleteFunc(slices.Collect(maps.Values(f)), func(r *gainRow) bool {
+		return r.lastAt.IsZero() && *r == gainRow{gainKey: r.gainKey}
+	})
+	slices.SortFunc(rows, func(a, b *gainRow) int {
+		return cmp.Or(cmp.Compare(a.account, b.account), a.quarter.Compare(b.quarter), cmp.Compare(a.parent, b.parent),
+			cmp.Compare(a.sub, b.sub), cmp.Compare(a.member, b.member), cmp.Compare(a.platform, b.platform), a.began.Compare(b.began))
+	})
+	return rows
+}
+
+// gainsOf compares the readings that are stored with those that will be.
+func (f *postFold) gainsOf() []*gainRow {
+	for _, s := range f.series {
+		slices.SortFunc(s.stored, func(a, b *reading) int { return a.at.Compare(b.at) })
+		f.gains.count(s.stored, -1)
+		f.gains.count(s.readings, +1)
+	}
+	return f.gains.rows()
+}
+
+// loadOwners reads more neighbours of posts that several sub-accounts have readings of: a reading
+// gains against the one before it of its own sub-account.
+func (f *postFold) loadOwners(ctx context.Context, tx pgx.Tx, want []domain.PostRead) error {
+	type owner struct{ parent, sub string }
+	owners := map[postKey]map[owner]bool{}
+	meet := func(key postKey, o owner) {
+		if owners[key] == nil {
+			owners[key] = map[owner]bool{}
+		}
+		owners[key][o] = true
+	}
+	for _, r := range want {
+		meet(postKey{r.SocialAccount, r.ExternalID}, owner{r.ParentAccount, r.AccountID})
+	}
+	for key, s := range f.series {
+		for _, r := range s.stored {
+			meet(key, owner{r.ParentAccount, r.AccountID})
+		}
+	}
+	var q neighbourQuery
+	var parents, subs []string
+	for _, r := range want {
+		key := postKey{r.SocialAccount, r.ExternalID}
+		if len(owners[key]) == 1 {
+			continue
+		}
+		for o := range owners[key] {
+			q.add(key, r.CapturedAt)
+			parents, subs = append(parents, o.parent), append(subs, o.sub)
+		}
+	}
+	if len(q.times) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		select n.* from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+			as k(social_account_id, external_id, at, parent_account, account_id)
+		cross join lateral (
+			(select `+readingColumns+` from tSPostInsights p
+			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.captured_at < k.at
+			   and p.parent_account = k.parent_account and p.account_id = k.account_id
+			 order by p.captured_at desc limit 1)
+			union all
+			(select `+readingColumns+` from tSPostInsights p
+			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.captured_at >= k.at
+			   and p.parent_account = k.parent_account and p.account_id = k.account_id
+			 order by p.captured_at limit 2)) n`, q.accounts, q.externals, q.times, parents, subs)
+	if err != nil {
+		return fmt.Errorf("read neighbours by sub-account: %w", err)
+	}
+	defer rows.Close()
+	return scanReadings(rows, f.stored)
+}
+
+var postGains = newTable("post_gains", `
+	on conflict (social_account_id, quarter, parent_account, account_id, member_id, p_id, began) do update set
+		readings = post_gains.readings + excluded.readings, last_at = greatest(post_gains.last_at, excluded.last_at),
+		likes = post_gains.likes + excluded.likes, likes_n = post_gains.likes_n + excluded.likes_n,
+		comments = post_gains.comments + excluded.comments, comments_n = post_gains.comments_n + excluded.comments_n,
+		shares = post_gains.shares + excluded.shares, shares_n = post_gains.shares_n + excluded.shares_n,
+		views = post_gains.views + excluded.views, views_n = post_gains.views_n + excluded.views_n,
+		engagement = post_gains.engagement + excluded.engagement, engagement_n = post_gains.engagement_n + excluded.engagement_n,
+		partial_n = post_gains.partial_n + excluded.partial_n`,
+	append(gainKeyCols(),
+		col("readings", "bigint", func(r **gainRow) int64 { return (*r).readings }),
+		col("last_at", "timestamptz", func(r **gainRow) *time.Time { return nullIfZero((*r).lastAt) }),
+		col("likes", "bigint", func(r **gainRow) int64 { return (*r).likes.sum }),
+		col("likes_n", "bigint", func(r **gainRow) int64 { return (*r).likes.n }),
+		col("comments", "bigint", func(r **gainRow) int64 { return (*r).comments.sum }),
+		col("comments_n", "bigint", func(r **gainRow) int64 { return (*r).comments.n }),
+		col("shares", "bigint", func(r **gainRow) int64 { return (*r).shares.sum }),
+		col("shares_n", "bigint", func(r **gainRow) int64 { return (*r).shares.n }),
+		col("views", "bigint", func(r **gainRow) int64 { return (*r).views.sum }),
+		col("views_n", "bigint", func(r **gainRow) int64 { return (*r).views.n }),
+		col("engagement", "bigint", func(r **gainRow) int64 { return (*r).engagement.sum }),
+		col("engagement_n", "bigint", func(r **gainRow) int64 { return (*r).engagement.n }),
+		col("partial_n", "bigint", func(r **gainRow) int64 { return (*r).partial }),
+	)...)
+
+func gainKeyCols() []column[*gainRow] {
+	return []column[*gainRow]{
+		col("social_account_id", "bigint", func(r **gainRow) int64 { return (*r).account }),
+		col("quarter", "timestamptz", func(r **gainRow) time.Time { return (*r).quarter }),
+		col("parent_account", "text", func(r **gainRow) string { return (*r).parent }),
+		col("account_id", "text", func(r **gainRow) string { return (*r).sub }),
+		col("member_id", "bigint", func(r **gainRow) int64 { return (*r).member }),
+		col("p_id", "smallint", func(r **gainRow) int16 { return int16((*r).platform) }), //nolint:gosec // platforms have one digit
+		col("began", "timestamptz", func(r **gainRow) time.Time { return (*r).began }),
+	}
+}
+
+// queueEmpty deletes rows of first readings that are none any more: a row that was there only for some
+// orders of arrival would tell two folds apart.
+func queueEmpty(batch *pgx.Batch, rows []*gainRow) {
+	empty, _ := split(rows, func(r *gainRow) bool { return r.lastAt.IsZero() })
+	if len(empty) == 0 {
+		return
+	}
+	args := make([]any, 0, len(gainKeyCols()))
+	for _, c := range gainKeyCols() {
+		args = append(args, c.collect(empty))
+	}
+	batch.Queue(`
+		delete from post_gains g
+		using unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::timestamptz[])
+			as k(social_account_id, quarter, parent_account, account_id, member_id, p_id, began)
+		where (g.social_account_id, g.quarter, g.parent_account, g.account_id, g.member_id, g.p_id, g.began)
+		    = (k.social_account_id, k.quarter, k.parent_account, k.account_id, k.member_id, k.p_id, k.began)
+		  and g.last_at is null and g.likes_n = 0 and g.comments_n = 0 and g.shares_n = 0 and g.views_n = 0 and g.engagement_n = 0`,
+		args...)
+}
