@@ -215,7 +215,7 @@ func gainKeyCols() []column[*gainRow] {
 		col("parent_account", "text", func(r **gainRow) string { return (*r).parent }),
 		col("account_id", "text", func(r **gainRow) string { return (*r).sub }),
 		col("member_id", "bigint", func(r **gainRow) int64 { return (*r).member }),
-		col("p_id", "smallint", func(r **gainRow) int16 { return int16((*r).platform) }), //nolint:gosec // platforms have one digit
+		col("p_id", "smallint", func(r **gainRow) int16 { return int16((*r).platform) }),
 		col("began", "timestamptz", func(r **gainRow) time.Time { return (*r).began }),
 	}
 }
