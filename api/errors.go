@@ -12,8 +12,8 @@ import (
 
 // Codes that only HTTP knows.
 const (
-	codeMethodNotAllowed     domain.Code = "method_not_allowed"
-	codeUnsupportedMediaType domain.Code = "unsupported_media_type"
+	codeMethodNotAllowed     domain.Code = "method_not_allowed"     // the address does not take this method; see Allow
+	codeUnsupportedMediaType domain.Code = "unsupported_media_type" // the body is not JSON in UTF-8
 )
 
 // statusOf is the one table from codes to statuses.

@@ -1,5 +1,11 @@
 package api
 
+import (
+	"encoding/json"
+
+	"github.com/go-chi/chi/v5"
+)
+
 // Route is a row of the route table, for the tests of roles.
 type Route struct {
 	Method, Pattern string
@@ -12,6 +18,22 @@ func (s *Server) Routes() (routes []Route) {
 		routes = append(routes, Route{r.method, r.pattern, r.roles})
 	}
 	return routes
+}
+
+// Document returns the API document of a server at the root.
+func (s *Server) Document() ([]byte, error) {
+	doc, err := s.document("")
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(doc)
+}
+
+// Match returns the pattern that serves a request.
+func (s *Server) Match(method, path string) (pattern string, ok bool) {
+	rctx := chi.NewRouteContext()
+	ok = s.mux.Match(rctx, method, path)
+	return rctx.RoutePattern(), ok
 }
 
 // What the tests look into.

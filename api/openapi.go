@@ -106,7 +106,7 @@ spaces; null is an empty cell.`
 
 // document makes the document. base is the path under which this handler is mounted.
 func (s *Server) document(base string) (*openAPI, error) {
-	comments, err := readComments()
+	comments, err := sourceComments()
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -30,6 +31,9 @@ type comments struct {
 	described map[string]string // package path.Type: what its constants mean
 }
 
+// sourceComments reads them once: the source of a program does not change.
+var sourceComments = sync.OnceValues(readComments)
+
 const modulePath = "github.com/ledgerboard/ledgerboard/"
 
 func readComments() (comments, error) {
@@ -37,8 +41,11 @@ func readComments() (comments, error) {
 		types: map[string]string{}, fields: map[string]string{}, methods: map[string]string{},
 		values: map[string][]any{}, described: map[string]string{},
 	}
-	for path, files := range map[string]embed.FS{"api": source, "domain": domain.GoFiles, "readmodels": readmodels.GoFiles} {
-		if err := c.read(modulePath+path, files); err != nil {
+	for _, p := range []struct {
+		name  string
+		files embed.FS
+	}{{"domain", domain.GoFiles}, {"readmodels", readmodels.GoFiles}, {"api", source}} {
+		if err := c.read(modulePath+p.name, p.files); err != nil {
 			return comments{}, err
 		}
 	}
@@ -118,15 +125,22 @@ func (c comments) typeSpec(path string, d *ast.GenDecl, s *ast.TypeSpec) {
 
 // constant notes the value of a constant with a type of its own.
 func (c comments) constant(path string, s *ast.ValueSpec) {
-	name, ok := s.Type.(*ast.Ident)
-	if !ok || len(s.Values) != 1 {
+	key := ""
+	switch t := s.Type.(type) {
+	case *ast.Ident:
+		key = path + "." + t.Name
+	case *ast.SelectorExpr: // of another package: package and directory have one name here
+		if in, ok := t.X.(*ast.Ident); ok {
+			key = modulePath + in.Name + "." + t.Sel.Name
+		}
+	}
+	if key == "" || len(s.Values) != 1 {
 		return
 	}
 	literal, ok := s.Values[0].(*ast.BasicLit)
 	if !ok {
 		return
 	}
-	key := path + "." + name.Name
 	text := sentences(s.Comment)
 	switch literal.Kind { //nolint:exhaustive // other constants are of no type in an answer
 	case token.STRING:

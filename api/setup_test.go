@@ -33,10 +33,11 @@ const (
 
 // bundle is a server over fakes; a test sets what it needs of them before it asks.
 type bundle struct {
-	t      *testing.T
-	server *api.Server
-	now    time.Time
-	log    *bytes.Buffer
+	t        *testing.T
+	server   *api.Server
+	contract contract
+	now      time.Time
+	log      *bytes.Buffer
 
 	mu        sync.Mutex
 	views     map[string]readmodels.DashboardView // by parent and sub-account
@@ -74,6 +75,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	b.server, err = api.New(deps)
 	require.NoError(t, err)
 	t.Cleanup(b.server.Close)
+	b.contract = newContract(t, b.server, usesFakes(deps))
 	return b
 }
 
@@ -222,7 +224,11 @@ func (a answer) failure(t *testing.T) failure {
 // ask sends a request to the handler. Headers are given as "Name: value".
 func (b *bundle) ask(method, path, body string, headers ...string) answer {
 	b.t.Helper()
-	return ask(b.t, b.server, method, path, body, headers...)
+	a := ask(b.t, b.server, method, path, body, headers...)
+	r, err := http.NewRequest(method, path, http.NoBody)
+	require.NoError(b.t, err)
+	b.contract.check(b.t, r, a)
+	return a
 }
 
 func ask(t *testing.T, handler http.Handler, method, path, body string, headers ...string) answer {

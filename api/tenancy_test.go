@@ -124,6 +124,9 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 					path = foreignPath(route.Pattern)
 				}
 				answer := request(t, client, route.Method, server.URL+path, b.tokenOf(role))
+				asked, err := http.NewRequest(route.Method, path, http.NoBody)
+				require.NoError(t, err)
+				b.contract.check(t, asked, answer)
 				require.Equal(t, status, answer.status, "%s %s as %q: %s", route.Method, path, role, answer.body)
 				for _, id := range []string{otherAgency, otherClient, otherUser, "Other"} {
 					require.NotContains(t, answer.body, id, "%s %s as %q shows the other tenant", route.Method, path, role)

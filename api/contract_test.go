@@ -1,0 +1,166 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// contract holds answers against the API document: every request that a test of this package makes is
+// checked, so that a path, a status, a type of content or a member that the document does not know fails.
+type contract struct {
+	server *api.Server
+	doc    *openapi3.T
+}
+
+// contracts are the loaded documents, by their text: most tests serve the same one.
+var contracts sync.Map
+
+func newContract(t *testing.T, server *api.Server, fakes bool) contract {
+	t.Helper()
+	raw, err := server.Document()
+	require.NoError(t, err)
+	var tree any
+	require.NoError(t, json.Unmarshal(raw, &tree))
+	strict(tree, fakes)
+	raw, err = json.Marshal(tree)
+	require.NoError(t, err)
+	loaded, _ := contracts.LoadOrStore(string(raw), sync.OnceValues(func() (*openapi3.T, error) {
+		return openapi3.NewLoader().LoadFromData(raw)
+	}))
+	doc, err := loaded.(func() (*openapi3.T, error))()
+	require.NoError(t, err)
+	return contract{server, doc}
+}
+
+// strict makes members that a schema does not name an error. The document leaves them open, so that a
+// new member breaks no client. Fakes answer with zero values, whose lists are null; the real queries
+// may not.
+func strict(node any, fakes bool) {
+	switch n := node.(type) {
+	case []any:
+		for _, item := range n {
+			strict(item, fakes)
+		}
+	case map[string]any:
+		if _, ok := n["properties"].(map[string]any); ok && n["type"] == "object" {
+			n["additionalProperties"] = false
+		}
+		if n["type"] == "array" && fakes {
+			n["type"] = []any{"array", "null"}
+		}
+		if n["type"] == "string" && fakes && n["enum"] != nil {
+			n["enum"] = append(n["enum"].([]any), "")
+		}
+		for _, item := range n {
+			strict(item, fakes)
+		}
+	}
+}
+
+// check fails the test when the document does not have this answer to this request.
+func (c contract) check(t *testing.T, r *http.Request, a answer) {
+	t.Helper()
+	if r.Method == http.MethodOptions {
+		return // preflights are no operations
+	}
+	pattern, known := c.server.Match(r.Method, r.URL.EscapedPath())
+	if !known {
+		c.checkError(t, r, a)
+		return
+	}
+	item := c.doc.Paths.Value(strings.TrimSuffix(pattern, "*"))
+	require.NotNil(t, item, "the document does not know %s", pattern)
+	operation := item.GetOperation(r.Method)
+	if r.Method == http.MethodHead {
+		operation = item.Get
+	}
+	require.NotNil(t, operation, "the document does not know %s %s", r.Method, pattern)
+	if a.status == http.StatusSwitchingProtocols {
+		return
+	}
+	response := operation.Responses.Status(a.status)
+	require.NotNil(t, response, "the document does not say that %s %s may answer %d: %s", r.Method, pattern, a.status, a.body)
+	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	if media == "" {
+		require.Empty(t, a.body)
+		return
+	}
+	require.NotNil(t, response.Value.Content.Get(media), "the document does not say that %s %s may answer %d with %s", r.Method, pattern, a.status, media)
+	err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: r, Route: &routers.Route{Spec: c.doc, Path: pattern, PathItem: item, Method: r.Method, Operation: operation},
+		},
+		Status: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: !strings.HasSuffix(media, "json") || media == "application/x-ndjson"},
+	})
+	require.NoError(t, err, "%s %s answered %d with what the document does not describe: %s", r.Method, pattern, a.status, a.body)
+}
+
+// checkError holds an answer of no route against the one error shape.
+func (c contract) checkError(t *testing.T, r *http.Request, a answer) {
+	t.Helper()
+	require.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, a.status, "%s %s", r.Method, r.URL)
+	if r.Method == http.MethodHead {
+		return
+	}
+	name := "ErrorBody"
+	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+		name = "ProblemBody"
+	}
+	var body any
+	require.NoError(t, json.NewDecoder(bytes.NewReader([]byte(a.body))).Decode(&body))
+	require.NoError(t, c.doc.Components.Schemas[name].Value.VisitJSON(body, openapi3.EnableJSONSchema2020()))
+}
+
+// usesFakes tells whether the figures of a server are made up by a test.
+func usesFakes(d api.Deps) bool {
+	_, real := d.Analytics.(*readmodels.Analytics)
+	return !real
+}
+
+// The check itself finds what it is for.
+func TestContractFindsWhatTheDocumentDoesNotSay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r, err := http.NewRequest(http.MethodGet, dashboardPath+client1, http.NoBody)
+	require.NoError(t, err)
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	b.views[agency+"/"+client1] = view(client1, 3)
+	good := b.get(dashboardPath+client1, b.agencyToken())
+	for name, a := range map[string]answer{
+		"an unknown member":  {200, header, strings.Replace(good.body, `"success"`, `"more":1,"success"`, 1)},
+		"a missing member":   {200, header, strings.Replace(good.body, `"success":true,`, ``, 1)},
+		"another type":       {200, header, strings.Replace(good.body, `"success":true`, `"success":"yes"`, 1)},
+		"an unknown status":  {418, header, `{}`},
+		"another media type": {200, http.Header{"Content-Type": {"text/html"}}, ``},
+	} {
+		require.True(t, fails(func(inner *testing.T) { b.contract.check(inner, r, a) }), name)
+	}
+	require.False(t, fails(func(inner *testing.T) { b.contract.check(inner, r, good) }))
+}
+
+// fails runs a check with a test of its own, and tells whether it failed that.
+func fails(check func(*testing.T)) bool {
+	var inner testing.T
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		check(&inner)
+	}()
+	<-done
+	return inner.Failed()
+}
