@@ -11,6 +11,8 @@
 //   - append to readable: the time in which one record goes through the log alone (append to fetch).
 //   - PUT to notice: the PUT's own answer time.
 //   - state at a time: one statement that finds the document, without names, records and tenancy.
+//   - connections: a process that holds as many sockets with a goroutine each, and writes the same notices
+//     once the same append is acknowledged.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //
 // # File map
@@ -24,10 +26,18 @@
 //	notice.go      PUT to notice, on the program as a process
 //	history.go     state of a dashboard at an instant, in a million records
 //	puts.go        PUTs of 1, 10 and 100 agencies
+//	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
+//	connections_*.go  the program as a process, clients, listeners that do not read, the limit, matching
 //	stats.go       medians and percentiles
 //
 // # Non-obvious
 //
 //   - All writers, ours and the limits', commit asynchronously, as the projections do.
+//   - Clients of the 10,000 connections live in the bench's process, the program in one of its own, because
+//     loopback takes two descriptors a connection (and `ulimit -n` is often 20,000) and because memory is the
+//     program's alone. Resident memory is all of it, with the garbage between two collections; what the
+//     kernel holds for sockets is counted apart, for both ends.
+//   - Stuck listeners connect with small segments and buffers, as from behind a thin line: loopback's own
+//     would hide a reader that reads nothing in megabytes of kernel memory.
 //   - The broker fsyncs every append, as in demo.
 package main

@@ -12,7 +12,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx)
+	work := run
+	if os.Getenv(bareVariable) != "" {
+		work = serveBare
+	}
+	err := work(ctx)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -48,6 +52,9 @@ func run(ctx context.Context) (err error) {
 	putsOver := func(agencies int) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.puts(ctx, agencies, print) }
 	}
+	listening := func(kind listenerKind) func(context.Context, func(result) error) error {
+		return func(ctx context.Context, print func(result) error) error { return b.connections(ctx, kind, print) }
+	}
 	for _, m := range []measurement{
 		{"project_post_readings_1p", projected(1)},
 		{"project_post_readings_4p", projected(4)},
@@ -60,6 +67,8 @@ func run(ctx context.Context) (err error) {
 		{"puts_10_agencies", putsOver(10)},
 		{"puts_100_agencies", putsOver(100)},
 		{"verify_and_replay_records", b.proofs},
+		{"connections_10k_sse", listening(eventStreams)},
+		{"connections_10k_websocket", listening(webSockets)},
 	} {
 		if !chosen.MatchString(m.name) {
 			continue

@@ -93,11 +93,21 @@ func subjectOf(token string) (string, error) {
 	return claims.Sub, err
 }
 
+// build makes the program.
+func (b *bench) build(ctx context.Context) (binary string, err error) {
+	binary = filepath.Join(b.dir, "ledgerboard")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/ledgerboard").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return binary, nil
+}
+
 // startDemo builds the program and starts a demo of it.
 func (b *bench) startDemo(ctx context.Context) (info demoInfo, stop func(), err error) {
-	binary, dir := filepath.Join(b.dir, "ledgerboard"), filepath.Join(b.dir, "demo")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/ledgerboard").CombinedOutput(); err != nil {
-		return info, nil, fmt.Errorf("build: %w: %s", err, out)
+	dir := filepath.Join(b.dir, "demo")
+	binary, err := b.build(ctx)
+	if err != nil {
+		return info, nil, err
 	}
 	command := exec.CommandContext(ctx, binary, "demo", "--data-dir", dir, "--addr", "127.0.0.1:0")
 	command.Stderr = os.Stderr

@@ -70,17 +70,26 @@ func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
 // next changes the list of users of three linked clients.
 func (c *chain) next(codec eventlog.Codec) (domain.Draft, error) {
 	version := c.head.Version + 1
+	accounts := []string{"c10000000000000000000001", "c10000000000000000000002", "c10000000000000000000003"}
+	users := []string{"d10000000000000000000001", "d10000000000000000000002", fmt.Sprintf("d2%022x", version)}
+	return c.change(codec, firstReading.Add(time.Duration(version)*time.Second), accounts, users, nil)
+}
+
+// change gives linked clients a list of users and says who lost access; the first change of an agency creates their dashboards.
+func (c *chain) change(codec eventlog.Codec, at time.Time, accounts, users, lost []string) (domain.Draft, error) {
+	version := c.head.Version + 1
 	prev := c.head.Hash
 	if version == 1 {
 		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
 	}
-	at := firstReading.Add(time.Duration(version) * time.Second)
-	accounts := []string{"c10000000000000000000001", "c10000000000000000000002", "c10000000000000000000003"}
 	change := domain.DashboardChange{
 		Primary: accounts[0], Linked: accounts, AllowClientDashboard: true, Scopes: []string{"analytics", "posts", "reports"},
-		Users:   []string{"d10000000000000000000001", "d10000000000000000000002", fmt.Sprintf("d2%022x", version)},
-		MainPOC: map[string][]string{accounts[0]: {"e10000000000000000000001"}, accounts[1]: {}, accounts[2]: {}},
+		Users: users, LostAccess: lost, MainPOC: map[string][]string{},
 	}
+	for _, id := range accounts {
+		change.MainPOC[id] = []string{}
+	}
+	change.MainPOC[accounts[0]] = []string{"e10000000000000000000001"}
 	var data domain.Data = domain.DashboardUsersChanged{DashboardChange: change}
 	if version == 1 {
 		change.Created = map[string]string{}

@@ -24,6 +24,7 @@
 //	sse.go                   Server-Sent Events
 //	socketio.go              the Socket.IO server and who may connect
 //	socketio_connection.go   delivery to one Socket.IO client
+//	socketio_transport.go    what keeps the engine's faults from the clients
 //
 // # Non-obvious
 //

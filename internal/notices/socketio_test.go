@@ -18,9 +18,10 @@ import (
 
 // node is one run of the server: a hub, Socket.IO and a listener.
 type node struct {
-	hub  *notices.Hub
-	url  string
-	stop func()
+	hub     *notices.Hub
+	sockets http.Handler
+	url     string
+	stop    func()
 }
 
 // tokens stands for the verification of tokens: "token-of-<user>" is good. The verdict may be changed.
@@ -74,7 +75,7 @@ func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, c
 		running.Wait()
 	})
 	t.Cleanup(stop)
-	return &node{hub: hub, url: "http://" + listener.Addr().String(), stop: stop}
+	return &node{hub: hub, sockets: sockets, url: "http://" + listener.Addr().String(), stop: stop}
 }
 
 func aliceAuth() map[string]any { return map[string]any{"token": "token-of-" + alice} }

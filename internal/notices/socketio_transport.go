@@ -1,8 +1,10 @@
 package notices
 
 import (
+	"bufio"
 	"context"
 	"maps"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,8 +16,11 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// This file keeps four faults of the engine (v3.0.2) from reaching anybody:
+// This file keeps five faults of the engine (v3.0.2) from reaching anybody:
 //
+//   - it greets a client before it listens to it: what a quick client answers was dropped unseen, and
+//     the client sat without a word until it was cut after authTimeout (seen with 10,000 clients that came
+//     back at once) ([heldConn], [pollWriter]);
 //   - it answers a long poll from a goroutine of its own, which may still write when the handler has
 //     returned because the client went away, and then writes into a buffer that net/http has given to
 //     another connection ([pollWriter]);
@@ -32,18 +37,51 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	client := r.Context() // ends when the client goes away
 	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
 	defer cancel()
-	arm := func() { context.AfterFunc(client, cancel) }
-	r = r.WithContext(context.WithValue(ctx, armKey{}, arm))
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		s.engine.ServeHTTP(w, r) // hijacked, or answered in this goroutine
+		held := &heldWriter{ResponseWriter: w, heard: make(chan struct{})}
+		hear := sync.OnceFunc(func() { close(held.heard) })
+		defer hear() // also where the engine refuses before its middlewares
+		arm := func() { context.AfterFunc(client, cancel); hear() }
+		s.engine.ServeHTTP(held, r.WithContext(context.WithValue(ctx, armKey{}, arm))) // hijacked, or answered in this goroutine
 		return
 	}
-	guarded := &pollWriter{to: w, header: http.Header{}}
+	guarded := &pollWriter{to: w, header: http.Header{}, held: r.URL.Query().Get("sid") == ""}
 	defer guarded.finish()
-	s.engine.ServeHTTP(guarded, r)
+	arm := func() { context.AfterFunc(client, cancel); guarded.release() }
+	s.engine.ServeHTTP(guarded, r.WithContext(context.WithValue(ctx, armKey{}, arm)))
 }
 
-// armed is a middleware of the engine: only when the request is set up may its end be seen.
+// heldWriter gives the engine a connection from which nothing is read until the engine listens.
+type heldWriter struct {
+	http.ResponseWriter
+
+	heard chan struct{} // closed when the engine listens
+}
+
+// Hijack implements [http.Hijacker].
+func (w *heldWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &heldConn{conn, w.heard}, buffered, nil
+}
+
+// heldConn is a connection whose bytes wait for the engine.
+type heldConn struct {
+	net.Conn
+
+	heard <-chan struct{}
+}
+
+// Read implements [net.Conn].
+func (c *heldConn) Read(into []byte) (int, error) {
+	<-c.heard
+	return c.Conn.Read(into)
+}
+
+// armed is a middleware of the engine: only when the request is set up may its end be seen, and what
+// its client says be heard.
 func armed(ctx *types.HttpContext, next func(error)) {
 	next(nil)
 	if arm, ok := ctx.Request().Context().Value(armKey{}).(func()); ok {
@@ -51,12 +89,17 @@ func armed(ctx *types.HttpContext, next func(error)) {
 	}
 }
 
-// pollWriter drops what is written after its handler has returned.
+// pollWriter drops what is written after its handler has returned. The answer to a new client, which
+// tells it where to speak, is held back until the engine listens there.
 type pollWriter struct {
 	mu       sync.Mutex
 	to       http.ResponseWriter
 	header   http.Header
 	finished bool
+
+	held   bool
+	status int
+	body   []byte
 }
 
 // Header implements [http.ResponseWriter] with a map that no other goroutine reads.
@@ -70,6 +113,10 @@ func (p *pollWriter) WriteHeader(status int) {
 		return
 	}
 	maps.Copy(p.to.Header(), p.header)
+	if p.held {
+		p.status = status
+		return
+	}
 	p.to.WriteHeader(status)
 }
 
@@ -77,13 +124,37 @@ func (p *pollWriter) WriteHeader(status int) {
 func (p *pollWriter) Write(data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.finished {
+	switch {
+	case p.finished:
 		return 0, http.ErrHandlerTimeout
+	case p.held:
+		p.body = append(p.body, data...)
+		return len(data), nil
+	default:
+		return p.to.Write(data)
 	}
-	return p.to.Write(data)
 }
 
+// release lets out what was held back.
+func (p *pollWriter) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.held || p.finished {
+		return
+	}
+	p.held = false
+	if p.status != 0 {
+		p.to.WriteHeader(p.status)
+	}
+	if len(p.body) > 0 {
+		_, _ = p.to.Write(p.body) // a client that is gone hears nothing
+		p.body = nil
+	}
+}
+
+// finish ends it; nothing stays held back, also where the engine refused before its middlewares.
 func (p *pollWriter) finish() {
+	p.release()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.finished = true

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+const (
+	benchSecret = "only-for-measuring-0123456789abcdef" // it opens nothing
+	settleFor   = 3 * time.Second                       // for the memory to come to rest
+)
+
+// openListening starts a broker and a database of its own, fills the directory, and runs the program
+// as a process on them.
+func (b *bench) openListening(ctx context.Context) (_ *listening, err error) {
+	log, brokers, stopLog, err := b.dashboardsLog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &listening{log: log, codec: log.Codec(), chains: newChains(log.Codec(), listenAgencies+1), heard: newHeard()}
+	var started *serveProcess
+	w.stop = func() {
+		if started != nil {
+			started.stop()
+		}
+		stopLog() //nolint:errcheck,gosec // a temporary broker
+	}
+	defer func() {
+		if err != nil {
+			w.stop()
+		}
+	}()
+	w.cause = func(ctx context.Context, _ int, draft domain.Draft) error { return w.log.Append(ctx, draft) }
+	pool, err := b.database(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	databaseURL := pool.Config().ConnString()
+	pool.Close()
+	if err := w.fill(ctx); err != nil {
+		return nil, err
+	}
+	started, err = b.startServe(ctx, brokers, databaseURL)
+	w.server = started
+	return w, err
+}
+
+// fill writes the accounts to the directory, the first record of each agency to its stream, and what
+// the stuck listeners are owed.
+func (w *listening) fill(ctx context.Context) error {
+	var drafts []domain.Draft
+	for i, c := range w.chains.list {
+		entities := []domain.DirectoryEntity{
+			domain.DirectoryAccount{ID: c.key, RowID: int64(2*i + 1), Name: "Agency", Active: true},
+			domain.DirectoryAccount{ID: listenAccount(i), RowID: int64(2*i + 2), ParentAccount: c.key, Name: "Client", Active: true},
+		}
+		for n := range listenGroups * listenGroupSize {
+			entities = append(entities, domain.DirectoryUser{ID: listenUser(i, n), AccountID: listenAccount(i), Name: "User", Active: true})
+		}
+		for _, entity := range entities {
+			drafts = append(drafts, commands.EntityDraft(entity, firstReading))
+		}
+		if i == stuckAgency {
+			continue
+		}
+		draft, err := c.change(w.codec, firstReading, []string{listenAccount(i)}, listenGroup(i, 0), nil)
+		if err != nil {
+			return err
+		}
+		drafts = append(drafts, draft)
+	}
+	if err := w.log.AppendBulk(ctx, drafts); err != nil {
+		return fmt.Errorf("fill the log: %w", err)
+	}
+	return w.fillStuck(ctx)
+}
+
+// serveProcess is `ledgerboard serve` as a process.
+type serveProcess struct {
+	command *exec.Cmd
+	addr    string
+}
+
+func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL string) (*serveProcess, error) {
+	binary, err := b.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := freeAddr(ctx)
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector", //nolint:gosec // built here
+		"--data-dir", filepath.Join(b.dir, "serve"), "--log-level", "error")
+	command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
+		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social")
+	command.Stderr = os.Stderr
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("start the program: %w", err)
+	}
+	p := &serveProcess{command: command, addr: addr}
+	for began := time.Now(); time.Since(began) < startWithin; time.Sleep(50 * time.Millisecond) {
+		if _, err := p.get(ctx, "/readyz"); err == nil {
+			return p, nil
+		}
+	}
+	p.stop()
+	return nil, errors.New("the program did not become ready")
+}
+
+func (p *serveProcess) stop() {
+	p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck,gosec // it may have ended already
+	p.command.Wait()                          //nolint:errcheck,gosec // its end is all that matters
+}
+
+func freeAddr(ctx context.Context) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer listener.Close() //nolint:errcheck // nothing was accepted
+	return listener.Addr().String(), nil
+}
+
+func (p *serveProcess) get(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", path, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %d", path, response.StatusCode)
+	}
+	return answer, err
+}
+
+// token is a client user's.
+func (p *serveProcess) token(user, account string) (string, error) {
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": user, "account_id": account, "role": "client", "iss": "ledgerboard", "aud": "ledgerboard",
+		"exp": time.Now().Add(time.Hour).Unix(),
+	}).SignedString([]byte(benchSecret))
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}
+
+// memory is what a process holds, in bytes: all that is resident (heap with the garbage in it, stacks,
+// runtime), of that the live heap after the last collection and the stacks; and what the kernel holds for
+// all TCP sockets of the machine, so for both ends.
+type memory struct{ resident, heap, stacks, sockets float64 }
+
+func (p *serveProcess) memory(ctx context.Context) (m memory, err error) {
+	time.Sleep(settleFor)
+	if m.resident, err = residentMemory(p.command.Process.Pid); err != nil {
+		return m, err
+	}
+	if m.sockets, err = socketMemory(); err != nil {
+		return m, err
+	}
+	raw, err := p.get(ctx, "/metrics")
+	if err != nil {
+		return m, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(raw))
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch name {
+		case "go_memstats_heap_alloc_bytes":
+			m.heap, err = strconv.ParseFloat(value, 64)
+		case "go_memstats_stack_inuse_bytes":
+			m.stacks, err = strconv.ParseFloat(value, 64)
+		}
+		if err != nil {
+			return m, fmt.Errorf("read metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func residentMemory(pid int) (float64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read memory of the process: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmRSS:" {
+			kilobytes, err := strconv.ParseFloat(fields[1], 64)
+			return kilobytes * 1024, err
+		}
+	}
+	return 0, errors.New("the process has no memory")
+}
+
+func socketMemory() (float64, error) {
+	raw, err := os.ReadFile("/proc/net/sockstat")
+	if err != nil {
+		return 0, fmt.Errorf("read memory of sockets: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if fields := strings.Fields(line); fields[0] == "TCP:" {
+			pages, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+			return pages * float64(os.Getpagesize()), err
+		}
+	}
+	return 0, errors.New("the kernel does not say what sockets hold")
+}
