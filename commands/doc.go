@@ -20,8 +20,15 @@
 //	update_dashboard.go  PUT: link, unlink, users, settings
 //	open_dashboard.go    an agency's first GET
 //	record_readings.go   readings and posts
-//	collect_metrics.go   platforms → readings
-//	tokens.go            access tokens, renewed ahead of expiry
+//	collect.go           platforms → readings: parts, limits, tokens around a read
+//	collect_plan.go      what is due in a slot, within the quotas, the most overdue first
+//	collect_work.go      a shard of a slot, or one connection again
+//	collect_account.go   an account's reading, its history at first
+//	collect_posts.go     listing, and readings of the posts that are due
+//	collect_tokens.go    tokens that expire soon
+//	collect_outcome.go   what becomes of a connection after a read, and what to do about a failure
+//	post_ladder.go       how often posts are read by age
+//	tokens.go            access tokens and their renewal
 //	directory.go         reference entities
 //	erase_person.go      a person disappears from the directory
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
@@ -32,6 +39,18 @@
 //   - The deadline does not wait for the publisher: a record that was handed over may come later, so
 //     the caller is told that the outcome is open, and a repetition under the same key finds it.
 //   - The lock is only politeness: correctness against other processes comes from the chain's verdict.
+//   - A connection is due by slots, not by the time of its last reading: by that time it would be due a
+//     little later each time, and miss every second slot.
+//   - Planning only guesses how many calls a reading takes (it learns the mean). What keeps the quotas is
+//     the gate before every call; a connection that it refuses stays due and comes first in the next slot.
+//   - A slot missed by a downtime is not made up for: all connections are overdue then and are read once.
+//     Account readings ask for the days since the last one, so that no day's flow is lost.
+//   - What became of connections is stored in batches. After a crash those whose result was not stored are
+//     read once more in the slot: a reading more, of a later time.
+//   - A token that still lives is used when its renewal fails for a reason that may pass.
+//   - A change of a connection's state is marked before it is appended, so that of several fetchers one
+//     records it; a mark that does not show on the read side within a minute is void, because its holder
+//     may have died in between.
 //   - A command that changes nothing appends nothing, so its idempotency key is not remembered; a
 //     repetition is decided anew.
 package commands

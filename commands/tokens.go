@@ -14,7 +14,11 @@ import (
 // SecretStore keeps sealed secrets; it is never the log.
 type SecretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
-	Put(ctx context.Context, ref string, secret []byte, at time.Time) error
+	// Lease keeps other processes away from the secret until release.
+	Lease(ctx context.Context, ref string) (release func(), err error)
+	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
+	// there, and stays.
+	Swap(ctx context.Context, ref string, old, secret []byte, at time.Time) error
 }
 
 // StoredTokens is the sealed form of a connection's tokens. Encode it with [EncodeTokens] only:
@@ -23,6 +27,9 @@ type StoredTokens struct {
 	AccessToken  string    `json:"access_token"`
 	RefreshToken string    `json:"refresh_token,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: not known, or never
+	// InstagramLogin says that the token is of Instagram login (graph.instagram.com), which can be renewed;
+	// otherwise it is of Facebook login. Instagram only.
+	InstagramLogin bool `json:"instagram_login,omitempty"`
 }
 
 // EncodeTokens is what goes into the secret store.
@@ -33,74 +40,102 @@ func EncodeTokens(t StoredTokens) ([]byte, error) {
 	return json.Marshal(t)
 }
 
-// refreshAhead is how long before its expiry a token is renewed.
-const refreshAhead = 5 * time.Minute
+// DefaultRefreshAhead is how long before its expiry a token is renewed, on the platforms that renew any:
+// TikTok's live two hours, the others' 60 days.
+func DefaultRefreshAhead() map[domain.Platform]time.Duration {
+	return map[domain.Platform]time.Duration{
+		domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
+	}
+}
 
-// tokens hands out access tokens, renewed ahead of their expiry. Renewals of one connection are
-// serialised, because TikTok's refresh token works once: two at a time would lose the connection.
+// lastMoment is how long before its expiry a token is renewed by who wants to use it, should the job for
+// that have come too late.
+const lastMoment = 5 * time.Minute
+
+// tokens hands out access tokens and renews them. Renewals of one connection are serialised, in the
+// process by a lock and among processes by a lease, because TikTok's refresh token works once: two at a
+// time would lose the connection.
 type tokens struct {
 	secrets SecretStore
 	now     func() time.Time
 	locks   *keyedLock
 }
 
-// access returns a token to read the account with.
-func (t *tokens) access(ctx context.Context, client platforms.Client, account domain.ConnectedAccount) (string, error) {
-	stored, err := t.load(ctx, account.SecretRef)
+// access returns the tokens to read the account with.
+func (t *tokens) access(ctx context.Context, f *fetch) (StoredTokens, error) {
+	stored, _, err := t.load(ctx, f.SecretRef)
 	if err != nil {
-		return "", err
+		return stored, err
 	}
-	if stored.ExpiresAt.IsZero() || t.now().Add(refreshAhead).Before(stored.ExpiresAt) {
-		return stored.AccessToken, nil
+	if stored.ExpiresAt.IsZero() || t.now().Add(lastMoment).Before(stored.ExpiresAt) {
+		return stored, nil
 	}
-	return t.renew(ctx, client, account, stored.AccessToken)
+	renewed, err := t.renew(ctx, f, stored)
+	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || t.now().Before(stored.ExpiresAt)) {
+		return stored, nil // it is good until it is refused, and what is wrong may pass until then
+	}
+	return renewed, err
 }
 
-// renew replaces the token that did not work any more. Who waited for another's renewal takes that
-// one's token.
-func (t *tokens) renew(ctx context.Context, client platforms.Client, account domain.ConnectedAccount, failed string) (string, error) {
-	unlock, err := t.locks.lock(ctx, account.SecretRef)
+// renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
+// that one's tokens.
+func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (StoredTokens, error) {
+	unlock, err := t.locks.lock(ctx, f.SecretRef)
 	if err != nil {
-		return "", fmt.Errorf("wait for token renewal: %w", err)
+		return failed, fmt.Errorf("wait for token renewal: %w", err)
 	}
 	defer unlock()
-	stored, err := t.load(ctx, account.SecretRef)
+	release, err := t.secrets.Lease(ctx, f.SecretRef)
 	if err != nil {
-		return "", err
+		return failed, fmt.Errorf("wait for token renewal: %w", err)
 	}
-	if stored.AccessToken != failed {
-		return stored.AccessToken, nil
-	}
-	fresh, err := client.Refresh(ctx, platforms.RefreshRequest{
-		Target:       platforms.Target{AccessToken: stored.AccessToken, ExternalID: account.ExternalID, AccountType: account.AccountType},
-		RefreshToken: stored.RefreshToken,
-	})
+	defer release()
+	stored, raw, err := t.load(ctx, f.SecretRef)
 	if err != nil {
-		return "", err
+		return stored, err
 	}
-	renewed := StoredTokens{AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt}
+	if stored.AccessToken != failed.AccessToken {
+		return stored, nil
+	}
+	fresh, err := f.client.Refresh(ctx, platforms.RefreshRequest{Target: target(f.ConnectedAccount, stored), RefreshToken: stored.RefreshToken})
+	if err != nil {
+		return stored, err
+	}
+	renewed := StoredTokens{
+		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt, InstagramLogin: stored.InstagramLogin,
+	}
 	if renewed.RefreshToken == "" {
 		renewed.RefreshToken = stored.RefreshToken
 	}
 	sealed, err := EncodeTokens(renewed)
 	if err != nil {
-		return "", err
+		return stored, err
 	}
 	// Stored before it is used: a rotated refresh token that is lost here is lost for good.
-	if err := t.secrets.Put(context.WithoutCancel(ctx), account.SecretRef, sealed, t.now()); err != nil {
-		return "", fmt.Errorf("store renewed token: %w", err)
+	err = t.secrets.Swap(context.WithoutCancel(ctx), f.SecretRef, raw, sealed, t.now())
+	if domain.CodeOf(err) == domain.CodeConflict { // a person has signed in again meanwhile
+		stored, _, err = t.load(ctx, f.SecretRef)
+		return stored, err
 	}
-	return renewed.AccessToken, nil
+	if err != nil {
+		return stored, fmt.Errorf("store renewed token: %w", err)
+	}
+	return renewed, nil
 }
 
-func (t *tokens) load(ctx context.Context, ref string) (StoredTokens, error) {
-	var stored StoredTokens
-	raw, err := t.secrets.Get(ctx, ref)
+func (t *tokens) load(ctx context.Context, ref string) (stored StoredTokens, raw []byte, err error) {
+	if ref == "" {
+		return stored, nil, errNoToken
+	}
+	raw, err = t.secrets.Get(ctx, ref)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return stored, nil, errors.Join(errNoToken, err)
+	}
 	if err != nil {
-		return stored, fmt.Errorf("read tokens of connection: %w", err)
+		return stored, nil, fmt.Errorf("read tokens of connection: %w", err)
 	}
 	if err := json.Unmarshal(raw, &stored); err != nil {
-		return stored, errors.New("read tokens of connection: the stored secret is not one of ours")
+		return stored, nil, errors.New("read tokens of connection: the stored secret is not one of ours")
 	}
-	return stored, nil
+	return stored, raw, nil
 }

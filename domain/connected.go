@@ -20,4 +20,5 @@ type KnownPost struct {
 	ExternalID  string
 	PostType    string
 	PublishedAt *time.Time
+	ReadAt      *time.Time // its last reading; nil: never read
 }

@@ -18,7 +18,7 @@
 //	event.go registry.go envelope, drafts and recorded events; type name → decoder
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	directory.go         reference entities of the main application
-//	connected.go         what fetchers are told of an account and its posts
+//	connected.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
 //	person.go            what an erasure must find of a person
 //	operations.go        operator actions, connection states
 //	audit.go             who read or exported the audit trail; who was erased

@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -10,60 +11,95 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ShardSize is the number of connected accounts that one fetching job reads.
-const ShardSize = 200
+// maxKnownPosts bounds the posts of one social account that are looked at in one round; platforms list
+// about half as many.
+const maxKnownPosts = 20_000
 
-// maxKnownPosts bounds the posts of one social account that are read in one round.
-const maxKnownPosts = 5000
-
-// Connections reads what the fetchers need to know.
+// Connections reads what the fetchers need to know: the connections are the log's, what became of
+// earlier reads is in schema kept.
 type Connections struct{ Pool *pgxpool.Pool }
 
-// Shards returns how many shards of [ShardSize] the connected accounts of a platform make.
-func (c Connections) Shards(ctx context.Context, platform domain.Platform) (int, error) {
-	var n int
-	err := c.Pool.QueryRow(ctx, `select count(*) from tSAccounts where p_id = $1 and connected`, int(platform)).Scan(&n)
+// worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind,
+// $3 now. Left out are accounts whose subscription has lapsed (an agency's counts for its clients) and
+// connections that wait for a person to sign in again or for a platform's time, unless their token was
+// replaced since.
+const worthReading = `
+	from tSAccounts s
+	left join tMemberAuth a on a.id = s.connection_id
+	left join connection_states st on st.connection_id = s.connection_id
+	left join kept.secrets k on k.ref = a.secret_ref
+	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id
+	where s.p_id = $1 and s.connected
+	  and (st.state is null or st.state <> '` + domain.ConnectionReconnect + `' or k.updated_at > st.at)
+	  and (f.not_before is null or f.not_before <= $3 or k.updated_at > f.updated_at)
+	  and exists (select from tSubscriptions b
+	              where b.account_id in (s.account_id, s.parent_account)
+	                and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
+
+// Due returns the social accounts that are due in a slot: never read, or last read in a slot that began
+// at least the interval before it. The most overdue come first.
+func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error) {
+	rows, err := c.Pool.Query(ctx, `select s.id, f.served_slot`+worthReading+`
+		and (f.served_slot is null or f.served_slot <= $4)
+		order by f.served_slot nulls first, s.id`,
+		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)))
 	if err != nil {
-		return 0, fmt.Errorf("count connected accounts of %s: %w", platform, err)
+		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
 	}
-	return (n + ShardSize - 1) / ShardSize, nil
+	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
+	if err != nil {
+		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
+	}
+	return due, nil
 }
 
-// Connected returns one shard of the connected accounts of a platform in order of their ids, each
-// with the tenant and the subscription as they are now. A subscription of the agency counts for its
-// clients.
-func (c Connections) Connected(ctx context.Context, platform domain.Platform, shard int) ([]domain.ConnectedAccount, error) {
-	rows, err := c.Pool.Query(ctx, `
-		select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
-		       coalesce(a.secret_ref, ''), coalesce(st.state, $4),
-		       exists (select from tSubscriptions b
-		               where b.account_id in (s.account_id, s.parent_account)
-		                 and b.starts_at <= now() and (b.ends_at is null or b.ends_at > now()))
-		from tSAccounts s
-		left join tMemberAuth a on a.id = s.connection_id
-		left join connection_states st on st.connection_id = s.connection_id
-		where s.p_id = $1 and s.connected
-		order by s.id limit $2 offset $3`, int(platform), ShardSize, shard*ShardSize, domain.ConnectionOK)
+const taskColumns = `
+	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
+	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), true,
+	       coalesce(f.planned_at, 'epoch'), f.served_slot, f.served_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at`
+
+// Tasks returns what a shard of a slot still has to read, the most overdue first, each with its tenant
+// as it is now. What was read in this slot already, by an attempt that was cut short, is left out.
+func (c Connections) Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error) {
+	return c.tasks(ctx, taskColumns+worthReading+`
+		and f.slot = $4 and f.shard = $5 and (f.served_slot is null or f.served_slot < $4)
+		order by f.served_slot nulls first, s.id`, int(slot.Platform), slot.Kind, now, slot.Begin, shard)
+}
+
+// Task returns one connected social account if it is worth reading now, or nothing.
+func (c Connections) Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error) {
+	return c.tasks(ctx, taskColumns+worthReading+` and s.id = $4 and (f.served_slot is null or f.served_slot < $5)`,
+		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin)
+}
+
+func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {
+	rows, err := c.Pool.Query(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read connected accounts of %s: %w", platform, err)
+		return nil, fmt.Errorf("read accounts to fetch: %w", err)
 	}
-	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a domain.ConnectedAccount, err error) {
-		err = row.Scan(&a.ParentAccount, &a.AccountID, &a.MemberID, &a.SocialAccount, &a.Platform, &a.AccountType,
-			&a.ExternalID, &a.ConnectionID, &a.SecretRef, &a.ConnectionState, &a.SubscriptionActive)
-		return a, err
+	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
+		err = row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
+			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
+			&t.PlannedAt, &t.ServedSlot, &t.ServedAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt)
+		return t, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read connected accounts of %s: %w", platform, err)
+		return nil, fmt.Errorf("read accounts to fetch: %w", err)
 	}
-	return accounts, nil
+	return tasks, nil
 }
 
-// KnownPosts returns the posts of a tenant's social account, newest first.
+// KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
 	rows, err := c.Pool.Query(ctx, `
-		select external_id, coalesce(post_type, ''), published_at from tSPosts
-		where social_account_id = $1 and parent_account = $2 and account_id = $3
-		order by published_at desc nulls last, external_id limit $4`,
+		select p.external_id, coalesce(p.post_type, ''), p.published_at,
+		       (select d.captured_at from post_daily d
+		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
+		          and d.parent_account = p.parent_account and d.account_id = p.account_id
+		        order by d.day desc limit 1)
+		from tSPosts p
+		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3
+		order by p.published_at desc nulls last, p.external_id limit $4`,
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
 	if err != nil {
 		return nil, fmt.Errorf("read posts of social account %d: %w", tenant.SocialAccount, err)

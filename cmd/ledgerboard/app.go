@@ -78,7 +78,7 @@ func newApp(ctx context.Context, s settings, logger *slog.Logger) (_ *app, err e
 	if err := a.openReadSide(ctx, events); err != nil {
 		return nil, err
 	}
-	if err := a.openWriteSide(); err != nil {
+	if err := a.openWriteSide(ctx); err != nil {
 		return nil, err
 	}
 	return a, a.openNotices()
@@ -124,7 +124,7 @@ func (a *app) openReadSide(ctx context.Context, events *domain.Registry) (err er
 	return nil
 }
 
-func (a *app) openWriteSide() (err error) {
+func (a *app) openWriteSide(ctx context.Context) (err error) {
 	a.updates, err = commands.NewDashboards(commands.DashboardsConfig{
 		Store: a.dashboards, Log: a.log,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
@@ -146,35 +146,7 @@ func (a *app) openWriteSide() (err error) {
 	if !a.has(roleFetcher) {
 		return nil
 	}
-	return a.openFetching()
-}
-
-func (a *app) openFetching() (err error) {
-	keys, err := kept.ParseKeys(a.SecretsKey)
-	if err != nil {
-		return err
-	}
-	if a.secrets, err = kept.NewSecrets(a.keptPool, keys); err != nil {
-		return err
-	}
-	a.clients, err = platforms.New(platforms.Config{
-		Facebook:  platforms.Endpoint{BaseURL: a.FacebookURL},
-		Instagram: platforms.Endpoint{BaseURL: a.InstagramURL},
-		LinkedIn: platforms.Endpoint{
-			BaseURL: a.LinkedInURL, AuthURL: a.LinkedInAuthURL, ClientID: a.LinkedInClientID, ClientSecret: a.LinkedInClientSecret,
-		},
-		TikTok: platforms.Endpoint{BaseURL: a.TikTokURL, ClientID: a.TikTokClientKey, ClientSecret: a.TikTokClientSecret},
-		Logger: a.logger, Observe: observeCalls(a.registry),
-	})
-	if err != nil {
-		return err
-	}
-	a.add(func() error { a.clients.Close(); return nil })
-	a.collect, err = commands.NewCollect(commands.CollectConfig{
-		Connections: a.connections, Clients: a.clients, Secrets: a.secrets, Metrics: a.metrics, Operations: a.log,
-		Now: time.Now, Logger: a.logger, GrowthWindow: a.GrowthWindow,
-	})
-	return err
+	return a.openFetching(ctx)
 }
 
 // noticeStore joins what the log can rebuild with the cursors, which it must not.

@@ -56,6 +56,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer stop()
+	c.Backfill = 0 // its history is seeded
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -81,24 +80,4 @@ func (a *app) ping(ctx context.Context, pool *pgxpool.Pool) error {
 		return errors.New("the database does not answer")
 	}
 	return nil
-}
-
-// newScheduler makes the schedule of the fetchers.
-func (a *app) newScheduler() (*scheduler.Scheduler, error) {
-	accounts, err := scheduler.Every(a.AccountInsightsEvery)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	posts, err := scheduler.Cron(a.PostInsightsCron)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return scheduler.New(scheduler.Config{
-		DatabaseURL: a.backends.databaseURL,
-		Every:       map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: accounts, scheduler.PostInsights: posts},
-		Shards:      a.connections.Shards,
-		Work:        a.work, Ready: a.monitor.ready,
-		DrainTimeout: min(a.StopWithin, 20*time.Second),
-		Logger:       a.logger, Registerer: a.registry,
-	})
 }

@@ -9,9 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 // Bounds of the HTTP server. Answers have none as a whole: streams stay open.
@@ -154,29 +151,4 @@ func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener 
 			server.Close() //nolint:errcheck // nothing is left to do about it
 		}
 	}, nil
-}
-
-// fetch runs the schedule until ctx is done.
-func (a *app) fetch(ctx context.Context) error {
-	if !a.has(roleFetcher) {
-		<-ctx.Done()
-		return nil
-	}
-	schedule, err := a.newScheduler()
-	if err != nil {
-		return err
-	}
-	return schedule.Run(ctx)
-}
-
-// work is what a scheduled job does.
-func (a *app) work(ctx context.Context, job scheduler.Job) error {
-	switch job.Kind {
-	case scheduler.AccountInsights:
-		return a.collect.AccountInsights(ctx, job.Platform, job.Shard)
-	case scheduler.PostInsights:
-		return a.collect.PostInsights(ctx, job.Platform, job.Shard)
-	default:
-		return domain.NewError(domain.CodeInternal, "jobs of kind %s are not known", job.Kind)
-	}
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/robfig/cron/v3"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -71,22 +70,6 @@ type dashboardSettings struct {
 	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders make points of contact. Required."`
 }
 
-// fetching says how often the platforms are read, and where they are.
-type fetching struct {
-	AccountInsightsEvery time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"30s" help:"How often account insights are due."`
-	PostInsightsCron     string        `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"0 */12 * * *" help:"When post insights are due (cron, UTC)."`
-	GrowthWindow         time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth is counted."`
-	FacebookURL          string        `env:"LEDGERBOARD_FACEBOOK_URL" default:"https://graph.facebook.com" help:"Base URL of the Graph API."`
-	InstagramURL         string        `env:"LEDGERBOARD_INSTAGRAM_URL" default:"https://graph.instagram.com" help:"Base URL of Instagram's API for accounts of Instagram login."`
-	LinkedInURL          string        `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"https://api.linkedin.com" help:"Base URL of LinkedIn's API."`
-	LinkedInAuthURL      string        `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"https://www.linkedin.com" help:"Base URL of LinkedIn's token endpoint."`
-	LinkedInClientID     string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for refreshing tokens."`
-	LinkedInClientSecret string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
-	TikTokURL            string        `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"https://open.tiktokapis.com" help:"Base URL of TikTok's Display API."`
-	TikTokClientKey      string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for refreshing tokens."`
-	TikTokClientSecret   string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
-}
-
 // settings are all that a running service needs.
 type settings struct {
 	storage
@@ -134,7 +117,7 @@ func (s settings) validate(addr string) error {
 	if _, err := kept.ParseKeys(s.SecretsKey); err != nil && s.has(roleFetcher) {
 		add("LEDGERBOARD_SECRETS_KEY: %w", err)
 	}
-	s.validateFetching(add)
+	wrong = append(wrong, s.fetching.validate()...)
 	wrong = append(wrong, s.storage.validate()...)
 	wrong = append(wrong, s.checkpointing.validate()...)
 	for _, origin := range s.CORSOrigins {
@@ -153,24 +136,6 @@ func (s settings) validate(addr string) error {
 		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
 	}
 	return nil
-}
-
-// validateFetching looks at the schedules and at the platforms' addresses.
-func (s settings) validateFetching(add func(format string, args ...any)) {
-	if _, err := cron.ParseStandard(s.PostInsightsCron); err != nil {
-		add("LEDGERBOARD_POST_INSIGHTS_CRON: %w", err)
-	}
-	if s.AccountInsightsEvery < time.Second {
-		add("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY is %s; use 1s or more", s.AccountInsightsEvery)
-	}
-	for name, base := range map[string]string{
-		"LEDGERBOARD_FACEBOOK_URL": s.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": s.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": s.LinkedInURL,
-		"LEDGERBOARD_LINKEDIN_AUTH_URL": s.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": s.TikTokURL,
-	} {
-		if u, err := url.Parse(base); err != nil || u.Host == "" {
-			add("%s %q is not a URL", name, base)
-		}
-	}
 }
 
 // validate looks at the form of the addresses, not whether anything answers there.

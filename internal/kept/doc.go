@@ -1,5 +1,6 @@
 // Package kept keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), the cursors of notices, and the pause flags of projections.
+// hashes), the cursors of notices, the pause flags of projections, and what the fetchers share about when
+// to read what (which is no truth: if it is lost, every connection is due at once).
 //
 // # Invariants
 //
@@ -8,14 +9,19 @@
 //   - An empty secret is never stored, so it never replaces a good one.
 //   - No error, log line or marshalled value of this package holds a secret or a key.
 //   - A cursor never moves backwards.
-//   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]).
+//   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
+//     fetchers' states and budgets, which may be lost ([OpenFetching]).
 //
-// It may not import any package of this module but domain, internal/pg and internal/notices (for
-// [notices.Position]).
+// It may not import any package of this module but domain, internal/pg, internal/notices (for
+// [notices.Position]) and internal/quota (for [quota.Store]).
 //
 // # File map
 //
 //	open.go     the pool
+//	fetching.go Fetching: which connection is read in which slot, and what became of it; the fetchers' pool
+//	budgets.go  Budgets: the quotas that all fetchers share
+//	marks.go    Marks: one of several fetchers records a change
+//	lease.go    Secrets: one process at a time renews a token, and replaces what it has read
 //	cursors.go  Cursors: the part of notices.Store that is stored here
 //	pauses.go   Pauses: which projections stand still, and why
 //	key.go      Key, Keys: what seals and opens; reading them from configuration

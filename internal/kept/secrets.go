@@ -32,6 +32,8 @@ var (
 	ErrSecretTooLarge = domain.NewError(domain.CodeTooLarge, "A secret may have at most %d bytes.", MaxSecret)
 	// ErrRef (invalid): the ref is empty, too long, or not text.
 	ErrRef = domain.NewError(domain.CodeInvalid, "A secret's reference is text of 1 to %d characters.", MaxRef)
+	// ErrSwapped (conflict): the secret that was to be replaced is not the stored one any more.
+	ErrSwapped = domain.NewError(domain.CodeConflict, "Another secret was stored meanwhile, and stays.")
 	// ErrUnknownKey (internal): the row was sealed with a key that this process was not given.
 	ErrUnknownKey = domain.NewError(domain.CodeInternal,
 		"A stored secret was sealed with a key that is not configured. Add that key to LEDGERBOARD_SECRETS_KEY.")

@@ -39,6 +39,7 @@ type caller struct {
 	maxBody  int64
 	log      *slog.Logger
 	observe  func(CallStats)
+	admit    Admit // may be nil
 	now      func() time.Time
 	classify func(answer) *Error       // nil: a success
 	usage    func(http.Header) []Usage // may be nil
@@ -47,12 +48,19 @@ type caller struct {
 func newCaller(p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error) *caller {
 	return &caller{
 		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.MaxBodyBytes,
-		log: cfg.Logger, observe: cfg.Observe, now: cfg.Now, classify: classify,
+		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify,
 	}
 }
 
 // do makes the call and decodes its answer into out (nil: not wanted). The error is an [*Error].
 func (c *caller) do(ctx context.Context, req call, out any) error {
+	finish := func(CallStats) {}
+	if c.admit != nil {
+		var refusal error
+		if finish, refusal = c.admit(ctx, Call{c.platform, req.op, req.account}); refusal != nil {
+			return c.refused(ctx, req, refusal)
+		}
+	}
 	started := time.Now()
 	ans, failure := c.exchange(ctx, req)
 	if failure == nil {
@@ -74,12 +82,25 @@ func (c *caller) do(ctx context.Context, req call, out any) error {
 		failure.Message = scrub(failure.Message, req.secrets...)
 		failure.Code = scrub(failure.Code, req.secrets...)
 		stats.Class, stats.Code, stats.RetryAfter = failure.Class, failure.Code, failure.RetryAfter
+		stats.Scope = failure.scope(req.op)
 	}
+	finish(stats)
 	c.report(ctx, stats)
 	if failure != nil {
 		return failure
 	}
 	return nil
+}
+
+// refused makes the call's answer of a refusal. No call was made, so none is observed.
+func (c *caller) refused(ctx context.Context, req call, refusal error) error {
+	e := asError(refusal)
+	if e == nil {
+		e = networkError(ctx, refusal)
+	}
+	answer := *e
+	answer.Platform, answer.Op = c.platform, req.op
+	return &answer
 }
 
 func (c *caller) report(ctx context.Context, s CallStats) {

@@ -93,9 +93,36 @@ const (
 	codeMalformed = "malformed_answer"
 	codeNetwork   = "network"
 	codeTimeout   = "timeout"
-	codeCancelled = "cancelled"
 	codeWrongID   = "wrong_account"
 )
+
+// CodeCancelled is the code of a call that its caller gave up.
+const CodeCancelled = "cancelled"
+
+// Codes of refusals: our own program did not make the call (see [Admit]).
+const (
+	CodeQuota   = "own_quota" // the budget that the configuration gives has no room now
+	CodeBreaker = "breaker"   // the platform failed so often that it is left alone for a while
+)
+
+// Refuse is what an [Admit] answers instead of letting a call through.
+func Refuse(class Class, code, message string, retryAfter time.Duration) error {
+	return &Error{Class: class, Code: code, Message: message, RetryAfter: max(retryAfter, 0)}
+}
+
+// Refused tells whether our own program did not make the call, as against a refusal by the platform.
+func Refused(err error) bool {
+	e := asError(err)
+	return e != nil && e.Status == 0 && (e.Code == CodeQuota || e.Code == CodeBreaker)
+}
+
+// RetryAfter is how long the first [Error] in err's chain asks to wait; 0 when it does not say.
+func RetryAfter(err error) time.Duration {
+	if e := asError(err); e != nil {
+		return e.RetryAfter
+	}
+	return 0
+}
 
 // throttle waits.
 const (
@@ -120,7 +147,7 @@ func invalid(p domain.Platform, op, format string, args ...any) *Error {
 func networkError(ctx context.Context, err error) *Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &Error{Class: ClassRetry, Code: codeCancelled, Message: "the call was cancelled", cause: context.Canceled}
+		return &Error{Class: ClassRetry, Code: CodeCancelled, Message: "the call was cancelled", cause: context.Canceled}
 	case ctx.Err() != nil:
 		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -62,7 +62,19 @@ type Config struct {
 	RefusedFor   time.Duration    // how long a refused metric is left out before it is tried again; default 24 h
 	Logger       *slog.Logger     // default: discards
 	Observe      func(CallStats)  // called once per call, from the calling goroutine; may be nil
+	Admit        Admit            // asked before each call; nil: every call is made
 	Now          func() time.Time // default time.Now
+}
+
+// Admit decides whether a call may be made now, and may wait for that. A refusal, made with [Refuse], is
+// the call's answer. Whoever is let through is given finish, which learns how the call went.
+type Admit func(ctx context.Context, call Call) (finish func(CallStats), refusal error)
+
+// Call is a call that is about to be made.
+type Call struct {
+	Platform domain.Platform
+	Op       string // as in [CallStats]
+	Account  string
 }
 
 // The defaults of [Config].

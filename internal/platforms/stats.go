@@ -23,7 +23,33 @@ type CallStats struct {
 	Class      Class // "" for a success
 	Code       string
 	RetryAfter time.Duration
+	Scope      Scope   // whose quota is used up; throttled calls only
 	Usage      []Usage // nil: the platform said nothing, which is no information
+}
+
+// Scope says what a quota counts.
+type Scope string
+
+// The scopes.
+const (
+	ScopeApp       Scope = "app"       // all calls of our app
+	ScopeOperation Scope = "operation" // all calls of our app to one endpoint
+	ScopeAccount   Scope = "account"   // the calls about one page, account or member
+)
+
+// scope says whose quota a throttled call has found used up: TikTok counts by endpoint; LinkedIn says
+// which one it is; Meta's code 4 is the app's, its others are the page's, the account's or the person's.
+func (e *Error) scope(op string) Scope {
+	switch {
+	case e.Class != ClassThrottled:
+		return ""
+	case e.Platform == domain.TikTok && op != "":
+		return ScopeOperation
+	case e.Platform == domain.LinkedIn && !strings.Contains(e.Message, "MEMBER"), e.Code == "4":
+		return ScopeApp
+	default:
+		return ScopeAccount
+	}
 }
 
 // Usage is one quota as the platform reports it.

@@ -21,10 +21,11 @@ const Schema = "river"
 // Kind is what a job does; each kind has its schedule.
 type Kind string
 
-// The kinds of jobs. Others may be scheduled alike.
+// The kinds of fetching. Others may be scheduled alike.
 const (
-	AccountInsights Kind = "account_insights"
-	PostInsights    Kind = "post_insights"
+	AccountInsights Kind = domain.FetchAccounts
+	PostInsights    Kind = domain.FetchPosts
+	TokenRefresh    Kind = domain.FetchTokens
 )
 
 // kindForm keeps queue names legal for River and short.
@@ -32,17 +33,21 @@ var kindForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 
 const maxKind = 30
 
-// Job is one shard of one platform in one slot: at most [ShardSize] connections are worked through.
+// Job is one shard of one platform in one slot, or one connection of it that is tried again by itself.
 type Job struct {
-	Platform domain.Platform
-	Shard    int       // from 0
-	Slot     time.Time // when the slot began, UTC
-	Kind     Kind
+	Platform   domain.Platform
+	Shard      int       // from 0
+	Connection int64     // 0: the whole shard
+	Slot       time.Time // when the slot began, UTC
+	Kind       Kind
 }
 
-// ShardSize is how many connections a shard has at most. The scheduler does not see
-// connections; Config.Shards and Config.Work divide by it.
-const ShardSize = 200
+// Slot is what is divided into shards: the time from Begin to End of one kind and platform.
+type Slot struct {
+	Kind       Kind
+	Platform   domain.Platform
+	Begin, End time.Time // UTC
+}
 
 // Defaults of [Config].
 const (
@@ -51,12 +56,13 @@ const (
 	DefaultDrainTimeout   = 20 * time.Second
 )
 
-// DefaultSchedules returns what is configured where nothing else is: account insights every 30 s, post insights
-// at midnight and noon UTC.
+// DefaultSchedules returns account insights every 30 s, post insights at midnight and noon UTC, and a look
+// for tokens that expire every 5 minutes.
 func DefaultSchedules() map[Kind]Schedule {
 	accounts, _ := Every(30 * time.Second)
 	posts, _ := Cron("0 */12 * * *")
-	return map[Kind]Schedule{AccountInsights: accounts, PostInsights: posts}
+	tokens, _ := Every(5 * time.Minute)
+	return map[Kind]Schedule{AccountInsights: accounts, PostInsights: posts, TokenRefresh: tokens}
 }
 
 // Config is what a [Scheduler] is made of. DatabaseURL or Pool, Shards and Work are required.
@@ -67,14 +73,16 @@ type Config struct {
 	Every     map[Kind]Schedule // nil: [DefaultSchedules]; a kind that is not in it does not run
 	Platforms []domain.Platform // nil: all
 
-	// Shards returns how many shards of at most [ShardSize] connections a platform has now.
-	Shards func(ctx context.Context, platform domain.Platform) (int, error)
+	// Shards divides what is due in a slot into shards and returns their number; lower ones are worked
+	// first. It is called once for each slot, but once more when that call, or what followed, has failed.
+	Shards func(ctx context.Context, slot Slot) (int, error)
 
 	// Work does one job. Its context ends with the slot, with AttemptTimeout or with the process: it
 	// should begin with what is most overdue, because what it did not reach is left to the next slot.
 	// The same job may be given again (after an error, a timeout or a crash), so what is done already
 	// must be found out from its effects. An error is retried with back-off while the slot lasts; one
-	// made by [RetryAfter] when it says; a panic is an error.
+	// made by [RetryAfter] when it says; a panic is an error. One made by [RetryConnections] says that
+	// the shard is done but for these, each of which becomes a job of its own.
 	Work func(ctx context.Context, job Job) error
 
 	// Ready is asked before anything: until it is true nothing is inserted and nothing runs. When it

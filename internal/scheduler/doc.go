@@ -1,12 +1,12 @@
-// Package scheduler has work done on time: slots by the wall clock, divided into shards of at most
-// [ShardSize] connections, done by as many processes as there are. The queue is River's, in schema
+// Package scheduler has work done on time: slots by the wall clock, divided into shards of connections by
+// the application, done by as many processes as there are. The queue is River's, in schema
 // river; the work itself is handed in as functions.
 //
 // # Invariants
 //
 //   - A slot is a function of the wall clock and the schedule, so all processes mean the same one.
-//   - A job is unique by kind, platform, shard and slot, across processes; after an error, a timeout or
-//     a crash the same job is given again.
+//   - A job is unique by kind, platform, shard, slot and, when single connections of a shard are tried
+//     again, connection, across processes; after an error, a timeout or a crash the same job is given again.
 //   - A slot lasts until the next one begins and is never made up for: what waits longer is dropped and
 //     counted, what runs longer is cut, a retry never begins after it.
 //   - There is at most one waiting job for each kind, platform and shard, however slow the work is.
@@ -32,8 +32,9 @@
 // # How a slot goes
 //
 // River's leader makes a job "plan_slot" for each kind and platform when the slot begins. In one
-// transaction its worker drops the jobs of earlier slots that still wait, inserts a job "work_shard"
-// for each shard, and a job "slot_planned" that sleeps until the slot ends. Any process works them.
+// transaction its worker inserts a job "slot_planned" that sleeps until the slot ends, has the application
+// divide what is due, drops the jobs of earlier slots that still wait, and inserts a job "work_shard" for
+// each shard. Any process works them.
 //
 // # Non-obvious
 //
@@ -48,8 +49,10 @@
 //     held up by it. A drained or cancelled job is given back at once.
 //   - Work that ignores its context goes on beyond its slot. In the same process the shard's next slots
 //     are then skipped (reason "overlap"); another process would begin one beside it.
-//   - Shards that waited in vain come first in the next slot: with too few workers all shards get an
-//     equal share, instead of the last ones starving.
+//   - Which shards come first when there is too much work is the application's to say, by their numbers:
+//     it puts what is most overdue into the first one, so that what waited in vain comes first next time.
+//   - "slot_planned" is inserted before the application divides the slot: a second planner of the same slot
+//     waits for it and does not divide it anew while jobs of the first division run.
 //   - River fetches at most once in 100 ms for each queue, so a kind and platform begins at most
 //     10 × MaxWorkers jobs a second in each process.
 //   - River may make a periodic job up to 100 ms early; slots are computed for a moment after that, and

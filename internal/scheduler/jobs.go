@@ -53,6 +53,8 @@ type shardArgs struct {
 	Shard    int             `json:"shard"    river:"unique"`
 	Slot     time.Time       `json:"slot"     river:"unique"`
 	End      time.Time       `json:"end"`
+
+	Connection int64 `json:"connection,omitempty" river:"unique"`
 }
 
 // Kind implements [river.JobArgs].
@@ -62,7 +64,15 @@ func (shardArgs) Kind() string { return "work_shard" }
 func (a shardArgs) InsertOpts() river.InsertOpts { return once(shardQueue(a.For, a.Platform)) }
 
 func (a shardArgs) job() Job {
-	return Job{Platform: a.Platform, Shard: a.Shard, Slot: a.Slot.UTC(), Kind: a.For}
+	return Job{Platform: a.Platform, Shard: a.Shard, Connection: a.Connection, Slot: a.Slot.UTC(), Kind: a.For}
+}
+
+// alone is the job that tries one connection of the shard again, after a pause.
+func (a shardArgs) alone(r Retry, now time.Time) river.InsertManyParams {
+	a.Connection = r.Connection
+	opts := a.InsertOpts()
+	opts.ScheduledAt = now.Add(r.After)
+	return river.InsertManyParams{Args: a, InsertOpts: &opts}
 }
 
 // once makes a job unique whatever has become of it, as long as River remembers it.

@@ -48,7 +48,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}, append(labels, "outcome")),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_scheduler_skipped_slots_total",
-			Help: "Slots of a shard that were not served, by reason; they are dropped, not queued.",
+			Help: "Slots of a shard (unplanned: of a whole platform) that were not served, by reason; they are dropped, not queued.",
 		}, append(labels, "reason")),
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_scheduler_lag_seconds",

@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // planTimeout bounds the planning of a slot: counting shards and one transaction.
@@ -91,31 +89,28 @@ func (p *planner) Work(ctx context.Context, job *river.Job[planArgs]) error {
 }
 
 func (p *planner) plan(ctx context.Context, args planArgs) error {
-	shards, err := p.s.countShards(ctx, args.Platform)
-	if err != nil {
-		return fmt.Errorf("count shards: %w", err)
-	}
 	var missed, late int
-	err = pgx.BeginFunc(ctx, p.s.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, p.s.pool, func(tx pgx.Tx) error {
 		r := &records{river.ClientFromContext[pgx.Tx](ctx), tx, args}
 		before, found, err := r.lastPlanned(ctx)
 		if err != nil {
 			return err
 		}
+		// Before the shards are asked for: whoever plans the same slot waits here, then finds it planned.
 		if fresh, err := r.mark(ctx); err != nil || !fresh {
 			return err // another process, or an earlier attempt, has planned it
 		}
-		if schedule, ok := p.s.cfg.Every[args.For]; ok && found {
-			missed = schedule.between(before.Slot, args.Slot) * shards
-		}
-		turns, err := r.turns(ctx, before)
+		shards, err := p.s.divide(ctx, args)
 		if err != nil {
-			return err
+			return fmt.Errorf("divide into shards: %w", err)
+		}
+		if schedule, ok := p.s.cfg.Every[args.For]; ok && found {
+			missed = schedule.between(before.Slot, args.Slot)
 		}
 		if late, err = r.dropLate(ctx); err != nil {
 			return err
 		}
-		return r.insert(ctx, inOrder(turns, shards))
+		return r.insert(ctx, shards)
 	})
 	if err != nil {
 		return err
@@ -125,10 +120,10 @@ func (p *planner) plan(ctx context.Context, args planArgs) error {
 	return nil
 }
 
-// countShards asks the application, and does not let its panic end the process's planning.
-func (s *Scheduler) countShards(ctx context.Context, platform domain.Platform) (shards int, err error) {
+// divide asks the application, and does not let its panic end the process's planning.
+func (s *Scheduler) divide(ctx context.Context, args planArgs) (shards int, err error) {
 	defer recovered(&err)
-	shards, err = s.cfg.Shards(ctx, platform)
+	shards, err = s.cfg.Shards(ctx, Slot{Kind: args.For, Platform: args.Platform, Begin: args.Slot.UTC(), End: args.End.UTC()})
 	if err == nil && shards < 0 {
 		err = fmt.Errorf("there cannot be %d shards", shards)
 	}

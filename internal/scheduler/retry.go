@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -53,4 +54,20 @@ func backOff(attempt int, slot time.Duration) time.Duration {
 		pause *= 2
 	}
 	return min(pause, limit)
+}
+
+// Retry is a connection that is to be tried again by itself.
+type Retry struct {
+	Connection int64
+	After      time.Duration
+}
+
+// RetryConnections makes an error that says: the shard is done but for these connections. Each becomes a
+// job of its own, unless its pause ends behind the slot; then the next slot finds it due.
+func RetryConnections(retries ...Retry) error { return &retryConnectionsError{retries} }
+
+type retryConnectionsError struct{ retries []Retry }
+
+func (e *retryConnectionsError) Error() string {
+	return fmt.Sprintf("%d connections are to be tried again", len(e.retries))
 }

@@ -48,8 +48,8 @@ func every(t testing.TB, d time.Duration) map[scheduler.Kind]scheduler.Schedule 
 	return map[scheduler.Kind]scheduler.Schedule{kind: s}
 }
 
-func shards(n int) func(context.Context, domain.Platform) (int, error) {
-	return func(context.Context, domain.Platform) (int, error) { return n, nil }
+func shards(n int) func(context.Context, scheduler.Slot) (int, error) {
+	return func(context.Context, scheduler.Slot) (int, error) { return n, nil }
 }
 
 // process is a running scheduler.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -49,6 +50,9 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	inSlot, cancel := context.WithDeadline(ctx, row.Args.End)
 	defer cancel()
 	err := w.s.work(inSlot, job)
+	if alone := new(retryConnectionsError); errors.As(err, &alone) && job.Connection == 0 {
+		err = w.splitOff(ctx, row.Args, alone.retries)
+	}
 	how, result := w.judge(ctx, row, err)
 	w.s.metrics.ended(job, how, time.Since(start))
 	if err != nil && how != outcomeInterrupted && how != outcomeContinued {
@@ -84,6 +88,24 @@ func (w *worker) judge(ctx context.Context, row *river.Job[shardArgs], err error
 	}
 }
 
+// splitOff makes jobs of connections that are to be tried again within the slot.
+func (w *worker) splitOff(ctx context.Context, shard shardArgs, retries []Retry) error {
+	now := time.Now()
+	var jobs []river.InsertManyParams
+	for _, r := range retries {
+		if now.Add(r.After).Before(shard.End) {
+			jobs = append(jobs, shard.alone(r, now))
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	if _, err := river.ClientFromContext[pgx.Tx](ctx).InsertMany(ctx, jobs); err != nil {
+		return fmt.Errorf("insert retries of %d connections: %w", len(jobs), err)
+	}
+	return nil
+}
+
 // drop ends a job without work and counts its slot as skipped.
 func (w *worker) drop(job Job, why skip, cause error) error {
 	w.s.metrics.skip(job.Kind, job.Platform, why, 1)
@@ -105,9 +127,10 @@ func recovered(err *error) {
 
 // shard names what two jobs must not work on at once.
 type shard struct {
-	kind     Kind
-	platform domain.Platform
-	number   int
+	kind       Kind
+	platform   domain.Platform
+	number     int
+	connection int64
 }
 
 // busyShards holds the shards that this process works on. It matters for work that goes on although
@@ -118,7 +141,7 @@ type busyShards struct {
 }
 
 func (b *busyShards) enter(job Job) (leave func(), ok bool) {
-	key := shard{job.Kind, job.Platform, job.Shard}
+	key := shard{job.Kind, job.Platform, job.Shard, job.Connection}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held[key] {

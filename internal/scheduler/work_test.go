@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,31 +173,57 @@ func TestShardIsNotWorkedTwiceAtOnce(t *testing.T) {
 	receive(t, "work of a later slot", begun)
 }
 
-// One worker, and each job takes all of its slot: whoever waited in vain comes first in the next.
-func TestShardsTakeTurnsWhenThereIsTooMuchWork(t *testing.T) {
+func TestSingleConnectionsAreTriedAgainInTheSlot(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	const all = 3
-	var worked record
-	p := run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, time.Second), Shards: shards(all), MaxWorkers: 1,
-		Work: func(ctx context.Context, job scheduler.Job) error {
-			worked.add(job)
-			<-ctx.Done()
-			return ctx.Err()
-		},
-	})
-	eventually(t, "three rounds", func() bool { return len(worked.all()) >= 3*all })
-	require.NoError(t, p.end())
-	jobs := worked.all()
-	for i := range len(jobs) - all + 1 {
-		var round []int
-		for _, job := range jobs[i : i+all] {
-			round = append(round, job.Shard)
+	attempts := make(chan scheduler.Job, 100)
+	boom := errors.New("boom")
+	var alone atomic.Int64
+	p := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, ages), Work: func(_ context.Context, job scheduler.Job) error {
+		attempts <- job
+		switch {
+		case job.Connection == 0:
+			return scheduler.RetryConnections(
+				scheduler.Retry{Connection: 7}, scheduler.Retry{Connection: 8}, scheduler.Retry{Connection: 9, After: 2 * ages})
+		case job.Connection == 7 && alone.Add(1) == 1:
+			return boom
+		default:
+			return nil
 		}
-		slices.Sort(round)
-		require.Equal(t, []int{0, 1, 2}, round, "%v", jobs)
+	}})
+	shard := receive(t, "the shard", attempts)
+	require.Zero(t, shard.Connection)
+	seen := map[int64]int{}
+	for range 2 {
+		again := receive(t, "a connection", attempts)
+		seen[again.Connection]++
+		again.Connection = 0
+		require.Equal(t, shard, again, "it belongs to the slot and the shard")
 	}
+	require.Equal(t, map[int64]int{7: 1, 8: 1}, seen, "a pause beyond the slot makes no job")
+	skipPause(t, db.Pool)
+	require.EqualValues(t, 7, receive(t, "the connection that failed again", attempts).Connection)
+	eventually(t, "the end", func() bool { return p.count("jobs_total", "outcome=done") == 3 })
+	require.Empty(t, attempts)
+	require.Equal(t, 1, rows(t, db.Pool, `kind = 'work_shard' and not args ? 'connection'`), "the shard itself was done at once")
+}
+
+func TestConnectionsAreNotTriedAgainBehindTheirSlot(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	var worked record
+	var late atomic.Int64
+	p := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, time.Second), Work: func(_ context.Context, job scheduler.Job) error {
+		if time.Since(job.Slot) >= time.Second {
+			late.Add(1)
+		}
+		worked.add(job)
+		return scheduler.RetryConnections(scheduler.Retry{Connection: 7, After: 900 * time.Millisecond})
+	}})
+	eventually(t, "a few slots", func() bool { return len(worked.all()) > 6 })
+	require.NoError(t, p.end())
+	require.Zero(t, late.Load())
+	require.LessOrEqual(t, rows(t, db.Pool, waiting), 3, "retries of earlier slots are dropped")
 }
 
 func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
@@ -208,8 +233,8 @@ func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 	p := run(t, scheduler.Config{
 		DatabaseURL: db.URL, Every: every(t, ages), MaxWorkers: 1,
 		Platforms: []domain.Platform{domain.Facebook, domain.Instagram, domain.TikTok},
-		Shards: func(_ context.Context, platform domain.Platform) (int, error) {
-			if platform == domain.Instagram {
+		Shards: func(_ context.Context, slot scheduler.Slot) (int, error) {
+			if slot.Platform == domain.Instagram {
 				panic("no directory")
 			}
 			return 3, nil

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+// fetching says how often the platforms are read, within which limits, and where they are.
+type fetching struct {
+	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"30s" help:"How often it is looked which accounts are due for a reading."`
+	AccountInsightsInterval time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"How long after its last reading an account is due again, the quota permitting."`
+	PostInsightsCron        string                   `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"0 */12 * * *" help:"When post insights are due (cron, UTC)."`
+	PostLadder              []string                 `env:"LEDGERBOARD_POST_LADDER" placeholder:"AGE=INTERVAL,…" help:"How often posts are read by age. Default: the growth window in each round, then 720h=24h,2160h=168h,any=720h."`
+	GrowthWindow            time.Duration            `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth is counted."`
+	TokenRefreshEvery       time.Duration            `env:"LEDGERBOARD_TOKEN_REFRESH_EVERY" default:"5m" help:"How often it is looked which tokens expire soon."`
+	TokenRefreshAhead       map[string]time.Duration `env:"LEDGERBOARD_TOKEN_REFRESH_AHEAD" mapsep:"," default:"tiktok=20m,linkedin=168h,instagram=168h" help:"How long before its expiry a token is renewed."`
+	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"672h" help:"How far back history is read when an account is read for the first time; 0: not at all."`
+	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"24h" help:"How often demographics are read."`
+	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"32" help:"Accounts of one job that are read at a time."`
+	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"4" help:"Jobs of each kind and platform that this process does at a time; a job has up to 200 accounts."`
+	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account) in the place of the defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:100000/24h, tiktok:operation:600/1m. PLATFORM:none: no limit."`
+	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"0.9" help:"Part of each quota that is used, at most 0.9."`
+	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"90" help:"Percentage in a platform's usage header from which on its caller is left alone for a while."`
+	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"https://graph.facebook.com" help:"Base URL of the Graph API."`
+	InstagramURL            string                   `env:"LEDGERBOARD_INSTAGRAM_URL" default:"https://graph.instagram.com" help:"Base URL of Instagram's API for accounts of Instagram login."`
+	MetaVersion             string                   `env:"LEDGERBOARD_META_VERSION" default:"v26.0" help:"Version of the Graph API."`
+	LinkedInURL             string                   `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"https://api.linkedin.com" help:"Base URL of LinkedIn's API."`
+	LinkedInAuthURL         string                   `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"https://www.linkedin.com" help:"Base URL of LinkedIn's token endpoint."`
+	LinkedInVersion         string                   `name:"linkedin-version" env:"LEDGERBOARD_LINKEDIN_VERSION" default:"202608" help:"Version of LinkedIn's API, a month."`
+	LinkedInClientID        string                   `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for refreshing tokens."`
+	LinkedInClientSecret    string                   `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
+	TikTokURL               string                   `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"https://open.tiktokapis.com" help:"Base URL of TikTok's Display API."`
+	TikTokClientKey         string                   `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for refreshing tokens."`
+	TikTokClientSecret      string                   `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
+}
+
+// validate reports every wrong setting.
+func (f fetching) validate() (wrong []error) {
+	add := func(err error) {
+		if err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	_, err := f.schedules()
+	add(err)
+	_, _, err = f.reading()
+	add(err)
+	_, err = f.quota()
+	add(err)
+	for name, d := range map[string]time.Duration{
+		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL": f.AccountInsightsInterval, "LEDGERBOARD_BACKFILL": f.Backfill,
+	} {
+		if d < 0 {
+			add(fmt.Errorf("%s is %s; use 0 or more", name, d))
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"LEDGERBOARD_GROWTH_WINDOW": f.GrowthWindow, "LEDGERBOARD_DEMOGRAPHICS_EVERY": f.DemographicsEvery,
+	} {
+		if d <= 0 {
+			add(fmt.Errorf("%s is %s; use more than 0", name, d))
+		}
+	}
+	if f.FetchParallel < 1 || f.FetchParallel > commands.MaxShard {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, commands.MaxShard))
+	}
+	if f.FetchWorkers < 1 || f.FetchWorkers > 1000 {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_WORKERS is %d; use 1 to 1000", f.FetchWorkers))
+	}
+	for name, base := range map[string]string{
+		"LEDGERBOARD_FACEBOOK_URL": f.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": f.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": f.LinkedInURL,
+		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL,
+	} {
+		if u, err := url.Parse(base); err != nil || u.Host == "" {
+			add(fmt.Errorf("%s %q is not a URL", name, base))
+		}
+	}
+	return wrong
+}
+
+// schedules are the slots of each kind of fetching.
+func (f fetching) schedules() (map[scheduler.Kind]scheduler.Schedule, error) {
+	accounts, errAccounts := scheduler.Every(f.AccountInsightsEvery)
+	posts, errPosts := scheduler.Cron(f.PostInsightsCron)
+	tokens, errTokens := scheduler.Every(f.TokenRefreshEvery)
+	return map[scheduler.Kind]scheduler.Schedule{
+			scheduler.AccountInsights: accounts, scheduler.PostInsights: posts, scheduler.TokenRefresh: tokens,
+		}, errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
+			named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
+}
+
+func named(setting string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", setting, err)
+}
+
+// reading is how often posts are read by age, and when tokens are renewed.
+func (f fetching) reading() (ladder commands.Ladder, ahead map[domain.Platform]time.Duration, err error) {
+	if len(f.PostLadder) > 0 {
+		ladder, err = commands.ParseLadder(f.PostLadder)
+		err = named("LEDGERBOARD_POST_LADDER", err)
+	}
+	ahead = map[domain.Platform]time.Duration{}
+	for name, d := range f.TokenRefreshAhead {
+		at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == name })
+		if at < 0 || d < 0 {
+			err = errors.Join(err, fmt.Errorf("LEDGERBOARD_TOKEN_REFRESH_AHEAD: %s=%s is not platform=duration, for example tiktok=20m", name, d))
+			continue
+		}
+		ahead[domain.Platforms()[at]] = d
+	}
+	return ladder, ahead, err
+}
+
+// quota is how the platforms' limits are kept.
+func (f fetching) quota() (quota.Config, error) {
+	limits, err := quota.ParseLimits(f.Quotas)
+	if f.QuotaShare <= 0 || f.QuotaShare > quota.DefaultShare {
+		err = errors.Join(err, fmt.Errorf("LEDGERBOARD_QUOTA_SHARE is %v; use more than 0 and at most %v", f.QuotaShare, quota.DefaultShare))
+	}
+	if f.QuotaHoldAt < 1 || f.QuotaHoldAt > 100 {
+		err = errors.Join(err, fmt.Errorf("LEDGERBOARD_QUOTA_HOLD_AT is %d; use 1 to 100", f.QuotaHoldAt))
+	}
+	return quota.Config{Limits: limits, Share: f.QuotaShare, HoldAt: f.QuotaHoldAt}, named("LEDGERBOARD_QUOTAS", err)
+}

@@ -1,0 +1,203 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Connections says what can be read; the read side offers it. All leave out accounts of lapsed
+// subscriptions, and connections that wait for a person or for a platform's time.
+type Connections interface {
+	// Due returns the accounts last read in a slot that began at least the interval before this one, the
+	// most overdue first.
+	Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error)
+	// Tasks returns what a shard of a slot still has to read, the most overdue first.
+	Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error)
+	// Task returns one account, or nothing when it is not to be read in this slot (any more).
+	Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error)
+	// KnownPosts returns the posts of a social account that metrics are read for, newest first.
+	KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error)
+}
+
+// FetchStates keeps, for all processes, what is read when and what became of it.
+type FetchStates interface {
+	Assign(ctx context.Context, slot domain.FetchSlot, accounts []int64, shardSize int, now time.Time) error
+	Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error
+}
+
+// StateMarks let one of several processes record a change of a connection's state.
+type StateMarks interface {
+	First(ctx context.Context, connection int64, state string, now time.Time, within time.Duration) (bool, error)
+	Forget(ctx context.Context, connection int64) error
+}
+
+// Clients finds the client of a platform; *platforms.Set implements it.
+type Clients interface {
+	For(p domain.Platform) (platforms.Client, error)
+}
+
+// Budget says how many calls a platform's quotas leave for the coming time; *quota.Gate implements it.
+type Budget interface {
+	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error)
+}
+
+// CollectConfig holds the parts and limits of [Collect]. The parts are required, and GrowthWindow.
+type CollectConfig struct {
+	Connections Connections
+	States      FetchStates
+	Marks       StateMarks
+	Clients     Clients
+	Budget      Budget
+	Secrets     SecretStore
+	Metrics     *Metrics
+	Operations  Appender // for state changes of connections
+	Now         func() time.Time
+	Logger      *slog.Logger
+
+	GrowthWindow      time.Duration                     // age up to which a post's growth counts
+	AccountInterval   time.Duration                     // between two readings of an account; shorter than its schedule: each slot
+	ShardSize         int                               // connections of one job; default and most [MaxShard]
+	Parallel          int                               // connections of one job read at a time; default 32
+	Backfill          time.Duration                     // history read at the first connection; default 28 days, negative: none
+	DemographicsEvery time.Duration                     // default 24 h
+	Ladder            Ladder                            // nil: [DefaultLadder]
+	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
+
+	Observe FetchObserver // may be nil
+}
+
+// FetchObserver learns what is planned and what became of it, for metrics.
+type FetchObserver interface {
+	// Planned tells of a slot: how many connections were due, how many of them the quota has no room for,
+	// and how long the most overdue one has waited beyond its interval.
+	Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration)
+	// Fetched tells of one connection; class is "" when it was read.
+	Fetched(slot domain.FetchSlot, class string)
+}
+
+// Limits of [CollectConfig].
+const (
+	MaxShard                 = 200
+	DefaultParallel          = 32
+	DefaultBackfill          = 28 * 24 * time.Hour
+	DefaultDemographicsEvery = 24 * time.Hour
+)
+
+// accountLimit bounds the work on one connection, so that a platform that answers ever so slowly does
+// not keep a place among those that are read at a time.
+const accountLimit = 3 * time.Minute
+
+// Collect reads the platforms and records what they say. One failing account, metric or platform never
+// holds up the others.
+type Collect struct {
+	CollectConfig
+	tokens *tokens
+	costs  costs
+}
+
+// NewCollect checks the configuration and returns the use cases.
+func NewCollect(c CollectConfig) (*Collect, error) {
+	if c.Connections == nil || c.States == nil || c.Marks == nil || c.Clients == nil || c.Budget == nil || c.Secrets == nil ||
+		c.Metrics == nil || c.Operations == nil || c.Now == nil || c.Logger == nil || c.GrowthWindow <= 0 {
+		return nil, errors.New("commands.NewCollect needs Connections, States, Marks, Clients, Budget, Secrets, Metrics, Operations, Now, Logger and GrowthWindow")
+	}
+	if c.ShardSize <= 0 || c.ShardSize > MaxShard {
+		c.ShardSize = MaxShard
+	}
+	if c.Parallel <= 0 {
+		c.Parallel = DefaultParallel
+	}
+	if c.Backfill == 0 {
+		c.Backfill = DefaultBackfill
+	}
+	if c.DemographicsEvery <= 0 {
+		c.DemographicsEvery = DefaultDemographicsEvery
+	}
+	if c.Ladder == nil {
+		c.Ladder = DefaultLadder(c.GrowthWindow)
+	}
+	if c.RefreshAhead == nil {
+		c.RefreshAhead = DefaultRefreshAhead()
+	}
+	if c.Observe == nil {
+		c.Observe = unobserved{}
+	}
+	return &Collect{CollectConfig: c, tokens: &tokens{secrets: c.Secrets, now: c.Now, locks: newKeyedLock()}}, nil
+}
+
+type unobserved struct{}
+
+func (unobserved) Planned(domain.FetchSlot, int, int, time.Duration) {}
+func (unobserved) Fetched(domain.FetchSlot, string)                  {}
+
+// clock is the time as it is recorded.
+func (c *Collect) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
+
+// fetched is what a read of one connection brought besides its events.
+type fetched struct {
+	backfilled   bool
+	demographics bool
+	notBefore    *time.Time       // tokens: when to look again
+	incomplete   *platforms.Error // some figures are missing for a reason that passes
+}
+
+// fetchFunc reads one connection.
+type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
+
+// fetch is one connection being read.
+type fetch struct {
+	domain.FetchTask
+	slot   domain.FetchSlot
+	client platforms.Client
+	target platforms.Target
+}
+
+func (c *Collect) fetchFunc(kind string) (fetchFunc, error) {
+	switch kind {
+	case domain.FetchAccounts:
+		return c.withToken(c.accountReading), nil
+	case domain.FetchPosts:
+		return c.withToken(c.postReadings), nil
+	case domain.FetchTokens:
+		return c.refreshAhead, nil
+	default:
+		return nil, domain.NewError(domain.CodeInternal, "fetching of kind %s is not known", kind)
+	}
+}
+
+// withToken reads with the connection's token; one that the platform refuses is renewed once.
+func (c *Collect) withToken(read fetchFunc) fetchFunc {
+	return func(ctx context.Context, f *fetch) (fetched, error) {
+		stored, err := c.tokens.access(ctx, f)
+		if err != nil {
+			return fetched{}, err
+		}
+		f.target = target(f.ConnectedAccount, stored)
+		got, err := read(ctx, f)
+		if platforms.ClassOf(err) != platforms.ClassReconnect {
+			return got, err
+		}
+		renewed, renewal := c.tokens.renew(ctx, f, stored)
+		if errors.Is(renewal, platforms.ErrNoRefresh) {
+			return got, err // the platform's own words say more than "there is no renewal"
+		}
+		if renewal != nil {
+			return got, fmt.Errorf("%w (after: %w)", renewal, err)
+		}
+		f.target = target(f.ConnectedAccount, renewed)
+		return read(ctx, f)
+	}
+}
+
+func target(account domain.ConnectedAccount, stored StoredTokens) platforms.Target {
+	return platforms.Target{
+		AccessToken: stored.AccessToken, ExternalID: account.ExternalID, AccountType: account.AccountType,
+		InstagramLogin: stored.InstagramLogin,
+	}
+}

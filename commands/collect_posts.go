@@ -1,0 +1,137 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+const (
+	// maxListingPages bounds one listing; a feed longer than that is caught up over several rounds.
+	maxListingPages = 50
+	postsPerRead    = 50
+)
+
+// postReadings registers the posts that the listing shows for the first time, then reads all that are
+// due by their age.
+func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err error) {
+	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
+	if err != nil {
+		return got, fmt.Errorf("read known posts: %w", err)
+	}
+	posts := make([]platforms.Post, 0, len(known))
+	ids := make(map[string]bool, len(known))
+	now := c.clock()
+	for _, p := range known {
+		ids[p.ExternalID] = true
+		if !c.postDue(f, p, now) {
+			continue
+		}
+		post := platforms.Post{ID: p.ExternalID, Type: p.PostType}
+		if p.PublishedAt != nil {
+			post.PublishedAt = *p.PublishedAt
+		}
+		posts = append(posts, post)
+	}
+	fresh, listErr := c.listNew(ctx, f, ids)
+	posts = append(fresh, posts...)
+	for len(posts) > 0 {
+		n := min(postsPerRead, len(posts))
+		if err := c.readPosts(ctx, f, posts[:n]); err != nil {
+			return got, errors.Join(listErr, err)
+		}
+		posts = posts[n:]
+	}
+	return got, listErr
+}
+
+// postDue tells whether a known post is due by its age, and was not read by an earlier attempt of the
+// same slot.
+func (c *Collect) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
+	if p.ReadAt == nil {
+		return true
+	}
+	if !f.PlannedAt.IsZero() && !p.ReadAt.Before(f.PlannedAt) {
+		return false
+	}
+	if p.PublishedAt == nil {
+		return true
+	}
+	return c.Ladder.due(now.Sub(*p.PublishedAt), now.Sub(*p.ReadAt))
+}
+
+// listNew walks the listing until it meets posts that are known, and registers the others.
+func (c *Collect) listNew(ctx context.Context, f *fetch, known map[string]bool) ([]platforms.Post, error) {
+	var fresh []platforms.Post
+	cursor := ""
+	for range maxListingPages {
+		page, err := f.client.Posts(ctx, f.target, cursor)
+		if err != nil {
+			return fresh, err
+		}
+		met := false
+		for _, post := range page.Posts {
+			if known[post.ID] || post.SameAs != "" && known[post.SameAs] {
+				met = true
+				continue
+			}
+			if err := c.Metrics.RegisterPost(ctx, c.registration(f.ConnectedAccount, post)); err != nil {
+				return fresh, err
+			}
+			known[post.ID] = true
+			fresh = append(fresh, post)
+		}
+		cursor = page.Next
+		if met {
+			cursor = page.Skip
+		}
+		if cursor == "" {
+			return fresh, nil
+		}
+	}
+	return fresh, nil
+}
+
+func (c *Collect) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
+	r := domain.PostRegistered{
+		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
+		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(),
+		PostType: post.Type, Content: post.Content, MediaURL: post.MediaURL, Permalink: post.Permalink,
+	}
+	if !post.PublishedAt.IsZero() {
+		r.PublishedAt = &post.PublishedAt
+	}
+	return r
+}
+
+func (c *Collect) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
+	at := c.clock()
+	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
+	for _, s := range snapshots {
+		if s.Err != nil {
+			continue
+		}
+		if recordErr := c.Metrics.RecordPostReading(ctx, c.reading(f.ConnectedAccount, s, at)); recordErr != nil {
+			return errors.Join(err, recordErr)
+		}
+	}
+	return err
+}
+
+// reading judges, at capture, whether the reading's growth counts, and says by what.
+func (c *Collect) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
+	r := domain.PostRead{
+		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
+		ExternalID: s.Post.ID, CapturedAt: at, Counts: s.Counts, Missing: s.Missing,
+		GrowthWindow: c.GrowthWindow.String(), SubscriptionActive: account.SubscriptionActive,
+	}
+	if published := s.Post.PublishedAt; !published.IsZero() {
+		r.PublishedAt = &published
+		r.GrowthEligible = account.SubscriptionActive && at.Sub(published) <= c.GrowthWindow
+	}
+	return r
+}

@@ -1,0 +1,148 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// FetchRetry is a connection that is worth trying again by itself.
+type FetchRetry struct {
+	SocialAccount int64
+	After         time.Duration
+}
+
+// recordBatch is how many results are stored at a time. After a crash, connections whose result was not
+// stored are read once more.
+const recordBatch = 64
+
+// Work reads what a shard of a slot still has to read, several connections at a time. The error is that
+// of our own side only: what concerns a single connection is recorded with it, and returned as a retry
+// when it may pass soon.
+func (c *Collect) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([]FetchRetry, error) {
+	tasks, err := c.Connections.Tasks(ctx, slot, shard, c.clock())
+	if err != nil || len(tasks) == 0 {
+		return nil, err
+	}
+	round, err := c.newRound(slot)
+	if err != nil {
+		return nil, err
+	}
+	var group errgroup.Group
+	group.SetLimit(c.Parallel)
+	for _, task := range tasks {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			round.one(ctx, task)
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is kept by connection
+	return round.retries, errors.Join(round.flush(ctx), ctx.Err())
+}
+
+// Retry reads one connection of a slot again. It returns when to try once more, if that is worth it.
+func (c *Collect) Retry(ctx context.Context, slot domain.FetchSlot, socialAccount int64) ([]FetchRetry, error) {
+	tasks, err := c.Connections.Task(ctx, slot, socialAccount, c.clock())
+	if err != nil || len(tasks) == 0 {
+		return nil, err
+	}
+	round, err := c.newRound(slot)
+	if err != nil {
+		return nil, err
+	}
+	round.one(ctx, tasks[0])
+	return round.retries, errors.Join(round.flush(ctx), ctx.Err())
+}
+
+// round is one job at work.
+type round struct {
+	*Collect
+	slot   domain.FetchSlot
+	client platforms.Client
+	fetch  fetchFunc
+
+	mu      sync.Mutex
+	results []domain.FetchResult // not stored yet
+	retries []FetchRetry
+	stored  error
+}
+
+func (c *Collect) newRound(slot domain.FetchSlot) (*round, error) {
+	client, err := c.Clients.For(slot.Platform)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.fetchFunc(slot.Kind)
+	return &round{Collect: c, slot: slot, client: client, fetch: f}, err
+}
+
+// one reads one connection and notes what became of it.
+func (r *round) one(ctx context.Context, task domain.FetchTask) {
+	limited, cancel := context.WithTimeout(ctx, accountLimit)
+	defer cancel()
+	metered, meter := quota.WithMeter(limited)
+	got, err := r.fetchSafely(metered, &fetch{FetchTask: task, slot: r.slot, client: r.client})
+	if err == nil && !got.backfilled {
+		r.costs.learn(r.slot, meter.Calls())
+	}
+	if err != nil && ctx.Err() != nil {
+		return // cut short: it stays due, and nothing is known against it
+	}
+	err = r.settle(context.WithoutCancel(ctx), task, err)
+	result, again := r.judge(task, got, err)
+	r.Observe.Fetched(r.slot, result.Class)
+	if err != nil {
+		r.Logger.WarnContext(ctx, "connection is not read", "social_account", task.SocialAccount, "kind", r.slot.Kind,
+			"platform", task.Platform.String(), "class", result.Class, "error", err)
+	}
+	r.note(ctx, result, again)
+}
+
+// fetchSafely makes an error of a panic: one odd answer must not end the reading of all others.
+func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("panic: %v", value)
+		}
+	}()
+	return r.fetch(ctx, f)
+}
+
+func (r *round) note(ctx context.Context, result domain.FetchResult, again *FetchRetry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results = append(r.results, result)
+	if again != nil {
+		r.retries = append(r.retries, *again)
+	}
+	if len(r.results) >= recordBatch {
+		r.store(ctx)
+	}
+}
+
+// flush stores what is left and returns what went wrong with storing.
+func (r *round) flush(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.results) > 0 {
+		r.store(ctx)
+	}
+	return r.stored
+}
+
+// store needs the lock. It also stores after the slot's end: the readings are in the log.
+func (r *round) store(ctx context.Context) {
+	err := r.States.Record(context.WithoutCancel(ctx), r.slot, r.results)
+	r.results, r.stored = r.results[:0], errors.Join(r.stored, err)
+}

@@ -1,0 +1,47 @@
+package domain
+
+import "time"
+
+// FetchSlot is one slot of one kind of fetching on one platform.
+type FetchSlot struct {
+	Kind     string // [FetchAccounts], [FetchPosts] or [FetchTokens]
+	Platform Platform
+	Begin    time.Time // UTC
+}
+
+// The kinds of fetching.
+const (
+	FetchAccounts = "account_insights"
+	FetchPosts    = "post_insights"
+	FetchTokens   = "token_refresh"
+)
+
+// FetchResult is what became of one social account in a slot.
+type FetchResult struct {
+	SocialAccount int64
+	Served        bool
+	At            time.Time
+	NotBefore     *time.Time // leave it alone until then; nil: it is due by its schedule
+	Failures      int        // in a row
+	Class         string     // of the failure; "" after a success
+	Reason        string     // what was wrong and what to do
+	Backfilled    bool       // its history was read too
+	Demographics  bool       // they were read too
+}
+
+// FetchTask is a connected account that is to be read, with what is known of earlier reads.
+type FetchTask struct {
+	ConnectedAccount
+	PlannedAt      time.Time  // zero: not planned, asked for by hand
+	ServedSlot     *time.Time // nil: never read
+	ServedAt       *time.Time
+	Failures       int
+	BackfilledAt   *time.Time
+	DemographicsAt *time.Time
+}
+
+// DueAccount is a social account that is due in a slot.
+type DueAccount struct {
+	SocialAccount int64
+	ServedSlot    *time.Time // nil: never read
+}

@@ -1,0 +1,73 @@
+package kept
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// fetchingConns serve plans, results and budgets of one process.
+const fetchingConns = 8
+
+// OpenFetching returns a pool for [Fetching], [Budgets] and [Marks]. It commits asynchronously: what a
+// crash of the database takes back makes connections due again, nothing else.
+func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: Schema, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
+}
+
+// Fetching keeps which connection is read in which slot, and what became of it.
+type Fetching struct{ pool *pgxpool.Pool }
+
+// NewFetching returns the fetch states of a pool that [OpenFetching] made.
+func NewFetching(pool *pgxpool.Pool) *Fetching { return &Fetching{pool} }
+
+// Assign plans social accounts, in their order, into shards of a slot.
+func (f *Fetching) Assign(ctx context.Context, slot domain.FetchSlot, accounts []int64, shardSize int, now time.Time) error {
+	_, err := f.pool.Exec(ctx, `
+		insert into fetch_state as f (kind, p_id, social_account_id, slot, shard, planned_at, updated_at)
+		select $1, $2, a.id, $3, (a.place - 1) / $5, $6, $6
+		from unnest($4::bigint[]) with ordinality as a (id, place) order by a.id
+		on conflict (kind, p_id, social_account_id) do update
+		set slot = excluded.slot, shard = excluded.shard, planned_at = excluded.planned_at`,
+		slot.Kind, int(slot.Platform), slot.Begin, accounts, shardSize, now)
+	if err != nil {
+		return fmt.Errorf("assign %d accounts of %s to shards: %w", len(accounts), slot.Platform, err)
+	}
+	return nil
+}
+
+// Record stores what became of connections in a slot. A success takes back what earlier failures left.
+func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error {
+	n := len(results)
+	ids, served, at := make([]int64, n), make([]bool, n), make([]time.Time, n)
+	until, backfilled, demographics := make([]*time.Time, n), make([]bool, n), make([]bool, n)
+	failures, classes, reasons := make([]int32, n), make([]string, n), make([]string, n)
+	for i, r := range results {
+		ids[i], served[i], at[i], until[i] = r.SocialAccount, r.Served, r.At, r.NotBefore
+		backfilled[i], demographics[i] = r.Backfilled, r.Demographics
+		failures[i], classes[i], reasons[i] = int32(r.Failures), r.Class, r.Reason //nolint:gosec // bounded by its writer
+	}
+	_, err := f.pool.Exec(ctx, `
+		insert into fetch_state as f (kind, p_id, social_account_id, served_slot, served_at, not_before, failures, class, reason,
+		                              backfilled_at, demographics_at, updated_at)
+		select $1, $2, r.id, case when r.served then $3::timestamptz end, case when r.served then r.at end, r.until, r.failures, r.class, r.reason,
+		       case when r.backfilled then r.at end, case when r.demographics then r.at end, r.at
+		from unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[], $12::text[])
+		  as r (id, served, at, until, backfilled, demographics, failures, class, reason)
+		order by r.id
+		on conflict (kind, p_id, social_account_id) do update
+		set served_slot = greatest(f.served_slot, excluded.served_slot), served_at = greatest(f.served_at, excluded.served_at),
+		    not_before = excluded.not_before, failures = excluded.failures, class = excluded.class, reason = excluded.reason,
+		    backfilled_at = coalesce(excluded.backfilled_at, f.backfilled_at),
+		    demographics_at = coalesce(excluded.demographics_at, f.demographics_at), updated_at = excluded.updated_at`,
+		slot.Kind, int(slot.Platform), slot.Begin, ids, served, at, until, backfilled, demographics, failures, classes, reasons)
+	if err != nil {
+		return fmt.Errorf("store what became of %d accounts of %s: %w", n, slot.Platform, err)
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package quota
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// A breaker opens when of at least breakerCalls calls within breakerWindow most have failed. A platform
+// that fails one call in twenty is worth going on with; one that fails most of them is down.
+const (
+	breakerCalls  = 20
+	breakerPart   = 0.6
+	breakerWindow = 10 * time.Second
+	breakerProbes = 5 // calls let through to see whether the platform is back
+)
+
+var (
+	errDown    = errors.New("the platform did not answer as it should")
+	errNotMade = errors.New("the call was not made, or was cancelled") // says nothing about the platform
+)
+
+// breaker is the circuit breaker of one platform. It runs on real time, whatever Config.Now says.
+type breaker struct {
+	*gobreaker.TwoStepCircuitBreaker[struct{}]
+	open time.Duration
+}
+
+func newBreaker(p domain.Platform, cfg Config) *breaker {
+	return &breaker{open: cfg.BreakerOpen, TwoStepCircuitBreaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: p.String(), MaxRequests: breakerProbes, Interval: breakerWindow, Timeout: cfg.BreakerOpen,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return c.Requests >= breakerCalls && float64(c.TotalFailures) >= breakerPart*float64(c.Requests)
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errNotMade) },
+	})}
+}
+
+// allow lets a call through, or says that the platform is left alone.
+func (b *breaker) allow() (done func(error), refusal error) {
+	done, err := b.Allow()
+	if err != nil {
+		return nil, platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker,
+			"the platform has failed most calls and is left alone for a while", b.open)
+	}
+	return done, nil
+}
+
+// verdict is what a call says about its platform.
+func verdict(s platforms.CallStats) error {
+	switch {
+	case s.Code == platforms.CodeCancelled:
+		return errNotMade
+	case s.Class == platforms.ClassRetry:
+		return errDown
+	default:
+		return nil
+	}
+}

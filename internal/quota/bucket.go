@@ -1,0 +1,154 @@
+package quota
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Parts of a quota.
+const (
+	burstPart = 20 // the burst is this part of the quota
+	leasePart = 8  // a draw takes this part of the burst
+)
+
+// bucket is one budget as this process sees it: calls that the store has granted and that are not made
+// yet. A lease that is not used in time is void, so that it cannot add to a later window.
+type bucket struct {
+	gate  *Gate
+	name  string
+	scope platforms.Scope
+	rate  float64 // calls a second
+	burst float64
+	chunk int
+	lease time.Duration
+
+	turn chan struct{} // holds one token while a caller asks the store, or waits for room
+
+	mu       sync.Mutex
+	left     int
+	drawn    time.Time // when left was drawn
+	heldTill time.Time
+	seen     float64 // what the store had left when it was last asked
+}
+
+func newBucket(g *Gate, key string, l Limit) *bucket {
+	calls, window := float64(l.Calls), l.Window.Seconds()
+	b := &bucket{gate: g, name: key, scope: l.Scope, turn: make(chan struct{}, 1)}
+	b.burst = max(1, float64(l.Calls/burstPart))
+	b.rate = min(g.cfg.Share*calls, (calls-b.burst)/1.05) / window
+	b.chunk = max(1, int(b.burst)/leasePart)
+	slack := ((calls-b.burst)/(b.rate*window) - 1) * window
+	b.lease = time.Duration(slack / 2 * float64(time.Second))
+	return b
+}
+
+// take takes one call, waiting for it if need be.
+func (b *bucket) take(ctx context.Context) error {
+	if held, ok := b.fromLease(); ok || held != nil {
+		return held
+	}
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return b.noRoom(0)
+	}
+	defer func() { <-b.turn }()
+	for {
+		if held, ok := b.fromLease(); ok || held != nil {
+			return held
+		}
+		wait, err := b.draw(ctx)
+		if err != nil {
+			return err
+		}
+		if wait == 0 {
+			continue
+		}
+		if b.scope == platforms.ScopeAccount && wait > b.gate.cfg.Patience {
+			return b.noRoom(wait)
+		}
+		if b.gate.sleep(ctx, wait) != nil {
+			return b.noRoom(wait)
+		}
+	}
+}
+
+// fromLease takes a call that was granted already; the error says that the budget is held.
+func (b *bucket) fromLease() (held error, ok bool) { //nolint:revive,staticcheck // an error is the rarer answer
+	now := b.gate.cfg.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Before(b.heldTill) {
+		return b.noRoom(b.heldTill.Sub(now)), false
+	}
+	if b.left > 0 && now.Sub(b.drawn) <= b.lease {
+		b.left--
+		return nil, true
+	}
+	return nil, false
+}
+
+// draw asks the store for a lease; wait is how long until it is worth asking again, 0 after a grant.
+func (b *bucket) draw(ctx context.Context) (wait time.Duration, err error) {
+	now := b.gate.cfg.Now()
+	drawn, err := b.ask(ctx, b.chunk, now)
+	if err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left, b.drawn = drawn.Granted, now
+	if drawn.Granted > 0 || now.Before(b.heldTill) {
+		return 0, nil
+	}
+	return time.Duration((1-min(drawn.Left, 1))/b.rate*float64(time.Second)).Round(time.Millisecond) + time.Millisecond, nil
+}
+
+func (b *bucket) ask(ctx context.Context, want int, now time.Time) (Drawn, error) {
+	drawn, err := b.gate.cfg.Store.Draw(ctx, Draw{Name: b.name, Want: want, Rate: b.rate, Burst: b.burst, Now: now})
+	if err != nil {
+		return Drawn{}, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen = drawn.Left
+	if drawn.HeldUntil.After(b.heldTill) {
+		b.heldTill = drawn.HeldUntil
+	}
+	return drawn, nil
+}
+
+// room is what the budget can give within so much time.
+func (b *bucket) room(ctx context.Context, within time.Duration) (float64, error) {
+	now := b.gate.cfg.Now()
+	drawn, err := b.ask(ctx, 0, now)
+	if err != nil {
+		return 0, fmt.Errorf("look at budget %s: %w", b.name, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	within -= max(0, b.heldTill.Sub(now))
+	if within <= 0 {
+		return 0, nil
+	}
+	return drawn.Left + b.rate*within.Seconds(), nil
+}
+
+// hold closes the bucket in this process; the store tells the others.
+func (b *bucket) hold(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until.After(b.heldTill) {
+		b.heldTill = until
+	}
+}
+
+func (b *bucket) noRoom(wait time.Duration) error { return noRoom("by "+string(b.scope), wait) }
+
+func noRoom(which string, wait time.Duration) error {
+	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota "+which+" has no room now", wait)
+}

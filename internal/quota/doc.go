@@ -1,0 +1,45 @@
+// Package quota keeps our calls to the platforms inside their limits: budgets shared by all processes,
+// holds that the platforms' own answers ask for, and one circuit breaker for each platform. A [Gate]
+// stands before every call (platforms.Config.Admit), so nothing that is planned wrongly, paged further
+// than expected or repeated can pass a limit.
+//
+// # Invariants
+//
+//   - In any window of a limit, sliding or fixed, all processes together make at most its calls, as long
+//     as the way of a call to the platform varies by less than the slack (see "Arithmetic").
+//   - A budget is drawn from the store before the call is made and never given back: a crash wastes
+//     calls and never makes too many.
+//   - A call that finds no room waits while the room comes soon, and is refused with a time otherwise;
+//     nothing is queued beyond the caller's context.
+//   - A refusal says that it is ours (platforms.Refused) and is no failure of the platform.
+//
+// It may not import anything of this module but domain and internal/platforms.
+//
+// # File map
+//
+//	config.go   Limit, Config, defaults, reading limits from configuration
+//	gate.go     Gate: Admit, Room
+//	bucket.go   one budget in this process: a lease of what the store granted
+//	hold.go     what usage headers and refusals of the platforms ask for
+//	breaker.go  the circuit breakers
+//	meter.go    how many calls a piece of work made
+//	metrics.go  what is left, what was refused, which breakers are open
+//
+// # Arithmetic
+//
+// A budget of Q calls in W grows by rate r up to a burst of B = Q/20. Calls drawn at most a lease time L
+// ago and on their way for at most J arrive in a window of W only if they were drawn within W + L + J, so
+// they are at most B + r(W + L + J). With r = share × Q/W (at most 0.9 Q/1 W) there is slack: L takes half
+// of it, J may take the rest. For 600 calls a minute and the default share of 0.9 that is 1.6 s each; for
+// quotas of a day it is 40 minutes. A smaller share gives more slack.
+//
+// # Non-obvious
+//
+//   - Budgets of a day are spent evenly over the day. Spent as fast as possible, they would be gone by
+//     noon and every connection would go unread until midnight; so every connection is read less often.
+//   - Whoever waits for a budget holds its turn, so callers are served in the order in which they came,
+//     and those behind need not ask the store in vain.
+//   - Budgets of single accounts never make a worker wait long (Config.Patience): it has others to read.
+//   - The breaker counts by platform what the platform or the way to it did (5xx, no answer, garbage):
+//     what concerns one account says nothing about the platform.
+package quota

@@ -1,0 +1,138 @@
+package quota
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Gate stands before every call to the platforms. It is safe for concurrent use.
+type Gate struct {
+	cfg      Config
+	metrics  *metrics
+	breakers map[domain.Platform]*breaker
+
+	mu      sync.Mutex
+	buckets map[string]*bucket
+	holds   map[string]time.Time // of what has no limit here and was closed by a platform all the same
+}
+
+// New checks the configuration and returns the gate.
+func New(cfg Config) (*Gate, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure quotas: %w", err)
+	}
+	g := &Gate{cfg: cfg, breakers: map[domain.Platform]*breaker{}, buckets: map[string]*bucket{}, holds: map[string]time.Time{}}
+	for _, p := range domain.Platforms() {
+		g.breakers[p] = newBreaker(p, cfg)
+	}
+	g.metrics = newMetrics(g)
+	if cfg.Registerer != nil {
+		if err := g.metrics.register(cfg.Registerer); err != nil {
+			return nil, fmt.Errorf("register quota metrics: %w", err)
+		}
+	}
+	return g, nil
+}
+
+// Admit implements [platforms.Admit].
+func (g *Gate) Admit(ctx context.Context, call platforms.Call) (finish func(platforms.CallStats), refusal error) {
+	done, refusal := g.breakers[call.Platform].allow()
+	if refusal != nil {
+		g.metrics.refuse(call.Platform, platforms.CodeBreaker)
+		return nil, refusal
+	}
+	if err := g.take(ctx, call); err != nil {
+		done(errNotMade)
+		g.metrics.refuse(call.Platform, platforms.CodeQuota)
+		return nil, err
+	}
+	if m := meterOf(ctx); m != nil {
+		m.calls.Add(1)
+	}
+	return func(s platforms.CallStats) {
+		done(verdict(s))
+		g.heed(context.WithoutCancel(ctx), s)
+	}, nil
+}
+
+// take takes the call out of every budget that it counts against.
+func (g *Gate) take(ctx context.Context, call platforms.Call) error {
+	if held := g.holdOf(call); held > 0 {
+		return noRoom("of the platform", held)
+	}
+	for _, l := range g.cfg.Limits {
+		if l.Platform != call.Platform {
+			continue
+		}
+		if err := g.bucket(l, call).take(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the
+// whole app say; those of single accounts are not looked at. Without such a quota it is unbounded, and
+// while the platform's breaker is open it is what the breaker lets through.
+func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error) {
+	room := float64(math.MaxInt32)
+	for _, l := range g.cfg.Limits {
+		if l.Platform != platform || l.Scope == platforms.ScopeAccount {
+			continue
+		}
+		left, err := g.bucket(l, platforms.Call{Platform: platform, Op: op}).room(ctx, g.inSimulation(within))
+		if err != nil {
+			return 0, err
+		}
+		room = min(room, left)
+	}
+	return int(room), nil
+}
+
+// inSimulation is how far Now goes while so much real time passes.
+func (g *Gate) inSimulation(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * g.cfg.Speed)
+}
+
+// sleep waits for so much time of Now.
+func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(time.Duration(float64(d) / g.cfg.Speed))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// name is the budget that a call counts against.
+func name(platform domain.Platform, scope platforms.Scope, op, account string) string {
+	switch scope {
+	case platforms.ScopeOperation:
+		return fmt.Sprintf("%s/operation/%s", platform, op)
+	case platforms.ScopeAccount:
+		return fmt.Sprintf("%s/account/%s", platform, account)
+	default:
+		return platform.String() + "/app"
+	}
+}
+
+func (g *Gate) bucket(l Limit, call platforms.Call) *bucket {
+	key := name(l.Platform, l.Scope, call.Op, call.Account)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.buckets[key]
+	if b == nil {
+		b = newBucket(g, key, l)
+		g.buckets[key] = b
+	}
+	return b
+}

@@ -1,0 +1,70 @@
+package quota
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// usageHold is how long a caller is held whose usage is high and whose platform does not say for how
+// long: the windows slide, so that some of it is free again by then.
+const usageHold = 5 * time.Minute
+
+// heed holds the budgets that an answer says are used up, or nearly.
+func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
+	now := g.cfg.Now()
+	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 {
+		g.hold(ctx, name(s.Platform, s.Scope, s.Op, s.Account), now.Add(s.RetryAfter))
+	}
+	for _, u := range s.Usage {
+		if u.Percent() < g.cfg.HoldAt {
+			continue
+		}
+		wait := u.Regain
+		if wait == 0 {
+			wait = usageHold
+		}
+		scope, account := platforms.ScopeApp, ""
+		if u.Scope == "business" {
+			scope, account = platforms.ScopeAccount, u.ID
+		}
+		g.hold(ctx, name(s.Platform, scope, s.Op, account), now.Add(wait))
+	}
+	g.metrics.usage(s)
+}
+
+// holdOf is how long a call must wait although no limit of the configuration concerns it; mostly 0.
+func (g *Gate) holdOf(call platforms.Call) (wait time.Duration) {
+	now := g.cfg.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.holds) == 0 {
+		return 0
+	}
+	for _, scope := range []platforms.Scope{platforms.ScopeApp, platforms.ScopeOperation, platforms.ScopeAccount} {
+		key := name(call.Platform, scope, call.Op, call.Account)
+		until, held := g.holds[key]
+		if held && !now.Before(until) {
+			delete(g.holds, key)
+			continue
+		}
+		wait = max(wait, until.Sub(now))
+	}
+	return wait
+}
+
+func (g *Gate) hold(ctx context.Context, key string, until time.Time) {
+	g.mu.Lock()
+	b := g.buckets[key]
+	if b == nil && until.After(g.holds[key]) {
+		g.holds[key] = until
+	}
+	g.mu.Unlock()
+	if b != nil {
+		b.hold(until)
+	}
+	// The budget itself still protects the platform if this cannot be stored.
+	_ = g.cfg.Store.Hold(ctx, key, until)
+	g.metrics.held.WithLabelValues(platformOf(key)).Inc()
+}
