@@ -30,6 +30,8 @@
 //	post_ladder.go       how often posts are read by age
 //	tokens.go            access tokens and their renewal
 //	directory.go         reference entities
+//	import_world.go      the directory as an import sees it
+//	import_dashboards.go import_readings.go import_connections.go  the old system's data
 //	erase_person.go      a person disappears from the directory
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
 //	keyed_lock.go        one queue per agency
@@ -53,4 +55,9 @@
 //     may have died in between.
 //   - A command that changes nothing appends nothing, so its idempotency key is not remembered; a
 //     repetition is decided anew.
+//   - An import appends one record of an agency at a time and reads the stream again before the next: a
+//     record that rests on one which lost a race would look like tampering and park the stream.
+//   - Ids of imported readings follow from whose they are and when they were captured, so that a row is
+//     one event however often it is imported. Tokens that are stored already stay: TikTok's refresh
+//     tokens work once, and the old system's are used up by the first renewal here.
 package commands

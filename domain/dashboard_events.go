@@ -22,6 +22,9 @@ type DashboardChange struct {
 	Split                []SplitDashboard    `json:"split,omitempty"`   // accounts that left the set: each alone now
 	Created              map[string]string   `json:"created,omitempty"` // sub-account → id of a dashboard that did not exist
 	LostAccess           []string            `json:"lost_access,omitempty"`
+
+	// imported is set by [DashboardsImported] alone, whose payload has a shape of its own.
+	imported []ImportedDashboard
 }
 
 // SplitDashboard is what an unlink leaves of a dashboard that left the set; its other values stay.
@@ -30,7 +33,7 @@ type SplitDashboard struct {
 	Users        []string `json:"users"`
 }
 
-// DashboardEvent is an event on `dashboards`.
+// DashboardEvent is an event on `dashboards`; [DashboardsImported] is one too.
 type DashboardEvent interface {
 	Data
 	Change() DashboardChange
@@ -95,11 +98,20 @@ func (c DashboardChange) Validate() error {
 
 // Touched returns the accounts whose dashboards the change may alter, linked ones first.
 func (c DashboardChange) Touched() []string {
-	touched := slices.Clone(c.Linked)
-	for _, s := range c.Split {
-		touched = append(touched, s.SubAccountID)
+	touched := c.changed()
+	for _, d := range c.imported {
+		touched = append(touched, d.SubAccountID)
 	}
 	return touched
+}
+
+// changed are the accounts whose dashboards the change derives from what they were.
+func (c DashboardChange) changed() []string {
+	changed := slices.Clone(c.Linked)
+	for _, s := range c.Split {
+		changed = append(changed, s.SubAccountID)
+	}
+	return changed
 }
 
 // DashboardRevision is one dashboard before and after a record.
@@ -114,7 +126,10 @@ type DashboardRevision struct {
 // is neither present nor created by it gives an error and no revision.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
 	after := map[string]Dashboard{}
-	for _, id := range c.Touched() {
+	for _, d := range c.imported {
+		after[d.SubAccountID] = d.document(parent)
+	}
+	for _, id := range c.changed() {
 		d, err := c.base(parent, id, at, present)
 		if err != nil {
 			return nil, err
@@ -139,7 +154,9 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 		if existed && equalContent(before, d) {
 			continue
 		}
-		d.UpdatedAt, d.Version = at, version
+		if d.Version = version; c.imported == nil {
+			d.UpdatedAt = at
+		}
 		r := DashboardRevision{After: d}
 		if existed {
 			r.Before = &before

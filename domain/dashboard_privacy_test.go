@@ -19,6 +19,8 @@ func TestDashboardEventsHoldNoPersonalData(t *testing.T) {
 	allowed := []string{
 		"primary", "linked", "users", "allow_client_dashboard", "scopes", "main_poc", "main_poc.*", "split", "split.sub_account_id",
 		"split.users", "created", "created.*", "lost_access",
+		"dashboards", "dashboards._id", "dashboards.sub_account_id", "dashboards.sub_account_ids", "dashboards.users", "dashboards.main_poc",
+		"dashboards.allow_client_dashboard", "dashboards.scopes", "dashboards.created_at", "dashboards.updated_at",
 	}
 	registry := domain.NewRegistry()
 	met := map[string]bool{}
@@ -42,9 +44,16 @@ func TestDashboardEventsHoldNoPersonalData(t *testing.T) {
 				require.Contains(t, allowed, path, "%s: may this stay in the log for ever? Names, e-mails and phones may not", name)
 			}
 			requireIDs(t, event.Change())
+			if imported, ok := data.(domain.DashboardsImported); ok {
+				for _, d := range imported.Dashboards {
+					requireIDs(t, domain.DashboardChange{
+						Primary: d.SubAccountID, Linked: d.SubAccountIDs, Users: d.Users, LostAccess: append(d.MainPOC, d.DocumentID),
+					})
+				}
+			}
 		}
 	}
-	require.Equal(t, 5, types)
+	require.Equal(t, 6, types)
 	require.Len(t, met, len(allowed), "the samples fill every member, so that one that holds more would be seen")
 }
 

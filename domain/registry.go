@@ -30,6 +30,7 @@ func NewRegistry() *Registry {
 	register[AccountsUnlinked](r)
 	register[DashboardUsersChanged](r)
 	register[DashboardSettingsChanged](r)
+	register[DashboardsImported](r)
 	register[AccountRead](r)
 	register[PostRead](r)
 	register[PostRegistered](r)

@@ -170,6 +170,9 @@ func fieldsOfType(typ reflect.Type, path string) []string {
 	}
 	var fields []string
 	for field := range typ.Fields() {
+		if !field.IsExported() {
+			continue // no part of the payload
+		}
 		fields = append(fields, fieldsOfType(field.Type, path+"."+field.Name)...)
 	}
 	return fields
@@ -185,6 +188,9 @@ func noteFilled(v reflect.Value, path string, filled map[string]bool) {
 		}
 	case v.Kind() == reflect.Struct && v.Type().PkgPath() != "time":
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			noteFilled(v.Field(i), path+"."+v.Type().Field(i).Name, filled)
 		}
 	default:

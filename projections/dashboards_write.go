@@ -86,7 +86,8 @@ var headsTable = newTable("dashboard_heads", replaceAll("parent_account", "versi
 )
 
 var preferencesTable = newTable("dashboard_preferences",
-	replaceAll("parent_account, sub_account_id", "sub_account_ids", "users", "main_poc", "allow_client_dashboard", "scopes", "updated_at", "version"),
+	// document_id and created_at too: an imported dashboard takes the place of one that was only opened.
+	replaceAll("parent_account, sub_account_id", "document_id", "created_at", "sub_account_ids", "users", "main_poc", "allow_client_dashboard", "scopes", "updated_at", "version"),
 	col("parent_account", "text", func(d *domain.Dashboard) string { return d.ParentAccount }),
 	col("sub_account_id", "text", func(d *domain.Dashboard) string { return d.SubAccountID }),
 	col("document_id", "text", func(d *domain.Dashboard) string { return d.DocumentID }),

@@ -119,7 +119,12 @@ func (b *backends) watch(ctx context.Context) error {
 
 // openLog connects to the log, making missing topics and refusing unsafe ones.
 func openLog(ctx context.Context, s storage, b *backends, registry *domain.Registry, logger *slog.Logger) (*eventlog.Log, error) {
-	config := eventlog.Config{Brokers: b.brokers, Logger: logger, Topics: b.topics, Registry: registry}
+	return connectLog(ctx, s, b, registry, logger, false)
+}
+
+// connectLog is openLog for those who may want a log only if it is there already.
+func connectLog(ctx context.Context, s storage, b *backends, registry *domain.Registry, logger *slog.Logger, existing bool) (*eventlog.Log, error) {
+	config := eventlog.Config{Brokers: b.brokers, Logger: logger, Topics: b.topics, Registry: registry, Existing: existing}
 	if s.KafkaTLS {
 		config.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}

@@ -19,6 +19,7 @@ const (
 	exitFailure  = 1 // it was tried and did not succeed
 	exitUsage    = 2 // arguments or configuration are wrong: nothing was tried
 	exitNotReady = 3 // status: the service answers and is not ready
+	exitLeftOut  = 4 // import --skip-refused: done, but rows were left out
 )
 
 // cli is the command line.
@@ -26,7 +27,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
 	Demo    demoCommand    `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schemas to this version."`
-	Import  importCommand  `cmd:"" help:"Append reference entities of the main application from files."`
+	Import  importCommand  `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
 	Verify  verifyCommand  `cmd:"" help:"Prove that nothing in the history was changed, or name what was."`
 	Export  exportCommand  `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
 	Replay  replayCommand  `cmd:"" help:"Print the changes of one agency from the log itself."`
@@ -40,7 +41,8 @@ const description = `Event-sourced dashboards for marketing agencies.
 Every flag can also be given as the environment variable shown beside it, or as a line NAME=value in
 the file that LEDGERBOARD_CONFIG names; a flag wins over the environment, the environment over the file.
 
-Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status).`
+Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status); 4 done, but rows
+were left out (import --skip-refused).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -95,6 +97,9 @@ func exitCode(err error, stderr io.Writer) int {
 	case errors.Is(err, errNotReady):
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitNotReady
+	case errors.Is(err, errRowsLeftOut):
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitLeftOut
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage

@@ -33,6 +33,9 @@ type Config struct {
 	// and the chain's hash, keeps using the domain's name.
 	TopicOverrides map[string]string
 
+	// Existing leaves missing topics missing: [Open] then returns [ErrNoTopic] and has created nothing.
+	Existing bool
+
 	Registry *domain.Registry // default [domain.NewRegistry]
 	Source   string           // ce_source of drafts that name none; a URI reference; default "/ledgerboard"
 	// MaxRecordBytes is the largest record [Log.Append] accepts, as [Log.Size] counts. Each topic's

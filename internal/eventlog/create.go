@@ -33,6 +33,22 @@ func (l *Log) createMissing(ctx context.Context) error {
 	return nil
 }
 
+// ErrNoTopic says that a topic is missing and was not to be created ([Config.Existing]).
+var ErrNoTopic = errors.New("the log is not there yet")
+
+func (l *Log) refuseMissing(ctx context.Context) error {
+	for _, spec := range l.codec.Topics() {
+		_, err := l.describe(ctx, spec.Name)
+		switch {
+		case errors.Is(err, errTopicMissing):
+			return fmt.Errorf("topic %s: %w", l.cfg.wireName(spec.Name), ErrNoTopic)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
 func (l *Log) create(ctx context.Context, spec TopicSpec) error {
 	name := l.cfg.wireName(spec.Name)
 	brokers, err := l.admin.ListBrokers(ctx)

@@ -61,7 +61,11 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.client.Ping(ctx); err != nil {
 		return fmt.Errorf("no broker answers (is it running, and are address, TLS and SASL right?): %w", err)
 	}
-	if err := l.createMissing(ctx); err != nil {
+	if l.cfg.Existing {
+		if err := l.refuseMissing(ctx); err != nil {
+			return err
+		}
+	} else if err := l.createMissing(ctx); err != nil {
 		return err
 	}
 	if err := l.Check(ctx); err != nil {

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,7 @@ type Replayed struct {
 	Agency  string    `json:"agency"`
 	Version int64     `json:"version"` // of the last record that counted; 0: none
 	Time    time.Time `json:"time"`
+	Hash    string    `json:"hash"` // of that record in its chain, hex; the genesis hash without one
 	Changes int64     `json:"changes"`
 	Stale   int64     `json:"stale"` // lost races and duplicates, passed over
 	// Broken says where and why the chain does not hold; "" when it does. What follows was not replayed.
@@ -220,6 +222,11 @@ func added(from, to []string) []string {
 
 func (p *replayer) end() Replayed {
 	p.done.State = []domain.Dashboard{}
+	head := p.head.Hash
+	if p.head.Version == 0 {
+		head = eventlog.Genesis(domain.TopicDashboards, p.Parent)
+	}
+	p.done.Hash = hex.EncodeToString(head[:])
 	for _, id := range slices.Sorted(maps.Keys(p.fold.dashboards)) {
 		if p.Dashboard == "" || p.Dashboard == id {
 			p.done.State = append(p.done.State, p.fold.dashboards[id])

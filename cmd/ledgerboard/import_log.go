@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// open connects to what the import needs: the log, and the database when tokens come. A dry run makes
+// nothing, so a log that is not there yet is an empty one to it.
+func (i *importing) open(ctx context.Context) error {
+	logger := i.logger(i.out)
+	b := &backends{brokers: i.KafkaBrokers, databaseURL: i.DatabaseURL}
+	i.add(b.close)
+	var err error
+	if b.topics, err = parseTopics(); err != nil {
+		return err
+	}
+	if len(b.brokers) == 0 {
+		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) && i.DryRun {
+			return nil
+		}
+		if err := b.startBroker(ctx, i.storage, logger); err != nil {
+			return err
+		}
+	}
+	i.log, err = connectLog(ctx, i.storage, b, i.registry, logger, i.DryRun)
+	switch {
+	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
+		i.log = nil
+		return nil
+	case err != nil:
+		return err
+	}
+	b.add(i.log.Close)
+	if len(i.MemberAuth) == 0 || i.DryRun {
+		return nil
+	}
+	return i.openSecrets(ctx, b)
+}
+
+func (i *importing) openSecrets(ctx context.Context, b *backends) error {
+	if b.databaseURL == "" {
+		if err := b.startPostgres(ctx, i.storage, i.logger(i.out)); err != nil {
+			return err
+		}
+	}
+	if err := migrateAll(ctx, b.databaseURL); err != nil {
+		return err
+	}
+	pool, err := kept.Open(ctx, b.databaseURL)
+	if err != nil {
+		return err
+	}
+	b.add(func() error { pool.Close(); return nil })
+	i.secrets, err = kept.NewSecrets(pool, i.keys)
+	return err
+}
+
+// loadWorld reads the directory from the log.
+func (i *importing) loadWorld(ctx context.Context) error {
+	if i.log == nil {
+		return nil
+	}
+	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range run.Records {
+			recorded, err := i.log.Decode(r)
+			if err != nil {
+				continue // parked by the projection; not of this import
+			}
+			entity, _ := recorded.Data.(domain.DirectoryEntity)
+			i.world.Put(recorded.Key, entity)
+		}
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("read the directory: %w", err)
+	}
+	return nil
+}
+
+// loadImported reads which rows earlier imports have appended to topic `metrics`: about 40 bytes of
+// memory for each.
+func (i *importing) loadImported(ctx context.Context) error {
+	if i.log == nil || len(i.AccountInsights)+len(i.PostInsights)+len(i.Posts)+i.registrations == 0 {
+		return nil
+	}
+	var mu sync.Mutex
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range run.Records {
+			if headerOf(r, "ce_source") != commands.SourceImport {
+				continue
+			}
+			if id, err := uuid.Parse(headerOf(r, "ce_id")); err == nil {
+				i.rows[id] = rowInLog
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("read what was imported before: %w", err)
+	}
+	return nil
+}
+
+func headerOf(r eventlog.Record, name string) string {
+	for _, h := range r.Headers {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// stream reads an agency's dashboards from the log.
+func (i *importing) stream(ctx context.Context, parent string) (commands.ImportStream, error) {
+	stream := commands.ImportStream{Present: map[string]domain.PresentDashboard{}}
+	if i.log == nil {
+		return stream, nil
+	}
+	changed, problem := map[string]bool{}, ""
+	opened := domain.DashboardOpened{}.EventType()
+	done, err := proof.Replay(ctx, i.log, proof.ReplayConfig{Parent: parent, Yield: func(c proof.Change) error {
+		if c.Problem != "" {
+			problem = fmt.Sprintf("version %d: %s", c.Version, c.Problem)
+		}
+		if c.Event != opened {
+			changed[c.Dashboard] = true
+		}
+		return nil
+	}})
+	if err != nil {
+		return stream, err
+	}
+	if problem != "" || done.Broken != "" {
+		return stream, fmt.Errorf("the stream takes no change until it is mended (%s%s); see 'ledgerboard verify --all'", done.Broken, problem)
+	}
+	for _, d := range done.State {
+		stream.Present[d.SubAccountID] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[d.SubAccountID]}
+	}
+	hash, err := hex.DecodeString(done.Hash)
+	if err != nil {
+		return stream, fmt.Errorf("read the head: %w", err)
+	}
+	stream.Head = domain.StreamHead{Version: done.Version, Hash: hash, Time: done.Time}
+	return stream, nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// importReport says what an import did, or would do.
+type importReport struct {
+	DryRun   bool         `json:"dry_run"`
+	Imported importCounts `json:"imported"` // with DryRun: what would be
+	// Unchanged are in the log already as the files have them.
+	Unchanged importCounts `json:"unchanged"`
+	// TokensKept are connections that have tokens here already; TokensAbsent such whose row has none.
+	TokensKept   int             `json:"tokens_kept"`
+	TokensAbsent int             `json:"tokens_absent"`
+	Repairs      []importRepair  `json:"repairs"`
+	Kept         []importRepair  `json:"kept"` // dashboards that were changed here and stay as they are
+	Refused      []importRefusal `json:"refused"`
+}
+
+// importCounts counts by kind.
+type importCounts struct {
+	Entities        int `json:"entities"`
+	Connections     int `json:"connections"`
+	Tokens          int `json:"tokens"`
+	Dashboards      int `json:"dashboards"`
+	Posts           int `json:"posts"`
+	AccountReadings int `json:"account_readings"`
+	PostReadings    int `json:"post_readings"`
+}
+
+// importRepair is what was taken away from a document of the preferences.
+type importRepair struct {
+	place
+	domain.ImportNote
+}
+
+// importRefusal is a row that is not imported.
+type importRefusal struct {
+	place
+	Reason string `json:"reason"`
+}
+
+// place is where in the files something stands.
+type place struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+func (p place) String() string { return fmt.Sprintf("%s line %d", p.File, p.Line) }
+
+func (r importRefusal) String() string { return r.place.String() + ": " + r.Reason }
+
+func (r importRepair) String() string {
+	text := fmt.Sprintf("%s: account %s", r.place, r.SubAccountID)
+	if r.Field != "" {
+		text += fmt.Sprintf(": %s %s", r.Field, r.ID)
+	}
+	return text + " " + r.Reason
+}
+
+// maxRefusals is how many refused rows, and how many repairs, are listed one by one for people; --json
+// lists all.
+const maxRefusals = 50
+
+// refuse ends an import of which nothing was done.
+func (i *importing) refuse() error {
+	refused := i.report.Refused
+	if i.JSON {
+		i.report.Imported = importCounts{}
+		return errors.Join(json.NewEncoder(i.out.Out).Encode(i.report),
+			usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(refused))})
+	}
+	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:\n%w", listed(refused))}
+}
+
+// listed joins the first refusals and says how many there are more.
+func listed(refused []importRefusal) error {
+	var errs []error
+	for _, r := range refused[:min(len(refused), maxRefusals)] {
+		errs = append(errs, errors.New(r.String()))
+	}
+	if more := len(refused) - maxRefusals; more > 0 {
+		errs = append(errs, fmt.Errorf("… and %d more", more))
+	}
+	return errors.Join(errs...)
+}
+
+// print writes the report: to Out what was done, to Err what was left out.
+func (i *importing) print() error {
+	if i.JSON {
+		return json.NewEncoder(i.out.Out).Encode(i.report)
+	}
+	r := i.report
+	did := "imported"
+	if r.DryRun {
+		did = "would be imported (--dry-run; nothing was appended)"
+	}
+	for _, kind := range []struct {
+		name                string
+		imported, unchanged int
+		given               bool
+	}{
+		{"entities", r.Imported.Entities, r.Unchanged.Entities, len(i.Files) > 0},
+		{"connections", r.Imported.Connections, r.Unchanged.Connections, len(i.MemberAuth) > 0},
+		{"tokens", r.Imported.Tokens, r.TokensKept, len(i.MemberAuth) > 0},
+		{"dashboards", r.Imported.Dashboards, r.Unchanged.Dashboards, len(i.Preferences) > 0},
+		{"posts", r.Imported.Posts, r.Unchanged.Posts, len(i.Posts) > 0 || r.Imported.Posts+r.Unchanged.Posts > 0},
+		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(i.AccountInsights) > 0},
+		{"post readings", r.Imported.PostReadings, r.Unchanged.PostReadings, len(i.PostInsights) > 0},
+	} {
+		if !kind.given {
+			continue
+		}
+		fmt.Fprintf(i.out.Out, "%d %s %s", kind.imported, kind.name, did)
+		if kind.unchanged > 0 {
+			fmt.Fprintf(i.out.Out, "; %d were here already", kind.unchanged)
+		}
+		fmt.Fprintln(i.out.Out, ".")
+	}
+	if r.TokensAbsent > 0 {
+		fmt.Fprintf(i.out.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)
+	}
+	printRepairs(i.out.Out, "Repaired (nothing was added, so nobody sees more than before):", r.Repairs)
+	printRepairs(i.out.Out, "Left as they are:", r.Kept)
+	if len(r.Refused) > 0 {
+		fmt.Fprintf(i.out.Err, "Refused:\n%s\n", listed(r.Refused))
+	}
+	return nil
+}
+
+func printRepairs(out io.Writer, title string, repairs []importRepair) {
+	if len(repairs) == 0 {
+		return
+	}
+	fmt.Fprintln(out, title)
+	for _, r := range repairs[:min(len(repairs), maxRefusals)] {
+		fmt.Fprintln(out, "  "+r.String())
+	}
+	if more := len(repairs) - maxRefusals; more > 0 {
+		fmt.Fprintf(out, "  … and %d more; --json lists them all\n", more)
+	}
+}

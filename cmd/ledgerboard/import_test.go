@@ -1,0 +1,294 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+)
+
+const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+// The samples' agency and accounts.
+const (
+	harbour = "a00000000000000000000001"
+	bakery  = "c00000000000000000000011"
+	cafe    = "c00000000000000000000012"
+	florist = "c00000000000000000000013"
+)
+
+func sample(name string) string { return filepath.Join("testdata", "oldsystem", name) }
+
+// moving is the import of all samples into a data directory.
+func moving(dir string) importCommand {
+	return importCommand{
+		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
+		Files:           []string{sample("entities.jsonl")},
+		Preferences:     []string{sample("preferences.json"), sample("preferences_array.json")},
+		Posts:           []string{sample("tSPosts.csv")},
+		AccountInsights: []string{sample("tSAccountIns.csv")},
+		PostInsights:    []string{sample("tSPostInsights.jsonl")},
+		MemberAuth:      []string{sample("tMemberAuth.csv")},
+		TimeZone:        "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
+	}
+}
+
+func runImport(t *testing.T, c importCommand) (report importReport, problems string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = c.Run(t.Context(), streams{Out: &out, Err: &errs})
+	if out.Len() > 0 {
+		require.NoError(t, json.Unmarshal(out.Bytes(), &report), out.String())
+	}
+	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh"} {
+		require.NotContains(t, out.String()+errs.String(), secret)
+	}
+	return report, errs.String(), err
+}
+
+var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
+
+// Moving in, end to end: everything of the old system is there with its old ids and times, links are
+// repaired and told, tokens are sealed and nowhere else, and a repetition changes nothing.
+func TestImportMovesIn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	dry := moving(dir)
+	dry.DryRun = true
+	planned, _, err := runImport(t, dry)
+	require.NoError(t, err)
+	require.NoDirExists(t, dir, "a dry run makes nothing")
+
+	report, progress, err := runImport(t, moving(dir))
+	require.NoError(t, err)
+	require.Equal(t, allOfIt, report.Imported)
+	require.Empty(t, report.Refused)
+	require.Equal(t, 1, report.TokensAbsent)
+	require.Contains(t, progress, "post readings", "plain lines where there is no terminal")
+	planned.DryRun = false
+	require.Equal(t, planned, report, "a dry run tells the same")
+	repairs := strings.Join(lines(report.Repairs), "\n")
+	for _, want := range []string{
+		"preferences.json line 4: account " + florist + ": sub_account_ids " + bakery + " does not name " + florist + " in turn",
+		"preferences.json line 4: account " + florist + ": sub_account_ids c00000000000000000000021 is not an account of this agency",
+		"preferences.json line 2: account " + cafe + ": users d00000000000000000000021 is not a user of this agency",
+		"preferences.json line 2: account " + cafe + ": users d00000000000000000000099 is not a user of this agency",
+		`preferences.json line 2: account ` + cafe + `: scopes "Not a scope" is not a scope`,
+	} {
+		require.Contains(t, repairs, want)
+	}
+	require.Len(t, report.Repairs, 5)
+	ends := importedEnds(t, dir)
+
+	again, _, err := runImport(t, moving(dir))
+	require.NoError(t, err)
+	require.Equal(t, importCounts{}, again.Imported, "the same import twice doubles nothing")
+	unchanged := allOfIt
+	unchanged.Tokens = 0
+	require.Equal(t, unchanged, again.Unchanged)
+	require.Equal(t, 2, again.TokensKept)
+	require.Equal(t, report.Repairs, again.Repairs)
+	require.Equal(t, ends, importedEnds(t, dir), "nothing was appended")
+
+	withService(t, dir, func(a *app, _ string) { requireMovedIn(t, a) })
+}
+
+func lines(repairs []importRepair) (out []string) {
+	for _, r := range repairs {
+		r.File = filepath.Base(r.File)
+		out = append(out, r.String())
+	}
+	return out
+}
+
+// requireMovedIn looks at the tables, the secrets and the log.
+func requireMovedIn(t *testing.T, a *app) {
+	t.Helper()
+	var got []string
+	for _, query := range []string{
+		`select format('%s %s %s %s %s %s', document_id, sub_account_ids, users, scopes, created_at at time zone 'UTC', updated_at at time zone 'UTC') from dashboard_preferences order by sub_account_id`,
+		`select format('%s %s %s %s', social_account_id, captured_at at time zone 'UTC', followers, figures->0->>'kind') from tSAccountIns order by 1`,
+		`select format('%s %s %s %s', external_id, captured_at at time zone 'UTC', reach, growth_eligible) from tSPostInsights order by 1`,
+		`select format('%s %s %s %s', external_id, glikes, gcomments, gengagement) from tSPostGrowth order by 1`,
+		`select format('%s %s %s', external_id, p_id, published_at at time zone 'UTC') from tSPosts order by 1`,
+		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
+		`select format('%s %s', metric, kind) from account_daily group by 1 order by 1`,
+	} {
+		rows, err := a.readPool.Query(t.Context(), query)
+		require.NoError(t, err)
+		for rows.Next() {
+			var line string
+			require.NoError(t, rows.Scan(&line))
+			got = append(got, line)
+		}
+		require.NoError(t, rows.Err())
+	}
+	require.Equal(t, []string{
+		"5f1a2b3c4d5e6f7081920a11 {" + bakery + "," + cafe + "} {d00000000000000000000011,d00000000000000000000012} {analytics,posts} 2021-05-06 07:08:09.01 2024-03-01 08:00:00.123",
+		"5f1a2b3c4d5e6f7081920a12 {" + bakery + "," + cafe + "} {d00000000000000000000012} {analytics} 2021-05-06 07:08:09 2024-02-01 00:00:00",
+		"5f1a2b3c4d5e6f7081920a13 {" + florist + "} {} {analytics} 2020-07-24 00:28:44 2020-07-24 00:28:44", // its ObjectId's own time
+		"5f1a2b3c4d5e6f7081920a21 {c00000000000000000000021} {d00000000000000000000021} {analytics} 2021-05-06 07:08:09.01 2021-05-06 07:08:09.01",
+		"701 2024-02-29 23:10:00 1204 stock", "701 2024-03-01 23:10:00 1210 stock", "702 2024-02-29 23:10:30 900 stock",
+		"100200300_1 2024-03-03 11:00:00  f", "100200300_2 2024-03-02 11:00:00  t", "100200300_2 2024-03-03 11:00:00 310 t",
+		"100200300_2 5 -1 4",
+		"100200300_1 1 2023-12-24 08:00:00", "100200300_2 1 2024-03-01 08:00:00", "urn:li:share:7001 4 2024-03-02 08:00:00",
+		"71 connection/71  2023-05-01 08:00:00", "72 connection/72 2024-03-03 09:00:00 2023-05-01 08:00:00", "73 connection/73 2024-03-03 09:00:00 2023-05-01 08:00:00",
+		"engagement rolling", "followers stock", "impressions rolling", "likes cumulative", "posts stock", "views rolling",
+	}, got)
+
+	keys, err := kept.ParseKeys(importKey)
+	require.NoError(t, err)
+	secrets, err := kept.NewSecrets(a.keptPool, keys)
+	require.NoError(t, err)
+	raw, err := secrets.Get(t.Context(), "connection/72")
+	require.NoError(t, err)
+	var stored commands.StoredTokens
+	require.NoError(t, json.Unmarshal(raw, &stored))
+	require.Equal(t, commands.StoredTokens{
+		AccessToken: "invented-tiktok-token", RefreshToken: "invented-tiktok-refresh", ExpiresAt: time.Date(2024, 3, 3, 9, 0, 0, 0, time.UTC),
+	}, stored)
+	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
+		require.NoError(t, a.log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				require.NotContains(t, string(r.Value), "invented-", "a token is in the log")
+			}
+			return nil
+		}}))
+	}
+}
+
+// importedEnds are the end offsets of every topic.
+func importedEnds(t *testing.T, dir string) map[string]int64 {
+	t.Helper()
+	log, done, err := openLogAlone(t.Context(), storage{DataDir: dir}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, done()) }()
+	ends := map[string]int64{}
+	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
+		ranges, _, err := log.Ranges(t.Context(), topic)
+		require.NoError(t, err)
+		for _, r := range ranges {
+			ends[topic] += r.End
+		}
+	}
+	return ends
+}
+
+// Rows that cannot be taken are named by file, line and reason; without --skip-refused they stop
+// everything, with it they alone stay out.
+func TestImportRefusesRows(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return path
+	}
+	c := importCommand{storage: storage{DataDir: filepath.Join(dir, "data")}, logging: logging{LogLevel: "error"}, TimeZone: "UTC", GrowthWindow: time.Hour, JSON: true, SecretsKey: importKey}
+	c.Files = []string{sample("entities.jsonl"), write("e.jsonl", "{}\n")}
+	c.AccountInsights = []string{write("a.csv", `sAccountId,accountId,pId,followers,createdAt
+701,11,1,5,2024-01-01
+701,99,1,5,2024-01-02
+701,11,2,5,2024-01-02
+701,11,6,5,2024-01-02
+799,,1,5,2024-01-02
+701,11,1,many,never
+701,11,1,,2024-01-03
+701,11,1,5,2999-01-01
+701,11,1
+`)}
+	c.PostInsights = []string{write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
+		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)}
+	c.MemberAuth = []string{write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")}
+	c.Preferences = []string{write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
+{"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
+`)}
+	report, problems, err := runImport(t, c)
+	var usage usageError
+	require.ErrorAs(t, err, &usage, problems)
+	require.ErrorContains(t, err, "nothing was imported")
+	require.Equal(t, importCounts{}, report.Imported)
+	var got []string
+	for _, r := range report.Refused {
+		r.File = filepath.Base(r.File)
+		got = append(got, strings.ReplaceAll(r.String(), "\n", "; "))
+	}
+	require.Equal(t, []string{
+		`e.jsonl line 1: unknown event type ""`,
+		`m.csv line 2: memberId: the directory does not know this member; import the members first`,
+		`m.csv line 3: expiresAt (not shown) is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)`,
+		`prefs.json line 1: _id "x" is not an id of 24 hex digits; sub_account_id is missing`,
+		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
+		`a.csv line 4: pId is 2; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)`,
+		`a.csv line 5: social account 701 is on facebook in the directory, the row says tiktok`,
+		`a.csv line 6: accountId: is missing, and the directory does not know the social account`,
+		`a.csv line 7: createdAt "never" is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds); followers "many" is not a whole number`,
+		`a.csv line 8: the row holds no figure at all`,
+		`a.csv line 9: its time 2999-01-01T00:00:00Z lies in the future`,
+		`a.csv line 10: has 3 fields, the header names 5 columns`,
+		`p.jsonl line 1: externalId is missing`,
+		`p.jsonl line 2: is not a JSON object`,
+		`p.jsonl line 3: account c00000000000000000000021 is not one of agency a00000000000000000000001`,
+		`prefs.json line 2: account c00000000000000000000021 is not an account of agency a00000000000000000000001`,
+	}, got)
+
+	c.SkipRefused = true
+	report, _, err = runImport(t, c)
+	require.ErrorIs(t, err, errRowsLeftOut)
+	require.Equal(t, exitLeftOut, exitCode(err, io.Discard))
+	require.Equal(t, importCounts{Entities: 17, Posts: 1, AccountReadings: 1}, report.Imported)
+	require.Len(t, report.Refused, len(got))
+}
+
+// An import that is stopped in the middle leaves whole events; the next one appends the rest and nothing twice.
+func TestImportGoesOnAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	var rows strings.Builder
+	rows.WriteString("accountId,memberId,sAccountId,pId,followers,createdAt\n")
+	const total = 5000
+	for n := range total {
+		fmt.Fprintf(&rows, "11,7,701,1,%d,%d\n", n, 1_700_000_000+60*n)
+	}
+	table := filepath.Join(dir, "ins.csv")
+	require.NoError(t, os.WriteFile(table, []byte(rows.String()), 0o600))
+	c := importCommand{
+		storage: storage{DataDir: filepath.Join(dir, "data")}, logging: logging{LogLevel: "error"}, TimeZone: "UTC", GrowthWindow: time.Hour, JSON: true,
+		Files: []string{sample("entities.jsonl")}, AccountInsights: []string{table},
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
+	require.ErrorIs(t, err, context.Canceled)
+	half := c
+	first, _, _ := strings.Cut(rows.String(), "11,7,701,1,2300,")
+	half.AccountInsights = []string{filepath.Join(dir, "half.csv")}
+	require.NoError(t, os.WriteFile(half.AccountInsights[0], []byte(first), 0o600))
+	_, _, err = runImport(t, half) // what an import that is killed later leaves in the log
+	require.NoError(t, err)
+	report, _, err := runImport(t, c)
+	require.NoError(t, err)
+	require.Equal(t, importCounts{AccountReadings: total - 2300}, report.Imported)
+	require.Equal(t, 2300, report.Unchanged.AccountReadings)
+	require.Equal(t, int64(total+1), importedEnds(t, c.DataDir)[domain.TopicMetrics], "with the post that the entities register")
+}
+
+// killer ends the import at the first word of its progress in appending readings.
+type killer struct{ kill func() }
+
+func (k killer) Write(p []byte) (int, error) {
+	if strings.HasPrefix(string(p), "account readings") {
+		k.kill()
+	}
+	return len(p), nil
+}

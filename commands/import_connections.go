@@ -1,0 +1,79 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+)
+
+// ImportConnections takes rows of tMemberAuth over: what may be known of them into the directory, their
+// tokens into the secret store and nowhere else.
+type ImportConnections struct {
+	World   *ImportWorld
+	Secrets SecretStore // nil: nothing is stored, for a dry run
+	// NoSecret tells whether the store's error means that there is none under a ref.
+	NoSecret func(error) bool
+	Now      time.Time
+}
+
+// TokenOutcome says what became of a row's tokens.
+type TokenOutcome int
+
+// The outcomes.
+const (
+	TokenStored TokenOutcome = iota + 1 // or would be
+	TokenKept                           // one is stored already; it may have been renewed since
+	TokenAbsent                         // the row has none: a person must connect the account again
+)
+
+// ErrNoMember refuses a connection of a member whom nobody knows.
+var ErrNoMember = errors.New("memberId: the directory does not know this member; import the members first")
+
+// Draft makes the event of a row. A connection that the directory holds keeps its reference.
+func (i ImportConnections) Draft(row oldsystem.MemberAuth) (domain.Draft, domain.DirectoryConnection, error) {
+	c := row.Connection
+	if !i.World.KnowsMember(c.MemberID) {
+		return domain.Draft{}, c, ErrNoMember
+	}
+	c.SecretRef = fmt.Sprintf("connection/%d", c.ID)
+	if known, ok := i.World.Connection(c.ID); ok && known.SecretRef != "" {
+		c.SecretRef = known.SecretRef
+	}
+	if err := c.Validate(); err != nil {
+		return domain.Draft{}, c, err
+	}
+	return EntityDraft(c, i.Now), c, nil
+}
+
+// Seal stores a row's tokens under the connection's reference, before the event that names it is
+// appended. A token that is stored stays: it may be the renewed one, and the old one's renewal is used up.
+func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnection, row oldsystem.MemberAuth) (TokenOutcome, error) {
+	if row.AccessToken == "" {
+		return TokenAbsent, nil
+	}
+	if i.Secrets == nil {
+		return TokenStored, nil
+	}
+	switch _, err := i.Secrets.Get(ctx, c.SecretRef); {
+	case err == nil:
+		return TokenKept, nil
+	case !i.NoSecret(err):
+		return 0, fmt.Errorf("look for the tokens of connection %d: %w", c.ID, err)
+	}
+	stored := StoredTokens{AccessToken: row.AccessToken, RefreshToken: row.RefreshToken}
+	if c.ExpiresAt != nil {
+		stored.ExpiresAt = *c.ExpiresAt
+	}
+	sealed, err := EncodeTokens(stored)
+	if err != nil {
+		return 0, err
+	}
+	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, i.Now); err != nil {
+		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
+	}
+	return TokenStored, nil
+}

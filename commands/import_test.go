@@ -1,0 +1,283 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+)
+
+const (
+	movedAgency = "a00000000000000000000001"
+	movedUser   = "d00000000000000000000001"
+)
+
+func movedAccount(n int) string { return fmt.Sprintf("c%023d", n) }
+
+// movingStage is a log with an agency whose old dashboards, linked in pairs, are to be imported.
+type movingStage struct {
+	*foldtest.Log
+
+	facts     domain.ImportFacts
+	documents []domain.ImportedDashboard
+	before    func(n int) // runs before the n-th append of the import
+	appends   int
+	failing   error
+}
+
+func newMovingStage(t *testing.T, accounts int) *movingStage {
+	t.Helper()
+	s := &movingStage{Log: foldtest.New(t), before: func(int) {}}
+	s.facts = domain.ImportFacts{ParentAccount: movedAgency, Accounts: map[string]bool{}, UserAccounts: map[string]string{movedUser: movedAgency}, Now: time.Now()}
+	s.Put(t, domain.DirectoryAccount{ID: movedAgency, Name: "Agency", Active: true}, domain.DirectoryUser{ID: movedUser, AccountID: movedAgency, Active: true})
+	for n := range accounts {
+		id, first := movedAccount(n), n-n%2
+		s.facts.Accounts[id] = true
+		s.Put(t, domain.DirectoryAccount{ID: id, ParentAccount: movedAgency, Name: "Client", Active: true})
+		s.documents = append(s.documents, domain.ImportedDashboard{
+			DocumentID: fmt.Sprintf("e%023d", n), SubAccountID: id, SubAccountIDs: []string{movedAccount(first), movedAccount(first + 1)},
+			Users: []string{movedUser}, CreatedAt: time.Unix(1e9, 0).UTC(), UpdatedAt: time.Unix(1e9+int64(n), 0).UTC(),
+		})
+	}
+	return s
+}
+
+// Append is a log of several writers: a record that lost its race is taken and means nothing.
+func (s *movingStage) Append(ctx context.Context, d domain.Draft) error {
+	s.appends++
+	s.before(s.appends)
+	if s.failing != nil {
+		return s.failing
+	}
+	head, err := s.stream(ctx, d.Key)
+	if err != nil {
+		return err
+	}
+	if d.Envelope.Chain.Version <= head.Head.Version {
+		return nil
+	}
+	return s.Log.Append(ctx, d)
+}
+
+// stream judges and folds the records as readers of the log do.
+func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportStream, error) {
+	var head eventlog.Head
+	dashboards := map[string]domain.Dashboard{}
+	changed := map[string]bool{}
+	for _, r := range s.Records(domain.TopicDashboards) {
+		verdict, next, reason := eventlog.Judge(head, r, s.Partitions(domain.TopicDashboards))
+		if verdict != eventlog.Effective {
+			return commands.ImportStream{}, fmt.Errorf("%s: %s", verdict, reason)
+		}
+		head = next
+		recorded, err := s.Decode(r)
+		if err != nil {
+			return commands.ImportStream{}, err
+		}
+		event := recorded.Data.(domain.DashboardEvent) //nolint:forcetypeassert // nothing else is appended here
+		revisions, err := event.Change().Fold(parent, head.Version, recorded.Envelope.Time, dashboards)
+		if err != nil {
+			return commands.ImportStream{}, err
+		}
+		for _, r := range revisions {
+			dashboards[r.After.SubAccountID] = r.After
+			changed[r.After.SubAccountID] = changed[r.After.SubAccountID] || event.EventType() != "dashboard.opened.v1"
+		}
+	}
+	out := commands.ImportStream{Head: domain.StreamHead{Version: head.Version, Hash: head.Hash[:], Time: head.Time}, Present: map[string]domain.PresentDashboard{}}
+	if head.Version == 0 {
+		genesis := eventlog.Genesis(domain.TopicDashboards, parent)
+		out.Head.Hash = genesis[:]
+	}
+	for id, d := range dashboards {
+		out.Present[id] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[id]}
+	}
+	return out, nil
+}
+
+func (s *movingStage) use() commands.ImportDashboards {
+	return commands.ImportDashboards{Stream: s.stream, Log: s, Now: time.Now}
+}
+
+func (s *movingStage) count(t *testing.T, query string) (n int) {
+	t.Helper()
+	require.NoError(t, s.DB.Pool.QueryRow(t.Context(), query).Scan(&n))
+	return n
+}
+
+// Many dashboards go in few records, a set never in two, and a second import appends nothing.
+func TestImportDashboards(t *testing.T) {
+	t.Parallel()
+	s := newMovingStage(t, 1000)
+	plan, err := s.use().Import(t.Context(), s.facts, s.documents)
+	require.NoError(t, err)
+	require.Len(t, plan.Sets, 500)
+	records := len(s.Records(domain.TopicDashboards))
+	require.Greater(t, records, 1, "no record grows without bound")
+	require.Less(t, records, 10)
+	require.Equal(t, 1000, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 2 and created_at = to_timestamp(1e9)"))
+	require.Equal(t, 1000, s.count(t, "select count(*) from dashboard_history where actor = 'system:import'"))
+	require.Equal(t, 0, s.count(t, "select count(*) from access_notices"), "moving in takes nobody's access")
+
+	again, err := s.use().Import(t.Context(), s.facts, s.documents)
+	require.NoError(t, err)
+	require.Equal(t, 1000, again.Unchanged)
+	require.Len(t, s.Records(domain.TopicDashboards), records)
+}
+
+// The agency goes on working meanwhile: its change is never overwritten, and the chain never breaks.
+func TestImportDashboardsLosesRaces(t *testing.T) {
+	t.Parallel()
+	s := newMovingStage(t, 1000)
+	updates := s.Dashboards(t, time.Now)
+	change := func(account string) {
+		caller := commands.Caller{ParentAccount: movedAgency, UserID: movedUser, Role: "agency", RequestID: "r"}
+		_, err := updates.Update(t.Context(), commands.UpdateDashboard{Caller: caller, Change: domain.UpdateDashboard{Primary: account, Scopes: &[]string{"mine"}}})
+		require.NoError(t, err)
+	}
+	s.before = func(n int) {
+		if n < 4 { // before the import's own record, each time: it loses, decides again, and wins in the end
+			change(movedAccount(990 + 2*n))
+		}
+	}
+	_, err := s.use().Import(t.Context(), s.facts, s.documents)
+	require.NoError(t, err)
+	require.Equal(t, 3, s.count(t, "select count(*) from dashboard_preferences where scopes = '{mine}'"))
+	require.Equal(t, 1000, s.count(t, "select count(*) from dashboard_preferences"))
+	require.Equal(t, 994, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 2"), "a link needs both sides")
+	_, err = s.stream(t.Context(), movedAgency)
+	require.NoError(t, err, "the chain holds")
+}
+
+// An import that ends in the middle goes on where it ended.
+func TestImportDashboardsGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newMovingStage(t, 1000)
+	killed := errors.New("killed")
+	s.before = func(n int) {
+		if n == 2 {
+			s.failing = killed
+		}
+	}
+	_, err := s.use().Import(t.Context(), s.facts, s.documents)
+	require.ErrorIs(t, err, killed)
+	half := s.count(t, "select count(*) from dashboard_preferences")
+	require.Positive(t, half)
+	require.Less(t, half, 1000)
+	s.failing, s.before = nil, func(int) {}
+	plan, err := s.use().Import(t.Context(), s.facts, s.documents)
+	require.NoError(t, err)
+	require.Equal(t, half, plan.Unchanged)
+	require.Equal(t, 1000, s.count(t, "select count(*) from dashboard_preferences where cardinality(sub_account_ids) = 2"))
+}
+
+// A stored token stays, an empty one is never stored, and what the log gets names neither.
+func TestImportConnections(t *testing.T) {
+	t.Parallel()
+	world := commands.NewImportWorld()
+	member := domain.DirectoryMember{ID: 7, AccountID: movedAccount(1)}
+	require.True(t, world.Put(domain.DirectoryKey(member.EntityKind(), member.EntityID()), member))
+	secrets := importSecrets{}
+	use := commands.ImportConnections{World: world, Secrets: secrets, NoSecret: func(err error) bool { return errors.Is(err, errNoImportSecret) }, Now: time.Now()}
+	row := oldsystem.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
+	draft, connection, err := use.Draft(row)
+	require.NoError(t, err)
+	require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
+	outcome, err := use.Seal(t.Context(), connection, row)
+	require.NoError(t, err)
+	require.Equal(t, commands.TokenStored, outcome)
+	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]))
+
+	secrets["connection/70"] = []byte("renewed")
+	outcome, err = use.Seal(t.Context(), connection, row)
+	require.NoError(t, err)
+	require.Equal(t, commands.TokenKept, outcome)
+	require.Equal(t, "renewed", string(secrets["connection/70"]))
+
+	row.AccessToken, row.Connection.ID = "", 71
+	_, connection, err = use.Draft(row)
+	require.NoError(t, err)
+	outcome, err = use.Seal(t.Context(), connection, row)
+	require.NoError(t, err)
+	require.Equal(t, commands.TokenAbsent, outcome)
+	require.NotContains(t, secrets, "connection/71")
+
+	row.Connection.MemberID = 8
+	_, _, err = use.Draft(row)
+	require.ErrorIs(t, err, commands.ErrNoMember)
+}
+
+var errNoImportSecret = errors.New("none")
+
+type importSecrets map[string][]byte
+
+func (s importSecrets) Get(_ context.Context, ref string) ([]byte, error) {
+	if secret, ok := s[ref]; ok {
+		return secret, nil
+	}
+	return nil, errNoImportSecret
+}
+
+func (s importSecrets) Put(_ context.Context, ref string, secret []byte, _ time.Time) error {
+	s[ref] = secret
+	return nil
+}
+
+// The directory of an import forgets what a tombstone erases, and sees every change once.
+func TestImportWorld(t *testing.T) {
+	t.Parallel()
+	w := commands.NewImportWorld()
+	put := func(e domain.DirectoryEntity) bool {
+		return w.Put(domain.DirectoryKey(e.EntityKind(), e.EntityID()), e)
+	}
+	agency := domain.DirectoryAccount{ID: movedAgency, RowID: 1}
+	client := domain.DirectoryAccount{ID: movedAccount(1), RowID: 11, ParentAccount: movedAgency}
+	social := domain.DirectorySocialAccount{ID: 5, ParentAccount: movedAgency, AccountID: client.ID, MemberID: 7, Platform: domain.LinkedIn, AccountType: 2}
+	plan := domain.DirectorySubscription{ID: 1, AccountID: movedAgency, StartsAt: time.Unix(100, 0)}
+	for _, e := range []domain.DirectoryEntity{agency, client, social, plan, domain.DirectoryUser{ID: movedUser, AccountID: client.ID}} {
+		require.True(t, put(e))
+		require.False(t, put(e), "the same state again")
+	}
+	tenant := domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 7, SocialAccount: 5}
+	for name, owner := range map[string]oldsystem.Owner{
+		"by the social account": {SocialAccount: 5, Platform: domain.LinkedIn},
+		"by row ids":            {SocialAccount: 5, Platform: domain.LinkedIn, Account: oldsystem.AccountRef{RowID: 11}, ParentAccount: oldsystem.AccountRef{RowID: 1}},
+		"by ids":                {SocialAccount: 5, Platform: domain.LinkedIn, Account: oldsystem.AccountRef{ID: client.ID}},
+	} {
+		got, kind, err := w.Tenant(owner)
+		require.NoError(t, err, name)
+		require.Equal(t, tenant, got, name)
+		require.Equal(t, domain.LinkedInCompanyPage, kind, name)
+	}
+	got, _, err := w.Tenant(oldsystem.Owner{SocialAccount: 6, Platform: domain.Facebook, Account: oldsystem.AccountRef{RowID: 11}, MemberID: 9})
+	require.NoError(t, err, "a social account that is gone today")
+	require.Equal(t, domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 9, SocialAccount: 6}, got)
+	require.True(t, w.Subscribed(tenant, time.Unix(100, 0)), "the agency's counts for its clients")
+	require.False(t, w.Subscribed(tenant, time.Unix(99, 0)))
+	require.Equal(t, map[string]string{movedUser: client.ID}, w.Facts(movedAgency, time.Now()).UserAccounts)
+
+	second := client
+	second.ID = movedAccount(2)
+	require.True(t, put(second))
+	_, _, err = w.Tenant(oldsystem.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: oldsystem.AccountRef{RowID: 11}})
+	require.ErrorContains(t, err, "row id 11 is that of 2 accounts")
+	require.True(t, w.Put("account:"+second.ID, nil))
+	require.False(t, w.Put("account:"+second.ID, nil), "there is nothing left to erase")
+	for _, key := range []string{"social_account:5", "user:" + movedUser, "subscription:1", "account:" + client.ID} {
+		require.True(t, w.Put(key, nil))
+	}
+	_, _, err = w.Tenant(oldsystem.Owner{SocialAccount: 5, Platform: domain.LinkedIn})
+	require.ErrorContains(t, err, "the directory does not know the social account")
+	require.False(t, w.Subscribed(tenant, time.Unix(100, 0)))
+	require.Empty(t, w.Facts(movedAgency, time.Now()).UserAccounts)
+	require.Empty(t, w.Facts(movedAgency, time.Now()).Accounts)
+}

@@ -1,0 +1,91 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DashboardsImported says that dashboards were taken over from the system before this one, as they were
+// there: with their ids, times and lists. Whole linked sets stand in one record.
+type DashboardsImported struct {
+	Dashboards []ImportedDashboard `json:"dashboards"`
+}
+
+// ImportedDashboard is a dashboard as it was in the old system, its links repaired.
+type ImportedDashboard struct {
+	DocumentID           string    `json:"_id"`
+	SubAccountID         string    `json:"sub_account_id"`
+	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, itself included
+	Users                []string  `json:"users"`
+	MainPOC              []string  `json:"main_poc"`
+	AllowClientDashboard bool      `json:"allow_client_dashboard"`
+	Scopes               []string  `json:"scopes"`
+	CreatedAt            time.Time `json:"created_at"`
+	UpdatedAt            time.Time `json:"updated_at"`
+}
+
+// EventType implements [Data].
+func (DashboardsImported) EventType() string { return "dashboard.imported.v1" }
+
+// Change implements [DashboardEvent].
+func (e DashboardsImported) Change() DashboardChange {
+	c := DashboardChange{imported: e.Dashboards}
+	if len(e.Dashboards) > 0 {
+		c.Primary = e.Dashboards[0].SubAccountID
+	}
+	return c
+}
+
+// Validate checks what a fold relies on.
+func (e DashboardsImported) Validate() error {
+	if len(e.Dashboards) == 0 {
+		return errors.New("no dashboard is named")
+	}
+	sets := map[string][]string{}
+	for _, d := range e.Dashboards {
+		for _, id := range append([]string{d.DocumentID, d.SubAccountID}, d.SubAccountIDs...) {
+			if canonical, ok := HexID(id); !ok || canonical != id {
+				return fmt.Errorf("%q is not 24 lower-case hex digits", id)
+			}
+		}
+		if sets[d.SubAccountID] != nil {
+			return fmt.Errorf("account %s is named twice", d.SubAccountID)
+		}
+		if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
+			return fmt.Errorf("the linked set of account %s does not hold itself", d.SubAccountID)
+		}
+		if err := errors.Join(importTime(d.CreatedAt), importTime(d.UpdatedAt)); err != nil {
+			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
+		}
+		if err := checkLengths(slices.Concat(d.Users, d.MainPOC, d.Scopes)...); err != nil {
+			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
+		}
+		sets[d.SubAccountID] = set(d.SubAccountIDs)
+	}
+	for id, linked := range sets {
+		for _, other := range linked {
+			if !slices.Equal(sets[other], linked) {
+				return fmt.Errorf("accounts %s and %s are linked and have different sets", id, other)
+			}
+		}
+	}
+	return nil
+}
+
+func importTime(at time.Time) error {
+	if y := at.UTC().Year(); y < 1 || y > maxYear {
+		return fmt.Errorf("time %s lies outside the years 1 to %d", at.Format(time.RFC3339), maxYear)
+	}
+	return nil
+}
+
+// document is the dashboard as the tables hold it.
+func (d ImportedDashboard) document(parent string) Dashboard {
+	return Dashboard{
+		DocumentID: d.DocumentID, ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: parent,
+		SubAccountIDs: set(d.SubAccountIDs), Users: set(d.Users), MainPOC: set(d.MainPOC), Scopes: set(d.Scopes),
+		AllowClientDashboard: d.AllowClientDashboard, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
+	}
+}
