@@ -10,11 +10,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
 )
 
+// TokenStore is where an import seals tokens.
+type TokenStore interface {
+	Get(ctx context.Context, ref string) ([]byte, error)
+	Put(ctx context.Context, ref string, secret []byte, at time.Time) error
+}
+
 // ImportConnections takes rows of tMemberAuth over: what may be known of them into the directory, their
 // tokens into the secret store and nowhere else.
 type ImportConnections struct {
 	World   *ImportWorld
-	Secrets SecretStore // nil: nothing is stored, for a dry run
+	Secrets TokenStore // nil: nothing is stored, for a dry run
 	// NoSecret tells whether the store's error means that there is none under a ref.
 	NoSecret func(error) bool
 	Now      time.Time
@@ -64,7 +70,7 @@ func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnectio
 	case !i.NoSecret(err):
 		return 0, fmt.Errorf("look for the tokens of connection %d: %w", c.ID, err)
 	}
-	stored := StoredTokens{AccessToken: row.AccessToken, RefreshToken: row.RefreshToken}
+	stored := StoredTokens{AccessToken: row.AccessToken, RefreshToken: row.RefreshToken, InstagramLogin: row.InstagramLogin}
 	if c.ExpiresAt != nil {
 		stored.ExpiresAt = *c.ExpiresAt
 	}

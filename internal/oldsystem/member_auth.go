@@ -11,6 +11,8 @@ type MemberAuth struct {
 	Connection   domain.DirectoryConnection // without a SecretRef
 	AccessToken  string
 	RefreshToken string
+	// InstagramLogin says that the token is of Instagram login, not of Facebook login. Instagram only.
+	InstagramLogin bool
 }
 
 // String hides the tokens.
@@ -31,6 +33,9 @@ func (r *Row) MemberAuth() (MemberAuth, error) {
 	m.Connection = domain.DirectoryConnection{
 		ID: r.ID("id"), MemberID: r.ID("memberId"), Platform: r.Platform(), AccountType: r.AccountType(),
 		ExpiresAt: r.Time("expiresAt", "expiryDate", "expiry", "tokenExpiry"), CreatedAt: r.moment("createdAt"), UpdatedAt: r.moment("updatedAt"),
+	}
+	if login := r.Bool("instagramLogin"); login != nil {
+		m.InstagramLogin = *login
 	}
 	return m, r.Err()
 }
