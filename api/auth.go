@@ -32,6 +32,9 @@ func (s *Server) authorise(roles []Role, next endpointFunc) endpointFunc {
 			return err
 		}
 		recordUser(r.Context(), p.UserID)
+		if err := s.limits.take(w.Header(), p); err != nil {
+			return err
+		}
 		if !p.Roles.Has(roles...) {
 			return errWrongRole
 		}

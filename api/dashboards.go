@@ -42,7 +42,7 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	w.Header().Set("ETag", etag(view.Version))
+	w.Header().Set(headerETag, etag(view.Version))
 	return s.writeData(w, []readmodels.DashboardView{view}, nil)
 }
 
@@ -95,9 +95,9 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", etag(result.Dashboard.Version))
+	w.Header().Set(headerETag, etag(result.Dashboard.Version))
 	if result.Replayed {
-		w.Header().Set("Idempotency-Replayed", "true")
+		w.Header().Set(headerReplayed, "true")
 	}
 	return s.writeData(w, result.Dashboard, nil)
 }
@@ -176,6 +176,7 @@ func parseIfMatch(text string) (*domain.VersionMatch, error) {
 		if !quoted || !closed {
 			return nil, errIfMatch
 		}
+		opaque = uncoded(opaque)
 		version, err := strconv.ParseInt(opaque, 10, 64)
 		if err == nil && !weak && etag(version) == `"`+opaque+`"` {
 			match.Versions = append(match.Versions, version)

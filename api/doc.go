@@ -22,6 +22,9 @@
 //	jwt.go jwt_keys.go jwt_load.go  tokens; keys; keys that rotate
 //	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
 //	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
+//	bounds.go ratelimit.go compress.go  time for requests, slashes; requests per caller; gzip and zstd
+//	accept.go etag.go         which form of an answer; tags of figures, 304
+//	csv_plan.go csv_answer.go answers as tables
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	params.go params_range.go parameters of the analytics
 //	operation.go operations.go      an endpoint with its description; those that are not analytics
@@ -43,8 +46,15 @@
 //     send members that nobody reads; they may change between repetitions. If-Match is no part of it.
 //   - A weak or unknown entity tag in If-Match is well-formed and matches nothing (412); anything that
 //     is no entity tag is a 400.
-//   - ETags serve If-Match only. Answers are no-store: the view of a dashboard shows names and sign-ins,
-//     which change without a new version.
+//   - The ETag of a dashboard serves If-Match only and its answer is no-store: the view shows names and
+//     sign-ins, which change without a new version.
+//   - The ETag of figures is made before they are queried: of the program, the question, whose figures the
+//     viewer may see, and the checkpoints of the tables. So 304 costs no query, and comes less often than
+//     figures stay the same: another tenant's reading moves the checkpoints too.
+//   - The tag of a compressed answer has a suffix, which If-Match and If-None-Match take too.
+//   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts by itself, by
+//     the caller and not by the token, of which a caller may have several.
+//   - Streams go through neither compressor nor timeout: both would hold events back or cut them.
 //   - A client user is told that its own account's dashboard is closed to it (403); any other dashboard
 //     that it may not open does not exist (404).
 //   - A ticket is bound to the principal that asked for it, its expiry included. [MemoryTickets] knows only

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -15,35 +16,85 @@ type FigureScopes interface {
 	Scope(ctx context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error)
 }
 
-// endpoint is the one shape of the analytics: parse, find out whose figures, query, envelope.
+// endpoint is the one shape of the analytics: parse, find out whose figures, answer 304 when the caller
+// has them already, query, and write the envelope or a table.
 func endpoint[Q, R any](
 	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, readmodels.Meta, error),
 ) operation {
-	read := func(params *Params) (Q, readmodels.AccountRef) {
+	plan := newCSVPlan(reflect.TypeFor[R]())
+	read := func(params *Params) (Q, figuresRequest) {
 		q := parse(params)
 		params.Zone() // judged for every endpoint, also where no range is read
-		return q, params.Account("account")
+		return q, figuresRequest{narrow: params.Account("account"), table: params.csvTable(plan)}
 	}
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
-		q, narrow := read(params)
+		q, asked := read(params)
 		if err := params.Err(); err != nil {
 			return err
 		}
-		scope, err := s.scope(r.Context(), narrow)
+		scope, err := s.scope(r.Context(), asked.narrow)
 		if err != nil {
 			return err
+		}
+		asCSV := prefers(r, mediaCSV)
+		tag, err := s.figuresTag(r, params, scope, asCSV)
+		if err != nil {
+			return err
+		}
+		if known(r, tag) {
+			return notModified(w, tag)
 		}
 		data, meta, err := query(r.Context(), scope, q)
 		if err != nil {
 			return err
 		}
-		return s.writeData(w, data, &meta)
+		cacheable(w, tag)
+		if !asCSV {
+			return s.writeData(w, data, &meta)
+		}
+		body, err := csvOf(plan, data, asked.table)
+		if err != nil {
+			return err
+		}
+		return s.writeCSV(w, r, body, meta.NextCursor)
 	}
 	return described(serve, about{
 		query: methodName(query), tag: tagAnalytics, parse: func(p *Params) { read(p) },
-		answers: answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[readmodels.Meta]())),
+		headers: []param{{name: headerIfNoneMatch, text: "The ETag of an answer that the caller has.", schema: schema{Type: typeString}}},
+		answers: append(
+			answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[readmodels.Meta]()), headerETag),
+			answerDoc{status: http.StatusOK, text: "Done.", media: mediaCSV, headers: []string{headerLink, headerDisposition}},
+			answerDoc{status: http.StatusNotModified, text: "The caller's answer is still right.", headers: []string{headerETag}},
+		),
 	})
+}
+
+// figuresRequest is what every analytics request may ask beside its query.
+type figuresRequest struct {
+	narrow readmodels.AccountRef
+	table  string // of CSV
+}
+
+// csvTable reads `table`, which picks one table of an answer as CSV.
+func (p *Params) csvTable(plan csvPlan) string {
+	names := plan.names()
+	p.note("table", "With Accept: text/csv: the one table to answer. Absent: all of them, told apart by the column table.",
+		schema{Type: typeString, Enum: anyOf(names)})
+	name, present := p.value("table")
+	if present && !slices.Contains(names, name) {
+		p.bad.addf("table", "is not a table of this answer: use %s", strings.Join(names, ", "))
+		return ""
+	}
+	return name
+}
+
+func anyOf(names []string) []any {
+	values := make([]any, len(names))
+	for i, name := range names {
+		values[i] = name
+	}
+	return values
 }
 
 func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readmodels.Scope, error) {

@@ -102,12 +102,13 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 			logRequestID, RequestID(r.Context()), logError, err.Error())
 	}
 	header := w.Header()
-	header.Del("ETag")
+	header.Del(headerETag)
+	header.Set("Cache-Control", "no-store")
 	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		header.Set("Retry-After", strconv.Itoa(max(public.RetryAfter, defaultRetryAfter)))
+		header.Set(headerRetryAfter, strconv.Itoa(max(public.RetryAfter, defaultRetryAfter)))
 	case http.StatusUnauthorized:
-		header.Set("WWW-Authenticate", `Bearer realm="ledgerboard"`)
+		header.Set(headerChallenge, `Bearer realm="ledgerboard"`)
 	case http.StatusRequestEntityTooLarge:
 		header.Set("Connection", "close") // the rest of the body is not read
 	}
@@ -121,8 +122,8 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if body.Errors == nil {
 		body.Errors = []domain.FieldError{}
 	}
-	if wantsProblem(r) {
-		s.writeJSON(w, "application/problem+json", status, problemBody{
+	if prefers(r, mediaProblem) {
+		s.writeJSON(w, mediaProblem, status, problemBody{
 			Type: "urn:ledgerboard:error:" + string(public.Code), Title: http.StatusText(status),
 			Status: status, Detail: public.Message, errorBody: body,
 		})

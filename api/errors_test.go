@@ -96,10 +96,10 @@ func TestProblemJSONOnRequest(t *testing.T) {
 func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	require.Equal(t, http.StatusNotFound, b.ask(http.MethodGet, "/api/projects/dashboard/"+client1+"/", "").status)
+	require.Equal(t, http.StatusNotFound, b.ask(http.MethodGet, "/api/projects/dashboard/"+client1+"/nothing", "").status)
 	answer := b.ask(http.MethodDelete, "/api/projects/dashboard/"+client1, "")
 	require.Equal(t, http.StatusMethodNotAllowed, answer.status)
-	require.Equal(t, "GET, HEAD, PUT", answer.header.Get("Allow"))
+	require.Equal(t, "GET, HEAD, PUT, OPTIONS", answer.header.Get("Allow"))
 	require.Equal(t, "method_not_allowed", answer.failure(t).Code)
 	require.Equal(t, http.StatusMethodNotAllowed, b.ask("BREW", "/healthz", "").status)
 }

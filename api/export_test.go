@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"reflect"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -45,3 +46,10 @@ var (
 	ParseIfMatch = parseIfMatch
 	Optional     = optional
 )
+
+// CSVOf lays data out as CSV, and names its tables.
+func CSVOf[R any](data R, table string) (text string, tables []string, err error) {
+	plan := newCSVPlan(reflect.TypeFor[R]())
+	raw, err := csvOf(plan, data, table)
+	return string(raw), plan.names(), err
+}

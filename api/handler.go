@@ -23,10 +23,14 @@ type Config struct {
 	// or "*". None: no other origin may read answers.
 	CORSOrigins []string
 	MaxBody     int64 // [DefaultMaxBody]
+	// RequestTimeout bounds every request but streams and exports; [DefaultRequestTimeout].
+	RequestTimeout time.Duration
 	// AnalyticsAtRoot serves the analytics at the root too, beside /auth (standalone mode).
 	AnalyticsAtRoot bool
 	// Headers are added to every answer; mock mode says there that its data is made up.
 	Headers map[string]string
+	// RateLimit bounds the requests of each caller; zero: no bound.
+	RateLimit RateLimit
 }
 
 // AccountDirectory knows which agency a sub-account belongs to.
@@ -47,6 +51,8 @@ type Deps struct {
 
 	Figures   FigureScopes
 	Analytics Analytics
+	// Positions may be nil: then answers bear no ETag.
+	Positions FigurePositions
 
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps
@@ -69,6 +75,9 @@ type Deps struct {
 func (d Deps) withDefaults() Deps {
 	if d.Config.MaxBody == 0 {
 		d.Config.MaxBody = DefaultMaxBody
+	}
+	if d.Config.RequestTimeout == 0 {
+		d.Config.RequestTimeout = DefaultRequestTimeout
 	}
 	if d.Logger == nil {
 		d.Logger = slog.Default()
@@ -98,7 +107,7 @@ func (d Deps) validate() error {
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
-	errs = append(errs, d.Audit.validate())
+	errs = append(errs, d.Audit.validate(), d.Config.RateLimit.validate())
 	return errors.Join(errs...)
 }
 
@@ -108,6 +117,9 @@ type Server struct {
 	metrics  *requestMetrics
 	mux      *chi.Mux
 	socketIO *notices.SocketIO
+	limits   *rateLimits
+
+	compressed func(http.Handler) http.HandlerFunc
 }
 
 // New builds the handler. Every missing dependency is named at once.
@@ -120,7 +132,10 @@ func New(deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register request metrics: %w", err)
 	}
-	s := &Server{deps: deps, metrics: metrics}
+	s := &Server{deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now)}
+	if s.compressed, err = newCompressor(); err != nil {
+		return nil, fmt.Errorf("make compressor: %w", err)
+	}
 	if deps.Notices != nil {
 		s.socketIO, err = notices.NewSocketIO(deps.Notices, notices.SocketIOConfig{
 			Authenticate: s.socketSubscriber,

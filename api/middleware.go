@@ -25,6 +25,9 @@ const (
 
 const headerRequestID = "X-Request-Id"
 
+// headerMock is on every answer whose data is made up; see [Config].Headers.
+const headerMock = "X-Ledgerboard-Mock"
+
 type requestKey struct{}
 
 // requestInfo is what the middleware remembers about a request while it is served.
@@ -75,7 +78,7 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		header.Set("Referrer-Policy", "no-referrer")
-		header.Set("Cache-Control", "no-store") // answers are a tenant's, and ETags serve If-Match only
+		header.Set("Cache-Control", "no-store") // answers are a tenant's; those with a tag of their own say otherwise
 		for name, value := range s.deps.Config.Headers {
 			header.Set(name, value)
 		}
@@ -90,10 +93,13 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 		AllowOriginFunc: allowOrigin(origins),
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodOptions},
 		AllowedHeaders: []string{
-			"Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match",
-			"Last-Event-ID", "Traceparent", headerRequestID,
+			"Accept", "Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match", headerIfNoneMatch,
+			headerLastEventID, "Traceparent", headerRequestID,
 		},
-		ExposedHeaders: []string{"Content-Disposition", "ETag", "Idempotency-Replayed", "Command-Id", "Retry-After", headerRequestID},
+		ExposedHeaders: []string{
+			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy, headerRetryAfter,
+			headerMock, "Allow", "Command-Id", headerRequestID,
+		},
 		// The stock Socket.IO client may be set to withCredentials. Not for any origin: a main
 		// application that mounts us behind a cookie would then be open to every site.
 		AllowCredentials: !slices.Contains(origins, "*"),

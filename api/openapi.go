@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -182,6 +183,9 @@ func documented(r route, made *schemas) (openAPIOperation, error) {
 		op.Responses[strconv.Itoa(statusOf(code))] = openAPIResponse{Ref: "#/components/responses/" + string(code)}
 	}
 	for _, a := range r.about.answers {
+		if r.roles != nil {
+			a.headers = append(slices.Clone(a.headers), headerRateLimit, headerRatePolicy)
+		}
 		op.addAnswer(a, made)
 	}
 	return op, nil
@@ -190,12 +194,10 @@ func documented(r route, made *schemas) (openAPIOperation, error) {
 func (op *openAPIOperation) addAnswer(a answerDoc, made *schemas) {
 	key := strconv.Itoa(a.status)
 	response := op.Responses[key]
-	if response.Content == nil {
+	if response.Description == "" || response.Ref != "" {
 		response = openAPIResponse{Description: a.text, Content: map[string]openAPIMedia{}, Headers: map[string]openAPIHeader{}}
 	}
-	for _, name := range a.headers {
-		response.Headers[name] = openAPIHeader{Ref: "#/components/headers/" + name}
-	}
+	maps.Copy(response.Headers, headersNamed(a.headers...))
 	media := openAPIMedia{schema{Type: typeString}}
 	switch {
 	case a.body != nil:
@@ -295,9 +297,9 @@ func errorResponses() map[string]openAPIResponse {
 		}
 		switch code { //nolint:exhaustive // the others have no header of their own
 		case domain.CodeUnavailable, domain.CodeRateLimited:
-			r.Headers = map[string]openAPIHeader{headerRetryAfter: {Ref: "#/components/headers/" + headerRetryAfter}}
+			r.Headers = headersNamed(headerRetryAfter)
 		case domain.CodeUnauthenticated:
-			r.Headers = map[string]openAPIHeader{headerChallenge: {Ref: "#/components/headers/" + headerChallenge}}
+			r.Headers = headersNamed(headerChallenge)
 		}
 		responses[string(code)] = r
 	}

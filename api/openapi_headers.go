@@ -14,6 +14,10 @@ const (
 	headerDisposition = "Content-Disposition"
 	headerChallenge   = "WWW-Authenticate"
 	headerLastEventID = "Last-Event-ID"
+	headerIfNoneMatch = "If-None-Match"
+	headerLink        = "Link"
+	headerRateLimit   = "RateLimit"
+	headerRatePolicy  = "RateLimit-Policy"
 )
 
 var (
@@ -31,8 +35,19 @@ func responseHeaders() map[string]openAPIHeader {
 		headerReplayed:    text("true: this is the answer to an earlier request with the same Idempotency-Key."),
 		headerRetryAfter:  {Description: "Seconds to wait before the next try.", Schema: &schema{Type: typeInteger}},
 		headerDisposition: text("Name of the file."),
+		headerLink:        text("The next page, as rel=next; absent on the last one."),
+		headerRateLimit:   text(`What is left: requests (r) and seconds until all are back (t), like "user";r=5999;t=60.`),
+		headerRatePolicy:  text(`How many requests (q) a caller has in a time (w, seconds), like "user";q=6000;w=60.`),
 		headerChallenge:   text("What credentials are wanted."),
 	}
+}
+
+func headersNamed(names ...string) map[string]openAPIHeader {
+	headers := map[string]openAPIHeader{}
+	for _, name := range names {
+		headers[name] = openAPIHeader{Ref: "#/components/headers/" + name}
+	}
+	return headers
 }
 
 // mountedAt is the path under which a request met this handler: what the router of a main application

@@ -27,7 +27,9 @@ func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b, _ := setupAudit(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Notices = quietHub(t)
-		d.Metrics = http.NotFoundHandler()
+		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		})
 	}}, change...)...)
 	return b
 }
@@ -64,6 +66,9 @@ func TestDocumentOfParameters(t *testing.T) {
 	parameters := func(path string) map[string]string {
 		in := map[string]string{}
 		for _, p := range list(paths[path].(map[string]any)["get"].(map[string]any)["parameters"]) {
+			if p["in"] == "header" || p["name"] == "table" {
+				continue
+			}
 			in[p["name"].(string)] = p["in"].(string)
 		}
 		return in

@@ -22,7 +22,8 @@ type route struct {
 }
 
 const (
-	patternSocketIO = "/socket.io/*"
+	prefixSocketIO  = "/socket.io/"
+	patternSocketIO = prefixSocketIO + "*"
 	patternNotices  = "/api/notices"
 	patternExport   = "/api/audit/export"
 	patternOpenAPI  = "/openapi.json"
@@ -85,9 +86,15 @@ func plain(h http.Handler) endpointFunc {
 
 func (s *Server) router() *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors())
+	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), withoutSlash)
 	for _, r := range s.routes() {
-		handler := s.handle(s.authorise(r.roles, s.whenReady(r, r.serve)))
+		var handler http.Handler = s.handle(s.authorise(r.roles, s.whenReady(r, r.serve)))
+		if !isStream(r.pattern) {
+			handler = s.compressed(handler)
+		}
+		if !isStream(r.pattern) && r.pattern != patternExport {
+			handler = s.bounded(handler)
+		}
 		mux.Method(r.method, r.pattern, handler)
 		if r.method == http.MethodGet && answersHead(r.pattern) {
 			mux.Method(http.MethodHead, r.pattern, handler) // net/http leaves the body out
@@ -98,7 +105,11 @@ func (s *Server) router() *chi.Mux {
 	}))
 	mux.MethodNotAllowed(s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		allowed := s.allowedMethods(r)
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
 		return domain.NewError(codeMethodNotAllowed, "This address does not take %s. Use %s.",
 			clip(r.Method), strings.Join(allowed, " or "))
 	}))
@@ -115,8 +126,8 @@ func (s *Server) handle(endpoint endpointFunc) http.HandlerFunc {
 
 func (s *Server) allowedMethods(r *http.Request) []string {
 	path := r.URL.Path
-	if rctx := chi.RouteContext(r.Context()); rctx != nil && rctx.RoutePath != "" {
-		path = rctx.RoutePath // mounted under another chi router
+	if rctx := chi.RouteContext(r.Context()); rctx != nil {
+		path = routedPath(r, rctx)
 	}
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost} {
@@ -146,7 +157,7 @@ func pathParam(r *http.Request, name string) (string, bool) {
 
 // isStream names the routes whose requests last as long as a listener listens.
 func isStream(pattern string) bool {
-	return pattern == patternNotices || strings.HasPrefix(pattern, "/socket.io")
+	return pattern == patternNotices || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
 // answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where
@@ -157,5 +168,5 @@ func answersHead(pattern string) bool {
 
 // isChatter names the routes that are asked every few seconds and say nothing new in the access log.
 func isChatter(pattern string) bool {
-	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, "/socket.io")
+	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, prefixSocketIO)
 }

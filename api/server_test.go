@@ -198,7 +198,7 @@ func TestMountedUnderAMainApplication(t *testing.T) {
 		path := "/boards" + dashboardPath + client1
 		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodGet, path, "").status, name)
 		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodPut, path, `{}`).status, name)
-		require.Equal(t, "GET, HEAD, PUT", ask(t, handler, http.MethodDelete, path, "").header.Get("Allow"), name)
+		require.Equal(t, "GET, HEAD, PUT, OPTIONS", ask(t, handler, http.MethodDelete, path, "").header.Get("Allow"), name)
 		require.Equal(t, http.StatusOK, ask(t, handler, http.MethodGet, "/boards/auth/getAccountInsights/2026-01-01/2026-01-02T00%3A00%3A00Z/1", "").status, name)
 		require.Equal(t, http.StatusNotFound, ask(t, handler, http.MethodGet, "/boards/nowhere", "").status, name)
 	}

@@ -49,7 +49,11 @@ type bundle struct {
 	updateErr error
 	scopes    []readmodels.ScopeRequest
 	scopeErr  error
+	scoped    []string // accounts in the scope
 	queries   []readmodels.RangeQuery
+	meta      readmodels.Meta // beside the range, of AccountInsights
+	large     int             // platforms that AccountInsights lists
+	position  string          // of the tables; "": answers bear no tag
 	panics    bool
 }
 
@@ -143,8 +147,13 @@ func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (read
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.scopes = append(b.scopes, request)
-	return readmodels.Scope{ParentAccount: request.ParentAccount}, b.scopeErr
+	return readmodels.Scope{ParentAccount: request.ParentAccount, Accounts: b.scoped}, b.scopeErr
 }
+
+// positions implements api.FigurePositions.
+type positions func() string
+
+func (p positions) Position(context.Context) (string, error) { return p(), nil }
 
 // fakeAnalytics answers what the tests ask; a method that they do not ask would be a nil call.
 type fakeAnalytics struct {
@@ -161,7 +170,9 @@ func (f fakeAnalytics) AccountInsights(
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queries = append(b.queries, query)
-	return readmodels.AccountInsights{}, readmodels.Meta{From: query.Range.From, To: query.Range.To, TimeZone: query.Range.Zone.String()}, nil
+	meta := b.meta
+	meta.From, meta.To, meta.TimeZone = query.Range.From, query.Range.To, query.Range.Zone.String()
+	return readmodels.AccountInsights{Platforms: make([]readmodels.PlatformInsights, b.large)}, meta, nil
 }
 
 func view(subAccount string, version int64, users ...string) readmodels.DashboardView {

@@ -25,6 +25,7 @@
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
 //	source.go                       the source itself, for the API document
+//	positions.go                    where the tables stand, for entity tags
 //	scope.go                        whose figures a caller may see
 //	analytics.go                    Analytics, Meta, one answer in the making
 //	analytics_range.go              ranges, days, months and where they begin in a zone

@@ -25,6 +25,8 @@ type demoCommand struct {
 // Settings that demo fills in when they are not given.
 const (
 	defaultPostsCron = "0 */12 * * *"
+	defaultRateLimit = 6000
+	demoRateLimit    = 60_000 // a demo is also tried under load, by one user
 	demoLog          = "demo.log"
 	demoPostsCron    = "* * * * *" // every minute, so that live readings can be watched
 	// A year of link history, for auditors to look at.

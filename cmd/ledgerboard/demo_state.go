@@ -101,6 +101,9 @@ func (d *demoState) fill(s *settings) {
 	if len(s.CORSOrigins) == 0 {
 		s.CORSOrigins = []string{"http://localhost:*", "http://127.0.0.1:*"}
 	}
+	if s.RateLimit == defaultRateLimit {
+		s.RateLimit = demoRateLimit
+	}
 	if s.PostInsightsCron == defaultPostsCron {
 		s.PostInsightsCron = demoPostsCron
 	}

@@ -25,13 +25,16 @@ func (a *app) newHandler() (*api.Server, error) {
 		return nil, err
 	}
 	return api.New(api.Deps{
-		Config:            api.Config{CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true},
+		Config: api.Config{
+			CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: a.RateLimit},
+		},
 		Authenticator:     authenticator,
 		Accounts:          readmodels.Accounts{Pool: a.readPool},
 		Dashboards:        a.dashboards,
 		DashboardCommands: a.updates,
 		Figures:           readmodels.Scopes{Pool: a.readPool},
 		Analytics:         &readmodels.Analytics{Pool: a.readPool},
+		Positions:         readmodels.Positions{Pool: a.readPool},
 		Audit:             audit,
 		Notices:           a.hub,
 		Ready:             func() error { return a.monitor.problem("") },

@@ -83,6 +83,7 @@ type settings struct {
 	Roles       []string      `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
 	SecretsKey  string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
 	CORSOrigins []string      `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
+	RateLimit   int           `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
 	MaxLag      int64         `env:"LEDGERBOARD_MAX_LAG" default:"10000" help:"Events a projection may be behind before the service is not ready."`
 	StopWithin  time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"15s" help:"How long a stop may take before connections are cut."`
 }
@@ -118,6 +119,9 @@ func (s settings) validate(addr string) error {
 		add("LEDGERBOARD_SECRETS_KEY: %w", err)
 	}
 	wrong = append(wrong, s.fetching.validate()...)
+	if s.RateLimit < 0 {
+		add("LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
+	}
 	wrong = append(wrong, s.storage.validate()...)
 	wrong = append(wrong, s.checkpointing.validate()...)
 	for _, origin := range s.CORSOrigins {

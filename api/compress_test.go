@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
+	t.Parallel()
+	b := setupTagged(t)
+	b.large = 50
+	plain := b.get(insightsPath, b.agencyToken())
+	require.Empty(t, plain.header.Get("Content-Encoding"))
+	open := map[string]func(io.Reader) (io.Reader, error){
+		"gzip": func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		"zstd": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) },
+	}
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "zstd": "zstd", "gzip, deflate, br, zstd": "zstd", "gzip, zstd;q=0.5": "gzip",
+		"identity": "", "br": "", "gzip;q=0": "",
+	} {
+		answer := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(), "Accept-Encoding: "+accept)
+		require.Equal(t, want, answer.header.Get("Content-Encoding"), accept)
+		require.Contains(t, answer.header.Values("Vary"), "Accept-Encoding")
+		if want == "" {
+			require.Equal(t, plain.body, answer.body)
+			continue
+		}
+		require.Less(t, len(answer.body), len(plain.body)/5)
+		require.Equal(t, strings.TrimSuffix(plain.header.Get("ETag"), `"`)+"-"+want+`"`, answer.header.Get("ETag"), "a strong tag names bytes")
+		unpacked, err := open[want](strings.NewReader(answer.body))
+		require.NoError(t, err)
+		text, err := io.ReadAll(unpacked)
+		require.NoError(t, err)
+		require.Equal(t, plain.body, string(text))
+		again := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(),
+			"Accept-Encoding: "+accept, "If-None-Match: "+answer.header.Get("ETag"))
+		require.Equal(t, http.StatusNotModified, again.status)
+	}
+	b.large = 0
+	small := ask(t, b.server, http.MethodGet, "/healthz", "", "Accept-Encoding: gzip")
+	require.Empty(t, small.header.Get("Content-Encoding"), "not worth it")
+}
+
+// The tag of a compressed dashboard is good for If-Match.
+func TestTagOfACompressedDashboardMatches(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.result = commands.Result{Dashboard: domain.Dashboard{Version: 8}}
+	for _, tag := range []string{`"7"`, `"7-gzip"`, `"7-zstd"`} {
+		require.Equal(t, http.StatusOK, b.put(client1, `{}`, "If-Match: "+tag).status)
+		require.Equal(t, []int64{7}, b.updates[len(b.updates)-1].Change.IfMatch.Versions, tag)
+	}
+}
+
+// A stream is neither compressed nor held back: its first event comes while it is open.
+func TestStreamsAreNotCompressed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.Notices = quietHub(t) })
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/notices", http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+b.agencyToken())
+	request.Header.Set("Accept-Encoding", "gzip, zstd")
+	response, err := (&http.Client{Transport: &http.Transport{DisableCompression: true}}).Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Empty(t, response.Header.Get("Content-Encoding"))
+	begin := make([]byte, len("event: notice_cursor"))
+	_, err = io.ReadFull(response.Body, begin)
+	require.NoError(t, err)
+	require.Equal(t, "event: notice_cursor", string(begin))
+}

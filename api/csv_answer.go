@@ -1,0 +1,201 @@
+package api
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// csvRows writes the rows of an answer.
+type csvRows struct {
+	plan csvPlan
+	pick string // one table; "": all of them
+	out  *csv.Writer
+
+	header []string
+	places map[string]int // of columns in the header
+}
+
+// csvOf lays an answer out as CSV: all tables, or the one picked.
+func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
+	var out bytes.Buffer
+	rows := &csvRows{plan: plan, pick: pick, out: csv.NewWriter(&out), places: map[string]int{}}
+	rows.head()
+	if err := rows.out.Write(rows.header); err != nil {
+		return nil, fmt.Errorf("write header: %w", err)
+	}
+	if err := rows.root(reflect.ValueOf(data)); err != nil {
+		return nil, err
+	}
+	rows.out.Flush()
+	return out.Bytes(), rows.out.Error()
+}
+
+func (r *csvRows) several() bool { return r.pick == "" && len(r.plan.tables) > 1 }
+
+// head places the columns: those of a table that is picked with its parents', or of all tables.
+func (r *csvRows) head() {
+	if r.several() {
+		r.header = append(r.header, "table")
+	}
+	for _, t := range r.plan.tables {
+		if r.pick != "" && !r.plan.shows(t, r.pick) {
+			continue
+		}
+		for _, c := range t.columns {
+			r.places[c.name] = len(r.header)
+			r.header = append(r.header, c.name)
+		}
+	}
+}
+
+// shows tells whether the picked table has the columns of t: its own, and those of the elements that it
+// stands in. What stands in no list is not repeated on every row.
+func (p *csvPlan) shows(t *csvTable, picked string) bool {
+	i := slices.IndexFunc(p.tables, func(t *csvTable) bool { return t.name == picked })
+	for at := p.tables[i]; at != nil; at = at.parent {
+		if at == t {
+			return at.name == picked || at.parent != nil || p.list
+		}
+	}
+	return false
+}
+
+func (r *csvRows) root(data reflect.Value) error {
+	if !r.plan.list {
+		return r.element(r.plan.root, data, nil)
+	}
+	for i := range data.Len() {
+		if err := r.element(r.plan.root, data.Index(i), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// element writes the row of an element and then those of the lists in it. above are the cells of the
+// elements that it stands in.
+func (r *csvRows) element(t *csvTable, element reflect.Value, above []cell) error {
+	cells := slices.Clone(above)
+	for _, c := range t.columns {
+		text, err := cellAt(element, c.index)
+		if err != nil {
+			return err
+		}
+		cells = append(cells, cell{c.name, text})
+	}
+	if len(t.columns) > 0 && (r.pick == "" || r.pick == t.name) {
+		if err := r.row(t, cells); err != nil {
+			return err
+		}
+	}
+	if t.parent == nil && !r.plan.list {
+		cells = nil
+	}
+	for _, l := range t.lists {
+		list, ok := at(element, l.index)
+		if !ok {
+			continue
+		}
+		for i := range list.Len() {
+			if err := r.element(l.table, list.Index(i), cells); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type cell struct{ column, text string }
+
+func (r *csvRows) row(t *csvTable, cells []cell) error {
+	row := make([]string, len(r.header))
+	if r.several() {
+		row[0] = t.name
+	}
+	for _, c := range cells {
+		if place, ok := r.places[c.column]; ok {
+			row[place] = c.text
+		}
+	}
+	if err := r.out.Write(row); err != nil {
+		return fmt.Errorf("write row: %w", err)
+	}
+	return nil
+}
+
+// at follows an index; an object that is null on the way has no members.
+func at(v reflect.Value, index []int) (reflect.Value, bool) {
+	for _, i := range index {
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return v, false
+			}
+			v = v.Elem()
+		}
+		v = v.Field(i)
+	}
+	return v, true
+}
+
+func cellAt(element reflect.Value, index []int) (string, error) {
+	v, ok := at(element, index)
+	if !ok {
+		return "", nil
+	}
+	return cellOf(v)
+}
+
+// cellOf is a scalar as a cell: null is empty, a list of scalars is separated by spaces, a map is JSON.
+// Only texts are made harmless: a negative number begins like a formula and is none.
+func cellOf(v reflect.Value) (string, error) {
+	if when, ok := reflect.TypeAssert[time.Time](v); ok {
+		return when.UTC().Format(time.RFC3339Nano), nil
+	}
+	switch v.Kind() { //nolint:exhaustive // the others are written as JSON has them
+	case reflect.Pointer:
+		if v.IsNil() {
+			return "", nil
+		}
+		return cellOf(v.Elem())
+	case reflect.String:
+		return harmless(v.String()), nil
+	case reflect.Slice:
+		if v.Type() == rawType {
+			break
+		}
+		texts := make([]string, v.Len())
+		for i := range texts {
+			texts[i] = fmt.Sprint(v.Index(i).Interface())
+		}
+		return harmless(strings.Join(texts, " ")), nil
+	}
+	raw, err := json.Marshal(v.Interface())
+	if err != nil {
+		return "", fmt.Errorf("encode cell: %w", err)
+	}
+	return string(raw), nil
+}
+
+// writeCSV answers with a table. The cursor of the next page goes into a Link, relative to the request,
+// because CSV has no place for it.
+func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, body []byte, nextCursor string) error {
+	header := w.Header()
+	header.Set("Content-Type", mediaCSV+"; charset=utf-8; header=present")
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(routePattern(r), "/auth"), "/"), "/{")
+	header.Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s.csv"`, path.Base(name)))
+	if nextCursor != "" {
+		query := r.URL.Query()
+		query.Set("cursor", nextCursor)
+		header.Set(headerLink, fmt.Sprintf(`<?%s>; rel="next"`, query.Encode()))
+	}
+	_, _ = w.Write(body) // a caller that went away is no failure of ours
+	return nil
+}

@@ -1,0 +1,141 @@
+package api_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// A browser may send every header that this API knows to every route, and read every header that it answers.
+func TestPreflightOfEveryRoute(t *testing.T) {
+	t.Parallel()
+	const origin = "https://app.example.com"
+	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{origin} })
+	for _, route := range b.server.Routes() {
+		for _, header := range []string{
+			"authorization", "if-match", "if-none-match", "idempotency-key", "last-event-id", "content-type", "accept", "x-request-id", "traceparent",
+		} {
+			answer := b.ask(http.MethodOptions, pathOf(route.Pattern), "", "Origin: "+origin,
+				"Access-Control-Request-Method: "+route.Method, "Access-Control-Request-Headers: "+header)
+			require.Equal(t, http.StatusOK, answer.status, "%s %s", route.Method, route.Pattern)
+			require.Equal(t, origin, answer.header.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, route.Method, answer.header.Get("Access-Control-Allow-Methods"))
+			require.Equal(t, header, strings.ToLower(answer.header.Get("Access-Control-Allow-Headers")))
+		}
+	}
+	exposed := b.get("/nowhere", b.agencyToken(), "Origin: "+origin).header.Get("Access-Control-Expose-Headers")
+	for _, header := range []string{
+		"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Link", "Idempotency-Replayed", "Command-Id", "Content-Disposition",
+		"Allow", "X-Request-Id", "X-Ledgerboard-Mock",
+	} {
+		require.Contains(t, strings.Split(strings.ToLower(exposed), ", "), strings.ToLower(header))
+	}
+}
+
+// HEAD says what GET would; OPTIONS and 405 say what there is.
+func TestMethodsOfEveryRoute(t *testing.T) {
+	t.Parallel()
+	b := setupAll(t)
+	b.views[agency+"/"+client1] = view(client1, 3)
+	for _, route := range b.server.Routes() {
+		path, token := pathOf(route.Pattern), "Authorization: Bearer "+b.agencyToken()
+		options := b.ask(http.MethodOptions, path, "")
+		require.Equal(t, http.StatusNoContent, options.status)
+		require.Contains(t, strings.Split(options.header.Get("Allow"), ", "), route.Method)
+		refused := b.ask(http.MethodPatch, path, "", token)
+		require.Equal(t, http.StatusMethodNotAllowed, refused.status)
+		require.Equal(t, options.header.Get("Allow"), refused.header.Get("Allow"))
+		require.Equal(t, "method_not_allowed", refused.failure(t).Code)
+		if route.Method != http.MethodGet || strings.HasPrefix(route.Pattern, "/socket.io") {
+			continue
+		}
+		if route.Pattern == "/api/notices" || route.Pattern == "/api/audit/export" {
+			require.Equal(t, http.StatusMethodNotAllowed, b.ask(http.MethodHead, path, "", token).status, "HEAD would open a stream")
+			continue
+		}
+		head, get := b.ask(http.MethodHead, path, "", token), b.ask(http.MethodGet, path, "", token)
+		require.Equal(t, get.status, head.status, route.Pattern)
+		require.Equal(t, get.header.Get("Content-Type"), head.header.Get("Content-Type"))
+		require.Equal(t, get.header.Get("ETag"), head.header.Get("ETag"))
+	}
+}
+
+func TestHeadHasNoBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+insightsPath, http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+b.agencyToken())
+	response, err := server.Client().Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Empty(t, body)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+}
+
+// The old system served an address with a slash at its end as the one without.
+func TestSlashAtTheEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.views[agency+"/"+client1] = view(client1, 3)
+	for _, path := range []string{dashboardPath + client1 + "/", insightsPath + "/", "/auth/reach/getAccountNetGrowth/", "/healthz/", "/healthz//"} {
+		require.Equal(t, http.StatusOK, b.get(path, b.agencyToken()).status, path)
+	}
+	require.Equal(t, http.StatusNotFound, b.get("/", b.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get("//healthz", b.agencyToken()).status)
+	encoded := b.get("/auth/getAccountInsights/2026-01-01T00%3A00%3A00Z/2026-01-02T00%3A00%3A00Z/1/", b.agencyToken())
+	require.Equal(t, http.StatusOK, encoded.status, "escaped, and with a slash")
+}
+
+// A request has an end; a stream outlives it.
+func TestTimeoutsSpareStreams(t *testing.T) {
+	t.Parallel()
+	asked := make(chan time.Duration, 1)
+	b := setup(t, func(d *api.Deps) {
+		d.Notices = quietHub(t)
+		d.Config.RequestTimeout = 50 * time.Millisecond
+		d.Figures = scopesFunc(func(ctx context.Context) error {
+			deadline, _ := ctx.Deadline()
+			asked <- time.Until(deadline)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	})
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	get := func(path string) *http.Response {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, http.NoBody)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+b.agencyToken())
+		response, err := server.Client().Do(request)
+		require.NoError(t, err)
+		t.Cleanup(func() { response.Body.Close() })
+		return response
+	}
+	stream := get("/api/notices") //nolint:bodyclose // get closes it at the end
+	late := get(insightsPath)     //nolint:bodyclose // likewise
+	require.Equal(t, http.StatusServiceUnavailable, late.StatusCode, "half an answer is none")
+	require.Less(t, <-asked, time.Second)
+	first := make([]byte, 1)
+	_, err := io.ReadFull(stream.Body, first)
+	require.NoError(t, err, "the stream is still open")
+}
+
+type scopesFunc func(context.Context) error
+
+func (f scopesFunc) Scope(ctx context.Context, _ readmodels.ScopeRequest) (readmodels.Scope, error) {
+	return readmodels.Scope{}, f(ctx)
+}
