@@ -101,12 +101,15 @@ func (h *Hub) serve(batch []*Subscription, found map[listener][]Notice, now time
 	}
 }
 
-// cutLeaving cuts the connections that have lost their access and were offered what they were owed.
+// cutLeaving cuts the connections that have lost their access and were offered what they were owed. One
+// that is still behind, because the store failed or its buffer is full, is cut in a later look.
 func (h *Hub) cutLeaving() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s, reason := range h.leaving {
-		h.remove(s, reason)
+		if _, behind := h.behind[s]; !behind {
+			h.remove(s, reason)
+		}
 	}
 }
 

@@ -23,8 +23,9 @@ type Config struct {
 	// Allowed is asked at intervals; an error with the code unauthenticated, forbidden or not_found
 	// cuts the listener's connections, any other is taken for a passing fault. Nil: never asked.
 	Allowed func(context.Context, Subscriber) error
-	// Ready says whether the read model has caught up with the log. Until it has, nothing is swept and
-	// no head is taken: a head in the middle of a rebuild would make old notices look new. Nil: always.
+	// Ready says whether the read model has caught up with the log. Until it has, nothing is swept, no head
+	// is taken and Allowed is not asked: a head in the middle of a rebuild would make old notices look
+	// new, and nobody would be found. Nil: always.
 	Ready func() bool
 
 	Logger *slog.Logger

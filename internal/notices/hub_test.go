@@ -274,6 +274,55 @@ func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
 	})
 }
 
+// While the read model is made anew nobody is found in it, and the stock client takes a cut for good.
+func TestNobodyIsAskedAboutBeforeTheReadModelIsReady(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	ready.Store(true)
+	cfg := notices.Config{Ready: ready.Load, Allowed: func(context.Context, notices.Subscriber) error {
+		if ready.Load() {
+			return nil
+		}
+		return domain.NewError(domain.CodeNotFound, "no such user")
+	}}
+	inBubble(t, newStore(), cfg, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		ready.Store(false)
+		time.Sleep(3 * time.Minute)
+		ready.Store(true)
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, received(s))
+	})
+}
+
+// Who has lost its access is owed the notice that says so, also when the store fails in that moment.
+func TestLostAccessIsToldBeforeTheCutThoughTheStoreFails(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	var lost atomic.Bool
+	cfg := notices.Config{Allowed: func(context.Context, notices.Subscriber) error {
+		if lost.Load() {
+			return domain.NewError(domain.CodeForbidden, "not active")
+		}
+		return nil
+	}}
+	inBubble(t, store, cfg, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		synctest.Wait()
+		store.setBroken(true)
+		store.append(agency, alice)
+		lost.Store(true)
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, received(s))
+		store.setBroken(false)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{id(1), "closed"}, received(s))
+		require.ErrorIs(t, s.Reason(), notices.ErrAccessLost)
+	})
+}
+
 func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 	t.Parallel()
 	store := newStore()

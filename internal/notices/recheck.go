@@ -22,6 +22,9 @@ func (h *Hub) rechecker(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
+			if !h.Ready() {
+				break // in a read model that is being made nobody is found
+			}
 			h.recheck(ctx, who)
 		}
 	}
