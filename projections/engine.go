@@ -76,6 +76,7 @@ type Engine struct {
 	stopped map[int32]string // partitions that must not be followed, with the reason
 	problem string           // why the whole projection does not run; "" when it does
 	stale   int64            // records that lost their race, counted since the start
+	waits   map[int32]wait   // partitions that Status has seen behind
 }
 
 // New makes an engine; Run starts it.
@@ -92,7 +93,7 @@ func New(c Config) (*Engine, error) {
 		logger: c.Logger.With("projection", c.Projector.Name()),
 		paused: c.Paused, workers: c.Workers, maxRecords: c.MaxRecords, maxWait: c.MaxWait,
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
-		stopped: map[int32]string{}, next: map[int32]int64{}, types: map[string]bool{},
+		stopped: map[int32]string{}, next: map[int32]int64{}, types: map[string]bool{}, waits: map[int32]wait{},
 	}
 	for _, t := range c.Projector.Types() {
 		e.types[t] = true
@@ -166,6 +167,7 @@ func (e *Engine) session(ctx context.Context) error {
 		Positions:  e.positions,
 		Handle:     e.handle,
 		Stopped:    e.stop,
+		Assigned:   e.assigned,
 		SessionEnded: func(err error) {
 			if errors.Is(err, errRetired) {
 				cancel(errRetired) // another generation must be opened
@@ -299,6 +301,15 @@ func (e *Engine) stop(partition int32, reason error) {
 	defer e.mu.Unlock()
 	e.stopped[partition] = reason.Error()
 	e.logger.Error("partition is not followed", "partition", partition, "reason", reason)
+}
+
+// assigned forgets why partitions were stopped that are followed after all.
+func (e *Engine) assigned(partitions []int32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range partitions {
+		delete(e.stopped, p)
+	}
 }
 
 func (e *Engine) current() generation {

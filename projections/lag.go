@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // Status is what a projection tells of itself; ops, readiness and metrics show it.
@@ -14,7 +16,7 @@ type Status struct {
 	Generation int               `json:"generation"`
 	State      State             `json:"state"`
 	Lag        int64             `json:"lag"`         // events not yet folded, exact, over all partitions
-	LagSeconds float64           `json:"lag_seconds"` // since the last progress of the partition that waits longest; 0 without lag
+	LagSeconds float64           `json:"lag_seconds"` // how long the partition that waits longest has been seen behind without progress; 0 without lag
 	Parked     int64             `json:"parked"`
 	Stale      int64             `json:"stale"`             // lost races and duplicates since the start of this process
 	Problem    string            `json:"problem,omitempty"` // why it does not run
@@ -28,13 +30,14 @@ type PartitionStatus struct {
 	EndOffset    int64      `json:"end_offset"`
 	EventTime    *time.Time `json:"event_time,omitempty"`
 	ProgressedAt time.Time  `json:"progressed_at"`
-	Stopped      string     `json:"stopped,omitempty"` // why it is not followed
+	Stopped      string     `json:"stopped,omitempty"` // why it is not, or must not be, followed
 }
 
 // Live tells whether the projection has reached the end of the log once and may be read.
 func (s Status) Live() bool { return s.State == StateLive }
 
-// Status reads the checkpoints and the ends of the log.
+// Status reads the checkpoints and the ends of the log. It finds a log that is not the one of the
+// checkpoints in every process, not only where the partition is followed.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
 	s := Status{Projection: e.projector.Name(), State: StateBuilding}
 	g, found, err := currentGeneration(ctx, e.pool, e.projector.Name())
@@ -63,24 +66,63 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return s, fmt.Errorf("count parked events: %w", err)
 	}
-	ranges, _, err := e.log.Ranges(ctx, e.projector.Topic())
+	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic())
 	if err != nil {
 		return s, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
 	}
-	ends := map[int32]int64{}
+	log := map[int32]eventlog.PartitionRange{}
 	for _, r := range ranges {
-		ends[r.Partition] = r.End
+		log[r.Partition] = r
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.Problem, s.Stale = e.problem, e.stale
+	now := time.Now()
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
-		p.EndOffset, p.Stopped = ends[p.Partition], e.stopped[p.Partition]
+		p.EndOffset = log[p.Partition].End
+		if p.Stopped = e.stopped[p.Partition]; p.Stopped == "" && found {
+			p.Stopped = e.notThisLog(g, id, log[p.Partition], p.NextOffset)
+		}
 		if behind := p.EndOffset - p.NextOffset; behind > 0 {
 			s.Lag += behind
-			s.LagSeconds = max(s.LagSeconds, time.Since(p.ProgressedAt).Seconds())
 		}
+		s.LagSeconds = max(s.LagSeconds, e.waited(*p, now).Seconds())
 	}
 	return s, nil
+}
+
+// notThisLog says why a checkpoint does not belong to the log; "" when it does. A log that is shorter than
+// the checkpoint shows no lag: without this word the projection would look healthy.
+func (e *Engine) notThisLog(g generation, id eventlog.TopicID, r eventlog.PartitionRange, next int64) string {
+	switch {
+	case id != g.TopicID:
+		return eventlog.ErrOtherLog.Error()
+	case next > r.End:
+		return eventlog.ErrBeyondEnd.Error()
+	case next < r.Start && !e.compacted:
+		return eventlog.ErrBelowStart.Error()
+	default:
+		return ""
+	}
+}
+
+// wait is since when a partition has been seen behind at an offset.
+type wait struct {
+	next  int64
+	since time.Time
+}
+
+// waited is how long a partition has been behind without progress. It is not the time since the last
+// progress: a partition that had nothing to fold for a day is not late by a day when a record comes.
+func (e *Engine) waited(p PartitionStatus, now time.Time) time.Duration {
+	if p.EndOffset <= p.NextOffset {
+		delete(e.waits, p.Partition)
+		return 0
+	}
+	if w, ok := e.waits[p.Partition]; ok && w.next == p.NextOffset {
+		return now.Sub(w.since)
+	}
+	e.waits[p.Partition] = wait{p.NextOffset, now}
+	return 0
 }

@@ -157,7 +157,11 @@ type noticeStore struct {
 
 func (a *app) openNotices() (err error) {
 	a.hub, err = notices.New(noticeStore{readmodels.Notices{Pool: a.readPool}, kept.NewCursors(a.keptPool)}, notices.Config{
-		Ready: a.monitor.ready, Logger: a.logger,
+		// Who listens and to what; the figures may be as late as they like.
+		Ready: func() bool {
+			return a.monitor.unmade(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+		},
+		Logger: a.logger,
 		Allowed: func(ctx context.Context, who notices.Subscriber) error {
 			return readmodels.Accounts{Pool: a.readPool}.MayListen(ctx, who.UserID, who.AccountID)
 		},

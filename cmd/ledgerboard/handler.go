@@ -37,7 +37,7 @@ func (a *app) newHandler() (*api.Server, error) {
 		Positions:         readmodels.Positions{Pool: a.readPool},
 		Audit:             audit,
 		Notices:           a.hub,
-		Ready:             func() error { return a.monitor.problem("") },
+		Ready:             func() error { return a.monitor.unmade() },
 		Checks:            a.checks(),
 		Metrics:           promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Registerer:        a.registry,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,12 +21,18 @@ const (
 	staleAfter = 5 * time.Second
 )
 
+// readModel is what the monitor looks at; *projections.Engine implements it.
+type readModel interface {
+	Name() string
+	Status(ctx context.Context) (projections.Status, error)
+}
+
 // monitor looks at all projections now and then, and remembers what it saw: readiness, the gate of
 // commands and the metrics ask it, not the brokers.
 type monitor struct {
-	engines []*projections.Engine
-	maxLag  int64
-	logger  *slog.Logger
+	models []readModel
+	maxLag int64
+	logger *slog.Logger
 
 	mu       sync.Mutex
 	statuses []projections.Status
@@ -36,8 +43,12 @@ type monitor struct {
 	live    chan struct{} // closed once every projection was live and had reached its targets
 }
 
-func newMonitor(engines []*projections.Engine, maxLag int64, logger *slog.Logger) *monitor {
-	return &monitor{engines: engines, maxLag: maxLag, logger: logger, live: make(chan struct{})}
+func newMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *monitor {
+	m := &monitor{maxLag: maxLag, logger: logger, live: make(chan struct{})}
+	for _, model := range models {
+		m.models = append(m.models, model)
+	}
+	return m
 }
 
 func (m *monitor) run(ctx context.Context) {
@@ -56,11 +67,11 @@ func (m *monitor) run(ctx context.Context) {
 func (m *monitor) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
-	statuses := make([]projections.Status, len(m.engines))
-	for i, engine := range m.engines {
-		status, err := engine.Status(ctx)
+	statuses := make([]projections.Status, len(m.models))
+	for i, model := range m.models {
+		status, err := model.Status(ctx)
 		if err != nil {
-			m.logger.WarnContext(ctx, "read model cannot be looked at", "projection", engine.Name(), "error", err)
+			m.logger.WarnContext(ctx, "read model cannot be looked at", "projection", model.Name(), "error", err)
 			return
 		}
 		statuses[i] = status
@@ -104,24 +115,46 @@ func (m *monitor) missing(s projections.Status) int64 {
 	return n
 }
 
-// ready tells whether every projection has caught up with the log once and none is stuck since.
-func (m *monitor) ready() bool { return m.problem("") == nil }
+// ready tells whether every projection has caught up with the log once and is fit since.
+func (m *monitor) ready() bool { return m.problem() == nil }
 
-// problem says why a projection ("" for all) must not be relied upon; nil when it may.
-func (m *monitor) problem(name string) error {
+// problem says why one of the named projections (none: every one) must not be relied upon; nil when all
+// may.
+func (m *monitor) problem(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.seen.IsZero() || time.Since(m.seen) > staleAfter {
-		e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet.")
-		e.RetryAfter = 1
-		return e
+	if time.Since(m.seen) > staleAfter {
+		return errNotSeen()
 	}
+	return m.first(m.unfit, names)
+}
+
+// unmade says why one of the named projections (none: every one) cannot be read yet; nil when all can.
+// What was made once can be read also while the brokers are away or an operator has stopped it: it is
+// old then, and says as of when it is.
+func (m *monitor) unmade(names ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen.IsZero() {
+		return errNotSeen()
+	}
+	return m.first(m.making, names)
+}
+
+func errNotSeen() error {
+	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet.")
+	e.RetryAfter = 1
+	return e
+}
+
+// first returns the first fault of the named projections; it needs the lock.
+func (m *monitor) first(fault func(projections.Status) string, names []string) error {
 	for _, s := range m.statuses {
-		if name != "" && s.Projection != name {
+		if len(names) > 0 && !slices.Contains(names, s.Projection) {
 			continue
 		}
-		if reason := m.unfit(s); reason != "" {
-			e := domain.NewError(domain.CodeUnavailable, "Read model %s %s. Try again shortly.", s.Projection, reason)
+		if reason := fault(s); reason != "" {
+			e := domain.NewError(domain.CodeUnavailable, "Read model %s %s.", s.Projection, reason)
 			e.RetryAfter = 2
 			return e
 		}
@@ -129,17 +162,40 @@ func (m *monitor) problem(name string) error {
 	return nil
 }
 
-func (m *monitor) unfit(s projections.Status) string {
+// making says how far a projection is that has not caught up with the log yet; "" when it has.
+func (m *monitor) making(s projections.Status) string {
 	switch {
 	case !s.Live():
-		return fmt.Sprintf("is being rebuilt (%d events to go)", s.Lag)
+		return fmt.Sprintf("is being rebuilt (%d events to go). Try again shortly", s.Lag)
 	case m.missing(s) > 0:
-		return fmt.Sprintf("is catching up with the log (%d events to go)", m.missing(s))
-	case s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds():
-		return fmt.Sprintf("is %d events behind and makes no progress", s.Lag)
+		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
 	default:
 		return ""
 	}
+}
+
+func (m *monitor) unfit(s projections.Status) string {
+	if reason := m.making(s); reason != "" {
+		return reason
+	}
+	if partition := stoppedPartition(s); partition != "" {
+		return fmt.Sprintf("does not follow the log (%s). An operator must mend that", partition)
+	}
+	if s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds() {
+		return fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag)
+	}
+	return ""
+}
+
+// stoppedPartition says which partition is not followed, and why; "" when all are. It needs an operator:
+// what is appended there would not show for ever, however small the lag.
+func stoppedPartition(s projections.Status) string {
+	for _, p := range s.Partitions {
+		if p.Stopped != "" {
+			return fmt.Sprintf("partition %d: %s", p.Partition, p.Stopped)
+		}
+	}
+	return ""
 }
 
 // snapshot returns what was seen last.
