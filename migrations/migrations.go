@@ -36,14 +36,37 @@ func Up(ctx context.Context, databaseURL string) error {
 			return err
 		}
 	}
+	return setSearchPath(ctx, databaseURL)
+}
+
+const searchPath = "lb, public"
+
+// setSearchPath changes nothing that is set: two processes at once would fail each other, and a role that
+// does not own the database could not start the service.
+func setSearchPath(ctx context.Context, databaseURL string) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
 		return fmt.Errorf("connect to set search path: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	_, err = conn.Exec(ctx, `do $$ begin execute format('alter database %I set search_path = lb, public', current_database()); end $$`)
+	if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
+		return fmt.Errorf("lock to set search path: %w", err)
+	}
+	var database string
+	var set bool
+	err = conn.QueryRow(ctx, `
+		select d.datname, exists (select from pg_db_role_setting s
+		                          where s.setdatabase = d.oid and s.setrole = 0 and 'search_path=' || $1 = any(s.setconfig))
+		from pg_database d where d.datname = current_database()`, searchPath).Scan(&database, &set)
 	if err != nil {
-		return fmt.Errorf("set the database's search path: %w", err)
+		return fmt.Errorf("read the database's search path: %w", err)
+	}
+	if set {
+		return nil
+	}
+	change := "alter database " + pgx.Identifier{database}.Sanitize() + " set search_path = " + searchPath
+	if _, err := conn.Exec(ctx, change); err != nil {
+		return fmt.Errorf("set the database's search path: %w (let its owner run once: %s)", err, change)
 	}
 	return nil
 }
@@ -62,15 +85,18 @@ func UpSchema(ctx context.Context, databaseURL, set, schema string) error {
 	return migrate(ctx, db, set, schema)
 }
 
+// lockName names the advisory lock under which one process at a time migrates.
+const lockName = "ledgerboard migrate"
+
 func migrate(ctx context.Context, db *sql.DB, set, schema string) error {
 	// One connection, so that the advisory lock below is held by the session that migrates.
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, "ledgerboard migrate"); err != nil {
+	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
 		return fmt.Errorf("lock for migration of schema %s: %w", schema, err)
 	}
-	defer db.ExecContext(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext($1))`, "ledgerboard migrate") //nolint:errcheck // closing the session unlocks too
-	if _, err := db.ExecContext(ctx, "create schema if not exists "+pgx.Identifier{schema}.Sanitize()); err != nil {
-		return fmt.Errorf("create schema %s: %w", schema, err)
+	defer db.ExecContext(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext($1))`, lockName) //nolint:errcheck // closing the session unlocks too
+	if err := createSchema(ctx, db, schema); err != nil {
+		return err
 	}
 	sub, err := fs.Sub(files, set)
 	if err != nil {
@@ -86,6 +112,20 @@ func migrate(ctx context.Context, db *sql.DB, set, schema string) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate schema %s: %w", schema, err)
+	}
+	return nil
+}
+
+// createSchema looks first: "if not exists" asks for the right to create one, also where there is nothing
+// to do.
+func createSchema(ctx context.Context, db *sql.DB, schema string) error {
+	var exists bool
+	err := db.QueryRowContext(ctx, `select exists (select from pg_namespace where nspname = $1)`, schema).Scan(&exists)
+	if err == nil && !exists {
+		_, err = db.ExecContext(ctx, "create schema "+pgx.Identifier{schema}.Sanitize())
+	}
+	if err != nil {
+		return fmt.Errorf("create schema %s: %w", schema, err)
 	}
 	return nil
 }

@@ -32,7 +32,13 @@ func migrateLocked(ctx context.Context, conn *pgx.Conn, pool *pgxpool.Pool) erro
 		return fmt.Errorf("lock for migration of schema %s: %w", Schema, err)
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext($1))`, name) //nolint:errcheck // the session's end unlocks too
-	if _, err := conn.Exec(ctx, "create schema if not exists "+Schema); err != nil {
+	// "if not exists" would ask for the right to create schemas, also where there is nothing to do.
+	var exists bool
+	err := conn.QueryRow(ctx, `select exists (select from pg_namespace where nspname = $1)`, Schema).Scan(&exists)
+	if err == nil && !exists {
+		_, err = conn.Exec(ctx, "create schema "+Schema)
+	}
+	if err != nil {
 		return fmt.Errorf("create schema %s: %w", Schema, err)
 	}
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{

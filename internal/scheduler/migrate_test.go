@@ -27,3 +27,11 @@ func TestMigrateBySeveralProcessesAtOnceAndAgain(t *testing.T) {
 	require.NoError(t, row.Scan(&elsewhere))
 	require.Zero(t, elsewhere)
 }
+
+// Once an owner has migrated, a role that may only read and write rows can start the service.
+func TestMigrateWithNothingToDoNeedsNoRights(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	require.NoError(t, scheduler.Migrate(t.Context(), db.URL))
+	require.NoError(t, scheduler.Migrate(t.Context(), db.WriterURL(t, scheduler.Schema)))
+}

@@ -5,7 +5,7 @@
 //
 // # File map
 //
-//	pgtest.go  New, Main, Runner
+//	pgtest.go  New, WriterURL, Main, Runner
 //
 // # Non-obvious
 //

@@ -46,6 +46,28 @@ func New(t testing.TB) *DB {
 	return db
 }
 
+// WriterURL connects as a new role that may read and write the rows of these schemas, and nothing else.
+func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
+	t.Helper()
+	role := "r_" + uuid.NewString()[:8]
+	name := pgx.Identifier{role}.Sanitize()
+	exec(t, db.URL, "create role "+name+" login password 'secret'")
+	t.Cleanup(func() {
+		exec(t, db.URL, "drop owned by "+name)
+		exec(t, db.URL, "drop role "+name)
+	})
+	for _, schema := range schemas {
+		quoted := pgx.Identifier{schema}.Sanitize()
+		exec(t, db.URL, "grant usage on schema "+quoted+" to "+name)
+		exec(t, db.URL, "grant select, insert, update, delete on all tables in schema "+quoted+" to "+name)
+		exec(t, db.URL, "grant usage on all sequences in schema "+quoted+" to "+name)
+	}
+	u, err := url.Parse(db.URL)
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "secret")
+	return u.String()
+}
+
 func open(t testing.TB, ctx context.Context, c pg.Config) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pg.Open(ctx, c)
