@@ -22,7 +22,7 @@ import (
 // checkpointing says how the history is signed.
 type checkpointing struct {
 	CheckpointKey   string        `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history (PRIVATE+KEY+name+hash+base64). None: no checkpoints are signed."`
-	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often a checkpoint is signed, if there is something new; also at a graceful stop."`
+	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often a checkpoint is signed, if there is something new; also at the start and at a graceful stop."`
 	CheckpointFile  string        `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File outside of the log that checkpoints are appended to as well. None: checkpoints.txt in the data directory."`
 	// Of keys that signed before.
 	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of them."`
@@ -157,7 +157,7 @@ func (a *app) newSigner() (*proof.Signer, string, error) {
 	}
 	signer, err := proof.NewSigner(proof.SignerConfig{
 		Source: a.log, Append: a.log.Append, File: proof.File{Path: path}, Key: key, Known: known,
-		Lock: signingLock(a.keptPool, a.logger), Now: time.Now, Logger: a.logger,
+		Lock: signingLock(a.keptPool, a.logger), Now: time.Now, Logger: a.logger, Observe: observeCheckpoints(a.registry),
 	})
 	return signer, public, err
 }

@@ -29,6 +29,9 @@ const (
 	demoRateLimit    = 60_000 // a demo is also tried under load, by one user
 	demoLog          = "demo.log"
 	demoPostsCron    = "* * * * *" // every minute, so that live readings can be watched
+	// Soon, so that the first look finds a history that is signed.
+	defaultCheckpointEvery = time.Hour
+	demoCheckpointEvery    = 10 * time.Second
 	// A year of link history, for auditors to look at.
 	demoChanges    = 520
 	demoChangeDays = 365

@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/demo"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // demoTokensFor is how long the demo's tokens are good.
@@ -19,6 +22,8 @@ type demoFile struct {
 	DatabaseURL string            `json:"database_url"`
 	Tokens      map[string]string `json:"tokens"` // by role
 	IDs         demo.IDs          `json:"ids"`
+	// CheckpointPublicKey is what signed checkpoints and proof bundles are verified with.
+	CheckpointPublicKey string `json:"checkpoint_public_key"`
 }
 
 // announce writes demo.json and says what to open.
@@ -26,6 +31,10 @@ func (c *demoCommand) announce(a *app, world *demo.World, base string, s streams
 	file := demoFile{
 		BaseURL: base, Brokers: a.backends.brokers, DatabaseURL: a.backends.databaseURL,
 		Tokens: map[string]string{}, IDs: world.IDs(),
+	}
+	var err error
+	if _, file.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
+		return err
 	}
 	people := world.People()
 	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
@@ -73,6 +82,14 @@ A year of changes, as an auditor sees it: who changed what, and as a file:
   curl -s -H "Authorization: Bearer $AUDITOR" "%[3]s/history?type=accounts_unlinked&limit=3" | jq '.data[] | {version, time, actor, changes}'
   curl -s -H "Authorization: Bearer $AUDITOR" "%[1]s/api/audit/export?format=csv" > link-history.csv
 
+The same from the log itself, and a proof that an auditor takes away and checks without this service:
+
+  export LEDGERBOARD_KAFKA_BROKERS=$(jq -r '.brokers | join(",")' %[2]s) LEDGERBOARD_DATABASE_URL=$(jq -r .database_url %[2]s)
+  %[7]s replay --parent %[8]s --until %[4]s
+  %[7]s verify --all --data-dir %[9]s
+  %[7]s export --parent %[8]s --bundle proof.jsonl --data-dir %[9]s
+  %[7]s verify --bundle proof.jsonl --key "$(jq -r .checkpoint_public_key %[2]s)"
+
 Hear at once that access was removed (leave it running, then PUT "users": [] from another terminal):
 
   curl -N -H "Authorization: Bearer $(jq -r .tokens.client %[2]s)" %[1]s/api/notices
@@ -81,5 +98,14 @@ Hear at once that access was removed (leave it running, then PUT "users": [] fro
        -d '{"users":[]}' %[3]s | jq
 
 Stop with Ctrl-C; the next start on the same data directory goes on where this one ended.
-`, file.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), demoLog))
+`, file.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), demoLog),
+		programName(), file.IDs.ParentAccount, filepath.Dir(path))
+}
+
+// programName is how this program was started, for commands to copy.
+func programName() string {
+	if path, err := os.Executable(); err == nil && strings.Contains(path, "go-build") { // by `make demo`
+		return "go run ./cmd/ledgerboard"
+	}
+	return os.Args[0]
 }

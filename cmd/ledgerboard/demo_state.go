@@ -104,6 +104,9 @@ func (d *demoState) fill(s *settings) {
 	if s.RateLimit == defaultRateLimit {
 		s.RateLimit = demoRateLimit
 	}
+	if s.CheckpointEvery == defaultCheckpointEvery {
+		s.CheckpointEvery = demoCheckpointEvery
+	}
 	if s.PostInsightsCron == defaultPostsCron {
 		s.PostInsightsCron = demoPostsCron
 	}

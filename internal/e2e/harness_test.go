@@ -67,11 +67,14 @@ func runTests(m *testing.M) int {
 
 // demoInfo is demo.json.
 type demoInfo struct {
-	BaseURL     string            `json:"base_url"`
-	Brokers     []string          `json:"brokers"`
-	DatabaseURL string            `json:"database_url"`
-	Tokens      map[string]string `json:"tokens"` // by role: agency, client, auditor, operator
-	IDs         struct {
+	BaseURL     string   `json:"base_url"`
+	Brokers     []string `json:"brokers"`
+	DatabaseURL string   `json:"database_url"`
+	// CheckpointPublicKey verifies signed checkpoints and bundles.
+	CheckpointPublicKey string `json:"checkpoint_public_key"`
+
+	Tokens map[string]string `json:"tokens"` // by role: agency, client, auditor, operator
+	IDs    struct {
 		ParentAccount  string     `json:"parent_account"`
 		SubAccounts    []string   `json:"sub_accounts"`
 		Users          []userInfo `json:"users"`

@@ -34,6 +34,17 @@ type SignerConfig struct {
 	Lock   func(ctx context.Context) (release func(), ok bool, err error)
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Observe is told how each turn of [Signer.Run] ended, for metrics; nil: nobody is.
+	Observe func(Turn)
+}
+
+// Turn is how one turn of [Signer.Run] ended.
+type Turn struct {
+	Checkpoint Checkpoint // the one that was signed
+	Signed     bool       // false: there was nothing new, another process is at it, or Err
+	// Err wraps [ErrContradiction] when signing is refused until a person has looked; any other error is
+	// tried again.
+	Err error
 }
 
 // Validate reports every missing part at once.
@@ -71,11 +82,13 @@ func NewSigner(c SignerConfig) (*Signer, error) {
 	return &Signer{SignerConfig: c}, nil
 }
 
-// Run signs every so often, and once more when ctx ends, within patience. It returns nil then; what
-// goes wrong in between is logged and tried again at the next turn.
+// Run signs at once, so that a process that is killed again and again still signs, then every so often,
+// and once more when ctx ends, within patience. It returns nil then; what goes wrong in between is
+// logged and tried again at the next turn.
 func (s *Signer) Run(ctx context.Context, every, patience time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	s.turn(ctx)
 	for {
 		select {
 		case <-ticker.C:
@@ -91,7 +104,11 @@ func (s *Signer) Run(ctx context.Context, every, patience time.Duration) error {
 
 func (s *Signer) turn(ctx context.Context) {
 	c, signed, err := s.Sign(ctx)
+	if s.Observe != nil {
+		s.Observe(Turn{Checkpoint: c, Signed: signed, Err: err})
+	}
 	switch {
+	case err != nil && ctx.Err() != nil: // it was cut by the end of the process; the last turn follows
 	case errors.Is(err, ErrContradiction):
 		s.Logger.Error("no checkpoint is signed: run 'ledgerboard verify --all'", "error", err)
 	case err != nil:

@@ -200,25 +200,56 @@ func TestCheckpointsNeedAKey(t *testing.T) {
 	require.Contains(t, report.Notes[0], "there is no checkpoint")
 }
 
-// Checkpoints are made now and then, and once more at the stop.
+// Checkpoints are made at the start, now and then, and once more at the stop; each turn is told.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.signer(t)
+	var turns []proof.Turn
+	s := w.signer(t, func(c *proof.SignerConfig) { c.Observe = func(turn proof.Turn) { turns = append(turns, turn) } })
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		w.change(t, agencies[0])
 		go func() { done <- s.Run(ctx, time.Hour, time.Minute) }()
+		signed := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			_, inLog := w.notes(t, w.file)
+			require.Equal(t, want, inLog)
+		}
+		signed(1)
+		w.change(t, agencies[0])
 		time.Sleep(time.Hour + time.Second)
-		synctest.Wait()
-		_, inLog := w.notes(t, w.file)
-		require.Equal(t, 1, inLog)
+		signed(2)
+		time.Sleep(time.Hour)
+		signed(2)
 		w.change(t, agencies[0])
 		cancel()
 		require.NoError(t, <-done)
-		_, inLog = w.notes(t, w.file)
-		require.Equal(t, 2, inLog)
+		signed(3)
 	})
-	w.holds(t, 2)
+	w.holds(t, 3)
+	require.Len(t, turns, 4)
+	for i, records := range []int64{1, 2, 0, 3} {
+		require.Equal(t, records > 0, turns[i].Signed)
+		require.Equal(t, records, turns[i].Checkpoint.Size)
+		require.NoError(t, turns[i].Err)
+	}
+}
+
+// A log that lost what was signed is refused at each turn, and that is told.
+func TestRunTellsOfRefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
+	for p := range w.topics[domain.TopicDashboards] {
+		w.topics[domain.TopicDashboards][p] = nil
+	}
+	var turns []proof.Turn
+	s := w.signer(t, func(c *proof.SignerConfig) { c.Observe = func(turn proof.Turn) { turns = append(turns, turn) } })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, s.Run(ctx, time.Hour, time.Minute))
+	require.ErrorIs(t, turns[len(turns)-1].Err, proof.ErrContradiction)
 }
