@@ -125,8 +125,7 @@ func (f *figureList) page() {
 	f.flow("page_actions_post_reactions_total", days, simulator.LikesOn, domain.MetricLikes)
 }
 
-// instagram: days are yesterday and what there is of today, which later readings replace. Reach alone
-// has a series, and it has today in full.
+// instagram: days are yesterday and what there is of today, which later readings replace.
 func (f *figureList) instagram(posts int64) {
 	today := f.midnight(pacific)
 	yesterday := today.AddDate(0, 0, -1)
@@ -137,36 +136,43 @@ func (f *figureList) instagram(posts int64) {
 	if f.at.After(today) {
 		f.reachOfDay(days[1])
 	}
-	// The platform labels the 28 days with today. At midnight itself they are 27, and so they are for
-	// as long as they hold the short day on which summer time begins.
+	// The platform labels the 28 days with today. At midnight itself they are 27.
 	last := today
 	if f.at.Equal(today) {
 		last = yesterday
 	}
-	length := int64(last.Sub(today.AddDate(0, 0, -27))/day) + 1
+	length := simulator.DaysBetween(today.AddDate(0, 0, -27), last) + 1
 	f.rolling(domain.MetricReach, "reach", "days_28", days[1], simulator.ReachOn(f.seed, f.id, label(last), length))
-	f.flow("views", days, f.soFar(simulator.ViewsOn), domain.MetricViews, domain.MetricImpressions)
-	f.flow("total_interactions", days, f.soFar(simulator.EngagementOn), domain.MetricEngagement)
-	f.flow("likes", days, f.soFar(simulator.LikesOn), domain.MetricLikes)
-	f.flow("comments", days, f.soFar(simulator.CommentsOn), domain.MetricComments)
-	f.flow("shares", days, f.soFar(simulator.SharesOn), domain.MetricShares)
+	f.flow("views", days, f.soFar(pacific, simulator.ViewsOn), domain.MetricViews, domain.MetricImpressions)
+	f.flow("total_interactions", days, f.soFar(pacific, simulator.EngagementOn), domain.MetricEngagement)
+	f.flow("likes", days, f.soFar(pacific, simulator.LikesOn), domain.MetricLikes)
+	f.flow("comments", days, f.soFar(pacific, simulator.CommentsOn), domain.MetricComments)
+	f.flow("shares", days, f.soFar(pacific, simulator.SharesOn), domain.MetricShares)
 }
 
 func (f *figureList) reachOfDay(day string) {
-	f.rolling(domain.MetricReach, "reach", "day", day, simulator.ReachOn(f.seed, f.id, day, 1))
+	reach := f.soFar(pacific, func(seed uint64, id, day string) int64 { return simulator.ReachOn(seed, id, day, 1) })
+	f.rolling(domain.MetricReach, "reach", "day", day, reach(f.seed, f.id, day))
 }
 
-// soFar is a curve that has of today only the part that is over.
-func (f *figureList) soFar(on dayCurve) dayCurve {
-	today := f.midnight(pacific)
-	gone, whole := f.at.Sub(today)/time.Second, today.AddDate(0, 0, 1).Sub(today)/time.Second
+// soFar is a curve that has of a zone's today only the part that is over.
+func (f *figureList) soFar(zone *time.Location, on dayCurve) dayCurve {
+	today := f.midnight(zone)
 	return func(seed uint64, id, day string) int64 {
 		value := on(seed, id, day)
 		if day == label(today) {
-			value = value * int64(gone) / int64(whole)
+			value = simulator.SoFar(value, today, today.AddDate(0, 0, 1), f.at)
 		}
 		return value
 	}
+}
+
+// interactions are the parts of engagement so far, each rounded by itself, as the client adds them up.
+func (f *figureList) interactions(seed uint64, id, day string) (sum int64) {
+	for _, part := range []dayCurve{simulator.LikesOn, simulator.CommentsOn, simulator.SharesOn} {
+		sum += f.soFar(time.UTC, part)(seed, id, day)
+	}
+	return sum
 }
 
 // tikTok gives neither impressions nor reach; likes are its only engagement, and cumulative.
@@ -187,12 +193,12 @@ func (f *figureList) companyPage() {
 		f.flow(source, days, on, name)
 		f.rolling(name, source, "months_12", "", inYear)
 	}
-	share(domain.MetricImpressions, "impressionCount", simulator.ViewsOn, year.Views)
-	share(domain.MetricClicks, "clickCount", simulator.ClicksOn, year.Clicks)
-	share(domain.MetricLikes, "likeCount", simulator.LikesOn, year.Likes)
-	share(domain.MetricComments, "commentCount", simulator.CommentsOn, year.Comments)
-	share(domain.MetricShares, "shareCount", simulator.SharesOn, year.Shares)
-	share(domain.MetricEngagement, "likeCount+commentCount+shareCount", simulator.EngagementOn, year.Likes+year.Comments+year.Shares)
+	share(domain.MetricImpressions, "impressionCount", f.soFar(time.UTC, simulator.ViewsOn), year.Views)
+	share(domain.MetricClicks, "clickCount", f.soFar(time.UTC, simulator.ClicksOn), year.Clicks)
+	share(domain.MetricLikes, "likeCount", f.soFar(time.UTC, simulator.LikesOn), year.Likes)
+	share(domain.MetricComments, "commentCount", f.soFar(time.UTC, simulator.CommentsOn), year.Comments)
+	share(domain.MetricShares, "shareCount", f.soFar(time.UTC, simulator.SharesOn), year.Shares)
+	share(domain.MetricEngagement, "likeCount+commentCount+shareCount", f.interactions, year.Likes+year.Comments+year.Shares)
 	f.rolling(domain.MetricReach, "uniqueImpressionsCount", "months_12", "", year.Reach)
 }
 
@@ -201,12 +207,12 @@ func (f *figureList) profile() {
 	days := f.utcDays()
 	last := days[len(days)-1]
 	f.followers("memberFollowersCount")
-	f.flow("IMPRESSION", days, simulator.ViewsOn, domain.MetricImpressions)
-	f.flow("REACTION", days, simulator.LikesOn, domain.MetricLikes)
-	f.flow("COMMENT", days, simulator.CommentsOn, domain.MetricComments)
-	f.flow("RESHARE", days, simulator.SharesOn, domain.MetricShares)
-	f.flow("LINK_CLICKS", days, simulator.ClicksOn, domain.MetricClicks)
-	f.flow("REACTION+COMMENT+RESHARE", days, simulator.EngagementOn, domain.MetricEngagement)
+	f.flow("IMPRESSION", days, f.soFar(time.UTC, simulator.ViewsOn), domain.MetricImpressions)
+	f.flow("REACTION", days, f.soFar(time.UTC, simulator.LikesOn), domain.MetricLikes)
+	f.flow("COMMENT", days, f.soFar(time.UTC, simulator.CommentsOn), domain.MetricComments)
+	f.flow("RESHARE", days, f.soFar(time.UTC, simulator.SharesOn), domain.MetricShares)
+	f.flow("LINK_CLICKS", days, f.soFar(time.UTC, simulator.ClicksOn), domain.MetricClicks)
+	f.flow("REACTION+COMMENT+RESHARE", days, f.interactions, domain.MetricEngagement)
 	f.rolling(domain.MetricReach, "MEMBERS_REACHED", "days_28", last, simulator.ReachOn(f.seed, f.id, last, 28))
 }
 

@@ -35,6 +35,28 @@ func between(low, high int64, seed uint64, parts ...string) int64 {
 // elapsed is the time since the curves' beginning in seconds, never negative.
 func elapsed(t time.Time) int64 { return max(0, t.Unix()-epoch.Unix()) }
 
+// SoFar is the part of a day's value that there is at an instant: nothing before the day, all of it once
+// the day is over.
+func SoFar(value int64, begin, end, at time.Time) int64 {
+	switch {
+	case !at.After(begin):
+		return 0
+	case !at.Before(end):
+		return value
+	default:
+		return value * int64(at.Sub(begin)/time.Second) / int64(end.Sub(begin)/time.Second)
+	}
+}
+
+// DaysBetween is how many days a calendar turns from one date to another, whatever the clocks do.
+func DaysBetween(from, to time.Time) int64 {
+	count := func(t time.Time) int64 {
+		y, m, d := t.Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / daySeconds
+	}
+	return count(to) - count(from)
+}
+
 // FollowersAt is the number of followers of an account at an instant: mostly growing, now and then
 // falling, without jumps. History generated with it and live readings are one curve.
 func FollowersAt(seed uint64, id string, t time.Time) int64 {

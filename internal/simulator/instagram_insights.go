@@ -94,9 +94,9 @@ func (s *Server) instagramSeries(c *request, name string, since, until time.Time
 	for day := midnight(since); day.Before(until); day = day.AddDate(0, 0, 1) {
 		end := day.AddDate(0, 0, 1)
 		label := day.Format(time.DateOnly)
-		value := ReachOn(s.cfg.Seed, c.acc.ID, label, 1)
+		value := SoFar(ReachOn(s.cfg.Seed, c.acc.ID, label, 1), day, end, c.now)
 		if name == "follower_count" { // new followers of the day, not the total
-			value = FollowersAt(s.cfg.Seed, c.acc.ID, end) - FollowersAt(s.cfg.Seed, c.acc.ID, day)
+			value = FollowersAt(s.cfg.Seed, c.acc.ID, earlier(end, c.now)) - FollowersAt(s.cfg.Seed, c.acc.ID, day)
 		}
 		values = append(values, object{"value": c.traps.bend(value, c.now), "end_time": end.Format(time.DateOnly) + "T07:00:00+0000"})
 	}
@@ -112,7 +112,7 @@ func (s *Server) instagramTotal(c *request, name string, since, until time.Time)
 	first := midnight(since)
 	if name == "reach" {
 		last := midnight(until.Add(-time.Second))
-		days := int64(last.Sub(first)/(24*time.Hour)) + 1
+		days := DaysBetween(first, last) + 1
 		return c.traps.bend(ReachOn(s.cfg.Seed, c.acc.ID, last.Format(time.DateOnly), days), c.now)
 	}
 	if on == nil {
@@ -120,13 +120,16 @@ func (s *Server) instagramTotal(c *request, name string, since, until time.Time)
 	}
 	var sum int64
 	for day := first; day.Before(until); day = day.AddDate(0, 0, 1) {
-		value, end := on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day.AddDate(0, 0, 1)
-		if end.After(until) {
-			value = value * int64(until.Sub(day)/time.Second) / int64(end.Sub(day)/time.Second)
-		}
-		sum += value
+		sum += SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, day.AddDate(0, 0, 1), earlier(until, c.now))
 	}
 	return c.traps.bend(sum, c.now)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // demographicResults are withheld below 100 followers.

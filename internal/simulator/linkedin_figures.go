@@ -54,8 +54,9 @@ func (s *Server) memberAnalytics(c *request) reply {
 	list := []object{}
 	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
 		list = append(list, object{
-			"count": c.traps.bend(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), c.now), "metricType": c.metricType(query),
-			"dateRange": object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
+			"count":      c.traps.bend(SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, day.AddDate(0, 0, 1), c.now), c.now),
+			"metricType": c.metricType(query),
+			"dateRange":  object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
 		})
 	}
 	return elements(0, len(list), list)
@@ -161,9 +162,10 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 	seed, id := s.cfg.Seed, c.acc.ID
 	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
 		label := day.Format(time.DateOnly)
+		soFar := func(value int64) int64 { return SoFar(value, day, day.AddDate(0, 0, 1), c.now) }
 		element := s.shareElement(c, PostCounters{
-			Views: ViewsOn(seed, id, label), Reach: ReachOn(seed, id, label, 1), Clicks: ClicksOn(seed, id, label),
-			Likes: LikesOn(seed, id, label), Comments: CommentsOn(seed, id, label), Shares: SharesOn(seed, id, label),
+			Views: soFar(ViewsOn(seed, id, label)), Reach: soFar(ReachOn(seed, id, label, 1)), Clicks: soFar(ClicksOn(seed, id, label)),
+			Likes: soFar(LikesOn(seed, id, label)), Comments: soFar(CommentsOn(seed, id, label)), Shares: soFar(SharesOn(seed, id, label)),
 		}, true)
 		element["timeRange"] = object{"start": day.UnixMilli(), "end": day.AddDate(0, 0, 1).UnixMilli()}
 		list = append(list, element)

@@ -50,13 +50,7 @@ func TestLinkedInRules(t *testing.T) {
 		{ID: "urn:li:share:3", Created: testNow}, // no activity yet
 	}})
 	ask := func(version, path string) (int, map[string]any) {
-		r := httptest.NewRequest(http.MethodGet, "/linkedin/rest/"+path, nil)
-		r.Header.Set("Authorization", "Bearer "+a.AccessToken)
-		r.Header.Set("X-Restli-Protocol-Version", "2.0.0")
-		if version != "" {
-			r.Header.Set("LinkedIn-Version", version)
-		}
-		return do(t, s, r)
+		return linkedInAs(t, s, version, a.AccessToken, path)
 	}
 	const size = "networkSizes/urn%3Ali%3Aorganization%3A7?edgeType="
 	status, body := ask("", size+"COMPANY_FOLLOWED_BY_MEMBER")
@@ -102,4 +96,20 @@ func TestSlidingWindow(t *testing.T) {
 	require.Equal(t, []int{200, 429}, []int{status(), status()})
 	now = now.Add(100 * time.Hour)
 	require.Equal(t, 200, status())
+}
+
+func linkedIn(t *testing.T, s *simulator.Server, token, path string) (int, map[string]any) {
+	t.Helper()
+	return linkedInAs(t, s, "202608", token, path)
+}
+
+func linkedInAs(t *testing.T, s *simulator.Server, version, token, path string) (int, map[string]any) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/linkedin/rest/"+path, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("X-Restli-Protocol-Version", "2.0.0")
+	if version != "" {
+		r.Header.Set("LinkedIn-Version", version)
+	}
+	return do(t, s, r)
 }
