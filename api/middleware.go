@@ -25,8 +25,11 @@ const (
 
 const headerRequestID = "X-Request-Id"
 
-// headerMock is on every answer whose data is made up; see [Config].Headers.
+// headerMock is on every answer whose data is made up.
 const headerMock = "X-Ledgerboard-Mock"
+
+// MockHeaders are the [Config].Headers of a server whose data is made up.
+func MockHeaders() map[string]string { return map[string]string{headerMock: "true"} }
 
 type requestKey struct{}
 

@@ -20,6 +20,8 @@ type demoCommand struct {
 	settings
 	Addr      string        `env:"LEDGERBOARD_ADDR" default:"127.0.0.1:6001" help:"Address to listen on."`
 	ExitAfter time.Duration `placeholder:"DURATION" help:"End by itself this long after it is ready."`
+
+	mock bool // serve --mock: the same for frontend developers, who get a screen of their own
 }
 
 // Settings that demo fills in when they are not given.
@@ -34,6 +36,7 @@ const (
 	demoCheckpointEvery    = 10 * time.Second
 	// A year of link history, for auditors to look at.
 	demoChanges    = 520
+	mockChanges    = 60 // frontend developers start anew each time, and should not wait
 	demoChangeDays = 365
 )
 
@@ -55,7 +58,11 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	state.fill(&c.settings)
-	world := demo.New(demo.Config{Seed: state.Seed, Anchor: state.Anchor, Changes: demoChanges, ChangeDays: demoChangeDays})
+	changes := demoChanges
+	if c.mock {
+		changes = mockChanges
+	}
+	world := demo.New(demo.Config{Seed: state.Seed, Anchor: state.Anchor, Changes: changes, ChangeDays: demoChangeDays})
 	stop, err := c.simulate(ctx, world, state.Seed, logger)
 	if err != nil {
 		return err

@@ -55,7 +55,11 @@ func (c *demoCommand) announce(a *app, world *demo.World, base string, s streams
 	if err := writeFile(path, append(raw, '\n'), 0o600); err != nil {
 		return err
 	}
-	printScreen(s, file, path)
+	if c.mock {
+		printMockScreen(s, file, path)
+	} else {
+		printScreen(s, file, path)
+	}
 	return nil
 }
 
@@ -108,4 +112,19 @@ func programName() string {
 		return "go run ./cmd/ledgerboard"
 	}
 	return os.Args[0]
+}
+
+// printMockScreen says what a frontend developer needs: addresses and a token for each role.
+func printMockScreen(s streams, file demoFile, path string) {
+	fmt.Fprintf(s.Out, `
+ledgerboard serves made-up data; every answer has the header X-Ledgerboard-Mock: true.
+
+  API          %[1]s
+  Description  %[1]s/openapi.json
+  Everything   %[2]s   (a token per role, ids to try)
+
+  curl -s -H "Authorization: Bearer $(jq -r .tokens.agency %[2]s)" %[1]s/auth/reach/activityMeter | jq
+
+Pages of http://localhost and http://127.0.0.1, any port, may call it. Stop with Ctrl-C; the data is gone then.
+`, file.BaseURL, path)
 }

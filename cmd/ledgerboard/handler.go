@@ -26,7 +26,7 @@ func (a *app) newHandler() (*api.Server, error) {
 	}
 	return api.New(api.Deps{
 		Config: api.Config{
-			CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: a.RateLimit},
+			CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: a.RateLimit}, Headers: a.answerHeaders,
 		},
 		Authenticator:     authenticator,
 		Accounts:          readmodels.Accounts{Pool: a.readPool},

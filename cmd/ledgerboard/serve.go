@@ -9,10 +9,14 @@ import (
 type serveCommand struct {
 	settings
 	Addr string `env:"LEDGERBOARD_ADDR" default:":6001" help:"Address to listen on."`
+	Mock bool   `help:"Serve made-up data, for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
 }
 
 // Run implements the command.
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.Mock {
+		return c.serveMock(ctx, s)
+	}
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}

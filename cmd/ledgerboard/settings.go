@@ -79,13 +79,16 @@ type settings struct {
 	checkpointing
 	fetching
 
-	Env         string        `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
-	Roles       []string      `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
-	SecretsKey  string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
-	CORSOrigins []string      `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
-	RateLimit   int           `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	MaxLag      int64         `env:"LEDGERBOARD_MAX_LAG" default:"10000" help:"Events a projection may be behind before the service is not ready."`
-	StopWithin  time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"15s" help:"How long a stop may take before connections are cut."`
+	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
+	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
+	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
+	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
+	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
+	MaxLag      int64    `env:"LEDGERBOARD_MAX_LAG" default:"10000" help:"Events a projection may be behind before the service is not ready."`
+	// answerHeaders are on every answer; mock mode sets them.
+	answerHeaders map[string]string
+
+	StopWithin time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"15s" help:"How long a stop may take before connections are cut."`
 }
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)

@@ -14,6 +14,7 @@
 //	continue_test.go         second starts, after stops and kills, in the middle of seeding too
 //	bad_input_test.go        wrong requests are refused in one shape and change nothing
 //	command_line_test.go     arguments, settings, status, token, import; one owner; an ordinary user
+//	mock_test.go             serve --mock: marked answers, nothing left behind, refused where it could do harm
 //	chaos*_test.go           kill -9 under load
 //
 // # Non-obvious

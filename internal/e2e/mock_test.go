@@ -1,0 +1,92 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Mock mode is the whole service on made-up data: with nothing set up, it answers by the same queries, says
+// so in every answer, and leaves nothing behind.
+func TestMockMode(t *testing.T) {
+	temporary, addr := t.TempDir(), freeAddress(t)
+	p := launch(t, temporary, []string{"serve", "--mock", "--addr", addr}, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
+	})
+	p.base = "http://" + addr
+	p.await(readyWithin, "demo.json", func() bool {
+		found, _ := filepath.Glob(filepath.Join(temporary, "ledgerboard-mock-*", "data", "demo.json"))
+		if len(found) == 0 {
+			return false
+		}
+		raw, err := os.ReadFile(found[0])
+		require.NoError(t, err)
+		return json.Unmarshal(raw, &p.info) == nil
+	})
+	agency := p.info.Tokens["agency"]
+	answer := p.get(agency, "/auth/getAccountInsights/2026-01-01/2030-01-01/all").ok(t, http.StatusOK)
+	var body struct {
+		Data struct {
+			Total struct {
+				Followers struct{ Value *int64 }
+			}
+		}
+	}
+	answer.into(t, &body)
+	require.NotNil(t, body.Data.Total.Followers.Value, "there is data")
+	for path, status := range map[string]int{
+		"/readyz": http.StatusOK, "/nowhere": http.StatusNotFound, "/auth/getRoiViews?pId=2": http.StatusBadRequest,
+		"/openapi.json": http.StatusOK, "/socket.io/?EIO=4&transport=polling": http.StatusOK, "/healthz/": http.StatusOK,
+	} {
+		require.Equal(t, "true", p.get(agency, path).ok(t, status).header.Get("X-Ledgerboard-Mock"), path)
+	}
+	require.Equal(t, "true", p.get("", "/auth/getRoiViews").ok(t, http.StatusUnauthorized).header.Get("X-Ledgerboard-Mock"))
+	require.Equal(t, "true", p.do(http.MethodPatch, agency, "/readyz", "").ok(t, http.StatusMethodNotAllowed).header.Get("X-Ledgerboard-Mock"))
+	require.Equal(t, "true", p.do(http.MethodOptions, "", "/readyz", "", "Origin", "http://localhost:5173",
+		"Access-Control-Request-Method", "GET").ok(t, http.StatusOK).header.Get("X-Ledgerboard-Mock"))
+	requireMarkedStream(t, p, agency, http.StatusOK, "/api/notices")
+	requireMarkedStream(t, p, agency, http.StatusSwitchingProtocols, "/socket.io/?EIO=4&transport=websocket",
+		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	p.Stop()
+	left, err := os.ReadDir(temporary)
+	require.NoError(t, err)
+	for _, entry := range left {
+		require.NotContains(t, entry.Name(), "ledgerboard-mock", "made-up data is left behind")
+	}
+}
+
+// requireMarkedStream opens a stream and looks at its head; headers are names and values by turns.
+func requireMarkedStream(t *testing.T, p *program, token string, status int, path string, headers ...string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+path, http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, status, response.StatusCode)
+	require.Equal(t, "true", response.Header.Get("X-Ledgerboard-Mock"))
+}
+
+func TestMockModeIsRefusedWhereItCouldDoHarm(t *testing.T) {
+	for name, variables := range map[string]map[string]string{
+		"production":      {"ENV": "production"},
+		"a real log":      {"KAFKA_BROKERS": "127.0.0.1:1"},
+		"a real database": {"DATABASE_URL": "postgres://u@127.0.0.1:1/x"},
+	} {
+		refused := command(t, variables, "serve", "--mock")
+		require.Equal(t, misused, refused.code, name)
+		require.Contains(t, refused.err, "--mock", name)
+		require.Empty(t, refused.out, name)
+	}
+}
