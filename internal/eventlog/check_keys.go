@@ -36,7 +36,8 @@ func (l *Log) foreignKeys(ctx context.Context, spec TopicSpec, id TopicID) (find
 			return err
 		})
 	}
-	return findings, group.Wait()
+	err = group.Wait() // before findings are looked at
+	return findings, err
 }
 
 func (l *Log) foreignKey(ctx context.Context, spec TopicSpec, id TopicID, r PartitionRange) (finding, err error) {

@@ -136,6 +136,35 @@ func TestScanRidesOutMovedLeaders(t *testing.T) {
 	require.Equal(t, 500, n)
 }
 
+// Brokers answer a client beyond its quota with no partition at all, and tell it to wait.
+func TestScanUnderAQuota(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers)
+	for n := range 20 {
+		require.NoError(t, b.Append(testContext(t), postRead(int64(n+1), n)))
+	}
+	throttled := 0
+	cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if throttled++; throttled > 5 {
+			return nil, nil, false
+		}
+		cluster.KeepControl()
+		resp := request.ResponseKind().(*kmsg.FetchResponse)
+		resp.ThrottleMillis = 1
+		return resp, nil, true
+	})
+	n := 0
+	require.NoError(t, b.Scan(testContext(t), eventlog.ScanConfig{
+		Topic: domain.TopicMetrics, Parallel: 1,
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			n += len(run.Records)
+			return nil
+		},
+	}))
+	require.Equal(t, 20, n)
+}
+
 // The brokers' refusal to fetch for good is an error and not an endless loop.
 func TestScanGivesUp(t *testing.T) {
 	t.Parallel()

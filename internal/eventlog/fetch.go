@@ -20,6 +20,10 @@ type fetched struct {
 	end      int64 // high watermark
 }
 
+// errNoPartition is the answer to a client beyond its quota: the client waits as the broker tells it, and
+// tries again.
+var errNoPartition = errors.New("the broker's answer holds no partition (a quota may throttle this client)")
+
 // fetcher reads one partition by raw requests. Unlike a consumer it sees answers without records,
 // which is how a scan knows that compaction left nothing up to its end, and it names the topic by its
 // id, so that a topic created again under the same name is an error and not other data.
@@ -84,7 +88,7 @@ func (f *fetcher) try(ctx context.Context, offset int64) (fetched, error) {
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, err)
 	}
 	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, kerr.UnknownServerError)
+		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, errNoPartition)
 	}
 	return f.read(&resp.Topics[0].Partitions[0], offset)
 }
