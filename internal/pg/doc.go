@@ -12,6 +12,7 @@
 // # File map
 //
 //	pool.go      Config, Open, Snapshot
+//	dial*.go     a server that vanished is noticed
 //	errors.go    what an SQLSTATE means to us
 //	progress.go  LISTEN on projection progress
 //	pgtest/      a schema per test on a shared server

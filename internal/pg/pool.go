@@ -61,6 +61,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		config.MaxConns = c.MaxConns
 	}
 	config.AfterConnect = scanTimesAsUTC
+	noticeGone(config.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open pool %s: %w", c.Name, err)

@@ -77,7 +77,12 @@ func (p *Progress) Listen(ctx context.Context, databaseURL string, logger *slog.
 }
 
 func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
-	conn, err := pgx.Connect(ctx, databaseURL)
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return fmt.Errorf("parse database URL: %w", err)
+	}
+	noticeGone(config)
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

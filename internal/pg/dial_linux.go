@@ -1,0 +1,24 @@
+package pg
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// limitUnanswered ends the connection when what was sent is not acknowledged for so long.
+func limitUnanswered(conn syscall.RawConn, limit time.Duration) error {
+	var err error
+	control := conn.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(limit.Milliseconds()))
+	})
+	if control != nil {
+		err = control
+	}
+	if err != nil {
+		return fmt.Errorf("limit the wait for the server: %w", err)
+	}
+	return nil
+}

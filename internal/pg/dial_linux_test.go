@@ -1,0 +1,36 @@
+package pg_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// A server that vanishes without a word is found out in half a minute, also while an answer is awaited.
+func TestConnectionsEndWithTheirServer(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	conn, err := db.Pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	tcp, ok := conn.Conn().PgConn().Conn().(*net.TCPConn)
+	require.True(t, ok)
+	raw, err := tcp.SyscallConn()
+	require.NoError(t, err)
+	option := func(name int) (value int) {
+		require.NoError(t, raw.Control(func(fd uintptr) {
+			value, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, name)
+		}))
+		require.NoError(t, err)
+		return value
+	}
+	require.Equal(t, 30_000, option(unix.TCP_USER_TIMEOUT), "milliseconds")
+	require.Equal(t, 30, option(unix.TCP_KEEPIDLE)+option(unix.TCP_KEEPINTVL)*option(unix.TCP_KEEPCNT), "seconds")
+	require.Positive(t, db.Pool.Config().ConnConfig.ConnectTimeout)
+}
