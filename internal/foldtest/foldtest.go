@@ -3,11 +3,14 @@ package foldtest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/deploy"
@@ -27,7 +30,7 @@ type Log struct {
 	mu         sync.Mutex
 	codec      eventlog.Codec
 	counts     map[string]int32
-	projectors map[string]projections.Projector
+	projectors map[string][]projections.Projector
 	records    []eventlog.Record
 	failing    error
 }
@@ -43,12 +46,13 @@ func New(tb testing.TB) *Log {
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
 	}
-	l.projectors = map[string]projections.Projector{
-		domain.TopicDashboards: projections.Dashboards{Partitions: l.counts[domain.TopicDashboards]},
-		domain.TopicDirectory:  projections.Directory{},
-		domain.TopicOperations: projections.Operations{},
+	l.projectors = map[string][]projections.Projector{
+		domain.TopicDashboards: {projections.Dashboards{Partitions: l.counts[domain.TopicDashboards]}},
+		domain.TopicDirectory:  {projections.Directory{}},
+		domain.TopicOperations: {projections.Operations{}},
+		domain.TopicMetrics:    {projections.AccountInsights{}, projections.PostInsights{}},
 	}
-	for _, p := range l.projectors {
+	for _, p := range slices.Concat(slices.Collect(maps.Values(l.projectors))...) {
 		_, err := l.DB.Pool.Exec(context.Background(), `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)
 			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name(), generation, p.Version(), p.Topic(), uuid.New())
@@ -99,23 +103,27 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	if event.Recorded, err = l.codec.Decode(record); err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	projector, ok := l.projectors[d.Topic]
-	if !ok {
-		return fmt.Errorf("topic %s is not folded here", d.Topic)
-	}
-	err = pgx.BeginFunc(ctx, l.DB.Pool, func(tx pgx.Tx) error {
-		fold := projector.Begin(generation)
-		if err := fold.Load(ctx, tx, []projections.Event{event}); err != nil {
-			return err
+	for _, projector := range l.projectors[d.Topic] {
+		if types := projector.Types(); types != nil && !slices.Contains(types, d.Envelope.Type) {
+			continue
 		}
-		if err := fold.Apply(event); err != nil {
-			return err
+		if err := fold(ctx, l.DB.Pool, projector, event); err != nil {
+			return fmt.Errorf("fold: %w", err)
 		}
-		return fold.Write(ctx, tx)
-	})
-	if err != nil {
-		return fmt.Errorf("fold: %w", err)
 	}
 	l.records = append(l.records, record)
 	return nil
+}
+
+func fold(ctx context.Context, pool *pgxpool.Pool, projector projections.Projector, event projections.Event) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		f := projector.Begin(generation)
+		if err := f.Load(ctx, tx, []projections.Event{event}); err != nil {
+			return err
+		}
+		if err := f.Apply(event); err != nil {
+			return err
+		}
+		return f.Write(ctx, tx)
+	})
 }

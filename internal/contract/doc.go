@@ -1,0 +1,20 @@
+// Package contract walks one thing all the way: what a platform answers on the wire, through its client,
+// the event, the record, the projection and the table, to the JSON that a frontend gets. Nothing on the
+// way is a stand-in but the platform's answers, which stand in testdata, written by hand from the
+// platforms' documents, one file for each handler: every call that the client makes is in its file, and
+// every call in the file is made.
+//
+// Only tests live here.
+//
+// # File map
+//
+//	exchange_test.go   the platforms' side: answers by request
+//	stage_test.go      our side: clients, commands, log, projections, queries, HTTP
+//	<network>_test.go  the handlers
+//	null_test.go       absent is null from the wire to the answer
+//
+// # Non-obvious
+//
+//   - Requests are compared decoded, by path and by those parameters that the file names: what the file
+//     leaves out may be anything. A call that no entry fits is answered 500 and fails the test.
+package contract

@@ -1,0 +1,47 @@
+package contract_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Instagram account and media: feed, reel, story.
+func TestInstagram(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "instagram", domain.Instagram, 0, "17841400000000001")
+	s.fetch()
+	require.Equal(t, []string{
+		"comments day_flow 0 comments 2026-11-19 ",
+		"comments day_flow 4 comments 2026-11-18 ",
+		"engagement day_flow 3 total_interactions 2026-11-19 ",
+		"engagement day_flow 40 total_interactions 2026-11-18 ",
+		"followers stock 3000000000 followers_count  ",
+		"impressions day_flow 21 views 2026-11-19 ",
+		"impressions day_flow 321 views 2026-11-18 ",
+		"likes day_flow 2 likes 2026-11-19 ",
+		"likes day_flow 30 likes 2026-11-18 ",
+		"posts stock 5 media_count  ",
+		"reach rolling 310 reach 2026-11-18 day",
+		"reach rolling 4100 reach 2026-11-19 days_28",
+		"reach rolling 44 reach 2026-11-19 day",
+		"views day_flow 21 views 2026-11-19 ",
+		"views day_flow 321 views 2026-11-18 ",
+	}, s.figures())
+	require.Equal(t, []string{"shares empty"}, s.missing())
+	require.Equal(t, []string{
+		"age 18-24 20", "age 25-34 55", "city Vienna, Vienna 70", "country AT 90", "gender F 60", "gender M 40",
+	}, s.lines(`select format('%s %s %s', d->>'facet', v.key, v.value) from tSAccountIns, jsonb_array_elements(demographics) d, jsonb_each_text(d->'values') v order by 1`))
+	require.Equal(t, []string{
+		"904 story | - - 0 60 60 51 - | 0 t",       // a story has neither likes nor comments
+		"905 story | - - - - - - - | -",            // under five viewers: no reading at all
+		"901 carousel | - 5 3 900 900 700 - | 8 t", // the owner hides likes
+		"902 reel | 410 12 33 5000 5000 3200 - | 455 f",
+		"903 photo | 8 1 - - - - - | 9 t", // of before the account was a business
+	}, s.posts())
+	stats := s.ask("/reach/getAccountStats/3?startTime=2026-11-18&endTime=2026-11-18")
+	require.InDelta(t, 310, at(t, stats, "data", "platforms", 0, "reach"), 0)
+	require.InDelta(t, 321, at(t, stats, "data", "platforms", 0, "impressions", "value"), 0)
+}
