@@ -41,4 +41,45 @@
 //   - Views also stand for impressions on Facebook and Instagram: there is no other number since
 //     2025. The figure's source says which metric it really is.
 //   - A Facebook video that names its post is listed as that post, with SameAs = the video's id.
+//
+// # Traps
+//
+// What the platforms are known to surprise their callers with, and the test that goes through it (those
+// marked sim are of internal/simulator). A test holds this table against the tests that there are.
+//
+//	Facebook   a retired metric rejects the whole batch       TestFacebookRetiredMetricCostsOnlyItself
+//	Facebook   the same in a batch of posts                   TestFacebookRetiredPostMetric
+//	Facebook   no read_insights: 200 and no data              TestFacebookEmptyTrap
+//	Facebook   day, week and 28 days of one metric            TestFacebookPeriodsAreSelected
+//	Facebook   a value that is an object                      TestFacebookObjectValuesAreSummed
+//	Facebook   90 days at most to a call                      TestFacebookRangeAcrossWindowsAndClockChange
+//	Facebook   next is the next window and holds the token    TestFacebookNextIsNeverFollowed
+//	Facebook   shares left out: none                          TestFacebookSharesAbsentIsZero
+//	Instagram  a total asked for without its type: empty      TestInstagramAccount, sim TestInstagramInsightsRules
+//	Instagram  follower_count with a type: empty              sim TestInstagramInsightsRules
+//	Instagram  30 days at most to a call                      TestInstagramRange
+//	Instagram  hidden likes                                   TestInstagramHiddenLikes
+//	Instagram  too few viewers; before business conversion    TestInstagramMediaWithoutInsights
+//	Instagram  a metric that is not for this kind of media    TestInstagramWrongTypeFallsBack
+//	Meta       throttled, with minutes, under 400 and 200     TestMetaThrottle
+//	Meta       an error inside of a batch                     TestErrorInsideOfABatch
+//	LinkedIn   no version: 400; sunset version: 426           sim TestLinkedInRules, TestLinkedInErrors
+//	LinkedIn   not an administrator: 403                      TestLinkedInErrors
+//	LinkedIn   posts left out: zero; negative likes           TestLinkedInQuietAndNegative
+//	LinkedIn   a cut answer is not zero                       TestLinkedInCutAnswerIsNotZero
+//	LinkedIn   the short page is the last, without a total    TestLinkedInPosts
+//	LinkedIn   429 without Retry-After: until midnight UTC    TestLinkedInDailyQuota
+//	LinkedIn   metricType as object and as string             TestLinkedInProfileAccount
+//	LinkedIn   lists encoded and raw                          TestLinkedInEncoding, sim TestLinkedInRules
+//	TikTok     cursor in ms, times in s, ids beyond 2^53      TestTikTokListing
+//	TikTok     ids dropped without a word                     TestTikTokQueryDropsIDs
+//	TikTok     dead after two hours, refresh tokens rotate    TestTikTokRefreshRotates
+//	TikTok     600 calls in a sliding minute                  TestTikTokRateLimit, sim TestSlidingWindow
+//	TikTok     OAuth's flat errors, the API's nested ones     TestTikTokRefreshRotates, TestTikTokOddErrorShapes
+//	all        a proxy's HTML page, 502 and 503               TestFaultHTML
+//	all        JSON that stops in the middle                  TestFaultTruncated
+//	all        slow answers                                   TestFaultSlow
+//	all        one item on two pages                          TestFaultRepeatedItems
+//	all        counters that fall                             TestFaultFallingCounters
+//	all        numbers beyond 2^31                            TestFaultHugeNumbers
 package platforms
