@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"slices"
 	"strings"
 	"time"
@@ -68,26 +67,28 @@ func Genesis(topic, key string) [hashSize]byte {
 //
 // Partition, offset and timestamp are not part of it. The test vector is in testdata/chain_vector.json.
 func RecordHash(prev [hashSize]byte, r Record) [hashSize]byte {
-	h := sha256.New()
-	writeField(h, prev[:])
-	writeField(h, []byte(r.Topic))
-	writeField(h, r.Key)
-	writeField(h, headerValue(r.Headers, headerChainVersion))
-	headers := slices.DeleteFunc(slices.Clone(r.Headers), func(h Header) bool { return isTraceContext(h.Key) })
+	headers := slices.Clone(r.Headers)
 	slices.SortStableFunc(headers, func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
-	for _, header := range headers {
-		writeField(h, []byte(header.Key))
-		writeField(h, header.Value)
-	}
-	writeField(h, r.Value)
-	return [hashSize]byte(h.Sum(nil))
+	return sha256.Sum256(appendChained(nil, prev, r, headerValue(r.Headers, headerChainVersion), headers))
 }
 
-func writeField(h hash.Hash, field []byte) {
-	var length [4]byte
-	binary.BigEndian.PutUint32(length[:], uint32(len(field)))
-	h.Write(length[:])
-	h.Write(field)
+// appendChained lays a record out as [RecordHash] says; headers are the record's, sorted.
+func appendChained(b []byte, prev [hashSize]byte, r Record, version []byte, headers []Header) []byte {
+	b = appendField(b, prev[:])
+	b = appendField(b, r.Topic)
+	b = appendField(b, r.Key)
+	b = appendField(b, version)
+	for _, h := range headers {
+		if !IsTraceContext(h.Key) {
+			b = appendField(b, h.Key)
+			b = appendField(b, h.Value)
+		}
+	}
+	return appendField(b, r.Value)
+}
+
+func appendField[F ~string | ~[]byte](b []byte, field F) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...)
 }
 
 func headerValue(headers []Header, name string) []byte {
@@ -108,6 +109,22 @@ func headerValue(headers []Header, name string) []byte {
 // value, the wrong partition) is Broken whatever its version: no honest writer makes one, and taking
 // it for a lost race would hide the tampering.
 func Judge(head Head, r Record, partitions int32) (Verdict, Head, string) {
+	if next, ok := judgePlainly(head, r, partitions); ok {
+		return Effective, next, ""
+	}
+	return judgeFully(head, r, partitions)
+}
+
+// predecessor is the hash that the next record must name.
+func predecessor(head Head, r Record) [hashSize]byte {
+	if head.Version == 0 {
+		return Genesis(r.Topic, string(r.Key))
+	}
+	return head.Hash
+}
+
+// judgeFully is the verdict with its reason.
+func judgeFully(head Head, r Record, partitions int32) (Verdict, Head, string) {
 	broken := func(format string, args ...any) (Verdict, Head, string) {
 		return Broken, head, fmt.Sprintf(format, args...)
 	}
@@ -127,10 +144,7 @@ func Judge(head Head, r Record, partitions int32) (Verdict, Head, string) {
 	if e.Chain.Version != head.Version+1 {
 		return broken("version %d follows %d: records between them are missing", e.Chain.Version, head.Version)
 	}
-	prev := head.Hash
-	if head.Version == 0 {
-		prev = Genesis(r.Topic, string(r.Key))
-	}
+	prev := predecessor(head, r)
 	if !bytes.Equal(e.Chain.Prev, prev[:]) {
 		return broken("version %d names a predecessor that is not the head", e.Chain.Version)
 	}

@@ -37,7 +37,7 @@
 //	check.go check_keys.go  settings of the topics; first and last key of each partition
 //	record.go envelope.go   raw records; headers ↔ domain.Envelope
 //	codec.go                draft → record, record → event
-//	chain.go                Genesis, RecordHash, Judge
+//	chain.go chain_plain.go Genesis, RecordHash, Judge; its quick yes to plain records
 //	partition.go            pinned partitioners
 //	marshal.go append.go    watermill: marshalers, EventBus, outcome of an append
 //	lanes.go bulk.go        parallel appends through watermill; bulk appends by kgo

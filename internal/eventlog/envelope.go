@@ -46,8 +46,8 @@ const TypeErased = "directory.erased.v1"
 // timeLayout is RFC 3339 in UTC with exactly six digits: PostgreSQL's resolution.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// isTraceContext names the headers that proxies may rewrite and that the chain's hash leaves out.
-func isTraceContext(name string) bool {
+// IsTraceContext names the headers that proxies may rewrite and that the chain's hash leaves out.
+func IsTraceContext(name string) bool {
 	switch name {
 	case headerTraceParent, headerTraceState, "traceparent", "tracestate":
 		return true

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,13 +16,21 @@ var ErrPartitionCount = errors.New("topic has not its fixed number of partitions
 // keyed hashes keys as the Java client does (murmur2). With a key it holds no state.
 var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
+// keyedRecords are reused: the partition of every record that is read is judged.
+var keyedRecords = sync.Pool{New: func() any { return new(kgo.Record) }}
+
 // PartitionOf returns the partition of a key among a fixed number of partitions. An empty key has
 // none: the result is -1.
 func PartitionOf(key []byte, partitions int32) int32 {
 	if len(key) == 0 || partitions < 1 {
 		return -1
 	}
-	return int32(keyed.Partition(&kgo.Record{Key: key}, int(partitions)))
+	r := keyedRecords.Get().(*kgo.Record)
+	r.Key = key
+	partition := int32(keyed.Partition(r, int(partitions)))
+	r.Key = nil
+	keyedRecords.Put(r)
+	return partition
 }
 
 // PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown

@@ -83,17 +83,12 @@ func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
 		if !utf8.ValidString(h.Key) {
 			return b, fmt.Errorf("version %d has a header whose name is not UTF-8: a bundle cannot hold it", version)
 		}
-		if !isTraceContext(h.Key) {
+		if !eventlog.IsTraceContext(h.Key) {
 			b.Headers = append(b.Headers, bundleHeader{h.Key, h.Value})
 		}
 	}
 	slices.SortStableFunc(b.Headers, func(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) })
 	return b, nil
-}
-
-// isTraceContext names the headers that a record's hash leaves out.
-func isTraceContext(name string) bool {
-	return name == "ce_traceparent" || name == "ce_tracestate" || name == "traceparent" || name == "tracestate"
 }
 
 func (b bundleRecord) record(key string, partitions int32) eventlog.Record {
@@ -192,7 +187,7 @@ func (b *bundleReader) record() (r bundleRecord, err error) {
 		return r, err
 	}
 	sorted := slices.IsSortedFunc(r.Headers, func(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) })
-	if !sorted || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return isTraceContext(h.Name) }) {
+	if !sorted || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return eventlog.IsTraceContext(h.Name) }) {
 		return r, b.errorf("its headers are not sorted, or hold what no hash covers")
 	}
 	b.n++

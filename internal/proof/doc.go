@@ -76,7 +76,6 @@
 // # File map
 //
 //	source.go              the log as it is read here
-//	judge.go               the chain's verdict without allocations, for plain records
 //	tree.go                leaves, the growing tree, the tree that proves
 //	ledger.go              one scan of the log; the trees at any vector
 //	checkpoint.go keys.go  text, signature, keys

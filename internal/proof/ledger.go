@@ -35,7 +35,6 @@ type partition struct {
 	next    int64 // offset to read next
 	index   map[string]int32
 	streams []stream
-	judge   judge
 
 	offsets []int64 // of effective records, ascending
 	leaves  []tlog.Hash
@@ -143,7 +142,7 @@ func (p *partition) add(r eventlog.Record, each visit) error {
 		p.index[p.streams[n].key] = n
 	}
 	s := &p.streams[n]
-	verdict, head, reason := p.judge.next(s.head, r, p.count, r.Partition == p.number)
+	verdict, head, reason := eventlog.Judge(s.head, r, p.count)
 	if verdict != eventlog.Effective {
 		if verdict == eventlog.Broken {
 			s.broken = true

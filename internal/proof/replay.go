@@ -74,10 +74,9 @@ var errEnough = errors.New("enough")
 // replayer folds one stream.
 type replayer struct {
 	ReplayConfig
-	fold  fold
-	judge judge
-	head  eventlog.Head
-	done  Replayed
+	fold fold
+	head eventlog.Head
+	done Replayed
 }
 
 // Replay folds one agency's stream from the log itself, record by record: memory is that of the
@@ -135,8 +134,7 @@ func newReplayer(cfg ReplayConfig) *replayer {
 }
 
 func (p *replayer) add(r eventlog.Record, partitions int32, decode func(eventlog.Record) (domain.Recorded, error)) error {
-	home := eventlog.PartitionOf(r.Key, partitions) == r.Partition && string(r.Key) == p.Parent
-	verdict, next, reason := p.judge.next(p.head, r, partitions, home)
+	verdict, next, reason := eventlog.Judge(p.head, r, partitions)
 	switch {
 	case verdict == eventlog.Stale:
 		p.done.Stale++

@@ -1,4 +1,4 @@
-package proof_test
+package eventlog_test
 
 import (
 	"bytes"
@@ -9,31 +9,24 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// judged are honest records of one agency with the head before each.
-func judged(t testing.TB) (records []eventlog.Record, heads []eventlog.Head) {
-	w := newWorld(t)
-	for range 12 {
-		heads = append(heads, w.heads[agencies[0]])
-		w.change(t, agencies[0])
-	}
-	return w.topics[domain.TopicDashboards][eventlog.PartitionOf([]byte(agencies[0]), testPartitions)], heads
-}
-
-// The shortcut takes every record that our codec writes, with Judge's head.
-func TestQuickVerdictTakesHonestRecords(t *testing.T) {
+// The shortcut takes every record that our codec writes, with the full verdict's head.
+func TestPlainVerdictTakesHonestRecords(t *testing.T) {
 	t.Parallel()
-	records, heads := judged(t)
+	records, heads := honest(t, 12)
 	for i, r := range records {
-		quick, ok := proof.QuickVerdict(heads[i], r)
+		plain, ok := eventlog.JudgePlainly(heads[i], r, dashboardPartitions)
 		require.True(t, ok)
-		_, want, _ := eventlog.Judge(heads[i], r, testPartitions)
-		require.Equal(t, want, quick)
+		verdict, want, _ := eventlog.JudgeFully(heads[i], r, dashboardPartitions)
+		require.Equal(t, eventlog.Effective, verdict)
+		require.Equal(t, want, plain)
 	}
+	elsewhere := records[0]
+	elsewhere.Partition = (elsewhere.Partition + 1) % dashboardPartitions
+	_, ok := eventlog.JudgePlainly(heads[0], elsewhere, dashboardPartitions)
+	require.False(t, ok)
 }
 
 // What headers are changed to: near misses of every check.
@@ -49,22 +42,22 @@ var (
 	}
 )
 
-// agrees fails the test if the shortcut takes a record that Judge does not take alike.
+// agrees fails the test if the shortcut takes a record that the full verdict does not take alike.
 func agrees(t interface{ Fatalf(string, ...any) }, head eventlog.Head, r eventlog.Record) {
-	quick, ok := proof.QuickVerdict(head, r)
+	plain, ok := eventlog.JudgePlainly(head, r, dashboardPartitions)
 	if !ok {
 		return
 	}
-	verdict, want, reason := eventlog.Judge(head, r, testPartitions)
-	if verdict != eventlog.Effective || want != quick {
-		t.Fatalf("quick says effective, Judge says %s (%s): %q", verdict, reason, r.Headers)
+	verdict, want, reason := eventlog.JudgeFully(head, r, dashboardPartitions)
+	if verdict != eventlog.Effective || want != plain {
+		t.Fatalf("plainly effective, fully %s (%s): %q", verdict, reason, r.Headers)
 	}
 }
 
 // Every single change of every header, one after the other: none is left to chance.
-func TestQuickVerdictIsJudgesForEveryChange(t *testing.T) {
+func TestPlainVerdictIsTheFullOneForEveryChange(t *testing.T) {
 	t.Parallel()
-	records, heads := judged(t)
+	records, heads := honest(t, 12)
 	for i, r := range records {
 		try := func(change func(h []eventlog.Header) []eventlog.Header) {
 			changed := r
@@ -100,10 +93,10 @@ func TestQuickVerdictIsJudgesForEveryChange(t *testing.T) {
 	}
 }
 
-// Several changes at once: where the shortcut says effective, Judge does, with the same head.
-func TestQuickVerdictIsJudges(t *testing.T) {
+// Several changes at once: where the shortcut says effective, the full verdict does, with the same head.
+func TestPlainVerdictIsTheFullOne(t *testing.T) {
 	t.Parallel()
-	records, heads := judged(t)
+	records, heads := honest(t, 12)
 	names, values := headerNames, headerValues
 	rapid.Check(t, func(t *rapid.T) {
 		i := rapid.IntRange(0, len(records)-1).Draw(t, "record")
