@@ -37,6 +37,7 @@ func TestLinkedInPage(t *testing.T) {
 		"shares rolling 60 shareCount  months_12",
 	}, s.figures())
 	require.Empty(t, s.missing())
+	require.Equal(t, []string{`[{"facet": "country", "values": {"urn:li:geo:103883259": 150020}}]`}, s.lines("select demographics::text from tSAccountIns"))
 	require.Equal(t, []string{
 		"urn:li:share:71 photo | 30 4 2 - 500 410 12 | 36 f",
 		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 | -2 t",

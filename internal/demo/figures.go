@@ -35,7 +35,7 @@ func (w *World) accountRead(c *channel, at time.Time) domain.AccountRead {
 	default:
 		f.profile()
 	}
-	r.Figures, r.Demographics = f.list, f.demographics(c.platform)
+	r.Figures, r.Demographics = f.list, f.demographics(c.platform, c.kind)
 	return r
 }
 
@@ -218,7 +218,7 @@ func (f *figureList) profile() {
 
 // demographics are the splits of an audience, where the platform has them: Facebook's as of the last
 // midnight, Instagram's as of now.
-func (f *figureList) demographics(p domain.Platform) []domain.DemographicFacet {
+func (f *figureList) demographics(p domain.Platform, kind domain.AccountType) []domain.DemographicFacet {
 	switch p {
 	case domain.Facebook:
 		n := simulator.FollowersAt(f.seed, f.id, f.midnight(pacific))
@@ -235,7 +235,25 @@ func (f *figureList) demographics(p domain.Platform) []domain.DemographicFacet {
 			{Facet: "city", Values: map[string]int64{"Vienna, Vienna": of(40), "Graz, Styria": of(12)}},
 			{Facet: "country", Values: map[string]int64{"AT": of(70), "DE": of(20)}},
 		}
-	case domain.LinkedIn, domain.TikTok:
+	case domain.LinkedIn:
+		if kind == domain.LinkedInCompanyPage {
+			return f.geographies()
+		}
+	case domain.TikTok:
 	}
 	return nil
+}
+
+// geographies are the places of a company page's followers.
+func (f *figureList) geographies() []domain.DemographicFacet {
+	n := simulator.FollowersAt(f.seed, f.id, f.at)
+	var facets []domain.DemographicFacet
+	for _, name := range []string{"country", "city"} {
+		values := map[string]int64{}
+		for geo, percent := range simulator.GeoShares()[name] {
+			values[geo] = n * percent / 100
+		}
+		facets = append(facets, domain.DemographicFacet{Facet: name, Values: values})
+	}
+	return facets
 }

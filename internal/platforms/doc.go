@@ -26,7 +26,7 @@
 //	graph*.go                  Meta's Graph API: calls, errors, insights (Facebook and Instagram)
 //	facebook*.go               pages: account, day flows, listing, posts and videos
 //	instagram*.go              accounts, media, token refresh
-//	linkedin*.go restli.go     profiles and company pages; Rest.li encoding
+//	linkedin*.go restli.go     profiles and company pages, their followers' places; Rest.li encoding
 //	tiktok*.go                 users, videos, token refresh
 //	testdata/                  answers written by hand from the facts, one file each
 //

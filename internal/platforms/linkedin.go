@@ -69,6 +69,9 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	}
 	r := liReading{linkedIn: l, t: t, urn: urn, days: l.days(req)}
 	parts := []func(context.Context) error{r.pageFollowers, r.pageLifetime, r.pageDays}
+	if req.Demographics {
+		parts = append(parts, r.pageDemographics)
+	}
 	if urn == "" {
 		parts = []func(context.Context) error{r.profileFollowers, r.profileDays, r.profileReach}
 	}

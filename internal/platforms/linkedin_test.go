@@ -223,3 +223,33 @@ func TestLinkedInProfilePosts(t *testing.T) {
 	require.Equal(t, platforms.ClassInvalid, snaps[5].Err.Class)
 	require.Len(t, b.ops(), 4*6+1)
 }
+
+// A company page gives its followers' places; a profile gives nothing of the kind and is not asked.
+func TestLinkedInDemographics(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addCompanyPage(b, simulator.Traps{})
+	client := b.client(t, domain.LinkedIn)
+	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{Demographics: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics"}, b.ops())
+	followers := simulator.FollowersAt(seed, page.ID, testNow)
+	for _, facet := range snap.Demographics {
+		for geo, percent := range simulator.GeoShares()[facet.Facet] {
+			require.Equal(t, followers*percent/100, facet.Values[geo], facet.Facet)
+		}
+	}
+	require.Len(t, snap.Demographics, 2)
+
+	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{NoCounts: true})
+	snap, err = client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{Demographics: true})
+	require.NoError(t, err)
+	require.Empty(t, snap.Demographics)
+	require.Equal(t, "empty", reasons(snap.Missing)["demographics"])
+
+	b.ops()
+	snap, err = client.Account(t.Context(), profileTarget(addProfile(b, simulator.Traps{})), platforms.AccountRequest{Demographics: true})
+	require.NoError(t, err)
+	require.Empty(t, snap.Demographics)
+	require.NotContains(t, b.ops(), "page_demographics")
+}

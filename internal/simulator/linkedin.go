@@ -105,6 +105,8 @@ func (s *Server) linkedInResource(c *request) reply {
 		return s.linkedInFail(403, 100, "ACCESS_DENIED", "The member is not an ADMINISTRATOR of the organization")
 	case resource == "networkSizes":
 		return s.networkSize(c)
+	case resource == "organizationalEntityFollowerStatistics":
+		return s.followerFacets(c)
 	case resource == "organizationalEntityShareStatistics":
 		return s.shareStatistics(c)
 	case resource == "posts" && c.query.Get("q") == "author":

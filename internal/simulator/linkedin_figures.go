@@ -110,6 +110,35 @@ func (s *Server) networkSize(c *request) reply {
 	}
 }
 
+// GeoShares are the places of a company page's followers in per cent, by facet and URN.
+func GeoShares() map[string]map[string]int64 {
+	return map[string]map[string]int64{
+		"country": {"urn:li:geo:103883259": 60, "urn:li:geo:101282230": 25},
+		"city":    {"urn:li:geo:90010215": 40, "urn:li:geo:90009712": 10},
+	}
+}
+
+// followerFacets answers the splits of a page's followers; the total is not part of it any more.
+func (s *Server) followerFacets(c *request) reply {
+	if c.query.Get("organizationalEntity") != s.urn(c) || c.query.Get("timeIntervals") != "" {
+		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: organizationalEntityFollowerStatistics.FINDER")
+	}
+	followers := c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)
+	facet := func(name string) []object {
+		out := []object{}
+		for geo, percent := range GeoShares()[name] {
+			if !c.traps.NoCounts {
+				out = append(out, object{"geo": geo, "followerCounts": object{"organicFollowerCount": followers * percent / 100, "paidFollowerCount": 0}})
+			}
+		}
+		return out
+	}
+	return elements(0, 10, []object{{
+		"organizationalEntity": s.urn(c), "followerCountsByGeoCountry": facet("country"), "followerCountsByGeo": facet("city"),
+		"followerCountsByFunction": []object{}, "followerCountsBySeniority": []object{},
+	}})
+}
+
 // shareStatistics answers for the page, for its days, or for posts; days and posts exclude each other.
 func (s *Server) shareStatistics(c *request) reply {
 	if c.query.Get("organizationalEntity") != s.urn(c) {
