@@ -43,9 +43,9 @@ func serveBare(ctx context.Context) error {
 			}
 			ids := make(chan string, listenGroupSize)
 			notices.Store(first, ids)
-			fmt.Fprint(conn, "event: notice_cursor\n\n") //nolint:errcheck // who is gone hears nothing
+			fmt.Fprint(conn, "event: notice_cursor\n\n")
 			for id := range ids {
-				fmt.Fprintf(conn, "event: client_access_removed\nid: %s\ndata: {\"user_id\":%q}\n\n", id, first) //nolint:errcheck // as above
+				fmt.Fprintf(conn, "event: client_access_removed\nid: %s\ndata: {\"user_id\":%q}\n\n", id, first)
 			}
 		}()
 	}
@@ -70,7 +70,7 @@ func (b *bench) bareConnections(ctx context.Context) (d delivery, err error) {
 	if err != nil {
 		return d, fmt.Errorf("find this program: %w", err)
 	}
-	command := exec.CommandContext(ctx, self) //nolint:gosec // this program
+	command := exec.CommandContext(ctx, self)
 	command.Env = append(os.Environ(), bareVariable+"=1")
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
@@ -115,7 +115,7 @@ func (b *bench) bareConnections(ctx context.Context) (d delivery, err error) {
 	if err != nil {
 		return d, fmt.Errorf("connect driver: %w", err)
 	}
-	defer driver.Close() //nolint:errcheck // nothing is unsaid
+	defer driver.Close()
 	if _, err := driver.Write([]byte("drive\n")); err != nil {
 		return d, fmt.Errorf("connect driver: %w", err)
 	}

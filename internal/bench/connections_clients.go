@@ -163,7 +163,7 @@ func dialSocket(ctx context.Context, by *net.Dialer, addr string, auth map[strin
 	if err != nil {
 		return nil, fmt.Errorf("open websocket: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it is empty
+	defer response.Body.Close()
 	payload, err := json.Marshal(auth)
 	if err != nil {
 		return nil, fmt.Errorf("encode auth: %w", err)

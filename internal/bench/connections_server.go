@@ -108,7 +108,7 @@ func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL st
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector", //nolint:gosec // built here
+	command := exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector",
 		"--data-dir", filepath.Join(b.dir, "serve"), "--log-level", "error")
 	command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
 		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social")
@@ -137,7 +137,7 @@ func freeAddr(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was accepted
+	defer listener.Close()
 	return listener.Addr().String(), nil
 }
 
@@ -150,7 +150,7 @@ func (p *serveProcess) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", path, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end
+	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s answered %d", path, response.StatusCode)

@@ -50,7 +50,7 @@ func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []
 	for i, r := range results {
 		ids[i], served[i], at[i], until[i] = r.SocialAccount, r.Served, r.At, r.NotBefore
 		backfilled[i], demographics[i] = r.Backfilled, r.Demographics
-		failures[i], classes[i], reasons[i] = int32(r.Failures), r.Class, r.Reason //nolint:gosec // bounded by its writer
+		failures[i], classes[i], reasons[i] = int32(r.Failures), r.Class, r.Reason
 	}
 	_, err := f.pool.Exec(ctx, `
 		insert into fetch_state as f (kind, p_id, social_account_id, served_slot, served_at, not_before, failures, class, reason,
