@@ -20,8 +20,9 @@ type DashboardStore interface {
 	Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error)
 	// Document returns a dashboard as of a version of the stream.
 	Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error)
-	// Moved returns a channel that is closed at the next move of the tables; take it before looking.
-	Moved() <-chan struct{}
+	// Moved returns a channel that is closed when the agency's part of the tables has moved, and maybe
+	// when another's has; take it before looking.
+	Moved(parent string) <-chan struct{}
 }
 
 // Appender appends one record. Its errors tell by errors.Is whether the outcome is open.
@@ -204,7 +205,7 @@ func (d *Dashboards) append(ctx context.Context, c change, draft domain.Draft) e
 // before that, neither success nor refusal may be told, because the record may still come.
 func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
 	for {
-		moved := d.Store.Moved()
+		moved := d.Store.Moved(c.ParentAccount)
 		s, err := d.Store.Settle(ctx, c.ParentAccount, version)
 		switch {
 		case err != nil && ctx.Err() == nil:

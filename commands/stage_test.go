@@ -135,7 +135,7 @@ func (s *stage) Document(_ context.Context, _, subAccount string, version int64)
 }
 
 // Moved implements commands.DashboardStore.
-func (s *stage) Moved() <-chan struct{} {
+func (s *stage) Moved(string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.moved

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,108 +34,100 @@ const dashboardsProjection = "dashboards"
 // NewDashboards returns the queries.
 func NewDashboards(c DashboardsConfig) *Dashboards { return &Dashboards{c} }
 
-// Moved returns a channel that is closed at the next move of the dashboards' tables.
-func (d *Dashboards) Moved() <-chan struct{} { return d.Progress.Moved(dashboardsProjection) }
+// Moved returns a channel that is closed when the tables of the agency's dashboards may have moved.
+func (d *Dashboards) Moved(parent string) <-chan struct{} {
+	return d.Progress.MovedFor(dashboardsProjection, parent)
+}
 
-// Load reads, in one transaction, all that a decision about need.Primary may look at.
+// Load reads, in one transaction and one round trip within it, all that a decision about need.Primary
+// may look at: commands of one agency queue, so that every trip is waited for by all behind it.
 func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
-	var view domain.FactsView
+	f := factsLoad{
+		need: need, named: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
+		view: domain.FactsView{Facts: domain.DashboardFacts{ParentAccount: need.ParentAccount, Defaults: d.Defaults}},
+	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
-		var err error
-		if view.Refusal, err = refusal(ctx, tx, need.ParentAccount); err != nil {
-			return err
-		}
-		if view.Head, err = streamHead(ctx, tx, need.ParentAccount); err != nil {
-			return err
-		}
-		if view.Earlier, err = earlierCommand(ctx, tx, need); err != nil {
-			return err
-		}
-		view.Facts, err = d.facts(ctx, tx, need)
-		return err
+		var batch pgx.Batch
+		f.queue(&batch)
+		return tx.SendBatch(ctx, &batch).Close()
 	})
 	if err != nil {
 		return domain.FactsView{}, fmt.Errorf("load facts of agency %s: %w", need.ParentAccount, err)
 	}
-	return view, nil
+	return f.view, nil
 }
 
-// refusal says why the stream takes no commands; "" when it does.
-func refusal(ctx context.Context, tx pgx.Tx, parent string) (string, error) {
-	var live, paused, parked bool
-	err := tx.QueryRow(ctx, `
+// factsLoad is one look at an agency.
+type factsLoad struct {
+	need     domain.FactsNeed
+	named    []string // the primary and the accounts in the body
+	products []string // whose orders make points of contact
+	view     domain.FactsView
+}
+
+func (f *factsLoad) queue(batch *pgx.Batch) {
+	f.queueRefusal(batch)
+	f.queueHead(batch)
+	f.queueEarlier(batch)
+	f.queueDashboards(batch)
+	f.queueAccounts(batch)
+	f.queueUsers(batch)
+	f.queueOrders(batch)
+}
+
+// queueRefusal asks why the stream takes no commands.
+func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
+	batch.Queue(`
 		select exists (select from generations where projection = $1 and state = 'live'),
 		       exists (select from kept.paused_projections where projection = $1),
 		       exists (select from parked p join generations g using (projection, generation)
 		               where projection = $1 and g.state <> 'retired' and stream_key = $2 and p.state = 'parked')`,
-		dashboardsProjection, parent).Scan(&live, &paused, &parked)
-	if err != nil {
-		return "", fmt.Errorf("read state of projection: %w", err)
-	}
-	switch {
-	case !live:
-		return "its read model is being rebuilt", nil
-	case paused:
-		return "an operator has paused its projection", nil
-	case parked:
-		return "a record of its stream is parked and waits for an operator", nil
-	default:
-		return "", nil
-	}
+		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
+		var live, paused, parked bool
+		if err := row.Scan(&live, &paused, &parked); err != nil {
+			return fmt.Errorf("read state of projection: %w", err)
+		}
+		switch {
+		case !live:
+			f.view.Refusal = "its read model is being rebuilt"
+		case paused:
+			f.view.Refusal = "an operator has paused its projection"
+		case parked:
+			f.view.Refusal = "a record of its stream is parked and waits for an operator"
+		}
+		return nil
+	})
 }
 
-func streamHead(ctx context.Context, tx pgx.Tx, parent string) (domain.StreamHead, error) {
-	var h domain.StreamHead
-	err := tx.QueryRow(ctx, `select version, hash, time from dashboard_heads where parent_account = $1`, parent).
-		Scan(&h.Version, &h.Hash, &h.Time)
-	if errors.Is(err, pgx.ErrNoRows) {
-		genesis := eventlog.Genesis(domain.TopicDashboards, parent)
-		return domain.StreamHead{Hash: genesis[:]}, nil
-	}
-	if err != nil {
-		return h, fmt.Errorf("read head: %w", err)
-	}
-	return h, nil
+func (f *factsLoad) queueHead(batch *pgx.Batch) {
+	batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
+		h := &f.view.Head
+		err := row.Scan(&h.Version, &h.Hash, &h.Time)
+		if errors.Is(err, pgx.ErrNoRows) {
+			genesis := eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
+			h.Hash = genesis[:]
+			return nil
+		}
+		return wrapped("read head", err)
+	})
 }
 
-func earlierCommand(ctx context.Context, tx pgx.Tx, need domain.FactsNeed) (*domain.EarlierCommand, error) {
-	if need.IdempotencyKey == "" {
-		return nil, nil
+func (f *factsLoad) queueEarlier(batch *pgx.Batch) {
+	if f.need.IdempotencyKey == "" {
+		return
 	}
-	var c domain.EarlierCommand
-	err := tx.QueryRow(ctx, `
+	batch.Queue(`
 		select request_digest, sub_account_id, version from dashboard_commands
 		where parent_account = $1 and subject = $2 and idempotency_key = $3`,
-		need.ParentAccount, need.Subject, need.IdempotencyKey).Scan(&c.RequestDigest, &c.SubAccount, &c.Version)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read earlier command: %w", err)
-	}
-	return &c, nil
-}
-
-func (d *Dashboards) facts(ctx context.Context, tx pgx.Tx, need domain.FactsNeed) (domain.DashboardFacts, error) {
-	f := domain.DashboardFacts{ParentAccount: need.ParentAccount, Defaults: d.Defaults}
-	named := append([]string{need.Primary}, need.Accounts...)
-	var err error
-	if f.Dashboards, err = linkedDashboards(ctx, tx, need.ParentAccount, named); err != nil {
-		return f, err
-	}
-	touched := slices.Concat(named, slices.Collect(maps.Keys(f.Dashboards)))
-	users := slices.Clone(need.Users)
-	for _, dashboard := range f.Dashboards {
-		users = append(users, dashboard.Users...)
-	}
-	if f.Accounts, err = ownAccounts(ctx, tx, need.ParentAccount, named); err != nil {
-		return f, err
-	}
-	if f.UserAccounts, err = ownUsers(ctx, tx, need.ParentAccount, users); err != nil {
-		return f, err
-	}
-	f.OrderPOC, err = d.orderPOC(ctx, tx, need.ParentAccount, touched)
-	return f, err
+		f.need.ParentAccount, f.need.Subject, f.need.IdempotencyKey).QueryRow(func(row pgx.Row) error {
+		var c domain.EarlierCommand
+		err := row.Scan(&c.RequestDigest, &c.SubAccount, &c.Version)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		f.view.Earlier = &c
+		return wrapped("read earlier command", err)
+	})
 }
 
 const dashboardColumns = `document_id, sub_account_id, parent_account, sub_account_ids, users, main_poc,
@@ -151,87 +141,81 @@ func scanDashboard(row pgx.CollectableRow) (domain.Dashboard, error) {
 	return d, err
 }
 
-// linkedDashboards returns the dashboards of the accounts and of all accounts in their sets.
-func linkedDashboards(ctx context.Context, tx pgx.Tx, parent string, accounts []string) (map[string]domain.Dashboard, error) {
-	rows, err := tx.Query(ctx, `
+// accountsOfSets are the accounts named in $2 and all accounts in their sets, of agency $1.
+const accountsOfSets = `select unnest(sub_account_ids) from dashboard_preferences
+	where parent_account = $1 and sub_account_id = any($2) union all select unnest($2::text[])`
+
+// queueDashboards asks for the dashboards of the named accounts and of all accounts in their sets.
+func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
+	batch.Queue(`
 		select `+dashboardColumns+` from dashboard_preferences
-		where parent_account = $1 and sub_account_id in (
-			select unnest(sub_account_ids) from dashboard_preferences
-			where parent_account = $1 and sub_account_id = any($2)
-			union all select unnest($2::text[]))`, parent, accounts)
-	if err != nil {
-		return nil, fmt.Errorf("read dashboards: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, scanDashboard)
-	if err != nil {
-		return nil, fmt.Errorf("read dashboards: %w", err)
-	}
-	dashboards := make(map[string]domain.Dashboard, len(list))
-	for _, dashboard := range list {
-		dashboards[dashboard.SubAccountID] = dashboard
-	}
-	return dashboards, nil
-}
-
-func ownAccounts(ctx context.Context, tx pgx.Tx, parent string, ids []string) (map[string]bool, error) {
-	rows, err := tx.Query(ctx, `select id from accounts where parent_account = $1 and id = any($2)`, parent, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read accounts: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("read accounts: %w", err)
-	}
-	own := make(map[string]bool, len(list))
-	for _, id := range list {
-		own[id] = true
-	}
-	return own, nil
-}
-
-// ownUsers maps those of the users who belong to the agency or to one of its accounts to their account.
-func ownUsers(ctx context.Context, tx pgx.Tx, parent string, ids []string) (map[string]string, error) {
-	rows, err := tx.Query(ctx, `
-		select u.id, u.account_id from users u join accounts a on a.id = u.account_id
-		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)`, parent, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read users: %w", err)
-	}
-	own := map[string]string{}
-	var id, account string
-	_, err = pgx.ForEachRow(rows, []any{&id, &account}, func() error {
-		own[id] = account
-		return nil
+		where parent_account = $1 and sub_account_id in (`+accountsOfSets+`)`, f.need.ParentAccount, f.named).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, scanDashboard)
+		f.view.Facts.Dashboards = make(map[string]domain.Dashboard, len(list))
+		for _, dashboard := range list {
+			f.view.Facts.Dashboards[dashboard.SubAccountID] = dashboard
+		}
+		return wrapped("read dashboards", err)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read users: %w", err)
-	}
-	return own, nil
 }
 
-// orderPOC returns, by buyer, the distinct users assigned to managed-subscription orders at the agency.
-func (d *Dashboards) orderPOC(ctx context.Context, tx pgx.Tx, parent string, buyers []string) (map[string][]string, error) {
-	rows, err := tx.Query(ctx, `
+func (f *factsLoad) queueAccounts(batch *pgx.Batch) {
+	batch.Queue(`select id from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.named).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		f.view.Facts.Accounts = make(map[string]bool, len(list))
+		for _, id := range list {
+			f.view.Facts.Accounts[id] = true
+		}
+		return wrapped("read accounts", err)
+	})
+}
+
+// queueUsers asks which of the users who are named, or on the list of a linked dashboard, belong to the
+// agency or to one of its accounts, and to which.
+func (f *factsLoad) queueUsers(batch *pgx.Batch) {
+	batch.Queue(`
+		select u.id, u.account_id from users u join accounts a on a.id = u.account_id
+		where (a.id = $1 or a.parent_account = $1) and u.id in (
+			select unnest($3::text[])
+			union select unnest(users) from dashboard_preferences
+			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`,
+		f.need.ParentAccount, f.named, f.need.Users).Query(func(rows pgx.Rows) error {
+		f.view.Facts.UserAccounts = map[string]string{}
+		var id, account string
+		_, err := pgx.ForEachRow(rows, []any{&id, &account}, func() error {
+			f.view.Facts.UserAccounts[id] = account
+			return nil
+		})
+		return wrapped("read users", err)
+	})
+}
+
+// queueOrders asks, by buyer, for the distinct users assigned to managed-subscription orders at the agency.
+func (f *factsLoad) queueOrders(batch *pgx.Batch) {
+	batch.Queue(`
 		select buyer, array_agg(distinct assigned order by assigned)
 		from orders, unnest(assigned_users) as assigned
-		where seller = $1 and buyer = any($2) and product_type = any($3)
-		group by buyer`, parent, buyers, d.ManagedSubscriptions)
-	if err != nil {
-		return nil, fmt.Errorf("read orders: %w", err)
-	}
-	poc := map[string][]string{}
-	for rows.Next() {
-		var buyer string
-		var users []string
-		if err := rows.Scan(&buyer, &users); err != nil {
-			return nil, fmt.Errorf("read orders: %w", err)
+		where seller = $1 and buyer in (`+accountsOfSets+`) and product_type = any($3)
+		group by buyer`, f.need.ParentAccount, f.named, f.products).Query(func(rows pgx.Rows) error {
+		f.view.Facts.OrderPOC = map[string][]string{}
+		for rows.Next() {
+			var buyer string
+			var users []string
+			if err := rows.Scan(&buyer, &users); err != nil {
+				return fmt.Errorf("read orders: %w", err)
+			}
+			f.view.Facts.OrderPOC[buyer] = users
 		}
-		poc[buyer] = users
+		return wrapped("read orders", rows.Err())
+	})
+}
+
+// wrapped says what was being done, if there is an error.
+func wrapped(doing string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read orders: %w", err)
-	}
-	return poc, nil
+	return nil
 }
 
 // Settle looks whether the head of the agency's stream has passed a version, and whose record it was.

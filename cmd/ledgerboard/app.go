@@ -169,5 +169,10 @@ func (a *app) openNotices() (err error) {
 	if err != nil {
 		return fmt.Errorf("make notices: %w", err)
 	}
+	a.progress.OnMove = func(projection string, keys []string) {
+		if projection == (projections.Dashboards{}).Name() {
+			a.hub.Folded(keys...)
+		}
+	}
 	return nil
 }

@@ -413,3 +413,27 @@ func TestSettingsAreChecked(t *testing.T) {
 	_, err := notices.New(newStore(), notices.Config{Sweep: -1})
 	require.Error(t, err)
 }
+
+func TestFoldedRecordIsFoundAtOnce(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, notices.Config{Sweep: time.Hour}, func(t *testing.T, hub *notices.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		require.Empty(t, received(s))
+		store.append(agency, alice)
+		hub.Folded(agency2, agency)
+		require.Equal(t, []string{id(1)}, received(s), "without any wake-up before")
+		hub.WakeParent(agency)
+		time.Sleep(100 * time.Millisecond) // the next look of its own is 60 ms away
+		store.append(agency, alice)
+		hub.Folded(agency)
+		require.Equal(t, []string{id(2)}, received(s), "between two looks that follow a wake-up")
+		time.Sleep(time.Minute)
+		scans, _ := store.queries()
+		hub.Folded(agency2)
+		time.Sleep(time.Minute)
+		again, _ := store.queries()
+		require.Equal(t, scans, again, "nobody listens there, and nothing is followed up for ever")
+	})
+}

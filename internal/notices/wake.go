@@ -44,6 +44,28 @@ func (h *Hub) WakeParent(parent string) {
 	}
 }
 
+// Folded hints that the agencies' new records stand in the tables now: what a wake-up came too early for
+// is there. It needs no following up.
+func (h *Hub) Folded(parents ...string) {
+	h.mu.Lock()
+	woken := false
+	for _, parent := range parents {
+		a, listened := h.agencies[parent]
+		if !listened {
+			continue
+		}
+		woken = true
+		if a.next.IsZero() {
+			a.backoff = 2 * lastBackoff // one look
+		}
+		a.next = h.cfg.Now()
+	}
+	h.mu.Unlock()
+	if woken {
+		h.look()
+	}
+}
+
 // wakeAgency makes the agency due now. Callers hold mu.
 func (h *Hub) wakeAgency(parent string) {
 	a := h.agencies[parent]

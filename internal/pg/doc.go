@@ -19,6 +19,6 @@
 //
 // # Non-obvious
 //
-//   - Progress payloads are projection names, not positions: PostgreSQL folds equal payloads of one
-//     transaction into one, and a waiter must look at the tables anyway.
+//   - Progress payloads are projection names and keys, not positions: PostgreSQL folds equal payloads of
+//     one transaction into one, and a waiter must look at the tables anyway.
 package pg

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,8 +12,21 @@ import (
 )
 
 // ProgressChannel is the NOTIFY channel on which a projection tells, in the transaction that moves
-// its checkpoint, that its tables have moved. The payload is the projection's name.
+// its checkpoint, that its tables have moved; see [ProgressPayload].
 const ProgressChannel = "ledgerboard_progress"
+
+// maxPayload keeps payloads below PostgreSQL's limit of 8000 bytes.
+const maxPayload = 4000
+
+// ProgressPayload is the projection's name and, separated by spaces, the keys whose rows have moved. Without
+// keys, or with more than fit, it is the name alone: rows of any key may have moved.
+func ProgressPayload(projection string, keys []string) string {
+	payload := strings.Join(append([]string{projection}, keys...), " ")
+	if len(payload) > maxPayload {
+		return projection
+	}
+	return payload
+}
 
 // reconnectAfter is the pause before the listening connection is made again.
 const reconnectAfter = 500 * time.Millisecond
@@ -20,42 +34,78 @@ const reconnectAfter = 500 * time.Millisecond
 // Progress wakes whoever waits for a projection to move. It is a hint: a waiter looks at the tables
 // again when woken, and also now and then when not.
 type Progress struct {
+	// OnMove, if set before Listen, is called with each move; no keys mean that any may have moved.
+	OnMove func(projection string, keys []string)
+
 	mu      sync.Mutex
-	waiters map[string]chan struct{} // by projection; closed and replaced at each move
+	waiters map[string]map[string]chan struct{} // by projection and key; closed and forgotten at a move
 }
+
+// anyKey is what those wait for who want to hear of every move.
+const anyKey = ""
 
 // NewProgress returns a Progress that no one feeds yet; see Listen.
 func NewProgress() *Progress {
-	return &Progress{waiters: map[string]chan struct{}{}}
+	return &Progress{waiters: map[string]map[string]chan struct{}{}}
 }
 
 // Moved returns a channel that is closed at the next move of the projection. Take it before looking
 // at the tables: a move between the look and the wait is then not missed.
-func (p *Progress) Moved(projection string) <-chan struct{} {
+func (p *Progress) Moved(projection string) <-chan struct{} { return p.MovedFor(projection, anyKey) }
+
+// MovedFor is Moved for those who wait for the rows of one key: moves that name other keys do not wake.
+func (p *Progress) MovedFor(projection, key string) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ch, ok := p.waiters[projection]
+	keys, ok := p.waiters[projection]
+	if !ok {
+		keys = map[string]chan struct{}{}
+		p.waiters[projection] = keys
+	}
+	ch, ok := keys[key]
 	if !ok {
 		ch = make(chan struct{})
-		p.waiters[projection] = ch
+		keys[key] = ch
 	}
 	return ch
 }
 
-func (p *Progress) wake(projection string) {
+// wake takes a payload apart and wakes whom it concerns.
+func (p *Progress) wake(payload string) {
+	projection, rest, _ := strings.Cut(payload, " ")
+	keys := strings.Fields(rest)
+	p.wakeKeys(projection, keys)
+	if p.OnMove != nil {
+		p.OnMove(projection, keys)
+	}
+}
+
+func (p *Progress) wakeKeys(projection string, keys []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ch, ok := p.waiters[projection]; ok {
-		close(ch)
+	waiting := p.waiters[projection]
+	if len(keys) == 0 {
+		for _, ch := range waiting {
+			close(ch)
+		}
 		delete(p.waiters, projection)
+		return
+	}
+	for _, key := range append(keys, anyKey) {
+		if ch, ok := waiting[key]; ok {
+			close(ch)
+			delete(waiting, key)
+		}
 	}
 }
 
 func (p *Progress) wakeAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for name, ch := range p.waiters {
-		close(ch)
+	for name, keys := range p.waiters {
+		for _, ch := range keys {
+			close(ch)
+		}
 		delete(p.waiters, name)
 	}
 }
