@@ -7,40 +7,64 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Analytics is the queries behind the analytics endpoints, one method for each.
-// *readmodels.Analytics implements it. Rows outside scope do not exist for them.
+// Analytics is the queries behind the analytics endpoints, one method for each kind: what is asked of all
+// is also asked of one member. *readmodels.Analytics implements it, and documents the answers. Rows
+// outside scope do not exist for them.
 type Analytics interface {
-	// AccountInsights is endpoint 1: totals per platform and over all, with the change against the
-	// previous period of equal length.
 	AccountInsights(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountInsights, readmodels.Meta, error)
-	// AccountFollowers is endpoint 2: the followers of each day.
 	AccountFollowers(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountFollowers, readmodels.Meta, error)
-	// RoiViews is endpoint 3: views per platform and month against what the subscriptions cost.
 	RoiViews(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.RoiViews, readmodels.Meta, error)
-	// AccountStats is endpoint 4: reach and impressions, totals and series.
 	AccountStats(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountStats, readmodels.Meta, error)
-	// AccountNetGrowth is endpoint 5: net follower growth.
 	AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountNetGrowth, readmodels.Meta, error)
-	// ActivityMeter is endpoint 6: posting frequency and an activity score.
 	ActivityMeter(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.ActivityMeter, readmodels.Meta, error)
+	Leaderboard(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.Leaderboard, readmodels.Meta, error)
+	TopPosts(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.TopPosts, readmodels.Meta, error)
+	PostInsights(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostInsights, readmodels.Meta, error)
+	PostsLikes(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsLikes, readmodels.Meta, error)
+	PostsViews(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsViews, readmodels.Meta, error)
+	PostsEngagements(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsEngagements, readmodels.Meta, error)
+	PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsTotalEngagements, readmodels.Meta, error)
+	ActiveMembers(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.ActiveMembers, readmodels.Meta, error)
+	MemberGrowth(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.MemberGrowth, readmodels.Meta, error)
 }
 
-// analyticsRoutes is where the 22 endpoints are added: a parser, a query, a row for each. They are
+// analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are
 // served under /auth and, standalone, at the root; patterns stand here without either. What a pattern
 // does not name (startTime, endTime, pId) may come in the query.
 func (s *Server) analyticsRoutes() []route {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
 	figures := s.deps.Analytics
-	routes := []route{
-		get("/getAccountInsights/{startTime}/{endTime}/{pId}", endpoint(s, parseRangeQuery, figures.AccountInsights)),
-		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", endpoint(s, parseRangeQuery, figures.AccountFollowers)),
-		get("/getRoiViews", endpoint(s, parseRangeQuery, figures.RoiViews)),
-		get("/reach/getAccountStats/{pId}", endpoint(s, parseRangeQuery, figures.AccountStats)),
-		get("/reach/activityMeter", endpoint(s, parseRangeQuery, figures.ActivityMeter)),
+	netGrowth := endpoint(s, parseSeries, figures.AccountNetGrowth)
+	membersTop := endpoint(s, ofMember(parseTopPosts), figures.TopPosts)
+	return []route{
+		get("/getAccountInsights/{startTime}/{endTime}/{pId}", endpoint(s, parseTotals, figures.AccountInsights)),
+		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", endpoint(s, parseSeries, figures.AccountFollowers)),
+		get("/getRoiViews", endpoint(s, parseTotals, figures.RoiViews)),
+		get("/reach/getAccountStats/{pId}", endpoint(s, parseSeries, figures.AccountStats)),
+		get("/reach/getAccountNetGrowth/{pId}", netGrowth),
+		get("/reach/getAccountNetGrowth", netGrowth),
+		get("/reach/activityMeter", endpoint(s, parseSeries, figures.ActivityMeter)),
+		get("/leaderboard/{pId}", endpoint(s, parseLeaderboard, figures.Leaderboard)),
+		get("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", endpoint(s, parseTopPosts, figures.TopPosts)),
+		get("/getPostInsights/{startTime}/{endTime}/{pId}", endpoint(s, parsePosts, figures.PostInsights)),
+		get("/getPostsLikes/{startTime}/{endTime}/{pId}", endpoint(s, parsePostsSeries, figures.PostsLikes)),
+		get("/getPostsViews/{startTime}/{endTime}/{pId}", endpoint(s, parseSeries, figures.PostsViews)),
+		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", endpoint(s, parsePosts, figures.PostsEngagements)),
+		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", endpoint(s, parseSeries, figures.PostsTotalEngagements)),
+
+		get("/member-followers-graph/{memberId}", endpoint(s, ofMember(parseSeries), figures.AccountFollowers)),
+		get("/accountActiveMembersPlatforms/{accountId}", endpoint(s, parseActiveMembers, figures.ActiveMembers)),
+		get("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", endpoint(s, ofMember(parseGrowth), figures.MemberGrowth)),
+		get("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parsePosts), figures.PostInsights)),
+		get("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parseSeries), figures.AccountFollowers)),
+		get("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parsePostsSeries), figures.PostsLikes)),
+		get("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parseSeries), figures.PostsViews)),
+		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parsePosts), figures.PostsEngagements)),
+		// The optional segments of old: the number of segments says which they are.
+		get("/getMembersTopPosts/{memberId}/{cId}", membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}", membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}", membersTop),
 	}
-	for _, pattern := range optional("/reach/getAccountNetGrowth/{pId}", 1) {
-		routes = append(routes, get(pattern, endpoint(s, parseRangeQuery, figures.AccountNetGrowth)))
-	}
-	return routes
 }

@@ -43,6 +43,51 @@ func (f fakeAnalytics) ActivityMeter(_ context.Context, _ readmodels.Scope, q re
 	return asked(f, q, readmodels.ActivityMeter{Total: readmodels.Activity{SocialAccounts: 6}})
 }
 
+// Leaderboard implements api.Analytics.
+func (f fakeAnalytics) Leaderboard(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.Leaderboard, readmodels.Meta, error) {
+	return asked(f, q, readmodels.Leaderboard{})
+}
+
+// TopPosts implements api.Analytics.
+func (f fakeAnalytics) TopPosts(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.TopPosts, readmodels.Meta, error) {
+	return asked(f, q, readmodels.TopPosts{})
+}
+
+// PostInsights implements api.Analytics.
+func (f fakeAnalytics) PostInsights(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.PostInsights, readmodels.Meta, error) {
+	return asked(f, q, readmodels.PostInsights{})
+}
+
+// PostsLikes implements api.Analytics.
+func (f fakeAnalytics) PostsLikes(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.PostsLikes, readmodels.Meta, error) {
+	return asked(f, q, readmodels.PostsLikes{})
+}
+
+// PostsViews implements api.Analytics.
+func (f fakeAnalytics) PostsViews(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.PostsViews, readmodels.Meta, error) {
+	return asked(f, q, readmodels.PostsViews{})
+}
+
+// PostsEngagements implements api.Analytics.
+func (f fakeAnalytics) PostsEngagements(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.PostsEngagements, readmodels.Meta, error) {
+	return asked(f, q, readmodels.PostsEngagements{})
+}
+
+// PostsTotalEngagements implements api.Analytics.
+func (f fakeAnalytics) PostsTotalEngagements(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.PostsTotalEngagements, readmodels.Meta, error) {
+	return asked(f, q, readmodels.PostsTotalEngagements{})
+}
+
+// ActiveMembers implements api.Analytics.
+func (f fakeAnalytics) ActiveMembers(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.ActiveMembers, readmodels.Meta, error) {
+	return asked(f, q, readmodels.ActiveMembers{})
+}
+
+// MemberGrowth implements api.Analytics.
+func (f fakeAnalytics) MemberGrowth(_ context.Context, _ readmodels.Scope, q readmodels.RangeQuery) (readmodels.MemberGrowth, readmodels.Meta, error) {
+	return asked(f, q, readmodels.MemberGrowth{})
+}
+
 // Each of the first six endpoints reaches its own query, with what its path and query say, and answers
 // in the envelope.
 func TestFirstSixEndpoints(t *testing.T) {

@@ -25,7 +25,7 @@ func endpoint[Q, R any](
 	read := func(params *Params) (Q, figuresRequest) {
 		q := parse(params)
 		params.Zone() // judged for every endpoint, also where no range is read
-		return q, figuresRequest{narrow: params.Account("account"), table: params.csvTable(plan)}
+		return q, figuresRequest{narrow: params.narrowing(), table: params.csvTable(plan)}
 	}
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
@@ -108,19 +108,4 @@ func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readm
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
 	return s.deps.Figures.Scope(ctx, request)
-}
-
-func parseRangeQuery(p *Params) readmodels.RangeQuery {
-	return readmodels.RangeQuery{Range: p.Range("startTime", "endTime"), Platforms: p.Platforms("pId")}
-}
-
-// optional expands a pattern whose last segments may be left out: each shorter pattern is a route of
-// its own, because chi has no optional parameters.
-func optional(pattern string, last int) []string {
-	patterns := []string{pattern}
-	for range last {
-		pattern = pattern[:strings.LastIndexByte(pattern, '/')]
-		patterns = append(patterns, pattern)
-	}
-	return patterns
 }

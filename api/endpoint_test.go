@@ -80,9 +80,3 @@ func TestWhoseFigures(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, b.get(path, b.token(client1, "client")).status)
 	require.Len(t, b.queries, 2)
 }
-
-func TestOptionalSegments(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, []string{"/a/{b}/{c}", "/a/{b}", "/a"}, api.Optional("/a/{b}/{c}", 2))
-	require.Equal(t, []string{"/a/{b}"}, api.Optional("/a/{b}", 0))
-}

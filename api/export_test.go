@@ -44,7 +44,6 @@ var (
 	ParseObject  = parseObject
 	ParseUpdate  = parseUpdate
 	ParseIfMatch = parseIfMatch
-	Optional     = optional
 )
 
 // CSVOf lays data out as CSV, and names its tables.

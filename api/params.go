@@ -15,9 +15,9 @@ import (
 
 // Limits of paged lists.
 const (
-	DefaultPageLimit = 50
+	DefaultPageLimit = readmodels.DefaultPageLimit
 	MaxPageLimit     = 500
-	maxCursor        = 1024
+	maxCursor        = 10_000 // platforms' ids of posts are part of some
 )
 
 // Params reads the parameters of an analytics request, from the path first and then from the query.
@@ -32,6 +32,7 @@ type Params struct {
 	read  []string // names and values in the order read: what an answer may depend on
 	noted *[]param // set while the API document is made
 
+	narrowBy string // see narrowing
 	zone     *time.Location
 	rangeSet bool
 	window   readmodels.Range
@@ -131,25 +132,10 @@ func (p *Params) RequiredAccount(name string) readmodels.AccountRef {
 	return p.Account(name)
 }
 
-// Page says which part of a list is asked for.
-type Page struct {
-	Limit  int    // 1 to [MaxPageLimit]
-	Cursor string // from [readmodels.Meta].NextCursor, or "" for the first page; its form is the query's matter
-}
-
 // Page reads `limit` and `cursor`.
-func (p *Params) Page() Page {
-	p.note("limit", "Entries of a page.", schema{Type: typeInteger, Minimum: new(1), Maximum: new(MaxPageLimit), Default: DefaultPageLimit})
+func (p *Params) Page() readmodels.Page {
 	p.note("cursor", "Continues after a page: its meta.next_cursor.", schema{Type: typeString})
-	page := Page{Limit: DefaultPageLimit}
-	if value, present := p.value("limit"); present {
-		limit, ok := plainNumber(value)
-		if !ok || limit < 1 || limit > MaxPageLimit {
-			p.bad.addf("limit", "is not a page size: use 1 to %d", MaxPageLimit)
-		} else {
-			page.Limit = int(limit)
-		}
-	}
+	page := readmodels.Page{Limit: p.Limit()}
 	cursor, _ := p.value("cursor")
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > maxCursor || !printable {
@@ -158,6 +144,21 @@ func (p *Params) Page() Page {
 	}
 	page.Cursor = cursor
 	return page
+}
+
+// Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
+func (p *Params) Limit() int {
+	p.note("limit", "Entries of a page.", schema{Type: typeInteger, Minimum: new(1), Maximum: new(MaxPageLimit), Default: DefaultPageLimit})
+	value, present := p.value("limit")
+	if !present {
+		return DefaultPageLimit
+	}
+	limit, ok := plainNumber(value)
+	if !ok || limit < 1 || limit > MaxPageLimit {
+		p.bad.addf("limit", "is not a page size: use 1 to %d", MaxPageLimit)
+		return DefaultPageLimit
+	}
+	return int(limit)
 }
 
 // plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.

@@ -11,7 +11,7 @@ import (
 
 const (
 	defaultRangeDays = 30
-	maxRangeDays     = 36_600 // a hundred years: every query is bounded
+	maxRangeDays     = 1_096 // three years: more than any platform tells, and every query is bounded
 	minRangeYear     = 1970
 	maxRangeYear     = 9999
 )
@@ -79,7 +79,7 @@ func (p *Params) checkOrder(startName, endName string, window readmodels.Range) 
 	case !window.From.Before(window.To):
 		p.bad.addf(startName, "does not lie before %s", endName)
 	case daysBetween(window.From, window.To) > maxRangeDays:
-		p.bad.addf(startName, "lies more than a hundred years before %s", endName)
+		p.bad.addf(startName, "lies more than %d days (three years) before %s: ask for a shorter range", maxRangeDays, endName)
 	}
 }
 

@@ -92,7 +92,7 @@ func TestRangesThatAreRefused(t *testing.T) {
 		"beyond the calendar":    {"2026-01-01", "9223372036854775807", "", []string{"endTime"}},
 		"beyond int64":           {"2026-01-01", "99999999999999999999", "", []string{"endTime"}},
 		"last day of JSON":       {"9999-12-01", "9999-12-31", "", []string{"endTime"}},
-		"over a hundred years":   {"1970-01-01", "2100-01-01", "", []string{"startTime"}},
+		"over three years":       {"2023-01-01", "2026-01-02", "", []string{"startTime"}},
 		"unknown zone":           {"2026-01-01", "2026-01-02", "Mars/Olympus", []string{"tz"}},
 		"the machine's zone":     {"2026-01-01", "2026-01-02", "Local", []string{"tz"}},
 		"a path":                 {"2026-01-01", "2026-01-02", "../../etc/passwd", []string{"tz"}},
@@ -161,15 +161,15 @@ func TestIDsAndAccounts(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	p := paramsOf(map[string]string{"limit": "20", "cursor": "eyJ2IjoxfQ=="})
-	require.Equal(t, api.Page{Limit: 20, Cursor: "eyJ2IjoxfQ=="}, p.Page())
+	require.Equal(t, readmodels.Page{Limit: 20, Cursor: "eyJ2IjoxfQ=="}, p.Page())
 	require.NoError(t, p.Err())
-	require.Equal(t, api.Page{Limit: api.DefaultPageLimit}, paramsOf(nil).Page())
+	require.Equal(t, readmodels.Page{Limit: api.DefaultPageLimit}, paramsOf(nil).Page())
 	for _, limit := range []string{"0", "-1", "501", "x", "1e2"} {
 		p := paramsOf(map[string]string{"limit": limit})
 		p.Page()
 		require.Equal(t, []string{"limit"}, fieldsOf(t, p.Err()), limit)
 	}
-	for _, cursor := range []string{"a b", "a\x00", "é", strings.Repeat("a", 2000)} {
+	for _, cursor := range []string{"a b", "a\x00", "é", strings.Repeat("a", 20_000)} {
 		p := paramsOf(map[string]string{"cursor": cursor})
 		require.Empty(t, p.Page().Cursor)
 		require.Equal(t, []string{"cursor"}, fieldsOf(t, p.Err()), cursor)
@@ -199,7 +199,7 @@ func FuzzParams(f *testing.F) {
 			return
 		}
 		require.True(t, window.From.Before(window.To))
-		require.LessOrEqual(t, window.To.Sub(window.From), 101*366*24*time.Hour)
+		require.LessOrEqual(t, window.To.Sub(window.From), 4*366*24*time.Hour)
 		_, err := window.To.MarshalJSON()
 		require.NoError(t, err)
 		require.NotNil(t, window.Zone)

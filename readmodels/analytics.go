@@ -1,7 +1,9 @@
 package readmodels
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,25 +15,47 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Analytics answers the analytics endpoints, a method and a file for each.
+// Analytics answers the analytics endpoints, a method for each kind.
 type Analytics struct {
 	// Pool reads; a read-only one will do.
 	Pool *pgxpool.Pool
+	// NextAccountRead and NextPostRead tell the next slot of the fetchers after an instant; nil: readings
+	// are on no schedule.
+	NextAccountRead, NextPostRead func(after time.Time) time.Time
 }
 
-// RangeQuery is what the endpoints with a range and a platform ask.
+// RangeQuery is what the endpoints ask; most ask a part of it.
 type RangeQuery struct {
-	Range     Range
-	Platforms []domain.Platform // never empty; answers keep their order
+	Range       Range
+	Platforms   []domain.Platform // never empty; answers keep their order
+	Granularity Granularity       // of series; "" is [ByDay]
+	Member      int64             // whose figures alone; 0: everybody's
+	Category    int64             // of posts; 0: all
+	Page        Page
 }
+
+// Errors of the queries.
+var (
+	// ErrMemberNotFound is the one answer for a member that does not exist, one of another agency and one
+	// of an account outside of the scope.
+	ErrMemberNotFound = domain.NewError(domain.CodeNotFound, "There is no such member. Check the id.")
+	// ErrCategoryNotFound answers a category that neither the directory nor any post of the scope knows.
+	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound, "There is no such category. Use its number, or 0 for all of them.")
+)
 
 // Meta stands beside the data of an analytics answer.
 type Meta struct {
 	From     time.Time `json:"from"`      // first instant of the range, UTC
 	To       time.Time `json:"to"`        // first instant after it, UTC
 	TimeZone string    `json:"time_zone"` // IANA name in which days begin
+	// Granularity is the length of the parts of the answer's series: day, week (from Monday on) or month.
+	Granularity Granularity `json:"granularity"`
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
+	// NextDue is the fetchers' next slot after the newest reading of these accounts, whatever the range:
+	// when newer figures are to be expected; in the past when they are late. Null when nothing was read yet
+	// or readings are on no schedule.
+	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
 	// without a reason; ordered by platform and id.
 	Sources []Source `json:"sources"`
@@ -58,6 +82,9 @@ type answering struct {
 	// a source that is otherwise well shows nothing.
 	metrics []string
 	blank   string
+	// ofPosts says that the answer rests on readings of posts, not of accounts.
+	ofPosts bool
+	cursor  string // of the next page
 
 	asOf *time.Time
 	read map[int64]map[string]bool // social account → metrics that have a figure in the range
@@ -74,16 +101,66 @@ func (a *Analytics) answer(ctx context.Context, what string, scope Scope, query 
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: "Nothing of it was read in this range.",
 			read: map[int64]map[string]bool{}, met: map[int64]metAccount{},
 		}
+		if err := made.admit(ctx); err != nil {
+			return err
+		}
 		return build(ctx, made)
 	})
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
+		return Meta{}, refused
+	}
 	if err != nil {
 		return Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
 	}
 	r := query.Range
 	return Meta{
-		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), AsOf: made.asOf, Sources: made.sources,
+		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay),
+		AsOf: made.asOf, NextDue: made.nextDue(a), Sources: made.sources, NextCursor: made.cursor,
 	}, nil
 }
+
+// admit refuses a member or a category that the caller does not see.
+func (a *answering) admit(ctx context.Context) error {
+	var member, category bool
+	err := a.tx.QueryRow(ctx, `
+		select $3::bigint = 0 or exists (
+			select from members m join accounts o on o.id = m.account_id
+			where m.id = $3 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or m.account_id = any($2))),
+		  $4::bigint = 0 or exists (select from tDefaultCategories where id = $4) or exists (
+			select from tSPosts where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and c_id = $4)`,
+		a.scope.ParentAccount, a.scope.Accounts, a.query.Member, a.query.Category).Scan(&member, &category)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for member and category: %w", err)
+	case !member:
+		return ErrMemberNotFound
+	case !category:
+		return ErrCategoryNotFound
+	default:
+		return nil
+	}
+}
+
+// nextDue is the slot after the newest reading of the sources.
+func (a *answering) nextDue(of *Analytics) *time.Time {
+	next := of.NextAccountRead
+	if a.ofPosts {
+		next = of.NextPostRead
+	}
+	var newest time.Time
+	for _, s := range a.sources {
+		if s.LastRead != nil && s.LastRead.After(newest) {
+			newest = *s.LastRead
+		}
+	}
+	if next == nil || newest.IsZero() {
+		return nil
+	}
+	return new(next(newest).UTC())
+}
+
+// series cuts the range as the query asks.
+func (a *answering) series() []bucket { return a.query.Range.cut(a.query.Granularity) }
 
 // uses notes that the answer rests on a capture.
 func (a *answering) uses(at time.Time) {

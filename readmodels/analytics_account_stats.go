@@ -34,17 +34,17 @@ type ReachStats struct {
 	// when the platform has no window of exactly this range, and whenever there is more than one social
 	// account: people are never summed.
 	Reach  *int64     `json:"reach"`
-	Series []ReachDay `json:"series"` // every day of the range
+	Series []ReachDay `json:"series"` // every part of the range
 }
 
-// ReachDay is one day of [ReachStats]. Platforms label their figures with days of their own (Facebook
+// ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
 // and Instagram: Pacific time); a figure stands at the day that bears its label.
 type ReachDay struct {
-	Day string `json:"day"` // YYYY-MM-DD in the answer's time zone
-	// Impressions gained on this day; of a cumulative figure: since the reading before, which may be
+	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
 	// some days old. Null when none was read.
 	Impressions *int64 `json:"impressions"`
-	// Reach is the platform's own figure of this day; null without one, and whenever there is more than
+	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without one, and whenever there is more than
 	// one social account.
 	Reach        *int64 `json:"reach"`
 	AccountsRead int    `json:"accounts_read"` // accounts in Impressions
@@ -55,7 +55,7 @@ func (a *Analytics) AccountStats(ctx context.Context, scope Scope, query RangeQu
 	var data AccountStats
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
 	meta, err := a.answer(ctx, "reach and impressions", scope, query, metrics, func(ctx context.Context, a *answering) error {
-		days := query.Range.days()
+		days := a.series()
 		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: days})
 		if err != nil {
 			return err

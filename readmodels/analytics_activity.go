@@ -51,12 +51,12 @@ type Activity struct {
 	Posts *int64 `json:"posts"`
 	// PostsPerWeek is the mean of the measured accounts.
 	PostsPerWeek *float64      `json:"posts_per_week"`
-	Series       []ActivityDay `json:"series"` // every day of the range
+	Series       []ActivityDay `json:"series"` // every part of the range
 }
 
-// ActivityDay is one day of [Activity].
+// ActivityDay is one part of [Activity]: a day, week or month.
 type ActivityDay struct {
-	Day   string `json:"day"`   // YYYY-MM-DD in the answer's time zone
+	Day   string `json:"day"`   // first day of the part, YYYY-MM-DD in the answer's time zone
 	Posts *int64 `json:"posts"` // null when no account is measured
 }
 
@@ -64,7 +64,8 @@ type ActivityDay struct {
 type accountActivity struct {
 	social   int64
 	platform domain.Platform
-	days     []int64
+	days     []int64  // posts
+	starts   []bucket // the days
 }
 
 // ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
@@ -81,10 +82,10 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope Scope, query RangeQ
 		if err := a.judge(ctx); err != nil {
 			return err
 		}
-		data.Total = measure(len(a.sources), accounts, days)
+		data.Total = measure(len(a.sources), accounts, a.series())
 		for _, p := range query.Platforms {
 			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return x.platform != p })
-			data.Platforms = append(data.Platforms, PlatformActivity{platformRef(p), measure(a.accountsOn(p), of, days)})
+			data.Platforms = append(data.Platforms, PlatformActivity{platformRef(p), measure(a.accountsOn(p), of, a.series())})
 		}
 		return nil
 	})
@@ -96,7 +97,7 @@ func (a *answering) activity(ctx context.Context, days []bucket) ([]*accountActi
 	byID := map[int64]*accountActivity{}
 	measured := func(social int64, p domain.Platform) *accountActivity {
 		if byID[social] == nil {
-			byID[social] = &accountActivity{social, p, make([]int64, len(days))}
+			byID[social] = &accountActivity{social, p, make([]int64, len(days)), days}
 			a.shows(social, domain.MetricPosts)
 		}
 		return byID[social]
@@ -114,11 +115,11 @@ func (a *answering) activity(ctx context.Context, days []bucket) ([]*accountActi
 func (a *answering) knownPosters(ctx context.Context, measured func(int64, domain.Platform) *accountActivity) error {
 	rows, err := a.tx.Query(ctx, `
 		select s.id, s.p_id from tSAccounts s
-		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
 		  and exists (select from tSPosts p
 		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null
-		                and ($2::text[] is null or p.account_id = any($2)))
-		order by s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs())
+		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))
+		order by s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member)
 	if err != nil {
 		return fmt.Errorf("read accounts with posts: %w", err)
 	}
@@ -144,9 +145,9 @@ func (a *answering) countPosts(ctx context.Context, days []bucket, measured func
 		select social_account_id, account_id, p_id, width_bucket(published_at, $4::timestamptz[]), count(*), max(updated_at)
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
-		  and published_at >= $5 and published_at < $6
+		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), starts, a.query.Range.From, a.query.Range.To)
+		order by 1, 2, 4`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), starts, a.query.Range.From, a.query.Range.To, a.query.Member)
 	if err != nil {
 		return fmt.Errorf("count posts: %w", err)
 	}
@@ -168,9 +169,9 @@ func (a *answering) countPosts(ctx context.Context, days []bucket, measured func
 }
 
 // measure gives the means of the accounts' scores.
-func measure(socialAccounts int, accounts []*accountActivity, days []bucket) Activity {
-	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(days))}
-	for i, d := range days {
+func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Activity {
+	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts))}
+	for i, d := range parts {
 		m.Series[i].Day = d.day.String()
 	}
 	if len(accounts) == 0 {
@@ -181,7 +182,8 @@ func measure(socialAccounts int, accounts []*accountActivity, days []bucket) Act
 		f, r, w := account.score()
 		frequency, regularity, perWeek = frequency+f, regularity+r, perWeek+w
 		for i, posts := range account.days {
-			m.Series[i].Posts = plus(m.Series[i].Posts, posts)
+			part := &m.Series[bucketOf(account.starts[i].from, parts)]
+			part.Posts = plus(part.Posts, posts)
 			m.Posts = plus(m.Posts, posts)
 		}
 	}

@@ -41,8 +41,10 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 				query.Range.From = query.Range.From.AddDate(0, 0, -21)
 			}
 			got, meta, err := analytics.ActivityMeter(t.Context(), scope, query)
-			require.NoError(t, err)
 			o := newOracle(w, scope, query)
+			if o.refuses(t, err) {
+				continue
+			}
 			require.Equal(t, o.activityMeter(), got)
 			require.Equal(t, o.asOf, meta.AsOf)
 		}
@@ -64,7 +66,7 @@ func (o *oracle) posts(id int64) []domain.PostRegistered {
 func (o *oracle) ownedNow(id int64) bool {
 	for _, entity := range o.w.directory {
 		if s, ok := entity.(domain.DirectorySocialAccount); ok && s.ID == id {
-			return o.sees(domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID}, s.Platform)
+			return o.sees(domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}, s.Platform)
 		}
 	}
 	return false
@@ -99,9 +101,9 @@ func (o *oracle) activityMeter() readmodels.ActivityMeter {
 
 func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...domain.Platform) readmodels.Activity {
 	a := readmodels.Activity{SocialAccounts: o.socialsOn(platforms...)}
-	dates := o.dates()
-	for _, date := range dates {
-		a.Series = append(a.Series, readmodels.ActivityDay{Day: date})
+	dates, parts := o.dates(), o.parts()
+	for _, part := range parts {
+		a.Series = append(a.Series, readmodels.ActivityDay{Day: part.day})
 	}
 	var frequency, regularity, perWeek float64
 	for _, s := range o.ids(platforms) {
@@ -111,9 +113,11 @@ func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...doma
 		}
 		a.AccountsMeasured++
 		var posts int64
-		for i, date := range dates {
-			posts += counts[date]
-			sum(&a.Series[i].Posts, counts[date])
+		for i, part := range parts {
+			for _, date := range part.dates {
+				posts += counts[date]
+				sum(&a.Series[i].Posts, counts[date])
+			}
 		}
 		sum(&a.Posts, posts)
 		week := float64(posts) * 7 / float64(len(dates))

@@ -22,23 +22,23 @@ type PlatformFollowerSeries struct {
 type FollowerSeries struct {
 	SocialAccounts int           `json:"social_accounts"` // in scope, read or not
 	Followers      Total         `json:"followers"`       // as [AccountTotals].Followers
-	Series         []FollowerDay `json:"series"`          // every day of the range
+	Series         []FollowerDay `json:"series"`          // every part of the range
 }
 
-// FollowerDay is one day of a [FollowerSeries].
+// FollowerDay is one part of a [FollowerSeries]: a day, week or month.
 type FollowerDay struct {
-	Day string `json:"day"` // YYYY-MM-DD in the answer's time zone
-	// Followers are people at the end of the day: the last reading of each account, from an earlier day
-	// where the account was not read on this one, so that a missing reading makes no dip. Accounts that
-	// were not read in the whole range are left out. Null when no account was read on this day.
+	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	// Followers are people at the end of the part: the last reading of each account, from an earlier part
+	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
+	// were not read in the whole range are left out. Null when no account was read in this part.
 	Followers *int64 `json:"followers"`
-	// Change is what the accounts read on this day gained since their reading before; null when there
+	// Change is what the accounts read in this part gained since their reading before; null when there
 	// is none before.
 	Change       *int64 `json:"change"`
-	AccountsRead int    `json:"accounts_read"` // on this day
+	AccountsRead int    `json:"accounts_read"` // in this part
 }
 
-// AccountFollowers is endpoint 2: the followers of each day, per platform and over all.
+// AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
 func (a *Analytics) AccountFollowers(ctx context.Context, scope Scope, query RangeQuery) (AccountFollowers, Meta, error) {
 	var data AccountFollowers
 	meta, err := a.followers(ctx, "follower series", scope, query, func(a *answering, followers []*contribution, days []bucket) {
@@ -62,7 +62,7 @@ func (a *Analytics) followers(
 ) (Meta, error) {
 	metrics := []string{domain.MetricFollowers}
 	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, a *answering) error {
-		days := query.Range.days()
+		days := a.series()
 		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: days})
 		if err != nil {
 			return err

@@ -31,17 +31,17 @@ type NetGrowth struct {
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts without a reading before the range are left out.
 	ComparedInPart bool        `json:"compared_in_part"`
-	Series         []GrowthDay `json:"series"` // every day of the range
+	Series         []GrowthDay `json:"series"` // every part of the range
 }
 
-// GrowthDay is one day of [NetGrowth].
+// GrowthDay is one part of [NetGrowth]: a day, week or month.
 type GrowthDay struct {
-	Day string `json:"day"` // YYYY-MM-DD in the answer's time zone
-	// Net is what the accounts read on this day gained since their reading before, which may be some
+	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	// Net is what the accounts read in this part gained since their reading before, which may be some
 	// days old; null when no account was read, or none of them before. An account that is read for the
-	// first time counts from its second reading on, so the days may hold more than the total.
+	// first time counts from its second reading on, so the parts may hold more than the total.
 	Net          *int64 `json:"net"`
-	AccountsRead int    `json:"accounts_read"` // on this day
+	AccountsRead int    `json:"accounts_read"` // in this part
 }
 
 // AccountNetGrowth is endpoint 5: net follower growth per platform and over all.

@@ -2,6 +2,7 @@ package readmodels_test
 
 import (
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -21,30 +22,30 @@ func (o *oracle) reach() []readmodels.AccountReach {
 		if len(account.Windows) == 0 {
 			continue
 		}
-		for _, date := range o.dates() {
-			point := readmodels.ReachPoint{Day: date}
-			if h := o.window(s.id, "day", date); h != nil && slices.Contains(whole, date) {
-				o.uses(h)
-				point.Value = &h.figure.Value
-			}
-			account.Series = append(account.Series, point)
+		for _, part := range o.parts() {
+			account.Series = append(account.Series, readmodels.ReachPoint{Day: part.day, Value: o.windowOver(s.id, part.dates, part.from, part.to)})
 		}
-		for window, days := range map[string]int{"day": 1, "days_3": 3, "week": 7} {
-			if len(whole) == days && o.rangeIs(whole) {
-				if h := o.window(s.id, window, whole[days-1]); h != nil {
-					o.uses(h)
-					account.Value = &h.figure.Value
-				}
-			}
-		}
+		account.Value = o.windowOver(s.id, o.dates(), o.q.Range.From, o.q.Range.To)
 		out = append(out, account)
 	}
 	return out
 }
 
-// rangeIs reports whether the range is nothing but these days.
-func (o *oracle) rangeIs(days []string) bool {
-	return slices.Equal(o.dates(), days)
+// windowOver is the figure of the window that is exactly these days, all of them whole.
+func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64 {
+	if !slices.Equal(o.wholeDates(from, to), dates) {
+		return nil
+	}
+	window, ok := map[int]string{1: "day", 3: "days_3", 7: "week"}[len(dates)]
+	if !ok {
+		return nil
+	}
+	h := o.window(id, window, dates[len(dates)-1])
+	if h == nil {
+		return nil
+	}
+	o.uses(h)
+	return &h.figure.Value
 }
 
 // window is what the newest reading says of the window that ends on a day.

@@ -1,7 +1,7 @@
 package readmodels_test
 
 import (
-	"time"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -11,27 +11,28 @@ func platformRef(p domain.Platform) readmodels.PlatformRef {
 	return readmodels.PlatformRef{Platform: p, PlatformName: p.String()}
 }
 
-// followerDays looks at each day by itself: what stood at its end, and what the accounts read on it
+// followerDays looks at each part by itself: what stood at its end, and what the accounts read in it
 // had gained since they were read before.
 func (o *oracle) followerDays(platforms []domain.Platform) []readmodels.FollowerDay {
 	var days []readmodels.FollowerDay
-	for _, date := range o.dates() {
-		day := readmodels.FollowerDay{Day: date}
+	for _, part := range o.parts() {
+		day := readmodels.FollowerDay{Day: part.day}
 		var standing *int64
 		for _, s := range o.ids(platforms) {
 			if o.last(s.id, domain.MetricFollowers, domain.Stock, o.q.Range.From, o.q.Range.To) == nil {
 				continue // not read in the whole range
 			}
-			on := o.lastOn(s.id, domain.MetricFollowers, domain.Stock, date)
+			before := o.last(s.id, domain.MetricFollowers, domain.Stock, ever, part.from)
+			on := o.last(s.id, domain.MetricFollowers, domain.Stock, part.from, part.to)
 			if on == nil {
-				if until := o.lastUntil(s.id, date); until != nil {
-					sum(&standing, until.figure.Value)
+				if before != nil {
+					sum(&standing, before.figure.Value)
 				}
 				continue
 			}
 			sum(&standing, on.figure.Value)
 			day.AccountsRead++
-			if before := o.lastBeforeDate(s.id, domain.MetricFollowers, domain.Stock, date); before != nil {
+			if before != nil {
 				sum(&day.Change, on.figure.Value-before.figure.Value)
 			}
 		}
@@ -41,24 +42,6 @@ func (o *oracle) followerDays(platforms []domain.Platform) []readmodels.Follower
 		days = append(days, day)
 	}
 	return days
-}
-
-// lastUntil is the last reading of followers up to the end of a day of the range.
-func (o *oracle) lastUntil(id int64, date string) *hit {
-	next, _ := time.Parse(time.DateOnly, date)
-	return o.lastBeforeDate(id, domain.MetricFollowers, domain.Stock, next.AddDate(0, 0, 1).Format(time.DateOnly))
-}
-
-// lastBeforeDate is the last reading before a day begins, respectively before the range.
-func (o *oracle) lastBeforeDate(id int64, metric string, kind domain.Kind, date string) *hit {
-	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
-		return f.Name == metric && f.Kind == kind && r.CapturedAt.Before(o.q.Range.To) &&
-			(r.CapturedAt.Before(o.q.Range.From) || r.CapturedAt.In(o.q.Range.Zone).Format(time.DateOnly) < date)
-	})
-	if len(hits) == 0 {
-		return nil
-	}
-	return &hits[len(hits)-1]
 }
 
 func (o *oracle) followers() readmodels.AccountFollowers {
@@ -99,26 +82,22 @@ func (o *oracle) netGrowth() readmodels.AccountNetGrowth {
 	return want
 }
 
-// gained is what one day, or another part of the range, added to a metric of one account.
-func (o *oracle) gained(id int64, metric string, dates ...string) *int64 {
-	whole := map[string]bool{}
+// gained is what a part of the range added to a metric of one account.
+func (o *oracle) gained(id int64, metric string, p part) *int64 {
 	byDays := false
-	for _, date := range o.wholeDates(o.q.Range.From, o.q.Range.To) {
-		whole[date] = true
-		byDays = byDays || o.flow(id, metric, date) != nil
-	}
 	var v *int64
-	for _, date := range dates {
-		if byDays && whole[date] {
-			if h := o.flow(id, metric, date); h != nil {
+	for _, date := range o.wholeDates(o.q.Range.From, o.q.Range.To) {
+		if h := o.flow(id, metric, date); h != nil {
+			byDays = true
+			if slices.Contains(p.dates, date) {
 				sum(&v, h.figure.Value)
 			}
 		}
-		on := o.lastOn(id, metric, domain.Cumulative, date)
-		before := o.lastBeforeDate(id, metric, domain.Cumulative, date)
-		if !byDays && on != nil && before != nil {
-			sum(&v, on.figure.Value-before.figure.Value)
-		}
+	}
+	last := o.last(id, metric, domain.Cumulative, p.from, p.to)
+	before := o.last(id, metric, domain.Cumulative, ever, p.from)
+	if !byDays && last != nil && before != nil {
+		sum(&v, last.figure.Value-before.figure.Value)
 	}
 	return v
 }
@@ -154,10 +133,10 @@ func (o *oracle) reachStats(impressions readmodels.Total, reach []readmodels.Acc
 	if alone != nil {
 		stats.Reach = alone.Value
 	}
-	for i, date := range o.dates() {
-		day := readmodels.ReachDay{Day: date}
+	for i, part := range o.parts() {
+		day := readmodels.ReachDay{Day: part.day}
 		for _, s := range o.ids(platforms) {
-			if v := o.gained(s.id, domain.MetricImpressions, date); v != nil {
+			if v := o.gained(s.id, domain.MetricImpressions, part); v != nil {
 				day.AccountsRead++
 				sum(&day.Impressions, *v)
 			}

@@ -104,6 +104,11 @@ func (o *oracle) find(id int64, match func(domain.AccountRead, domain.Figure) bo
 }
 
 func (o *oracle) sees(t domain.Tenant, p domain.Platform) bool {
+	return o.seesAll(t, p) && (o.q.Member == 0 || t.MemberID == o.q.Member)
+}
+
+// seesAll sees also what is not of the query's member.
+func (o *oracle) seesAll(t domain.Tenant, p domain.Platform) bool {
 	return t.ParentAccount == o.scope.ParentAccount && slices.Contains(o.q.Platforms, p) &&
 		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, t.AccountID))
 }
@@ -142,7 +147,7 @@ func (o *oracle) socialsOn(platforms ...domain.Platform) int {
 	owned := map[int64]bool{}
 	for _, entity := range o.w.directory {
 		if s, ok := entity.(domain.DirectorySocialAccount); ok {
-			owner := domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID}
+			owner := domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}
 			owned[s.ID] = o.sees(owner, s.Platform)
 		}
 	}

@@ -32,19 +32,6 @@ func (o *oracle) stock(metric string, platforms []domain.Platform) readmodels.To
 	return p.total()
 }
 
-// lastOn is the last reading on one day of the range.
-func (o *oracle) lastOn(id int64, metric string, kind domain.Kind, date string) *hit {
-	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
-		at := r.CapturedAt
-		return f.Name == metric && f.Kind == kind && at.In(o.q.Range.Zone).Format(time.DateOnly) == date &&
-			!at.Before(o.q.Range.From) && at.Before(o.q.Range.To)
-	})
-	if len(hits) == 0 {
-		return nil
-	}
-	return &hits[len(hits)-1]
-}
-
 // gain adds up what was gained: day by day, or between two readings of a counter.
 func (o *oracle) gain(metric string, platforms []domain.Platform) readmodels.Total {
 	var p parts

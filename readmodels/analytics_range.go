@@ -38,7 +38,7 @@ func (r Range) wholeDays() (first, end day, whole bool) {
 type bucket struct {
 	from, to   time.Time // clipped to the range
 	first, end day       // the labels wholly inside
-	day        day       // the day, or the first day of the month, that it is
+	day        day       // the day, or the first day of the week or month, that it is
 }
 
 func (r Range) bucket(of, next day) bucket {
@@ -62,6 +62,37 @@ func (r Range) days() []bucket {
 		if d.start(r.Zone).Before((d + 1).start(r.Zone)) { // a zone that jumps the date line has a day less
 			buckets = append(buckets, r.bucket(d, d+1))
 		}
+	}
+	return buckets
+}
+
+// Granularity is the length of the parts of a series.
+type Granularity string
+
+// The granularities.
+const (
+	ByDay   Granularity = "day"
+	ByWeek  Granularity = "week"  // from Monday on
+	ByMonth Granularity = "month" // calendar months
+)
+
+// cut cuts the range into the parts of a series: all of them, whether anything was read or not.
+func (r Range) cut(by Granularity) []bucket {
+	switch by {
+	case ByWeek:
+		return r.weeks()
+	case ByMonth:
+		return r.months()
+	default:
+		return r.days()
+	}
+}
+
+// weeks cuts the range at the starts of its Mondays.
+func (r Range) weeks() []bucket {
+	var buckets []bucket
+	for monday := dayOf(r.From.In(r.Zone)).monday(); monday.start(r.Zone).Before(r.To); monday += daysOfWeek {
+		buckets = append(buckets, r.bucket(monday, monday+daysOfWeek))
 	}
 	return buckets
 }
@@ -110,6 +141,11 @@ func (d day) utc() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC()
 
 // String returns the day as YYYY-MM-DD.
 func (d day) String() string { return d.utc().Format(time.DateOnly) }
+
+const daysOfWeek = 7
+
+// monday is the last Monday up to the day; 1970-01-01 was a Thursday.
+func (d day) monday() day { return d - ((d+3)%daysOfWeek+daysOfWeek)%daysOfWeek }
 
 func (d day) month() day {
 	year, month, _ := d.utc().Date()

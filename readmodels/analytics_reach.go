@@ -22,7 +22,7 @@ type AccountReach struct {
 	Value *int64 `json:"value"`
 	// Windows are, of each window, the one that ends last in the range.
 	Windows []ReachWindow `json:"windows"`
-	// Series are the platform's figures of one day, for every day of the range.
+	// Series are, for every part of the range, the platform's figures of exactly that part.
 	Series []ReachPoint `json:"series"`
 }
 
@@ -35,18 +35,16 @@ type ReachWindow struct {
 	CapturedAt   time.Time `json:"captured_at"`
 }
 
-// ReachPoint is the reach of one day.
+// ReachPoint is the reach of one part of the range: a day, week or month.
 type ReachPoint struct {
-	Day   string `json:"day"`
+	Day   string `json:"day"`   // first day of the part, YYYY-MM-DD in the answer's time zone
 	Value *int64 `json:"value"` // null: not read
 }
-
-const windowOfDay = "day"
 
 // windowDays is the length of a platform's window in days; 0 when it is not of days.
 func windowDays(window string) int {
 	switch window {
-	case windowOfDay:
+	case "day":
 		return 1
 	case "week":
 		return 7
@@ -68,7 +66,7 @@ func (a *answering) reach(tracks []*track, days []bucket) []AccountReach {
 		}
 		r := AccountReach{SocialAccount: t.social, PlatformRef: platformRef(t.platform), Windows: a.reachWindows(t)}
 		if len(r.Windows) > 0 {
-			r.Value, r.Series = a.reachOfRange(t), a.reachOfDays(t, days)
+			r.Value, r.Series = a.reachOfRange(t), a.reachOfParts(t, days)
 			accounts = append(accounts, r)
 		}
 	}
@@ -102,8 +100,21 @@ func (a *answering) reachWindows(t *track) []ReachWindow {
 }
 
 // reachOfRange is the figure of the window that is exactly the range.
-func (a *answering) reachOfRange(t *track) *int64 {
-	first, end, whole := a.query.Range.wholeDays()
+func (a *answering) reachOfRange(t *track) *int64 { return a.reachOf(t, a.query.Range) }
+
+// reachOfParts are the figures of the windows that are exactly the parts. Of a day that the range cuts, a
+// figure of the whole day says nothing.
+func (a *answering) reachOfParts(t *track, parts []bucket) []ReachPoint {
+	series := make([]ReachPoint, len(parts))
+	for i, part := range parts {
+		series[i] = ReachPoint{part.day.String(), a.reachOf(t, Range{From: part.from, To: part.to, Zone: a.query.Range.Zone})}
+	}
+	return series
+}
+
+// reachOf is the figure of the platform's window that is exactly r.
+func (a *answering) reachOf(t *track, r Range) *int64 {
+	first, end, whole := r.wholeDays()
 	for _, name := range slices.Sorted(maps.Keys(t.windows)) {
 		p, ok := t.windows[name][end-1]
 		if ok && whole && windowDays(name) == int(end-first) {
@@ -112,21 +123,6 @@ func (a *answering) reachOfRange(t *track) *int64 {
 		}
 	}
 	return nil
-}
-
-// reachOfDays are the figures of the windows of one day. Of a day that the range cuts, a figure of the
-// whole day says nothing.
-func (a *answering) reachOfDays(t *track, days []bucket) []ReachPoint {
-	series := make([]ReachPoint, len(days))
-	for i, d := range days {
-		series[i].Day = d.day.String()
-		p, ok := t.windows[windowOfDay][d.day]
-		if ok && d.end > d.first {
-			a.uses(p.at)
-			series[i].Value = &p.value
-		}
-	}
-	return series
 }
 
 func reachOn(p domain.Platform, reach []AccountReach) []AccountReach {

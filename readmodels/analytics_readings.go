@@ -119,9 +119,9 @@ func (a *answering) lastReadings(ctx context.Context, probes []probe) error {
 				order by f.day desc nulls last, f.source, f."window" limit 1) f
 			where r.social_account_id = p.social and r.captured_at >= p.lower and r.captured_at < p.upper
 			  and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2))
-			  and (p.account = '' or r.account_id = p.account)
+			  and (p.account = '' or r.account_id = p.account) and ($10::bigint = 0 or r.member_id = $10)
 			order by r.captured_at desc limit 1) r`,
-		a.scope.ParentAccount, a.scope.Accounts, social, account, metric, kind, window, from, to)
+		a.scope.ParentAccount, a.scope.Accounts, social, account, metric, kind, window, from, to, a.query.Member)
 	if err != nil {
 		return fmt.Errorf("read last readings: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // monthPart is one calendar month of a range: its dates, cut by the range.
@@ -107,57 +108,13 @@ func (o *oracle) viewsOf(id int64, month monthPart) (gained *int64, sources []st
 
 // videoViews adds what the videos of an account gained in a month.
 func (o *oracle) videoViews(id int64, month monthPart, v *accountViews) {
-	for _, external := range videos {
-		in := o.lastVideo(id, external, o.q.Range.From, o.q.Range.To)
-		last := o.lastVideo(id, external, month.from, month.to)
-		if in == nil || last == nil {
-			continue
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g *readmodels.PostGrowth) {
+		if read.SocialAccount != id || g == nil || g.Views == nil || read.CapturedAt.Before(month.from) || !read.CapturedAt.Before(month.to) {
+			return
 		}
-		before := o.lastVideo(id, external, ever, month.from)
-		base := int64(0)
-		switch {
-		case before != nil:
-			base = *before.Views
-		case !o.publishedInRange(id, external):
-			continue
-		}
-		v.byAccount[last.AccountID] += *last.Views - base
+		v.byAccount[read.AccountID] += *g.Views
 		v.sources = append(v.sources, "view_count")
-	}
-}
-
-// lastVideo is the last reading of a video's views in [from, to), as far as the scope sees.
-func (o *oracle) lastVideo(id int64, external string, from, to time.Time) *domain.PostRead {
-	var first *domain.PostRead
-	for _, ev := range o.w.events {
-		read, ok := ev.Data.(domain.PostRead)
-		if !ok || read.SocialAccount != id || read.ExternalID != external || !o.sees(read.Tenant, read.Platform) ||
-			read.Views == nil || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) {
-			continue
-		}
-		if first == nil || read.CapturedAt.After(first.CapturedAt) {
-			first = &read
-		}
-	}
-	return first
-}
-
-// publishedInRange looks at what is registered under the sub-account of the first month's reading.
-func (o *oracle) publishedInRange(id int64, external string) bool {
-	var first *domain.PostRead
-	for _, month := range o.months() {
-		if first == nil {
-			first = o.lastVideo(id, external, month.from, month.to)
-		}
-	}
-	for _, ev := range o.w.events {
-		post, ok := ev.Data.(domain.PostRegistered)
-		if ok && first != nil && post.SocialAccount == id && post.ExternalID == external && post.ParentAccount == first.ParentAccount &&
-			post.AccountID == first.AccountID && post.PublishedAt != nil && !post.PublishedAt.Before(o.q.Range.From) {
-			return true
-		}
-	}
-	return false
+	})
 }
 
 // cost is what an account's subscriptions cost in a month; known is false when one has no price, and

@@ -29,7 +29,7 @@ func TestVideosStandInForTheViewsOfAnAccount(t *testing.T) {
 		"however long ago that was":                 {"2024-01-01 10:00", []reading{{"2024-02-01 10:00", 100}, {"2026-06-20 10:00", 130}}, new(int64(30))},
 		"published in June, it began at 0":          {"2026-06-10 10:00", []reading{{"2026-06-11 10:00", 40}, {"2026-06-20 10:00", 130}}, new(int64(130))},
 		"published before and never read before":    {"2026-05-10 10:00", []reading{{"2026-06-20 10:00", 130}}, nil},
-		"published nobody knows when":               {"", []reading{{"2026-06-10 10:00", 100}, {"2026-06-20 10:00", 130}}, nil},
+		"published nobody knows when":               {"", []reading{{"2026-06-10 10:00", 100}, {"2026-06-20 10:00", 130}}, new(int64(30))},
 		"not read in June":                          {"2026-05-10 10:00", []reading{{"2026-05-20 10:00", 130}, {"2026-07-20 10:00", 190}}, nil},
 		"a counter that falls takes from the views": {"2026-05-01 10:00", []reading{{"2026-05-31 10:00", 100}, {"2026-06-20 10:00", 90}}, new(int64(-10))},
 	} {
@@ -44,7 +44,7 @@ func TestVideosStandInForTheViewsOfAnAccount(t *testing.T) {
 			w.add("r", video)
 			for i, r := range tt.readings {
 				w.add(fmt.Sprint("p", i), domain.PostRead{
-					Tenant: video.Tenant, Platform: domain.TikTok, ExternalID: "v", CapturedAt: at(r.when), Counts: domain.Counts{Views: &r.views},
+					Tenant: video.Tenant, Platform: domain.TikTok, ExternalID: "v", CapturedAt: at(r.when), PublishedAt: video.PublishedAt, Counts: domain.Counts{Views: &r.views},
 				})
 			}
 			w.fold(t, db)

@@ -20,11 +20,6 @@ var videos = []string{"v1", "v2", "v3"}
 // drawRoiWorld adds to a world: videos with readings, accounts and what they pay.
 func drawRoiWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season)
-	for _, id := range []string{clientA, clientC} {
-		w.directory = append(w.directory, domain.DirectoryAccount{ID: id, ParentAccount: agencyA})
-	}
-	w.directory = append(w.directory, domain.DirectoryAccount{ID: agencyA}, domain.DirectoryAccount{ID: agencyB},
-		domain.DirectoryAccount{ID: clientB, ParentAccount: agencyB})
 	for i := range rapid.IntRange(0, 5).Draw(t, "subscriptions") {
 		s := domain.DirectorySubscription{
 			ID: int64(i + 1), AccountID: rapid.SampledFrom([]string{agencyA, clientA, clientA, clientC, clientC, clientB}).Draw(t, "payer"),
@@ -45,23 +40,15 @@ func drawRoiWorld(t *rapid.T, season time.Time) *world {
 		at := drawInstant(t, season)
 		video := rapid.SampledFrom(videos).Draw(t, "video")
 		tenant := tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), rapid.SampledFrom([]int64{15, 16}).Draw(t, "account"))
-		if key := fmt.Sprint(tenant, video); !taken[key] {
-			taken[key] = true
-			post := domain.PostRegistered{
-				Tenant: tenant, Platform: domain.TikTok, ExternalID: video, Origin: domain.OriginListing, RegisteredAt: at,
-			}
-			if rapid.Bool().Draw(t, "published") {
-				published := drawInstant(t, season)
-				post.PublishedAt = &published
-			}
-			w.add(fmt.Sprintf("r%03d", i), post)
-		}
 		if key := fmt.Sprint(tenant.SocialAccount, video, at); taken[key] {
 			continue
 		} else {
 			taken[key] = true
 		}
 		read := domain.PostRead{Tenant: tenant, Platform: domain.TikTok, ExternalID: video, CapturedAt: at}
+		if rapid.Bool().Draw(t, "published") {
+			read.PublishedAt = new(drawInstant(t, season))
+		}
 		if rapid.IntRange(0, 4).Draw(t, "no views") > 0 {
 			n := rapid.Int64Range(0, 900).Draw(t, "views")
 			read.Views = &n
@@ -82,8 +69,11 @@ func TestRoiViewsAgreeWithTheOracle(t *testing.T) {
 		for range 4 {
 			scope, query := drawQuery(t, season)
 			got, _, err := analytics.RoiViews(t.Context(), scope, query)
-			require.NoError(t, err)
-			require.Equal(t, newOracle(w, scope, query).roiViews(), got)
+			o := newOracle(w, scope, query)
+			if o.refuses(t, err) {
+				continue
+			}
+			require.Equal(t, o.roiViews(), got)
 		}
 	})
 }

@@ -163,10 +163,10 @@ func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error
 		       value, captured_at, source, event_id, window_name
 		from account_daily
 		where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date) and greatest($5::date, $7::date)
-		  and ($3::text[] is null or account_id = any($3)) and p_id = any($8)
+		  and ($3::text[] is null or account_id = any($3)) and p_id = any($8) and ($9::bigint = 0 or member_id = $9)
 		  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 end`,
 		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
-		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs())
+		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member)
 	if err != nil {
 		return nil, fmt.Errorf("read daily figures: %w", err)
 	}

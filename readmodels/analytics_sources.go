@@ -54,6 +54,9 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
+	ofMember     bool
+	ofPosts      bool
+	postsRead    bool // in the range
 }
 
 // metAccount is a social account that has rows in the range.
@@ -73,7 +76,11 @@ func (a *answering) meets(social int64, account string, platform domain.Platform
 // judge completes the sources: the social accounts that the scope has now, and those that have left it
 // and still have figures in the answer. It comes after everything that calls shows.
 func (a *answering) judge(ctx context.Context) error {
-	facts, err := a.sourceFacts(ctx)
+	read := a.sourceFacts
+	if a.ofPosts {
+		read = a.postSourceFacts
+	}
+	facts, err := read(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,15 +88,19 @@ func (a *answering) judge(ctx context.Context) error {
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
+	if err := a.meetPosters(ctx, present); err != nil {
+		return err
+	}
 	for id, met := range a.met {
 		if !present[id] && len(a.read[id]) > 0 {
-			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
+			facts = append(facts, sourceFacts{leftTheScope: true, ofMember: a.query.Member > 0, ofPosts: a.ofPosts, Source: Source{
 				SocialAccount: id, AccountID: met.account, PlatformRef: platformRef(met.platform),
 			}})
 		}
 	}
 	a.sources = make([]Source, len(facts))
 	for i, f := range facts {
+		f.postsRead = a.read[f.SocialAccount] != nil
 		a.sources[i] = f.judge(a.metrics, a.read[f.SocialAccount], a.blank)
 	}
 	slices.SortFunc(a.sources, func(x, y Source) int {
@@ -123,8 +134,9 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 			  and r.parent_account = s.parent_account and ($2::text[] is null or r.account_id = any($2))
 			order by r.captured_at desc limit 1) n on true
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		  and ($6::bigint = 0 or s.member_id = $6)
 		order by s.p_id, s.id`,
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To)
+		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To, a.query.Member)
 	if err != nil {
 		return nil, fmt.Errorf("read sources: %w", err)
 	}
@@ -140,6 +152,81 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 	return facts, nil
 }
 
+// postSourceFacts is sourceFacts for answers that rest on readings of posts: the newest one is that of
+// any post.
+func (a *answering) postSourceFacts(ctx context.Context) ([]sourceFacts, error) {
+	rows, err := a.tx.Query(ctx, `
+		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
+		       coalesce(c.state, ''), coalesce(c.reason, ''),
+		       exists (select from tSubscriptions b
+		               where b.account_id in (s.account_id, s.parent_account)
+		                 and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)),
+		       n.last_at
+		from tSAccounts s
+		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
+		left join lateral (
+			select g.last_at from post_gains g
+			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
+			  and g.readings > 0 and g.last_at is not null
+			order by g.quarter desc, g.last_at desc limit 1) n on true
+		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		  and ($6::bigint = 0 or s.member_id = $6)
+		order by s.p_id, s.id`,
+		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To, a.query.Member)
+	if err != nil {
+		return nil, fmt.Errorf("read sources of posts: %w", err)
+	}
+	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
+			&f.state, &f.stateReason, &f.subscribed, &f.LastRead)
+		f.PlatformRef, f.ofPosts = platformRef(f.Platform), true
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read sources of posts: %w", err)
+	}
+	return facts, nil
+}
+
+// meetPosters finds out whose posts were read of social accounts that have left the scope.
+func (a *answering) meetPosters(ctx context.Context, present map[int64]bool) error {
+	var gone []int64
+	for id, figures := range a.read {
+		if _, known := a.met[id]; !known && !present[id] && len(figures) > 0 {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	rows, err := a.tx.Query(ctx, `
+		select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
+		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
+		  and ($5::bigint = 0 or member_id = $5) and quarter < $6 and readings > 0 and last_at is not null
+		order by social_account_id, last_at desc`,
+		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), gone, a.query.Member, a.query.Range.To)
+	if err != nil {
+		return fmt.Errorf("read former sources: %w", err)
+	}
+	var id int64
+	var met metAccount
+	_, err = pgx.ForEachRow(rows, []any{&id, &met.account, &met.platform, &met.at}, func() error {
+		a.meets(id, met.account, met.platform, met.at)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read former sources: %w", err)
+	}
+	return nil
+}
+
+// postsRead notes that posts of a social account were read in the range.
+func (a *answering) postsRead(account int64) {
+	if a.read[account] == nil {
+		a.read[account] = map[string]bool{}
+	}
+}
+
 // judge gives the status. A metric that has a figure in the range is not missing, whatever the newest
 // reading says: some are not read every time.
 func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string) Source {
@@ -147,7 +234,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	s.Missing = []domain.MissingFigure{}
 	unsupported := 0
 	for _, metric := range metrics {
-		if read[metric] || f.LastRead == nil || f.leftTheScope || slices.Contains(f.figures, metric) {
+		if read[metric] || f.LastRead == nil || f.leftTheScope || f.ofPosts && len(read) == 0 || slices.Contains(f.figures, metric) {
 			continue
 		}
 		missing := f.missingFigure(metric)
@@ -158,7 +245,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	}
 	switch {
 	case f.leftTheScope:
-		s.Status, s.Reason = SourcePartial, "It does not belong to this account any more; what was read before stays."
+		s.Status, s.Reason = SourcePartial, f.left()
 	case f.state == domain.ConnectionReconnect:
 		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
 	case !f.connected:
@@ -168,7 +255,9 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	case len(s.Missing) > 0 && unsupported == len(metrics):
 		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+" of an account."
 	case len(s.Missing) > 0:
-		s.Status, s.Reason = SourcePartial, reasonOf(s.Missing)
+		s.Status, s.Reason = SourcePartial, f.reasonOf(s.Missing)
+	case len(read) == 0 && f.postsRead:
+		s.Status, s.Reason = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
 	case len(read) == 0:
 		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
 	default:
@@ -184,6 +273,13 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 	return reason
 }
 
+func (f sourceFacts) left() string {
+	if f.ofMember {
+		return "It does not belong to this member any more; what was read before stays."
+	}
+	return "It does not belong to this account any more; what was read before stays."
+}
+
 const reasonUnsupported = "unsupported"
 
 // missingFigure is what the newest reading says of a metric that it has no figure of. When it says
@@ -194,13 +290,19 @@ func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
 			return m
 		}
 	}
+	if f.ofPosts {
+		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no two readings of a post in the range have it"}
+	}
 	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of an account"}
 }
 
-func reasonOf(missing []domain.MissingFigure) string {
+func (f sourceFacts) reasonOf(missing []domain.MissingFigure) string {
 	parts := make([]string, len(missing))
 	for i, m := range missing {
 		parts[i] = m.Name + " (" + m.Reason + ")"
+	}
+	if f.ofPosts {
+		return "The readings of its posts lack " + strings.Join(parts, ", ") + "."
 	}
 	return "Its newest reading lacks " + strings.Join(parts, ", ") + "."
 }

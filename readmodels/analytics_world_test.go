@@ -45,7 +45,8 @@ func (w *world) fold(t require.TestingT, db *pgtest.DB) {
 		with a as (delete from tSAccountIns), b as (delete from account_daily), c as (delete from tSPosts),
 		     d as (delete from tSPostInsights), e as (delete from tSPostGrowth), f as (delete from post_daily),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
-		     j as (delete from connection_states)
+		     j as (delete from connection_states), k as (delete from post_gains), l as (delete from members),
+		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories)
 		delete from operations_trail`)
 	require.NoError(t, err)
 	var accounts, posts, directory, operations []projections.Event
@@ -107,6 +108,23 @@ var tenants = []domain.Tenant{
 	{ParentAccount: agencyA, AccountID: agencyA, MemberID: 4}, // the agency's own page
 }
 
+// successor is another member of client A.
+const successor = 5
+
+// tenantPeople are the accounts and members of the tenants.
+func tenantPeople() []domain.DirectoryEntity {
+	entities := []domain.DirectoryEntity{domain.DirectoryMember{ID: successor, AccountID: clientA, Name: "member 5", Active: true}}
+	for _, t := range tenants {
+		entities = append(entities, domain.DirectoryMember{ID: t.MemberID, AccountID: t.AccountID, Name: fmt.Sprint("member ", t.MemberID), Active: true})
+		account := domain.DirectoryAccount{ID: t.AccountID, ParentAccount: t.ParentAccount}
+		if t.AccountID == t.ParentAccount {
+			account.ParentAccount = ""
+		}
+		entities = append(entities, account)
+	}
+	return append(entities, domain.DirectoryAccount{ID: agencyB})
+}
+
 func tenantOf(t domain.Tenant, social int64) domain.Tenant {
 	t.SocialAccount = social
 	return t
@@ -154,6 +172,10 @@ func drawQuery(t *rapid.T, season time.Time) (readmodels.Scope, readmodels.Range
 	if rapid.IntRange(0, 3).Draw(t, "one platform") == 0 {
 		q.Platforms = []domain.Platform{rapid.SampledFrom(domain.Platforms()).Draw(t, "platform")}
 	}
+	q.Granularity = rapid.SampledFrom([]readmodels.Granularity{"", readmodels.ByDay, readmodels.ByWeek, readmodels.ByMonth}).Draw(t, "granularity")
+	if rapid.IntRange(0, 3).Draw(t, "of a member") == 0 {
+		q.Member = rapid.SampledFrom([]int64{1, 2, 3, 4, successor, 99}).Draw(t, "member")
+	}
 	scope := rapid.SampledFrom([]readmodels.Scope{
 		{ParentAccount: agencyA},
 		{ParentAccount: agencyA, Accounts: []string{clientA}},
@@ -167,12 +189,12 @@ func drawQuery(t *rapid.T, season time.Time) (readmodels.Scope, readmodels.Range
 
 // drawWorld draws social accounts with their present owners and readings of the past and present ones.
 func drawWorld(t *rapid.T, season time.Time) *world {
-	w := &world{}
+	w := &world{directory: tenantPeople()}
 	owners := map[int64]domain.Tenant{}
 	for _, s := range socials {
 		owners[s.id] = tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id)
 		w.directory = append(w.directory, domain.DirectorySocialAccount{
-			ID: s.id, ParentAccount: owners[s.id].ParentAccount, AccountID: owners[s.id].AccountID, MemberID: 1,
+			ID: s.id, ParentAccount: owners[s.id].ParentAccount, AccountID: owners[s.id].AccountID, MemberID: owners[s.id].MemberID,
 			ConnectionID: s.id, Platform: s.platform, ExternalID: "x", Name: fmt.Sprint("page ", s.id), Connected: true,
 		})
 	}
@@ -188,6 +210,9 @@ func drawWorld(t *rapid.T, season time.Time) *world {
 		owner := owners[s.id]
 		if rapid.IntRange(0, 5).Draw(t, "moved") == 0 {
 			owner = tenantOf(rapid.SampledFrom(tenants).Draw(t, "former owner"), s.id)
+		}
+		if rapid.IntRange(0, 5).Draw(t, "successor") == 0 && owner.AccountID == clientA {
+			owner.MemberID = successor
 		}
 		w.add(fmt.Sprintf("e%03d", i), domain.AccountRead{
 			Tenant: owner, Platform: s.platform, CapturedAt: at, Figures: drawFigures(t, s.platform, at),

@@ -33,12 +33,20 @@
 //	analytics_figures.go            Total: figures combined by kind and compared
 //	analytics_as_read.go            figures that no total takes
 //	analytics_sources.go            status and reason of every social account
+//	analytics_page.go               pages and their cursors
 //	analytics_account_insights.go   endpoint 1
-//	analytics_followers.go          endpoint 2, and the follower series of 5
+//	analytics_followers.go          endpoints 2, 14, 18, and the follower series of 5
 //	analytics_roi.go analytics_roi_costs.go analytics_post_views.go  endpoint 3: views, prices, views of videos
 //	analytics_account_stats.go analytics_reach.go  endpoint 4: impressions; reach
 //	analytics_net_growth.go         endpoint 5
 //	analytics_activity.go           endpoint 6
+//	analytics_leaderboard.go        endpoint 7
+//	analytics_top_posts.go analytics_ranking.go  endpoints 8, 22: posts by what their engagement gained
+//	analytics_posts.go analytics_post_list.go  endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
+//	analytics_post_gains.go analytics_gain.go  what posts gained over time: the roll-up, and raw readings at the edges
+//	analytics_post_series.go        endpoints 11, 13, 20
+//	analytics_members.go            endpoint 15
+//	analytics_member_growth.go      endpoint 16
 //
 // # Non-obvious
 //
@@ -60,8 +68,17 @@
 //     one; nobody can cut it to another zone.
 //   - Rolling windows of days (day, week, days_28) stand in account_daily at the day on which they end,
 //     like day flows; other windows (months_12) at the day of capture, and are levels.
-//   - TikTok counts no views of an account; what its videos gained stands in. A video published in the
-//     range began at 0 then, so its first reading counts: the one place where a baseline is not a reading.
+//   - TikTok counts no views of an account; what its videos gained stands in.
+//   - A post published in the range began at 0 then, so its first reading counts: the one baseline that is
+//     not a reading. post_gains keeps first readings in rows of their own, by the time of publication.
+//   - post_gains goes by quarters of an hour because days begin at one in every zone: sums of a few rows a day
+//     answer for days of any zone. Only an instant inside of a quarter needs raw readings.
+//   - A series of posts sums steps between readings, a post by itself compares the ends. They agree unless a
+//     reading between lacks a figure: then two steps are lost and the ends are not.
+//   - A post belongs to the member of its last registration, a reading to the member at its capture: when a
+//     connection changes hands, lists move at once and series do not.
+//   - Rankings look at all posts of the scope. Nearly all have a reading on the two days up to each end of the
+//     range, which are two stretches of one index; only the others are looked for one by one.
 //   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
 //     every index that a history walks is by version.
 //   - Names in a history are those of the agency's own directory. A user who moved to another agency shows

@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -24,6 +25,13 @@ func (a *app) newHandler() (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	schedules, err := a.schedules()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	analytics := &readmodels.Analytics{
+		Pool: a.readPool, NextAccountRead: schedules[scheduler.AccountInsights].Next, NextPostRead: schedules[scheduler.PostInsights].Next,
+	}
 	return api.New(api.Deps{
 		Config: api.Config{
 			CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: a.RateLimit}, Headers: a.answerHeaders,
@@ -33,7 +41,7 @@ func (a *app) newHandler() (*api.Server, error) {
 		Dashboards:        a.dashboards,
 		DashboardCommands: a.updates,
 		Figures:           readmodels.Scopes{Pool: a.readPool},
-		Analytics:         &readmodels.Analytics{Pool: a.readPool},
+		Analytics:         analytics,
 		Positions:         readmodels.Positions{Pool: a.readPool},
 		Audit:             audit,
 		Notices:           a.hub,

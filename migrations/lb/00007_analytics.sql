@@ -51,10 +51,12 @@ create index post_gains_tenant on post_gains (parent_account, quarter);
 drop index post_daily_tenant;
 create index post_daily_days on post_daily (parent_account, day, account_id);
 
--- Lists of posts, newest first; without the wide rows.
+-- Lists of posts, newest first; without the wide rows. Ids are compared by their bytes, whatever the
+-- database's collation is, so that pages come in one order everywhere.
 drop index tSPosts_tenant;
-create index tSPosts_newest on tSPosts (parent_account, published_at desc nulls last, social_account_id, external_id, account_id)
-  include (p_id, member_id, c_id);
+create index tSPosts_newest on tSPosts (
+  parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C", account_id collate "C"
+) include (external_id, account_id, p_id, member_id, c_id, published_at);
 
 -- +goose Down
 drop index tSPosts_newest, post_daily_days;

@@ -1,0 +1,143 @@
+package readmodels
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// PostsViews is the answer to /getPostsViews and /getMembersPostViews.
+type PostsViews struct {
+	Total     ViewsSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformViewsSeries `json:"platforms"` // each platform asked for, also without posts
+}
+
+// PlatformViewsSeries are the views of one platform.
+type PlatformViewsSeries struct {
+	PlatformRef
+	ViewsSeries
+}
+
+// ViewsSeries is how often posts were seen.
+type ViewsSeries struct {
+	// Views are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views,
+	// LinkedIn impressionCount (videos: views), TikTok view_count; all cumulative.
+	Views  Gain       `json:"views"`
+	Series []ViewsDay `json:"series"` // every part of the range
+}
+
+// ViewsDay is one part of a [ViewsSeries].
+type ViewsDay struct {
+	Day      string `json:"day"`      // first day of the part, YYYY-MM-DD in the answer's time zone
+	Views    *int64 `json:"views"`    // gained since the readings before, which may be some days old; null when nothing was read
+	Readings int64  `json:"readings"` // of posts, captured in this part
+}
+
+// PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
+func (a *Analytics) PostsViews(ctx context.Context, scope Scope, query RangeQuery) (PostsViews, Meta, error) {
+	var data PostsViews
+	meta, err := a.postSeries(ctx, "views of posts", scope, query, []string{domain.MetricViews},
+		func(g *postGains, days []bucket) {
+			series := func(platforms ...domain.Platform) ViewsSeries {
+				s := ViewsSeries{Views: g.gain(domain.MetricViews, platforms...), Series: make([]ViewsDay, len(days))}
+				for i, sums := range g.buckets(len(days), platforms...) {
+					s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
+				}
+				return s
+			}
+			data.Total = series(query.Platforms...)
+			for _, p := range query.Platforms {
+				data.Platforms = append(data.Platforms, PlatformViewsSeries{platformRef(p), series(p)})
+			}
+		})
+	return data, meta, err
+}
+
+// PostsTotalEngagements is the answer to /getPostsTotalEngagements.
+type PostsTotalEngagements struct {
+	Total     EngagementTotals           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformEngagementTotals `json:"platforms"` // each platform asked for, also without posts
+}
+
+// PlatformEngagementTotals are the totals of one platform.
+type PlatformEngagementTotals struct {
+	PlatformRef
+	EngagementTotals
+}
+
+// EngagementTotals are the interactions that all posts together gained in the range.
+type EngagementTotals struct {
+	// Engagement is likes + comments + shares, of the parts that a platform gives; compared only between
+	// readings with equal parts, so that it may be less than the sum of the three beside it.
+	Engagement Gain `json:"engagement"`
+	// EngagementPartial says that a part of the engagement is missing of some readings.
+	EngagementPartial bool            `json:"engagement_partial"`
+	Likes             Gain            `json:"likes"` // likes or reactions
+	Comments          Gain            `json:"comments"`
+	Shares            Gain            `json:"shares"`
+	Series            []EngagementDay `json:"series"` // every part of the range
+}
+
+// EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
+// some days old. Null when nothing was read.
+type EngagementDay struct {
+	Day        string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	Engagement *int64 `json:"engagement"`
+	Likes      *int64 `json:"likes"`
+	Comments   *int64 `json:"comments"`
+	Shares     *int64 `json:"shares"`
+	Readings   int64  `json:"readings"` // of posts, captured in this part
+}
+
+// engagementMetrics are what answers about engagement show.
+func engagementMetrics() []string {
+	return []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
+}
+
+// PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
+// time.
+func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope Scope, query RangeQuery) (PostsTotalEngagements, Meta, error) {
+	var data PostsTotalEngagements
+	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), func(g *postGains, days []bucket) {
+		data.Total = g.engagementTotals(days, query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformEngagementTotals{platformRef(p), g.engagementTotals(days, p)})
+		}
+	})
+	return data, meta, err
+}
+
+func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform) EngagementTotals {
+	t := EngagementTotals{
+		Engagement: g.gain(domain.MetricEngagement, platforms...), Likes: g.gain(domain.MetricLikes, platforms...),
+		Comments: g.gain(domain.MetricComments, platforms...), Shares: g.gain(domain.MetricShares, platforms...),
+		Series: make([]EngagementDay, len(days)),
+	}
+	for i, sums := range g.buckets(len(days), platforms...) {
+		t.EngagementPartial = t.EngagementPartial || sums.partial > 0
+		t.Series[i] = EngagementDay{
+			Day: days[i].day.String(), Engagement: sums.engagement.value(), Likes: sums.likes.value(),
+			Comments: sums.comments.value(), Shares: sums.shares.value(), Readings: sums.readings,
+		}
+	}
+	return t
+}
+
+// postSeries reads what posts gained over time and hands it to build.
+func (a *Analytics) postSeries(
+	ctx context.Context, what string, scope Scope, query RangeQuery, metrics []string, build func(*postGains, []bucket),
+) (Meta, error) {
+	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, a *answering) error {
+		days := a.series()
+		g, err := a.gainsOf(ctx, days)
+		if err != nil {
+			return err
+		}
+		g.shows(a)
+		if err := a.judge(ctx); err != nil {
+			return err
+		}
+		build(g, days)
+		return nil
+	})
+}

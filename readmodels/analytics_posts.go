@@ -1,0 +1,246 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Post is a post as the platform and the main application know it; what the main application says
+// stands before what the platform's listing says.
+type Post struct {
+	PlatformRef
+
+	ID            string     `json:"id"` // <social account>:<the platform's id>
+	SocialAccount int64      `json:"social_account_id"`
+	ExternalID    string     `json:"external_id"`  // the platform's id
+	AccountID     string     `json:"account_id"`   // the sub-account whose post it is
+	MemberID      int64      `json:"member_id"`    // who owned the connection when the post was last registered
+	PublishedAt   *time.Time `json:"published_at"` // null: not known
+	Category      *int64     `json:"c_id"`         // of the main application's categories; null: none
+	Type          *string    `json:"post_type"`    // as the platform or the main application names it; null: not known
+	Content       *string    `json:"content"`      // its text; null: not known
+	MediaURL      *string    `json:"media_url"`    // null: not known
+	Permalink     *string    `json:"permalink"`    // its address at the platform; null: not known
+}
+
+// PostCounts is the last reading of a post before the end of the range: what the post had gathered since
+// its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
+//
+// Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
+// reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach;
+// LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles:
+// REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED); TikTok like_count, comment_count, share_count,
+// view_count.
+type PostCounts struct {
+	CapturedAt  *time.Time `json:"captured_at"` // of the reading; null: not read by then, and so is everything else
+	Likes       *int64     `json:"likes"`       // likes or reactions
+	Comments    *int64     `json:"comments"`
+	Shares      *int64     `json:"shares"`
+	Views       *int64     `json:"views"`
+	Impressions *int64     `json:"impressions"` // Facebook and Instagram count views only: the same number
+	Reach       *int64     `json:"reach"`       // people; never summed over posts
+	Clicks      *int64     `json:"clicks"`
+	Engagement  *int64     `json:"engagement"` // likes + comments + shares, of the parts that are there; null without any
+	// EngagementPartial says that a part of Engagement is missing.
+	EngagementPartial bool `json:"engagement_partial"`
+}
+
+// PostGrowth is what a post gained in the range: its last reading in the range less its last one before,
+// or, without one before, less its first one in the range. A post that was published in the range and never
+// read before gained all it has. A difference with an absent side is null.
+type PostGrowth struct {
+	// Since is when the reading was captured that is subtracted; in the range when there is none before it, and
+	// null when nothing is subtracted.
+	Since       *time.Time `json:"since"`
+	Likes       *int64     `json:"likes"`
+	Comments    *int64     `json:"comments"`
+	Shares      *int64     `json:"shares"`
+	Views       *int64     `json:"views"`
+	Impressions *int64     `json:"impressions"`
+	Clicks      *int64     `json:"clicks"`
+	// Engagement is compared only between equal parts: when the two readings miss different parts, it is null.
+	Engagement *int64 `json:"engagement"`
+	// EngagementPartial says that engagement was compared although a part is missing on both sides alike.
+	EngagementPartial bool `json:"engagement_partial"`
+	// NoBaseline says that the post was read once, in the range, and was published before it or at an unknown
+	// time: what it gained is not known.
+	NoBaseline bool `json:"no_baseline"`
+}
+
+// postReading is a reading of a post at one end of the range.
+type postReading struct {
+	at        *time.Time // nil: there is none
+	published *time.Time // as the reading knew it
+	domain.Counts
+}
+
+// listedPost is a post with its readings at both ends of the range.
+type listedPost struct {
+	Post
+
+	now, before postReading
+}
+
+func (p *listedPost) counts() PostCounts {
+	c := PostCounts{
+		CapturedAt: p.now.at, Likes: p.now.Likes, Comments: p.now.Comments, Shares: p.now.Shares, Views: p.now.Views,
+		Impressions: p.now.Impressions, Reach: p.now.Reach, Clicks: p.now.Clicks,
+	}
+	if p.now.at != nil {
+		c.Engagement, c.EngagementPartial = p.now.Engagement()
+	}
+	return c
+}
+
+// growth compares the readings at the ends; everything is null for a post that was not read in the range.
+func (p *listedPost) growth(r Range) PostGrowth {
+	if p.now.at == nil || p.now.at.Before(r.From) {
+		return PostGrowth{}
+	}
+	var g domain.Growth
+	switch {
+	case p.before.at != nil:
+		g = domain.GrowthBetween(p.before.Counts, p.now.Counts)
+	case p.now.published != nil && !p.now.published.Before(r.From):
+		g = p.now.fromNothing()
+	default:
+		return PostGrowth{NoBaseline: true}
+	}
+	return PostGrowth{
+		Since: p.before.at, Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions,
+		Clicks: g.Clicks, Engagement: g.Engagement, EngagementPartial: g.EngagementPartial,
+	}
+}
+
+// postKey is the place of a post in a list: newest first, then by the ids downwards. A post without a
+// time of publication stands last.
+type postKey struct {
+	Published *time.Time `json:"p"`
+	Social    int64      `json:"s"`
+	External  string     `json:"e"`
+	Account   string     `json:"a"`
+}
+
+func (p *Post) key() postKey {
+	return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.AccountID}
+}
+
+// postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
+// platforms $3, the member $4 and the category $5, published before $6 or at an unknown time.
+const postsOfScope = `
+	p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3)
+	and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or ` + categoryOfPost + ` = $5)
+	and coalesce(p.published_at, '-infinity') < $6`
+
+// categoryOfPost is what the registrations say, else what the content planner says.
+const categoryOfPost = `coalesce(p.c_id, (
+	select c.c_id from tContentPlanner c
+	where c.social_account_id = p.social_account_id and c.external_id = p.external_id and c.account_id = p.account_id
+	order by c.id limit 1))`
+
+// readingAt finds the last reading of post p before the instant at, whose UTC day begins at day: among
+// raw readings of that day, else in the roll-up of the days before.
+func readingAt(at, day string) string {
+	const cols = `captured_at, published_at, likes, comments, shares, views, impressions, reach, clicks`
+	return fmt.Sprintf(`(
+		select * from (
+			(select %[1]s from tSPostInsights i
+			 where i.social_account_id = p.social_account_id and i.external_id = p.external_id
+			   and i.captured_at >= %[3]s and i.captured_at < %[2]s
+			   and i.parent_account = p.parent_account and i.account_id = p.account_id
+			 order by i.captured_at desc limit 1)
+			union all
+			(select %[1]s from post_daily d
+			 where d.social_account_id = p.social_account_id and d.external_id = p.external_id
+			   and d.day < (%[3]s at time zone 'UTC')::date
+			   and d.parent_account = p.parent_account and d.account_id = p.account_id
+			 order by d.day desc limit 1)) x
+		order by x.captured_at desc limit 1)`, cols, at, day)
+}
+
+// startOfUTCDay is the day of at in UTC; an instant that begins a day is its own.
+func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(secondsPerDay * time.Second) }
+
+// readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
+// notes the cursor of the next page.
+func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
+	const list = "posts"
+	last, err := after[postKey](a.query.Page, list)
+	if err != nil {
+		return nil, err
+	}
+	if last == nil {
+		last = &postKey{}
+	}
+	limit := a.query.Page.limit()
+	posts, err := a.queryPosts(ctx, `
+		select p.*, `+categoryOfPost+` as category from tSPosts p
+		where `+postsOfScope+` and ($9::text = '' or
+			(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+				< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc
+		limit $11`,
+		a.query.Member, a.query.Category, a.query.Range.To, last.Published, last.Social, last.External, last.Account, limit+1)
+	if err != nil || len(posts) <= limit {
+		return posts, err
+	}
+	posts = posts[:limit]
+	if a.cursor, err = cursorOf(list, posts[limit-1].key()); err != nil {
+		return nil, err
+	}
+	return posts, nil
+}
+
+// queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
+// column, in that query's order. Its parameters are the scope and the platforms, then args.
+func (a *answering) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
+	args = append([]any{a.scope.ParentAccount, a.scope.Accounts, a.platformIDs()}, args...)
+	from, to := a.query.Range.From, a.query.Range.To
+	n := len(args)
+	args = append(args, to, startOfUTCDay(to), from, startOfUTCDay(from))
+	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
+	rows, err := a.tx.Query(ctx, `
+		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
+		       p.content, p.media_url, p.permalink,
+		       e.captured_at, e.published_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
+		       b.captured_at, b.likes, b.comments, b.shares, b.views, b.impressions, b.clicks
+		from (select s.*, row_number() over () as place from (`+selected+`) s) p
+		left join lateral `+readingAt(param(1), param(2))+` e on true
+		left join lateral (
+			select captured_at, likes, comments, shares, views, impressions, clicks from `+readingAt(param(3), param(4))+` b
+			union all
+			(select captured_at, likes, comments, shares, views, impressions, clicks from tSPostInsights i
+			 where i.social_account_id = p.social_account_id and i.external_id = p.external_id
+			   and i.captured_at >= `+param(3)+` and i.captured_at < e.captured_at
+			   and (e.published_at is null or e.published_at < `+param(3)+`)
+			   and i.parent_account = p.parent_account and i.account_id = p.account_id
+			 order by i.captured_at limit 1)
+			limit 1) b on true
+		order by p.place`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read posts: %w", err)
+	}
+	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
+		e, b := &p.now, &p.before
+		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
+			&p.Content, &p.MediaURL, &p.Permalink,
+			&e.at, &e.published, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
+			&b.at, &b.Likes, &b.Comments, &b.Shares, &b.Views, &b.Impressions, &b.Clicks)
+		p.PlatformRef, p.ID = platformRef(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read posts: %w", err)
+	}
+	for _, p := range posts {
+		if p.now.at != nil {
+			a.uses(*p.now.at)
+		}
+	}
+	return posts, nil
+}
