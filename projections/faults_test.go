@@ -82,7 +82,11 @@ func (f *tallyFold) Apply(ev projections.Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
-	f.ids = append(f.ids, ev.Envelope.ID)
+	switch ev.Data.(type) {
+	case domain.ParkedRetried, domain.ParkedSkipped: // no events of its own
+	default:
+		f.ids = append(f.ids, ev.Envelope.ID)
+	}
 	return nil
 }
 

@@ -35,7 +35,8 @@ type generation struct {
 }
 
 // ErrOtherVersion says that the tables were made by another version of the projector's code.
-var ErrOtherVersion = errors.New("the read model was made by another version of this program: rebuild it")
+var ErrOtherVersion = errors.New("the read model was made by another version of this program: " +
+	"stop every process and drop schema lb, then the next start makes it anew from the log")
 
 // openGeneration returns the generation to follow. With none, as in an empty database or after
 // `drop schema lb`, it makes one that is live only once it has reached the log's present end. An

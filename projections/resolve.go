@@ -50,6 +50,9 @@ func (e *Engine) foldResolution(ctx context.Context, s step, at domain.Position)
 		_, err = e.whereMoved(ctx, g.Number, []step{s})
 		return err
 	}
+	if pg.IsDataError(err) { // of the record itself: those that it names are folded in savepoints
+		return e.transact(ctx, []step{s}, &ParkError{ReasonWrite, err.Error()})
+	}
 	if err != nil {
 		return fmt.Errorf("fold operator record at %s/%d/%d: %w", e.projector.Topic(), s.partition, s.from, err)
 	}
@@ -57,12 +60,13 @@ func (e *Engine) foldResolution(ctx context.Context, s step, at domain.Position)
 	return nil
 }
 
-// foldRecord lets a chain judge the operator record itself; only an effective one has an effect.
+// foldRecord folds the operator record itself where all of the topic is folded: a chain judges it, and only
+// an effective one has an effect; the trail of operations shows it.
 func (e *Engine) foldRecord(ctx context.Context, tx pgx.Tx, generation int, record Event) (effective bool, stale int, err error) {
-	state := e.projector.Begin(generation)
-	if _, ok := state.(Chained); !ok {
+	if len(e.types) > 0 {
 		return true, 0, nil
 	}
+	state := e.projector.Begin(generation)
 	if err := state.Load(ctx, tx, []Event{record}); err != nil {
 		return false, 0, fmt.Errorf("load: %w", err)
 	}
@@ -249,42 +253,58 @@ func (e *Engine) raiseEpoch(ctx context.Context, tx pgx.Tx, generation int, part
 	return nil
 }
 
+// unknown is a parked record whose type was not known when it came.
+type unknown struct {
+	Partition int32
+	Offset    int64
+	Key       string
+}
+
 // retryNowKnown folds parked records again whose type an earlier binary did not know and this one
-// does. It moves no offset; the epoch says that rows changed.
+// does. It moves no offset; the epoch says that rows changed. There may be as many as a newer binary wrote
+// before this projection got it: they are read page by page.
 func (e *Engine) retryNowKnown(ctx context.Context, g generation, partitions []int32) error {
+	after := unknown{Partition: -1}
+	for {
+		page, err := e.nowKnown(ctx, g, partitions, after)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, u := range page {
+			if err := e.retryOne(ctx, g, u); err != nil {
+				return fmt.Errorf("fold parked events again: %w", err)
+			}
+		}
+		after = page[len(page)-1]
+	}
+}
+
+func (e *Engine) nowKnown(ctx context.Context, g generation, partitions []int32, after unknown) ([]unknown, error) {
 	rows, err := e.pool.Query(ctx, `
-		select partition, log_offset, stream_key, event_type from parked
+		select partition, log_offset, stream_key from parked
 		where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state = 'parked'
-		order by partition, log_offset`, e.projector.Name(), g.Number, partitions, string(ReasonUnknownType))
+		  and event_type = any($5) and (partition, log_offset) > ($6, $7)
+		order by partition, log_offset limit $8`,
+		e.projector.Name(), g.Number, partitions, string(ReasonUnknownType), e.registry.Types(), after.Partition, after.Offset, e.maxRecords)
 	if err != nil {
-		return fmt.Errorf("read parked events of unknown type: %w", err)
+		return nil, fmt.Errorf("read parked events of unknown type: %w", err)
 	}
-	type unknown struct {
-		Partition int32
-		Offset    int64
-		Key, Type string
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unknown])
+	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unknown])
 	if err != nil {
-		return fmt.Errorf("read parked events of unknown type: %w", err)
+		return nil, fmt.Errorf("read parked events of unknown type: %w", err)
 	}
-	for _, u := range list {
-		if !e.registry.Knows(u.Type) {
-			continue
+	return page, nil
+}
+
+func (e *Engine) retryOne(ctx context.Context, g generation, u unknown) error {
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		if err := e.raiseEpoch(ctx, tx, g.Number, u.Partition); err != nil {
+			return err
 		}
-		err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-			if err := e.raiseEpoch(ctx, tx, g.Number, u.Partition); err != nil {
-				return err
-			}
-			places, blocked, err := e.parkedFrom(ctx, tx, g.Number, u.Partition, u.Offset, u.Key)
-			if err != nil || blocked {
-				return err
-			}
-			return e.foldAgain(ctx, tx, g.Number, u.Partition, places)
-		})
-		if err != nil {
-			return fmt.Errorf("fold parked events again: %w", err)
+		places, blocked, err := e.parkedFrom(ctx, tx, g.Number, u.Partition, u.Offset, u.Key)
+		if err != nil || blocked {
+			return err
 		}
-	}
-	return nil
+		return e.foldAgain(ctx, tx, g.Number, u.Partition, places)
+	})
 }

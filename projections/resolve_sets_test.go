@@ -93,6 +93,8 @@ func TestOperatorRecordsOnDirectoryAndOperations(t *testing.T) {
 	}
 	require.Equal(t, []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("directory"))
 	require.Equal(t, []parkedEvent{{badOperation.Partition, badOperation.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("operations"))
+	require.Equal(t, 1, b.count("select count(*) from operations_trail where event_type = $1", domain.ParkedSkipped{}.EventType()),
+		"what operators did to the trail itself is on it")
 }
 
 // On `directory` the last record of a key counts: a parked record that a later one has overtaken is
@@ -183,7 +185,7 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 			c.fill(b)
 			b.run(b.engine(c.projector, b.olderBinary(domain.NewRegistry().Without(c.unknown.EventType()))))
 			require.Equal(t, c.parked, b.count("select count(*) from parked where state = 'parked'"))
-			newer := b.engine(c.projector)
+			newer := b.engine(c.projector, func(cfg *projections.Config) { cfg.MaxRecords = 2 }) // and pages of two
 			stop := b.start(newer)
 			b.awaitStatus(newer, func(s projections.Status) bool { return s.Parked == 0 })
 			stop()
