@@ -31,15 +31,15 @@ func DefaultLadder(window time.Duration) Ladder {
 	return append(ladder, Rung{Every: 30 * day})
 }
 
-// early is the part of a rung's interval by which a round may come too early: rounds begin on time, and
-// readings some time into them.
-const early = 10
+// early is by how much a round may come too early, at most a tenth of the interval: rounds begin on time,
+// and readings some time into them.
+const early = time.Hour
 
 // due tells whether a post of that age is due that long after its last reading.
 func (l Ladder) due(age, since time.Duration) bool {
 	for _, rung := range l {
 		if rung.Age == 0 || age <= rung.Age {
-			return since >= rung.Every-rung.Every/early
+			return since >= rung.Every-min(early, rung.Every/10)
 		}
 	}
 	return true

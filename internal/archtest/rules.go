@@ -61,5 +61,5 @@ func Rules() []Rule {
 
 // TestSupport are the packages that only tests import; the rules do not hold for them.
 func TestSupport() []string {
-	return []string{"internal/pg/pgtest", "internal/foldtest", "internal/archtest", "internal/contract", "internal/e2e", "internal/bench"}
+	return []string{"internal/pg/pgtest", "internal/foldtest", "internal/archtest", "internal/contract", "internal/e2e", "internal/bench", "internal/soak"}
 }

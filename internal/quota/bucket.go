@@ -78,7 +78,7 @@ func (b *bucket) take(ctx context.Context) error {
 }
 
 // fromLease takes a call that was granted already; the error says that the budget is held.
-func (b *bucket) fromLease() (held error, ok bool) { //nolint:revive,staticcheck // an error is the rarer answer
+func (b *bucket) fromLease() (held error, ok bool) {
 	now := b.gate.cfg.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +97,7 @@ func (b *bucket) draw(ctx context.Context) (wait time.Duration, err error) {
 	now := b.gate.cfg.Now()
 	drawn, err := b.ask(ctx, b.chunk, now)
 	if err != nil {
-		return 0, err
+		return 0, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +111,7 @@ func (b *bucket) draw(ctx context.Context) (wait time.Duration, err error) {
 func (b *bucket) ask(ctx context.Context, want int, now time.Time) (Drawn, error) {
 	drawn, err := b.gate.cfg.Store.Draw(ctx, Draw{Name: b.name, Want: want, Rate: b.rate, Burst: b.burst, Now: now})
 	if err != nil {
-		return Drawn{}, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
+		return Drawn{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -131,8 +131,7 @@ func (b *bucket) room(ctx context.Context, within time.Duration) (float64, error
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	within -= max(0, b.heldTill.Sub(now))
-	if within <= 0 {
+	if within -= max(0, b.heldTill.Sub(now)); within < 0 {
 		return 0, nil
 	}
 	return drawn.Left + b.rate*within.Seconds(), nil

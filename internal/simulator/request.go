@@ -26,7 +26,8 @@ type request struct {
 type reply struct {
 	status int // 200 when 0
 	header map[string]string
-	body   any // JSON
+	body   any    // JSON
+	undo   func() // takes back what the call changed, when an edge fails that would not have passed it on
 }
 
 func ok(body any) reply { return reply{body: body} }
@@ -46,6 +47,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p domain.Platfor
 		}
 	}
 	if status := s.failing(p, acc, t); status != 0 {
+		if rep.undo != nil {
+			rep.undo()
+		}
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte("<html><body><h1>" + http.StatusText(status) + "</h1>\n<p>An edge of the network is unwell.</p></body></html>")) //nolint:gosec // nothing of it comes from the request

@@ -103,6 +103,16 @@ func TestRotationSurvivesRestart(t *testing.T) {
 	require.NotEmpty(t, rotated)
 	require.Equal(t, "invalid_grant", refresh(s, user.RefreshToken)["error"])
 
+	// An edge that fails has not passed the call on: the token is not used up.
+	edge, third := start()
+	require.True(t, edge.SetTraps(domain.TikTok, "open-1", simulator.Traps{HTML: http.StatusBadGateway}))
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {third.RefreshToken}}
+	failing := httptest.NewRequest(http.MethodPost, "/tiktok/v2/oauth/token/", strings.NewReader(form.Encode()))
+	failing.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	edge.ServeHTTP(httptest.NewRecorder(), failing)
+	require.True(t, edge.SetTraps(domain.TikTok, "open-1", simulator.Traps{}))
+	require.NotEmpty(t, refresh(edge, third.RefreshToken)["access_token"])
+
 	again, _ := start()
 	body := refresh(again, rotated)
 	require.NotEmpty(t, body["access_token"])

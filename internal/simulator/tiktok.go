@@ -203,6 +203,7 @@ func (s *Server) tikTokToken(w http.ResponseWriter, r *http.Request) {
 			"refresh_token": tokens.Refresh, "refresh_expires_in": int(tikTokRefreshLife / time.Second),
 			"scope": "user.info.basic,user.info.stats,video.list", "token_type": "Bearer",
 		})
+		rep.undo = acc.unrotate
 	}
 	s.tally.count("tiktok/token", false)
 	s.answer(w, r, domain.TikTok, c.acc, c.traps, rep)

@@ -96,6 +96,13 @@ func (s *Server) authenticate(p domain.Platform, token string, now time.Time) (*
 	}
 }
 
+// unrotate makes the refresh token before the newest the valid one again.
+func (a *account) unrotate() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.generation--
+}
+
 // rotate uses a refresh token up. With rotating tokens an old one is refused; without, the refresh
 // token stays. The error word is OAuth's.
 func (s *Server) rotate(p domain.Platform, refresh string, lifetime time.Duration, rotating bool, now time.Time) (*account, Tokens, bool) {

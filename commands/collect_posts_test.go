@@ -1,0 +1,133 @@
+package commands_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+const halfDay = 12 * time.Hour
+
+// aged publishes a post of each age.
+func aged(days ...int) func(*simulator.Account) {
+	return func(a *simulator.Account) {
+		for _, n := range days {
+			a.Posts = append(a.Posts, simulator.Post{
+				ID: fmt.Sprintf("%s_%d", a.ID, 1000+n), Created: fetchDay.AddDate(0, 0, -n).Add(-time.Hour),
+			})
+		}
+	}
+}
+
+func (s *fetchStage) postReadings(c connected, post string) []time.Time {
+	s.t.Helper()
+	return times(s.t, s.log.DB.Pool, `select captured_at from tSPostInsights where social_account_id = $1 and external_id = $2 order by 1`, c.ID, c.ExternalID+"_"+post)
+}
+
+func TestOlderPostsAreReadEverLessOften(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, aged(1, 20, 60, 200))
+	const days = 14
+	for range 2 * days {
+		s.round(domain.FetchPosts, domain.Facebook)
+		s.clock.advance(halfDay)
+	}
+	require.Len(t, s.postReadings(page, "1001"), 2*6+8, "each round within the window, then daily")
+	require.InDelta(t, days, len(s.postReadings(page, "1020")), 4, "daily, weekly from 30 days on")
+	require.Len(t, s.postReadings(page, "1060"), 2, "weekly")
+	require.Len(t, s.postReadings(page, "1200"), 1, "every 30 days")
+}
+
+func TestPostsAreRegisteredOnceAndReadEachRound(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, aged(1, 2))
+	s.round(domain.FetchPosts, domain.Facebook)
+	s.clock.advance(halfDay)
+	require.True(t, s.sim.AddPost(domain.Facebook, page.ExternalID, simulator.Post{ID: page.ExternalID + "_1000", Created: s.clock.Now().Add(-time.Hour)}))
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Len(t, s.postReadings(page, "1001"), 2)
+	require.Len(t, s.postReadings(page, "1000"), 1)
+	registered := 0
+	for _, r := range s.log.Records(domain.TopicMetrics) {
+		ev, err := s.log.Decode(r)
+		require.NoError(t, err)
+		if _, ok := ev.Data.(domain.PostRegistered); ok {
+			registered++
+		}
+	}
+	require.Equal(t, 3, registered)
+}
+
+func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	var ages []int
+	for n := range 60 { // two calls of 50
+		ages = append(ages, n%6)
+	}
+	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
+		for i, age := range ages {
+			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+i), Created: fetchDay.AddDate(0, 0, -age).Add(-time.Hour)})
+		}
+	})
+	s.trap(page, simulator.Traps{FailEvery: 6})
+	slot := slotOf(domain.FetchPosts, domain.Facebook, s.clock.Now())
+	s.roundOf(s.collect, slot)
+	read := s.number(`select count(*) from tSPostInsights`)
+	require.Less(t, read, 60, "the trap has struck")
+	s.trap(page, simulator.Traps{})
+	s.clock.advance(time.Minute)
+	_, err := s.collect.Retry(t.Context(), slot, page.ID)
+	require.NoError(t, err)
+	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
+	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
+}
+
+func TestGrowthCountsWithinTheWindow(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.connect(domain.Facebook, 0, aged(1, 20))
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where growth_eligible`))
+	require.Equal(t, 2, s.number(`select count(*) from tSPostInsights`))
+}
+
+// Profiles' posts cannot be listed: they come from the main application.
+func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) {
+		a.Posts = []simulator.Post{{ID: "urn:li:share:71", Created: fetchDay.Add(-time.Hour)}}
+	})
+	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s.log, Now: s.clock.Now})
+	require.NoError(t, err)
+	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: member.ID},
+		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:71",
+		Origin: domain.OriginMainApp, RegisteredAt: fetchDay, PublishedAt: new(fetchDay.Add(-time.Hour)),
+	}))
+	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
+	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where external_id = 'urn:li:share:71' and likes is not null`))
+}
+
+func TestParseLadder(t *testing.T) {
+	t.Parallel()
+	ladder, err := commands.ParseLadder([]string{"any=720h", " 720h=24h", "168h=0"})
+	require.NoError(t, err)
+	require.Equal(t, commands.Ladder{{Age: 168 * time.Hour}, {Age: 720 * time.Hour, Every: 24 * time.Hour}, {Every: 720 * time.Hour}}, ladder)
+	for text, want := range map[string]string{
+		"720h": "is not age=interval", "soon=1h": "is not age=interval", "1h=-2h": "is not age=interval", "0=1h": "is not age=interval",
+		"720h=24h": "add any=interval",
+	} {
+		_, err := commands.ParseLadder([]string{text})
+		require.ErrorContains(t, err, want, text)
+	}
+}

@@ -1,0 +1,239 @@
+package commands_test
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+func expiresIn(d time.Duration) func(*simulator.Account) {
+	return func(a *simulator.Account) { a.AccessExpires = fetchDay.Add(d) }
+}
+
+func (s *fetchStage) tokens(c connected) (stored commands.StoredTokens) {
+	s.t.Helper()
+	raw, err := s.secrets.Get(s.t.Context(), c.ref)
+	require.NoError(s.t, err)
+	require.NoError(s.t, json.Unmarshal(raw, &stored))
+	return stored
+}
+
+func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	before := s.tokens(user)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	after := s.tokens(user)
+	require.NotEqual(t, before.AccessToken, after.AccessToken)
+	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one")
+	require.Equal(t, fetchDay.Add(2*time.Hour), after.ExpiresAt, "by what the answer says")
+	// And so on, over two more lives.
+	for range 2 {
+		s.clock.advance(2 * time.Hour)
+		s.round(domain.FetchAccounts, domain.TikTok)
+	}
+	require.Len(t, s.readings(user), 3)
+	require.Empty(t, s.changes(user))
+}
+
+// The store does not know that the token has died: the platform says so, once.
+func TestTokenThatThePlatformRefusesIsRenewed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	stored := s.tokens(user)
+	stored.ExpiresAt = time.Time{}
+	s.store(user, stored)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	require.Equal(t, 1, s.calls("tiktok/token"))
+}
+
+// Several processes, several callers each, all with the expired token at once: TikTok's refresh token
+// works once, so a second renewal would lose the connection.
+func TestProcessesThatRaceRenewOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	slow := simulator.Traps{Delay: 100 * time.Millisecond}
+	s.trap(user, slow)
+	var racing sync.WaitGroup
+	for n := range 3 {
+		collect := s.process()
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
+			slot := slotOf(kind, domain.TikTok, fetchDay.Add(time.Duration(n)*time.Minute))
+			racing.Go(func() {
+				_, err := collect.Retry(t.Context(), slot, user.ID)
+				require.NoError(t, err)
+			})
+		}
+	}
+	racing.Wait()
+	require.Equal(t, 1, s.calls("tiktok/token"))
+	require.Empty(t, s.changes(user))
+	require.NotEmpty(t, s.readings(user))
+}
+
+func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	var racing sync.WaitGroup
+	for range 3 { // before the read side shows it, several processes find it dead
+		collect := s.process()
+		racing.Go(func() {
+			_, err := collect.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.Facebook, fetchDay), page.ID)
+			require.NoError(t, err)
+		})
+	}
+	racing.Wait()
+	for range 5 {
+		s.clock.advance(time.Minute)
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.round(domain.FetchPosts, domain.Facebook)
+	}
+	changes := s.changes(page)
+	require.Len(t, changes, 1)
+	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
+	require.Contains(t, changes[0].Reason, "460")
+	require.Contains(t, changes[0].Reason, "a person must sign in")
+	require.NotContains(t, changes[0].Reason, "Sim", "a token")
+	calls := s.calls("facebook/node")
+	s.clock.advance(time.Hour)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Equal(t, calls, s.calls("facebook/node"), "it waits for a person")
+}
+
+func TestPersonWhoSignsInAgainIsReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	good := s.tokens(page)
+	s.trap(page, simulator.Traps{TokenError: 463})
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(time.Hour)
+	s.trap(page, simulator.Traps{})
+	s.store(page, good)
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 1)
+	changes := s.changes(page)
+	require.Len(t, changes, 2)
+	require.Equal(t, domain.ConnectionOK, changes[1].State)
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 2, "once")
+}
+
+func TestMarkOfAProcessThatDiedBeforeTheLogHadIt(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	_, err := s.pool.Exec(t.Context(), `insert into connection_marks values ($1, 'reconnect', $2)`, page.ConnectionID, fetchDay.Add(-30*time.Second))
+	require.NoError(t, err)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Empty(t, s.changes(page), "it may still come")
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 1)
+}
+
+func TestConnectionWithoutATokenNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	require.NoError(t, s.secrets.Delete(t.Context(), page.ref))
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Contains(t, s.changes(page)[0].Reason, "no token for this connection")
+}
+
+func TestEmptyTokenNeverReplacesAStoredOne(t *testing.T) {
+	t.Parallel()
+	_, err := commands.EncodeTokens(commands.StoredTokens{RefreshToken: "r"})
+	require.ErrorContains(t, err, "never replaces")
+}
+
+func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	soon, later := s.connect(domain.TikTok, 0, expiresIn(19*time.Minute)), s.connect(domain.TikTok, 0, expiresIn(30*time.Minute))
+	unknown := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, 1, s.calls("tiktok/token"))
+	require.Equal(t, fetchDay.Add(2*time.Hour), s.tokens(soon).ExpiresAt)
+	require.Equal(t, fetchDay.Add(100*time.Minute), *s.state(domain.FetchTokens, soon).NotBefore, "20 minutes ahead again")
+	require.Equal(t, fetchDay.Add(10*time.Minute), *s.state(domain.FetchTokens, later).NotBefore)
+	require.Equal(t, fetchDay.Add(24*time.Hour), *s.state(domain.FetchTokens, unknown).NotBefore)
+	s.clock.advance(10 * time.Minute)
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, 2, s.calls("tiktok/token"), "the other one, when it is time")
+	require.Zero(t, s.calls("tiktok/user_info"))
+
+	shards, err := s.collect.Plan(t.Context(), slotOf(domain.FetchTokens, domain.Facebook, fetchDay), tick)
+	require.NoError(t, err)
+	require.Zero(t, shards, "pages' tokens cannot be renewed")
+}
+
+func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, expiresIn(3*time.Minute))
+	s.trap(member, simulator.Traps{FailEvery: 4}) // every fourth call, the renewal included
+	for range 4 {
+		s.clock.advance(time.Second)
+		s.trap(member, simulator.Traps{HTML: 502})
+		_, err := s.collect.Retry(t.Context(), slotOf(domain.FetchTokens, domain.LinkedIn, s.clock.Now()), member.ID)
+		require.NoError(t, err)
+		s.trap(member, simulator.Traps{})
+	}
+	require.Empty(t, s.changes(member))
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	require.Len(t, s.readings(member), 1)
+}
+
+func TestInstagramLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
+		a.InstagramLogin, a.AccessExpires = true, fetchDay.Add(5*24*time.Hour)
+	})
+	facebook := s.connect(domain.Instagram, 0, expiresIn(5*24*time.Hour))
+	s.round(domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 1, s.calls("instagram/refresh"))
+	renewed := s.tokens(own)
+	require.Equal(t, fetchDay.Add(60*24*time.Hour), renewed.ExpiresAt)
+	require.True(t, renewed.InstagramLogin, "it stays one")
+	s.round(domain.FetchAccounts, domain.Instagram)
+	require.Len(t, s.readings(own), 1)
+	require.Len(t, s.readings(facebook), 1, "Facebook login has no renewal: its token is used until it is refused")
+	require.Empty(t, s.changes(facebook))
+}
+
+// swapped signs the person in again while the renewal is under way.
+func TestNewSignInStaysWhenARenewalEndsLater(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
+	s.trap(user, simulator.Traps{Delay: 300 * time.Millisecond})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.collect.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
+	s.store(user, commands.StoredTokens{AccessToken: fresh.Access, RefreshToken: "of the new consent"})
+	require.NoError(t, <-done)
+	require.Equal(t, "of the new consent", s.tokens(user).RefreshToken)
+}

@@ -1,0 +1,71 @@
+package quota_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+func TestParseLimits(t *testing.T) {
+	t.Parallel()
+	defaults := quota.DefaultLimits()
+	parsed, err := quota.ParseLimits(nil)
+	require.NoError(t, err)
+	require.Equal(t, defaults, parsed)
+
+	parsed, err = quota.ParseLimits([]string{"linkedin:app:500/24h", " linkedin:account:100/24h", "tiktok:none"})
+	require.NoError(t, err)
+	require.Equal(t, []quota.Limit{
+		defaults[0], defaults[1],
+		{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 500, Window: 24 * time.Hour},
+		{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
+	}, parsed)
+	for _, limit := range parsed {
+		again, err := quota.ParseLimits([]string{limit.String()})
+		require.NoError(t, err)
+		require.Contains(t, again, limit)
+	}
+}
+
+func TestParseLimitsNamesEveryWrongOne(t *testing.T) {
+	t.Parallel()
+	_, err := quota.ParseLimits([]string{
+		"myspace:app:10/1m", "tiktok:app", "tiktok:app:ten/1m", "facebook:app:100/soon", "linkedin:page:100/24h", "instagram:app:9/1m",
+		"linkedin:app:10/1m", "linkedin:app:20/1m",
+	})
+	for _, want := range []string{
+		`no platform "myspace"`, `"tiktok:app": use platform`, `"tiktok:app:ten/1m": use platform`, `window "soon"`, `scope "page"`,
+		"use 10 calls or more", "there are two",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestNewReportsEverythingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := quota.New(quota.Config{Share: 1, HoldAt: 101, Patience: -1})
+	for _, want := range []string{"Store is missing", "share", "percentage", "Patience"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func FuzzParseLimits(f *testing.F) {
+	f.Add("tiktok:operation:600/1m")
+	f.Add("linkedin:none")
+	f.Fuzz(func(t *testing.T, text string) {
+		limits, err := quota.ParseLimits([]string{text})
+		if err != nil {
+			return
+		}
+		for _, l := range limits {
+			require.True(t, l.Platform.Valid())
+			require.Positive(t, l.Window)
+			require.GreaterOrEqual(t, l.Calls, 10)
+		}
+	})
+}

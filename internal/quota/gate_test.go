@@ -1,0 +1,271 @@
+package quota_test
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// Two processes with many callers each, in time that runs 600 times faster: no window of a minute, slid
+// over all calls, holds more than the limit, and more than the first burst gets through.
+func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
+	t.Parallel()
+	const calls, speed = 120, 600
+	b := setup(t)
+	began := time.Now()
+	now := func() time.Time { return noon.Add(time.Since(began) * speed) }
+	var mu sync.Mutex
+	var made []time.Time
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+	defer stop()
+	var callers sync.WaitGroup
+	for range 2 {
+		g := b.gate(limits(quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: calls, Window: time.Minute}),
+			func(c *quota.Config) { c.Now, c.Speed, c.Share = now, speed, 0.4 })
+		for range 8 {
+			callers.Go(func() {
+				for {
+					finish, err := g.Admit(ctx, tikTok)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					made = append(made, now())
+					mu.Unlock()
+					finish(platforms.CallStats{Platform: domain.TikTok})
+				}
+			})
+		}
+	}
+	callers.Wait()
+	sort.Slice(made, func(i, j int) bool { return made[i].Before(made[j]) })
+	for i := range made {
+		in := sort.Search(len(made), func(j int) bool { return made[j].After(made[i].Add(time.Minute)) }) - i
+		require.LessOrEqual(t, in, calls)
+	}
+	require.Greater(t, len(made), calls, "who waits is served")
+}
+
+func TestEndpointsOfTikTokHaveBudgetsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate()
+	for n := range 30 { // the burst of 600 a minute
+		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "%d", n)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := g.Admit(ctx, tikTok)
+	require.True(t, platforms.Refused(err), "the clock stands still, so there is never room")
+	other := tikTok
+	other.Op = "video_list"
+	require.NoError(t, admit(g, other, platforms.CallStats{}))
+}
+
+func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour}))
+	for range 5 {
+		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	}
+	// 90 a day are one in 16 minutes: longer than a worker waits for one account.
+	err := admit(g, linkedIn, platforms.CallStats{})
+	requireRefused(t, err, platforms.ClassThrottled, 16*time.Minute+time.Millisecond)
+	other := linkedIn
+	other.Account = "10"
+	require.NoError(t, admit(g, other, platforms.CallStats{}), "another member's budget")
+	b.clock.advance(17 * time.Minute)
+	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+}
+
+func TestLeaseThatIsNotUsedInTimeIsVoid(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	limit := limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 1000, Window: time.Hour})
+	slow, quick := b.gate(limit, hasty), b.gate(limit, hasty)
+	require.NoError(t, admit(slow, linkedIn, platforms.CallStats{})) // draws 6 of 50, uses 1
+	for range 44 {
+		require.NoError(t, admit(quick, linkedIn, platforms.CallStats{}))
+	}
+	require.True(t, platforms.Refused(admit(quick, linkedIn, platforms.CallStats{})), "what the other has drawn is gone, used or not")
+	b.clock.advance(3 * time.Minute) // longer than a lease: 45 calls more, but not the 5 of the lease
+	made := 0
+	for admit(slow, linkedIn, platforms.CallStats{}) == nil {
+		made++
+	}
+	require.Equal(t, 45, made)
+}
+
+func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		call  platforms.Call
+		scope platforms.Scope
+		free  platforms.Call // goes on
+	}{
+		"page":     {facebook, platforms.ScopeAccount, platforms.Call{Platform: domain.Facebook, Op: "page", Account: "101"}},
+		"endpoint": {tikTok, platforms.ScopeOperation, platforms.Call{Platform: domain.TikTok, Op: "video_list", Account: "a"}},
+		"app":      {linkedIn, platforms.ScopeApp, facebook},
+		"no limit": {facebook, platforms.ScopeApp, platforms.Call{Platform: domain.Instagram, Op: "ig_user", Account: "100"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			g := b.gate()
+			require.NoError(t, admit(g, test.call, platforms.CallStats{
+				Class: platforms.ClassThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
+			}))
+			b.clock.advance(time.Minute)
+			requireRefused(t, admit(g, test.call, platforms.CallStats{}), platforms.ClassThrottled, 9*time.Minute)
+			require.NoError(t, admit(g, test.free, platforms.CallStats{}))
+			b.clock.advance(9 * time.Minute)
+			require.NoError(t, admit(g, test.call, platforms.CallStats{}))
+		})
+	}
+}
+
+func TestHoldIsSharedByProcesses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second := b.gate(), b.gate()
+	require.NoError(t, admit(first, linkedIn, platforms.CallStats{
+		Class: platforms.ClassThrottled, Scope: platforms.ScopeApp, RetryAfter: time.Hour,
+	}))
+	requireRefused(t, admit(second, linkedIn, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
+	room, err := second.Room(t.Context(), domain.LinkedIn, "", 30*time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, room)
+}
+
+func TestUsageHeadersHold(t *testing.T) {
+	t.Parallel()
+	usage := func(scope, id string, percent int, regain time.Duration) platforms.CallStats {
+		return platforms.CallStats{Usage: []platforms.Usage{{Scope: scope, ID: id, CallCount: 3, TotalTime: percent, Regain: regain}}}
+	}
+	neighbour := facebook
+	neighbour.Account = "101"
+	for name, test := range map[string]struct {
+		stats        platforms.CallStats
+		own, another time.Duration // waits
+	}{
+		"little used":    {usage("business", "100", 89, 0), 0, 0},
+		"page":           {usage("business", "100", 90, 0), 5 * time.Minute, 0},
+		"page with time": {usage("business", "100", 100, 40*time.Minute), 40 * time.Minute, 0},
+		"app":            {usage("app", "", 95, 0), 5 * time.Minute, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setup(t).gate()
+			require.NoError(t, admit(g, facebook, test.stats))
+			for call, wait := range map[platforms.Call]time.Duration{facebook: test.own, neighbour: test.another} {
+				err := admit(g, call, platforms.CallStats{})
+				if wait == 0 {
+					require.NoError(t, err)
+					continue
+				}
+				requireRefused(t, err, platforms.ClassThrottled, wait)
+			}
+		})
+	}
+}
+
+func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate()
+	room := func(p domain.Platform, op string, within time.Duration) int {
+		n, err := g.Room(t.Context(), p, op, within)
+		require.NoError(t, err)
+		return n
+	}
+	require.Equal(t, 30+270, room(domain.TikTok, "user_info", 30*time.Second), "the burst, and 9 a second")
+	for range 30 {
+		require.NoError(t, admit(g, tikTok, platforms.CallStats{}))
+	}
+	require.Equal(t, 270, room(domain.TikTok, "user_info", 30*time.Second))
+	require.Equal(t, 300, room(domain.TikTok, "video_list", 30*time.Second))
+	require.Equal(t, 5000+90_000, room(domain.LinkedIn, "", 24*time.Hour))
+	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "only pages have quotas")
+}
+
+func TestBreakerOpensForOnePlatform(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate(func(c *quota.Config) { c.BreakerOpen = 200 * time.Millisecond })
+	down := platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}
+	for range 20 {
+		require.NoError(t, admit(g, facebook, down))
+	}
+	requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, 200*time.Millisecond)
+	require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
+	require.Eventually(t, func() bool { return admit(g, facebook, platforms.CallStats{}) == nil }, time.Minute, 10*time.Millisecond)
+	for range 10 {
+		require.NoError(t, admit(g, facebook, platforms.CallStats{}), "closed again once the platform answers")
+	}
+}
+
+func TestBreakerStaysClosed(t *testing.T) {
+	t.Parallel()
+	for name, stats := range map[string]platforms.CallStats{
+		"dead tokens": {Class: platforms.ClassReconnect}, "permissions": {Class: platforms.ClassPermission},
+		"throttled": {Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCancelled},
+		"successes": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := setup(t).gate()
+			for range 40 {
+				require.NoError(t, admit(g, facebook, stats))
+			}
+		})
+	}
+	t.Run("one in twenty", func(t *testing.T) {
+		t.Parallel()
+		g := setup(t).gate()
+		for n := range 200 {
+			stats := platforms.CallStats{}
+			if n%20 == 0 {
+				stats.Class = platforms.ClassRetry
+			}
+			require.NoError(t, admit(g, facebook, stats))
+		}
+	})
+}
+
+func TestMeterCountsCallsThatWereMade(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate()
+	ctx, meter := quota.WithMeter(t.Context())
+	for range 3 {
+		_, err := g.Admit(ctx, facebook)
+		require.NoError(t, err)
+	}
+	require.NoError(t, admit(g, tikTok, platforms.CallStats{})) // its context has no meter
+	require.Equal(t, 3, meter.Calls())
+}
+
+// brokenStore is a database that does not answer.
+type brokenStore struct{}
+
+func (brokenStore) Draw(context.Context, quota.Draw) (quota.Drawn, error) {
+	return quota.Drawn{}, errors.New("no database")
+}
+
+func (brokenStore) Hold(context.Context, string, time.Time) error { return errors.New("no database") }
+
+func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
+	t.Parallel()
+	g, err := quota.New(quota.Config{Store: brokenStore{}})
+	require.NoError(t, err)
+	_, err = g.Admit(t.Context(), tikTok)
+	requireRefused(t, err, platforms.ClassRetry, 0)
+	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second)
+	require.ErrorContains(t, err, "no database")
+}

@@ -1,0 +1,97 @@
+package quota_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var noon = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
+
+// clock stands still until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// bundle is a shared store and a clock; gates are as many processes.
+type bundle struct {
+	t     testing.TB
+	clock *clock
+	store *kept.Budgets
+}
+
+func setup(t testing.TB) *bundle {
+	t.Helper()
+	pool, err := kept.OpenFetching(t.Context(), pgtest.New(t).URL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return &bundle{t, &clock{now: noon}, kept.NewBudgets(pool)}
+}
+
+func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {
+	b.t.Helper()
+	cfg := quota.Config{Store: b.store, Now: b.clock.Now, Registerer: prometheus.NewRegistry()}
+	for _, c := range change {
+		c(&cfg)
+	}
+	g, err := quota.New(cfg)
+	require.NoError(b.t, err)
+	return g
+}
+
+// limits sets the only limits there are.
+func limits(l ...quota.Limit) func(*quota.Config) {
+	return func(c *quota.Config) { c.Limits = append([]quota.Limit{}, l...) }
+}
+
+var (
+	tikTok   = platforms.Call{Platform: domain.TikTok, Op: "user_info", Account: "a"}
+	facebook = platforms.Call{Platform: domain.Facebook, Op: "page", Account: "100"}
+	linkedIn = platforms.Call{Platform: domain.LinkedIn, Op: "posts", Account: "9"}
+)
+
+// hasty never waits for the budget of an account.
+func hasty(c *quota.Config) { c.Patience = 1 }
+
+// admit makes a call that ends so.
+func admit(g *quota.Gate, call platforms.Call, how platforms.CallStats) error {
+	finish, err := g.Admit(context.Background(), call)
+	if err == nil {
+		how.Platform, how.Op, how.Account = call.Platform, call.Op, call.Account
+		finish(how)
+	}
+	return err
+}
+
+func requireRefused(t testing.TB, err error, class platforms.Class, wait time.Duration) {
+	t.Helper()
+	require.Error(t, err)
+	require.True(t, platforms.Refused(err), "%v", err)
+	require.Equal(t, class, platforms.ClassOf(err))
+	require.Equal(t, wait, platforms.RetryAfter(err))
+}
