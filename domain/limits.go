@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses an index entry
 // above some 2,700 bytes, at every try alike: one record with a longer id would hold up its partition
@@ -15,6 +18,9 @@ func checkLengths(texts ...string) error {
 	}
 	return nil
 }
+
+// CommandMemory is how long an idempotency key is remembered, in the time of an agency's records.
+const CommandMemory = 24 * time.Hour
 
 // maxSmall is the largest number that the read models' smallint columns take; a larger one would
 // come out as another number, not as an error.

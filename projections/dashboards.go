@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,9 +18,6 @@ type Dashboards struct {
 	// Partitions is the pinned partition count of the topic; the chain's verdict needs it.
 	Partitions int32
 }
-
-// commandMemory is how long an idempotency key is remembered, in record time.
-const commandMemory = 24 * time.Hour
 
 // Name implements [Projector].
 func (Dashboards) Name() string { return "dashboards" }

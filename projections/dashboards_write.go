@@ -149,7 +149,7 @@ func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
 			heads = append(heads, headRow{parent, s.head})
 		}
 		if s.head.Version > 0 { // also when parked records are folded again, long after their time
-			parents, forget = append(parents, parent), append(forget, s.head.Time.Add(-commandMemory))
+			parents, forget = append(parents, parent), append(forget, s.head.Time.Add(-domain.CommandMemory))
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {
 			dashboards = append(dashboards, s.dashboards[sub])

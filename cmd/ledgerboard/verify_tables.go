@@ -49,19 +49,28 @@ func (t verifyTables) Positions(ctx context.Context) (map[int32]int64, error) {
 }
 
 // Parked implements [proof.Tables].
-func (t verifyTables) Parked(ctx context.Context) (map[string]int64, error) {
-	parked := map[string]int64{}
-	var key string
-	var offset int64
-	err := t.list(ctx, "parked events", `
-		select p.stream_key, min(p.log_offset) from parked p
+func (t verifyTables) Parked(ctx context.Context) (parked []proof.ParkedRow, err error) {
+	var p proof.ParkedRow
+	err = t.list(ctx, "parked events", `
+		select p.stream_key, p.partition, p.log_offset, p.state = 'skipped' from parked p
 		join generations g using (projection, generation)
-		where p.projection = $1 and g.state = 'live' group by p.stream_key`,
-		[]any{projections.Dashboards{}.Name()}, []any{&key, &offset}, func() error {
-			parked[key] = offset
+		where p.projection = $1 and g.state = 'live' order by p.partition, p.log_offset`,
+		[]any{projections.Dashboards{}.Name()}, []any{&p.Parent, &p.Partition, &p.Offset, &p.Skipped}, func() error {
+			parked = append(parked, p)
 			return nil
 		})
 	return parked, err
+}
+
+// Commands implements [proof.Tables].
+func (t verifyTables) Commands(ctx context.Context, parent string, yield func(proof.CommandRow) error) error {
+	var c proof.CommandRow
+	return t.list(ctx, "commands", `
+		select parent_account, subject, idempotency_key, command_id, request_digest, sub_account_id, version, time
+		from dashboard_commands
+		where $1 = '' or parent_account = $1 order by parent_account, version`,
+		[]any{parent}, []any{&c.Parent, &c.Subject, &c.Key, &c.CommandID, &c.RequestDigest, &c.SubAccount, &c.Version, &c.Time},
+		func() error { return yield(c) })
 }
 
 // Heads implements [proof.Tables].

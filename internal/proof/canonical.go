@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -53,6 +54,11 @@ func putHistory(b []byte, r *HistoryRow) []byte {
 	return putDashboard(putDashboard(b, r.Before), &r.After)
 }
 
+func putCommand(b []byte, c CommandRow) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(c.Version))
+	return putTime(putText(b, c.Subject, c.Key, c.CommandID, c.RequestDigest, c.SubAccount), c.Time)
+}
+
 func putNotice(b []byte, n NoticeRow) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(n.Version))
 	return putTime(putText(b, n.User), n.Time)
@@ -62,6 +68,8 @@ func putNotice(b []byte, n NoticeRow) []byte {
 type folded struct {
 	rows    []HistoryRow
 	notices []NoticeRow
+	command *CommandRow      // nil: the record is no command's
+	skips   *domain.Position // nil: the record is no operator's word to skip another
 }
 
 // fold is one agency's read model, folded from the log as the projection does.
@@ -75,6 +83,9 @@ func (f *fold) apply(decode func(eventlog.Record) (domain.Recorded, error), r ev
 	recorded, err := decode(r)
 	if err != nil {
 		return folded{}, err
+	}
+	if skip, ok := recorded.Data.(domain.ParkedSkipped); ok {
+		return folded{skips: &skip.Position}, nil
 	}
 	event, ok := recorded.Data.(domain.DashboardEvent)
 	if !ok {
@@ -100,6 +111,10 @@ func (f *fold) apply(decode func(eventlog.Record) (domain.Recorded, error), r ev
 	users := slices.Sorted(slices.Values(change.LostAccess))
 	for _, user := range users {
 		out.notices = append(out.notices, NoticeRow{Parent: f.parent, Version: head.Version, User: user, Time: e.Time})
+	}
+	out.command = &CommandRow{
+		Parent: f.parent, Subject: e.Audit.Actor, Key: cmp.Or(e.Audit.IdempotencyKey, e.Audit.CommandID, e.ID),
+		CommandID: e.Audit.CommandID, RequestDigest: e.Audit.RequestDigest, SubAccount: change.Primary, Version: head.Version, Time: e.Time,
 	}
 	return out, nil
 }

@@ -20,18 +20,47 @@ type comparison struct {
 	tables    Tables
 	parent    string
 	positions map[int32]int64
-	parked    map[string]int64
+	parked    map[place]ParkedRow
 	parts     [][]*agencyFold // by partition and stream: partitions are folded at the same time
 }
 
-// agencyFold is one agency as the log has it.
+// place is where a record lies.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// agencyFold is one agency as the log has it, without what the tables set aside.
 type agencyFold struct {
 	fold
 	head             eventlog.Head
 	history, notices hash.Hash
+	commands         []CommandRow // those of the last [domain.CommandMemory], and some older ones
+	aside            []ParkedRow
+	skips            map[place]bool // what operators' records say is skipped
 	records          int64
 	refused          string // why a record makes no rows; the tables should say so too
 	buffer           []byte
+}
+
+// remember keeps a command, and now and then forgets those that the tables have forgotten.
+func (f *agencyFold) remember(c CommandRow) {
+	if len(f.commands) == cap(f.commands) {
+		f.commands = f.remembered()
+	}
+	f.commands = append(f.commands, c)
+}
+
+// remembered are the commands that the tables should hold: of each key the last one.
+func (f *agencyFold) remembered() []CommandRow {
+	type scope struct{ subject, key string }
+	last := make(map[scope]int64, len(f.commands))
+	for _, c := range f.commands {
+		last[scope{c.Subject, c.Key}] = c.Version
+	}
+	return slices.DeleteFunc(f.commands, func(c CommandRow) bool {
+		return c.Time.Before(f.head.Time.Add(-domain.CommandMemory)) || last[scope{c.Subject, c.Key}] != c.Version
+	})
 }
 
 func newComparison(ctx context.Context, src Source, tables Tables, parent string) (*comparison, error) {
@@ -40,8 +69,13 @@ func newComparison(ctx context.Context, src Source, tables Tables, parent string
 	if c.positions, err = tables.Positions(ctx); err != nil {
 		return nil, err
 	}
-	if c.parked, err = tables.Parked(ctx); err != nil {
+	rows, err := tables.Parked(ctx)
+	if err != nil {
 		return nil, err
+	}
+	c.parked = make(map[place]ParkedRow, len(rows))
+	for _, row := range rows {
+		c.parked[place{row.Partition, row.Offset}] = row
 	}
 	return c, nil
 }
@@ -62,7 +96,11 @@ func (c *comparison) visit(p *partition, n int32, r eventlog.Record, head eventl
 	}
 	f.head = head
 	f.records++
-	if _, aside := c.parked[key]; aside || f.refused != "" {
+	if row, aside := c.parked[place{p.number, r.Offset}]; aside {
+		f.aside = append(f.aside, row)
+		return nil
+	}
+	if f.refused != "" {
 		return nil
 	}
 	made, err := f.apply(c.source.Decode, r, head)
@@ -77,6 +115,15 @@ func (c *comparison) visit(p *partition, n int32, r eventlog.Record, head eventl
 	for _, n := range made.notices {
 		f.buffer = putNotice(f.buffer[:0], n)
 		f.notices.Write(f.buffer)
+	}
+	if made.command != nil {
+		f.remember(*made.command)
+	}
+	if made.skips != nil {
+		if f.skips == nil {
+			f.skips = map[place]bool{}
+		}
+		f.skips[place{made.skips.Partition, made.skips.Offset}] = true
 	}
 	return nil
 }
@@ -99,7 +146,7 @@ func (c *comparison) byAgency() map[string]*agencyFold {
 }
 
 // suspicion is what of an agency differs.
-type suspicion map[string]bool // heads, history, preferences, notices
+type suspicion map[string]bool // heads, history, preferences, notices, commands, parked
 
 // differing returns the agencies whose tables are not what the log makes of them.
 func (c *comparison) differing(ctx context.Context, log map[string]*agencyFold) (map[string]suspicion, error) {
@@ -133,15 +180,54 @@ func (c *comparison) differing(ctx context.Context, log map[string]*agencyFold) 
 	if err := c.preferences(ctx, log, suspect); err != nil {
 		return nil, err
 	}
-	for agency := range c.parked {
-		delete(found[agency], "history")
-		delete(found[agency], "preferences")
-		delete(found[agency], "notices")
-		if len(found[agency]) == 0 {
-			delete(found, agency)
+	if err := c.commands(ctx, log, suspect); err != nil {
+		return nil, err
+	}
+	for agency, f := range log {
+		if f.unexcused() != nil {
+			suspect(agency, "parked")
 		}
 	}
 	return found, nil
+}
+
+// unexcused returns the first record that the tables skip without an operator's word in the log.
+func (f *agencyFold) unexcused() *ParkedRow {
+	for i, row := range f.aside {
+		if row.Skipped && !f.skips[place{row.Partition, row.Offset}] {
+			return &f.aside[i]
+		}
+	}
+	return nil
+}
+
+// commands compares what the tables remember for repeated requests.
+func (c *comparison) commands(ctx context.Context, log map[string]*agencyFold, suspect func(agency, what string)) error {
+	sums := map[string]hash.Hash{}
+	err := c.tables.Commands(ctx, c.parent, func(row CommandRow) error {
+		if sums[row.Parent] == nil {
+			sums[row.Parent] = sha256.New()
+		}
+		sums[row.Parent].Write(putCommand(nil, row))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for agency, f := range log {
+		sum := sha256.New()
+		for _, row := range f.remembered() {
+			sum.Write(putCommand(nil, row))
+		}
+		if !sameSum(sum, sums[agency]) {
+			suspect(agency, "commands")
+		}
+		delete(sums, agency)
+	}
+	for agency := range sums {
+		suspect(agency, "commands")
+	}
+	return nil
 }
 
 // digests compares history and notices.
@@ -230,9 +316,10 @@ func (v *verification) checkTables(ctx context.Context) error {
 	for _, f := range log {
 		v.report.Compared += f.records
 	}
-	for _, agency := range slices.Sorted(maps.Keys(v.compare.parked)) {
-		if v.Parent == "" || v.Parent == agency {
-			v.notef("agency %s has events that are or were parked: its documents are not compared, its head is", agency)
+	for _, agency := range slices.Sorted(maps.Keys(log)) {
+		if aside := log[agency].aside; len(aside) > 0 {
+			v.notef("agency %s: the tables set %d records aside, the first at partition %d offset %d (parked, or skipped by an operator); all others are compared",
+				agency, len(aside), aside[0].Partition, aside[0].Offset)
 		}
 	}
 	differing, err := v.compare.differing(ctx, log)

@@ -96,8 +96,8 @@
 //   - A record in a wrong partition, or whose key is no agency's id, is in no stream and no leaf, as in the
 //     projection.
 //   - The tables are compared up to where they stand, in one snapshot, by digests per agency; only agencies
-//     that differ are read again to name the record. Agencies with parked events are compared by head alone:
-//     what was folded of them depends on operators.
+//     that differ are read again to name the record. Records that the tables set aside (parked, or
+//     skipped by an operator, whose word must be in the log) are left out on both sides.
 //   - note.Open passes over signatures of unknown keys and base64 has several spellings of one value:
 //     [OpenCheckpoint] refuses both, else bytes could be changed unseen.
 package proof

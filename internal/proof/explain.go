@@ -64,8 +64,8 @@ func (v *verification) explain(ctx context.Context, agency string, what suspicio
 	}
 	v.report.Findings = append(v.report.Findings, Finding{
 		Kind: KindTables, Agency: agency, Version: s.logHead, Differs: slices.Sorted(maps.Keys(what)),
-		Detail: fmt.Sprintf("the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s",
-			s.logHead, s.tableHead.Version, wrongDocuments(ctx, v.compare, f)),
+		Detail: fmt.Sprintf("the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s%s%s",
+			s.logHead, s.tableHead.Version, wrongDocuments(ctx, v.compare, f), wrongCommands(ctx, v.compare, f), wronglySkipped(f)),
 	})
 	return nil
 }
@@ -219,6 +219,12 @@ func (c *comparison) replay(ctx context.Context, agency string, partition int32,
 					continue
 				}
 				head = next
+				if _, aside := c.parked[place{partition, r.Offset}]; aside {
+					if err := yield(r, head, folded{}); err != nil {
+						return err
+					}
+					continue
+				}
 				made, _ := f.apply(c.source.Decode, r, head) // what makes no rows differs by that
 				if err := yield(r, head, made); err != nil {
 					return err

@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -105,4 +106,46 @@ func wrongDocuments(ctx context.Context, c *comparison, f *agencyFold) string {
 		return ""
 	}
 	return "; dashboards: " + strings.Join(wrong[:min(len(wrong), 5)], ", ")
+}
+
+// wrongCommands names the first command that is not remembered as the log makes it.
+func wrongCommands(ctx context.Context, c *comparison, f *agencyFold) string {
+	if f == nil {
+		return ""
+	}
+	want, wrong := map[int64]CommandRow{}, int64(0)
+	for _, row := range f.remembered() {
+		want[row.Version] = row
+	}
+	suspect := func(version int64) {
+		if wrong == 0 || version < wrong {
+			wrong = version
+		}
+	}
+	err := c.tables.Commands(ctx, f.parent, func(row CommandRow) error {
+		if known, ok := want[row.Version]; !ok || !bytes.Equal(putCommand(nil, known), putCommand(nil, row)) {
+			suspect(row.Version)
+		}
+		delete(want, row.Version)
+		return nil
+	})
+	for version := range want {
+		suspect(version)
+	}
+	if err != nil || wrong == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; commands: the first that differs is that of version %d", wrong)
+}
+
+// wronglySkipped names the first record that the tables skip without an operator's word.
+func wronglySkipped(f *agencyFold) string {
+	if f == nil {
+		return ""
+	}
+	row := f.unexcused()
+	if row == nil {
+		return ""
+	}
+	return fmt.Sprintf("; the record at partition %d offset %d is skipped, and no operator's record in the log says so", row.Partition, row.Offset)
 }

@@ -20,9 +20,28 @@ type Tables interface {
 	Preferences(ctx context.Context, parent string, yield func(domain.Dashboard) error) error
 	// Notices is ordered by version and user.
 	Notices(ctx context.Context, parent string, yield func(NoticeRow) error) error
-	// Parked returns, by agency, the first version's offset that is or was set aside; what follows it in
-	// the tables depends on operators' decisions.
-	Parked(ctx context.Context) (map[string]int64, error)
+	// Commands is ordered by version. Only those of the last [domain.CommandMemory] of an agency's record time are
+	// there.
+	Commands(ctx context.Context, parent string, yield func(CommandRow) error) error
+	// Parked returns the records that are set aside: the tables have nothing of them.
+	Parked(ctx context.Context) ([]ParkedRow, error)
+}
+
+// CommandRow is what is remembered of a command, for repeated requests.
+type CommandRow struct {
+	Parent, Subject, Key     string
+	CommandID, RequestDigest string
+	SubAccount               string
+	Version                  int64
+	Time                     time.Time
+}
+
+// ParkedRow is a record of a stream that the tables set aside.
+type ParkedRow struct {
+	Parent    string
+	Partition int32
+	Offset    int64
+	Skipped   bool // for good, by an operator; else it waits for one
 }
 
 // TableHead is the end of a stream as the tables have it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,7 +21,8 @@ type tables struct {
 	history     []proof.HistoryRow
 	preferences []domain.Dashboard
 	notices     []proof.NoticeRow
-	parked      map[string]int64
+	commands    []proof.CommandRow
+	parked      []proof.ParkedRow
 }
 
 // project folds a log by itself: it shares nothing with the package but [eventlog.Judge] and the fold of the domain.
@@ -39,13 +41,22 @@ func project(t testing.TB, m *memory) *tables {
 			heads[key] = head
 			e, err := m.Decode(r)
 			require.NoError(t, err)
+			event, isDashboard := e.Data.(domain.DashboardEvent)
+			if !isDashboard {
+				continue
+			}
 			if dashboards[key] == nil {
 				dashboards[key] = map[string]domain.Dashboard{}
 			}
-			change := e.Data.(domain.DashboardEvent).Change()
+			change := event.Change()
 			revisions, err := change.Fold(key, head.Version, e.Envelope.Time, dashboards[key])
 			require.NoError(t, err)
 			a := e.Envelope.Audit
+			out.commands = slices.DeleteFunc(out.commands, func(c proof.CommandRow) bool { return c.Parent == key && c.Key == a.IdempotencyKey })
+			out.commands = append(out.commands, proof.CommandRow{
+				Parent: key, Subject: a.Actor, Key: a.IdempotencyKey, CommandID: a.CommandID, RequestDigest: a.RequestDigest,
+				SubAccount: change.Primary, Version: head.Version, Time: e.Envelope.Time,
+			})
 			for _, rev := range revisions {
 				dashboards[key][rev.After.SubAccountID] = rev.After
 				out.history = append(out.history, proof.HistoryRow{
@@ -76,7 +87,11 @@ func project(t testing.TB, m *memory) *tables {
 }
 
 func (x *tables) Positions(context.Context) (map[int32]int64, error) { return x.positions, nil }
-func (x *tables) Parked(context.Context) (map[string]int64, error)   { return x.parked, nil }
+func (x *tables) Parked(context.Context) ([]proof.ParkedRow, error)  { return x.parked, nil }
+
+func (x *tables) Commands(_ context.Context, parent string, yield func(proof.CommandRow) error) error {
+	return each(x.commands, func(c proof.CommandRow) bool { return parent == "" || c.Parent == parent }, yield)
+}
 
 func (x *tables) Heads(_ context.Context, parent string, yield func(proof.TableHead) error) error {
 	return each(x.heads, func(h proof.TableHead) bool { return parent == "" || h.Parent == parent }, yield)
@@ -143,6 +158,16 @@ func TestAlteredTables(t *testing.T) {
 		"notice": {func(x *tables) {
 			x.notices = slices.DeleteFunc(x.notices, func(n proof.NoticeRow) bool { return n.Parent == a })
 		}, 9, []string{"notices"}, ""},
+		"command": {func(x *tables) {
+			i := slices.IndexFunc(x.commands, func(c proof.CommandRow) bool { return c.Parent == a && c.Version == 8 })
+			x.commands[i].RequestDigest = "ffff"
+		}, 9, []string{"commands"}, "the first that differs is that of version 8"},
+		"command gone": {func(x *tables) {
+			x.commands = slices.DeleteFunc(x.commands, func(c proof.CommandRow) bool { return c.Parent == a && c.Version >= 7 })
+		}, 9, []string{"commands"}, "the first that differs is that of version 7"},
+		"command kept for too long": {func(x *tables) {
+			x.commands = append(x.commands, proof.CommandRow{Parent: a, Subject: "a-" + a, Key: "old", Version: 2, Time: noon.Add(-48 * time.Hour)})
+		}, 9, []string{"commands"}, "the first that differs is that of version 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,18 +186,59 @@ func TestAlteredTables(t *testing.T) {
 	}
 }
 
-// Parked agencies are not taken for altered ones, and their heads are compared all the same.
-func TestParkedAgencies(t *testing.T) {
+// Commands are forgotten by the time of the agency's records, whoever's clock says what.
+func TestForgottenCommands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		w.change(t, agencies[0])
+	}
+	w.chain(agencies[0], w.encode(t, agencies[0], w.heads[agencies[0]], "later", noon.Add(24*time.Hour+2*time.Second)))
+	x := project(t, w.memory)
+	require.False(t, w.verify(t, w.memory, with(x)).OK(), "the first command is older than a day and still there")
+	x.commands = x.commands[1:]
+	require.True(t, w.verify(t, w.memory, with(x)).OK())
+}
+
+// Records that the tables set aside are left out, and all others are compared: skipping one needs an
+// operator's word in the log.
+func TestRecordsSetAside(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 4)
+	a := agencies[0]
+	partition, index := w.find(a, 3)
+	skipped := domain.Position{Topic: domain.TopicDashboards, Partition: int32(partition), Offset: int64(index)}
+	without := func(x *tables, version int64) {
+		x.history = slices.DeleteFunc(x.history, func(r proof.HistoryRow) bool { return r.Parent == a && r.Version == version })
+		i := slices.IndexFunc(x.history, func(r proof.HistoryRow) bool { return r.Parent == a && r.Version == version+1 })
+		j := slices.IndexFunc(x.history, func(r proof.HistoryRow) bool { return r.Parent == a && r.Version == version-1 })
+		before := x.history[j].After
+		x.history[i].Before = &before
+		x.commands = slices.DeleteFunc(x.commands, func(c proof.CommandRow) bool { return c.Parent == a && c.Version == version })
+	}
 	x := project(t, w.memory)
-	x.history = slices.DeleteFunc(x.history, func(r proof.HistoryRow) bool { return r.Parent == agencies[0] && r.Version > 2 })
-	require.False(t, w.verify(t, w.memory, with(x)).OK())
-	x.parked = map[string]int64{agencies[0]: 2}
+	without(x, 3)
 	report := w.verify(t, w.memory, with(x))
+	require.Len(t, report.Findings, 1)
+	require.Equal(t, int64(3), report.Findings[0].Version, "a row is missing")
+
+	x.parked = []proof.ParkedRow{{Parent: a, Partition: skipped.Partition, Offset: skipped.Offset, Skipped: true}}
+	report = w.verify(t, w.memory, with(x))
+	require.Len(t, report.Findings, 1)
+	require.Equal(t, []string{"parked"}, report.Findings[0].Differs)
+	require.Contains(t, report.Findings[0].Detail, "no operator's record")
+
+	w.operate(t, a, domain.ParkedSkipped{Projection: "dashboards", Position: skipped, Reason: "it cannot be folded"})
+	x = project(t, w.memory)
+	without(x, 3)
+	x.parked = []proof.ParkedRow{{Parent: a, Partition: skipped.Partition, Offset: skipped.Offset, Skipped: true}}
+	report = w.verify(t, w.memory, with(x))
 	require.True(t, report.OK(), "%v", report.Findings)
-	require.Contains(t, report.Notes[len(report.Notes)-1], agencies[0])
-	i := slices.IndexFunc(x.heads, func(h proof.TableHead) bool { return h.Parent == agencies[0] })
-	x.heads[i].Hash[0]++
-	require.False(t, w.verify(t, w.memory, with(x)).OK())
+	require.Contains(t, report.Notes[len(report.Notes)-1], a)
+
+	i := slices.IndexFunc(x.history, func(r proof.HistoryRow) bool { return r.Parent == a && r.Version == 2 })
+	x.history[i].Actor = "nobody"
+	report = w.verify(t, w.memory, with(x))
+	require.Len(t, report.Findings, 1, "the other records are compared")
+	require.Equal(t, []string{"actor"}, report.Findings[0].Differs)
 }

@@ -78,6 +78,18 @@ func userOf(agency string, version int64) string { return fmt.Sprintf("u%d-%s", 
 func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	t.Helper()
 	r := w.encode(t, agency, w.heads[agency], userOf(agency, w.heads[agency].Version+1), w.at(agency))
+	w.chain(agency, r)
+	return r
+}
+
+// operate appends an operator's record to the agency's chain.
+func (w *world) operate(t testing.TB, agency string, data domain.Data) {
+	t.Helper()
+	w.chain(agency, w.record(t, agency, w.heads[agency], data, "operator", w.at(agency)))
+}
+
+// chain puts a record that follows the head.
+func (w *world) chain(agency string, r eventlog.Record) {
 	w.put(r)
 	head := w.heads[agency]
 	prev := head.Hash
@@ -85,7 +97,6 @@ func (w *world) change(t testing.TB, agency string) eventlog.Record {
 		prev = eventlog.Genesis(r.Topic, agency)
 	}
 	w.heads[agency] = eventlog.Head{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: w.at(agency)}
-	return r
 }
 
 func (w *world) at(agency string) time.Time {
@@ -94,10 +105,6 @@ func (w *world) at(agency string) time.Time {
 
 func (w *world) encode(t testing.TB, agency string, head eventlog.Head, user string, at time.Time) eventlog.Record {
 	t.Helper()
-	prev := head.Hash
-	if head.Version == 0 {
-		prev = eventlog.Genesis(domain.TopicDashboards, agency)
-	}
 	change := domain.DashboardChange{
 		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
 		MainPOC: map[string][]string{client(1): {}},
@@ -110,14 +117,24 @@ func (w *world) encode(t testing.TB, agency string, head eventlog.Head, user str
 		change.LostAccess = []string{userOf(agency, head.Version)}
 		data = domain.DashboardUsersChanged{DashboardChange: change}
 	}
+	return w.record(t, agency, head, data, user, at)
+}
+
+// record encodes what follows a head.
+func (w *world) record(t testing.TB, agency string, head eventlog.Head, data domain.Data, name string, at time.Time) eventlog.Record {
+	t.Helper()
+	prev := head.Hash
+	if head.Version == 0 {
+		prev = eventlog.Genesis(domain.TopicDashboards, agency)
+	}
 	r, err := w.codec.Encode(domain.Draft{
 		Topic: domain.TopicDashboards, Key: agency, Data: data,
 		Envelope: domain.Envelope{
-			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, user), Subject: client(1), Time: at,
+			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, name), Subject: client(1), Time: at,
 			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prev[:]},
 			Audit: domain.Audit{
 				Actor: "a-" + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
-				IdempotencyKey: "key", RequestDigest: "00ff",
+				IdempotencyKey: fmt.Sprintf("key-%d", head.Version%4), RequestDigest: "00ff",
 			},
 			TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		},
