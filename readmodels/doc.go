@@ -81,8 +81,8 @@
 //     range, which are two stretches of one index; only the others are looked for one by one.
 //   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
 //     every index that a history walks is by version.
-//   - Names in a history are those of the agency's own directory. A user who moved to another agency shows
-//     as an id there, as one who was erased does.
+//   - Names in a dashboard and in its history are those of the agency's own directory. An account or user
+//     that moved to another agency shows as an id there, as one who was erased does.
 //   - A filtered page of a history ends after a bounded number of entries looked at, with a cursor.
 //   - An export reads batch by batch, each in its own snapshot and all up to the version of the first.
 //   - An account that has left the scope is listed among the sources only while it has figures in the
