@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // openFetching puts together what reads the platforms. Nothing runs yet.
@@ -97,7 +98,12 @@ func (a *app) newScheduler() (*scheduler.Scheduler, error) {
 			return a.collect.Plan(ctx, slot, s.End.Sub(s.Begin))
 		},
 		Work:  func(ctx context.Context, job scheduler.Job) error { return work(ctx, a.collect, job) },
-		Ready: a.monitor.ready, MaxWorkers: a.FetchWorkers,
+		// What is due, connected and known follows from these; dashboards may stand still meanwhile.
+		Ready: func() bool {
+			return a.monitor.problem(projections.Directory{}.Name(), projections.Operations{}.Name(),
+				projections.AccountInsights{}.Name(), projections.PostInsights{}.Name()) == nil
+		},
+		MaxWorkers:   a.FetchWorkers,
 		DrainTimeout: min(a.StopWithin, 20*time.Second),
 		Logger:       a.logger, Registerer: a.registry,
 	})
