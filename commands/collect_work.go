@@ -43,7 +43,7 @@ func (c *Collect) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([
 			break
 		}
 		group.Go(func() error {
-			round.one(ctx, task)
+			_ = round.one(ctx, task) // noted with the connection
 			return nil
 		})
 	}
@@ -61,7 +61,7 @@ func (c *Collect) Retry(ctx context.Context, slot domain.FetchSlot, socialAccoun
 	if err != nil {
 		return nil, err
 	}
-	round.one(ctx, tasks[0])
+	_ = round.one(ctx, tasks[0]) // noted with the connection
 	return round.retries, errors.Join(round.flush(ctx), ctx.Err())
 }
 
@@ -87,8 +87,8 @@ func (c *Collect) newRound(slot domain.FetchSlot) (*round, error) {
 	return &round{Collect: c, slot: slot, client: client, fetch: f}, err
 }
 
-// one reads one connection and notes what became of it.
-func (r *round) one(ctx context.Context, task domain.FetchTask) {
+// one reads one connection and notes what became of it; the error says why it was not read.
+func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(limited)
@@ -97,7 +97,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) {
 		r.costs.learn(r.slot, meter.Calls())
 	}
 	if err != nil && ctx.Err() != nil {
-		return // cut short: it stays due, and nothing is known against it
+		return err // cut short: it stays due, and nothing is known against it
 	}
 	err = r.settle(context.WithoutCancel(ctx), task, err)
 	result, again := r.judge(task, got, err)
@@ -107,6 +107,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) {
 			"platform", task.Platform.String(), "class", result.Class, "error", err)
 	}
 	r.note(ctx, result, again)
+	return err
 }
 
 // fetchSafely makes an error of a panic: one odd answer must not end the reading of all others.

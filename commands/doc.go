@@ -26,6 +26,7 @@
 //	collect_account.go   an account's reading, its history at first
 //	collect_posts.go     listing, and readings of the posts that are due
 //	collect_tokens.go    tokens that expire soon
+//	collect_once.go      one account, by hand
 //	collect_outcome.go   what becomes of a connection after a read, and what to do about a failure
 //	post_ladder.go       how often posts are read by age
 //	tokens.go            access tokens and their renewal

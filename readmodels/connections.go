@@ -23,18 +23,23 @@ type Connections struct{ Pool *pgxpool.Pool }
 // $3 now. Left out are accounts whose subscription has lapsed (an agency's counts for its clients) and
 // connections that wait for a person to sign in again or for a platform's time, unless their token was
 // replaced since.
-const worthReading = `
+const worthReading = connectionJoins + `
+	where s.p_id = $1 and s.connected
+	  and (st.state is null or st.state <> '` + domain.ConnectionReconnect + `' or k.updated_at > st.at)
+	  and (f.not_before is null or f.not_before <= $3 or k.updated_at > f.updated_at)
+	  and ` + subscribed
+
+const (
+	connectionJoins = `
 	from tSAccounts s
 	left join tMemberAuth a on a.id = s.connection_id
 	left join connection_states st on st.connection_id = s.connection_id
 	left join kept.secrets k on k.ref = a.secret_ref
-	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id
-	where s.p_id = $1 and s.connected
-	  and (st.state is null or st.state <> '` + domain.ConnectionReconnect + `' or k.updated_at > st.at)
-	  and (f.not_before is null or f.not_before <= $3 or k.updated_at > f.updated_at)
-	  and exists (select from tSubscriptions b
-	              where b.account_id in (s.account_id, s.parent_account)
-	                and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
+	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
+	subscribed = `exists (
+	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
+	      and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
+)
 
 // Due returns the social accounts that are due in a slot: never read, or last read in a slot that began
 // at least the interval before it. The most overdue come first.
@@ -55,7 +60,7 @@ func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval ti
 
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
-	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), true,
+	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
 	       coalesce(f.planned_at, 'epoch'), f.served_slot, f.served_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at`
 
 // Tasks returns what a shard of a slot still has to read, the most overdue first, each with its tenant
@@ -70,6 +75,19 @@ func (c Connections) Tasks(ctx context.Context, slot domain.FetchSlot, shard int
 func (c Connections) Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+` and s.id = $4 and (f.served_slot is null or f.served_slot < $5)`,
 		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin)
+}
+
+// ByHand returns one social account of a platform whatever its state is, or nothing when there is none.
+func (c Connections) ByHand(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) (tasks []domain.FetchTask, connected bool, err error) {
+	tasks, err = c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
+		int(slot.Platform), slot.Kind, now, socialAccount)
+	if err != nil || len(tasks) == 0 {
+		return nil, false, err
+	}
+	if err := c.Pool.QueryRow(ctx, `select connected from tSAccounts where id = $1`, socialAccount).Scan(&connected); err != nil {
+		return nil, false, fmt.Errorf("read social account %d: %w", socialAccount, err)
+	}
+	return tasks, connected, nil
 }
 
 func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {

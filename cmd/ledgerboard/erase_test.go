@@ -33,6 +33,7 @@ func eraseSettings(dir string) settings {
 		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
+		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsCron: defaultPostsCron, TokenRefreshEvery: 5 * time.Minute},
 		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: time.Second,
 	}
 }

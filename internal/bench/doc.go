@@ -13,6 +13,8 @@
 //   - state at a time: one statement that finds the document, without names, records and tenancy.
 //   - connections: a process that holds as many sockets with a goroutine each, and writes the same notices
 //     once the same append is acknowledged.
+//   - ingestion: the same calls made by as many callers that throw the answers away. Because the platform's
+//     side and others share the machine, readings are also given by the processor time that they took.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //
 // # File map
@@ -28,6 +30,7 @@
 //	puts.go        PUTs of 1, 10 and 100 agencies
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
 //	connections_*.go  the program as a process, clients, listeners that do not read, the limit, matching
+//	ingest*.go     account readings from HTTP answers to the log; a fetcher's memory
 //	stats.go       medians and percentiles
 //
 // # Non-obvious

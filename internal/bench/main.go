@@ -67,6 +67,8 @@ func run(ctx context.Context) (err error) {
 		{"puts_10_agencies", putsOver(10)},
 		{"puts_100_agencies", putsOver(100)},
 		{"verify_and_replay_records", b.proofs},
+		{"ingest_readings", b.ingest},
+		{"ingest_memory", b.ingestMemory},
 		{"connections_10k_sse", listening(eventStreams)},
 		{"connections_10k_websocket", listening(webSockets)},
 	} {

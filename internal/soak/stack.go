@@ -61,6 +61,9 @@ type Stack struct {
 	Gate     *quota.Gate
 	Registry *prometheus.Registry
 
+	Brokers    []string
+	SecretsKey string // that sealed the tokens
+
 	cfg       Config
 	engines   []*projections.Engine
 	scheduler *scheduler.Scheduler
@@ -85,6 +88,9 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	}
 	return s, s.startEngines(ctx)
 }
+
+// DatabaseURL is where the tables are.
+func (s *Stack) DatabaseURL() string { return s.cfg.DatabaseURL }
 
 func (s *Stack) defers(f func() error) { s.closers = append(s.closers, f) }
 
@@ -116,6 +122,7 @@ func (s *Stack) openLog(ctx context.Context) error {
 		return err
 	}
 	s.defers(broker.Close)
+	s.Brokers = broker.Addrs()
 	topics, err := eventlog.ParseTopics(deploy.Topics())
 	if err != nil {
 		return err
@@ -155,7 +162,8 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	s.defers(func() error { pool.Close(); return nil })
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw)
-	keys, err := kept.ParseKeys(hex.EncodeToString(raw))
+	s.SecretsKey = hex.EncodeToString(raw)
+	keys, err := kept.ParseKeys(s.SecretsKey)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+)
+
+// fetchCommand reads one connection by hand, with the settings of the service, and prints what was read.
+// It reads for real: what it prints is in the log.
+type fetchCommand struct {
+	settings
+	Platform string `required:"" enum:"facebook,instagram,linkedin,tiktok" help:"The platform."`
+	Account  int64  `required:"" placeholder:"ID" help:"The social account (id of tSAccounts)."`
+	Posts    bool   `help:"Read its posts instead of its totals: list, register new ones, read those that are due."`
+	Once     bool   `help:"Read once and end. Without it the account is read again and again, at the service's interval, until Ctrl-C."`
+	JSON     bool   `name:"json" help:"Print each event that was recorded as a JSON object a line."`
+}
+
+// Run implements the command.
+func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
+	c.Roles = []string{roleFetcher}
+	if err := c.check(); err != nil {
+		return err
+	}
+	a, err := newApp(ctx, c.settings, c.logger(s))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	recorded := &recording{}
+	collect, closeLanes, err := recorded.collect(a)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLanes()) }()
+	kind := domain.FetchAccounts
+	if c.Posts {
+		kind = domain.FetchPosts
+	}
+	at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == c.Platform })
+	for {
+		err := collect.Once(ctx, a.connections, kind, domain.Platforms()[at], c.Account)
+		c.print(s.Out, recorded.take())
+		if err != nil {
+			return c.explain(err)
+		}
+		if c.Once {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(c.AccountInsightsInterval, time.Second)):
+		}
+	}
+}
+
+// check looks at the settings that fetching needs; the service checks all of them.
+func (c fetchCommand) check() error {
+	wrong := append(c.storage.validate(), c.fetching.validate()...)
+	if _, err := kept.ParseKeys(c.SecretsKey); err != nil {
+		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_SECRETS_KEY: %w", err))
+	}
+	if len(wrong) > 0 {
+		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
+	}
+	return nil
+}
+
+// explain adds to an error what to do about it.
+func (c fetchCommand) explain(err error) error {
+	err = fmt.Errorf("%s account %d was not read: %w", c.Platform, c.Account, err)
+	if advice := commands.Advice(err); advice != "" {
+		err = fmt.Errorf("%w\n%s", err, advice)
+	}
+	return err
+}
+
+// recording is an appender that remembers what went into the log.
+type recording struct {
+	lanes *eventlog.Lanes
+
+	mu     sync.Mutex
+	drafts []domain.Draft
+}
+
+// collect is the app's fetching with this appender.
+func (r *recording) collect(a *app) (*commands.Collect, func() error, error) {
+	lanes, err := a.log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
+	if err != nil {
+		return nil, nil, err
+	}
+	r.lanes = lanes
+	config := a.collect.CollectConfig
+	config.Metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: r, Now: time.Now})
+	if err != nil {
+		return nil, nil, errors.Join(err, lanes.Close())
+	}
+	collect, err := commands.NewCollect(config)
+	if err != nil {
+		return nil, nil, errors.Join(err, lanes.Close())
+	}
+	return collect, lanes.Close, nil
+}
+
+// Append implements commands.Appender.
+func (r *recording) Append(ctx context.Context, d domain.Draft) error {
+	if err := r.lanes.Append(ctx, d); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drafts = append(r.drafts, d)
+	return nil
+}
+
+func (r *recording) take() (drafts []domain.Draft) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	drafts, r.drafts = r.drafts, nil
+	return drafts
+}
+
+func (c fetchCommand) print(out io.Writer, drafts []domain.Draft) {
+	if c.JSON {
+		encoder := json.NewEncoder(out)
+		for _, d := range drafts {
+			_ = encoder.Encode(map[string]any{"type": d.Data.EventType(), "data": d.Data}) // a closed pipe ends the command elsewhere
+		}
+		return
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer table.Flush() //nolint:errcheck // as above
+	registered, history := 0, 0
+	for _, d := range drafts {
+		switch e := d.Data.(type) {
+		case domain.AccountRead:
+			if e.Backfilled {
+				history++
+				continue
+			}
+			printAccount(table, e)
+		case domain.PostRegistered:
+			registered++
+		case domain.PostRead:
+			fmt.Fprintf(table, "post %s\tlikes %s\tcomments %s\tshares %s\tviews %s\treach %s\tclicks %s\n", e.ExternalID,
+				figure(e.Likes), figure(e.Comments), figure(e.Shares), figure(e.Views), figure(e.Reach), figure(e.Clicks))
+		}
+	}
+	if registered > 0 {
+		fmt.Fprintf(table, "%d posts were not known before\n", registered)
+	}
+	if history > 0 {
+		fmt.Fprintf(table, "%d days of history were read too: this is the account's first reading\n", history)
+	}
+}
+
+func printAccount(out io.Writer, e domain.AccountRead) {
+	fmt.Fprintf(out, "%s account %d, read at %s\n", e.Platform, e.SocialAccount, e.CapturedAt.Format(time.RFC3339))
+	for _, f := range e.Figures {
+		fmt.Fprintf(out, "  %s\t%d\t%s\t%s\t%s\n", f.Name, f.Value, f.Kind, strings.TrimSpace(f.Day+" "+f.Window), f.Source)
+	}
+	for _, m := range e.Missing {
+		fmt.Fprintf(out, "  %s\tmissing\t%s\t%s\n", m.Name, m.Reason, m.Detail)
+	}
+	for _, d := range e.Demographics {
+		fmt.Fprintf(out, "  audience by %s\t%d groups\n", d.Facet, len(d.Values))
+	}
+}
+
+// figure shows a figure that was not given as a dash, never as 0.
+func figure(n *int64) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}

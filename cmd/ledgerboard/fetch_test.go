@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
+)
+
+// The accounts of the readings by hand.
+const (
+	fetchGood = iota + 1
+	fetchDead
+	fetchDisconnected
+	fetchLapsed
+	fetchNoToken
+)
+
+var fetchKey = strings.Repeat("ab", 32)
+
+// byHand runs the program's command line on a data directory.
+func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, problems bytes.Buffer
+	code = run(t.Context(), args, &out, &problems)
+	return code, out.String(), problems.String()
+}
+
+func TestFetchByHand(t *testing.T) {
+	dir := t.TempDir()
+	sim := simulator.New(simulator.Config{Seed: 7})
+	platform := httptest.NewServer(sim)
+	defer platform.Close()
+	withService(t, dir, func(a *app, _ string) { seedFetching(t, a, sim) })
+	fetch := func(account int, more ...string) (int, string, string) {
+		return byHand(t, append([]string{
+			"fetch", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", platform.URL + simulator.PathFacebook,
+			"--platform", "facebook", "--account", strconv.Itoa(account), "--once", "--backfill", "0s",
+		}, more...)...)
+	}
+	code, out, problems := fetch(fetchGood)
+	require.Zero(t, code, problems)
+	require.Contains(t, out, "facebook account 1, read at")
+	require.Regexp(t, `followers +\d+ +stock +followers_count`, out)
+	require.Contains(t, out, "day_flow")
+	code, out, _ = fetch(fetchGood, "--posts", "--json")
+	require.Zero(t, code)
+	require.Contains(t, out, `"type":"metrics.post_registered.v1"`)
+	require.Contains(t, out, `"type":"metrics.post_read.v1"`)
+	for account, want := range map[int]string{
+		fetchDead: "Connect the account again", fetchDisconnected: "is not connected", fetchLapsed: "without an active subscription",
+		fetchNoToken: "no token for this connection", 99: "There is no social account 99",
+	} {
+		code, out, problems := fetch(account)
+		require.Equal(t, exitFailure, code, want)
+		require.Empty(t, out)
+		require.Contains(t, problems, want)
+		require.NotContains(t, problems, "Simacc", "a token")
+	}
+	code, _, problems = fetch(fetchGood, "--quotas", "tiktok:app")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problems, "LEDGERBOARD_QUOTAS")
+
+	next := strings.Repeat("cd", 32)
+	code, out, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", next+","+fetchKey)
+	require.Zero(t, code, problems)
+	require.Contains(t, out, "4 secrets sealed anew")
+	code, out, _ = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--json")
+	require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
+	require.Contains(t, out, `"remaining":4`)
+	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--secrets-key", "short")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+}
+
+// seedFetching puts the accounts into the directory, the simulator and the store of tokens.
+func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
+	t.Helper()
+	const lapsed = "c20000000000000000000000"
+	now := time.Now()
+	entities := []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: eraseAgency, Active: true}, domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
+		domain.DirectorySubscription{ID: 1, AccountID: eraseClient, StartsAt: now.AddDate(0, -1, 0)},
+	}
+	keys, err := kept.ParseKeys(fetchKey)
+	require.NoError(t, err)
+	secrets, err := kept.NewSecrets(a.keptPool, keys)
+	require.NoError(t, err)
+	for id := fetchGood; id <= fetchNoToken; id++ {
+		page := sim.AddPage(simulator.Account{ID: "70" + strconv.Itoa(id), PostsFrom: now.AddDate(0, 0, -3), PostEvery: 24 * time.Hour})
+		account, ref := eraseClient, "connection/"+strconv.Itoa(id)
+		if id == fetchLapsed {
+			account = lapsed
+		}
+		entities = append(entities, domain.DirectoryConnection{ID: int64(id), MemberID: 1, Platform: domain.Facebook, SecretRef: ref},
+			domain.DirectorySocialAccount{
+				ID: int64(id), ParentAccount: eraseAgency, AccountID: account, MemberID: 1, ConnectionID: int64(id), Platform: domain.Facebook,
+				ExternalID: page.ID, Connected: id != fetchDisconnected,
+			})
+		if id == fetchNoToken {
+			continue
+		}
+		sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: page.AccessToken})
+		require.NoError(t, err)
+		require.NoError(t, secrets.Put(t.Context(), ref, sealed, now))
+	}
+	require.True(t, sim.SetTraps(domain.Facebook, "70"+strconv.Itoa(fetchDead), simulator.Traps{TokenError: 463}))
+	drafts := make([]domain.Draft, 0, len(entities))
+	for _, e := range entities {
+		drafts = append(drafts, commands.EntityDraft(e, now))
+	}
+	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
+	require.Eventually(t, func() bool {
+		var n int
+		err := a.readPool.QueryRow(t.Context(), "select count(*) from tSAccounts").Scan(&n)
+		return err == nil && n == fetchNoToken
+	}, 30*time.Second, 10*time.Millisecond)
+}

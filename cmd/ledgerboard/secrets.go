@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/migrations"
+)
+
+// secretsCommand is what concerns the sealed tokens.
+type secretsCommand struct {
+	Rotate rotateCommand `cmd:"" help:"Seal all stored tokens anew under the first key of LEDGERBOARD_SECRETS_KEY."`
+}
+
+// rotateCommand seals all stored secrets anew under the first key. The steps around it:
+//
+//  1. add the new key at the end of LEDGERBOARD_SECRETS_KEY everywhere, and restart;
+//  2. move it to the front everywhere, and restart;
+//  3. run this until nothing remains;
+//  4. drop the old key.
+//
+// It may run beside the service, be stopped at any time and be repeated: a row is under one key or the
+// other, and both open.
+type rotateCommand struct {
+	storage
+	logging
+	SecretsKey string `required:"" env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"The keys, the new one first."`
+	JSON       bool   `name:"json" help:"Print a JSON object."`
+}
+
+// Run implements the command.
+func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
+	keys, err := kept.ParseKeys(c.SecretsKey)
+	if err := errors.Join(append(c.storage.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
+		return usageError{err}
+	}
+	b := &backends{databaseURL: c.DatabaseURL}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if b.databaseURL == "" {
+		if err := b.startPostgres(ctx, c.storage, c.logger(s)); err != nil {
+			return err
+		}
+	}
+	if err := migrations.Up(ctx, b.databaseURL); err != nil {
+		return err
+	}
+	pool, err := kept.Open(ctx, b.databaseURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	secrets, err := kept.NewSecrets(pool, keys)
+	if err != nil {
+		return usageError{err}
+	}
+	done, err := secrets.Rotate(ctx)
+	if c.JSON {
+		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
+	} else {
+		fmt.Fprintf(s.Out, "%d secrets sealed anew under key %s, %d remain under others\n", done.Resealed, keys[0].ID(), done.Remaining)
+		for _, ref := range done.Unreadable {
+			fmt.Fprintf(s.Out, "  %s does not open with any of the keys\n", ref)
+		}
+	}
+	if err == nil && done.Remaining > 0 {
+		err = fmt.Errorf("%d secrets remain under other keys: run it again once every process has the new key first; what no key opens must be connected again", done.Remaining)
+	}
+	return err
+}
