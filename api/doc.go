@@ -31,6 +31,7 @@
 //	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments
 //	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
+//	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
 //	history.go history_params.go    auditors: history, state, diff, access; their parameters
 //	audit_ports.go audit_export.go audit_formats.go audit_reads.go  what they stand on; exports; who read
 //	health.go                 /healthz, /readyz

@@ -54,6 +54,9 @@ type Deps struct {
 	// Positions may be nil: then answers bear no ETag.
 	Positions FigurePositions
 
+	// Entities may be nil: then the routes of users, platforms, activities and stats do not exist.
+	Entities Entities
+
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // document reads /openapi.json, decoded.
@@ -27,6 +28,7 @@ func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b, _ := setupAudit(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Notices = quietHub(t)
+		d.Entities = readmodels.Entities{} // described, not asked
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		})

@@ -46,6 +46,7 @@ const (
 	tagDashboards = "Dashboards"
 	tagAnalytics  = "Analytics"
 	tagMembers    = "Analytics of members"
+	tagEntities   = "Users, platforms, activities and stats"
 	tagAudit      = "Audit"
 	tagStreams    = "Notices and live updates"
 	tagService    = "Service"

@@ -41,6 +41,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, described(s.getDashboard, aboutGetDashboard)},
 		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, described(s.putDashboard, aboutPutDashboard)},
 	}
+	table = append(table, s.entityRoutes()...)
 	table = append(table, s.auditRoutes()...)
 	if s.deps.Metrics != nil {
 		table = append(table, route{http.MethodGet, "/metrics", nil, described(plain(s.deps.Metrics), aboutMetrics)})

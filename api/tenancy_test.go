@@ -67,6 +67,14 @@ var rightsTable = map[string]rights{
 	"GET /api/audit/reads":                   rightsOfAuditOfAll,
 	"GET /api/audit/export":                  rightsOfAuditOfOne, // by ?dashboard=
 
+	"GET /api/users":         rightsOfFigures,
+	"GET /api/users/{}":      rightsOfFigures,
+	"GET /api/platforms":     rightsOfFigures,
+	"GET /api/platforms/{}":  rightsOfFigures,
+	"GET /api/activities":    rightsOfFigures,
+	"GET /api/activities/{}": rightsOfFigures,
+	"GET /api/stats":         rightsOfFigures,
+
 	"GET /api/notices":         rightsOfListening,
 	"POST /api/notices/ticket": rightsOfListening,
 
@@ -149,7 +157,9 @@ func ownPath(pattern string) string { return filled(pattern, client1, "7", "11",
 func foreignPath(pattern string) string { return filled(pattern, otherClient, "8", "21", otherUser) }
 
 func filled(pattern, account, member, row, user string) string {
+	social := member + "0" // members 7 and 8 own the social accounts 70 and 80
 	path := strings.NewReplacer(
+		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
@@ -159,6 +169,8 @@ func filled(pattern, account, member, row, user string) string {
 		query = "?from=v1"
 	case strings.HasSuffix(pattern, "/access"):
 		query = "?user_id=" + user
+	case strings.HasSuffix(pattern, "Id}") && strings.HasPrefix(pattern, "/api/"):
+		query = "" // the id alone must be judged
 	case strings.HasSuffix(pattern, "/export"):
 		query = "?format=jsonl&dashboard=" + account
 	}
@@ -224,6 +236,15 @@ func setupTenants(t *testing.T) *bundle {
 		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: client1, MemberID: 7, Platform: domain.Facebook, Name: "Page", Connected: true},
 		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, Platform: domain.Facebook, Name: "Other page", Connected: true},
 	)
+	for _, owner := range []domain.Tenant{
+		{ParentAccount: agency, AccountID: client1, MemberID: 7, SocialAccount: 70},
+		{ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, SocialAccount: 80},
+	} {
+		published := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, owner.Key(), domain.PostRegistered{
+			Tenant: owner, Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
+		}, published)))
+	}
 	updates := log.Dashboards(t, time.Now)
 	audit, err := commands.NewAudit(commands.AuditConfig{Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -232,6 +253,7 @@ func setupTenants(t *testing.T) *bundle {
 	b := setup(t, func(d *api.Deps) {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &readmodels.Analytics{Pool: pool}
+		d.Entities = readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Exports: history, Reads: readmodels.AuditReads{Pool: pool}, Records: audit}
 		d.Notices = quietHub(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })

@@ -27,6 +27,7 @@
 //	source.go                       the source itself, for the API document
 //	positions.go                    where the tables stand, for entity tags
 //	scope.go                        whose figures a caller may see
+//	entities*.go                    the data model's four entities: users, platforms, activities, stats
 //	analytics.go                    Analytics, Meta, one answer in the making
 //	analytics_range.go              ranges, days, months and where they begin in a zone
 //	analytics_rollups.go analytics_readings.go  the two sources of account figures: roll-ups; raw readings at the edges
@@ -87,4 +88,6 @@
 //   - An export reads batch by batch, each in its own snapshot and all up to the version of the first.
 //   - An account that has left the scope is listed among the sources only while it has figures in the
 //     answer, and without its present name: whose it is now is not this tenant's business.
+//   - A platform's expiry is what the main application said last. Fetchers renew tokens without telling the
+//     log, which holds no secrets' times; once a token was stored after that expiry, it is not known any more.
 package readmodels

@@ -42,6 +42,7 @@ func (a *app) newHandler() (*api.Server, error) {
 		DashboardCommands: a.updates,
 		Figures:           readmodels.Scopes{Pool: a.readPool},
 		Analytics:         analytics,
+		Entities:          readmodels.Entities{Pool: a.readPool},
 		Positions:         readmodels.Positions{Pool: a.readPool},
 		Audit:             audit,
 		Notices:           a.hub,

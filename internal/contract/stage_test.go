@@ -73,7 +73,8 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		}),
 		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
 		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool},
-		Logger: slog.New(slog.DiscardHandler), Now: s.clock,
+		Entities: readmodels.Entities{Pool: pool},
+		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
 	})
 	require.NoError(t, err)
 	s.server = server

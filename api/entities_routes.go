@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Entities is the queries behind the four entities of the data model. readmodels.Entities implements it.
+// What lies outside of scope does not exist for them: not_found.
+type Entities interface {
+	Users(ctx context.Context, scope readmodels.Scope, query readmodels.UsersQuery) ([]readmodels.User, readmodels.ListMeta, error)
+	User(ctx context.Context, scope readmodels.Scope, query readmodels.UsersQuery, id string) (readmodels.User, error)
+	Platforms(ctx context.Context, scope readmodels.Scope, query readmodels.PlatformsQuery) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error)
+	Platform(ctx context.Context, scope readmodels.Scope, id int64) (readmodels.ConnectedPlatform, error)
+	Activities(ctx context.Context, scope readmodels.Scope, query readmodels.ActivitiesQuery) ([]readmodels.PostActivity, readmodels.ListMeta, error)
+	Activity(ctx context.Context, scope readmodels.Scope, id string) (readmodels.PostActivity, error)
+	// Stats are the figures of each platform, by day, week or month.
+	Stats(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PlatformStats, readmodels.Meta, error)
+}
+
+// entityRoutes are the rows of the four entities in the route table.
+func (s *Server) entityRoutes() []route {
+	entities := s.deps.Entities
+	if entities == nil {
+		return nil
+	}
+	readers := []Role{RoleAgency, RoleClient}
+	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
+	stats := endpoint(s, parseSeries, entities.Stats)
+	stats.about.tag = tagEntities
+	stats.about.summary = "Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month."
+	return []route{
+		get("/api/users", entityList(s, "The users of the caller's accounts, by name. A client user sees those whom its dashboards list.", s.parseUsers,
+			func(ctx context.Context, scope readmodels.Scope, q readmodels.UsersQuery) ([]readmodels.User, readmodels.ListMeta, error) {
+				q.OfDashboards = s.isClient(ctx)
+				return entities.Users(ctx, scope, q)
+			})),
+		get("/api/users/{userId}", entityOne(s, "One user.", parseUserID,
+			func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
+				return entities.User(ctx, scope, readmodels.UsersQuery{OfDashboards: s.isClient(ctx)}, id)
+			})),
+		get("/api/platforms", entityList(s, "The profiles and pages that are connected, with their state, the reason of the last failure and the last reading.",
+			parsePlatforms, entities.Platforms)),
+		get("/api/platforms/{platformId}", entityOne(s, "One connected profile or page.", parsePlatformID, entities.Platform)),
+		get("/api/activities", entityList(s, "Posts with their latest figures, newest first.", parseActivities, entities.Activities)),
+		get("/api/activities/{activityId}", entityOne(s, "One post.", parseActivityID, entities.Activity)),
+		get("/api/stats", stats),
+	}
+}
+
+// isClient tells whether the caller has no more than a client user's rights.
+func (s *Server) isClient(ctx context.Context) bool {
+	p, _ := PrincipalFrom(ctx)
+	return !p.Roles.Has(RoleAgency)
+}
+
+// entityEnvelope is the shape of a page of a list: as any other answer, with a meta of its own.
+type entityEnvelope struct {
+	Success bool                 `json:"success"`
+	Message string               `json:"message"`
+	Data    any                  `json:"data"`
+	Meta    *readmodels.ListMeta `json:"meta,omitempty"`
+}
+
+func (s *Server) writeEntities(w http.ResponseWriter, data any, meta *readmodels.ListMeta) error {
+	s.writeJSON(w, mediaJSON+"; charset=utf-8", http.StatusOK, entityEnvelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
+	return nil
+}
+
+// entityList is the one shape of a list: parse, find out whose entities, query, envelope.
+func entityList[Q, E any](
+	s *Server, summary string, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
+) operation {
+	read := func(p *Params) (Q, readmodels.AccountRef) { return parse(p), p.Account("account") }
+	serve := func(w http.ResponseWriter, r *http.Request) error {
+		params := requestParams(r, s.deps.Now())
+		q, narrow := read(params)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		scope, err := s.scope(r.Context(), narrow)
+		if err != nil {
+			return err
+		}
+		entries, meta, err := query(r.Context(), scope, q)
+		if err != nil {
+			return err
+		}
+		return s.writeEntities(w, entries, &meta)
+	}
+	return described(serve, about{
+		summary: summary, tag: tagEntities, parse: func(p *Params) { read(p) },
+		answers: answersJSON(enveloped(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())),
+	})
+}
+
+// entityOne is the one shape of an entity by its id.
+func entityOne[I, E any](
+	s *Server, summary string, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
+) operation {
+	serve := func(w http.ResponseWriter, r *http.Request) error {
+		params := requestParams(r, s.deps.Now())
+		id := parse(params)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		scope, err := s.scope(r.Context(), readmodels.AccountRef{})
+		if err != nil {
+			return err
+		}
+		entity, err := query(r.Context(), scope, id)
+		if err != nil {
+			return err
+		}
+		return s.writeEntities(w, entity, nil)
+	}
+	return described(serve, about{
+		summary: summary, tag: tagEntities, parse: func(p *Params) { parse(p) }, answers: answersJSON(enveloped(reflect.TypeFor[E](), nil)),
+	})
+}
+
+func (s *Server) parseUsers(p *Params) readmodels.UsersQuery {
+	return readmodels.UsersQuery{
+		Page: p.Page(), Search: p.text("q", "Part of the name or e-mail address, whatever its case."),
+		Role: p.text("role", "Role, as the main application names it."), Active: p.optionalBool("active", "Whether the user is active."),
+	}
+}
+
+func parseUserID(p *Params) string {
+	p.note("userId", "User: 24 hex digits.", schema{Type: typeString})
+	value, _ := p.value("userId")
+	id, ok := domain.HexID(value)
+	if !ok {
+		p.bad.addf("userId", "is not a user id: use 24 hex digits")
+	}
+	return id
+}
+
+func parsePlatforms(p *Params) readmodels.PlatformsQuery {
+	states := make([]any, 0, len(readmodels.PlatformStates()))
+	for _, state := range readmodels.PlatformStates() {
+		states = append(states, string(state))
+	}
+	return readmodels.PlatformsQuery{
+		Page: p.Page(), Platforms: p.Platforms("pId"), Member: p.optionalID("memberId", "Member who owns the connection."),
+		State: readmodels.PlatformState(p.oneOf("state", "State of the connected account.", states)),
+	}
+}
+
+func parsePlatformID(p *Params) int64 { return p.ID("platformId") }
+
+func parseActivities(p *Params) readmodels.ActivitiesQuery {
+	q := readmodels.ActivitiesQuery{
+		Page: p.Page(), Platforms: p.Platforms("pId"), Member: p.optionalID("memberId", "Member who owns the connection."),
+		Social: p.optionalID("platformId", "Connected account."), Category: p.Category("cId"),
+		Type: p.text("type", "Type of post: post, photo, video, reel, story, carousel."),
+	}
+	// Unlike figures, a list without a range is the whole list.
+	_, from := p.value("startTime")
+	_, to := p.value("endTime")
+	if window := p.Range("startTime", "endTime"); from || to {
+		q.From, q.To = &window.From, &window.To
+	}
+	return q
+}
+
+func parseActivityID(p *Params) string {
+	p.note("activityId", "Activity: <connected account>:<the platform's id of the post>.", schema{Type: typeString})
+	value, _ := p.value("activityId")
+	if _, _, ok := domain.SplitPostID(value); !ok {
+		p.bad.addf("activityId", "is not an activity's id: use <connected account>:<the platform's id of the post>")
+	}
+	return value
+}

@@ -1,0 +1,118 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Lists have pages, filters and null, over the real queries.
+func TestEntities(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	token := b.token(agency, "agency")
+	ask := func(path string) (data []map[string]any, next string) {
+		t.Helper()
+		answer := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+token)
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		var body struct {
+			Success bool
+			Message string
+			Data    []map[string]any
+			Meta    struct {
+				Next string `json:"next_cursor"`
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+		require.True(t, body.Success)
+		require.Equal(t, "SUCCESS", body.Message)
+		require.NotNil(t, body.Data)
+		return body.Data, body.Meta.Next
+	}
+	users, next := ask("/api/users?q=ALI&active=true&limit=1&account=11")
+	require.Len(t, users, 1)
+	require.Equal(t, "Alice", users[0]["name"])
+	require.Contains(t, users[0], "created_at")
+	require.Nil(t, users[0]["created_at"])
+	require.NotContains(t, strings.Join(keysOf(users[0]), " "), "password")
+	require.Empty(t, next)
+	none, _ := ask("/api/users?q=nobody")
+	require.Empty(t, none)
+
+	platforms, _ := ask("/api/platforms?state=waiting&pId=1&memberId=7")
+	require.Len(t, platforms, 1)
+	require.Equal(t, "waiting", platforms[0]["state"])
+	require.Nil(t, platforms[0]["expires_at"])
+	for _, name := range keysOf(platforms[0]) {
+		require.NotContains(t, name, "secret")
+		require.False(t, strings.Contains(name, "token") && name != "token_stored_at", name)
+	}
+
+	activities, _ := ask("/api/activities?startTime=2026-01-02&endTime=2026-01-02&platformId=70&cId=all")
+	require.Len(t, activities, 1)
+	require.Equal(t, "70:p", activities[0]["id"])
+	for _, name := range []string{"likes", "comments", "shares", "views", "impressions", "reach", "content", "c_id", "read_at"} {
+		require.Contains(t, activities[0], name)
+		require.Nil(t, activities[0][name], "%s: absent is null", name)
+	}
+	outside, _ := ask("/api/activities?endTime=2026-01-01")
+	require.Empty(t, outside)
+
+	answer := b.ask(http.MethodGet, "/api/activities/"+url.PathEscape("70:p"), "", "Authorization: Bearer "+token)
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	stats := b.ask(http.MethodGet, "/api/stats?startTime=2026-01-01&endTime=2026-02-28&granularity=month&tz=Europe/Vienna&pId=1", "", "Authorization: Bearer "+token)
+	require.Equal(t, http.StatusOK, stats.status, stats.body)
+	require.Contains(t, stats.body, `"day":"2026-01-01","from":"2025-12-31T23:00:00Z"`)
+	require.Contains(t, stats.body, `"followers":null,"followers_change":null,"posts":1,"engagement":null,"impressions":null,"reach":null,"demographics":null`)
+	require.Contains(t, stats.body, `"day":"2026-02-01"`)
+}
+
+func keysOf(m map[string]any) (names []string) {
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Every bad parameter is named, with what to use instead.
+func TestEntitiesRefuse(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	token := b.token(agency, "agency")
+	for path, names := range map[string][]string{
+		"/api/users?limit=0&active=maybe&q=" + strings.Repeat("x", 201): {"limit", "active", "q"},
+		"/api/users?cursor=bogus":                                  {"cursor"},
+		"/api/users/7":                                             {"userId"},
+		"/api/platforms?state=sad&pId=2&memberId=0":                {"state", "pId", "memberId"},
+		"/api/platforms/x":                                         {"platformId"},
+		"/api/activities?startTime=soon&cId=x&platformId=-1":       {"startTime", "cId", "platformId"},
+		"/api/activities?startTime=2026-02-02&endTime=2026-01-01":  {"startTime"},
+		"/api/activities/70":                                       {"activityId"},
+		"/api/stats?granularity=year&tz=Mars":                      {"granularity", "tz"},
+		"/api/users?account=" + strings.Repeat("z", 24) + "&q=%00": {"account", "q"},
+	} {
+		answer := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+token)
+		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", path, answer.body)
+		for _, name := range names {
+			require.Contains(t, answer.body, `"field":"`+name+`"`, path)
+		}
+	}
+}
+
+// A client user sees its own agency's entities only as far as its dashboards show them.
+func TestEntitiesOfClients(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	answer := b.ask(http.MethodGet, "/api/users", "", "Authorization: Bearer "+b.token(client1, "client"))
+	require.Equal(t, http.StatusOK, answer.status)
+	require.Equal(t, 1, strings.Count(answer.body, `"account_id"`))
+	require.Contains(t, answer.body, `"Alice"`)
+	for _, path := range []string{"/api/users", "/api/platforms", "/api/activities", "/api/stats"} {
+		stranger := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+b.token(client2, "client"))
+		require.Equal(t, http.StatusForbidden, stranger.status, "%s of a client without any open dashboard: %s", path, stranger.body)
+	}
+}

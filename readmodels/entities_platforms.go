@@ -1,0 +1,178 @@
+package readmodels
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// PlatformsQuery asks for connected accounts.
+type PlatformsQuery struct {
+	Page      Page
+	Platforms []domain.Platform // never empty
+	Member    int64             // owner; 0: any
+	State     PlatformState     // "": any
+}
+
+// PlatformState says how a connected account is.
+type PlatformState string
+
+// The states, the gravest first: an account has the first one that fits.
+const (
+	PlatformDisconnected PlatformState = "disconnected" // not connected in the main application
+	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
+	PlatformBlocked      PlatformState = "blocked"      // the platform refuses it for its policy
+	PlatformPermission   PlatformState = "permission"   // a permission is missing
+	PlatformThrottled    PlatformState = "throttled"    // the platform's quota is used up; it is read again by itself
+	PlatformFailing      PlatformState = "failing"      // it could not be read the last time; it is tried again by itself
+	PlatformWaiting      PlatformState = "waiting"      // it was never read yet
+	PlatformOK           PlatformState = "ok"
+)
+
+// PlatformStates are all states.
+func PlatformStates() []PlatformState {
+	return []PlatformState{
+		PlatformDisconnected, PlatformReconnect, PlatformBlocked, PlatformPermission, PlatformThrottled, PlatformFailing, PlatformWaiting, PlatformOK,
+	}
+}
+
+// ConnectedPlatform is one profile or page that a member has connected. Its tokens are nowhere in it.
+type ConnectedPlatform struct {
+	PlatformRef
+
+	ID          int64              `json:"id"`               // the social account
+	Type        string             `json:"type"`             // page, business_account, profile, company_page or user
+	AccountType domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	AccountID   string             `json:"account_id"`       // the sub-account it belongs to
+	AccountName string             `json:"account_name"`
+	MemberID    int64              `json:"member_id"`    // the owner
+	OwnerName   string             `json:"owner_name"`   // "" when the directory does not know the member any more
+	ProfileID   string             `json:"profile_id"`   // the platform's id of the page or profile
+	ProfileName string             `json:"profile_name"` // its name there
+	// ConnectionID is the authorisation behind it; several accounts may share one.
+	ConnectionID int64         `json:"connection_id"`
+	State        PlatformState `json:"state"`
+	// ReasonClass is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled,
+	// retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; "" after a success.
+	ReasonClass string `json:"reason_class"`
+	// Reason is a sentence: what was wrong and what to do; "" when nothing was.
+	Reason string `json:"reason"`
+	// RetryAt is when it is tried again at the earliest; null: by its schedule.
+	RetryAt  *time.Time `json:"retry_at"`
+	Failures int        `json:"failures"` // in a row
+	// ExpiresAt is when the access token ends, as the main application said; null: never, not known, or renewed
+	// since then.
+	ExpiresAt *time.Time `json:"expires_at"`
+	// TokenStoredAt is when the token in use was stored, by a sign-in or a renewal; null: there is none.
+	TokenStoredAt *time.Time `json:"token_stored_at"`
+	LastReadAt    *time.Time `json:"last_read_at"`  // newest reading of the account; null: none under this owner
+	LastPostsAt   *time.Time `json:"last_posts_at"` // last complete reading of its posts; null: none
+	CreatedAt     *time.Time `json:"created_at"`    // null: not known
+	UpdatedAt     *time.Time `json:"updated_at"`    // null: not known
+}
+
+// Platforms lists the connected accounts of the scope, by platform and id.
+func (e Entities) Platforms(ctx context.Context, scope Scope, q PlatformsQuery) ([]ConnectedPlatform, ListMeta, error) {
+	return e.platforms(scope, q, 0).read(ctx, e.Pool)
+}
+
+// Platform returns one connected account, or [ErrPlatformNotFound].
+func (e Entities) Platform(ctx context.Context, scope Scope, id int64) (ConnectedPlatform, error) {
+	found, _, err := e.platforms(scope, PlatformsQuery{Platforms: domain.Platforms()}, id).read(ctx, e.Pool)
+	return only(found, err, ErrPlatformNotFound)
+}
+
+type platformKey struct {
+	Platform int   `json:"p"`
+	ID       int64 `json:"i"`
+}
+
+// platformsSQL reads the newest reading as [answering.sourceFacts] does: from the last roll-up of
+// followers on, so that only the newest partitions are opened. Of a connection that was signed in again
+// since, the old state and failures do not count.
+const platformsSQL = `
+	select * from (
+		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
+		       s.connection_id,
+		       case when not s.connected then 'disconnected'
+		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then 'reconnect'
+		            when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
+		            when f.failures > 0 then 'failing'
+		            when n.captured_at is null then 'waiting'
+		            else 'ok' end as state,
+		       coalesce(f.class, ''),
+		       case when not s.connected then 'It is not connected in the main application.'
+		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then st.reason
+		            else coalesce(f.reason, '') end,
+		       f.not_before, coalesce(f.failures, 0),
+		       case when k.updated_at is null or k.updated_at < c.expires_at then c.expires_at end,
+		       k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at
+		from tSAccounts s
+		left join accounts a on a.id = s.account_id
+		left join members m on m.id = s.member_id
+		left join tMemberAuth c on c.id = s.connection_id
+		left join kept.secrets k on k.ref = c.secret_ref
+		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
+		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
+			and (k.updated_at is null or f.updated_at >= k.updated_at)
+		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id
+		left join lateral (
+			select d.captured_at from account_daily d
+			where d.social_account_id = s.id and d.parent_account = s.parent_account and d.account_id = s.account_id
+			  and d.metric = 'followers' and d.kind = 'stock'
+			order by d.day desc limit 1) l on true
+		left join lateral (
+			select r.captured_at from tSAccountIns r
+			where r.social_account_id = s.id and r.captured_at >= coalesce(l.captured_at, '-infinity')
+			  and r.parent_account = s.parent_account and r.account_id = s.account_id
+			order by r.captured_at desc limit 1) n on true
+		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		  and ($4::bigint = 0 or s.id = $4) and ($5::bigint = 0 or s.member_id = $5) and (s.p_id, s.id) > ($7::smallint, $8::bigint)) p
+	where ($6 = '' or p.state = $6)
+	order by p.p_id, p.id limit $9`
+
+func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) listed[ConnectedPlatform, platformKey] {
+	return listed[ConnectedPlatform, platformKey]{
+		name: "platforms", scope: scope, page: q.Page,
+		query: func(after *platformKey, limit int) (string, []any) {
+			if after == nil {
+				after = &platformKey{}
+			}
+			ids := make([]int16, len(q.Platforms))
+			for i, p := range q.Platforms {
+				ids[i] = int16(p)
+			}
+			return platformsSQL, []any{
+				scope.ParentAccount, scope.Accounts, ids, id, q.Member, string(q.State), after.Platform, after.ID, limit,
+			}
+		},
+		scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
+			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
+				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.ExpiresAt,
+				&p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt)
+			p.PlatformRef = platformRef(p.Platform)
+			p.Type = profileType(p.Platform, p.AccountType)
+			return p, err
+		},
+		key: func(p ConnectedPlatform) platformKey { return platformKey{int(p.Platform), p.ID} },
+	}
+}
+
+// profileType names what is connected, in the platforms' own words.
+func profileType(p domain.Platform, t domain.AccountType) string {
+	switch {
+	case p == domain.Facebook:
+		return "page"
+	case p == domain.Instagram:
+		return "business_account"
+	case p == domain.TikTok:
+		return "user"
+	case t == domain.LinkedInCompanyPage:
+		return "company_page"
+	default:
+		return "profile"
+	}
+}

@@ -1,0 +1,192 @@
+package readmodels_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// drawStatsWorld is a world with posts, and splits of audiences in some readings.
+func drawStatsWorld(t *rapid.T, season time.Time) *world {
+	w := drawWorld(t, season)
+	for _, ev := range w.events {
+		read, ok := ev.Data.(domain.AccountRead)
+		if !ok || rapid.IntRange(0, 2).Draw(t, "splits") > 0 {
+			continue
+		}
+		for _, facet := range []string{"age", "gender", "country", "city"} {
+			if rapid.Bool().Draw(t, facet) {
+				read.Demographics = append(read.Demographics, domain.DemographicFacet{Facet: facet, Values: map[string]int64{
+					"x": rapid.Int64Range(1, 9).Draw(t, "x"), rapid.SampledFrom([]string{"y", "z"}).Draw(t, "name"): rapid.Int64Range(1, 9).Draw(t, "n"),
+				}})
+			}
+		}
+		for j := range w.events { // a duplicate stays one
+			if w.events[j].Envelope.ID == ev.Envelope.ID {
+				w.events[j].Data = read
+			}
+		}
+	}
+	for n := range rapid.IntRange(0, 12).Draw(t, "posts") {
+		s := rapid.SampledFrom(socials).Draw(t, "social")
+		post := domain.PostRegistered{
+			Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), Platform: s.platform, ExternalID: fmt.Sprint("p", n),
+			Origin: domain.OriginListing, RegisteredAt: season,
+		}
+		if rapid.IntRange(0, 4).Draw(t, "dated") > 0 {
+			at := drawInstant(t, season)
+			post.PublishedAt = &at
+		}
+		w.add(fmt.Sprint("r", n), post)
+	}
+	return w
+}
+
+// stats looks at each platform and period by itself.
+func (o *oracle) stats() readmodels.PlatformStats {
+	var want readmodels.PlatformStats
+	reach := o.reach()
+	for _, p := range o.q.Platforms {
+		of := readmodels.StatsOfPlatform{PlatformRef: platformRef(p)}
+		one := []domain.Platform{p}
+		o.stock(domain.MetricFollowers, one) // what it rests on counts for as_of
+		o.gain(domain.MetricEngagement, one)
+		o.gain(domain.MetricImpressions, one)
+		var alone []readmodels.AccountReach
+		for _, r := range reach {
+			if r.Platform == p {
+				alone = append(alone, r)
+			}
+		}
+		followers := o.followerDays(one)
+		for i, part := range o.parts() {
+			period := readmodels.StatsPeriod{
+				Day: part.day, From: part.from.UTC(), To: part.to.UTC(), Followers: followers[i].Followers, FollowersChange: followers[i].Change,
+				Posts: o.publishedIn(p, part), Demographics: o.demographics(p, part),
+			}
+			for _, s := range o.ids(one) {
+				if v := o.gained(s.id, domain.MetricEngagement, part); v != nil {
+					sum(&period.Engagement, *v)
+				}
+				if v := o.gained(s.id, domain.MetricImpressions, part); v != nil {
+					sum(&period.Impressions, *v)
+				}
+			}
+			if len(alone) == 1 {
+				period.Reach = alone[0].Series[i].Value
+			}
+			of.Periods = append(of.Periods, period)
+		}
+		want.Platforms = append(want.Platforms, of)
+	}
+	for i, p := range o.q.Platforms {
+		want.Platforms[i].SocialAccounts = o.socialsOn(p)
+		if want.Platforms[i].SocialAccounts == 1 {
+			continue
+		}
+		for j := range want.Platforms[i].Periods {
+			want.Platforms[i].Periods[j].Reach = nil
+		}
+	}
+	return want
+}
+
+// publishedIn counts posts; nil when no published post is known on the platform.
+func (o *oracle) publishedIn(p domain.Platform, in part) *int64 {
+	var n *int64
+	for _, ev := range o.w.events {
+		post, ok := ev.Data.(domain.PostRegistered)
+		if !ok || post.Platform != p || post.PublishedAt == nil || !o.sees(post.Tenant, p) || !post.PublishedAt.Before(o.q.Range.To) {
+			continue
+		}
+		sum(&n, 0)
+		if !post.PublishedAt.Before(in.from) && post.PublishedAt.Before(in.to) {
+			sum(&n, 1)
+		}
+	}
+	return n
+}
+
+func (o *oracle) demographics(p domain.Platform, in part) *readmodels.Demographics {
+	out := readmodels.Demographics{}
+	facets := map[string]map[string]int64{}
+	for _, s := range o.ids([]domain.Platform{p}) {
+		var last *domain.AccountRead
+		for _, ev := range o.w.events {
+			read, ok := ev.Data.(domain.AccountRead)
+			if !ok || read.SocialAccount != s.id || len(read.Demographics) == 0 || !o.sees(read.Tenant, p) ||
+				read.CapturedAt.Before(in.from) || !read.CapturedAt.Before(in.to) {
+				continue
+			}
+			if o.asOf == nil || read.CapturedAt.After(*o.asOf) {
+				o.asOf = &read.CapturedAt
+			}
+			if last == nil || read.CapturedAt.After(last.CapturedAt) {
+				last = &read
+			}
+		}
+		if last == nil {
+			continue
+		}
+		out.Accounts++
+		if last.CapturedAt.After(out.CapturedAt) {
+			out.CapturedAt = last.CapturedAt
+		}
+		for _, facet := range last.Demographics {
+			for name, n := range facet.Values {
+				if facets[facet.Facet] == nil {
+					facets[facet.Facet] = map[string]int64{}
+				}
+				facets[facet.Facet][name] += n
+			}
+		}
+	}
+	if out.Accounts == 0 {
+		return nil
+	}
+	list := func(facet string, largest bool) []readmodels.AudienceShare {
+		shares := []readmodels.AudienceShare{}
+		for _, name := range []string{"x", "y", "z"} {
+			if n, ok := facets[facet][name]; ok {
+				shares = append(shares, readmodels.AudienceShare{Name: name, Followers: n})
+			}
+		}
+		if largest {
+			slices.SortStableFunc(shares, func(a, b readmodels.AudienceShare) int { return cmp.Compare(b.Followers, a.Followers) })
+		}
+		return shares
+	}
+	out.AgeGroups, out.Gender, out.Countries, out.Cities = list("age", false), list("gender", false), list("country", true), list("city", true)
+	return &out
+}
+
+func TestStatsAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
+	agreeOn(t, drawStatsWorld,
+		func(a *readmodels.Analytics, ctx context.Context, scope readmodels.Scope, q readmodels.RangeQuery) (readmodels.PlatformStats, readmodels.Meta, error) {
+			return readmodels.Entities{Pool: a.Pool}.Stats(ctx, scope, q)
+		}, (*oracle).stats)
+}
+
+// Without anything there is null, and lists are lists.
+func TestStatsOfNothing(t *testing.T) {
+	t.Parallel()
+	got, meta, err := readmodels.Entities{Pool: pgtest.New(t).ReadOnly}.Stats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		readmodels.RangeQuery{Range: june, Platforms: domain.Platforms(), Granularity: readmodels.ByMonth})
+	require.NoError(t, err)
+	require.Len(t, got.Platforms, 4)
+	for _, p := range got.Platforms {
+		require.Equal(t, []readmodels.StatsPeriod{{Day: "2026-06-01", From: june.From, To: june.To}}, p.Periods)
+	}
+	require.Nil(t, meta.AsOf)
+}

@@ -1,0 +1,311 @@
+package readmodels_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+var entityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+
+// entityStage is a log with two agencies, and the queries over its tables.
+func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
+	t.Helper()
+	log := foldtest.New(t)
+	log.Put(t,
+		domain.DirectoryAccount{ID: agencyA, RowID: 1, Name: "Agency A", Active: true},
+		domain.DirectoryAccount{ID: clientA, RowID: 11, ParentAccount: agencyA, Name: "Client A", Active: true},
+		domain.DirectoryAccount{ID: clientC, RowID: 12, ParentAccount: agencyA, Name: "Client C", Active: true},
+		domain.DirectoryAccount{ID: agencyB, RowID: 2, Name: "Agency B", Active: true},
+		domain.DirectoryAccount{ID: clientB, RowID: 21, ParentAccount: agencyB, Name: "Client B", Active: true},
+	)
+	return log, readmodels.Entities{Pool: log.DB.ReadOnly}
+}
+
+func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
+
+// all walks a list to its end, limit entries at a time.
+func all[E any](t *testing.T, limit int, list func(readmodels.Page) ([]E, readmodels.ListMeta, error)) (entries []E) {
+	t.Helper()
+	page := readmodels.Page{Limit: limit}
+	for range 100 {
+		got, meta, err := list(page)
+		require.NoError(t, err)
+		require.NotNil(t, got)
+		require.LessOrEqual(t, len(got), limit)
+		entries = append(entries, got...)
+		if meta.NextCursor == "" {
+			return entries
+		}
+		page.Cursor = meta.NextCursor
+	}
+	require.Fail(t, "the list does not end")
+	return nil
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	created := entityDay
+	log.Put(t,
+		domain.DirectoryUser{ID: entityUser(1), AccountID: agencyA, Name: "Berta", Email: "berta@example.com", Role: "admin", Active: true},
+		domain.DirectoryUser{ID: entityUser(2), AccountID: clientA, Name: "Anna", Email: "anna@example.com", Company: "Bakery", IsOwner: true, Active: true, CreatedAt: created, UpdatedAt: created, PasswordRef: "password/2"},
+		domain.DirectoryUser{ID: entityUser(3), AccountID: clientA, Name: "Anna", Email: "100%@example.com", Active: true, ResetPending: true},
+		domain.DirectoryUser{ID: entityUser(4), AccountID: clientC, Name: "Ähm", Email: "x@example.com"},
+		domain.DirectoryUser{ID: entityUser(5), AccountID: clientB, Name: "Aaron", Email: "aaron@example.com", Active: true},
+	)
+	names := func(scope readmodels.Scope, q readmodels.UsersQuery) (ids []string) {
+		for _, u := range all(t, 2, func(p readmodels.Page) ([]readmodels.User, readmodels.ListMeta, error) {
+			q.Page = p
+			return entities.Users(t.Context(), scope, q)
+		}) {
+			ids = append(ids, u.ID[len(u.ID)-1:])
+		}
+		return ids
+	}
+	whole := readmodels.Scope{ParentAccount: agencyA}
+	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, readmodels.UsersQuery{}), "by name, pages without a gap")
+	require.Equal(t, []string{"2", "3"}, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, readmodels.UsersQuery{}))
+	require.Empty(t, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, readmodels.UsersQuery{}))
+	require.Equal(t, []string{"3"}, names(whole, readmodels.UsersQuery{Search: "0%@"}), "a sign of patterns is a character")
+	require.Equal(t, []string{"2", "3"}, names(whole, readmodels.UsersQuery{Search: "ANN"}))
+	require.Equal(t, []string{"1"}, names(whole, readmodels.UsersQuery{Role: "admin"}))
+	require.Equal(t, []string{"2", "1"}, names(whole, readmodels.UsersQuery{Active: new(true)}), "who resets a password is not active")
+	require.Equal(t, []string{"3", "4"}, names(whole, readmodels.UsersQuery{Active: new(false)}))
+
+	got, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(2))
+	require.NoError(t, err)
+	require.Equal(t, readmodels.User{
+		ID: entityUser(2), Name: "Anna", Email: "anna@example.com", Company: "Bakery", AccountID: clientA, AccountName: "Client A",
+		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created,
+	}, got)
+	for _, id := range []string{entityUser(5), entityUser(9)} {
+		_, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
+		require.ErrorIs(t, err, readmodels.ErrNoUser)
+	}
+	_, _, err = entities.Users(t.Context(), whole, readmodels.UsersQuery{Page: readmodels.Page{Cursor: "bogus"}})
+	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+}
+
+// A client user sees the users of the dashboards that show it figures, and nobody else of its account.
+func TestUsersOfDashboards(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	for n := 1; n <= 4; n++ {
+		log.Put(t, domain.DirectoryUser{ID: entityUser(n), AccountID: clientA, Name: fmt.Sprint("User ", n), Active: n != 3})
+	}
+	yes, users := true, []string{entityUser(1), entityUser(3)}
+	_, err := log.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agencyA, UserID: entityUser(1), Role: "agency", RequestID: "r"},
+		Change: domain.UpdateDashboard{Primary: clientA, Users: &users, AllowClientDashboard: &yes},
+	})
+	require.NoError(t, err)
+	scope, err := readmodels.Scopes(entities).Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
+	require.NoError(t, err)
+	got, _, err := entities.Users(t.Context(), scope, readmodels.UsersQuery{OfDashboards: true})
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Equal(t, entityUser(1), got[0].ID, "listed and active")
+}
+
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	expires := entityDay.AddDate(0, 1, 0)
+	connect := func(id int64, p domain.Platform, connected bool) {
+		log.Put(t,
+			domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
+			domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id), ExpiresAt: &expires},
+			domain.DirectorySocialAccount{
+				ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: id, ConnectionID: 100 + id, Platform: p,
+				ExternalID: fmt.Sprint("ext", id), Name: fmt.Sprint("Page ", id), Connected: connected, CreatedAt: entityDay,
+			})
+	}
+	classes := map[int64]string{1: "", 2: "throttled", 3: "permission", 4: "retry", 6: "blocked", 7: "throttled", 8: ""}
+	for id := range int64(9) {
+		connect(id+1, domain.Facebook, id+1 != 5)
+	}
+	log.Put(t, domain.DirectorySocialAccount{ID: 20, ParentAccount: agencyB, AccountID: clientB, MemberID: 1, Platform: domain.Facebook, Connected: true})
+	record(t, log, classes)
+	changed := domain.ConnectionStateChanged{ConnectionID: 107, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: entityDay}
+	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
+	changed.ConnectionID = 108
+	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
+	store(t, log, "connection/8", expires.Add(time.Hour)) // signed in again since
+	store(t, log, "connection/1", entityDay)
+	for _, id := range []int64{1, 8} {
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(id), domain.AccountRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: id, SocialAccount: id},
+			Platform: domain.Facebook, CapturedAt: entityDay, Figures: []domain.Figure{people(5)},
+		}, entityDay)))
+	}
+
+	scope := readmodels.Scope{ParentAccount: agencyA}
+	states := map[int64]readmodels.PlatformState{}
+	for _, p := range all(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
+		return entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
+	}) {
+		states[p.ID] = p.State
+		raw, err := json.Marshal(p)
+		require.NoError(t, err)
+		require.NotContains(t, string(raw), "sealed-secret")
+	}
+	require.Equal(t, map[int64]readmodels.PlatformState{
+		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting",
+	}, states)
+	first, err := entities.Platform(t.Context(), scope, 1)
+	require.NoError(t, err)
+	stored, read := entityDay, entityDay
+	require.Equal(t, readmodels.ConnectedPlatform{
+		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
+		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
+		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &expires, TokenStoredAt: &stored, LastReadAt: &read,
+		CreatedAt: &entityDay,
+	}, first)
+	throttled, err := entities.Platform(t.Context(), scope, 2)
+	require.NoError(t, err)
+	require.Equal(t, "throttled", throttled.ReasonClass)
+	require.Equal(t, "what was wrong and what to do", throttled.Reason)
+	require.Equal(t, 3, throttled.Failures)
+	require.NotNil(t, throttled.RetryAt)
+	dead, err := entities.Platform(t.Context(), scope, 7)
+	require.NoError(t, err)
+	require.Equal(t, "revoked", dead.Reason)
+	again, err := entities.Platform(t.Context(), scope, 8)
+	require.NoError(t, err)
+	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
+
+	only, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: domain.Platforms(), State: "throttled"})
+	require.NoError(t, err)
+	require.Len(t, only, 1)
+	mine, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: domain.Platforms(), Member: 3})
+	require.NoError(t, err)
+	require.Len(t, mine, 1)
+	none, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: []domain.Platform{domain.TikTok}})
+	require.NoError(t, err)
+	require.Empty(t, none)
+	for _, id := range []int64{20, 99} {
+		_, err = entities.Platform(t.Context(), scope, id)
+		require.ErrorIs(t, err, readmodels.ErrPlatformNotFound)
+	}
+	_, err = entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 1)
+	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
+}
+
+// record stores what became of the last reads, as fetchers do.
+func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
+	t.Helper()
+	pool, err := kept.OpenFetching(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	var results []domain.FetchResult
+	for id, class := range classes {
+		r := domain.FetchResult{SocialAccount: id, Served: class == "", At: entityDay, Class: class}
+		if class != "" {
+			r.Failures, r.Reason, r.NotBefore = 3, "what was wrong and what to do", new(entityDay.Add(time.Hour))
+		}
+		results = append(results, r)
+	}
+	slot := domain.FetchSlot{Kind: domain.FetchAccounts, Platform: domain.Facebook, Begin: entityDay}
+	require.NoError(t, kept.NewFetching(pool).Record(t.Context(), slot, results))
+}
+
+func store(t *testing.T, log *foldtest.Log, ref string, at time.Time) {
+	t.Helper()
+	pool, err := kept.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	keys, err := kept.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+	require.NoError(t, err)
+	secrets, err := kept.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), at))
+}
+
+func TestActivities(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	log.Put(t,
+		domain.DirectoryCategory{ID: 5, Name: "Offers"},
+		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "p2", CategoryID: 5},
+		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 5}, // another agency's plan
+	)
+	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
+	foreign := domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 8, SocialAccount: 2}
+	put := func(of domain.Tenant, data domain.Data) {
+		t.Helper()
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, of.Key(), data, entityDay)))
+	}
+	register := func(of domain.Tenant, id string, origin domain.PostOrigin, day int, change func(*domain.PostRegistered)) {
+		t.Helper()
+		post := domain.PostRegistered{Tenant: of, Platform: domain.Facebook, ExternalID: id, Origin: origin, RegisteredAt: entityDay}
+		if day > 0 {
+			post.PublishedAt = new(entityDay.AddDate(0, 0, day))
+		}
+		if change != nil {
+			change(&post)
+		}
+		put(of, post)
+	}
+	register(tenant, "p1", domain.OriginListing, 1, func(p *domain.PostRegistered) { p.Content, p.PostType = "as listed", "photo" })
+	register(tenant, "p1", domain.OriginMainApp, 1, func(p *domain.PostRegistered) { p.Content, p.CategoryID = "as written", new(int64(6)) })
+	register(tenant, "p2", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.PostType = "reel" })
+	register(tenant, "p3", domain.OriginListing, 2, nil)
+	register(tenant, "p4", domain.OriginListing, 0, nil)
+	register(tenant, "p5", domain.OriginListing, 0, nil)
+	register(foreign, "q1", domain.OriginListing, 1, nil)
+	seven, zero := int64(7), int64(0)
+	read := entityDay.AddDate(0, 0, 3)
+	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read.Add(-time.Hour), Counts: domain.Counts{Likes: &zero}})
+	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read, Counts: domain.Counts{Likes: &seven, Shares: &zero}})
+
+	scope := readmodels.Scope{ParentAccount: agencyA}
+	ids := func(q readmodels.ActivitiesQuery) (ids []string) {
+		t.Helper()
+		q.Platforms = domain.Platforms()
+		for _, a := range all(t, 2, func(p readmodels.Page) ([]readmodels.PostActivity, readmodels.ListMeta, error) {
+			q.Page = p
+			return entities.Activities(t.Context(), scope, q)
+		}) {
+			ids = append(ids, a.ExternalID)
+		}
+		return ids
+	}
+	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(readmodels.ActivitiesQuery{}), "newest first; one post of two origins is one")
+	require.Equal(t, []string{"p2"}, ids(readmodels.ActivitiesQuery{Category: 5}), "by the content planner, of the same account only")
+	require.Equal(t, []string{"p1"}, ids(readmodels.ActivitiesQuery{Category: 6}), "by its registration")
+	require.Equal(t, []string{"p2"}, ids(readmodels.ActivitiesQuery{Type: "reel"}))
+	require.Equal(t, []string{"p1"}, ids(readmodels.ActivitiesQuery{From: &entityDay, To: new(entityDay.AddDate(0, 0, 2))}))
+	require.Empty(t, ids(readmodels.ActivitiesQuery{Member: 8}))
+	require.Empty(t, ids(readmodels.ActivitiesQuery{Social: 2}))
+	require.Len(t, ids(readmodels.ActivitiesQuery{Social: 1, Member: 7}), 5)
+
+	got, err := entities.Activity(t.Context(), scope, "1:p2")
+	require.NoError(t, err)
+	reel, offers, five := "reel", "Offers", int64(5)
+	require.Equal(t, readmodels.PostActivity{
+		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
+		ID:          "1:p2", SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
+		Likes: &seven, Shares: &zero, ReadAt: &read, PublishedAt: new(entityDay.AddDate(0, 0, 2)), CreatedAt: entityDay, UpdatedAt: read,
+	}, got, "what was not given is null")
+	first, err := entities.Activity(t.Context(), scope, "1:p1")
+	require.NoError(t, err)
+	require.Equal(t, "as written", *first.Content, "what the main application says stands before the listing")
+	require.Equal(t, "photo", *first.Type)
+	require.Nil(t, first.Likes)
+	require.Nil(t, first.ReadAt)
+	require.Nil(t, first.CategoryName, "a number without a name")
+	for _, id := range []string{"2:q1", "1:p9", "x"} {
+		_, err = entities.Activity(t.Context(), scope, id)
+		require.ErrorIs(t, err, readmodels.ErrActivityNotFound, id)
+	}
+}

@@ -1,0 +1,91 @@
+package readmodels
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// UsersQuery asks for users.
+type UsersQuery struct {
+	Page   Page
+	Search string // part of the name or e-mail address, whatever its case; "": all
+	Role   string // "": any
+	Active *bool  // nil: both
+	// OfDashboards narrows to active users on the lists of dashboards that show figures: a client user
+	// sees nobody else.
+	OfDashboards bool
+}
+
+// User is a person who can sign in at the main application.
+type User struct {
+	ID          string `json:"id"` // 24 hex digits
+	Name        string `json:"name"`
+	Email       string `json:"email"`
+	Role        string `json:"role"`    // as the main application names it; "" not known
+	Company     string `json:"company"` // "" not known
+	AccountID   string `json:"account_id"`
+	AccountName string `json:"account_name"`
+	IsOwner     bool   `json:"is_owner"`
+	// Active is false for a user with a pending reset of the password, too.
+	Active    bool       `json:"active"`
+	CreatedAt *time.Time `json:"created_at"` // null: not known
+	UpdatedAt *time.Time `json:"updated_at"` // null: not known
+}
+
+type userKey struct {
+	Name string `json:"n"`
+	ID   string `json:"i"`
+}
+
+// Users lists the users of the scope's accounts, by name. A password hash is nowhere in it: the directory
+// does not hold one.
+func (e Entities) Users(ctx context.Context, scope Scope, q UsersQuery) ([]User, ListMeta, error) {
+	return e.users(scope, q, "").read(ctx, e.Pool)
+}
+
+// User returns one user, or [ErrNoUser].
+func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string) (User, error) {
+	users, _, err := e.users(scope, q, id).read(ctx, e.Pool)
+	return only(users, err, ErrNoUser)
+}
+
+func (e Entities) users(scope Scope, q UsersQuery, id string) listed[User, userKey] {
+	return listed[User, userKey]{
+		name: "users", scope: scope, page: q.Page,
+		query: func(after *userKey, limit int) (string, []any) {
+			if after == nil {
+				after = &userKey{}
+			}
+			return `
+				select u.id, u.name, u.email, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
+				       u.created_at, u.updated_at
+				from users u join accounts a on a.id = u.account_id
+				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))
+				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4) and ($5 = '' or u.role = $5)
+				  and ($6::boolean is null or (u.active and not u.reset_pending) = $6)
+				  and (not $7 or u.active and exists (
+					select from dashboard_preferences d
+					where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
+					  and d.allow_client_dashboard and $8 = any(d.scopes)))
+				  and ($10 = '' or (u.name collate "C", u.id collate "C") > ($9, $10))
+				order by u.name collate "C", u.id collate "C" limit $11`,
+				[]any{
+					scope.ParentAccount, scope.Accounts, id, containing(q.Search), q.Role, q.Active, q.OfDashboards, FiguresScope,
+					after.Name, after.ID, limit,
+				}
+		},
+		scan: pgx.RowToStructByPos[User],
+		key:  func(u User) userKey { return userKey{u.Name, u.ID} },
+	}
+}
+
+// containing is the pattern of a text anywhere in another; "" for none.
+func containing(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+}
