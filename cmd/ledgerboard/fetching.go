@@ -97,7 +97,7 @@ func (a *app) newScheduler() (*scheduler.Scheduler, error) {
 			slot := domain.FetchSlot{Kind: string(s.Kind), Platform: s.Platform, Begin: s.Begin}
 			return a.collect.Plan(ctx, slot, s.End.Sub(s.Begin))
 		},
-		Work:  func(ctx context.Context, job scheduler.Job) error { return work(ctx, a.collect, job) },
+		Work: func(ctx context.Context, job scheduler.Job) error { return work(ctx, a.collect, job) },
 		// What is due, connected and known follows from these; dashboards may stand still meanwhile.
 		Ready: func() bool {
 			return a.monitor.problem(projections.Directory{}.Name(), projections.Operations{}.Name(),

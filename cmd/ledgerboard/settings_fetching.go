@@ -92,9 +92,9 @@ func (f fetching) schedules() (map[scheduler.Kind]scheduler.Schedule, error) {
 	posts, errPosts := scheduler.Cron(f.PostInsightsCron)
 	tokens, errTokens := scheduler.Every(f.TokenRefreshEvery)
 	return map[scheduler.Kind]scheduler.Schedule{
-			scheduler.AccountInsights: accounts, scheduler.PostInsights: posts, scheduler.TokenRefresh: tokens,
-		}, errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
-			named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
+		scheduler.AccountInsights: accounts, scheduler.PostInsights: posts, scheduler.TokenRefresh: tokens,
+	}, errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
+		named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
 }
 
 func named(setting string, err error) error {
