@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -135,6 +136,56 @@ func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	require.Equal(t, int64(0), b.end(t, domain.TopicOperations, 0))
 	release()
 	require.Eventually(t, func() bool { return b.end(t, domain.TopicOperations, 0) == 1 }, awaitTime, awaitTick)
+}
+
+// notLeader answers produce requests as a broker does that was leader until just now.
+func notLeader(asked *kmsg.ProduceRequest) kmsg.Response {
+	resp := asked.ResponseKind().(*kmsg.ProduceResponse)
+	for _, t := range asked.Topics {
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic, topic.TopicID = t.Topic, t.TopicID
+		for _, p := range t.Partitions {
+			partition := kmsg.NewProduceResponseTopicPartition()
+			partition.Partition, partition.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
+// A broker that died comes back, or another one leads, after some seconds: an append waits for that instead
+// of leaving its outcome open, and the record is there once.
+func TestAppendRidesOutABrokersEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ refused, cut int }{
+		"another leads soon":   {refused: 15},
+		"none answers a while": {refused: 1, cut: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster, brokers := newCluster(t)
+			b := setup(t, brokers)
+			require.NoError(t, b.Append(testContext(t), paused(1)))
+			refused, cut := 0, 0
+			cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+				if refused++; refused > c.refused {
+					return nil, nil, false
+				}
+				cluster.KeepControl()
+				return notLeader(request.(*kmsg.ProduceRequest)), nil, true
+			})
+			cluster.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+				if cut++; cut > c.cut {
+					return nil, nil, false
+				}
+				cluster.KeepControl()
+				return nil, errors.New("the broker is away"), true
+			})
+			require.NoError(t, b.Append(testContext(t), paused(2)))
+			require.Equal(t, int64(2), b.end(t, domain.TopicOperations, 0))
+		})
+	}
 }
 
 // A command never waits behind readings: `dashboards` has a producer of its own.

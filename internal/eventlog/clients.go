@@ -69,7 +69,11 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	s.Producer.Idempotent = true
 	s.Net.MaxOpenRequests = 1 // what sarama demands for idempotence
 	s.Producer.Return.Successes, s.Producer.Return.Errors = true, true
-	s.Producer.Retry.Max = 10
+	// sarama's default gives up within a second; a controller takes some ten to replace a dead leader.
+	// Callers do not wait for this: their deadlines are their own.
+	s.Producer.Retry.Max, s.Producer.Retry.Backoff = 120, 250*time.Millisecond
+	// Three look-ups of the leader in vain open a breaker for 10 s, also when the broker is back in two.
+	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
 	s.Producer.MaxMessageBytes = c.MaxRecordBytes + batchOverhead/2
 	s.Producer.Partitioner = newPinnedSarama(c.wireCounts())
 	return s
