@@ -32,6 +32,7 @@
 //	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
 //	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
+//	live.go                   stream of changed figures
 //	history.go history_params.go    auditors: history, state, diff, access; their parameters
 //	audit_ports.go audit_export.go audit_formats.go audit_reads.go  what they stand on; exports; who read
 //	health.go                 /healthz, /readyz
@@ -53,6 +54,7 @@
 //     viewer may see, and the checkpoints of the tables. So 304 costs no query, and comes less often than
 //     figures stay the same: another tenant's reading moves the checkpoints too.
 //   - The tag of a compressed answer has a suffix, which If-Match and If-None-Match take too.
+//   - Live updates wait for the tables' NOTIFY, not for the log's record: what is told can be read.
 //   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts by itself, by
 //     the caller and not by the token, of which a caller may have several.
 //   - Streams go through neither compressor nor timeout: both would hold events back or cut them.

@@ -62,6 +62,8 @@ type Deps struct {
 
 	// Notices may be nil: then the routes of notices and Socket.IO do not exist.
 	Notices *notices.Hub
+	// Live may be nil: then there is no /api/live.
+	Live    *LiveDeps
 	Tickets TicketStore // [NewMemoryTickets]; share one between processes behind one address
 
 	// Ready says why the read models must not be relied upon now; nil when they may. Until then every

@@ -31,11 +31,10 @@ func (s *Server) postTicket(w http.ResponseWriter, r *http.Request) error {
 // getNotices streams the caller's own notices as Server-Sent Events. The caller is proven by a token
 // or by ?ticket=.
 func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.streamPrincipal(r)
+	p, err := s.streamPrincipal(w, r)
 	if err != nil {
 		return err
 	}
-	recordUser(r.Context(), p.UserID)
 	subscriber, err := s.subscriber(r.Context(), p)
 	if err != nil {
 		return err
@@ -43,7 +42,17 @@ func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
 	return s.deps.Notices.ServeSSE(w, r, subscriber)
 }
 
-func (s *Server) streamPrincipal(r *http.Request) (Principal, error) {
+// streamPrincipal proves the caller of a stream, whose opening counts as a request.
+func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request) (Principal, error) {
+	p, err := s.ticketPrincipal(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	recordUser(r.Context(), p.UserID)
+	return p, s.limits.take(w.Header(), p)
+}
+
+func (s *Server) ticketPrincipal(r *http.Request) (Principal, error) {
 	ticket := r.URL.Query().Get("ticket")
 	if ticket == "" {
 		return s.principal(r)

@@ -171,7 +171,7 @@ func documented(r route, made *schemas) (openAPIOperation, error) {
 		Parameters: parametersOf(r), Responses: map[string]openAPIResponse{},
 	}
 	switch {
-	case r.pattern == patternNotices:
+	case r.pattern == patternNotices, r.pattern == patternLive:
 		op.Security = &[]map[string][]string{{"bearer": {}}, {"ticket": {}}}
 	case r.roles == nil:
 		op.Security = &[]map[string][]string{}

@@ -25,10 +25,10 @@ func pathOf(pattern string) string {
 func TestEveryRouteKeepsItsRoles(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
-		d.Notices = quietHub(t)
+		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.NotFoundHandler()
 	})
-	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/openapi.json"}
+	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/api/live", "/openapi.json"}
 	for _, route := range b.server.Routes() {
 		if route.Roles == nil {
 			require.Contains(t, public, route.Pattern, "a route without roles is a deliberate exception")

@@ -26,6 +26,7 @@ const (
 	patternSocketIO = prefixSocketIO + "*"
 	patternNotices  = "/api/notices"
 	patternExport   = "/api/audit/export"
+	patternLive     = "/api/live"
 	patternOpenAPI  = "/openapi.json"
 )
 
@@ -50,10 +51,15 @@ func (s *Server) routes() []route {
 		table = append(
 			table,
 			route{http.MethodGet, patternNotices, nil, described(s.getNotices, aboutNotices)}, // a ticket may stand for the token
-			route{http.MethodPost, "/api/notices/ticket", listeners, described(s.postTicket, aboutTicket)},
 			route{http.MethodGet, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
 			route{http.MethodPost, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
 		)
+	}
+	if s.deps.Live != nil {
+		table = append(table, route{http.MethodGet, patternLive, nil, described(s.getLive, aboutLive)}) // likewise
+	}
+	if s.deps.Notices != nil || s.deps.Live != nil {
+		table = append(table, route{http.MethodPost, "/api/notices/ticket", listeners, described(s.postTicket, aboutTicket)})
 	}
 	for _, r := range s.analyticsRoutes() {
 		table = append(table, route{r.method, "/auth" + r.pattern, r.roles, r.operation})
@@ -158,7 +164,7 @@ func pathParam(r *http.Request, name string) (string, bool) {
 
 // isStream names the routes whose requests last as long as a listener listens.
 func isStream(pattern string) bool {
-	return pattern == patternNotices || strings.HasPrefix(pattern, prefixSocketIO)
+	return pattern == patternNotices || pattern == patternLive || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
 // answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where

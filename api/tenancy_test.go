@@ -77,6 +77,7 @@ var rightsTable = map[string]rights{
 
 	"GET /api/notices":         rightsOfListening,
 	"POST /api/notices/ticket": rightsOfListening,
+	"GET /api/live":            rightsOfFigures,
 
 	"GET /getAccountInsights/{}/{}/{}":           rightsOfFigures,
 	"GET /getAccountFollowers/{}/{}/{}":          rightsOfFigures,
@@ -255,7 +256,7 @@ func setupTenants(t *testing.T) *bundle {
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &readmodels.Analytics{Pool: pool}
 		d.Entities = readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Exports: history, Reads: readmodels.AuditReads{Pool: pool}, Records: audit}
-		d.Notices = quietHub(t)
+		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	})
 	yes := true

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -202,7 +201,7 @@ func (e *Engine) transact(ctx context.Context, steps []step, park *ParkError) er
 		if err := e.forgetOvertaken(ctx, tx, g.Number, events, parked); err != nil {
 			return err
 		}
-		return notifyProgress(ctx, tx, e.projector.Name(), streamsOf(state, events)...)
+		return e.notifyProgress(ctx, tx, g, state, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), e.projector.Topic(), err)
@@ -235,31 +234,4 @@ func (e *Engine) countStale(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stale += int64(n)
-}
-
-// streamsOf are the streams that a batch has moved, for those who wait for one of them; nil stands for
-// any: where nobody waits for a key, or where a key is not one of ours and would not fit in a payload.
-func streamsOf(state Fold, events []Event) []string {
-	if _, chained := state.(Chained); !chained {
-		return nil
-	}
-	keys := make([]string, 0, len(events))
-	for _, ev := range events {
-		key := string(ev.Raw.Key)
-		if id, ok := domain.HexID(key); !ok || id != key {
-			return nil
-		}
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
-}
-
-// notifyProgress wakes those who wait for the projection, or for these keys of it, when the transaction
-// commits.
-func notifyProgress(ctx context.Context, tx pgx.Tx, projection string, keys ...string) error {
-	if _, err := tx.Exec(ctx, `select pg_notify($1, $2)`, pg.ProgressChannel, pg.ProgressPayload(projection, keys)); err != nil {
-		return fmt.Errorf("notify progress: %w", err)
-	}
-	return nil
 }

@@ -7,7 +7,7 @@
 //     statement moves the checkpoints by compare-and-set, generation and state included; who loses it
 //     writes nothing. That is the fence against a process that lost its partition and does not know.
 //   - A projection reads one topic and writes its own tables; it has no handle to send anything. The
-//     NOTIFY in its transaction only says that tables have moved.
+//     NOTIFYs in its transaction only say that tables have moved, and whose figures in them.
 //   - Folds are functions of the events: no clock, no configuration, no Kafka timestamp. Two folds of
 //     one log give equal tables; for the projections of `metrics` any order does.
 //   - Poison is decided by decoding and Apply alone, and parked in the checkpoint's transaction, alike
@@ -22,6 +22,7 @@
 //	projector.go            what a projector and the fold of a batch are; events, reasons of parking
 //	engine.go               sessions: open the generation, follow, pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
+//	notify.go               what a committed batch tells: progress, whose figures moved
 //	checkpoint.go           compare-and-set, steps of a batch
 //	generation.go           building → live → retired; a start with no generation
 //	park.go                 parked records

@@ -6,3 +6,6 @@ func (e *Engine) Problem() string {
 	defer e.mu.Unlock()
 	return e.problem
 }
+
+// FigurePayloads is what a batch of events tells.
+func FigurePayloads(events []Event) ([]string, error) { return figurePayloads(figureChanges(events)) }

@@ -191,7 +191,7 @@ func (e *Engine) goLive(ctx context.Context) error {
 				return fmt.Errorf("set %s live: %w", table, err)
 			}
 		}
-		return notifyProgress(ctx, tx, e.projector.Name())
+		return e.notifyAll(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("make generation %d of %s live: %w", g.Number, e.projector.Name(), err)

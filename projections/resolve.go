@@ -43,7 +43,7 @@ func (e *Engine) foldResolution(ctx context.Context, s step, at domain.Position)
 				return err
 			}
 		}
-		return notifyProgress(ctx, tx, e.projector.Name())
+		return e.notifyAll(ctx, tx)
 	})
 	if errors.Is(err, errMoved) {
 		// Another process folded it; the rest of the batch finds out by its own step.

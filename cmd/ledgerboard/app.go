@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/live"
 	"github.com/ledgerboard/ledgerboard/internal/notices"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -47,6 +48,7 @@ type app struct {
 	collect *commands.Collect
 	clients *platforms.Set
 	hub     *notices.Hub
+	live    *live.Hub
 }
 
 // Pool sizes. Projectors hold one connection per worker and projection; reads come and go with requests.
@@ -172,7 +174,14 @@ func (a *app) openNotices() (err error) {
 	a.progress.OnMove = func(projection string, keys []string) {
 		if projection == (projections.Dashboards{}).Name() {
 			a.hub.Folded(keys...)
+			a.live.AccessMoved(keys...)
 		}
+	}
+	if a.live, err = live.New(live.Config{Logger: a.logger}); err != nil {
+		return fmt.Errorf("make live updates: %w", err)
+	}
+	if a.has(roleAPI) { // else nobody would take what is heard
+		a.progress.HearFigures(a.live.Hear)
 	}
 	return nil
 }

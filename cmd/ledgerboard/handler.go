@@ -46,6 +46,7 @@ func (a *app) newHandler() (*api.Server, error) {
 		Positions:         readmodels.Positions{Pool: a.readPool},
 		Audit:             audit,
 		Notices:           a.hub,
+		Live:              &api.LiveDeps{Hub: a.live, Allowed: readmodels.Accounts{Pool: a.readPool}.MayListen},
 		Ready:             func() error { return a.monitor.unmade() },
 		Checks:            a.checks(),
 		Metrics:           promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),

@@ -133,6 +133,7 @@ func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener 
 	}
 	streaming, endStreams := context.WithCancel(ctx)
 	group.Go(func() error { return a.hub.Run(streaming) })
+	group.Go(func() error { return a.live.Run(streaming) })
 	group.Go(func() error { return runReactors(streaming, a.log, a.hub, a.logger) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -29,7 +29,7 @@ func Rules() []Rule {
 			Because: "use cases know what they need, not who provides it",
 		},
 		{
-			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/notices"},
+			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/notices", "internal/live"},
 			Because: "a fold reads its topic and writes its tables, and can send nothing",
 		},
 		{
@@ -47,6 +47,10 @@ func Rules() []Rule {
 		{
 			Package: "internal", Forbid: upper,
 			Because: "what they need of the upper packages is handed in as functions by cmd",
+		},
+		{
+			Package: "internal/live", Forbid: []string{pgx, watermill, chi, "internal/pg"},
+			Because: "it is told what moved, and knows neither tables nor log",
 		},
 		{
 			Package: "internal/simulator", Forbid: []string{"internal/platforms"},

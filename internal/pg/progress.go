@@ -28,6 +28,14 @@ func ProgressPayload(projection string, keys []string) string {
 	return payload
 }
 
+// FiguresChannel is the NOTIFY channel on which a projection tells, in the transaction that changes them,
+// whose figures can be read anew: a JSON list of [domain.FigureChange], or [AnyFigure].
+const FiguresChannel = "ledgerboard_figures"
+
+// AnyFigure stands for all changes that there can be: a read model went live, an operator mended it, or
+// what was told meanwhile was not heard.
+const AnyFigure = "*"
+
 // reconnectAfter is the pause before the listening connection is made again.
 const reconnectAfter = 500 * time.Millisecond
 
@@ -39,6 +47,7 @@ type Progress struct {
 
 	mu      sync.Mutex
 	waiters map[string]map[string]chan struct{} // by projection and key; closed and forgotten at a move
+	figures func(payload string)                // may be nil
 }
 
 // anyKey is what those wait for who want to hear of every move.
@@ -48,6 +57,10 @@ const anyKey = ""
 func NewProgress() *Progress {
 	return &Progress{waiters: map[string]map[string]chan struct{}{}}
 }
+
+// HearFigures hands what is told on [FiguresChannel] to hear, in order, and [AnyFigure] whenever the
+// listening connection was made anew. hear must not block. Call it before [Progress.Listen].
+func (p *Progress) HearFigures(hear func(payload string)) { p.figures = hear }
 
 // Moved returns a channel that is closed at the next move of the projection. Take it before looking
 // at the tables: a move between the look and the wait is then not missed.
@@ -137,15 +150,28 @@ func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "listen "+ProgressChannel); err != nil {
-		return fmt.Errorf("listen: %w", err)
+	for _, channel := range []string{ProgressChannel, FiguresChannel} {
+		if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 	}
 	p.wakeAll()
+	p.tell(AnyFigure)
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("wait for notification: %w", err)
 		}
-		p.wake(n.Payload)
+		if n.Channel == FiguresChannel {
+			p.tell(n.Payload)
+		} else {
+			p.wake(n.Payload)
+		}
+	}
+}
+
+func (p *Progress) tell(payload string) {
+	if p.figures != nil {
+		p.figures(payload)
 	}
 }

@@ -4,6 +4,8 @@
 const config = JSON.parse(process.argv.at(-1));
 const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 
+const path = config.path ?? "/api/notices";
+const events = config.events ?? ["notice_cursor", "client_access_removed"];
 const reconnect = 100; // ms
 let cursor = "";
 
@@ -23,7 +25,7 @@ async function connect() {
     return;
   }
   const from = cursor === "" ? "" : "&last_event_id=" + encodeURIComponent(cursor);
-  const source = new EventSource(config.url + "/api/notices?ticket=" + ticket + from);
+  const source = new EventSource(config.url + path + "?ticket=" + ticket + from);
   const heard = (event) => {
     cursor = event.lastEventId;
     say({ kind: "event", text: event.type, payload: JSON.parse(event.data), id: event.lastEventId });
@@ -34,8 +36,7 @@ async function connect() {
     say({ kind: "disconnect", text: String(err.message ?? err.type), active: !closed });
     if (closed) setTimeout(connect, reconnect);
   };
-  source.addEventListener("notice_cursor", heard);
-  source.addEventListener("client_access_removed", heard);
+  for (const name of events) source.addEventListener(name, heard);
 }
 
 process.stdin.on("end", () => process.exit(0)).resume();

@@ -1,0 +1,161 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/live"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func liveDeps(t *testing.T) *api.LiveDeps {
+	t.Helper()
+	hub, err := live.New(live.Config{
+		Every: time.Millisecond, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, // as setup has it
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = hub.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return &api.LiveDeps{Hub: hub}
+}
+
+// liveStream reads the events of /api/live.
+type liveStream struct {
+	t        *testing.T
+	response *http.Response
+	lines    *bufio.Scanner
+}
+
+func (b *bundle) listen(url, token string) *liveStream {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	require.NoError(b.t, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { cancel(); response.Body.Close() })
+	return &liveStream{b.t, response, bufio.NewScanner(response.Body)}
+}
+
+// next returns the data of the next event of a name; "" at the end of the stream.
+func (s *liveStream) next(name string) string {
+	s.t.Helper()
+	current := ""
+	for s.lines.Scan() {
+		line := s.lines.Text()
+		if event, ok := strings.CutPrefix(line, "event: "); ok {
+			current = event
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok && current == name {
+			return data
+		}
+	}
+	return ""
+}
+
+func told(t *testing.T, account string, social int64) string {
+	t.Helper()
+	raw, err := json.Marshal([]domain.FigureChange{{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: account, MemberID: 7, SocialAccount: social},
+		Platform: domain.Facebook, Figures: domain.FiguresOfPosts,
+	}})
+	require.NoError(t, err)
+	return string(raw)
+}
+
+func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *live.Hub, url string) {
+	t.Helper()
+	deps := liveDeps(t)
+	b = setup(t, append([]func(*api.Deps){func(d *api.Deps) { d.Live = deps }}, change...)...)
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	return b, deps.Hub, server.URL + "/api/live"
+}
+
+func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
+	t.Parallel()
+	b, hub, url := setupLive(t)
+	staff := b.listen(url, b.agencyToken())
+	require.Equal(t, http.StatusOK, staff.response.StatusCode)
+	require.Equal(t, "{}", staff.next(live.CursorEvent))
+	b.scoped = []string{client1}
+	client := b.listen(url+"?account="+client1, b.token(client1, "client"))
+	require.Equal(t, "{}", client.next(live.CursorEvent))
+	b.mu.Lock()
+	require.Equal(t, readmodels.ScopeRequest{
+		ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.AccountRef{ID: client1},
+	}, b.scopes[len(b.scopes)-1])
+	b.scoped = nil
+	b.mu.Unlock()
+	hub.Hear(told(t, client2, 71))
+	require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client2+`","member_id":7,"social_account_id":71,"p_id":1,"figures":"posts"}]}`,
+		staff.next(live.EventName))
+}
+
+// A ticket opens one stream, as the browser's EventSource needs it.
+func TestLiveStreamByTicket(t *testing.T) {
+	t.Parallel()
+	b, _, url := setupLive(t)
+	issued := b.ask(http.MethodPost, "/api/notices/ticket", "", "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusOK, issued.status)
+	var body struct{ Data struct{ Ticket string } }
+	require.NoError(t, json.Unmarshal([]byte(issued.body), &body))
+	require.Equal(t, "{}", b.listen(url+"?ticket="+body.Data.Ticket, "").next(live.CursorEvent))
+	require.Equal(t, http.StatusUnauthorized, b.listen(url+"?ticket="+body.Data.Ticket, "").response.StatusCode, "used up")
+}
+
+func TestLiveStreamIsRefused(t *testing.T) {
+	t.Parallel()
+	var fault error
+	b, _, _ := setupLive(t, func(d *api.Deps) {
+		d.Ready = func() error { return fault }
+		d.Config.RateLimit = api.RateLimit{Requests: 5}
+	})
+	require.Equal(t, http.StatusUnauthorized, b.ask(http.MethodGet, "/api/live", "").status)
+	require.Equal(t, http.StatusForbidden, b.get("/api/live", b.token(agency, "auditor")).status)
+	require.Equal(t, http.StatusBadRequest, b.get("/api/live?account=x", b.agencyToken()).status)
+	b.scopeErr = readmodels.ErrNoOpenDashboard
+	require.Equal(t, http.StatusForbidden, b.get("/api/live", b.token(client1, "client")).status)
+	b.scopeErr = readmodels.ErrAccountNotFound
+	require.Equal(t, http.StatusNotFound, b.get("/api/live?account=99", b.agencyToken()).status)
+	b.scopeErr, fault = nil, domain.NewError(domain.CodeUnavailable, "it is being built")
+	require.Equal(t, http.StatusServiceUnavailable, b.get("/api/live", b.agencyToken()).status)
+	fault = nil
+	for range 5 {
+		b.get("/auth/getRoiViews", b.agencyToken())
+	}
+	require.Equal(t, http.StatusTooManyRequests, b.get("/api/live", b.agencyToken()).status, "opening a stream is a request")
+	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
+}
+
+// Whoever may not listen any more is cut, by what the directory says or by its token's end.
+func TestLiveStreamIsCut(t *testing.T) {
+	t.Parallel()
+	var refusal error
+	b, hub, url := setupLive(t, func(d *api.Deps) {
+		d.Live.Allowed = func(_ context.Context, user, account string) error {
+			require.Equal(t, []string{alice, agency}, []string{user, account})
+			return refusal
+		}
+	})
+	s := b.listen(url, b.agencyToken())
+	require.Equal(t, "{}", s.next(live.CursorEvent))
+	refusal = domain.NewError(domain.CodeForbidden, "not active any more")
+	hub.Hear(told(t, client1, 70))
+	require.Empty(t, s.next(live.EventName), "the stream ends, and nothing was told")
+}

@@ -1,0 +1,92 @@
+package live
+
+import (
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Event is what a stream sends as [EventName].
+type Event struct {
+	All     bool     `json:"all"`     // anything may have changed: read everything anew
+	Changes []Change `json:"changes"` // whose figures changed; empty with All
+}
+
+// Change says that figures of an account can be read anew.
+type Change struct {
+	AccountID string `json:"account_id"` // sub-account, 24 hex digits
+	// MemberID is the owner of the social account; null when several changed at once.
+	MemberID *int64 `json:"member_id"`
+	// SocialAccountID is the social account; null when several changed at once.
+	SocialAccountID *int64 `json:"social_account_id"`
+	// Platform is that of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null when
+	// several changed at once.
+	Platform *domain.Platform `json:"p_id"`
+	Figures  domain.Figures   `json:"figures"`
+}
+
+// maxNamed is the number of changes that one event names; beyond it, it names their accounts.
+const maxNamed = 500
+
+// news is what an agency's listeners have not been told yet.
+type news struct {
+	all     bool
+	changes []domain.FigureChange
+	upTo    int64
+}
+
+// event is the part of the news that is about the given accounts; false when there is none.
+func (n news) event(accounts []string) (Event, bool) {
+	if n.all {
+		return everything(), true
+	}
+	visible := slices.DeleteFunc(slices.Clone(n.changes), func(c domain.FigureChange) bool {
+		return accounts != nil && !slices.Contains(accounts, c.AccountID)
+	})
+	if len(visible) > maxNamed {
+		visible = byAccount(visible)
+	}
+	event := Event{Changes: make([]Change, len(visible))}
+	for i, c := range visible {
+		event.Changes[i] = Change{
+			AccountID: c.AccountID, MemberID: known(c.MemberID), SocialAccountID: known(c.SocialAccount),
+			Platform: known(c.Platform), Figures: c.Figures,
+		}
+	}
+	return event, len(visible) > 0
+}
+
+func everything() Event { return Event{All: true, Changes: []Change{}} }
+
+func known[T ~int | ~int64](id T) *T {
+	if id == 0 {
+		return nil
+	}
+	return &id
+}
+
+// byAccount names the accounts of changes alone.
+func byAccount(changes []domain.FigureChange) []domain.FigureChange {
+	merged := newSet()
+	for _, c := range changes {
+		merged.add(domain.FigureChange{
+			Tenant: domain.Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures,
+		})
+	}
+	return merged.list
+}
+
+// set keeps distinct changes in the order in which they came first.
+type set struct {
+	list []domain.FigureChange
+	has  map[domain.FigureChange]bool
+}
+
+func newSet() *set { return &set{has: map[domain.FigureChange]bool{}} }
+
+func (s *set) add(c domain.FigureChange) {
+	if !s.has[c] {
+		s.has[c] = true
+		s.list = append(s.list, c)
+	}
+}

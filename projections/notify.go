@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// Bounds of what a batch tells.
+const (
+	// maxNamed is the number of social accounts that a batch names; beyond it, it names their accounts.
+	maxNamed = 500
+	// maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
+	maxPayload = 7500
+)
+
+// notifyProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
+// and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
+func (e *Engine) notifyProgress(ctx context.Context, tx pgx.Tx, g generation, state Fold, events []Event) error {
+	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(e.projector.Name(), streamsOf(state, events))}
+	if g.State == StateLive {
+		told, err := figurePayloads(figureChanges(events))
+		if err != nil {
+			return err
+		}
+		for _, payload := range told {
+			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
+		}
+	}
+	return notify(ctx, tx, channels, payloads)
+}
+
+// notifyAll wakes those who wait for the projection and tells listeners that any figure may have moved.
+func (e *Engine) notifyAll(ctx context.Context, tx pgx.Tx) error {
+	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{e.projector.Name(), pg.AnyFigure})
+}
+
+func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
+	_, err := tx.Exec(ctx, `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`, channels, payloads)
+	if err != nil {
+		return fmt.Errorf("notify progress: %w", err)
+	}
+	return nil
+}
+
+// streamsOf are the streams that a batch has moved, for those who wait for one of them; nil stands for
+// any: where nobody waits for a key, or where a key is not one of ours and would not fit in a payload.
+func streamsOf(state Fold, events []Event) []string {
+	if _, chained := state.(Chained); !chained {
+		return nil
+	}
+	keys := make([]string, 0, len(events))
+	for _, ev := range events {
+		key := string(ev.Raw.Key)
+		if id, ok := domain.HexID(key); !ok || id != key {
+			return nil
+		}
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// figureChanges are the distinct changes of the events, in their order.
+func figureChanges(events []Event) []domain.FigureChange {
+	changes := distinctChanges(events, func(c domain.FigureChange) domain.FigureChange { return c })
+	if len(changes) <= maxNamed {
+		return changes
+	}
+	return distinctChanges(events, func(c domain.FigureChange) domain.FigureChange {
+		return domain.FigureChange{Tenant: domain.Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
+	})
+}
+
+func distinctChanges(events []Event, as func(domain.FigureChange) domain.FigureChange) (changes []domain.FigureChange) {
+	seen := map[domain.FigureChange]bool{}
+	for _, ev := range events {
+		change, ok := changeOf(ev)
+		if change = as(change); ok && !seen[change] {
+			seen[change] = true
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
+// changeOf is what an event changes for listeners. One that was parked changed nothing; to name it costs a
+// listener one reading too many.
+func changeOf(ev Event) (domain.FigureChange, bool) {
+	if data, ok := ev.Data.(domain.ChangesFigures); ok {
+		return data.FigureChange(), true
+	}
+	return domain.FigureChange{}, false
+}
+
+// figurePayloads are lists of changes in JSON, each short enough for one NOTIFY.
+func figurePayloads(changes []domain.FigureChange) (payloads []string, err error) {
+	var payload []byte
+	for _, change := range changes {
+		raw, err := json.Marshal(change)
+		if err != nil {
+			return nil, fmt.Errorf("encode change of figures: %w", err)
+		}
+		if len(payload)+len(raw) > maxPayload {
+			payloads = append(payloads, string(append(payload, ']')))
+			payload = nil
+		}
+		separator := byte(',')
+		if payload == nil {
+			separator = '['
+		}
+		payload = append(append(payload, separator), raw...)
+	}
+	if payload != nil {
+		payloads = append(payloads, string(append(payload, ']')))
+	}
+	return payloads, nil
+}

@@ -1,0 +1,90 @@
+package projections_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// hear listens as an API node does.
+func (b *bench) hear() <-chan string {
+	b.t.Helper()
+	heard := make(chan string, 100)
+	progress := pg.NewProgress()
+	progress.HearFigures(func(payload string) { heard <- payload })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); progress.Listen(ctx, b.db.URL, quiet) }()
+	b.t.Cleanup(func() { cancel(); <-done })
+	require.Equal(b.t, pg.AnyFigure, told(b.t, heard), "what was told before the connection was not heard")
+	return heard
+}
+
+func told(t *testing.T, heard <-chan string) string {
+	t.Helper()
+	select {
+	case payload := <-heard:
+		return payload
+	case <-time.After(patience):
+		require.Fail(t, "nothing was told")
+		return ""
+	}
+}
+
+// Whose figures moved is told when they can be read, once they are live, and not of a model in the making.
+func TestMovedFiguresAreTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	heard := b.hear()
+	b.append(accountRead(1, 1), postRead(2, 1))
+	accounts, posts := b.engine(projections.AccountInsights{}), b.engine(projections.PostInsights{})
+	b.start(accounts)
+	b.caughtUp(accounts)
+	require.Equal(t, pg.AnyFigure, told(t, heard), "the model went live, and told nothing before")
+	b.start(posts)
+	b.caughtUp(posts)
+	require.Equal(t, pg.AnyFigure, told(t, heard))
+	b.append(accountRead(3, 2))
+	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":3,"p_id":1,"figures":"account"}]`, told(t, heard))
+	require.Equal(t, 1, b.count("select count(*) from tSAccountIns where social_account_id = 3"), "it can be read")
+	b.append(postRead(4, 2))
+	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":4,"p_id":1,"figures":"posts"}]`, told(t, heard))
+	require.Equal(t, 1, b.count("select count(*) from tSPostInsights where social_account_id = 4"))
+	require.Empty(t, heard, "each change by one projection")
+}
+
+// A payload stays below PostgreSQL's limit, whatever a batch holds; a large batch names accounts alone.
+func TestPayloadsAreShort(t *testing.T) {
+	t.Parallel()
+	decode := func(payloads []string) (changes []domain.FigureChange) {
+		for _, payload := range payloads {
+			require.Less(t, len(payload), 8000)
+			var part []domain.FigureChange
+			require.NoError(t, json.Unmarshal([]byte(payload), &part))
+			changes = append(changes, part...)
+		}
+		return changes
+	}
+	events := func(n int) (list []projections.Event) {
+		for social := range int64(n) {
+			d := accountRead(social+1, 1)
+			list = append(list, projections.Event{Recorded: domain.Recorded{Key: d.Key, Data: d.Data}}, projections.Event{Recorded: domain.Recorded{Key: d.Key, Data: d.Data}})
+		}
+		return list
+	}
+	for n, want := range map[int]int{0: 0, 1: 1, 500: 500, 501: 1} {
+		payloads, err := projections.FigurePayloads(events(n))
+		require.NoError(t, err)
+		require.Len(t, decode(payloads), want)
+	}
+	payloads, err := projections.FigurePayloads(append(events(1), projections.Event{Err: domain.ErrUnknownType}))
+	require.NoError(t, err)
+	require.Len(t, decode(payloads), 1)
+}
