@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -153,4 +154,33 @@ func TestDatabaseAwayForAWhile(t *testing.T) {
 	b.caughtUp(e)
 	stop()
 	b.eachOnce(20)
+}
+
+// What a command waited to see must be on disk: else the tables, set back by a crash of the server, would
+// let the next command find that there is nothing to change. All else the log can fold again.
+func TestDashboardsCommitSynchronously(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		projector projections.Projector
+		want      string
+	}{{dashboards, "on"}, {projections.Operations{}, "off"}} {
+		t.Run(c.projector.Name(), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			stream := b.chain(agencyA)
+			b.put(stream.next(stream.usersSet(client1, "u1")))
+			b.append(draft(domain.TopicOperations, domain.OperationsKeyAll, "op", domain.ProjectionResumed{Projection: "x"}))
+			var got []string
+			b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []projections.Event, next func() error) error {
+				if err := next(); err != nil {
+					return err
+				}
+				var setting string
+				err := tx.QueryRow(ctx, "show synchronous_commit").Scan(&setting)
+				got = append(got, setting)
+				return err
+			}}))
+			require.Equal(t, []string{c.want}, got)
+		})
+	}
 }
