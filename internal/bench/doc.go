@@ -16,6 +16,8 @@
 //   - ingestion: the same calls made by as many callers that throw the answers away. Because the platform's
 //     side and others share the machine, readings are also given by the processor time that they took.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
+//   - analytics: the statements of the same request, sent again one after the other, their rows thrown away.
+//     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
 //
 // # File map
 //
@@ -27,6 +29,7 @@
 //	latency.go     append to readable
 //	notice.go      PUT to notice, on the program as a process
 //	history.go     state of a dashboard at an instant, in a million records
+//	analytics*.go  the 22 analytics endpoints over HTTP beside their SQL
 //	puts.go        PUTs of 1, 10 and 100 agencies
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
 //	connections_*.go  the program as a process, clients, listeners that do not read, the limit, matching

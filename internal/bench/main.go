@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strconv"
+	"strings"
 )
 
 func main() {
@@ -33,10 +35,15 @@ type measurement struct {
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
 	only := flag.String("run", "", "regular expression: measure only what it matches")
+	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of 200,000 post readings, growing")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
+	}
+	sizes, err := parseSizes(*agencies)
+	if err != nil {
+		return fmt.Errorf("-agencies: %w", err)
 	}
 	b, err := newBench(ctx, *rounds)
 	if err != nil {
@@ -71,6 +78,7 @@ func run(ctx context.Context) (err error) {
 		{"ingest_memory", b.ingestMemory},
 		{"connections_10k_sse", listening(eventStreams)},
 		{"connections_10k_websocket", listening(webSockets)},
+		{"analytics", func(ctx context.Context, print func(result) error) error { return b.figures(ctx, sizes, print) }},
 	} {
 		if !chosen.MatchString(m.name) {
 			continue
@@ -80,4 +88,17 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// parseSizes reads growing numbers.
+func parseSizes(text string) ([]int, error) {
+	var sizes []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 1 || len(sizes) > 0 && n <= sizes[len(sizes)-1] {
+			return nil, fmt.Errorf("%q are not growing numbers, like 5,50", text)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
 }

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// figureRequests is how often each endpoint is asked, and its SQL run, for one figure.
+const figureRequests = 150
+
+// figurePaths are the 22 endpoints for the staff of one agency: the last 30 days, limit=50.
+func figurePaths() []string {
+	const list, member = "?limit=50", "1"
+	start, end := figureNow().AddDate(0, 0, -29).Format(time.DateOnly), figureNow().Format(time.DateOnly)
+	span := start + "/" + end
+	return []string{
+		"/getAccountInsights/" + span + "/all",
+		"/getAccountFollowers/" + span + "/all",
+		"/getRoiViews",
+		"/reach/getAccountStats/all",
+		"/reach/getAccountNetGrowth",
+		"/reach/activityMeter",
+		"/leaderboard/all" + list,
+		"/getTopPostsInsights/" + span + "/all/all" + list,
+		"/getPostInsights/" + span + "/all" + list,
+		"/getPostsLikes/" + span + "/all" + list,
+		"/getPostsViews/" + span + "/all",
+		"/getPostsEngagements/" + span + "/all" + list,
+		"/getPostsTotalEngagements/" + span + "/all",
+		"/member-followers-graph/" + member,
+		"/accountActiveMembersPlatforms/1" + list,
+		"/membersSocialGrowth/" + member + "/" + span,
+		"/getMembersPostInsights/" + member + "/" + span + "/all" + list,
+		"/getMembersfollowersGrowth/" + member + "/" + span + "/all",
+		"/getMembersPostLikes/" + member + "/" + span + "/all" + list,
+		"/getMembersPostViews/" + member + "/" + span + "/all",
+		"/getMembersPostEngagement/" + member + "/" + span + "/all" + list,
+		"/getMembersTopPosts/" + member + "/" + span + "/all/all" + list,
+	}
+}
+
+// figures measures the analytics over HTTP beside their bare SQL, in a database of few agencies and
+// again after more were added: what one agency's answer costs must not grow with the others.
+func (b *bench) figures(ctx context.Context, sizes []int, print func(result) error) error {
+	pool, err := b.database(ctx, 8)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	filled := 0
+	before := map[string]float64{}
+	for _, agencies := range sizes {
+		began := time.Now()
+		if err := fillFigures(ctx, pool, filled, agencies); err != nil {
+			return err
+		}
+		readings := agencies * figurePosts * figureReadings
+		fmt.Fprintf(os.Stderr, "bench: %d post readings are filled, the last %d in %s\n",
+			readings, (agencies-filled)*figurePosts*figureReadings, time.Since(began).Round(time.Second))
+		filled = agencies
+		if err := b.askFigures(ctx, pool.Config().ConnString(), agencies, before, print); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askFigures prints for each endpoint p50 and p99 over HTTP beside those of its SQL, and the p50 beside
+// that of the smaller database.
+func (b *bench) askFigures(ctx context.Context, url string, agencies int, before map[string]float64, print func(result) error) error {
+	size := fmt.Sprintf("%.1fm", float64(agencies*figurePosts*figureReadings)/1_000_000)
+	small := agencies < 5 // a table of which most rows are asked for is scanned for good reason
+	server, statements, stop, err := figureServer(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return fmt.Errorf("parse URL: %w", err)
+	}
+	config.RuntimeParams["search_path"] = migrations.Derived
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is written
+	for i, path := range figurePaths() {
+		name := fmt.Sprintf("analytics_%02d_%s", i+1, size)
+		statements.begin()
+		if err := get(ctx, server, path); err != nil {
+			return err
+		}
+		asked := statements.end()
+		if err := noReadingTableScanned(ctx, conn, name, asked); err != nil && !small {
+			return err
+		}
+		var overHTTP, bare []time.Duration
+		for range figureRequests { // in turns, so that what else the machine does hits both
+			began := time.Now()
+			if err := get(ctx, server, path); err != nil {
+				return err
+			}
+			overHTTP = append(overHTTP, time.Since(began))
+			took, err := runBare(ctx, conn, asked)
+			if err != nil {
+				return err
+			}
+			bare = append(bare, took)
+		}
+		p50, p99 := percentile(overHTTP, 0.50), percentile(overHTTP, 0.99)
+		if err := errors.Join(
+			print(against(name+"_p50", "ms", p50, percentile(bare, 0.50))), print(against(name+"_p99", "ms", p99, percentile(bare, 0.99))),
+		); err != nil {
+			return err
+		}
+		if smaller, ok := before[path]; ok {
+			if err := print(against(name+"_p50_vs_smaller", "ms", p50, smaller)); err != nil {
+				return err
+			}
+		}
+		before[path] = p50
+	}
+	return nil
+}
+
+// figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.
+func figureServer(ctx context.Context, url string) (*httptest.Server, *statements, func(), error) {
+	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: migrations.Derived, Name: "bench reader", ReadOnly: true, MaxConns: 4})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	config := base.Config()
+	base.Close()
+	noted := &statements{}
+	config.ConnConfig.Tracer = noted
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("open pool: %w", err)
+	}
+	handler, err := api.New(api.Deps{
+		Config: api.Config{AnalyticsAtRoot: true},
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil
+		}),
+		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
+		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool}, Positions: readmodels.Positions{Pool: pool},
+		Logger: slog.New(slog.DiscardHandler), Now: figureNow,
+	})
+	if err != nil {
+		return nil, nil, nil, errors.Join(err)
+	}
+	server := httptest.NewServer(handler)
+	return server, noted, func() { server.Close(); pool.Close() }, nil
+}
+
+// noDashboards is what the analytics do not need.
+type noDashboards struct {
+	api.DashboardReader
+	api.DashboardCommands
+}
+
+func get(ctx context.Context, server *httptest.Server, path string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	response, err := server.Client().Do(request)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", path, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask %s: %s: %s", path, response.Status, body)
+	}
+	return nil
+}
+
+// statement is one that a request sent.
+type statement struct {
+	sql  string
+	args []any
+}
+
+// statements notes what a pool is asked, between begin and end.
+type statements struct {
+	mu    sync.Mutex
+	on    bool
+	noted []statement
+}
+
+func (s *statements) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.on, s.noted = true, nil
+}
+
+func (s *statements) end() []statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.on = false
+	return s.noted
+}
+
+// TraceQueryStart implements [pgx.QueryTracer].
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.on {
+		s.noted = append(s.noted, statement{data.SQL, data.Args})
+	}
+	return ctx
+}
+
+// TraceQueryEnd implements [pgx.QueryTracer].
+func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// runBare runs the statements of a request one after the other and throws the rows away undecoded.
+func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Duration, error) {
+	began := time.Now()
+	for _, s := range asked {
+		rows, err := conn.Query(ctx, s.sql, s.args...)
+		if err != nil {
+			return 0, fmt.Errorf("run bare: %w", err)
+		}
+		for rows.Next() { //nolint:revive // nothing is read
+		}
+		if err := rows.Err(); err != nil {
+			return 0, fmt.Errorf("run bare: %w", err)
+		}
+	}
+	return time.Since(began), nil
+}
+
+// readingTables hold a row for each reading, or for each day of what is read.
+var readingTables = []string{"tsaccountins", "account_daily", "tspostinsights", "tspostgrowth", "post_daily", "post_gains"}
+
+// noReadingTableScanned fails when a plan reads one of the reading tables from end to end.
+func noReadingTableScanned(ctx context.Context, conn *pgx.Conn, name string, asked []statement) error {
+	for _, s := range asked {
+		if !strings.Contains(s.sql, "select") {
+			continue // begin, commit
+		}
+		var raw []byte
+		if err := conn.QueryRow(ctx, "explain (format json) "+s.sql, s.args...).Scan(&raw); err != nil {
+			return fmt.Errorf("explain a statement of %s: %w", name, err)
+		}
+		var plan any
+		if err := json.Unmarshal(raw, &plan); err != nil {
+			return fmt.Errorf("read plan: %w", err)
+		}
+		if table := scanned(plan); table != "" {
+			return fmt.Errorf("%s scans all of %s: %s\n%s", name, table, s.sql, raw)
+		}
+	}
+	return nil
+}
+
+// scanned is a reading table that a plan reads from end to end; "" when there is none.
+func scanned(plan any) string {
+	switch node := plan.(type) {
+	case []any:
+		for _, child := range node {
+			if table := scanned(child); table != "" {
+				return table
+			}
+		}
+	case map[string]any:
+		relation, _ := node["Relation Name"].(string)
+		for _, table := range readingTables {
+			if node["Node Type"] == "Seq Scan" && strings.HasPrefix(relation, table) {
+				return relation
+			}
+		}
+		for _, child := range node {
+			if table := scanned(child); table != "" {
+				return table
+			}
+		}
+	}
+	return ""
+}
