@@ -23,6 +23,7 @@
 //	person.go            what an erasure must find of a person
 //	operations.go        operator actions, connection states
 //	audit.go             who read or exported the audit trail; who was erased
+//	checkpoint.go        a signed checkpoint of the history
 //	source.go            the source itself, for the API document
 //	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at

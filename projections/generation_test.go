@@ -133,12 +133,16 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	require.NotEmpty(t, before)
 	notices := dump(t, b.db, "access_notices")
 	require.Len(t, notices, 12)
+	b.exec(`insert into kept.secrets values ('ref', 'key', 'sealed', now())`)
+	b.exec(`insert into kept.notice_cursors values ($1, 'u1', 3, now())`, agencyA)
+	kept := dump(t, b.db, "kept.secrets", "kept.notice_cursors")
 
 	b.exec("drop schema lb cascade")
 	require.NoError(t, migrations.UpSchema(b.ctx(), b.db.URL, migrations.Derived, migrations.Derived))
 	b.db.Pool.Reset() // prepared statements know the dropped tables
 	require.Equal(t, before, everything())
 	require.Equal(t, notices, dump(t, b.db, "access_notices"))
+	require.Equal(t, kept, dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "what the log does not hold outlives it")
 }
 
 // A checkpoint of a compacted topic that was idle longer than tombstones are kept is
