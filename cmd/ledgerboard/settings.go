@@ -105,6 +105,12 @@ func (s settings) validate(addr string) error {
 			add("LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
 		}
 	}
+	if s.MaxLag < 0 {
+		add("LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
+	}
+	if s.StopWithin <= 0 {
+		add("LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
+	}
 	if (s.JWTSecret == "") == (s.JWTKeys == "") {
 		add("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them")
 	} else if _, err := api.NewJWT(s.jwt()); err != nil {
