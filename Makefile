@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench build e2e
+.PHONY: demo test lint bench build e2e soak
 
 # What the README promises: `make demo` and `make test` work in a fresh clone with Go alone.
 demo:
@@ -18,6 +18,10 @@ lint:
 # The deeper suites: the program as a process, killed at random under load, with real clients.
 e2e:
 	go test -count=1 -timeout 40m -tags e2e ./internal/e2e/...
+
+# 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
+soak:
+	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/soak
 
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/bench.
 bench:

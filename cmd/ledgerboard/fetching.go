@@ -120,12 +120,12 @@ func work(ctx context.Context, collect *commands.Collect, job scheduler.Job) err
 		return err
 	}
 	again, err := collect.Work(ctx, slot, job.Shard)
-	if err != nil || len(again) == 0 {
+	if len(again) == 0 {
 		return err
 	}
 	retries := make([]scheduler.Retry, len(again))
 	for i, r := range again {
 		retries[i] = scheduler.Retry{Connection: r.SocialAccount, After: r.After}
 	}
-	return scheduler.RetryConnections(retries...)
+	return scheduler.RetryConnections(err, retries...)
 }

@@ -17,6 +17,7 @@
 //	command_line_test.go     arguments, settings, status, token, import; one owner; an ordinary user
 //	mock_test.go             serve --mock: marked answers, nothing left behind, refused where it could do harm
 //	chaos*_test.go           kill -9 under load
+//	fetcher_kill_test.go     kill -9 of fetchers: what is lost is what was in flight
 //
 // # Non-obvious
 //

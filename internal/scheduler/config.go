@@ -81,8 +81,8 @@ type Config struct {
 	// should begin with what is most overdue, because what it did not reach is left to the next slot.
 	// The same job may be given again (after an error, a timeout or a crash), so what is done already
 	// must be found out from its effects. An error is retried with back-off while the slot lasts; one
-	// made by [RetryAfter] when it says; a panic is an error. One made by [RetryConnections] says that
-	// the shard is done but for these, each of which becomes a job of its own.
+	// made by [RetryAfter] when it says; a panic is an error. One made by [RetryConnections] names
+	// connections each of which becomes a job of its own.
 	Work func(ctx context.Context, job Job) error
 
 	// Ready is asked before anything: until it is true nothing is inserted and nothing runs. When it

@@ -62,12 +62,20 @@ type Retry struct {
 	After      time.Duration
 }
 
-// RetryConnections makes an error that says: the shard is done but for these connections. Each becomes a
-// job of its own, unless its pause ends behind the slot; then the next slot finds it due.
-func RetryConnections(retries ...Retry) error { return &retryConnectionsError{retries} }
+// RetryConnections makes an error that says: these connections of the shard are to be tried again by
+// themselves. Each becomes a job of its own, unless its pause ends behind the slot; then the next slot finds
+// it due. What becomes of the shard itself cause says; nil: it is done but for them.
+func RetryConnections(cause error, retries ...Retry) error {
+	return &retryConnectionsError{cause, retries}
+}
 
-type retryConnectionsError struct{ retries []Retry }
+type retryConnectionsError struct {
+	cause   error
+	retries []Retry
+}
 
 func (e *retryConnectionsError) Error() string {
-	return fmt.Sprintf("%d connections are to be tried again", len(e.retries))
+	return errors.Join(fmt.Errorf("%d connections are to be tried again", len(e.retries)), e.cause).Error()
 }
+
+func (e *retryConnectionsError) Unwrap() error { return e.cause }

@@ -51,7 +51,7 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	defer cancel()
 	err := w.s.work(inSlot, job)
 	if alone := new(retryConnectionsError); errors.As(err, &alone) && job.Connection == 0 {
-		err = w.splitOff(ctx, row.Args, alone.retries)
+		err = errors.Join(alone.cause, w.splitOff(ctx, row.Args, alone.retries))
 	}
 	how, result := w.judge(ctx, row, err)
 	w.s.metrics.ended(job, how, time.Since(start))
@@ -88,8 +88,13 @@ func (w *worker) judge(ctx context.Context, row *river.Job[shardArgs], err error
 	}
 }
 
+// splitOffWithin bounds the insertion of retries, which must also be done when the work took all its time.
+const splitOffWithin = 5 * time.Second
+
 // splitOff makes jobs of connections that are to be tried again within the slot.
 func (w *worker) splitOff(ctx context.Context, shard shardArgs, retries []Retry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), splitOffWithin)
+	defer cancel()
 	now := time.Now()
 	var jobs []river.InsertManyParams
 	for _, r := range retries {

@@ -183,7 +183,7 @@ func TestSingleConnectionsAreTriedAgainInTheSlot(t *testing.T) {
 		attempts <- job
 		switch {
 		case job.Connection == 0:
-			return scheduler.RetryConnections(
+			return scheduler.RetryConnections(nil,
 				scheduler.Retry{Connection: 7}, scheduler.Retry{Connection: 8}, scheduler.Retry{Connection: 9, After: 2 * ages})
 		case job.Connection == 7 && alone.Add(1) == 1:
 			return boom
@@ -208,6 +208,31 @@ func TestSingleConnectionsAreTriedAgainInTheSlot(t *testing.T) {
 	require.Equal(t, 1, rows(t, db.Pool, `kind = 'work_shard' and not args ? 'connection'`), "the shard itself was done at once")
 }
 
+func TestConnectionsAreTriedAgainAlsoWhenTheShardGoesOn(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	attempts := make(chan scheduler.Job, 100)
+	var n atomic.Int64
+	p := run(t, scheduler.Config{
+		DatabaseURL: db.URL, Every: every(t, ages), AttemptTimeout: time.Second,
+		Work: func(ctx context.Context, job scheduler.Job) error {
+			attempts <- job
+			if n.Add(1) > 1 {
+				return nil
+			}
+			<-ctx.Done() // the attempt's time is over
+			return scheduler.RetryConnections(ctx.Err(), scheduler.Retry{Connection: 7})
+		},
+	})
+	seen := map[int64]int{}
+	for range 3 {
+		seen[receive(t, "an attempt", attempts).Connection]++
+	}
+	require.Equal(t, map[int64]int{0: 2, 7: 1}, seen)
+	eventually(t, "the end", func() bool { return p.count("jobs_total", "outcome=done") == 2 })
+	require.Equal(t, 1, p.count("jobs_total", "outcome=continued"))
+}
+
 func TestConnectionsAreNotTriedAgainBehindTheirSlot(t *testing.T) {
 	t.Parallel()
 	db := database(t)
@@ -218,7 +243,7 @@ func TestConnectionsAreNotTriedAgainBehindTheirSlot(t *testing.T) {
 			late.Add(1)
 		}
 		worked.add(job)
-		return scheduler.RetryConnections(scheduler.Retry{Connection: 7, After: 900 * time.Millisecond})
+		return scheduler.RetryConnections(nil, scheduler.Retry{Connection: 7, After: 900 * time.Millisecond})
 	}})
 	eventually(t, "a few slots", func() bool { return len(worked.all()) > 6 })
 	require.NoError(t, p.end())

@@ -248,14 +248,14 @@ func (s *Stack) work(ctx context.Context, job scheduler.Job) error {
 		return err
 	}
 	again, err := s.Collect.Work(ctx, slot, job.Shard)
-	if err != nil || len(again) == 0 {
+	if len(again) == 0 {
 		return err
 	}
 	retries := make([]scheduler.Retry, len(again))
 	for i, r := range again {
 		retries[i] = scheduler.Retry{Connection: r.SocialAccount, After: s.cfg.Clock.Wall(r.After)}
 	}
-	return scheduler.RetryConnections(retries...)
+	return scheduler.RetryConnections(err, retries...)
 }
 
 // startEngines starts folding and waits until the directory is there.
