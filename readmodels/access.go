@@ -89,24 +89,13 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	if err != nil {
 		return AccessAnswer{}, err
 	}
-	listed, err := decision(ctx, tx, q, position.Version, `(after->'users' ? $4) <> coalesce(before->'users' ? $4, false)`, q.User)
-	if err != nil {
-		return AccessAnswer{}, err
-	}
-	allowed, err := decision(ctx, tx, q, position.Version,
-		`after->$4 <> coalesce(before->$4, 'false'::jsonb)`, "allow_client_dashboard")
+	made, err := decisions(ctx, tx, q, position.Version, d.Scopes)
 	if err != nil {
 		return AccessAnswer{}, err
 	}
 	w := newWanted()
-	listed.note(w)
-	allowed.note(w)
-	scopes := make([]recordRow, len(d.Scopes))
-	for i, scope := range d.Scopes {
-		if scopes[i], err = decision(ctx, tx, q, position.Version, `(after->'scopes' ? $4) <> coalesce(before->'scopes' ? $4, false)`, scope); err != nil {
-			return AccessAnswer{}, err
-		}
-		scopes[i].note(w)
+	for _, record := range made.records {
+		record.note(w)
 	}
 	w.users(q.User)
 	w.accounts(q.Dashboard)
@@ -121,28 +110,14 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	}
 	a := AccessAnswer{
 		Dashboard: n.account(q.Dashboard), User: n.user(q.User), AsOf: position, Role: staff, Scopes: []DecidedScope{},
-		Listed:  DecidedFlag{slices.Contains(d.Users, q.User), listed.named(n)},
-		Allowed: DecidedFlag{d.AllowClientDashboard, allowed.named(n)},
+		Listed:  DecidedFlag{slices.Contains(d.Users, q.User), made.record(made.listed).named(n)},
+		Allowed: DecidedFlag{d.AllowClientDashboard, made.record(made.allowed).named(n)},
 	}
 	a.Access = a.Listed.Value && a.Allowed.Value
-	for i, scope := range d.Scopes {
-		a.Scopes = append(a.Scopes, DecidedScope{scope, scopes[i].named(n)})
+	for _, scope := range d.Scopes {
+		a.Scopes = append(a.Scopes, DecidedScope{scope, made.record(made.scopes[scope]).named(n)})
 	}
 	return a, nil
-}
-
-// decision returns the last record up to a version that changed a fact of the dashboard; without one,
-// the record that created the dashboard decided it. The condition is a constant; $4 is its argument.
-func decision(ctx context.Context, tx pgx.Tx, q AccessQuery, version int64, changed, argument string) (recordRow, error) {
-	var r recordRow
-	err := tx.QueryRow(ctx, `
-		select `+recordColumns+` from dashboard_history h
-		where parent_account = $1 and sub_account_id = $2 and version <= $3 and (before is null or `+changed+`)
-		order by version desc limit 1`, q.ParentAccount, q.Dashboard, version, argument).Scan(r.targets()...)
-	if err != nil {
-		return r, fmt.Errorf("find deciding record: %w", err)
-	}
-	return r, nil
 }
 
 func staffRole(ctx context.Context, tx pgx.Tx, q AccessQuery) (*DirectoryStaff, error) {

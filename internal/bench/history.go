@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,7 +20,8 @@ const (
 	historyAgencies   = 10
 	historyDashboards = 10
 	historyVersions   = historyRecords / historyAgencies
-	historyLookups    = 3000
+	historyLookups    = 2700
+	accessLookups     = 500
 	historyWarm       = 300
 )
 
@@ -34,7 +37,7 @@ func (b *bench) stateAtTime(ctx context.Context, print func(result) error) error
 		return err
 	}
 	history := &readmodels.History{Pool: pool}
-	ours, err := lookups(func(agency, dashboard string, at time.Time) error {
+	ours, err := lookups(historyLookups, func(agency, dashboard string, at time.Time) error {
 		answer, _, err := history.State(ctx, readmodels.StateQuery{ParentAccount: agency, Dashboard: dashboard, At: readmodels.Moment{Time: at}})
 		if err == nil && answer.ChangedBy.Time.After(at) {
 			return fmt.Errorf("the state at %s is that of %s", at, answer.ChangedBy.Time)
@@ -44,7 +47,7 @@ func (b *bench) stateAtTime(ctx context.Context, print func(result) error) error
 	if err != nil {
 		return err
 	}
-	bare, err := lookups(func(agency, dashboard string, at time.Time) error {
+	bare, err := lookups(historyLookups, func(agency, dashboard string, at time.Time) error {
 		var document []byte
 		return pool.QueryRow(ctx, `
 			select after from dashboard_history where parent_account = $1 and sub_account_id = $2 and version <= (
@@ -53,6 +56,23 @@ func (b *bench) stateAtTime(ctx context.Context, print func(result) error) error
 	})
 	if err != nil {
 		return err
+	}
+	access, err := lookups(accessLookups, func(agency, dashboard string, at time.Time) error {
+		_, _, err := history.Access(ctx, readmodels.AccessQuery{
+			ParentAccount: agency, Dashboard: dashboard, User: strings.Repeat("d", 23) + "1", At: readmodels.Moment{Time: at},
+		})
+		if errors.Is(err, readmodels.ErrUserNotFound) {
+			return nil // the first entry was looked at for it
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range []float64{0.50, 0.99} {
+		if err := print(against(fmt.Sprintf("access_at_time_1M_p%.0f", p*100), "ms", percentile(access, p), percentile(bare, p))); err != nil {
+			return err
+		}
 	}
 	for _, p := range []float64{0.50, 0.99} {
 		if err := print(against(fmt.Sprintf("state_at_time_1M_p%.0f", p*100), "ms", percentile(ours, p), percentile(bare, p))); err != nil {
@@ -64,10 +84,10 @@ func (b *bench) stateAtTime(ctx context.Context, print func(result) error) error
 
 // lookups times look at random moments, the first ones aside. Every dashboard is there from its first
 // dozens of versions on; earlier moments are not asked for.
-func lookups(look func(agency, dashboard string, at time.Time) error) ([]time.Duration, error) {
+func lookups(count int, look func(agency, dashboard string, at time.Time) error) ([]time.Duration, error) {
 	random := rand.New(rand.NewPCG(3, 5))
 	var took []time.Duration
-	for i := range historyLookups {
+	for i := range historyWarm + count {
 		agency, dashboard := historyAgency(random.IntN(historyAgencies)), historyDashboard(random.IntN(historyDashboards))
 		at := firstReading.Add(time.Duration(historyDashboards+random.IntN(historyVersions-historyDashboards)) * time.Minute)
 		began := time.Now()
@@ -102,7 +122,7 @@ func fillHistory(ctx context.Context, pool *pgxpool.Pool) error {
 		insert into dashboard_history
 		select parent, sub, v, parent || '.' || v, 'dashboard.users_changed.v1', $1::timestamptz + v * interval '1 minute',
 		       lpad(to_hex(v % 7), 24, '5'), 'agency', '', 'command-' || v, 'request-' || v, sha256(v::text::bytea),
-		       case when v >= $3 then document end, document
+		       case when v > $3 then document end, document
 		from generate_series(0, $2 - 1) a, generate_series(1, $4) v,
 		     lateral (select lpad(to_hex(40960 + a), 24, '0') parent, lpad(to_hex(49152 + v % $3), 24, '0') sub) k,
 		     lateral (select jsonb_build_object('_id', sub, 'id', sub, 'sub_account_id', sub, 'parent_account', parent,
