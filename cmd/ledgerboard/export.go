@@ -22,6 +22,9 @@ type exportCommand struct {
 	JSON   bool   `name:"json" help:"Print what the bundle holds as a JSON object."`
 }
 
+// notWritten is what an export leaves that was cut.
+const notWritten = "no bundle was written; run it again"
+
 // Run implements the command. The file is there whole or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	parent, ok := domain.HexID(c.Parent)
@@ -38,7 +41,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	log, done, err := openLogAlone(ctx, c.storage, c.logger(s))
 	if err != nil {
-		return err
+		return interrupted(ctx, err, notWritten)
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	out, err := os.CreateTemp(filepath.Dir(c.Bundle), filepath.Base(c.Bundle)+".*")
@@ -52,7 +55,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if err != nil {
 		os.Remove(out.Name())
-		return explainProof(err)
+		return interrupted(ctx, explainProof(err), notWritten)
 	}
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(exported)

@@ -16,10 +16,11 @@ import (
 // The exit codes, as `ledgerboard --help` documents them.
 const (
 	exitOK       = 0
-	exitFailure  = 1 // it was tried and did not succeed
-	exitUsage    = 2 // arguments or configuration are wrong: nothing was tried
-	exitNotReady = 3 // status: the service answers and is not ready
-	exitLeftOut  = 4 // import --skip-refused: done, but rows were left out
+	exitFailure  = 1   // it was tried and did not succeed
+	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
+	exitNotReady = 3   // status: the service answers and is not ready
+	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
+	exitCut      = 130 // a signal cut it (verify, export, replay)
 )
 
 // cli is the command line.
@@ -44,7 +45,7 @@ Every flag can also be given as the environment variable shown beside it, or as 
 the file that LEDGERBOARD_CONFIG names; a flag wins over the environment, the environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status); 4 done, but rows
-were left out (import --skip-refused).`
+were left out (import --skip-refused); 130 cut by Ctrl-C or SIGTERM (verify, export, replay).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -102,6 +103,9 @@ func exitCode(err error, stderr io.Writer) int {
 	case errors.Is(err, errRowsLeftOut):
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitLeftOut
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(stderr, "ledgerboard:", err)
+		return exitCut
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage

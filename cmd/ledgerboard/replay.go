@@ -53,11 +53,8 @@ func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 	if flushed := printer.flush(); err == nil {
 		err = flushed
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted after version %d", done.Version)
-	}
 	if err != nil {
-		return explainProof(err)
+		return interrupted(ctx, explainProof(err), fmt.Sprintf("what is printed ends with version %d and is not all", done.Version))
 	}
 	c.summary(s, done)
 	if done.Broken != "" {
@@ -109,7 +106,7 @@ func parseUntil(text string) (time.Time, error) {
 
 func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
 	if c.Bundle != "" {
-		return c.fromBundle(s, cfg)
+		return c.fromBundle(ctx, s, cfg)
 	}
 	log, closeLog, err := openLogAlone(ctx, c.storage, c.logger(s))
 	if err != nil {
@@ -120,8 +117,8 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 }
 
 // fromBundle verifies before it prints: what a bundle says counts only if it is proved.
-func (c replayCommand) fromBundle(s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
-	if err := (verifyCommand{storage: c.storage, evidence: c.evidence, Bundle: c.Bundle}).bundle(streams{Out: s.Err, Err: s.Err}); err != nil {
+func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
+	if err := (verifyCommand{storage: c.storage, evidence: c.evidence, Bundle: c.Bundle}).bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
 		return done, err
 	}
 	known, err := c.verifiers(c.storage)

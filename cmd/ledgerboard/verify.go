@@ -32,13 +32,16 @@ type verifyCommand struct {
 	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
 }
 
+// nothingVerified is what a verification leaves that was cut.
+const nothingVerified = "nothing is proved and nothing is refuted; run it again"
+
 // errFindings ends a verification that found something.
 var errFindings = errors.New("the history is not what it was: see the findings")
 
 // Run implements the command.
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	if c.Bundle != "" {
-		return c.bundle(s)
+		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)
 	}
 	parent := ""
 	if !c.All {
@@ -58,7 +61,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	began := time.Now()
 	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file})
 	if err != nil {
-		return explainProof(err)
+		return interrupted(ctx, explainProof(err), nothingVerified)
 	}
 	if c.JSON {
 		err = json.NewEncoder(s.Out).Encode(report)
@@ -148,7 +151,7 @@ func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *event
 }
 
 // bundle verifies a bundle.
-func (c verifyCommand) bundle(s streams) error {
+func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 	known, err := c.verifiers(c.storage)
 	if err != nil {
 		return err
@@ -161,7 +164,7 @@ func (c verifyCommand) bundle(s streams) error {
 		return fmt.Errorf("open bundle: %w", err)
 	}
 	defer file.Close()
-	report, err := proof.VerifyBundle(file, known)
+	report, err := proof.VerifyBundle(cutReader{ctx, file}, known)
 	if err != nil {
 		return err
 	}

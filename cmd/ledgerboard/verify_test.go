@@ -173,6 +173,7 @@ func TestVerifyCommand(t *testing.T) {
 		"update dashboard_heads set %s where parent_account = $1",
 		"update dashboard_preferences set %s where parent_account = $1",
 		"update access_notices set %s where parent_account = $1 and version = 7",
+		"update dashboard_commands set %s where parent_account = $1 and version = 7",
 	} {
 		table := strings.Fields(alter)[1]
 		for _, change := range columnsOf(t, a, table) {
@@ -268,4 +269,28 @@ func TestExportCommand(t *testing.T) {
 	left, err := filepath.Glob(path + "2*")
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing is left of an export that failed")
+}
+
+// What a signal cuts says so, says what it leaves, and has an exit code of its own.
+func TestCutCommands(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	quiet := logging{LogLevel: "error", LogFormat: "text"}
+	bundle := filepath.Join(t.TempDir(), "bundle.jsonl")
+	for name, run := range map[string]func(ctx context.Context, s streams) error{
+		"verify": verifyCommand{storage: a.storage(), logging: quiet, All: true}.Run,
+		"export": exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: bundle}.Run,
+		"replay": replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}.Run,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := run(ctx, streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
+		var said bytes.Buffer
+		require.Equal(t, exitCut, exitCode(err, &said), name)
+		require.Contains(t, said.String(), "interrupted: ", name)
+		require.NoFileExists(t, bundle)
+	}
+	left, err := os.ReadDir(filepath.Dir(bundle))
+	require.NoError(t, err)
+	require.Empty(t, left)
 }

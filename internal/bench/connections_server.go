@@ -41,7 +41,7 @@ func (b *bench) openListening(ctx context.Context) (_ *listening, err error) {
 		if started != nil {
 			started.stop()
 		}
-		stopLog() //nolint:errcheck,gosec // a temporary broker
+		stopLog() //nolint:errcheck // a temporary broker
 	}
 	defer func() {
 		if err != nil {
@@ -128,8 +128,8 @@ func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL st
 }
 
 func (p *serveProcess) stop() {
-	p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck,gosec // it may have ended already
-	p.command.Wait()                          //nolint:errcheck,gosec // its end is all that matters
+	p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
+	p.command.Wait()                          //nolint:errcheck // its end is all that matters
 }
 
 func freeAddr(ctx context.Context) (string, error) {

@@ -107,12 +107,12 @@ func (s *stuckOnes) dropped() int {
 	until := time.Now().Add(stuckDropped)
 	time.Sleep(time.Until(until) / 2) // reading earlier would help them out
 	for _, conn := range s.conns {
-		conn.SetReadDeadline(until) //nolint:errcheck,gosec // a closed connection is what is looked for
+		conn.SetReadDeadline(until) //nolint:errcheck // a closed connection is what is looked for
 		_, err := io.Copy(io.Discard, conn)
 		if timeout, isNet := err.(net.Error); !isNet || !timeout.Timeout() { //nolint:errorlint // as the connection returned it
 			count++
 		}
-		conn.Close() //nolint:errcheck,gosec // it was for measuring
+		conn.Close()
 	}
 	return count
 }

@@ -203,12 +203,14 @@ func (f *agencyFold) unexcused() *ParkedRow {
 
 // commands compares what the tables remember for repeated requests.
 func (c *comparison) commands(ctx context.Context, log map[string]*agencyFold, suspect func(agency, what string)) error {
+	var buffer []byte
 	sums := map[string]hash.Hash{}
 	err := c.tables.Commands(ctx, c.parent, func(row CommandRow) error {
 		if sums[row.Parent] == nil {
 			sums[row.Parent] = sha256.New()
 		}
-		sums[row.Parent].Write(putCommand(nil, row))
+		buffer = putCommand(buffer[:0], row)
+		sums[row.Parent].Write(buffer)
 		return nil
 	})
 	if err != nil {
@@ -217,7 +219,8 @@ func (c *comparison) commands(ctx context.Context, log map[string]*agencyFold, s
 	for agency, f := range log {
 		sum := sha256.New()
 		for _, row := range f.remembered() {
-			sum.Write(putCommand(nil, row))
+			buffer = putCommand(buffer[:0], row)
+			sum.Write(buffer)
 		}
 		if !sameSum(sum, sums[agency]) {
 			suspect(agency, "commands")

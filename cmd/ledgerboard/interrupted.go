@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// errInterrupted ends a command that a signal cut before it was done.
+var errInterrupted = errors.New("interrupted")
+
+// interrupted says of a command that a signal cut what it leaves. Errors of a run that no signal cut pass.
+func interrupted(ctx context.Context, err error, left string) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errInterrupted, left)
+}
+
+// cutReader ends with the error of its context when that is done.
+type cutReader struct {
+	ctx context.Context //nolint:containedctx // io.Reader has no room for it
+	io.Reader
+}
+
+// Read implements [io.Reader].
+func (r cutReader) Read(into []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(into)
+}
