@@ -149,8 +149,7 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 type growthFact struct {
 	post             string
 	at, previous     time.Time
-	likes, enga      *int64
-	partial          bool
+	growth           domain.Growth
 	eventOfNewerRead string
 }
 
@@ -183,8 +182,7 @@ func expectedGrowth(events []projections.Event) []growthFact {
 			read := ev.Data.(domain.PostRead)
 			read.CapturedAt = at
 			if previous != nil && read.GrowthEligible {
-				g := domain.GrowthBetween(previous.Counts, read.Counts)
-				facts = append(facts, growthFact{post, at, previous.CapturedAt, g.Likes, g.Engagement, g.EngagementPartial, ev.Envelope.ID})
+				facts = append(facts, growthFact{post, at, previous.CapturedAt, plainGrowth(previous.Counts, read.Counts), ev.Envelope.ID})
 			}
 			previous = &read
 		}
@@ -192,14 +190,49 @@ func expectedGrowth(events []projections.Event) []growthFact {
 	return facts
 }
 
+// plainGrowth is the definition, written without a look at the code: a difference with an absent side is
+// absent, engagement sums the parts that are there and is compared only between equal parts.
+func plainGrowth(before, after domain.Counts) (g domain.Growth) {
+	type pair struct{ before, after *int64 }
+	less := func(p pair) *int64 {
+		if p.before == nil || p.after == nil {
+			return nil
+		}
+		return new(*p.after - *p.before)
+	}
+	parts := []pair{{before.Likes, after.Likes}, {before.Comments, after.Comments}, {before.Shares, after.Shares}}
+	g.Likes, g.Comments, g.Shares = less(parts[0]), less(parts[1]), less(parts[2])
+	g.Views, g.Impressions = less(pair{before.Views, after.Views}), less(pair{before.Impressions, after.Impressions})
+	g.Clicks = less(pair{before.Clicks, after.Clicks})
+	missing := 0
+	sum := int64(0)
+	for _, p := range parts {
+		switch {
+		case (p.before == nil) != (p.after == nil):
+			return g // unequal parts
+		case p.before == nil:
+			missing++
+		default:
+			sum += *p.after - *p.before
+		}
+	}
+	if missing < len(parts) {
+		g.Engagement, g.EngagementPartial = &sum, missing > 0
+	}
+	return g
+}
+
 func readGrowth(t require.TestingT, db *pgtest.DB) []growthFact {
 	rows, err := db.Pool.Query(context.Background(), `
-		select g.external_id, g.captured_at, g.previous_at, g.glikes, g.gengagement, g.gengagement_partial, i.event_id
+		select g.external_id, g.captured_at, g.previous_at, g.glikes, g.gcomments, g.gshares, g.gviews, g.gimpressions, g.gclicks,
+		       g.gengagement, g.gengagement_partial, i.event_id
 		from tSPostGrowth g join tSPostInsights i using (social_account_id, external_id, captured_at)
 		order by 1, 2`)
 	require.NoError(t, err)
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f growthFact, err error) {
-		err = row.Scan(&f.post, &f.at, &f.previous, &f.likes, &f.enga, &f.partial, &f.eventOfNewerRead)
+		g := &f.growth
+		err = row.Scan(&f.post, &f.at, &f.previous, &g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks,
+			&g.Engagement, &g.EngagementPartial, &f.eventOfNewerRead)
 		return f, err
 	})
 	require.NoError(t, err)

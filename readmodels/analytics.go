@@ -127,7 +127,9 @@ func (a *answering) admit(ctx context.Context) error {
 			select from members m join accounts o on o.id = m.account_id
 			where m.id = $3 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or m.account_id = any($2))),
 		  $4::bigint = 0 or exists (select from tDefaultCategories where id = $4) or exists (
-			select from tSPosts where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and c_id = $4)`,
+			select from tSPosts where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and c_id = $4) or exists (
+			select from tContentPlanner p join accounts o on o.id = p.account_id
+			where p.c_id = $4 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or p.account_id = any($2)))`,
 		a.scope.ParentAccount, a.scope.Accounts, a.query.Member, a.query.Category).Scan(&member, &category)
 	switch {
 	case err != nil:

@@ -30,8 +30,8 @@ type AccountTotals struct {
 	// TikTok follower_count.
 	Followers Total `json:"followers"`
 	// Engagement is interactions gained in the range, as each platform counts them: Facebook
-	// page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments,
-	// shares and clicks (day flows), TikTok likes_count (cumulative; the platform gives no other part).
+	// page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments
+	// and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part).
 	Engagement Total `json:"engagement"`
 }
 
