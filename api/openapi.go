@@ -40,7 +40,8 @@ type openAPIServer struct {
 }
 
 type openAPITag struct {
-	Name string `json:"name"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
 }
 
 type openAPIComponents struct {
@@ -146,7 +147,7 @@ func (s *Server) document(base string) (*openAPI, error) {
 		}
 		doc.Paths[path][strings.ToLower(r.method)] = op
 		if !slices.ContainsFunc(doc.Tags, func(t openAPITag) bool { return t.Name == r.about.tag }) {
-			doc.Tags = append(doc.Tags, openAPITag{r.about.tag})
+			doc.Tags = append(doc.Tags, openAPITag{r.about.tag, tagTexts[r.about.tag]})
 		}
 	}
 	return doc, errors.Join(append(faults, made.faults...)...)

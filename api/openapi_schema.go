@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -189,7 +190,7 @@ func (s *schemas) properties(t reflect.Type) schema {
 			name = field.Name
 		}
 		member := s.of(field.Type)
-		if text := s.textOf(t, field); text != "" {
+		if text := s.textOf(t, field, name); text != "" {
 			member.Description = text
 		}
 		o.Properties.set(name, member)
@@ -209,10 +210,20 @@ func (s *schemas) embed(o *schema, t reflect.Type) {
 	o.Required = append(o.Required, inner.Required...)
 }
 
-// textOf is a field's comment; types that are made here carry it in a tag.
-func (s *schemas) textOf(t reflect.Type, field reflect.StructField) string {
+// textOf is what there is to say of a field: its comment; types that are made here carry it in a tag; else
+// the comment of a field before it that names it ("Start are …, End those …"), or the glossary.
+func (s *schemas) textOf(t reflect.Type, field reflect.StructField, name string) string {
 	if text := field.Tag.Get("doc"); text != "" {
 		return text
 	}
-	return s.comments.ofField(t, field.Name)
+	if text := s.comments.ofField(t, field.Name); text != "" {
+		return text
+	}
+	for other := range t.Fields() {
+		text := s.comments.ofField(t, other.Name)
+		if strings.HasPrefix(text, other.Name) && regexp.MustCompile(`\b`+field.Name+`\b`).MatchString(text) {
+			return text
+		}
+	}
+	return glossary[name]
 }

@@ -60,6 +60,21 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	}
 }
 
+// Every member of every answer says what it is: by its field's comment, by its type, or by the glossary.
+func TestEveryMemberIsDescribed(t *testing.T) {
+	t.Parallel()
+	components := setupAll(t).document()["components"].(map[string]any)["schemas"].(map[string]any)
+	for name, component := range components {
+		properties, _ := component.(map[string]any)["properties"].(map[string]any)
+		for member, value := range properties {
+			text, err := json.Marshal(value)
+			require.NoError(t, err)
+			require.True(t, strings.Contains(string(text), `"description":`) || strings.Contains(string(text), `"$ref":`),
+				"%s.%s: write a comment on its field that says what it is, its unit and kind, and what null means", name, member)
+		}
+	}
+}
+
 // Parameters stand where the parser finds them, with what it takes.
 func TestDocumentOfParameters(t *testing.T) {
 	t.Parallel()

@@ -45,12 +45,21 @@ type answerDoc struct {
 const (
 	tagDashboards = "Dashboards"
 	tagAnalytics  = "Analytics"
-	tagMembers    = "Analytics of members"
 	tagEntities   = "Users, platforms, activities and stats"
 	tagAudit      = "Audit"
 	tagStreams    = "Notices and live updates"
 	tagService    = "Service"
 )
+
+// tagTexts say what the groups are for; every group has one.
+var tagTexts = map[string]string{
+	tagDashboards: "Who sees which client's dashboard, and which clients share one view.",
+	tagAnalytics:  "Figures of the social accounts and posts that the caller may see.",
+	tagEntities:   "The people, the connections and what was posted, one by one; and the figures of each platform over time.",
+	tagAudit:      "The history of dashboards, for auditors; each look at it is itself recorded.",
+	tagStreams:    "What happens while a page is open.",
+	tagService:    "Health, metrics and this document.",
+}
 
 const (
 	mediaJSON        = "application/json"

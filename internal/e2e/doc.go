@@ -10,6 +10,7 @@
 //	listeners_test.go        the stock Socket.IO client, EventSource, and a plain reader of SSE; testdata/js
 //	answers_test.go          what the program says to everything that can be asked, to be compared
 //	notices_test.go          every client hears of a lost access once, whatever happens in between
+//	frontend_test.go         the API document linted, types made of it, a typed client run; testdata/frontend
 //	live_test.go             a page hears which figures changed, also over a restart
 //	dropped_schema_test.go   the log is the truth; nothing is served before it is caught up with
 //	continue_test.go         second starts, after stops and kills, in the middle of seeding too

@@ -117,10 +117,14 @@ func (l *listener) transcript() string {
 	return text.String()
 }
 
-// installed puts the pinned clients into a cache directory, once for each version of the lock file. A
-// machine without Node or npm fails the test: the stock clients are what it is about.
-var installed = sync.OnceValues(func() (string, error) {
-	lock, err := os.ReadFile(filepath.Join("testdata", "js", "package-lock.json"))
+// installed are the pinned clients of testdata/js.
+var installed = sync.OnceValues(func() (string, error) { return installNode("js") })
+
+// installNode puts the pinned packages of a folder of testdata into a cache directory, once for each
+// version of the lock file. A machine without Node or npm fails the test: the stock tools are what it is
+// about.
+func installNode(folder string) (string, error) {
+	lock, err := os.ReadFile(filepath.Join("testdata", folder, "package-lock.json"))
 	if err != nil {
 		return "", err
 	}
@@ -129,8 +133,8 @@ var installed = sync.OnceValues(func() (string, error) {
 		cache = os.TempDir()
 	}
 	sum := sha256.Sum256(lock)
-	home := filepath.Join(cache, "ledgerboard-test", "clients-"+hex.EncodeToString(sum[:8]))
-	if _, err := os.Stat(filepath.Join(home, "node_modules", "socket.io-client")); err == nil {
+	home := filepath.Join(cache, "ledgerboard-test", folder+"-"+hex.EncodeToString(sum[:8]))
+	if _, err := os.Stat(filepath.Join(home, "node_modules")); err == nil {
 		return home, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
@@ -141,7 +145,7 @@ var installed = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(building) }()
-	if err := os.CopyFS(building, os.DirFS(filepath.Join("testdata", "js"))); err != nil {
+	if err := os.CopyFS(building, os.DirFS(filepath.Join("testdata", folder))); err != nil {
 		return "", err
 	}
 	npm := exec.Command("npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
@@ -155,7 +159,7 @@ var installed = sync.OnceValues(func() (string, error) {
 		}
 	}
 	return home, nil
-})
+}
 
 // listenJS runs a script of testdata/js in Node until the end of the test.
 func listenJS(t *testing.T, name, script, user string, config map[string]any) *listener {

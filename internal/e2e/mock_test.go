@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,22 +17,11 @@ import (
 // Mock mode is the whole service on made-up data: with nothing set up, it answers by the same queries, says
 // so in every answer, and leaves nothing behind.
 func TestMockMode(t *testing.T) {
-	temporary, addr := t.TempDir(), freeAddress(t)
-	p := launch(t, temporary, []string{"serve", "--mock", "--addr", addr}, func(cmd *exec.Cmd) {
-		cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
-	})
-	p.base = "http://" + addr
-	p.await(readyWithin, "demo.json", func() bool {
-		found, _ := filepath.Glob(filepath.Join(temporary, "ledgerboard-mock-*", "data", "demo.json"))
-		if len(found) == 0 {
-			return false
-		}
-		raw, err := os.ReadFile(found[0])
-		require.NoError(t, err)
-		return json.Unmarshal(raw, &p.info) == nil
-	})
+	p := startMock(t)
 	agency := p.info.Tokens["agency"]
-	answer := p.get(agency, "/auth/getAccountInsights/2026-01-01/2030-01-01/all").ok(t, http.StatusOK)
+	today := time.Now().UTC()
+	answer := p.get(agency, "/auth/getAccountInsights/"+today.AddDate(0, 0, -30).Format(time.DateOnly)+"/"+today.Format(time.DateOnly)+"/all").
+		ok(t, http.StatusOK)
 	var body struct {
 		Data struct {
 			Total struct {
@@ -55,11 +45,31 @@ func TestMockMode(t *testing.T) {
 	requireMarkedStream(t, p, agency, http.StatusSwitchingProtocols, "/socket.io/?EIO=4&transport=websocket",
 		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	p.Stop()
-	left, err := os.ReadDir(temporary)
+	left, err := os.ReadDir(p.dir)
 	require.NoError(t, err)
 	for _, entry := range left {
 		require.NotContains(t, entry.Name(), "ledgerboard-mock", "made-up data is left behind")
 	}
+}
+
+// startMock starts mock mode, with its temporary directory in one of the test's, and waits until it is ready.
+func startMock(t *testing.T) *program {
+	t.Helper()
+	temporary, addr := t.TempDir(), freeAddress(t)
+	p := launch(t, temporary, []string{"serve", "--mock", "--addr", addr}, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
+	})
+	p.base = "http://" + addr
+	p.await(readyWithin, "demo.json", func() bool {
+		found, _ := filepath.Glob(filepath.Join(temporary, "ledgerboard-mock-*", "data", "demo.json"))
+		if len(found) == 0 {
+			return false
+		}
+		raw, err := os.ReadFile(found[0])
+		require.NoError(t, err)
+		return json.Unmarshal(raw, &p.info) == nil
+	})
+	return p
 }
 
 // requireMarkedStream opens a stream and looks at its head; headers are names and values by turns.

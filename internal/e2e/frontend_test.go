@@ -1,0 +1,42 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What a frontend developer does first: take the API document, lint it, generate types, compile a client
+// against them, and run that against mock mode.
+func TestFrontendDeveloper(t *testing.T) {
+	home, err := installNode("frontend")
+	require.NoError(t, err, "this test needs Node and npm, to run the stock tools")
+	p := startMock(t)
+	work := t.TempDir()
+	require.NoError(t, os.CopyFS(work, os.DirFS(filepath.Join("testdata", "frontend"))))
+	require.NoError(t, os.Symlink(filepath.Join(home, "node_modules"), filepath.Join(work, "node_modules")))
+	document := p.get("", "/openapi.json").ok(t, http.StatusOK)
+	require.NoError(t, os.WriteFile(filepath.Join(work, "openapi.json"), document.body, 0o600))
+	run := func(name string, args ...string) string {
+		t.Helper()
+		tool := exec.Command(name, args...)
+		tool.Dir, tool.Env = work, append(os.Environ(), "REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true", "NO_COLOR=1")
+		out, err := tool.CombinedOutput()
+		require.NoError(t, err, "%s %v\n%s", name, args, lastBytes(string(out), 8<<10))
+		return string(out)
+	}
+	bin := func(tool string) string { return filepath.Join("node_modules", ".bin", tool) }
+	run(bin("redocly"), "lint", "--config", "redocly.yaml", "openapi.json")
+	run(bin("openapi-typescript"), "openapi.json", "--output", "api.d.ts")
+	run(bin("tsc"), "--project", "tsconfig.json")
+	said := run("node", "client.js", p.base, p.info.Tokens["agency"], p.info.IDs.SubAccounts[0])
+	require.Contains(t, said, "facebook ")
+	require.Contains(t, said, "dashboard ")
+	require.Contains(t, said, "refused invalid startTime")
+}
