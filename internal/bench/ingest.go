@@ -44,7 +44,7 @@ const (
 // thrown away.
 func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 	platform := &canned{latency: ingestLatency}
-	stack, world, err := b.ingestion(ctx, ingestAccounts, platform)
+	stack, world, err := b.ingestion(ctx, ingestAccounts, platform, projections.Directory{}, projections.Operations{})
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 	return print(result{Name: "ingest_cores_used", Value: round(cores), Unit: "cores"})
 }
 
-// ingestion puts the fetchers together over n accounts; nothing folds the readings.
-func (b *bench) ingestion(ctx context.Context, n int, platform *canned) (*soak.Stack, *soak.World, error) {
+// ingestion puts the fetchers together over n accounts; projectors, if given, are all that folds.
+func (b *bench) ingestion(ctx context.Context, n int, platform *canned, projectors ...projections.Projector) (*soak.Stack, *soak.World, error) {
 	pool, err := b.database(ctx, 1)
 	if err != nil {
 		return nil, nil, err
@@ -111,7 +111,7 @@ func (b *bench) ingestion(ctx context.Context, n int, platform *canned) (*soak.S
 			GrowthWindow: time.Hour, Backfill: -1, Parallel: commands.MaxShard, DemographicsEvery: 1000 * time.Hour,
 		},
 		Every:      map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: every},
-		Projectors: []projections.Projector{projections.Directory{}, projections.Operations{}},
+		Projectors: projectors,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -49,7 +49,7 @@ type Config struct {
 	Collect     commands.CollectConfig // its limits; the parts are filled in
 	Every       map[scheduler.Kind]scheduler.Schedule
 	Workers     int
-	Projectors  []projections.Projector // nil: all that fetching needs
+	Projectors  []projections.Projector // nil: all
 }
 
 // Stack is the ingestion put together as the program does.
@@ -140,7 +140,10 @@ func (s *Stack) openLog(ctx context.Context) error {
 	s.defers(s.Log.Close)
 	projectors := s.cfg.Projectors
 	if projectors == nil {
-		projectors = []projections.Projector{projections.Directory{}, projections.Operations{}, projections.AccountInsights{}, projections.PostInsights{}}
+		projectors = []projections.Projector{
+			projections.Dashboards{Partitions: partitionsOf(topics, domain.TopicDashboards)}, // a fetcher is ready when all are live
+			projections.Directory{}, projections.Operations{}, projections.AccountInsights{}, projections.PostInsights{},
+		}
 	}
 	for _, p := range projectors {
 		e, err := projections.New(projections.Config{
@@ -152,6 +155,11 @@ func (s *Stack) openLog(ctx context.Context) error {
 		s.engines = append(s.engines, e)
 	}
 	return nil
+}
+
+func partitionsOf(topics []eventlog.TopicSpec, name string) int32 {
+	i := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == name })
+	return topics[i].Partitions
 }
 
 func (s *Stack) openFetching(ctx context.Context) error {
