@@ -40,11 +40,12 @@ type monitor struct {
 	// targets are the ends of the log as they were first seen, by projection and partition: before they
 	// are folded, what was appended while this process was away does not show yet.
 	targets map[string]map[int32]int64
-	live    chan struct{} // closed once every projection was live and had reached its targets
+	told    map[string]string // by projection: why it does not follow the log, as it was logged
+	live    chan struct{}     // closed once every projection was live and had reached its targets
 }
 
 func newMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *monitor {
-	m := &monitor{maxLag: maxLag, logger: logger, live: make(chan struct{})}
+	m := &monitor{maxLag: maxLag, logger: logger, told: map[string]string{}, live: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
@@ -83,6 +84,9 @@ func (m *monitor) look(ctx context.Context) {
 		m.targets = endsOf(statuses)
 	}
 	for _, s := range statuses {
+		m.tell(ctx, s)
+	}
+	for _, s := range statuses {
 		if !s.Live() || m.missing(s) > 0 {
 			return
 		}
@@ -93,6 +97,16 @@ func (m *monitor) look(ctx context.Context) {
 		close(m.live)
 		m.logger.Info("all read models are live")
 	}
+}
+
+// tell logs once what keeps a projection from following the log, and what to do about it; it needs the lock.
+func (m *monitor) tell(ctx context.Context, s projections.Status) {
+	reason := stopped(s)
+	if reason != "" && m.told[s.Projection] != reason {
+		m.logger.ErrorContext(ctx, "read model "+s.Projection+" "+reason, "mend", "bring back the log that the tables were made of; "+
+			"or, if this log is the right one, stop every process and drop schema lb: the next start makes the tables anew from it")
+	}
+	m.told[s.Projection] = reason
 }
 
 func endsOf(statuses []projections.Status) map[string]map[int32]int64 {
@@ -141,6 +155,13 @@ func (m *monitor) unmade(names ...string) error {
 	return m.first(m.making, names)
 }
 
+// followed says which projection does not follow the log, and will not by itself; nil when all do.
+func (m *monitor) followed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.first(stopped, nil)
+}
+
 func errNotSeen() error {
 	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet.")
 	e.RetryAfter = 1
@@ -178,8 +199,8 @@ func (m *monitor) unfit(s projections.Status) string {
 	if reason := m.making(s); reason != "" {
 		return reason
 	}
-	if partition := stoppedPartition(s); partition != "" {
-		return fmt.Sprintf("does not follow the log (%s). An operator must mend that", partition)
+	if reason := stopped(s); reason != "" {
+		return reason
 	}
 	if s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds() {
 		return fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag)
@@ -187,12 +208,12 @@ func (m *monitor) unfit(s projections.Status) string {
 	return ""
 }
 
-// stoppedPartition says which partition is not followed, and why; "" when all are. It needs an operator:
-// what is appended there would not show for ever, however small the lag.
-func stoppedPartition(s projections.Status) string {
+// stopped says which partition of a projection is not followed, and why; "" when all are. What is appended
+// there would not show for ever, however small the lag.
+func stopped(s projections.Status) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
-			return fmt.Sprintf("partition %d: %s", p.Partition, p.Stopped)
+			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must mend that; the log of the service says how", p.Partition, p.Stopped)
 		}
 	}
 	return ""

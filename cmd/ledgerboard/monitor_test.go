@@ -50,7 +50,9 @@ func TestStoppedPartitionIsUnfit(t *testing.T) {
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.ErrorContains(t, err, "partition 0: another log: rebuild")
 	require.False(t, m.ready())
+	require.ErrorContains(t, m.followed(), "another log: rebuild")
 	require.NoError(t, m.unmade(), "what was made can still be read")
+	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).followed())
 }
 
 // What one projection suffers says nothing about the others.

@@ -119,8 +119,9 @@ func (f *follower) stop(ctx context.Context, partition int32, reason error) {
 		return
 	}
 	f.stopped[partition] = reason.Error()
-	f.log.log.ErrorContext(ctx, "partition is not followed", "topic", f.cfg.Topic, "partition", partition, "group", f.cfg.Group, "reason", reason)
 	if f.cfg.Stopped != nil {
-		f.cfg.Stopped(partition, reason)
+		f.cfg.Stopped(partition, reason) // and says so
+		return
 	}
+	f.log.log.ErrorContext(ctx, "partition is not followed", "topic", f.cfg.Topic, "partition", partition, "group", f.cfg.Group, "reason", reason)
 }
