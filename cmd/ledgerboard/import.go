@@ -51,7 +51,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 			return err
 		}
 		if err := i.checkAll(ctx); err != nil {
-			return err
+			return interrupted(ctx, err, "nothing was imported")
 		}
 	}
 	refused := len(i.report.Refused)
@@ -60,7 +60,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if !c.DryRun {
 		if err := i.appendAll(ctx); err != nil {
-			return err
+			return interrupted(ctx, err, "a part is imported, whole rows and sets; the same import again goes on where this one ended")
 		}
 	}
 	if err := i.print(); err != nil {

@@ -269,7 +269,9 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 	}
 	ctx, kill := context.WithCancel(t.Context())
 	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
-	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, errInterrupted)
+	require.ErrorContains(t, err, "the same import again goes on")
+	require.Equal(t, exitCut, exitCode(err, io.Discard))
 	half := c
 	first, _, _ := strings.Cut(rows.String(), "11,7,701,1,2300,")
 	half.AccountInsights = []string{filepath.Join(dir, "half.csv")}

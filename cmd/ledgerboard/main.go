@@ -20,7 +20,7 @@ const (
 	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
 	exitNotReady = 3   // status: the service answers and is not ready
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
-	exitCut      = 130 // a signal cut it (verify, export, replay)
+	exitCut      = 130 // a signal cut it (verify, export, replay, import)
 )
 
 // cli is the command line.
@@ -45,7 +45,8 @@ Every flag can also be given as the environment variable shown beside it, or as 
 the file that LEDGERBOARD_CONFIG names; a flag wins over the environment, the environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status); 4 done, but rows
-were left out (import --skip-refused); 130 cut by Ctrl-C or SIGTERM (verify, export, replay).`
+were left out (import --skip-refused); 130 cut by Ctrl-C or SIGTERM (verify, export, replay,
+import).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
