@@ -1,5 +1,7 @@
 package projections
 
+import "maps"
+
 // Problem is what Status would tell if the database could be asked.
 func (e *Engine) Problem() string {
 	e.mu.Lock()
@@ -9,3 +11,11 @@ func (e *Engine) Problem() string {
 
 // FigurePayloads is what a batch of events tells.
 func FigurePayloads(events []Event) ([]string, error) { return figurePayloads(figureChanges(events)) }
+
+// NotFollowed are the reasons that the log gave for not following partitions. Status finds another log by
+// itself too, which says nothing about what is folded.
+func (e *Engine) NotFollowed() map[int32]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.stopped)
+}

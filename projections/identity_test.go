@@ -54,9 +54,10 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 			if !running {
 				b.start(e)
 			}
-			s := b.awaitStatus(e, func(s projections.Status) bool { return stopped(s) == len(s.Partitions) })
+			s := b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
 			for _, p := range s.Partitions {
 				require.Contains(t, p.Stopped, "another log: rebuild")
+				require.Contains(t, e.NotFollowed()[p.Partition], "another log: rebuild")
 			}
 			b.eachOnce(3)
 		})
@@ -76,7 +77,7 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	b.deleteBefore(domain.TopicMetrics, lost, 2)
 	e := b.engine(tally{})
 	b.start(e)
-	s := b.awaitStatus(e, func(s projections.Status) bool { return stopped(s) == 1 && s.Lag == 2 })
+	s := b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == 1 && stopped(s) == 1 && s.Lag == 2 })
 	require.Contains(t, s.Partitions[lost].Stopped, "another log: rebuild (records after the checkpoint are gone)")
 	b.eachOnce(3)
 }
@@ -92,7 +93,7 @@ func TestCheckpointBeyondTheEnd(t *testing.T) {
 	b.exec("update checkpoints set next_offset = 5 where partition = $1", p)
 	e := b.engine(tally{})
 	b.start(e)
-	s := b.awaitStatus(e, func(s projections.Status) bool { return stopped(s) == 1 })
+	s := b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == 1 && stopped(s) == 1 })
 	require.Contains(t, s.Partitions[p].Stopped, "the log ends before the checkpoint")
 }
 
