@@ -13,7 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// AccountInsights projects account readings into tSAccountIns and the daily roll-up account_daily.
+// AccountInsights projects account readings into tSAccountIns and the roll-ups account_daily and
+// account_newest.
 // Both are functions of the set of readings, whatever the order of their arrival: of two readings of
 // one instant the one with the smaller event id counts, and a day keeps its latest reading.
 type AccountInsights struct{}
@@ -22,20 +23,22 @@ type AccountInsights struct{}
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 2 }
+func (AccountInsights) Version() int { return 3 }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
 
 // Tables implements [Projector].
-func (AccountInsights) Tables() []string { return []string{"tSAccountIns", "account_daily"} }
+func (AccountInsights) Tables() []string {
+	return []string{"tSAccountIns", "account_daily", "account_newest"}
+}
 
 // Types implements [Projector].
 func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.EventType()} }
 
 // Begin implements [Projector].
 func (AccountInsights) Begin(int) Fold {
-	return &accountFold{readings: map[readingKey]accountRow{}, daily: map[dailyKey]dailyRow{}}
+	return &accountFold{readings: map[readingKey]accountRow{}, daily: map[dailyKey]dailyRow{}, newest: map[newestKey]accountRow{}}
 }
 
 type readingKey struct {
@@ -66,6 +69,13 @@ type dailyRow struct {
 type accountFold struct {
 	readings map[readingKey]accountRow
 	daily    map[dailyKey]dailyRow
+	newest   map[newestKey]accountRow
+}
+
+// newestKey is a social account as one tenant has it.
+type newestKey struct {
+	account     int64
+	parent, sub string
 }
 
 // Load implements [Fold]: the conditions in the statements decide, nothing need be read.
@@ -88,6 +98,10 @@ func (f *accountFold) Apply(ev Event) error {
 	key := readingKey{read.SocialAccount, read.CapturedAt}
 	if present, ok := f.readings[key]; !ok || row.eventID < present.eventID {
 		f.readings[key] = row
+	}
+	tenant := newestKey{read.SocialAccount, read.ParentAccount, read.AccountID}
+	if present, ok := f.newest[tenant]; !ok || later(read.CapturedAt, row.eventID, present.CapturedAt, present.eventID) {
+		f.newest[tenant] = row
 	}
 	for _, figure := range read.Figures {
 		f.addDaily(&read, figure, ev.Envelope.ID)
@@ -211,11 +225,23 @@ var accountDaily = newTable("account_daily",
 	col("event_id", "text", func(r *dailyRow) string { return r.eventID }),
 )
 
+var accountNewest = newTable("account_newest",
+	replaceAll("social_account_id, parent_account, account_id", "captured_at", "event_id", "metrics", "missing")+laterSQL("account_newest"),
+	col("social_account_id", "bigint", func(r *accountRow) int64 { return r.SocialAccount }),
+	col("parent_account", "text", func(r *accountRow) string { return r.ParentAccount }),
+	col("account_id", "text", func(r *accountRow) string { return r.AccountID }),
+	col("captured_at", "timestamptz", func(r *accountRow) time.Time { return r.CapturedAt }),
+	col("event_id", "text", func(r *accountRow) string { return r.eventID }),
+	listCol("metrics", func(r *accountRow) []string { return slices.Sorted(maps.Keys(r.columns)) }),
+	jsonCol("missing", func(r *accountRow) []byte { return r.missing }),
+)
+
 // Write implements [Fold].
 func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
 	accountReadings.queue(&batch, slices.Collect(maps.Values(f.readings)))
 	accountDaily.queue(&batch, slices.Collect(maps.Values(f.daily)))
+	accountNewest.queue(&batch, slices.Collect(maps.Values(f.newest)))
 	if err := send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("store account readings: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -56,7 +57,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fold := func(t *rapid.T, events []projections.Event) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate tSAccountIns, account_daily")
+		_, err := db.Pool.Exec(context.Background(), "truncate tSAccountIns, account_daily, account_newest")
 		require.NoError(t, err)
 		foldBatches(t, db, projections.AccountInsights{}, cut(t, events))
 		return dump(t, db, projections.AccountInsights{}.Tables()...)
@@ -70,6 +71,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 		require.Equal(t, first, fold(t, again))
 		require.Equal(t, expectedDaily(events), readDaily(t, db))
 		require.Equal(t, expectedReadings(events), readReadings(t, db))
+		requireNewest(t, db, events)
 	})
 }
 
@@ -202,7 +204,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 					batches[i][j].Offset = int64(i*2 + j)
 				}
 			}
-			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_daily, tSPostInsights, tSPostGrowth, post_daily, connection_states, operations_trail")
+			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_daily, account_newest, tSPostInsights, tSPostGrowth, post_daily, connection_states, operations_trail")
 			require.NoError(t, err)
 			foldBatches(t, db, c.projector, batches)
 			var winner string
@@ -212,4 +214,41 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 			require.Equal(t, smaller, winner, c.table)
 		}
 	}
+}
+
+// requireNewest demands, for each tenant of an account, the newest reading with the smallest id.
+func requireNewest(t require.TestingT, db *pgtest.DB, events []projections.Event) {
+	type newest struct {
+		id      string
+		at      time.Time
+		metrics []string
+	}
+	want := map[domain.Tenant]newest{}
+	for _, ev := range events {
+		read := ev.Data.(domain.AccountRead)
+		tenant := read.Tenant
+		tenant.MemberID = 0
+		at := read.CapturedAt.UTC().Truncate(time.Microsecond)
+		if w, ok := want[tenant]; ok && (w.at.After(at) || w.at.Equal(at) && w.id <= ev.Envelope.ID) {
+			continue
+		}
+		metrics := []string{}
+		for _, f := range read.Figures {
+			metrics = append(metrics, f.Name)
+		}
+		slices.Sort(metrics)
+		want[tenant] = newest{ev.Envelope.ID, at, slices.Compact(metrics)}
+	}
+	rows, err := db.Pool.Query(context.Background(), `select social_account_id, parent_account, account_id, event_id, captured_at, metrics from account_newest`)
+	require.NoError(t, err)
+	got := map[domain.Tenant]newest{}
+	var tenant domain.Tenant
+	var n newest
+	_, err = pgx.ForEachRow(rows, []any{&tenant.SocialAccount, &tenant.ParentAccount, &tenant.AccountID, &n.id, &n.at, &n.metrics}, func() error {
+		got[tenant] = n
+		n.metrics = nil
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }

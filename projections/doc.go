@@ -31,7 +31,7 @@
 //	months.go               monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
-//	account_insights.go     tSAccountIns, account_daily
+//	account_insights.go     tSAccountIns, account_daily, account_newest
 //	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains
 //	directory*.go           reference entities
 //	operations.go           trail, connection states

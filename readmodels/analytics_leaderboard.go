@@ -37,7 +37,7 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope Scope, query RangeQue
 	data := Leaderboard{Members: []RankedMember{}}
 	query.Page.Cursor = ""
 	meta, err := a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(ctx context.Context, a *answering) error {
-		members, err := a.rankMembers(ctx)
+		members, posts, err := a.rankBoard(ctx)
 		if err != nil {
 			return err
 		}
@@ -47,14 +47,13 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope Scope, query RangeQue
 		}
 		for _, m := range members {
 			data.Members = append(data.Members, RankedMember{
-				Rank: m.rank, MemberID: m.member, Name: names[m.member], Posts: m.posts, Engagement: *m.engagement,
+				Rank: m.rank, MemberID: m.member, Name: names[m.member], Posts: m.posts, Engagement: m.engagement,
 				Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
 			})
 		}
-		if data.Posts, err = a.topPosts(ctx); err != nil {
+		if data.Posts, err = a.rankedPosts(ctx, posts); err != nil {
 			return err
 		}
-		a.cursor = ""
 		return a.judgePosts(ctx)
 	})
 	return data, meta, err

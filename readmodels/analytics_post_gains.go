@@ -105,7 +105,7 @@ func (g *postGains) bucket(p domain.Platform, i, n int) *gainSums {
 func (a *answering) gainsOf(ctx context.Context, buckets []bucket) (*postGains, error) {
 	a.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
-	rows, err := a.gainRows(ctx, a.query.Range.Previous().From, buckets, `(p_id, bucket), (social_account_id, p_id, current)`)
+	rows, err := a.gainRows(ctx, a.platformIDs(), a.query.Range.Previous().From, buckets, `(p_id, bucket), (social_account_id, p_id, current)`)
 	if err != nil {
 		return nil, err
 	}
@@ -163,10 +163,10 @@ type gainRow struct {
 	gainSums
 }
 
-// gainRows sums the roll-up from an instant on to the end of the range, by grouping sets over
+// gainRows sums the roll-up of platforms from an instant on to the end of the range, by grouping sets over
 // social_account_id, account_id, p_id, current and bucket. Quarters of an hour that an end cuts are left
 // out: [answering.cutGains] has them.
-func (a *answering) gainRows(ctx context.Context, from time.Time, buckets []bucket, sets string) ([]gainRow, error) {
+func (a *answering) gainRows(ctx context.Context, platforms []int16, from time.Time, buckets []bucket, sets string) ([]gainRow, error) {
 	starts := make([]time.Time, len(buckets))
 	for i, b := range buckets {
 		starts[i] = b.from
@@ -185,7 +185,7 @@ func (a *answering) gainRows(ctx context.Context, from time.Time, buckets []buck
 		       sum(views)::bigint, sum(views_n)::bigint, sum(engagement)::bigint, sum(engagement_n)::bigint, sum(partial_n)::bigint
 		from part
 		group by grouping sets (`+sets+`)`,
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member,
+		a.scope.ParentAccount, a.scope.Accounts, platforms, a.query.Member,
 		a.query.Range.From, from, a.query.Range.To, starts, cutQuarters(from, a.query.Range.From, a.query.Range.To))
 	if err != nil {
 		return nil, fmt.Errorf("read gains of posts: %w", err)

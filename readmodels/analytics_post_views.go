@@ -24,12 +24,12 @@ func (a *answering) postViews(ctx context.Context, months []bucket, counted map[
 			sources[domain.TikTok] = append(sources[domain.TikTok], postViewsSource)
 		}
 	}
-	rows, err := a.gainRows(ctx, a.query.Range.From, months, `(social_account_id, account_id, p_id, bucket)`)
+	rows, err := a.gainRows(ctx, []int16{int16(domain.TikTok)}, a.query.Range.From, months, `(social_account_id, account_id, p_id, bucket)`)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if r.platform != domain.TikTok || counted[*r.social] || r.last == nil {
+		if counted[*r.social] || r.last == nil {
 			continue
 		}
 		add(*r.social, *r.account, *r.bucket-1, r.gainSums)

@@ -19,9 +19,8 @@ type ranked struct {
 
 // rankedMember is what the posts of one member gained.
 type rankedMember struct {
-	member                                     int64
-	rank, posts                                int64
-	likes, comments, shares, views, engagement *int64
+	member, rank, posts, engagement int64
+	likes, comments, shares, views  *int64
 }
 
 // endState writes the joins that give, for each post of CTE post, its last reading before an instant:
@@ -141,7 +140,8 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
 // the order of [postKey]. Posts of which nothing is known have no rank.
-func (a *answering) rankPosts(ctx context.Context, list string) ([]ranked, error) {
+func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
+	const list = "top"
 	last, err := after[ranked](a.query.Page, list)
 	if err != nil {
 		return nil, err
@@ -178,26 +178,44 @@ func (a *answering) rankPosts(ctx context.Context, list string) ([]ranked, error
 	return posts, nil
 }
 
-// rankMembers reads the members by what the engagement of their posts gained; equals share a rank and
-// stand by their ids.
-func (a *answering) rankMembers(ctx context.Context) ([]rankedMember, error) {
+// rankBoard reads the best members and the best posts: a member by what the engagement of its posts gained.
+// Equals share a rank; members stand by their ids then, posts as in [answering.rankPosts].
+func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
 	with, args := a.gainsOfPosts()
 	rows, err := a.tx.Query(ctx, with+`
-		select member_id, rank() over (order by sum(engagement) desc), count(*), sum(likes)::bigint, sum(comments)::bigint,
-		       sum(shares)::bigint, sum(views)::bigint, sum(engagement)::bigint
-		from gained where engagement is not null
-		group by member_id
-		order by sum(engagement) desc, member_id
-		limit $12`, append(args, a.query.Page.limit())...)
+		(select 1 as list, row_number() over (order by sum(engagement) desc, member_id) as nth,
+		        rank() over (order by sum(engagement) desc) as place, member_id, count(*), sum(likes)::bigint, sum(comments)::bigint,
+		        sum(shares)::bigint, sum(views)::bigint, sum(engagement)::bigint, null::timestamptz, 0::bigint, '', ''
+		 from gained where engagement is not null
+		 group by member_id
+		 order by 2 limit $12)
+		union all
+		(select 2, row_number() over best, rank() over (order by engagement desc), 0, 0, null, null, null, null, engagement,
+		        nullif(published, '-infinity'), social_account_id, external_id, account_id
+		 from gained where engagement is not null
+		 window best as (order by engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc)
+		 order by 2 limit $12)
+		order by list, nth`, append(args, a.query.Page.limit())...)
 	if err != nil {
-		return nil, fmt.Errorf("rank members: %w", err)
+		return nil, nil, fmt.Errorf("rank members and posts: %w", err)
 	}
-	members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m rankedMember, err error) {
-		err = row.Scan(&m.member, &m.rank, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement)
-		return m, err
+	var list, nth int64
+	var m rankedMember
+	var p ranked
+	_, err = pgx.ForEachRow(rows, []any{
+		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
+		&p.Published, &p.Social, &p.External, &p.Account,
+	}, func() error {
+		if list == 1 {
+			members = append(members, m)
+		} else {
+			p.Rank, p.Gained = m.rank, m.engagement
+			posts = append(posts, p)
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("rank members: %w", err)
+		return nil, nil, fmt.Errorf("rank members and posts: %w", err)
 	}
-	return members, nil
+	return members, posts, nil
 }

@@ -20,27 +20,35 @@ type probe struct {
 }
 
 // resolve finds the last reading in each bucket and the readings before the range. Roll-ups know the
-// last reading of each whole UTC day; only where a bucket ends inside of one that has a later reading,
-// and for what lies before the range, are raw readings looked up: one index probe each, all in one
-// statement.
+// last reading of each whole UTC day; only where an end lies inside of one that has a later reading, and for
+// accounts that were not read in the days before the range, are raw readings looked up: one index probe
+// each, all in one statement.
 func (a *answering) resolve(ctx context.Context, tracks []*track, q figureQuery) error {
 	var probes []probe
 	for _, t := range tracks {
 		for key, l := range t.levels {
 			l.last = make([]*point, len(q.buckets))
+			read := false
 			for i, b := range q.buckets {
 				last, unsure := lastOfDays(l.daily, b.from, b.to)
 				l.last[i] = last
+				read = read || last != nil || unsure
 				if unsure {
 					probes = append(probes, probe{t, key, b.from, b.to, func(p *point) { l.last[i] = p }})
 				}
 			}
-			if key.kind == domain.Rolling {
+			if key.kind == domain.Rolling || !read {
 				continue
 			}
-			probes = append(probes, probe{t, key, time.Time{}, a.query.Range.From, func(p *point) { l.before = p }})
+			before := func(at time.Time, set func(*point)) {
+				last, _ := lastOfDays(l.daily, at.AddDate(0, 0, -lookBack), at)
+				if set(last); last == nil {
+					probes = append(probes, probe{t, key, time.Time{}, at, set})
+				}
+			}
+			before(a.query.Range.From, func(p *point) { l.before = p })
 			if key.kind == domain.Cumulative {
-				probes = append(probes, probe{t, key, time.Time{}, a.query.Range.Previous().From, func(p *point) { l.earlier = p }})
+				before(a.query.Range.Previous().From, func(p *point) { l.earlier = p })
 			}
 		}
 	}

@@ -151,29 +151,48 @@ func (t *track) add(row rollup) {
 	}
 }
 
+// lookBack is how many days before a period its levels are looked for in the roll-up: there nearly every
+// account has its last reading before.
+const lookBack = 3
+
 // rollups reads account_daily: day flows by the platform's days of the range and of the period before,
-// everything else by the days of the range and by the UTC days that it touches.
+// everything else by the days of the range, by the UTC days that it touches, and by a few days before both
+// periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them.
 func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error) {
-	r := a.query.Range
-	flowFirst, _ := r.Previous().labels()
+	r, previous := a.query.Range, a.query.Range.Previous()
+	flowFirst, _ := previous.labels()
 	first, end := r.labels()
-	first, last := min(first, dayOf(r.From.UTC())), max(end-1, dayOf(r.To.Add(-time.Nanosecond).UTC()))
+	first, last := min(first, dayOf(r.From.UTC())-lookBack), max(end-1, dayOf(r.To.Add(-time.Nanosecond).UTC()))
+	before := dayOf(previous.From.UTC())
 	rows, err := a.tx.Query(ctx, `
-		select social_account_id, account_id, p_id, metric, kind, day - date '1970-01-01',
-		       value, captured_at, source, event_id, window_name
+		select social_account_id, account_id, p_id, metric, kind, source, window_name,
+		       array_agg(day - date '1970-01-01'), array_agg(value), array_agg(captured_at), array_agg(event_id)
 		from account_daily
-		where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date) and greatest($5::date, $7::date)
+		where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date, $10::date) and greatest($5::date, $7::date)
 		  and ($3::text[] is null or account_id = any($3)) and p_id = any($8) and ($9::bigint = 0 or member_id = $9)
-		  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 end`,
+		  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 or day between $10 and $11 end
+		group by social_account_id, account_id, p_id, metric, kind, source, window_name`,
 		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
-		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member)
+		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member, (before - lookBack).utc(), before.utc())
 	if err != nil {
 		return nil, fmt.Errorf("read daily figures: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x rollup, err error) {
-		err = row.Scan(&x.social, &x.account, &x.platform, &x.metric, &x.kind, &x.day,
-			&x.value, &x.at, &x.source, &x.eventID, &x.window)
-		return x, err
+	var list []rollup
+	var figure rollup
+	var days []int32
+	var values []int64
+	var captured []time.Time
+	var events []string
+	_, err = pgx.ForEachRow(rows, []any{
+		&figure.social, &figure.account, &figure.platform, &figure.metric, &figure.kind, &figure.source, &figure.window,
+		&days, &values, &captured, &events,
+	}, func() error {
+		for i := range days {
+			row := figure
+			row.day, row.value, row.at, row.eventID = day(days[i]), values[i], captured[i], events[i]
+			list = append(list, row)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read daily figures: %w", err)

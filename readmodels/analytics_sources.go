@@ -109,8 +109,7 @@ func (a *answering) judge(ctx context.Context) error {
 	return nil
 }
 
-// sourceFacts reads the social accounts of the scope. The newest reading is looked for from the last
-// roll-up of followers on, which nearly every reading has: only the newest partitions are opened.
+// sourceFacts reads the social accounts of the scope, with what their newest readings say.
 func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 	rows, err := a.tx.Query(ctx, `
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
@@ -118,21 +117,13 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 		       exists (select from tSubscriptions b
 		               where b.account_id in (s.account_id, s.parent_account)
 		                 and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)),
-		       n.captured_at, coalesce(n.names, '{}'), coalesce(n.missing, '[]')
+		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]')
 		from tSAccounts s
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
 		left join lateral (
-			select d.captured_at from account_daily d
-			where d.social_account_id = s.id and d.parent_account = s.parent_account and d.account_id = s.account_id
-			  and d.metric = 'followers' and d.kind = 'stock'
-			order by d.day desc limit 1) f on true
-		left join lateral (
-			select r.captured_at, r.missing,
-			       array(select distinct x.name from jsonb_to_recordset(r.figures) as x(name text)) as names
-			from tSAccountIns r
-			where r.social_account_id = s.id and r.captured_at >= coalesce(f.captured_at, '-infinity')
-			  and r.parent_account = s.parent_account and ($2::text[] is null or r.account_id = any($2))
-			order by r.captured_at desc limit 1) n on true
+			select n.captured_at, n.metrics, n.missing from account_newest n
+			where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
+			order by n.captured_at desc limit 1) n on true
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6)
 		order by s.p_id, s.id`,

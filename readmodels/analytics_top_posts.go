@@ -23,8 +23,11 @@ type RankedPost struct {
 func (a *Analytics) TopPosts(ctx context.Context, scope Scope, query RangeQuery) (TopPosts, Meta, error) {
 	var data TopPosts
 	meta, err := a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, a *answering) error {
-		var err error
-		if data.Posts, err = a.topPosts(ctx); err != nil {
+		ranking, err := a.rankPosts(ctx)
+		if err != nil {
+			return err
+		}
+		if data.Posts, err = a.rankedPosts(ctx, ranking); err != nil {
 			return err
 		}
 		return a.judgePosts(ctx)
@@ -32,12 +35,8 @@ func (a *Analytics) TopPosts(ctx context.Context, scope Scope, query RangeQuery)
 	return data, meta, err
 }
 
-// topPosts reads a page of the ranking with all that is known of its posts.
-func (a *answering) topPosts(ctx context.Context) ([]RankedPost, error) {
-	ranking, err := a.rankPosts(ctx, "top")
-	if err != nil {
-		return nil, err
-	}
+// rankedPosts reads all that is known of the posts of a ranking.
+func (a *answering) rankedPosts(ctx context.Context, ranking []ranked) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
 	for i, r := range ranking {

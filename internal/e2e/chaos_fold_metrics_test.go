@@ -39,9 +39,10 @@ func (r *chaosRecord) instant() chaosInstant {
 	return chaosInstant{r.reading.SocialAccount, r.reading.ExternalID, r.reading.CapturedAt.UnixMicro()}
 }
 
-// foldAccounts demands tSAccountIns and account_daily.
+// foldAccounts demands tSAccountIns, account_daily and account_newest.
 func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	winners := map[chaosInstant]*chaosRecord{}
+	newest := map[chaosTenant]*chaosRecord{}
 	type place struct {
 		account, member                                int64
 		parent, sub, metric, kind, day, source, window string
@@ -58,6 +59,11 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 		if w, ok := winners[r.instant()]; !ok || r.id < w.id {
 			winners[r.instant()] = r
 		}
+		tenant := r.reading.chaosTenant
+		tenant.MemberID = 0
+		if n, ok := newest[tenant]; !ok || chaosBefore(r.reading.CapturedAt, r.id, n.reading.CapturedAt, n.id) {
+			newest[tenant] = r
+		}
 		for _, f := range r.reading.Figures {
 			day := f.Day
 			if day == "" {
@@ -71,6 +77,17 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	})
 	for _, r := range winners {
 		rows.add("tsaccountins", r, chaosAccountRow(r))
+	}
+	for tenant, r := range newest {
+		whole, metrics := chaosAccountRow(r), []string{}
+		for _, f := range r.reading.Figures {
+			metrics = append(metrics, f.Name)
+		}
+		slices.Sort(metrics)
+		rows.add("account_newest", r, map[string]any{
+			"social_account_id": tenant.SocialAccount, "parent_account": tenant.ParentAccount, "account_id": tenant.AccountID,
+			"captured_at": r.reading.CapturedAt, "event_id": r.id, "metrics": slices.Compact(metrics), "missing": whole["missing"],
+		})
 	}
 	for at, d := range days {
 		rows.add("account_daily", d.from, map[string]any{

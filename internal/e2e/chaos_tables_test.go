@@ -28,6 +28,8 @@ var chaosTables = map[string][]string{
 	"tsaccountins":  {"social_account_id", "captured_at"},
 	"account_daily": {"social_account_id", "parent_account", "account_id", "member_id", "metric", "kind", "day", "source", "window_name"},
 
+	"account_newest": {"social_account_id", "parent_account", "account_id"},
+
 	"tsposts":        {"social_account_id", "external_id", "parent_account", "account_id"},
 	"tspostinsights": {"social_account_id", "external_id", "captured_at"},
 	"tspostgrowth":   {"social_account_id", "external_id", "captured_at"},
