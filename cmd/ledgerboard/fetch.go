@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -134,11 +135,19 @@ func (r *recording) take() (drafts []domain.Draft) {
 	return drafts
 }
 
+// printedEvent is an event as --json prints it.
+type printedEvent struct {
+	Type string      `json:"type"`
+	Data domain.Data `json:"data"`
+}
+
 func (c fetchCommand) print(out io.Writer, drafts []domain.Draft) {
 	if c.JSON {
 		encoder := json.NewEncoder(out)
 		for _, d := range drafts {
-			_ = encoder.Encode(map[string]any{"type": d.Data.EventType(), "data": d.Data}) // a closed pipe ends the command elsewhere
+			if err := encoder.Encode(printedEvent{d.Data.EventType(), d.Data}); err != nil {
+				return // nobody reads on
+			}
 		}
 		return
 	}
@@ -186,5 +195,5 @@ func figure(n *int64) string {
 	if n == nil {
 		return "-"
 	}
-	return fmt.Sprint(*n)
+	return strconv.FormatInt(*n, 10)
 }

@@ -88,7 +88,8 @@ func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
 	const lapsed = "c20000000000000000000000"
 	now := time.Now()
 	entities := []domain.DirectoryEntity{
-		domain.DirectoryAccount{ID: eraseAgency, Active: true}, domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
+		domain.DirectoryAccount{ID: eraseAgency, Active: true},
+		domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: eraseClient, StartsAt: now.AddDate(0, -1, 0)},
 	}
 	keys, err := kept.ParseKeys(fetchKey)

@@ -34,7 +34,7 @@ type rotateCommand struct {
 // Run implements the command.
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	keys, err := kept.ParseKeys(c.SecretsKey)
-	if err := errors.Join(append(c.storage.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
+	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
 	b := &backends{databaseURL: c.DatabaseURL}

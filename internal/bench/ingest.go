@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"runtime/pprof"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -204,12 +206,10 @@ func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		known, _ = c.answers.LoadOrStore(key, recorder)
 	}
 	time.Sleep(c.latency)
-	answer := known.(*httptest.ResponseRecorder) //nolint:forcetypeassert,errcheck // only these are stored
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
+	answer := known.(*httptest.ResponseRecorder) //nolint:forcetypeassert // only these are stored
+	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes())
+	_, _ = w.Write(answer.Body.Bytes()) //nolint:gosec // no browser reads it
 }
 
 // bareCallers are as many as the fetchers' calls that may be under way.
@@ -222,7 +222,7 @@ func (c *canned) bare(ctx context.Context, world *soak.World) (float64, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConns: bareCallers, MaxIdleConnsPerHost: bareCallers}}
 	var urls []string
 	c.answers.Range(func(key, _ any) bool {
-		urls = append(urls, key.(string)) //nolint:forcetypeassert,errcheck // only these are stored
+		urls = append(urls, key.(string)) //nolint:forcetypeassert // only these are stored
 		return len(urls) < len(world.Accounts)
 	})
 	ctx, cancel := context.WithTimeout(ctx, ingestFor/3)
@@ -246,11 +246,11 @@ func (c *canned) bare(ctx context.Context, world *soak.World) (float64, error) {
 // again makes the request that a key of [canned] stands for.
 func again(ctx context.Context, base, key string) (*http.Request, error) {
 	method := http.MethodGet
-	if bytes.HasPrefix([]byte(key), []byte(http.MethodPost)) {
+	if strings.HasPrefix(key, http.MethodPost) {
 		method = http.MethodPost
 	}
 	uri, token := key[len(method):], ""
-	if at := bytes.LastIndex([]byte(uri), []byte("Bearer ")); at >= 0 {
+	if at := strings.LastIndex(uri, "Bearer "); at >= 0 {
 		uri, token = uri[:at], uri[at:]
 	}
 	request, err := http.NewRequestWithContext(ctx, method, base+uri, nil)

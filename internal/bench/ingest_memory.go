@@ -64,9 +64,7 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 	}
 	peak, err := peakMemory(command.Process.Pid)
 	after, errLog := logged(ctx, stack)
-	_ = command.Process.Signal(syscall.SIGTERM)
-	<-ended
-	if err := errors.Join(err, errLog); err != nil {
+	if err := errors.Join(err, errLog, command.Process.Signal(syscall.SIGTERM), <-ended); err != nil {
 		return err
 	}
 	if after == before {

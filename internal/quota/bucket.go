@@ -3,17 +3,15 @@ package quota
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Parts of a quota.
-const (
-	burstPart = 20 // the burst is this part of the quota
-	leasePart = 8  // a draw takes this part of the burst
-)
+// leasePart: a draw takes this part of the burst.
+const leasePart = 8
 
 // bucket is one budget as this process sees it: calls that the store has granted and that are not made
 // yet. A lease that is not used in time is void, so that it cannot add to a later window.
@@ -38,7 +36,7 @@ type bucket struct {
 func newBucket(g *Gate, key string, l Limit) *bucket {
 	calls, window := float64(l.Calls), l.Window.Seconds()
 	b := &bucket{gate: g, name: key, scope: l.Scope, turn: make(chan struct{}, 1)}
-	b.burst = max(1, float64(l.Calls/burstPart))
+	b.burst = max(1, math.Round(calls*(1-g.cfg.Share)/2))
 	b.rate = min(g.cfg.Share*calls, (calls-b.burst)/1.05) / window
 	b.chunk = max(1, int(b.burst)/leasePart)
 	slack := ((calls-b.burst)/(b.rate*window) - 1) * window

@@ -27,11 +27,12 @@
 //
 // # Arithmetic
 //
-// A budget of Q calls in W grows by rate r up to a burst of B = Q/20. Calls drawn at most a lease time L
-// ago and on their way for at most J arrive in a window of W only if they were drawn within W + L + J, so
-// they are at most B + r(W + L + J). With r = share × Q/W (at most 0.9 Q/1 W) there is slack: L takes half
+// A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves.
+// Calls drawn at most a lease time L ago and on their way for at most J arrive in a window of W only if they
+// were drawn within W + L + J, so they are at most B + r(W + L + J). That leaves slack below Q: L takes half
 // of it, J may take the rest. For 600 calls a minute and the default share of 0.9 that is 1.6 s each; for
-// quotas of a day it is 40 minutes. A smaller share gives more slack.
+// quotas of a day it is 40 minutes. A smaller share gives more slack. What grows while nobody asks, as
+// between two slots, is kept up to the burst.
 //
 // # Non-obvious
 //

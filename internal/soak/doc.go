@@ -32,6 +32,6 @@
 //     is the same (see internal/quota).
 //   - A connection is starved when its newest reading is older than max(interval, what the quota allows) and
 //     a tick. What the quota allows is the number of the platform's connections times the calls that a
-//     reading took, by the budget's rate; both are measured. A connection whose last attempt failed is
+//     reading took (measured, posts and failures included), by the budget's rate, and a quarter. A connection whose last attempt failed is
 //     granted the pauses that its failures ask for.
 package soak

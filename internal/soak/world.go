@@ -54,7 +54,7 @@ func NewWorld(n int) *World {
 			a.Type = domain.AccountType(1 + i/len(platforms)%2)
 		}
 		// Some pages are connected by two agencies: each must get its own readings of them.
-		if before := i - perAgency; a.Platform == domain.Facebook && i%sharedPart == 0 && before >= 0 {
+		if before := i - perAgency; a.Platform == domain.Facebook && i%sharedPart == 0 && i/perAgency%2 == 1 {
 			a.ExternalID = w.Accounts[before].ExternalID
 		}
 		w.Accounts = append(w.Accounts, a)
