@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -101,6 +103,26 @@ const (
 	checkpointFailed  = "failed"
 	checkpointRefused = "refused"
 )
+
+// observeTopics tells what a check of the topics' settings found. Brokers that could not be asked have
+// found nothing: the gauge stays.
+func observeTopics(registry prometheus.Registerer, logger *slog.Logger) func(error) {
+	unsafe := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ledgerboard_topics_unsafe", Help: "1 while a topic's settings would let the log forget or split; the service's log says how to mend them.",
+	})
+	registry.MustRegister(unsafe)
+	return func(err error) {
+		switch {
+		case err == nil:
+			unsafe.Set(0)
+		case errors.Is(err, eventlog.ErrUnsafeTopic):
+			unsafe.Set(1)
+			logger.Error("the log could forget or split", "error", err)
+		default:
+			logger.Warn("the topics' settings could not be looked at", "error", err)
+		}
+	}
+}
 
 // observeCalls counts the calls to the platforms.
 func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {

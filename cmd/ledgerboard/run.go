@@ -103,13 +103,8 @@ func (a *app) startFolding(group *errgroup.Group, ctx context.Context) {
 	}
 	background(func(ctx context.Context) { a.progress.Listen(ctx, a.backends.databaseURL, a.logger) })
 	background(a.monitor.run)
-	background(func(ctx context.Context) {
-		a.log.RunChecks(ctx, 0, func(err error) {
-			if err != nil {
-				a.logger.Error("the topics are not safe", "error", err)
-			}
-		})
-	})
+	checked := observeTopics(a.registry, a.logger)
+	background(func(ctx context.Context) { a.log.RunChecks(ctx, 0, checked) })
 	if a.has(roleProjector) {
 		group.Go(func() error { return runEngines(ctx, a.engines) })
 		background(a.attachMonths)
