@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -27,6 +28,9 @@ type Config struct {
 	RequestTimeout time.Duration
 	// AnalyticsAtRoot serves the analytics at the root too, beside /auth (standalone mode).
 	AnalyticsAtRoot bool
+	// Prefix is the path under which a main application serves this, like /boards, where its router leaves
+	// the prefix in the requests; a path without it is served all the same.
+	Prefix string
 	// Headers are added to every answer; mock mode says there that its data is made up.
 	Headers map[string]string
 	// RateLimit bounds the requests of each caller; zero: no bound.
@@ -112,6 +116,9 @@ func (d Deps) validate() error {
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
+	if p := d.Config.Prefix; p != "" && (p[0] != '/' || p[len(p)-1] == '/') {
+		errs = append(errs, fmt.Errorf("api: Config.Prefix is %q; it must begin with a slash and not end with one", p))
+	}
 	errs = append(errs, d.Audit.validate(), d.Config.RateLimit.validate())
 	return errors.Join(errs...)
 }
@@ -127,8 +134,11 @@ type Server struct {
 	compressed func(http.Handler) http.HandlerFunc
 }
 
-// New builds the handler. Every missing dependency is named at once.
-func New(deps Deps) (*Server, error) {
+// Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
+// application mounts under its own router, under Config.Prefix if that does not take the prefix off. Its
+// callers are those that a middleware has left with [WithPrincipal], else those that deps.Authenticator
+// finds. Every missing dependency is named at once.
+func Handler(deps Deps) (*Server, error) {
 	deps = deps.withDefaults()
 	if err := deps.validate(); err != nil {
 		return nil, err
@@ -155,7 +165,14 @@ func New(deps Deps) (*Server, error) {
 }
 
 // ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	prefix := s.deps.Config.Prefix
+	if prefix != "" && strings.HasPrefix(r.URL.Path, prefix+"/") {
+		http.StripPrefix(prefix, s.mux).ServeHTTP(w, r)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves.
 // Streams end with the [notices.Hub]. Call both before http.Server.Shutdown, which waits for them.

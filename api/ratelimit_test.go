@@ -42,6 +42,6 @@ func TestNoBoundNoHeader(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.Empty(t, b.get(insightsPath, b.agencyToken()).header.Get("RateLimit"))
-	_, err := api.New(api.Deps{Config: api.Config{RateLimit: api.RateLimit{Requests: -1}}})
+	_, err := api.Handler(api.Deps{Config: api.Config{RateLimit: api.RateLimit{Requests: -1}}})
 	require.ErrorContains(t, err, "RateLimit")
 }

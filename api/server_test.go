@@ -21,7 +21,7 @@ import (
 
 func TestMissingDependenciesAreNamedAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := api.New(api.Deps{})
+	_, err := api.Handler(api.Deps{})
 	for _, name := range []string{"Authenticator", "Accounts", "Dashboards", "DashboardCommands", "Figures", "Analytics"} {
 		require.ErrorContains(t, err, "Deps."+name)
 	}
@@ -168,7 +168,7 @@ func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
 	require.NotContains(t, body, client1)
 	require.NotContains(t, body, "/some/where")
 	require.NotContains(t, body, "MADEUP")
-	_, err := api.New(api.Deps{
+	_, err := api.Handler(api.Deps{
 		Authenticator: api.AuthenticatorFunc(nil), Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b,
 		Analytics: fakeAnalytics{}, Registerer: registry,
 	})

@@ -76,7 +76,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	for _, c := range change {
 		c(&deps)
 	}
-	b.server, err = api.New(deps)
+	b.server, err = api.Handler(deps)
 	require.NoError(t, err)
 	t.Cleanup(b.server.Close)
 	b.contract = newContract(t, b.server, usesFakes(deps))

@@ -32,7 +32,7 @@ func (a *app) newHandler() (*api.Server, error) {
 	analytics := &readmodels.Analytics{
 		Pool: a.readPool, NextAccountRead: schedules[scheduler.AccountInsights].Next, NextPostRead: schedules[scheduler.PostInsights].Next,
 	}
-	return api.New(api.Deps{
+	return api.Handler(api.Deps{
 		Config: api.Config{
 			CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: a.RateLimit}, Headers: a.answerHeaders,
 		},

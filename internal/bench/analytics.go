@@ -156,7 +156,7 @@ func figureServer(ctx context.Context, url string) (*httptest.Server, *statement
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("open pool: %w", err)
 	}
-	handler, err := api.New(api.Deps{
+	handler, err := api.Handler(api.Deps{
 		Config: api.Config{AnalyticsAtRoot: true},
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil

@@ -66,7 +66,7 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 	)
 	s.connect()
 	pool := s.DB.ReadOnly
-	server, err := api.New(api.Deps{
+	server, err := api.Handler(api.Deps{
 		Config: api.Config{AnalyticsAtRoot: true},
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil

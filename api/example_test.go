@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// A main application serves the API under a path of its own and signs its people in as it always did: its
+// middleware says who is calling.
+func ExampleHandler() {
+	boards, err := api.Handler(api.Deps{
+		Config: api.Config{Prefix: "/boards", CORSOrigins: []string{"https://app.example.com"}},
+		// Asked where the middleware has left nobody.
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
+		}),
+		// In the program these are readmodels.Accounts{Pool: pool}, readmodels.NewDashboards(…) and so on;
+		// cmd/ledgerboard puts them together.
+		Accounts: oneAgency{}, Dashboards: oneAgency{}, DashboardCommands: oneAgency{}, Figures: oneAgency{}, Analytics: oneAgency{},
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signedIn := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if session, err := r.Cookie("session"); err == nil && session.Value == "alice's" {
+				r = r.WithContext(api.WithPrincipal(r.Context(), api.Principal{
+					UserID: "a11ce0000000000000000000", AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Roles: api.Roles{api.RoleAgency},
+				}))
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	application := http.NewServeMux()
+	application.Handle("/boards/", signedIn(boards))
+
+	get := func(path, session string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, http.NoBody)
+		r.AddCookie(&http.Cookie{Name: "session", Value: session})
+		w := httptest.NewRecorder()
+		application.ServeHTTP(w, r)
+		return w
+	}
+	fmt.Println(get("/boards/api/projects/dashboard/c10000000000000000000001", "alice's").Code)
+	fmt.Println(get("/boards/api/projects/dashboard/c10000000000000000000001", "nobody's").Code)
+	var document struct {
+		Servers []struct{ URL string }
+	}
+	if err := json.Unmarshal(get("/boards/openapi.json", "").Body.Bytes(), &document); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(document.Servers[0].URL)
+	// Output:
+	// 200
+	// 401
+	// /boards/
+}
+
+// oneAgency stands for the queries and use cases.
+type oneAgency struct {
+	api.DashboardCommands
+	api.Analytics
+}
+
+func (oneAgency) ParentAccount(context.Context, string) (string, error) {
+	return "aaaaaaaaaaaaaaaaaaaaaaaa", nil
+}
+
+func (oneAgency) Dashboard(_ context.Context, parent, subAccount string) (readmodels.DashboardView, error) {
+	return readmodels.DashboardView{ID: domain.NewDashboardID(parent, subAccount), SubAccountID: subAccount}, nil
+}
+
+func (oneAgency) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {
+	return readmodels.Scope{ParentAccount: request.ParentAccount}, nil
+}
