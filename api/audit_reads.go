@@ -16,9 +16,10 @@ type readsMeta struct {
 func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request) error {
 	params := s.auditParams(r)
 	page := params.Page()
+	from, to := params.edges()
 	query := readmodels.AuditReadsQuery{
 		ParentAccount: auditedParent(r.Context()), Actor: params.actor("actor"),
-		From: params.edge("from", 0), To: params.edge("to", 1), Limit: page.Limit, Cursor: page.Cursor,
+		From: from, To: to, Limit: page.Limit, Cursor: page.Cursor,
 	}
 	if err := params.Err(); err != nil {
 		return err

@@ -162,14 +162,15 @@ func parseIfMatch(text string) (*domain.VersionMatch, error) {
 	if text == "" {
 		return nil, errIfMatch
 	}
-	for first := true; text != ""; first = false {
-		if !first {
-			var comma bool
-			if text, comma = strings.CutPrefix(text, ","); !comma {
-				return nil, errIfMatch
-			}
-			text = strings.TrimSpace(text)
+	for first := true; ; first = false {
+		rest := strings.TrimLeft(text, ", \t") // empty elements of a list count for nothing
+		switch {
+		case rest == "" && !first:
+			return match, nil
+		case rest == "", !first && !strings.HasPrefix(text, ","):
+			return nil, errIfMatch
 		}
+		text = rest
 		tag, weak := strings.CutPrefix(text, "W/")
 		tag, quoted := strings.CutPrefix(tag, `"`)
 		opaque, rest, closed := strings.Cut(tag, `"`)
@@ -183,5 +184,4 @@ func parseIfMatch(text string) (*domain.VersionMatch, error) {
 		}
 		text = strings.TrimSpace(rest)
 	}
-	return match, nil
 }

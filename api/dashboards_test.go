@@ -224,7 +224,10 @@ func TestIfMatch(t *testing.T) {
 		`7`:                     nil,
 		`"7`:                    nil,
 		`"7" "8"`:               nil,
-		`"7",`:                  nil,
+		`"7",`:                  {Versions: []int64{7}}, // empty elements of a list count for nothing
+		`, "7",, "8" ,`:         {Versions: []int64{7, 8}},
+		`,`:                     nil,
+		`"7" , x`:               nil,
 		`*, "7"`:                nil,
 		`w/"7"`:                 nil,
 	} {

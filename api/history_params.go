@@ -20,11 +20,13 @@ const maxActor = 255
 // historyQuery reads the filters of a history; the caller fills in the tenant and the dashboard.
 func (p *Params) historyQuery() readmodels.HistoryQuery {
 	page := p.Page()
-	return readmodels.HistoryQuery{
+	q := readmodels.HistoryQuery{
 		Types: p.eventTypes("type"), Actor: p.actor("actor"), User: p.hex("user"), Account: p.hex("account"),
-		From: p.edge("from", 0), To: p.edge("to", 1), Ascending: p.ascending("order"),
 		Limit: page.Limit, Cursor: page.Cursor,
 	}
+	q.From, q.To = p.edges()
+	q.Ascending = p.ascending("order")
+	return q
 }
 
 // eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
@@ -98,6 +100,16 @@ func (p *Params) actor(name string) string {
 		return ""
 	}
 	return value
+}
+
+// edges reads the optional range `from` and `to`.
+func (p *Params) edges() (from, to *time.Time) {
+	before := p.bad.count
+	from, to = p.edge("from", 0), p.edge("to", 1)
+	if p.bad.count == before && from != nil && to != nil && from.After(*to) {
+		p.bad.addf("from", "lies after to: exchange them")
+	}
+	return from, to
 }
 
 // edge reads an optional end of a range as [Params.Range] reads them: a day means its start, moved on

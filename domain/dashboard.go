@@ -82,6 +82,15 @@ func set(lists ...[]string) []string {
 	return slices.Compact(out)
 }
 
+// among tells who is on a list, quickly also where both have thousands.
+func among(list []string) func(string) bool {
+	on := make(map[string]bool, len(list))
+	for _, id := range list {
+		on[id] = true
+	}
+	return func(id string) bool { return on[id] }
+}
+
 // without returns the elements of list that are not in any of the others; never nil.
 func without(list []string, drop func(string) bool) []string {
 	return append([]string{}, slices.DeleteFunc(slices.Clone(list), drop)...)

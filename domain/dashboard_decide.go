@@ -124,6 +124,9 @@ func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 			e = e.WithField(fmt.Sprintf("scopes[%d]", i), "is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter")
 		}
 	}
+	if n := len(set(valueOr(c.Scopes, nil))); n > maxScopes {
+		e = e.WithField("scopes", fmt.Sprintf("are %d; use at most %d", n, maxScopes))
+	}
 	if len(e.Fields) > 0 {
 		return e
 	}
@@ -146,15 +149,16 @@ func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, 
 		return linked, nil, nil
 	}
 	e := NewError(CodeUnprocessable, "An unlink may name only accounts that are linked now; see errors.")
+	linkedNow := among(present)
 	for i, id := range *c.SubAccountIDs {
-		if !slices.Contains(present, id) {
+		if !linkedNow(id) {
 			e = e.WithField(fmt.Sprintf("sub_account_ids[%d]", i), "is not linked with this dashboard")
 		}
 	}
 	if len(e.Fields) > 0 {
 		return nil, nil, e
 	}
-	split = without(present, func(id string) bool { return slices.Contains(requested, id) })
+	split = without(present, among(requested))
 	return requested, split, nil
 }
 
@@ -212,7 +216,7 @@ func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error
 		}
 		linksChanged = linksChanged || !slices.Equal(before.SubAccountIDs, r.After.SubAccountIDs)
 		usersChanged = usersChanged || !slices.Equal(before.Users, r.After.Users)
-		lost = append(lost, without(before.Users, func(u string) bool { return slices.Contains(r.After.Users, u) })...)
+		lost = append(lost, without(before.Users, among(r.After.Users))...)
 	}
 	if len(lost) > 0 {
 		change.LostAccess = set(lost)

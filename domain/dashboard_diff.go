@@ -1,7 +1,5 @@
 package domain
 
-import "slices"
-
 // DashboardDifference is what lies between two states of one dashboard, in the fields of the document.
 // Its lists are sorted and never nil.
 type DashboardDifference struct {
@@ -39,5 +37,5 @@ func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 
 // missingFrom returns the elements of list that present does not hold; sorted, never nil.
 func missingFrom(present, list []string) []string {
-	return without(set(list), func(id string) bool { return slices.Contains(present, id) })
+	return without(set(list), among(present))
 }

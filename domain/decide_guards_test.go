@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -121,4 +122,18 @@ func TestScopesForm(t *testing.T) {
 			require.Equal(t, []string{"scopes[0]"}, fieldsOf(err))
 		})
 	}
+}
+
+// What every record and every linked dashboard carries along has a bound; a scope named twice counts once.
+func TestTooManyScopes(t *testing.T) {
+	t.Parallel()
+	many := make([]string, 101)
+	for i := range many {
+		many[i] = fmt.Sprintf("s%d", i)
+	}
+	_, err := newWorld().decide(change(north, scopes(append(many[:100:100], many[:100]...)...)))
+	require.NoError(t, err)
+	_, err = newWorld().decide(change(north, scopes(many...)))
+	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
+	require.Equal(t, []string{"scopes"}, fieldsOf(err))
 }

@@ -19,6 +19,10 @@ func checkLengths(texts ...string) error {
 	return nil
 }
 
+// maxScopes bounds what every linked dashboard, and every record and answer about it, carries along: a
+// body of 1 MiB has room for a hundred thousand.
+const maxScopes = 100
+
 // CommandMemory is how long an idempotency key is remembered, in the time of an agency's records.
 const CommandMemory = 24 * time.Hour
 

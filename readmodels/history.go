@@ -18,6 +18,9 @@ import (
 type History struct {
 	// Pool reads; a read-only one will do.
 	Pool *pgxpool.Pool
+	// PageBytes bounds the documents of a page, as they are stored; 0: 8 MiB. Lists of users may be long,
+	// every entry holds two documents, and a page of many such would take gigabytes.
+	PageBytes int64
 }
 
 // Named is a person or an account: its id, and the name that the agency's directory holds today.
@@ -129,6 +132,9 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		}
 		page, next, err := findEntries(ctx, tx, q, meta.AsOf.Version)
 		if err != nil {
+			return err
+		}
+		if page, next, err = h.affordable(ctx, tx, q.ParentAccount, page, next); err != nil {
 			return err
 		}
 		meta.NextCursor = next

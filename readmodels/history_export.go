@@ -57,7 +57,9 @@ func (h *History) exported(ctx context.Context, q HistoryQuery, until int64) (en
 		if err != nil {
 			return err
 		}
-		next = cursor
+		if page, next, err = h.affordable(ctx, tx, q.ParentAccount, page, cursor); err != nil {
+			return err
+		}
 		entries, err = readEntries(ctx, tx, q.ParentAccount, page)
 		return err
 	})

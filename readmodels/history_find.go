@@ -1,6 +1,7 @@
 package readmodels
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -87,6 +88,36 @@ func findEntries(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64) (p
 		next = key.cursor()
 	}
 	return page, next, nil
+}
+
+const defaultPageBytes = 8 << 20
+
+// affordable shortens a page to what may be read at once, and at least to its first entry; the cursor then
+// goes on behind what is left.
+func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, next string) ([]entryKey, string, error) {
+	versions, subs := splitKeys(page)
+	var fit int
+	err := tx.QueryRow(ctx, `
+		select count(*) from (
+			select sum(pg_column_size(h.after) + coalesce(pg_column_size(h.before), 0)) over (order by k.n) as bytes
+			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
+			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
+		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
+	if err != nil {
+		return nil, "", fmt.Errorf("measure page: %w", err)
+	}
+	if fit = max(fit, 1); fit >= len(page) {
+		return page, next, nil
+	}
+	return page[:fit], page[fit-1].cursor(), nil
+}
+
+func splitKeys(page []entryKey) (versions []int64, subs []string) {
+	versions, subs = make([]int64, len(page)), make([]string, len(page))
+	for i, key := range page {
+		versions[i], subs[i] = key.version, key.sub
+	}
+	return versions, subs
 }
 
 // findStatement walks an index in the order asked for and says of each entry whether it matches.

@@ -51,10 +51,7 @@ type entryRow struct {
 
 // readEntries reads the entries of a page in its order, and the names of all that they mention.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
-	versions, subs := make([]int64, len(page)), make([]string, len(page))
-	for i, key := range page {
-		versions[i], subs[i] = key.version, key.sub
-	}
+	versions, subs := splitKeys(page)
 	rows, err := tx.Query(ctx, `
 		select `+recordColumns+`, h.sub_account_id, h.before, h.after
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
