@@ -102,7 +102,7 @@ func (b *bench) askFigures(ctx context.Context, url string, agencies int, before
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is written
+	defer conn.Close(ctx)
 	for i, path := range figurePaths() {
 		name := fmt.Sprintf("analytics_%02d_%s", i+1, size)
 		statements.begin()
@@ -245,8 +245,7 @@ func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Durat
 		if err != nil {
 			return 0, fmt.Errorf("run bare: %w", err)
 		}
-		for rows.Next() { //nolint:revive // nothing is read
-		}
+		rows.Close() // reads to the end
 		if err := rows.Err(); err != nil {
 			return 0, fmt.Errorf("run bare: %w", err)
 		}

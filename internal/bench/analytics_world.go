@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,39 +46,46 @@ func fillFigures(ctx context.Context, pool *pgxpool.Pool, first, end int) error 
 	const workers = 2
 	var group errgroup.Group
 	for w := range workers {
-		group.Go(func() error {
-			for n := first + w; n < end; n += workers {
-				if err := foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)); err != nil {
-					return err
-				}
-				if err := foldInto(ctx, pool, projections.PostInsights{}, figureRegistrations(n)); err != nil {
-					return err
-				}
-			}
-			for slot := range figureReadings {
-				at := firstReading.Add(time.Duration(slot) * figureEvery)
-				if w == 0 && slot%25 == 2 { // as autovacuum does within a minute
-					if _, err := pool.Exec(ctx, "analyze"); err != nil {
-						return fmt.Errorf("analyze: %w", err)
-					}
-				}
-				for n := first + w; n < end; n += workers {
-					if err := foldInto(ctx, pool, projections.PostInsights{}, figurePostReads(n, slot, at)); err != nil {
-						return err
-					}
-					if err := foldInto(ctx, pool, projections.AccountInsights{}, figureAccountReads(n, slot, at)); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
+		var mine []int
+		for n := first + w; n < end; n += workers {
+			mine = append(mine, n)
+		}
+		group.Go(func() error { return foldAgencies(ctx, pool, mine, w == 0) })
 	}
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("fill readings: %w", err)
 	}
 	if _, err := pool.Exec(ctx, "vacuum analyze"); err != nil {
 		return fmt.Errorf("vacuum: %w", err)
+	}
+	return nil
+}
+
+func foldAgencies(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
+	for _, n := range agencies {
+		err := errors.Join(
+			foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)), foldInto(ctx, pool, projections.PostInsights{}, figureRegistrations(n)),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	for slot := range figureReadings {
+		at := firstReading.Add(time.Duration(slot) * figureEvery)
+		if analyses && slot%25 == 2 { // as autovacuum does within a minute
+			if _, err := pool.Exec(ctx, "analyze"); err != nil {
+				return fmt.Errorf("analyze: %w", err)
+			}
+		}
+		for _, n := range agencies {
+			err := errors.Join(
+				foldInto(ctx, pool, projections.PostInsights{}, figurePostReads(n, slot, at)),
+				foldInto(ctx, pool, projections.AccountInsights{}, figureAccountReads(n, slot, at)),
+			)
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -1,0 +1,120 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/demo"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+var update = flag.Bool("update", false, "write the golden answers anew")
+
+// The answers of all 22 endpoints over the demo's data are frozen: a change of any figure, name or reason
+// shows as a diff. `go test ./api -run GoldenAnswers -update` writes them anew.
+func TestGoldenAnswers(t *testing.T) {
+	t.Parallel()
+	anchor := time.Date(2026, 10, 28, 12, 0, 0, 0, time.UTC) // the clocks of Berlin have changed three days ago
+	world := demo.New(demo.Config{Seed: 7, Anchor: anchor, Days: 24})
+	db := pgtest.New(t)
+	foldWorld(t, db, world)
+	slot := func(after time.Time) time.Time { return after.Truncate(12 * time.Hour).Add(12 * time.Hour) }
+	b := setup(t, func(d *api.Deps) {
+		d.Now = func() time.Time { return anchor }
+		d.Figures = readmodels.Scopes{Pool: db.ReadOnly}
+		d.Analytics = &readmodels.Analytics{Pool: db.ReadOnly, NextAccountRead: slot, NextPostRead: slot}
+	})
+	ids := world.IDs()
+	token := b.token(ids.ParentAccount, "agency", map[string]any{"exp": anchor.AddDate(1, 0, 0).Unix()})
+	const days = "2026-10-22/2026-10-28"
+	query := fmt.Sprintf("?account=%d&tz=Europe/Berlin", ids.Accounts[0])
+	span := query + "&startTime=2026-10-22&endTime=2026-10-28"
+	member := fmt.Sprint(ids.Members[0])
+	for name, path := range map[string]string{
+		"01_account_insights":        "/getAccountInsights/" + days + "/all" + query,
+		"02_account_followers":       "/getAccountFollowers/" + days + "/0" + query,
+		"03_roi_views":               "/getRoiViews" + span,
+		"04_account_stats":           "/reach/getAccountStats/1" + span,
+		"05_account_net_growth":      "/reach/getAccountNetGrowth" + span + "&granularity=week",
+		"06_activity_meter":          "/reach/activityMeter" + span,
+		"07_leaderboard":             "/leaderboard/all" + span + "&limit=3",
+		"08_top_posts":               "/getTopPostsInsights/" + days + "/all/0" + query + "&limit=3",
+		"09_post_insights":           "/getPostInsights/" + days + "/all" + query + "&limit=3",
+		"10_posts_likes":             "/getPostsLikes/" + days + "/all" + query + "&limit=2&granularity=month",
+		"11_posts_views":             "/getPostsViews/" + days + "/all" + query,
+		"12_posts_engagements":       "/getPostsEngagements/" + days + "/all" + query + "&limit=3",
+		"13_posts_total_engagements": "/getPostsTotalEngagements/" + days + "/all" + query,
+		"14_member_followers":        "/member-followers-graph/" + member + strings.Replace(span, query, "?tz=Europe/Berlin", 1),
+		"15_active_members":          fmt.Sprintf("/accountActiveMembersPlatforms/%d", ids.Accounts[0]),
+		"16_member_growth":           "/membersSocialGrowth/" + member + "/" + days,
+		"17_member_post_insights":    "/getMembersPostInsights/" + member + "/" + days + "/all?limit=2",
+		"18_member_followers_growth": "/getMembersfollowersGrowth/" + member + "/" + days + "/1",
+		"19_member_post_likes":       "/getMembersPostLikes/" + member + "/" + days + "/all?limit=2",
+		"20_member_post_views":       "/getMembersPostViews/" + member + "/" + days + "/all?granularity=week",
+		"21_member_post_engagement":  "/getMembersPostEngagement/" + member + "/" + days + "/all?limit=2",
+		"22_member_top_posts":        "/getMembersTopPosts/" + member + "/" + days + "/0/all?limit=2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := b.get("/auth"+path, token)
+			require.Equal(t, http.StatusOK, answer.status, answer.body)
+			var got bytes.Buffer
+			require.NoError(t, json.Indent(&got, []byte(answer.body), "", " "))
+			file := filepath.Join("testdata", "golden", name+".json")
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+				require.NoError(t, os.WriteFile(file, append(bytes.TrimSpace(got.Bytes()), '\n'), 0o600))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()))
+		})
+	}
+}
+
+// foldWorld folds the demo's events with the projections' own folds.
+func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
+	t.Helper()
+	var directory, accounts, posts []projections.Event
+	for draft := range world.Drafts() {
+		ev := projections.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}}
+		switch draft.Data.(type) {
+		case domain.DirectoryEntity:
+			directory = append(directory, ev)
+		case domain.AccountRead:
+			accounts = append(accounts, ev)
+		default:
+			posts = append(posts, ev)
+		}
+	}
+	fold := func(p projections.Projector, events []projections.Event) {
+		require.NoError(t, pgx.BeginFunc(context.Background(), db.Pool, func(tx pgx.Tx) error {
+			f := p.Begin(1)
+			if err := f.Load(context.Background(), tx, events); err != nil {
+				return err
+			}
+			for _, ev := range events {
+				require.NoError(t, f.Apply(ev))
+			}
+			return f.Write(context.Background(), tx)
+		}))
+	}
+	fold(projections.Directory{}, directory)
+	fold(projections.AccountInsights{}, accounts)
+	fold(projections.PostInsights{}, posts)
+}

@@ -1,0 +1,205 @@
+package readmodels_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// asked notes the statements of a pool.
+type asked struct {
+	mu         sync.Mutex
+	statements []pgx.TraceQueryStartData
+}
+
+// TraceQueryStart implements [pgx.QueryTracer].
+func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.statements = append(a.statements, data)
+	return ctx
+}
+
+// TraceQueryEnd implements [pgx.QueryTracer].
+func (*asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Among agencies that are like each other, no statement of any endpoint reads a table of readings, or one
+// of their roll-ups, from end to end: whole days, days of another zone, instants, one client, one member.
+func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	fillAgencies(t, db, 16)
+	config := db.ReadOnly.Config()
+	noted := &asked{}
+	config.ConnConfig.Tracer = noted
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	defer pool.Close()
+	a := &readmodels.Analytics{Pool: pool}
+	from := planDay.AddDate(0, 0, 10)
+	scope := readmodels.Scope{ParentAccount: planAgency(0)}
+	for name, change := range map[string]func(*readmodels.Scope, *readmodels.RangeQuery){
+		"whole days": func(*readmodels.Scope, *readmodels.RangeQuery) {},
+		"another zone": func(_ *readmodels.Scope, q *readmodels.RangeQuery) {
+			q.Range.Zone = zone(t, "America/New_York")
+			q.Range.From, q.Range.To = q.Range.From.Add(5*time.Hour), q.Range.To.Add(5*time.Hour)
+		},
+		"instants": func(_ *readmodels.Scope, q *readmodels.RangeQuery) {
+			q.Range.From, q.Range.To = q.Range.From.Add(7*time.Hour+time.Minute), q.Range.To.Add(11*time.Hour+7*time.Minute)
+		},
+		"one client":   func(s *readmodels.Scope, _ *readmodels.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
+		"one member":   func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Member = 1 },
+		"one category": func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Category = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scope := scope
+			query := readmodels.RangeQuery{
+				Range:     readmodels.Range{From: from, To: from.AddDate(0, 0, 8), Zone: time.UTC},
+				Platforms: domain.Platforms(), Page: readmodels.Page{Limit: 5},
+			}
+			change(&scope, &query)
+			for _, ask := range everyQuery(a) {
+				noted.statements = nil
+				require.NoError(t, ask(t.Context(), scope, query))
+				for _, s := range noted.statements {
+					if strings.Contains(s.SQL, "select") {
+						requireNoScan(t, db, s)
+					}
+				}
+			}
+		})
+	}
+}
+
+// everyQuery asks each kind of answer.
+func everyQuery(a *readmodels.Analytics) []func(context.Context, readmodels.Scope, readmodels.RangeQuery) error {
+	type ask = func(context.Context, readmodels.Scope, readmodels.RangeQuery) error
+	var all []ask
+	for _, answer := range []func(context.Context, readmodels.Scope, readmodels.RangeQuery) (any, readmodels.Meta, error){
+		boxed(a.AccountInsights), boxed(a.AccountFollowers), boxed(a.RoiViews), boxed(a.AccountStats), boxed(a.AccountNetGrowth),
+		boxed(a.ActivityMeter), boxed(a.Leaderboard), boxed(a.TopPosts), boxed(a.PostInsights), boxed(a.PostsLikes), boxed(a.PostsViews),
+		boxed(a.PostsEngagements), boxed(a.PostsTotalEngagements), boxed(a.ActiveMembers), boxed(a.MemberGrowth),
+	} {
+		all = append(all, func(ctx context.Context, s readmodels.Scope, q readmodels.RangeQuery) error {
+			_, _, err := answer(ctx, s, q)
+			return err
+		})
+	}
+	return all
+}
+
+func requireNoScan(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) {
+	t.Helper()
+	var raw []byte
+	require.NoError(t, db.ReadOnly.QueryRow(t.Context(), "explain (format json) "+s.SQL, s.Args...).Scan(&raw))
+	var plan any
+	require.NoError(t, json.Unmarshal(raw, &plan))
+	eachNode(plan, func(node map[string]any) {
+		relation, _ := node["Relation Name"].(string)
+		for _, table := range []string{"tsaccountins", "account_daily", "tspostinsights", "tspostgrowth", "post_daily", "post_gains"} {
+			require.False(t, node["Node Type"] == "Seq Scan" && strings.HasPrefix(relation, table), "%s\nreads all of %s:\n%s", s.SQL, relation, raw)
+		}
+	})
+}
+
+func eachNode(plan any, visit func(map[string]any)) {
+	switch node := plan.(type) {
+	case []any:
+		for _, child := range node {
+			eachNode(child, visit)
+		}
+	case map[string]any:
+		visit(node)
+		for _, child := range node {
+			eachNode(child, visit)
+		}
+	}
+}
+
+var planDay = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+
+func planAgency(n int) string    { return fmt.Sprintf("%024x", 0xa0000+n) }
+func planClient(n, i int) string { return fmt.Sprintf("%024x", 0xc0000+n*2+i) }
+
+// fillAgencies folds agencies of 2 clients, 8 social accounts and 40 posts, read twice a day for 20 days.
+func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
+	t.Helper()
+	w := &world{}
+	put := func(entities ...domain.DirectoryEntity) { w.directory = append(w.directory, entities...) }
+	for n := range agencies {
+		put(domain.DirectoryAccount{ID: planAgency(n)})
+		for i := range 2 {
+			put(domain.DirectoryAccount{ID: planClient(n, i), ParentAccount: planAgency(n)}, domain.DirectoryMember{ID: int64(n*2 + i + 1), AccountID: planClient(n, i), Active: true})
+		}
+		for i := range 8 {
+			tenant := domain.Tenant{
+				ParentAccount: planAgency(n), AccountID: planClient(n, i%2), MemberID: int64(n*2 + i%2 + 1), SocialAccount: int64(n*8 + i + 1),
+			}
+			platform := domain.Platforms()[i%4]
+			put(domain.DirectorySocialAccount{
+				ID: tenant.SocialAccount, ParentAccount: tenant.ParentAccount, AccountID: tenant.AccountID, MemberID: tenant.MemberID, Platform: platform, Connected: true,
+			})
+			fillSocial(w, tenant, platform)
+		}
+	}
+	put(domain.DirectoryCategory{ID: 1, Name: "one"})
+	fold(t, db, projections.Directory{}, directoryEvents(w))
+	var accounts, posts []projections.Event
+	for _, ev := range w.events {
+		if _, ok := ev.Data.(domain.AccountRead); ok {
+			accounts = append(accounts, ev)
+		} else {
+			posts = append(posts, ev)
+		}
+	}
+	fold(t, db, projections.AccountInsights{}, accounts)
+	fold(t, db, projections.PostInsights{}, posts)
+	_, err := db.Pool.Exec(context.Background(), "vacuum analyze")
+	require.NoError(t, err)
+}
+
+func directoryEvents(w *world) []projections.Event {
+	var events []projections.Event
+	for _, entity := range w.directory {
+		events = append(events, projections.Event{Recorded: domain.Recorded{
+			Key: domain.DirectoryKey(entity.EntityKind(), entity.EntityID()), Data: entity,
+		}})
+	}
+	return events
+}
+
+func fillSocial(w *world, tenant domain.Tenant, platform domain.Platform) {
+	id := func(kind string, parts ...any) string { return fmt.Sprint(kind, tenant.SocialAccount, parts) }
+	for post := range 5 {
+		w.add(id("g", post), domain.PostRegistered{
+			Tenant: tenant, Platform: platform, ExternalID: fmt.Sprint("post ", post), Origin: domain.OriginListing, RegisteredAt: planDay,
+			PublishedAt: new(planDay.AddDate(0, 0, -post)), CategoryID: new(int64(1)),
+		})
+	}
+	for slot := range 40 {
+		at, n := planDay.Add(time.Duration(slot)*12*time.Hour), int64(slot)
+		w.add(id("a", slot), domain.AccountRead{Tenant: tenant, Platform: platform, CapturedAt: at, Figures: []domain.Figure{
+			people(n), flow(domain.MetricEngagement, at.AddDate(0, 0, -1).Format(time.DateOnly), n),
+			flow(domain.MetricImpressions, at.AddDate(0, 0, -1).Format(time.DateOnly), n),
+		}})
+		for post := range 5 {
+			w.add(id("p", post, slot), domain.PostRead{
+				Tenant: tenant, Platform: platform, ExternalID: fmt.Sprint("post ", post), CapturedAt: at,
+				Counts: domain.Counts{Likes: &n, Comments: &n, Shares: &n, Views: &n},
+			})
+		}
+	}
+}
