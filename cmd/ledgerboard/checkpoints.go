@@ -21,7 +21,7 @@ import (
 
 // checkpointing says how the history is signed.
 type checkpointing struct {
-	CheckpointKey   string        `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history (PRIVATE+KEY+name+hash+base64). None: no checkpoints are signed."`
+	CheckpointKey   string        `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' makes one. None: no checkpoints are signed."`
 	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often a checkpoint is signed, if there is something new; also at the start and at a graceful stop."`
 	CheckpointFile  string        `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File outside of the log that checkpoints are appended to as well. None: checkpoints.txt in the data directory."`
 	// Of keys that signed before.
@@ -51,7 +51,7 @@ const checkpointLock = 0x6c626370
 func (c checkpointing) validate() (wrong []error) {
 	if c.CheckpointKey != "" {
 		if _, _, err := proof.ParseKey(c.CheckpointKey); err != nil {
-			wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_KEY: %w", err))
+			wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' makes one)", err))
 		}
 	}
 	if c.CheckpointEvery < time.Second {

@@ -44,9 +44,12 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
 	}
 	c.User = id
+	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+		return usageError{err}
+	}
 	e, err := c.open(ctx, s)
 	if err != nil {
-		return err
+		return explainInUse(err)
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
 	return e.run(ctx, s)

@@ -75,6 +75,9 @@ func explainProof(err error) error {
 	case errors.Is(err, proof.ErrContradiction):
 		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)
 	default:
+		if known, ok := errors.AsType[*domain.Error](err); ok {
+			return errors.New(known.Message) // people need no code
+		}
 		return err
 	}
 }

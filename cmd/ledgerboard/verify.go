@@ -35,8 +35,11 @@ type verifyCommand struct {
 // nothingVerified is what a verification leaves that was cut.
 const nothingVerified = "nothing is proved and nothing is refuted; run it again"
 
-// errFindings ends a verification that found something.
-var errFindings = errors.New("the history is not what it was: see the findings")
+// What ends a verification that found something.
+var (
+	errFindings       = errors.New("the history is not what it was: see the findings")
+	errBundleFindings = errors.New("the file proves nothing: see the findings")
+)
 
 // Run implements the command.
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
@@ -63,6 +66,9 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return interrupted(ctx, explainProof(err), nothingVerified)
 	}
+	if parent != "" && report.OK() && report.Agencies == 0 {
+		return fmt.Errorf("the log has no record of agency %s: nothing was verified; check --parent", parent)
+	}
 	if c.JSON {
 		err = json.NewEncoder(s.Out).Encode(report)
 	} else {
@@ -77,6 +83,9 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 // verify opens what is needed and gives it back.
 func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyConfig) (report proof.Report, err error) {
 	logger := c.logger(s)
+	if err := c.needLog(); err != nil {
+		return report, err
+	}
 	if c.LogOnly {
 		log, done, err := openLogAlone(ctx, c.storage, logger)
 		if err != nil {
@@ -85,9 +94,12 @@ func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyCo
 		defer func() { err = errors.Join(err, done()) }()
 		return c.run(ctx, s, log, cfg)
 	}
+	if err := c.needTables(", or leave them out with --log-only"); err != nil {
+		return report, err
+	}
 	b, err := openBackends(ctx, c.storage, logger)
 	if err != nil {
-		return report, err
+		return report, explainInUse(err)
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	log, err := openLog(ctx, c.storage, b, domain.NewRegistry(), logger)
@@ -133,13 +145,16 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 
 // openLogAlone opens the log and nothing else.
 func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *eventlog.Log, done func() error, err error) {
+	if err := s.needLog(); err != nil {
+		return nil, nil, err
+	}
 	b := &backends{brokers: s.KafkaBrokers}
 	if b.topics, err = parseTopics(); err != nil {
 		return nil, nil, err
 	}
 	if len(b.brokers) == 0 {
 		if err := b.startBroker(ctx, s, logger); err != nil {
-			return nil, nil, err
+			return nil, nil, explainInUse(err)
 		}
 	}
 	log, err := openLog(ctx, s, b, domain.NewRegistry(), logger)
@@ -174,7 +189,7 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 		printBundleReport(s.Out, report)
 	}
 	if err == nil && !report.OK() {
-		err = errFindings
+		err = errBundleFindings
 	}
 	return err
 }

@@ -264,7 +264,7 @@ func TestExportCommand(t *testing.T) {
 	require.Equal(t, fromBundle, out.String())
 
 	require.NoError(t, os.WriteFile(path, bytes.Replace(raw, []byte(`"version":3,`), []byte(`"version":4,`), 1), 0o600))
-	require.ErrorIs(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s), errFindings)
+	require.ErrorIs(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s), errBundleFindings)
 	require.Error(t, exportCommand{storage: a.storage(), logging: quiet, Parent: "ff0000000000000000000001", Bundle: path + "2"}.Run(t.Context(), s))
 	left, err := filepath.Glob(path + "2*")
 	require.NoError(t, err)
