@@ -156,6 +156,7 @@ type fetch struct {
 	slot   domain.FetchSlot
 	client platforms.Client
 	target platforms.Target
+	secret []byte // its stored tokens as they were when the job began; nil: to be looked up
 }
 
 func (c *Collect) fetchFunc(kind string) (fetchFunc, error) {

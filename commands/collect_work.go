@@ -36,6 +36,7 @@ func (c *Collect) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([
 	if err != nil {
 		return nil, err
 	}
+	round.loadSecrets(ctx, tasks)
 	var group errgroup.Group
 	group.SetLimit(c.Parallel)
 	for _, task := range tasks {
@@ -72,6 +73,8 @@ type round struct {
 	client platforms.Client
 	fetch  fetchFunc
 
+	secrets map[string][]byte // by reference, as they were when the job began
+
 	mu      sync.Mutex
 	results []domain.FetchResult // not stored yet
 	retries []FetchRetry
@@ -87,12 +90,24 @@ func (c *Collect) newRound(slot domain.FetchSlot) (*round, error) {
 	return &round{Collect: c, slot: slot, client: client, fetch: f}, err
 }
 
+// loadSecrets reads the tokens of a whole job at once; without them each connection looks up its own.
+func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
+	refs := make([]string, len(tasks))
+	for i, task := range tasks {
+		refs[i] = task.SecretRef
+	}
+	var err error
+	if r.secrets, err = r.Secrets.GetMany(ctx, refs); err != nil {
+		r.Logger.WarnContext(ctx, "tokens are looked up one by one", "error", err)
+	}
+}
+
 // one reads one connection and notes what became of it; the error says why it was not read.
 func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(limited)
-	got, err := r.fetchSafely(metered, &fetch{FetchTask: task, slot: r.slot, client: r.client})
+	got, err := r.fetchSafely(metered, &fetch{FetchTask: task, slot: r.slot, client: r.client, secret: r.secrets[task.SecretRef]})
 	if err == nil && !got.backfilled {
 		r.costs.learn(r.slot, meter.Calls())
 	}

@@ -14,6 +14,8 @@ import (
 // SecretStore keeps sealed secrets; it is never the log.
 type SecretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
+	// GetMany returns those of the refs that are there and open.
+	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
 	// Lease keeps other processes away from the secret until release.
 	Lease(ctx context.Context, ref string) (release func(), err error)
 	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
@@ -63,7 +65,7 @@ type tokens struct {
 
 // access returns the tokens to read the account with.
 func (t *tokens) access(ctx context.Context, f *fetch) (StoredTokens, error) {
-	stored, _, err := t.load(ctx, f.SecretRef)
+	stored, err := t.stored(ctx, f)
 	if err != nil {
 		return stored, err
 	}
@@ -121,6 +123,17 @@ func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (Stor
 		return stored, fmt.Errorf("store renewed token: %w", err)
 	}
 	return renewed, nil
+}
+
+// stored are the tokens that were read with those of the whole job, or they are read now. That they may have
+// been renewed since does no harm: one that is refused is looked up again before it is renewed.
+func (t *tokens) stored(ctx context.Context, f *fetch) (StoredTokens, error) {
+	var stored StoredTokens
+	if json.Unmarshal(f.secret, &stored) == nil && stored.AccessToken != "" {
+		return stored, nil
+	}
+	stored, _, err := t.load(ctx, f.SecretRef)
+	return stored, err
 }
 
 func (t *tokens) load(ctx context.Context, ref string) (stored StoredTokens, raw []byte, err error) {

@@ -26,7 +26,7 @@
 //	pauses.go   Pauses: which projections stand still, and why
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
-//	secrets.go  Secrets: put, get, delete
+//	secrets.go  Secrets: put, get one or many, delete
 //	erase.go    Eraser: deletes without a key
 //	rotate.go   Secrets: re-sealing under the newest key, check at start
 //

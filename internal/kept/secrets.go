@@ -126,6 +126,26 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	return secret, nil
 }
 
+// GetMany returns the secrets of refs at once. One that is not there, or does not open, is left out: Get says
+// why.
+func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte, error) {
+	rows, err := s.pool.Query(ctx, `select ref, key_id, sealed from secrets where ref = any($1)`, refs)
+	if err != nil {
+		return nil, fmt.Errorf("get %d secrets: %w", len(refs), err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[sealedRow])
+	if err != nil {
+		return nil, fmt.Errorf("get %d secrets: %w", len(refs), err)
+	}
+	secrets := make(map[string][]byte, len(found))
+	for _, row := range found {
+		if secret, err := s.open(row); err == nil {
+			secrets[row.Ref] = secret
+		}
+	}
+	return secrets, nil
+}
+
 // sealedRow is a row of table secrets.
 type sealedRow struct {
 	Ref    string

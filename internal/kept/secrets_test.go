@@ -215,3 +215,17 @@ func TestSecretsNeedGoodKeys(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+func TestGetManyLeavesOutWhatIsNotThereOrDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	for _, ref := range []string{"a", "b", "c"} {
+		require.NoError(t, secrets.Put(t.Context(), ref, []byte("secret of "+ref), taken))
+	}
+	_, err := pool.Exec(t.Context(), `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
+	require.NoError(t, err)
+	got, err := secrets.GetMany(t.Context(), []string{"a", "b", "c", "nobody"})
+	require.NoError(t, err)
+	require.Equal(t, map[string][]byte{"a": []byte("secret of a"), "c": []byte("secret of c")}, got)
+}

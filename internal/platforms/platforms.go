@@ -187,6 +187,10 @@ func (s *Set) For(p domain.Platform) (Client, error) {
 // Close drops idle connections, those of a Config.HTTPClient included.
 func (s *Set) Close() { s.http.CloseIdleConnections() }
 
+// idleConns is how many connections to one host are kept: as many as calls may be under way, because each
+// new one costs a handshake.
+const idleConns = 1024
+
 // hardened returns a copy of client that follows no redirect: a redirect is no answer of an API, and
 // following one would carry our request to a host that nobody configured.
 func hardened(client *http.Client) *http.Client {
@@ -195,7 +199,7 @@ func hardened(client *http.Client) *http.Client {
 		c = *client
 	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		own := t.Clone()
-		own.MaxIdleConnsPerHost = 64
+		own.MaxIdleConns, own.MaxIdleConnsPerHost = 0, idleConns // 0: as many as there are hosts for
 		c.Transport = own
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
