@@ -237,6 +237,7 @@ func setupTenants(t *testing.T) *bundle {
 		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: client1, MemberID: 7, Platform: domain.Facebook, Name: "Page", Connected: true},
 		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, Platform: domain.Facebook, Name: "Other page", Connected: true},
 	)
+	log.Put(t, domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 	for _, owner := range []domain.Tenant{
 		{ParentAccount: agency, AccountID: client1, MemberID: 7, SocialAccount: 70},
 		{ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, SocialAccount: 80},

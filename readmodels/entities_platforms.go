@@ -24,6 +24,7 @@ type PlatformState string
 const (
 	PlatformDisconnected PlatformState = "disconnected" // not connected in the main application
 	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
+	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency runs: it is not read
 	PlatformBlocked      PlatformState = "blocked"      // the platform refuses it for its policy
 	PlatformPermission   PlatformState = "permission"   // a permission is missing
 	PlatformThrottled    PlatformState = "throttled"    // the platform's quota is used up; it is read again by itself
@@ -35,7 +36,8 @@ const (
 // PlatformStates are all states.
 func PlatformStates() []PlatformState {
 	return []PlatformState{
-		PlatformDisconnected, PlatformReconnect, PlatformBlocked, PlatformPermission, PlatformThrottled, PlatformFailing, PlatformWaiting, PlatformOK,
+		PlatformDisconnected, PlatformReconnect, PlatformUnsubscribed, PlatformBlocked, PlatformPermission, PlatformThrottled,
+		PlatformFailing, PlatformWaiting, PlatformOK,
 	}
 }
 
@@ -99,6 +101,10 @@ const platformsSQL = `
 		       s.connection_id,
 		       case when not s.connected then 'disconnected'
 		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then 'reconnect'
+		            when not exists (
+						select from tSubscriptions b
+						where b.account_id in (s.account_id, s.parent_account)
+						  and b.starts_at <= now() and (b.ends_at is null or b.ends_at > now())) then 'unsubscribed'
 		            when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
 		            when f.failures > 0 then 'failing'
 		            when n.captured_at is null then 'waiting'

@@ -135,6 +135,11 @@ func TestPlatforms(t *testing.T) {
 		connect(id+1, domain.Facebook, id+1 != 5)
 	}
 	log.Put(t, domain.DirectorySocialAccount{ID: 20, ParentAccount: agencyB, AccountID: clientB, MemberID: 1, Platform: domain.Facebook, Connected: true})
+	log.Put(t,
+		domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: entityDay.AddDate(-9, 0, 0)},
+		domain.DirectorySubscription{ID: 2, AccountID: clientC, StartsAt: entityDay.AddDate(-9, 0, 0), EndsAt: new(entityDay.AddDate(-8, 0, 0))},
+		domain.DirectorySocialAccount{ID: 10, ParentAccount: agencyA, AccountID: clientC, MemberID: 1, Platform: domain.Facebook, Connected: true},
+	)
 	record(t, log, classes)
 	changed := domain.ConnectionStateChanged{ConnectionID: 107, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: entityDay}
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
@@ -160,7 +165,7 @@ func TestPlatforms(t *testing.T) {
 		require.NotContains(t, string(raw), "sealed-secret")
 	}
 	require.Equal(t, map[int64]readmodels.PlatformState{
-		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting",
+		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting", 10: "unsubscribed",
 	}, states)
 	first, err := entities.Platform(t.Context(), scope, 1)
 	require.NoError(t, err)
