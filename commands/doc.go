@@ -32,7 +32,7 @@
 //	tokens.go            access tokens and their renewal
 //	directory.go         reference entities
 //	import_world.go      the directory as an import sees it
-//	import_dashboards.go import_readings.go import_connections.go  the old system's data
+//	import_dashboards.go import_readings.go import_connections.go import_passwords.go  the old system's data
 //	erase_person.go      a person disappears from the directory
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
 //	keyed_lock.go        one queue per agency

@@ -19,7 +19,7 @@ type ImportWorld struct {
 	states        map[string]uint64 // by directory key: digest of the last state
 	accounts      map[string]domain.DirectoryAccount
 	rows          map[int64][]string // row id → account ids
-	users         map[string]string  // user → account
+	users         map[string]domain.DirectoryUser
 	members       map[int64]domain.DirectoryMember
 	socials       map[int64]domain.DirectorySocialAccount
 	connections   map[int64]domain.DirectoryConnection
@@ -30,7 +30,7 @@ type ImportWorld struct {
 func NewImportWorld() *ImportWorld {
 	return &ImportWorld{
 		states: map[string]uint64{}, accounts: map[string]domain.DirectoryAccount{}, rows: map[int64][]string{},
-		users: map[string]string{}, members: map[int64]domain.DirectoryMember{}, socials: map[int64]domain.DirectorySocialAccount{},
+		users: map[string]domain.DirectoryUser{}, members: map[int64]domain.DirectoryMember{}, socials: map[int64]domain.DirectorySocialAccount{},
 		connections: map[int64]domain.DirectoryConnection{}, subscriptions: map[string][]domain.DirectorySubscription{},
 	}
 }
@@ -67,7 +67,7 @@ func (w *ImportWorld) note(entity domain.DirectoryEntity) {
 		w.accounts[e.ID] = e
 		w.rows[e.RowID] = append(w.rows[e.RowID], e.ID)
 	case domain.DirectoryUser:
-		w.users[e.ID] = e.AccountID
+		w.users[e.ID] = e
 	case domain.DirectoryMember:
 		w.members[e.ID] = e
 	case domain.DirectorySocialAccount:
@@ -108,6 +108,27 @@ func (w *ImportWorld) forget(key string) {
 	}
 }
 
+// Keeping returns an entity with the references to its secrets that the directory knows, where it names
+// none itself: the main application's own exports know nothing of them.
+func (w *ImportWorld) Keeping(entity domain.DirectoryEntity) domain.DirectoryEntity {
+	switch e := entity.(type) {
+	case domain.DirectoryUser:
+		e.PasswordRef = cmp.Or(e.PasswordRef, w.users[e.ID].PasswordRef)
+		return e
+	case domain.DirectoryConnection:
+		e.SecretRef = cmp.Or(e.SecretRef, w.connections[e.ID].SecretRef)
+		return e
+	default:
+		return entity
+	}
+}
+
+// User returns a user whom the directory knows.
+func (w *ImportWorld) User(id string) (domain.DirectoryUser, bool) {
+	user, ok := w.users[id]
+	return user, ok
+}
+
 // Facts are what a decision about an agency's old dashboards may look at in the directory.
 func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	f := domain.ImportFacts{ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now}
@@ -116,9 +137,9 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 			f.Accounts[id] = true
 		}
 	}
-	for user, account := range w.users {
-		if account == parent || f.Accounts[account] {
-			f.UserAccounts[user] = account
+	for id, user := range w.users {
+		if user.AccountID == parent || f.Accounts[user.AccountID] {
+			f.UserAccounts[id] = user.AccountID
 		}
 	}
 	return f

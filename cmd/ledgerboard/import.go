@@ -24,9 +24,10 @@ type importCommand struct {
 	AccountInsights []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSAccountIns, CSV or JSON Lines."`
 	PostInsights    []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSPostInsights, CSV or JSON Lines."`
 	MemberAuth      []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tMemberAuth, CSV or JSON Lines; tokens are sealed in the database and appear nowhere else."`
+	Passwords       []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Users' ids and password hashes, CSV or JSON Lines; hashes are sealed in the database and appear nowhere else."`
 	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Zone of times in old tables that name none."`
 	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
-	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal tokens; needed with --member-auth."`
+	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal tokens and password hashes; needed with --member-auth and --passwords."`
 	SkipRefused     bool          `help:"Import the good rows although others are refused. Without it one refused row stops everything."`
 	DryRun          bool          `help:"Read and check everything, print the same report, append nothing."`
 	JSON            bool          `name:"json" help:"Print the report as a JSON object, with every repair and every refused row."`
@@ -74,13 +75,16 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 
 // old tells whether anything but entities is to be imported.
 func (c importCommand) old() bool {
-	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth) > 0
+	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth)+len(c.Passwords) > 0
 }
+
+// secret tells whether there is anything to seal.
+func (c importCommand) secret() bool { return len(c.MemberAuth)+len(c.Passwords) > 0 }
 
 // check judges the arguments.
 func (c importCommand) check() (zone *time.Location, keys kept.Keys, err error) {
 	if len(c.Files) == 0 && !c.old() {
-		return nil, nil, usageError{errors.New("name what to import: files of entities, or --preferences, --posts, --account-insights, --post-insights, --member-auth")}
+		return nil, nil, usageError{errors.New("name what to import: files of entities, or --preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
 	}
 	if zone, err = time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
 		return nil, nil, usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", c.TimeZone)}
@@ -88,9 +92,9 @@ func (c importCommand) check() (zone *time.Location, keys kept.Keys, err error) 
 	if c.GrowthWindow <= 0 {
 		return nil, nil, usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
 	}
-	if len(c.MemberAuth) > 0 && !c.DryRun {
+	if c.secret() && !c.DryRun {
 		if keys, err = kept.ParseKeys(c.SecretsKey); err != nil {
-			return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals the tokens of --member-auth: %w", err)}
+			return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth and --passwords bring: %w", err)}
 		}
 	}
 	return zone, keys, nil

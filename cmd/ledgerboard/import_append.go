@@ -25,6 +25,9 @@ func (i *importing) appendAll(ctx context.Context) error {
 	if err := i.appendConnections(ctx); err != nil {
 		return err
 	}
+	if err := i.appendPasswords(ctx); err != nil {
+		return err
+	}
 	if err := i.appendDashboards(ctx); err != nil {
 		return err
 	}
@@ -89,6 +92,26 @@ func (i *importing) appendConnections(ctx context.Context) error {
 		return nil // all of them are in the log as they are
 	}
 	return i.appendBatches(ctx, "connections", drafts)
+}
+
+// appendPasswords seals hashes before it appends the users that refer to them.
+func (i *importing) appendPasswords(ctx context.Context) error {
+	var drafts []domain.Draft
+	for _, h := range i.hashes {
+		changed, err := i.passwords().Seal(ctx, h.user, h.row)
+		if err != nil {
+			return err
+		}
+		if changed {
+			i.report.Imported.Passwords++
+		} else {
+			i.report.Unchanged.Passwords++
+		}
+		if h.put {
+			drafts = append(drafts, commands.EntityDraft(h.user, i.now))
+		}
+	}
+	return i.appendBatches(ctx, "users with a password", drafts)
 }
 
 func (i *importing) appendDashboards(ctx context.Context) error {

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// open connects to what the import needs: the log, and the database when tokens come. A dry run makes
+// open connects to what the import needs: the log, and the database when there is something to seal. A dry run makes
 // nothing, so a log that is not there yet is an empty one to it.
 func (i *importing) open(ctx context.Context) error {
 	logger := i.logger(i.out)
@@ -44,7 +44,7 @@ func (i *importing) open(ctx context.Context) error {
 		return err
 	}
 	b.add(i.log.Close)
-	if len(i.MemberAuth) == 0 || i.DryRun {
+	if !i.secret() || i.DryRun {
 		return nil
 	}
 	return i.openSecrets(ctx, b)

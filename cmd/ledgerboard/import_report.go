@@ -28,6 +28,7 @@ type importCounts struct {
 	Entities        int `json:"entities"`
 	Connections     int `json:"connections"`
 	Tokens          int `json:"tokens"`
+	Passwords       int `json:"passwords"`
 	Dashboards      int `json:"dashboards"`
 	Posts           int `json:"posts"`
 	AccountReadings int `json:"account_readings"`
@@ -109,6 +110,7 @@ func (i *importing) print() error {
 		{"entities", r.Imported.Entities, r.Unchanged.Entities, len(i.Files) > 0},
 		{"connections", r.Imported.Connections, r.Unchanged.Connections, len(i.MemberAuth) > 0},
 		{"tokens", r.Imported.Tokens, r.TokensKept, len(i.MemberAuth) > 0},
+		{"password hashes", r.Imported.Passwords, r.Unchanged.Passwords, len(i.Passwords) > 0},
 		{"dashboards", r.Imported.Dashboards, r.Unchanged.Dashboards, len(i.Preferences) > 0},
 		{"posts", r.Imported.Posts, r.Unchanged.Posts, len(i.Posts) > 0 || r.Imported.Posts+r.Unchanged.Posts > 0},
 		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(i.AccountInsights) > 0},

@@ -37,6 +37,7 @@ type importing struct {
 	directory     []placed // entities and erasures, and posts that the main application registers
 	registrations int      // of those, the posts
 	auth          []oldsystem.MemberAuth
+	hashes        []hashOf
 	preferences   map[string][]domain.ImportedDashboard // by agency
 	documents     map[string]place                      // by agency and document
 	published     map[postOf]time.Time
@@ -89,6 +90,7 @@ func (i *importing) checkAll(ctx context.Context) error {
 		row   func(place, *oldsystem.Row) error
 	}{
 		{i.MemberAuth, i.checkAuth},
+		{i.Passwords, i.checkPassword},
 		{i.Preferences, i.checkPreference},
 		{i.Posts, i.checkPost},
 		{i.AccountInsights, i.checkAccountReading},
@@ -171,14 +173,26 @@ func (i *importing) checkDirectory() {
 			}
 			return !i.take(draft, &i.report.Imported.Posts, &i.report.Unchanged.Posts)
 		}
-		entity, _ := p.Data.(domain.DirectoryEntity)
-		if i.world.Put(p.Key, entity) {
-			i.report.Imported.Entities++
-			return false
+		if entity, ok := p.Data.(domain.DirectoryEntity); ok {
+			return !i.changes(p.Key, i.world.Keeping(entity))
 		}
-		i.report.Unchanged.Entities++
-		return true
+		return !i.changes(p.Key, nil)
 	})
+	for n, p := range i.directory {
+		if entity, ok := p.Data.(domain.DirectoryEntity); ok {
+			i.directory[n].Data = i.world.Keeping(entity)
+		}
+	}
+}
+
+// changes notes the state of an entity and counts it.
+func (i *importing) changes(key string, entity domain.DirectoryEntity) bool {
+	if i.world.Put(key, entity) {
+		i.report.Imported.Entities++
+		return true
+	}
+	i.report.Unchanged.Entities++
+	return false
 }
 
 // take notes a row of the metrics; false when it is in the log, or in the files before.
@@ -231,6 +245,35 @@ func (i *importing) checkAuth(_ place, r *oldsystem.Row) error {
 		i.countTokens(outcome)
 	}
 	i.auth = append(i.auth, row)
+	return nil
+}
+
+// hashOf is a password hash and the user that it belongs to.
+type hashOf struct {
+	user domain.DirectoryUser
+	row  oldsystem.Password
+	put  bool // the user's entity changes
+}
+
+func (i *importing) passwords() commands.ImportPasswords {
+	c := i.connections()
+	return commands.ImportPasswords{World: i.world, Secrets: c.Secrets, NoSecret: c.NoSecret, Now: i.now}
+}
+
+func (i *importing) checkPassword(_ place, r *oldsystem.Row) error {
+	row, err := r.Password()
+	if err != nil {
+		return err
+	}
+	user, err := i.passwords().User(row)
+	if err != nil {
+		return err
+	}
+	put := i.world.Put(domain.DirectoryKey(user.EntityKind(), user.EntityID()), user)
+	i.hashes = append(i.hashes, hashOf{user, row, put})
+	if i.DryRun {
+		i.report.Imported.Passwords++
+	}
 	return nil
 }
 

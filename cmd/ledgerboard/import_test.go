@@ -43,6 +43,7 @@ func moving(dir string) importCommand {
 		AccountInsights: []string{sample("tSAccountIns.csv")},
 		PostInsights:    []string{sample("tSPostInsights.jsonl")},
 		MemberAuth:      []string{sample("tMemberAuth.csv")},
+		Passwords:       []string{sample("passwords.jsonl")},
 		TimeZone:        "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
 	}
 }
@@ -54,13 +55,13 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 	if out.Len() > 0 {
 		require.NoError(t, json.Unmarshal(out.Bytes(), &report), out.String())
 	}
-	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh"} {
+	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh", "invented-hash"} {
 		require.NotContains(t, out.String()+errs.String(), secret)
 	}
 	return report, errs.String(), err
 }
 
-var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
+var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Passwords: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
 // Moving in, end to end: everything of the old system is there with its old ids and times, links are
 // repaired and told, tokens are sealed and nowhere else, and a repetition changes nothing.
@@ -160,6 +161,11 @@ func requireMovedIn(t *testing.T, a *app) {
 	require.Equal(t, commands.StoredTokens{
 		AccessToken: "invented-tiktok-token", RefreshToken: "invented-tiktok-refresh", ExpiresAt: time.Date(2024, 3, 3, 9, 0, 0, 0, time.UTC),
 	}, stored)
+	var ref string
+	require.NoError(t, a.readPool.QueryRow(t.Context(), "select password_ref from users where id = 'd00000000000000000000011'").Scan(&ref))
+	hash, err := secrets.Get(t.Context(), ref)
+	require.NoError(t, err)
+	require.Equal(t, "$2b$10$invented-hash-of-eleven", string(hash))
 	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
 		require.NoError(t, a.log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
@@ -212,6 +218,7 @@ func TestImportRefusesRows(t *testing.T) {
 	c.PostInsights = []string{write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
 		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)}
 	c.MemberAuth = []string{write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")}
+	c.Passwords = []string{write("pw.csv", "userId,passwordHash\nd00000000000000000000099,invented-hash\ninvented-hash,x\nd00000000000000000000011,\n")}
 	c.Preferences = []string{write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
 {"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
 `)}
@@ -229,6 +236,9 @@ func TestImportRefusesRows(t *testing.T) {
 		`e.jsonl line 1: unknown event type ""`,
 		`m.csv line 2: memberId: the directory does not know this member; import the members first`,
 		`m.csv line 3: expiresAt (not shown) is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)`,
+		`pw.csv line 2: userId: the directory does not know this user; import the users first`,
+		`pw.csv line 3: userId (not shown) is not an id of 24 hex digits`,
+		`pw.csv line 4: passwordHash is missing`,
 		`prefs.json line 1: _id "x" is not an id of 24 hex digits; sub_account_id is missing`,
 		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
 		`a.csv line 4: pId is 2; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)`,

@@ -1,12 +1,12 @@
 // Package oldsystem reads what the system before this one leaves behind: dashboard preferences as
 // mongoexport writes them (extended JSON), and its tables tSAccountIns, tSPostInsights, tSPosts and
-// tMemberAuth as CSV or JSON Lines.
+// tMemberAuth, and users' password hashes, as CSV or JSON Lines.
 //
 // # Invariants
 //
 //   - A row is read whole or refused with its line and the reason; one bad row never spoils the next.
 //   - Absent is nil: an empty CSV field, NULL, \N and JSON's null are never 0 and never "".
-//   - No error of this package holds a value of tMemberAuth: tokens stand there.
+//   - No error of this package holds a value of tMemberAuth or of a password file: secrets stand there.
 //   - Memory is that of one row, whatever the size of the file.
 //
 // It may not import anything of this module but domain.
@@ -22,6 +22,7 @@
 //	readings.go      AccountReading, PostReading
 //	posts.go         Post
 //	member_auth.go   MemberAuth
+//	passwords.go     Password
 //
 // # Non-obvious
 //

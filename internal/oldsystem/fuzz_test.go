@@ -37,6 +37,7 @@ func FuzzRead(f *testing.F) {
 					func(r *oldsystem.Row) error { _, err := r.PostReading(); return err },
 					func(r *oldsystem.Row) error { _, err := r.Post(); return err },
 					func(r *oldsystem.Row) error { _, err := r.Preference(); return err },
+					func(r *oldsystem.Row) error { _, err := r.Password(); return err },
 				} {
 					row := *r
 					if err := form(&row); err != nil {

@@ -193,3 +193,17 @@ func TestMemberAuthShowsNoToken(t *testing.T) {
 		require.NotContains(t, err.Error(), "invented", column)
 	}
 }
+
+func TestPasswordShowsNoHash(t *testing.T) {
+	t.Parallel()
+	p, err := rowOf(t, `{"_id":{"$oid":"D00000000000000000000011"},"password":"invented-hash"}`).Password()
+	require.NoError(t, err)
+	require.Equal(t, oldsystem.Password{UserID: "d00000000000000000000011", Hash: "invented-hash"}, p)
+	text, err := p.MarshalText()
+	require.NoError(t, err)
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", p, p, p, text), "invented")
+	_, err = rowOf(t, `{"_id":"invented-hash","password":null}`).Password()
+	require.ErrorContains(t, err, "(not shown)")
+	require.ErrorContains(t, err, "passwordHash is missing")
+	require.NotContains(t, err.Error(), "invented")
+}
