@@ -159,9 +159,9 @@ type noticeStore struct {
 
 func (a *app) openNotices() (err error) {
 	a.hub, err = notices.New(noticeStore{readmodels.Notices{Pool: a.readPool}, kept.NewCursors(a.keptPool)}, notices.Config{
-		// Who listens and to what; the figures may be as late as they like.
+		// After the start it rests on who listens and to what; the figures may be as late as they like.
 		Ready: func() bool {
-			return a.monitor.unmade(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+			return a.monitor.caughtUp() && a.monitor.unmade(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
 		},
 		Logger: a.logger,
 		Allowed: func(ctx context.Context, who notices.Subscriber) error {

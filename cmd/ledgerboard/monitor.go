@@ -155,6 +155,16 @@ func (m *monitor) unmade(names ...string) error {
 	return m.first(m.making, names)
 }
 
+// caughtUp tells whether every projection has been caught up with the log once since the start.
+func (m *monitor) caughtUp() bool {
+	select {
+	case <-m.live:
+		return true
+	default:
+		return false
+	}
+}
+
 // followed says which projection does not follow the log, and will not by itself; nil when all do.
 func (m *monitor) followed() error {
 	m.mu.Lock()

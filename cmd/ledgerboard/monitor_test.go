@@ -62,9 +62,11 @@ func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	m := look(t, liveModel("dashboards", 5, 5), late)
 	require.ErrorContains(t, m.unmade(), "catching up", "it has not folded what the log held at the start")
 	require.NoError(t, m.unmade("dashboards"))
+	require.False(t, m.caughtUp())
 	late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
 	late.status.Lag, late.status.LagSeconds = 2000, 60
 	m.look(t.Context())
+	require.True(t, m.caughtUp())
 	require.NoError(t, m.unmade())
 	require.ErrorContains(t, m.problem(), "2000 events behind")
 	require.NoError(t, m.problem("dashboards"))
