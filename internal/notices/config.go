@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Retention  time.Duration // 7 days of event time: older notices are not sent
 	Sweep      time.Duration // 2 s: how often everything is looked at, hint or no hint
-	Buffer     int           // 64: notices that wait for one connection; the rest waits in the store
+	Buffer     int           // 16: notices that wait for one connection; the rest waits in the store
 	SlowAfter  time.Duration // 30 s: a connection that takes nothing for so long is dropped
 	KeepAlive  time.Duration // 15 s: SSE comments
 	Recheck    time.Duration // 60 s: how often Allowed is asked about a connection
@@ -35,7 +35,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	fill(&c.Retention, 7*24*time.Hour)
 	fill(&c.Sweep, 2*time.Second)
-	fill(&c.Buffer, 64)
+	fill(&c.Buffer, 16)
 	fill(&c.SlowAfter, 30*time.Second)
 	fill(&c.KeepAlive, 15*time.Second)
 	fill(&c.Recheck, time.Minute)
