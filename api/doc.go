@@ -28,6 +28,7 @@
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	params.go params_range.go parameters of the analytics
 //	operation.go operations.go      an endpoint with its description; those that are not analytics
+//	asyncapi.go               /asyncapi.json: the topics by the registry and its frozen samples; the streams
 //	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments
 //	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets

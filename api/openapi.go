@@ -309,13 +309,17 @@ func errorResponses() map[string]openAPIResponse {
 
 // getOpenAPI answers the document, with the address that it was read from as the server.
 func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := s.document(mountedAt(r))
+	doc, err := s.document(mountedAt(r, patternOpenAPI))
 	if err != nil {
 		return fmt.Errorf("make API document: %w", err)
 	}
+	return writeDocument(w, doc)
+}
+
+func writeDocument(w http.ResponseWriter, doc any) error {
 	raw, err := json.Marshal(doc)
 	if err != nil {
-		return fmt.Errorf("encode API document: %w", err)
+		return fmt.Errorf("encode document: %w", err)
 	}
 	w.Header().Set("Content-Type", mediaJSON)
 	_, _ = w.Write(raw) // a caller that went away is no failure of ours

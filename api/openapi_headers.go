@@ -52,9 +52,9 @@ func headersNamed(names ...string) map[string]openAPIHeader {
 
 // mountedAt is the path under which a request met this handler: what the router of a main application
 // has taken off before. A stripped prefix shows in the request line, which nobody rewrites.
-func mountedAt(r *http.Request) string {
+func mountedAt(r *http.Request, pattern string) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	base, ok := strings.CutSuffix(path, patternOpenAPI)
+	base, ok := strings.CutSuffix(path, pattern)
 	if !ok {
 		return ""
 	}

@@ -32,6 +32,11 @@ var (
 		answers: []answerDoc{{status: http.StatusOK, text: "OpenAPI 3.1.", media: mediaJSON}},
 	}
 
+	aboutAsyncAPI = about{
+		tag: tagService, summary: "The topics of the log and the streams, described.",
+		answers: []answerDoc{{status: http.StatusOK, text: "AsyncAPI 3.", media: mediaJSON}},
+	}
+
 	aboutGetDashboard = about{
 		tag: tagDashboards, summary: "The dashboard of a sub-account.",
 		text:    "An agency's first request creates a missing dashboard. A client sees its own and linked ones, when they are open to it.",

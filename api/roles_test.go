@@ -28,7 +28,7 @@ func TestEveryRouteKeepsItsRoles(t *testing.T) {
 		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.NotFoundHandler()
 	})
-	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/api/live", "/openapi.json"}
+	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/api/live", "/openapi.json", "/asyncapi.json"}
 	for _, route := range b.server.Routes() {
 		if route.Roles == nil {
 			require.Contains(t, public, route.Pattern, "a route without roles is a deliberate exception")

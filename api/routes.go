@@ -28,6 +28,7 @@ const (
 	patternExport   = "/api/audit/export"
 	patternLive     = "/api/live"
 	patternOpenAPI  = "/openapi.json"
+	patternAsyncAPI = "/asyncapi.json"
 )
 
 // routes is the route table; every path that is served stands here.
@@ -38,6 +39,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/healthz", nil, described(s.getHealth, aboutHealth)},
 		{http.MethodGet, "/readyz", nil, described(s.getReady, aboutReady)},
 		{http.MethodGet, patternOpenAPI, nil, described(s.getOpenAPI, aboutOpenAPI)},
+		{http.MethodGet, patternAsyncAPI, nil, described(s.getAsyncAPI, aboutAsyncAPI)},
 
 		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, described(s.getDashboard, aboutGetDashboard)},
 		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, described(s.putDashboard, aboutPutDashboard)},

@@ -55,7 +55,7 @@ var (
 
 // rightsTable has a row for every route that is served, by method and pattern without the parameters' names.
 var rightsTable = map[string]rights{
-	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic,
+	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic, "GET /asyncapi.json": rightsOfPublic,
 
 	"GET /api/projects/dashboard/{}":         rightsOfReadDashboard,
 	"PUT /api/projects/dashboard/{}":         rightsOfPutDashboard,

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a frontend developer does first: take the API document, lint it, generate types, compile a client
+// What a frontend developer does first: take the API documents, lint them, generate types, compile a client
 // against them, and run that against mock mode.
 func TestFrontendDeveloper(t *testing.T) {
 	home, err := installNode("frontend")
@@ -21,8 +21,10 @@ func TestFrontendDeveloper(t *testing.T) {
 	work := t.TempDir()
 	require.NoError(t, os.CopyFS(work, os.DirFS(filepath.Join("testdata", "frontend"))))
 	require.NoError(t, os.Symlink(filepath.Join(home, "node_modules"), filepath.Join(work, "node_modules")))
-	document := p.get("", "/openapi.json").ok(t, http.StatusOK)
-	require.NoError(t, os.WriteFile(filepath.Join(work, "openapi.json"), document.body, 0o600))
+	for _, name := range []string{"openapi.json", "asyncapi.json"} {
+		document := p.get("", "/"+name).ok(t, http.StatusOK)
+		require.NoError(t, os.WriteFile(filepath.Join(work, name), document.body, 0o600))
+	}
 	run := func(name string, args ...string) string {
 		t.Helper()
 		tool := exec.Command(name, args...)
@@ -33,6 +35,7 @@ func TestFrontendDeveloper(t *testing.T) {
 	}
 	bin := func(tool string) string { return filepath.Join("node_modules", ".bin", tool) }
 	run(bin("redocly"), "lint", "--config", "redocly.yaml", "openapi.json")
+	require.Contains(t, run("node", "asyncapi.mjs"), "channels 7")
 	run(bin("openapi-typescript"), "openapi.json", "--output", "api.d.ts")
 	run(bin("tsc"), "--project", "tsconfig.json")
 	said := run("node", "client.js", p.base, p.info.Tokens["agency"], p.info.IDs.SubAccounts[0])

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// cursorEvent carries the place at which a connection begins, in the trailing argument that the
+	// CursorEvent carries the place at which a connection begins, in the trailing argument that the
 	// stock client keeps as its offset. Without it a client that is cut before its first notice would
 	// come back without an offset. Frontends do not listen for it.
-	cursorEvent = "notice_cursor"
+	CursorEvent = "notice_cursor"
 	// maxInFlight notices may wait in the engine's unbounded buffer for a client that does not read.
 	maxInFlight = 64
 	// farewell is how long a cut connection may take to write out its last notices.
@@ -56,7 +56,7 @@ func (c *connection) run(ctx context.Context) {
 		return
 	}
 	defer subscription.Close()
-	c.emit(nil, cursorEvent, map[string]any{}, FormatID(c.who.ParentAccount, subscription.Start))
+	c.emit(nil, CursorEvent, map[string]any{}, FormatID(c.who.ParentAccount, subscription.Start))
 	for {
 		select {
 		case <-ctx.Done():

@@ -13,7 +13,7 @@ import (
 // fault of the store.
 //
 // The stream begins after Last-Event-ID (header, else ?last_event_id=), and without one at the head;
-// it then says where that is in an event [cursorEvent]. Its id gives an EventSource that is cut before
+// it then says where that is in an event [CursorEvent]. Its id gives an EventSource that is cut before
 // its first notice a cursor to reconnect with. It is an event, not an id alone, because a page whose
 // ticket is used up must begin a new EventSource, and sees only the ids of events.
 func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, who Subscriber) error {
@@ -34,7 +34,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, who Subscriber) e
 	stream := sse.Open(w)
 	first := ": connected\n\n"
 	if !resumed {
-		first = fmt.Sprintf("event: %s\nid: %s\ndata: {}\n\n", cursorEvent, FormatID(who.ParentAccount, after))
+		first = fmt.Sprintf("event: %s\nid: %s\ndata: {}\n\n", CursorEvent, FormatID(who.ParentAccount, after))
 	}
 	if stream.Write(first) != nil {
 		return nil

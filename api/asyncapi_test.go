@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/deploy"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// asyncDocument is /asyncapi.json as the tests look at it.
+type asyncDocument struct {
+	AsyncAPI string `json:"asyncapi"`
+	Servers  map[string]struct{ Host, Pathname string }
+	Channels map[string]struct {
+		Address  string
+		Messages map[string]any
+	}
+	Operations map[string]struct{ Action string }
+	Components struct {
+		Messages map[string]struct {
+			Summary  string
+			Headers  map[string]string
+			Payload  json.RawMessage
+			Examples []struct {
+				Name    string
+				Payload any
+			}
+		}
+		Schemas any
+	}
+}
+
+func readAsync(t *testing.T) asyncDocument {
+	t.Helper()
+	answer := setupAll(t).ask(http.MethodGet, "/asyncapi.json", "")
+	require.Equal(t, http.StatusOK, answer.status, "%.500s", answer.body)
+	var doc asyncDocument
+	require.NoError(t, json.Unmarshal([]byte(answer.body), &doc))
+	return doc
+}
+
+// The document has the topics that are deployed, every type of the registry, and each frozen sample as an
+// example that its schema takes: it cannot say something else than what is written.
+func TestEventsAreDescribed(t *testing.T) {
+	t.Parallel()
+	doc := readAsync(t)
+	require.Equal(t, "3.0.0", doc.AsyncAPI)
+	topics, err := eventlog.ParseTopics(deploy.Topics())
+	require.NoError(t, err)
+	for _, topic := range topics {
+		require.Equal(t, topic.Name, doc.Channels[topic.Name].Address)
+	}
+	// The schemas are JSON Schema, which the same validator takes inside of an OpenAPI document.
+	strict(doc.Components.Schemas, false)
+	whole, err := json.Marshal(map[string]any{
+		"openapi": "3.1.0", "info": map[string]string{"title": "x", "version": "1"}, "paths": map[string]any{},
+		"components": map[string]any{"schemas": doc.Components.Schemas},
+	})
+	require.NoError(t, err)
+	loaded, err := openapi3.NewLoader().LoadFromData(whole)
+	require.NoError(t, err)
+	samples, err := filepath.Glob("../domain/testdata/*.json")
+	require.NoError(t, err)
+	checked := 0
+	for _, eventType := range domain.NewRegistry().Types() {
+		m, ok := doc.Components.Messages[eventType]
+		require.True(t, ok, eventType)
+		require.NotEmpty(t, m.Summary)
+		require.Equal(t, "#/components/schemas/CloudEvent", m.Headers["$ref"])
+		var payload struct {
+			Ref string `json:"$ref"`
+		}
+		require.NoError(t, json.Unmarshal(m.Payload, &payload))
+		schema := loaded.Components.Schemas[strings.TrimPrefix(payload.Ref, "#/components/schemas/")]
+		require.NotNil(t, schema, "%s: %s", eventType, m.Payload)
+		for _, example := range m.Examples {
+			raw, err := os.ReadFile("../domain/testdata/" + example.Name + ".json")
+			require.NoError(t, err)
+			shown, err := json.Marshal(example.Payload)
+			require.NoError(t, err)
+			require.JSONEq(t, string(raw), string(shown), "the example is the frozen sample")
+			require.NoError(t, schema.Value.VisitJSON(example.Payload, openapi3.EnableJSONSchema2020()), example.Name)
+			checked++
+		}
+		require.True(t, slices.ContainsFunc(topics, func(topic eventlog.TopicSpec) bool {
+			return doc.Channels[topic.Name].Messages[eventType] != nil
+		}), "%s stands on a topic", eventType)
+	}
+	require.Equal(t, len(samples), checked, "every frozen sample")
+}
+
+func TestStreamsAreDescribed(t *testing.T) {
+	t.Parallel()
+	doc := readAsync(t)
+	require.Equal(t, "/api/notices", doc.Channels["notices"].Address)
+	require.Contains(t, doc.Channels["notices"].Messages, "client_access_removed")
+	require.Contains(t, doc.Channels["socketIO"].Messages, "client_access_removed")
+	require.Equal(t, "/api/live", doc.Channels["live"].Address)
+	require.Contains(t, doc.Channels["live"].Messages, "figures_changed")
+	require.Equal(t, "send", doc.Operations["sendLive"].Action)
+	require.Equal(t, "example.com", doc.Servers["http"].Host)
+	answer := setup(t).ask(http.MethodGet, "/asyncapi.json", "")
+	require.NotContains(t, answer.body, "/api/live", "what is not served is not described")
+}
