@@ -21,7 +21,7 @@ func TestFirstConnectionReadsItsHistory(t *testing.T) {
 	}{
 		"page":         {domain.Facebook, 0, domain.MetricViews},
 		"instagram":    {domain.Instagram, 0, domain.MetricViews},
-		"profile":      {domain.LinkedIn, domain.LinkedInProfile, domain.MetricImpressions},
+		"profile":      {domain.LinkedIn, domain.LinkedInProfile, domain.MetricFollowers},
 		"company page": {domain.LinkedIn, domain.LinkedInCompanyPage, domain.MetricImpressions},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,8 @@
 //   - An answer about another account than the one asked for is an error, never a reading.
 //   - Bodies are capped after decompression, calls have a time limit, redirects are not followed.
 //   - Nothing here sleeps, retries or starts goroutines: errors carry a class and a time, the
-//     scheduler decides. Time comes from Config.Now.
+//     scheduler decides. Config.Admit stands before every call and may wait; what it refuses is not
+//     called, and says so ([Refused]). Time comes from Config.Now.
 //
 // It may not import anything of this module but domain.
 //

@@ -74,6 +74,9 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	}
 	if urn == "" {
 		parts = []func(context.Context) error{r.profileFollowers, r.profileDays, r.profileReach}
+		if req.Backfill && !req.Since.IsZero() {
+			parts = append(parts, r.profileHistory)
+		}
 	}
 	for _, part := range parts {
 		if r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled {

@@ -34,14 +34,30 @@ type analytics struct {
 	Elements list[struct {
 		Count      count      `json:"count"`
 		MetricType metricType `json:"metricType"`
-		DateRange  struct {
-			Start struct {
-				Year  count `json:"year"`
-				Month count `json:"month"`
-				Day   count `json:"day"`
-			} `json:"start"`
-		} `json:"dateRange"`
+		DateRange  dayRange   `json:"dateRange"`
 	}] `json:"elements"`
+}
+
+// dayRange is the day that an element of a daily series is of.
+type dayRange struct {
+	Start struct {
+		Year  count `json:"year"`
+		Month count `json:"month"`
+		Day   count `json:"day"`
+	} `json:"start"`
+}
+
+// day is the element's day as YYYY-MM-DD; "" when it has none.
+func (r dayRange) day() string {
+	at := r.Start
+	if !at.Year.ok || !at.Month.ok || !at.Day.ok {
+		return ""
+	}
+	day := time.Date(int(at.Year.n), time.Month(at.Month.n), int(at.Day.n), 0, 0, 0, 0, time.UTC)
+	if int64(day.Day()) != at.Day.n || at.Year.n <= 2000 || at.Year.n >= 3000 {
+		return ""
+	}
+	return day.Format(time.DateOnly)
 }
 
 // metricType is a plain string from version 202605 on, before that an object with one long key.
@@ -79,6 +95,28 @@ func (r *liReading) profileFollowers(ctx context.Context) error {
 		r.got.add(domain.Figure{
 			Name: domain.MetricFollowers, Kind: domain.Stock, Value: reply.Elements[0].Followers.n, Source: "memberFollowersCount",
 		})
+	}
+	return nil
+}
+
+// profileHistory reads the followers of past days.
+func (r *liReading) profileHistory(ctx context.Context) error {
+	var reply struct {
+		Elements list[struct {
+			Followers count    `json:"memberFollowersCount"`
+			DateRange dayRange `json:"dateRange"`
+		}] `json:"elements"`
+	}
+	err := r.get(ctx, "member_followers_days", r.t, "memberFollowersCount", "q=dateRange&dateRange="+dateRange(r.days[0], r.days[1]), &reply)
+	if err != nil {
+		return r.snap.absorb(err)
+	}
+	for _, e := range reply.Elements {
+		if day := e.DateRange.day(); day != "" && e.Followers.ok {
+			r.got.add(domain.Figure{
+				Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: "memberFollowersCount", Day: day,
+			})
+		}
 	}
 	return nil
 }
@@ -157,13 +195,8 @@ func (r *liReading) profileDays(ctx context.Context) error {
 func (a analytics) days(query string) map[string]int64 {
 	out := map[string]int64{}
 	for _, e := range a.Elements {
-		at := e.DateRange.Start
-		if !e.Count.ok || !e.MetricType.is(query) || !at.Year.ok || !at.Month.ok || !at.Day.ok {
-			continue
-		}
-		day := time.Date(int(at.Year.n), time.Month(at.Month.n), int(at.Day.n), 0, 0, 0, 0, time.UTC)
-		if int64(day.Day()) == at.Day.n && at.Year.n > 2000 && at.Year.n < 3000 {
-			out[day.Format(time.DateOnly)] += e.Count.n
+		if day := e.DateRange.day(); day != "" && e.Count.ok && e.MetricType.is(query) {
+			out[day] += e.Count.n
 		}
 	}
 	return out

@@ -100,6 +100,24 @@ func TestLinkedInProfileAccount(t *testing.T) {
 	}
 }
 
+func TestLinkedInProfileHistory(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	me := addProfile(b, simulator.Traps{})
+	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), profileTarget(me), platforms.AccountRequest{
+		Since: testNow.AddDate(0, 0, -10), Until: testNow, Backfill: true,
+	})
+	require.NoError(t, err)
+	for _, day := range []string{"2026-11-09", "2026-11-18"} {
+		at, err := time.Parse(time.DateOnly, day)
+		require.NoError(t, err)
+		f := figure(t, snap, "followers", "", day)
+		require.Equal(t, domain.Stock, f.Kind)
+		require.Equal(t, simulator.FollowersAt(seed, me.ID, at.AddDate(0, 0, 1)), f.Value)
+	}
+	require.Equal(t, simulator.FollowersAt(seed, me.ID, testNow), figure(t, snap, "followers", "", "").Value, "and the present number")
+}
+
 func TestLinkedInMetricOfALaterVersionIsNotAsked(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202603" })

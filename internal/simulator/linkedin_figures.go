@@ -14,11 +14,27 @@ func atoi(s string) int {
 }
 
 func (s *Server) memberFollowers(c *request) reply {
+	if c.query.Get("q") == "dateRange" {
+		return s.memberFollowersByDay(c)
+	}
 	element := object{"memberFollowersCount": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)}
 	if c.traps.NoCounts {
 		element = object{}
 	}
 	return elements(0, 10, []object{element})
+}
+
+// memberFollowersByDay answers the followers at the end of each past day.
+func (s *Server) memberFollowersByDay(c *request) reply {
+	start, end := restliRange(c.query.Get("dateRange"))
+	list := []object{}
+	for day := start; day.Before(end) && !day.AddDate(0, 0, 1).After(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
+		list = append(list, object{
+			"memberFollowersCount": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, day.AddDate(0, 0, 1)), c.now),
+			"dateRange":            object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
+		})
+	}
+	return elements(0, len(list), list)
 }
 
 // memberMetrics are the query types that the simulator knows, for all posts by day.
