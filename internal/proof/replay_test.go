@@ -41,6 +41,9 @@ func TestReplay(t *testing.T) {
 			require.Equal(t, c.version, done.Version)
 			require.Empty(t, done.Broken)
 			fromLog := seen
+			if cfg.Dashboard == "" && len(seen) > 0 {
+				require.Equal(t, seen[len(seen)-1].Hash, done.Hash, "the head, on which a writer goes on")
+			}
 			seen = nil
 			again, err := proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known(t), w.Decode, cfg)
 			require.NoError(t, err)
