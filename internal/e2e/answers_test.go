@@ -35,7 +35,11 @@ func (p *program) record(ranges []string) answers {
 	ask := func(role, path string) response {
 		answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
 		require.NoError(p.t, answer.err)
-		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, answer.header.Get("ETag"), answer.body)
+		tag := ""
+		if strings.HasPrefix(path, "/api/projects/dashboard/") { // its version; that of figures says where the tables stand
+			tag = answer.header.Get("ETag")
+		}
+		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, tag, answer.body)
 		return answer
 	}
 	subAccounts := append(slices.Clone(p.info.IDs.SubAccounts), p.info.IDs.Foreign.SubAccounts...)
