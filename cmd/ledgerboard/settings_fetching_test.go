@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// parsedFetching are the settings as the command line gives them.
+func parsedFetching(t *testing.T, args ...string) fetching {
+	t.Helper()
+	var f struct {
+		fetching
+	}
+	parser, err := kong.New(&f)
+	require.NoError(t, err)
+	_, err = parser.Parse(args)
+	require.NoError(t, err)
+	return f.fetching
+}
+
+func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
+	f := parsedFetching(t)
+	require.Empty(t, f.validate())
+	config, err := f.quota()
+	require.NoError(t, err)
+	require.Equal(t, quota.DefaultLimits(), config.Limits)
+	ladder, ahead, err := f.reading()
+	require.NoError(t, err)
+	require.Nil(t, ladder, "that of the growth window")
+	require.Equal(t, commands.DefaultRefreshAhead(), ahead)
+	require.Equal(t, commands.DefaultBackfill, f.Backfill)
+	require.Equal(t, commands.DefaultDemographicsEvery, f.DemographicsEvery)
+	require.Equal(t, commands.DefaultParallel, f.FetchParallel)
+	require.Equal(t, defaultPostsCron, f.PostInsightsCron)
+}
+
+func TestFetchingIsRead(t *testing.T) {
+	f := parsedFetching(t, "--post-ladder=168h=0,any=24h", "--token-refresh-ahead=tiktok=1m", "--quotas=tiktok:none,linkedin:app:500/24h")
+	ladder, ahead, err := f.reading()
+	require.NoError(t, err)
+	require.Equal(t, commands.Ladder{{Age: 168 * time.Hour}, {Every: 24 * time.Hour}}, ladder)
+	require.Equal(t, map[domain.Platform]time.Duration{domain.TikTok: time.Minute}, ahead)
+	config, err := f.quota()
+	require.NoError(t, err)
+	require.Len(t, config.Limits, 3)
+}
+
+func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
+	f := parsedFetching(t)
+	f.AccountInsightsEvery, f.AccountInsightsInterval, f.PostInsightsCron, f.TokenRefreshEvery = 0, -1, "never", 0
+	f.PostLadder, f.TokenRefreshAhead = []string{"1h"}, map[string]time.Duration{"myspace": time.Hour}
+	f.Backfill, f.DemographicsEvery, f.GrowthWindow, f.FetchParallel, f.FetchWorkers = -1, 0, 0, 0, 0
+	f.Quotas, f.QuotaShare, f.QuotaHoldAt, f.FacebookURL = []string{"tiktok"}, 1, 0, "nowhere"
+	err := errors.Join(f.validate()...)
+	for _, name := range []string{
+		"ACCOUNT_INSIGHTS_EVERY", "ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_CRON", "TOKEN_REFRESH_EVERY", "POST_LADDER", "TOKEN_REFRESH_AHEAD",
+		"BACKFILL", "DEMOGRAPHICS_EVERY", "GROWTH_WINDOW", "FETCH_PARALLEL", "FETCH_WORKERS", "QUOTAS", "QUOTA_SHARE", "QUOTA_HOLD_AT", "FACEBOOK_URL",
+	} {
+		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
+	}
+}
