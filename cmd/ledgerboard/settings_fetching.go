@@ -91,10 +91,11 @@ func (f fetching) schedules() (map[scheduler.Kind]scheduler.Schedule, error) {
 	accounts, errAccounts := scheduler.Every(f.AccountInsightsEvery)
 	posts, errPosts := scheduler.Cron(f.PostInsightsCron)
 	tokens, errTokens := scheduler.Every(f.TokenRefreshEvery)
+	err := errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
+		named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
 	return map[scheduler.Kind]scheduler.Schedule{
 		scheduler.AccountInsights: accounts, scheduler.PostInsights: posts, scheduler.TokenRefresh: tokens,
-	}, errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
-		named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
+	}, err
 }
 
 func named(setting string, err error) error {
