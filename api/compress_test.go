@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
@@ -53,15 +52,18 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 	require.Empty(t, small.header.Get("Content-Encoding"), "not worth it")
 }
 
-// The tag of a compressed dashboard is good for If-Match.
-func TestTagOfACompressedDashboardMatches(t *testing.T) {
+// The tag of a dashboard is its version, for whoever asks: its answers are not compressed.
+func TestTagOfADashboardIsItsVersion(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.result = commands.Result{Dashboard: domain.Dashboard{Version: 8}}
-	for _, tag := range []string{`"7"`, `"7-gzip"`, `"7-zstd"`} {
-		require.Equal(t, http.StatusOK, b.put(client1, `{}`, "If-Match: "+tag).status)
-		require.Equal(t, []int64{7}, b.updates[len(b.updates)-1].Change.IfMatch.Versions, tag)
+	large := view(client1, 7)
+	for range 100 {
+		large.Users = append(large.Users, readmodels.DashboardUser{ID: alice, Name: "Alice"})
 	}
+	b.views[agency+"/"+client1] = large
+	answer := b.get(dashboardPath+client1, b.agencyToken(), "Accept-Encoding: gzip, zstd")
+	require.Equal(t, `"7"`, answer.header.Get("ETag"))
+	require.Empty(t, answer.header.Get("Content-Encoding"))
 }
 
 // A stream is neither compressed nor held back: its first event comes while it is open.

@@ -177,7 +177,6 @@ func parseIfMatch(text string) (*domain.VersionMatch, error) {
 		if !quoted || !closed {
 			return nil, errIfMatch
 		}
-		opaque = uncoded(opaque)
 		version, err := strconv.ParseInt(opaque, 10, 64)
 		if err == nil && !weak && etag(version) == `"`+opaque+`"` {
 			match.Versions = append(match.Versions, version)

@@ -54,7 +54,8 @@
 //   - The ETag of figures is made before they are queried: of the program, the question, whose figures the
 //     viewer may see, and the checkpoints of the tables. So 304 costs no query, and comes less often than
 //     figures stay the same: another tenant's reading moves the checkpoints too.
-//   - The tag of a compressed answer has a suffix, which If-Match and If-None-Match take too.
+//   - The tag of compressed figures has a suffix, without which If-None-Match compares. Dashboards are not
+//     compressed: their tag is a version, and stays one for clients that take gzip without saying so.
 //   - Live updates wait for the tables' NOTIFY, not for the log's record: what is told can be read.
 //   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts by itself, by
 //     the caller and not by the token, of which a caller may have several.

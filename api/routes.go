@@ -24,11 +24,13 @@ type route struct {
 const (
 	prefixSocketIO  = "/socket.io/"
 	patternSocketIO = prefixSocketIO + "*"
-	patternNotices  = "/api/notices"
-	patternExport   = "/api/audit/export"
-	patternLive     = "/api/live"
-	patternOpenAPI  = "/openapi.json"
-	patternAsyncAPI = "/asyncapi.json"
+
+	patternDashboard = "/api/projects/dashboard/{id}"
+	patternNotices   = "/api/notices"
+	patternExport    = "/api/audit/export"
+	patternLive      = "/api/live"
+	patternOpenAPI   = "/openapi.json"
+	patternAsyncAPI  = "/asyncapi.json"
 )
 
 // routes is the route table; every path that is served stands here.
@@ -41,8 +43,8 @@ func (s *Server) routes() []route {
 		{http.MethodGet, patternOpenAPI, nil, described(s.getOpenAPI, aboutOpenAPI)},
 		{http.MethodGet, patternAsyncAPI, nil, described(s.getAsyncAPI, aboutAsyncAPI)},
 
-		{http.MethodGet, "/api/projects/dashboard/{id}", dashboards, described(s.getDashboard, aboutGetDashboard)},
-		{http.MethodPut, "/api/projects/dashboard/{id}", []Role{RoleAgency}, described(s.putDashboard, aboutPutDashboard)},
+		{http.MethodGet, patternDashboard, dashboards, described(s.getDashboard, aboutGetDashboard)},
+		{http.MethodPut, patternDashboard, []Role{RoleAgency}, described(s.putDashboard, aboutPutDashboard)},
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.auditRoutes()...)
@@ -98,7 +100,7 @@ func (s *Server) router() *chi.Mux {
 	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), withoutSlash)
 	for _, r := range s.routes() {
 		var handler http.Handler = s.handle(s.authorise(r.roles, s.whenReady(r, r.serve)))
-		if !isStream(r.pattern) {
+		if !isStream(r.pattern) && r.pattern != patternDashboard { // whose tag is a version and stays one
 			handler = s.compressed(handler)
 		}
 		if !isStream(r.pattern) && r.pattern != patternExport {

@@ -19,7 +19,7 @@ import (
 
 // frozen are flags with which a demo shows its history and fetches nothing, so that two looks at it can
 // be compared.
-var frozen = []string{"--roles", "api,projector"}
+var frozen = []string{"--roles", "api,projector", "--checkpoint-every", "24h"}
 
 // answers are what the program says to a fixed list of requests, by role and path.
 type answers map[string]string
