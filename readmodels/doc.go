@@ -57,6 +57,8 @@
 //   - account_daily holds the last reading of each UTC day. It answers wherever a bucket ends at or after
 //     that reading; where the bucket ends before it (another zone, a cut day) one index probe into
 //     tSAccountIns does. So UTC days never touch raw readings but for what lies before the range.
+//   - Levels before a range are looked for in the roll-up of the three days before it: only accounts that
+//     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
 //   - What lies before the range is looked for in the 40 days before first. The reading table has a
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
 //   - Day flows are compared day by day with the days of the previous period that both have: the newest
