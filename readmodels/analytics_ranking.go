@@ -190,7 +190,7 @@ func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, post
 		 group by member_id
 		 order by 2 limit $12)
 		union all
-		(select 2, row_number() over best, rank() over (order by engagement desc), 0, 0, null::bigint, null::bigint, null::bigint, null::bigint, engagement,
+		(select 2, row_number() over best, rank() over (order by engagement desc), 0, 0, null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from gained where engagement is not null
 		 window best as (order by engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc)

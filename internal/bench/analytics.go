@@ -66,7 +66,7 @@ func (b *bench) figures(ctx context.Context, sizes []int, print func(result) err
 	}
 	defer pool.Close()
 	filled := 0
-	before := map[string]float64{}
+	before := map[string]figureCost{}
 	for _, agencies := range sizes {
 		began := time.Now()
 		if err := fillFigures(ctx, pool, filled, agencies); err != nil {
@@ -83,9 +83,13 @@ func (b *bench) figures(ctx context.Context, sizes []int, print func(result) err
 	return nil
 }
 
-// askFigures prints for each endpoint p50 and p99 over HTTP beside those of its SQL, and the p50 beside
-// that of the smaller database.
-func (b *bench) askFigures(ctx context.Context, url string, agencies int, before map[string]float64, print func(result) error) error {
+// figureCost is what an endpoint cost: milliseconds, and pages of PostgreSQL's cache that its SQL touched,
+// which no load of the machine changes.
+type figureCost struct{ p50, pages float64 }
+
+// askFigures prints for each endpoint p50 and p99 over HTTP beside those of its SQL, and p50 and pages
+// beside those of the smaller database.
+func (b *bench) askFigures(ctx context.Context, url string, agencies int, before map[string]figureCost, print func(result) error) error {
 	size := fmt.Sprintf("%.1fm", float64(agencies*figurePosts*figureReadings)/1_000_000)
 	small := agencies < 5 // a table of which most rows are asked for is scanned for good reason
 	server, statements, stop, err := figureServer(ctx, url)
@@ -110,7 +114,8 @@ func (b *bench) askFigures(ctx context.Context, url string, agencies int, before
 			return err
 		}
 		asked := statements.end()
-		if err := noReadingTableScanned(ctx, conn, name, asked); err != nil && !small {
+		pages, err := explain(ctx, conn, name, asked, !small)
+		if err != nil {
 			return err
 		}
 		var overHTTP, bare []time.Duration
@@ -133,11 +138,14 @@ func (b *bench) askFigures(ctx context.Context, url string, agencies int, before
 			return err
 		}
 		if smaller, ok := before[path]; ok {
-			if err := print(against(name+"_p50_vs_smaller", "ms", p50, smaller)); err != nil {
+			err := errors.Join(
+				print(against(name+"_p50_vs_smaller", "ms", p50, smaller.p50)), print(against(name+"_pages_vs_smaller", "pages", pages, smaller.pages)),
+			)
+			if err != nil {
 				return err
 			}
 		}
-		before[path] = p50
+		before[path] = figureCost{p50, pages}
 	}
 	return nil
 }
@@ -256,25 +264,34 @@ func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Durat
 // readingTables hold a row for each reading, or for each day of what is read.
 var readingTables = []string{"tsaccountins", "account_daily", "tspostinsights", "tspostgrowth", "post_daily", "post_gains"}
 
-// noReadingTableScanned fails when a plan reads one of the reading tables from end to end.
-func noReadingTableScanned(ctx context.Context, conn *pgx.Conn, name string, asked []statement) error {
+// explain returns the pages that the statements touch; with strict it fails when a plan reads one of the
+// reading tables from end to end.
+func explain(ctx context.Context, conn *pgx.Conn, name string, asked []statement, strict bool) (pages float64, err error) {
 	for _, s := range asked {
 		if !strings.Contains(s.sql, "select") {
 			continue // begin, commit
 		}
 		var raw []byte
-		if err := conn.QueryRow(ctx, "explain (format json) "+s.sql, s.args...).Scan(&raw); err != nil {
-			return fmt.Errorf("explain a statement of %s: %w", name, err)
+		if err := conn.QueryRow(ctx, "explain (analyze, buffers, format json) "+s.sql, s.args...).Scan(&raw); err != nil {
+			return 0, fmt.Errorf("explain a statement of %s: %w", name, err)
 		}
-		var plan any
-		if err := json.Unmarshal(raw, &plan); err != nil {
-			return fmt.Errorf("read plan: %w", err)
+		var plans []struct {
+			Plan map[string]any `json:"Plan"`
 		}
-		if table := scanned(plan); table != "" {
-			return fmt.Errorf("%s scans all of %s: %s\n%s", name, table, s.sql, raw)
+		if err := json.Unmarshal(raw, &plans); err != nil {
+			return 0, fmt.Errorf("read plan: %w", err)
+		}
+		for _, p := range plans {
+			for _, kind := range []string{"Shared Hit Blocks", "Shared Read Blocks"} {
+				n, _ := p.Plan[kind].(float64)
+				pages += n
+			}
+			if table := scanned(p.Plan); strict && table != "" {
+				return 0, fmt.Errorf("%s scans all of %s: %s\n%s", name, table, s.sql, raw)
+			}
 		}
 	}
-	return nil
+	return pages, nil
 }
 
 // scanned is a reading table that a plan reads from end to end; "" when there is none.
