@@ -21,7 +21,7 @@
 //	accounts.go                     who belongs to whom
 //	connections.go                  what the fetchers need to know
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
-//	access.go history*.go           who had access; the history of dashboards for auditors
+//	access*.go history*.go          who had access; the history of dashboards for auditors
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
 //	source.go                       the source itself, for the API document

@@ -171,6 +171,9 @@ func (a *app) openNotices() (err error) {
 	if err != nil {
 		return fmt.Errorf("make notices: %w", err)
 	}
+	a.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
+	}, func() float64 { return float64(a.hub.Connections()) }))
 	a.progress.OnMove = func(projection string, keys []string) {
 		if projection == (projections.Dashboards{}).Name() {
 			a.hub.Folded(keys...)

@@ -498,6 +498,10 @@ func (a *audit) verifies(t *testing.T) {
 		raw, err := os.ReadFile(filepath.Join(a.dir, "checkpoints.txt"))
 		return err == nil && len(raw) > 0
 	})
+	metrics := string(a.get("", "/metrics").ok(t, http.StatusOK).body)
+	require.Regexp(t, `ledgerboard_checkpoint_turns_total\{outcome="signed"\} [1-9]`, metrics)
+	require.Contains(t, metrics, "ledgerboard_checkpoint_refused 0")
+	require.Contains(t, metrics, "ledgerboard_notice_connections 0")
 	ran := command(t, a.variables(), "verify", "--all", "--json")
 	require.Equal(t, done, ran.code, "%s%s", ran.out, ran.err)
 	var report verifyReport
