@@ -93,7 +93,7 @@ func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
 		require.NoError(t, err, "its connection is closed")
 		require.NoError(t, stalled.Close())
 		require.NoError(t, quick.Close())
-		for range heard { //nolint:revive // to its end
+		for range heard { // to its end
 		}
 		require.NoError(t, server.Close())
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
