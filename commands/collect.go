@@ -136,6 +136,15 @@ type unobserved struct{}
 func (unobserved) Planned(domain.FetchSlot, int, int, time.Duration) {}
 func (unobserved) Fetched(domain.FetchSlot, string)                  {}
 
+// recordWithin bounds the recording of what a platform has answered.
+const recordWithin = 10 * time.Second
+
+// recording is the context of an append. What was answered is recorded although the slot ends meanwhile: it
+// has cost its part of the quota.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+}
+
 // clock is the time as it is recorded.
 func (c *Collect) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 

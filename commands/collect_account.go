@@ -32,7 +32,9 @@ func (c *Collect) accountReading(ctx context.Context, f *fetch) (got fetched, er
 	if err != nil {
 		return got, err
 	}
-	err = c.Metrics.RecordAccountReading(ctx, domain.AccountRead{
+	appending, cancel := recording(ctx)
+	defer cancel()
+	err = c.Metrics.RecordAccountReading(appending, domain.AccountRead{
 		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
 		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
 	})

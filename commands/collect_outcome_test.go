@@ -260,6 +260,49 @@ func TestWorkThatIsCutShortIsHeldAgainstNobody(t *testing.T) {
 	require.Len(t, s.readings(page), 1)
 }
 
+// slowLog takes its time, longer than the slot has left.
+type slowLog struct {
+	commands.Appender
+	asked chan struct{}
+	free  chan struct{}
+}
+
+func (l slowLog) Append(ctx context.Context, d domain.Draft) error {
+	l.asked <- struct{}{}
+	<-l.free
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return l.Appender.Append(ctx, d)
+}
+
+func TestWhatWasAnsweredIsRecordedAlthoughTheSlotEnds(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	slow := slowLog{s.log, make(chan struct{}), make(chan struct{})}
+	collect := s.process(func(c *commands.CollectConfig) {
+		var err error
+		c.Metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: slow, Now: s.clock.Now})
+		require.NoError(t, err)
+	})
+	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
+	_, err := collect.Plan(t.Context(), slot, tick)
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := collect.Work(ctx, slot, 0)
+		done <- err
+	}()
+	<-slow.asked
+	end() // of the slot
+	close(slow.free)
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Len(t, s.readings(page), 1)
+	require.NotNil(t, s.state(domain.FetchAccounts, page).ServedSlot)
+}
+
 func TestRetryOfOneConnection(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -111,11 +111,13 @@ func (c *Collect) registration(account domain.ConnectedAccount, post platforms.P
 func (c *Collect) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
 	at := c.clock()
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
+	appending, cancel := recording(ctx)
+	defer cancel()
 	for _, s := range snapshots {
 		if s.Err != nil {
 			continue
 		}
-		if recordErr := c.Metrics.RecordPostReading(ctx, c.reading(f.ConnectedAccount, s, at)); recordErr != nil {
+		if recordErr := c.Metrics.RecordPostReading(appending, c.reading(f.ConnectedAccount, s, at)); recordErr != nil {
 			return errors.Join(err, recordErr)
 		}
 	}
