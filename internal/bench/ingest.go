@@ -31,10 +31,10 @@ import (
 
 // What is ingested: accounts of all platforms, each due in every slot.
 const (
-	ingestAccounts = 24_000
-	ingestSlot     = 6 * time.Second
+	ingestAccounts = 16_000
+	ingestSlot     = 4 * time.Second
 	ingestFor      = 30 * time.Second
-	ingestWarmUp   = 12 * time.Second
+	ingestWarmUp   = 3 * time.Minute // at most; until every account was read once, its demographics too
 	ingestLatency  = 200 * time.Millisecond
 	// ingestBar is what a machine of two cores must reach, in readings a second.
 	ingestBar = 3000
@@ -54,7 +54,10 @@ func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- stack.Run(running) }()
-	sleep(ctx, ingestWarmUp)
+	if err := awaitFirstRound(ctx, stack); err != nil {
+		stop()
+		return errors.Join(err, <-ended)
+	}
 	profile := filepath.Join(b.dir, "ingest.pprof")
 	measured, err := b.measureIngest(ctx, stack, platform, profile)
 	stop()
@@ -85,6 +88,21 @@ func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 		}
 	}
 	return print(result{Name: "ingest_cores_used", Value: round(cores), Unit: "cores"})
+}
+
+// awaitFirstRound waits until every account was read once.
+func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
+	for began := time.Now(); time.Since(began) < ingestWarmUp; sleep(ctx, ingestSlot/4) {
+		var unread int
+		row := stack.Pool.QueryRow(ctx, `select $1 - count(*) from kept.fetch_state where served_slot is not null`, ingestAccounts)
+		if err := row.Scan(&unread); err != nil {
+			return fmt.Errorf("look at the first round: %w", err)
+		}
+		if unread == 0 {
+			return nil
+		}
+	}
+	return errors.New("the first round does not end")
 }
 
 // ingestion puts the fetchers together over n accounts; projectors, if given, are all that folds.
