@@ -15,14 +15,15 @@ import (
 // upsertBatch is the number of rows of one statement of the limit.
 const upsertBatch = 5000
 
-// copied is a table whose rows the limit writes again: all columns, by its primary key.
-type copied struct{ table, key string }
+// copied is a table whose rows the limit writes again: all columns, by its primary key, in the order of
+// time.
+type copied struct{ table, key, time string }
 
 var copiedTables = []copied{
-	{"tspostinsights", "social_account_id, external_id, captured_at"},
-	{"tspostgrowth", "social_account_id, external_id, captured_at"},
-	{"post_daily", "social_account_id, external_id, day, parent_account, account_id"},
-	{"post_gains", "social_account_id, quarter, parent_account, account_id, member_id, p_id, began"},
+	{"tspostinsights", "social_account_id, external_id, captured_at", "captured_at"},
+	{"tspostgrowth", "social_account_id, external_id, captured_at", "captured_at"},
+	{"post_daily", "social_account_id, external_id, day, parent_account, account_id", "captured_at"},
+	{"post_gains", "social_account_id, quarter, parent_account, account_id, member_id, p_id, began", "quarter"},
 }
 
 // share is what one connection of the limit writes: for each table the statement and its batches of
@@ -81,15 +82,15 @@ func writeShare(ctx context.Context, target *pgxpool.Pool, shares []share) error
 }
 
 // readShare reads the rows of a table that belong to one connection as text arrays, one per column, in
-// the order of capture.
+// the order of time.
 func readShare(ctx context.Context, source *pgxpool.Pool, t copied, part, parts int) (share, error) {
 	columns, types, err := columnsOf(ctx, source, t.table)
 	if err != nil {
 		return share{}, err
 	}
 	s := share{sql: upsertSQL(t, columns, types)}
-	rows, err := source.Query(ctx, fmt.Sprintf(`select %s from %s where social_account_id %% %d = %d order by captured_at`,
-		join(columns, "%s"), t.table, parts, part))
+	rows, err := source.Query(ctx, fmt.Sprintf(`select %s from %s where social_account_id %% %d = %d order by %s`,
+		join(columns, "%s"), t.table, parts, part, t.time))
 	if err != nil {
 		return s, fmt.Errorf("read %s: %w", t.table, err)
 	}
