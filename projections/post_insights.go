@@ -224,7 +224,8 @@ func scanReadings(rows pgx.Rows, each func(reading)) error {
 	return rows.Err()
 }
 
-// loadNewest reads the newest reading of each post from the daily roll-up and notes its time.
+// loadNewest reads the newest reading of each post from the daily roll-up and notes its time. The day is
+// found first: ordered by more than the index holds, all days of each post would be read and sorted.
 func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, newest map[postKey]time.Time) error {
 	if len(newest) == 0 {
 		return nil
@@ -236,9 +237,13 @@ func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, newest map[postKey
 	rows, err := tx.Query(ctx, `
 		select d.* from unnest($1::bigint[], $2::text[]) as k(social_account_id, external_id)
 		cross join lateral (
-			select `+readingColumns+` from post_daily p
+			select p.day from post_daily p
 			where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-			order by p.day desc, p.captured_at desc, p.event_id collate "C" limit 1) d`, accounts, externals)
+			order by p.day desc limit 1) newest
+		cross join lateral (
+			select `+readingColumns+` from post_daily p
+			where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.day = newest.day
+			order by p.captured_at desc, p.event_id collate "C" limit 1) d`, accounts, externals)
 	if err != nil {
 		return fmt.Errorf("read newest readings: %w", err)
 	}
