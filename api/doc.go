@@ -30,7 +30,7 @@
 //	operation.go operations.go      an endpoint with its description; those that are not analytics
 //	asyncapi.go               /asyncapi.json: the topics by the registry and its frozen samples; the streams
 //	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments
-//	endpoint.go analytics_routes.go  the one shape of an analytics endpoint; the 22 of them
+//	endpoint.go analytics_routes.go analytics_queries.go  the one shape of an analytics endpoint; the 22 of them; what they take
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
 //	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
 //	live.go                   stream of changed figures

@@ -31,6 +31,8 @@
 //	notice.go      PUT to notice, on the program as a process
 //	history.go     state of a dashboard at an instant, in a million records
 //	analytics*.go  the 22 analytics endpoints over HTTP beside their SQL
+//	proof*.go      verify and replay over a made-up log
+//	sql.go         the upserts of the limits, from the tables' columns
 //	puts.go        PUTs of 1, 10 and 100 agencies
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
 //	connections_*.go  the program as a process, clients, listeners that do not read, the limit, matching
