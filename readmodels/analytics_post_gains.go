@@ -103,9 +103,14 @@ func (g *postGains) bucket(p domain.Platform, i, n int) *gainSums {
 
 // gainsOf reads what posts gained in the buckets, and in the period before the range.
 func (a *answering) gainsOf(ctx context.Context, buckets []bucket) (*postGains, error) {
+	return a.gainsFrom(ctx, a.query.Range.Previous().From, buckets)
+}
+
+// gainsFrom is gainsOf with another beginning: that of the range leaves the period before it out.
+func (a *answering) gainsFrom(ctx context.Context, from time.Time, buckets []bucket) (*postGains, error) {
 	a.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
-	rows, err := a.gainRows(ctx, a.platformIDs(), a.query.Range.Previous().From, buckets, `(p_id, bucket), (social_account_id, p_id, current)`)
+	rows, err := a.gainRows(ctx, a.platformIDs(), from, buckets, `(p_id, bucket), (social_account_id, p_id, current)`)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +126,7 @@ func (a *answering) gainsOf(ctx context.Context, buckets []bucket) (*postGains, 
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
 	}
-	cut, err := a.cutGains(ctx, a.query.Range.Previous().From)
+	cut, err := a.cutGains(ctx, from)
 	if err != nil {
 		return nil, err
 	}

@@ -159,7 +159,7 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope Scope, query Ran
 // judgePosts completes the sources of an answer that lists posts: which figures the posts of each social
 // account have in the range, whatever the page shows.
 func (a *answering) judgePosts(ctx context.Context) error {
-	g, err := a.gainsOf(ctx, []bucket{a.query.Range.whole()})
+	g, err := a.gainsFrom(ctx, a.query.Range.From, []bucket{a.query.Range.whole()})
 	if err != nil {
 		return err
 	}

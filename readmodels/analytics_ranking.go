@@ -24,30 +24,33 @@ type rankedMember struct {
 }
 
 // endState writes the joins that give, for each post of CTE post, its last reading before an instant:
-// columns of the name's prefix. Most posts are read on every day, so that the two days up to the instant
-// have nearly all of them in two stretches of one index; the others are looked for one by one.
+// columns of the name's prefix. Most posts are read on every day, so that the day up to the instant has nearly
+// all of them in one stretch of an index. Only where it has fewer readings than there are posts (early in a day,
+// say) is the day before read too, in the same way; what is left is looked for one by one.
 //
 // at, d0, d1 are parameters: the instant, the UTC day that it ends or cuts, and the day before. cut says
 // that the instant lies inside of d0: then a later reading may hide the one that counts, which only the
 // raw readings have.
 func endState(name, at, d0, d1 string, cut bool) (ctes, joins string, pick func(column string) string) {
 	const cols = `social_account_id, external_id, account_id, captured_at, published_at, likes, comments, shares, views, engagement, engagement_partial`
-	slice := func(n, day string) string {
+	slice := func(n, day, when string) string {
 		return fmt.Sprintf(`%s%s as materialized (
 			select %s from post_daily
-			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3))`, name, n, cols, day)
+			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s)`, name, n, cols, day, when)
 	}
 	join := func(n string) string {
 		return fmt.Sprintf(`
 			left join %[1]s%[2]s on %[1]s%[2]s.social_account_id = p.social_account_id and %[1]s%[2]s.external_id = p.external_id and %[1]s%[2]s.account_id = p.account_id`, name, n)
 	}
 	const same = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1 and i.account_id = p.account_id`
+	counted := fmt.Sprintf("select count(*) from %s0", name)
 	newest := name + "0.captured_at is not null"
 	joins = join("0") + join("1")
 	cases := []string{"0"}
 	none := name + "0.captured_at is null"
 	if cut {
 		newest = fmt.Sprintf("%s0.captured_at < %s", name, at)
+		counted += " where " + newest
 		joins += fmt.Sprintf(`
 			left join lateral (
 				select %[1]s from tSPostInsights i
@@ -60,9 +63,10 @@ func endState(name, at, d0, d1 string, cut bool) (ctes, joins string, pick func(
 		left join lateral (
 			select %[1]s from post_daily i
 			where %[2]s and %[3]s1.captured_at is null and %[4]s and i.day < %[5]s::date
-			order by i.day desc limit 1) %[3]s_old on true`, cols, none, name, same, d1)
+			order by i.day desc limit 1) %[3]s_old on true`, cols, none, name, same, d0)
 	cases = append(cases, "1")
-	return slice("0", d0) + ",\n" + slice("1", d1), joins, func(column string) string {
+	fewer := fmt.Sprintf(" and (%s) < (select count(*) from post)", counted)
+	return slice("0", d0, "") + ",\n" + slice("1", d1, fewer), joins, func(column string) string {
 		var text strings.Builder
 		text.WriteString("case")
 		for _, c := range cases {
@@ -124,12 +128,14 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 					from post p` + endJoins + beginJoins + `
 				) s
 				left join lateral (
-					select i.likes, i.comments, i.shares, i.views, i.engagement from tSPostInsights i
+					select i.* from (
+						select i.likes, i.comments, i.shares, i.views, i.engagement from tSPostInsights i
+						where i.social_account_id = s.social_account_id and i.external_id = s.external_id
+						  and i.captured_at >= $7 and i.captured_at < s.e_captured_at
+						  and i.parent_account = $1 and i.account_id = s.account_id
+						order by i.captured_at limit 1) i
 					where s.b_captured_at is null and (s.e_published_at is null or s.e_published_at < $7)
-					  and i.social_account_id = s.social_account_id and i.external_id = s.external_id
-					  and i.captured_at >= $7 and i.captured_at < s.e_captured_at
-					  and i.parent_account = $1 and i.account_id = s.account_id
-					order by i.captured_at limit 1) f on true
+					limit 1) f on true
 				where e_captured_at >= $7
 			) s
 		)`
