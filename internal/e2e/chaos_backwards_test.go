@@ -28,9 +28,11 @@ func TestChaosTablesNeverGoBack(t *testing.T) {
 		// The server then restarts by itself, with the program running on.
 		"one of its processes is killed": func(t *testing.T, p *program) *program {
 			var pid int
-			conn := p.database()
-			require.NoError(t, conn.QueryRow(t.Context(), "select pg_backend_pid()").Scan(&pid))
+			victim, witness := p.database(), p.database()
+			require.NoError(t, victim.QueryRow(t.Context(), "select pg_backend_pid()").Scan(&pid))
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+			// The server ends all other processes once it has noticed.
+			p.await(patience, "the crash", func() bool { return witness.Ping(t.Context()) != nil })
 			return p
 		},
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 )
 
@@ -404,7 +405,8 @@ func (r response) into(t *testing.T, target any) {
 // dashboardPath is the path of a dashboard.
 func dashboardPath(subAccount string) string { return "/api/projects/dashboard/" + subAccount }
 
-// database connects to the program's PostgreSQL, with schema lb first.
+// database connects to the program's PostgreSQL, with schema lb first. A server that recovers from a
+// crash is waited for.
 func (p *program) database() *pgx.Conn {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -412,7 +414,12 @@ func (p *program) database() *pgx.Conn {
 	config, err := pgx.ParseConfig(p.info.DatabaseURL)
 	require.NoError(p.t, err)
 	config.RuntimeParams["search_path"] = "lb"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	var conn *pgx.Conn
+	p.await(patience, "a connection to the database", func() bool {
+		conn, err = pgx.ConnectConfig(ctx, config)
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		return !ok || refused.Code != "57P03" // cannot_connect_now
+	})
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
