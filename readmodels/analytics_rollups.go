@@ -76,14 +76,14 @@ func (l *level) latest() *point {
 	return nil
 }
 
-type rollup struct {
-	point
-
-	social   int64
-	account  string
-	platform domain.Platform
-	metric   string
-	kind     domain.Kind
+// figureKey is what the points of one figure have in common.
+type figureKey struct {
+	social         int64
+	account        string
+	platform       domain.Platform
+	metric         string
+	kind           domain.Kind
+	source, window string
 }
 
 type trackKey struct {
@@ -95,26 +95,27 @@ type trackKey struct {
 // figures reads the roll-ups of the range and of the period before it, and what raw readings are
 // needed beside them. Tracks are ordered by platform, social account, sub-account and metric.
 func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error) {
-	rows, err := a.rollups(ctx, q)
-	if err != nil {
-		return nil, err
-	}
 	byKey := map[trackKey]*track{}
-	for _, row := range rows {
-		key := trackKey{social: row.social, metric: row.metric}
+	err := a.rollups(ctx, q, func(f figureKey, points []point) {
+		key := trackKey{social: f.social, metric: f.metric}
 		if q.byAccount {
-			key.account = row.account
+			key.account = f.account
 		}
 		t, ok := byKey[key]
 		if !ok {
 			t = &track{
-				social: key.social, account: key.account, platform: row.platform, metric: key.metric,
-				flows: map[day]point{}, windows: map[string]map[day]point{}, levels: map[levelKey]*level{},
+				social: key.social, account: key.account, platform: f.platform, metric: key.metric,
+				windows: map[string]map[day]point{}, levels: map[levelKey]*level{},
 			}
 			byKey[key] = t
 		}
-		t.add(row)
-		a.meets(row.social, row.account, row.platform, row.at)
+		t.add(f.kind, f.window, points)
+		for _, p := range points {
+			a.meets(f.social, f.account, f.platform, p.at)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	tracks := make([]*track, 0, len(byKey))
 	for _, t := range byKey {
@@ -127,27 +128,39 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 	return tracks, a.resolve(ctx, tracks, q)
 }
 
-func (t *track) add(row rollup) {
-	days, at := t.flows, row.day
+// add takes the points of one figure.
+func (t *track) add(kind domain.Kind, window string, points []point) {
+	var days map[day]point
+	byCapture := false
 	switch {
-	case row.kind == domain.DayFlow:
-	case row.kind == domain.Rolling && windowDays(row.window) > 0:
-		if t.windows[row.window] == nil {
-			t.windows[row.window] = map[day]point{}
+	case kind == domain.DayFlow:
+		if t.flows == nil {
+			t.flows = make(map[day]point, len(points))
 		}
-		days = t.windows[row.window]
+		days = t.flows
+	case kind == domain.Rolling && windowDays(window) > 0:
+		if t.windows[window] == nil {
+			t.windows[window] = make(map[day]point, len(points))
+		}
+		days = t.windows[window]
 	default:
-		key := levelKey{kind: row.kind}
-		if row.kind == domain.Rolling {
-			key.window = row.window
+		key := levelKey{kind: kind}
+		if kind == domain.Rolling {
+			key.window = window
 		}
 		if t.levels[key] == nil {
-			t.levels[key] = &level{daily: map[day]point{}}
+			t.levels[key] = &level{daily: make(map[day]point, len(points))}
 		}
-		days, at = t.levels[key].daily, dayOf(row.at.UTC())
+		days, byCapture = t.levels[key].daily, true
 	}
-	if present, ok := days[at]; !ok || row.replaces(present) {
-		days[at] = row.point
+	for _, p := range points {
+		of := p.day
+		if byCapture {
+			of = dayOf(p.at.UTC())
+		}
+		if present, ok := days[of]; !ok || p.replaces(present) {
+			days[of] = p
+		}
 	}
 }
 
@@ -157,8 +170,11 @@ const lookBack = 3
 
 // rollups reads account_daily: day flows by the platform's days of the range and of the period before,
 // everything else by the days of the range, by the UTC days that it touches, and by a few days before both
-// periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them.
-func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error) {
+// periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them. The
+// planner takes the columns that tell figures apart for independent, expects thousands of figures, and would sort
+// all rows first; "offset 0" hides that, and it groups them as they come. add is called for each figure, and must
+// not keep the points.
+func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureKey, []point)) error {
 	r, previous := a.query.Range, a.query.Range.Previous()
 	flowFirst, _ := previous.labels()
 	first, end := r.labels()
@@ -167,18 +183,21 @@ func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error
 	rows, err := a.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, metric, kind, source, window_name,
 		       array_agg(day - date '1970-01-01'), array_agg(value), array_agg(captured_at), array_agg(event_id)
-		from account_daily
-		where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date, $10::date) and greatest($5::date, $7::date)
-		  and ($3::text[] is null or account_id = any($3)) and p_id = any($8) and ($9::bigint = 0 or member_id = $9)
-		  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 or day between $10 and $11 end
+		from (
+			select social_account_id, account_id, p_id, metric, kind, source, window_name, day, value, captured_at, event_id
+			from account_daily
+			where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date, $10::date) and greatest($5::date, $7::date)
+			  and ($3::text[] is null or account_id = any($3)) and p_id = any($8) and ($9::bigint = 0 or member_id = $9)
+			  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 or day between $10 and $11 end
+			offset 0) d
 		group by social_account_id, account_id, p_id, metric, kind, source, window_name`,
 		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
 		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member, (before - lookBack).utc(), before.utc())
 	if err != nil {
-		return nil, fmt.Errorf("read daily figures: %w", err)
+		return fmt.Errorf("read daily figures: %w", err)
 	}
-	var list []rollup
-	var figure rollup
+	var figure figureKey
+	var points []point
 	var days []int32
 	var values []int64
 	var captured []time.Time
@@ -187,15 +206,17 @@ func (a *answering) rollups(ctx context.Context, q figureQuery) ([]rollup, error
 		&figure.social, &figure.account, &figure.platform, &figure.metric, &figure.kind, &figure.source, &figure.window,
 		&days, &values, &captured, &events,
 	}, func() error {
+		points = points[:0]
 		for i := range days {
-			row := figure
-			row.day, row.value, row.at, row.eventID = day(days[i]), values[i], captured[i], events[i]
-			list = append(list, row)
+			points = append(points, point{
+				value: values[i], at: captured[i], source: figure.source, day: day(days[i]), eventID: events[i], window: figure.window,
+			})
 		}
+		add(figure, points)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read daily figures: %w", err)
+		return fmt.Errorf("read daily figures: %w", err)
 	}
-	return list, nil
+	return nil
 }
