@@ -96,7 +96,8 @@ type Config struct {
 	Logger     *slog.Logger          // nil: slog.Default()
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 
-	adjust func(*river.Config) // tests only
+	adjust      func(*river.Config) // tests only
+	beginWithin time.Duration       // tests shorten it
 }
 
 func (c Config) withDefaults() Config {
@@ -120,6 +121,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.beginWithin == 0 {
+		c.beginWithin = beginWithin
 	}
 	if c.adjust == nil {
 		c.adjust = func(*river.Config) {}

@@ -2,12 +2,15 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -147,6 +150,30 @@ func TestRunTellsWhatKeepsItFromStarting(t *testing.T) {
 	p := run(t, scheduler.Config{DatabaseURL: "postgres://nobody@127.0.0.1:1/none?connect_timeout=1", Every: every(t, ages), Work: noWork})
 	require.ErrorContains(t, receive(t, "the error", p.ended), "scheduler")
 	p.ended <- nil // for end
+}
+
+// A database that restarts while the schedule begins must not end the process.
+func TestBeginsAgainstADatabaseThatComesBack(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	config := db.Pool.Config()
+	var refused atomic.Int32
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+		if refused.Add(1) <= 2 {
+			return errors.New("the database system is starting up")
+		}
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	worked := make(chan scheduler.Job, 1)
+	p := run(t, scheduler.Config{Pool: pool, Every: every(t, ages), Work: func(_ context.Context, job scheduler.Job) error {
+		worked <- job
+		return nil
+	}})
+	receive(t, "work", worked)
+	require.NoError(t, p.end())
 }
 
 func TestGivenPoolIsUsedAndLeftOpen(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -34,6 +35,8 @@ const (
 	planWorkers = 2
 	// hardStop is how long Run waits for work whose context was cancelled.
 	hardStop = 5 * time.Second
+	// beginWithin is how long a database that does not answer is waited for at the start.
+	beginWithin = time.Minute
 )
 
 // ErrStuck is returned by [Scheduler.Run] when work did not end although its context was cancelled.
@@ -64,7 +67,7 @@ func New(cfg Config) (*Scheduler, error) {
 
 // Run schedules and works until ctx is done, then lets running jobs finish for DrainTimeout, cancels
 // those that did not (another process takes them over) and returns nil. It returns an error when it
-// cannot begin, and [ErrStuck] when work ignores its cancellation. The schema must have been made by
+// cannot begin within a minute, and [ErrStuck] when work ignores its cancellation. The schema must have been made by
 // [Migrate]. It may be called again after it has returned, not while it runs.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
@@ -74,20 +77,12 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if !s.awaitReady(ctx) {
 		return nil
 	}
-	if s.pool = s.cfg.Pool; s.pool == nil {
-		pool, err := pg.Open(ctx, pg.Config{URL: s.cfg.DatabaseURL, SearchPath: Schema, Name: "scheduler", MaxConns: poolConns})
-		if err != nil {
-			return unlessDone(ctx, err)
-		}
-		defer pool.Close()
-		s.pool = pool
+	client, err := s.begin(ctx)
+	if s.cfg.Pool == nil && s.pool != nil {
+		defer s.pool.Close()
 	}
-	client, err := s.newClient()
 	if err != nil {
-		return fmt.Errorf("make River client: %w", err)
-	}
-	if err := client.Start(ctx); err != nil {
-		return unlessDone(ctx, fmt.Errorf("start River: %w", err))
+		return unlessDone(ctx, err)
 	}
 	<-ctx.Done()
 	select {
@@ -96,6 +91,32 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	case <-time.After(s.cfg.DrainTimeout + hardStop):
 		return ErrStuck
 	}
+}
+
+// begin connects and starts River. What fails is tried again for a while, and only then is an error: a
+// database that restarts at this moment must not end the process.
+func (s *Scheduler) begin(ctx context.Context) (*river.Client[pgx.Tx], error) {
+	s.pool = s.cfg.Pool
+	attempt := func() (*river.Client[pgx.Tx], error) {
+		if s.pool == nil {
+			pool, err := pg.Open(ctx, pg.Config{URL: s.cfg.DatabaseURL, SearchPath: Schema, Name: "scheduler", MaxConns: poolConns})
+			if err != nil {
+				return nil, err
+			}
+			s.pool = pool
+		}
+		client, err := s.newClient()
+		if err != nil {
+			return nil, backoff.Permanent(fmt.Errorf("make River client: %w", err))
+		}
+		if err := client.Start(ctx); err != nil {
+			return nil, fmt.Errorf("start River: %w", err)
+		}
+		return client, nil
+	}
+	return backoff.Retry(ctx, attempt, backoff.WithMaxElapsedTime(s.cfg.beginWithin), backoff.WithNotify(func(err error, in time.Duration) {
+		s.log.WarnContext(ctx, "the schedule cannot begin, tries again", "in", in, "error", err)
+	}))
 }
 
 // unlessDone drops an error that only says that ctx is done.
