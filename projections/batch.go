@@ -62,7 +62,7 @@ func (e *Engine) passesOver(raw eventlog.Record) bool {
 	if len(e.types) == 0 {
 		return false
 	}
-	eventType := headerOf(raw, "ce_type")
+	eventType := raw.Header("ce_type")
 	return !e.types[eventType] && e.registry.Knows(eventType) && !resolutionTypes[eventType]
 }
 

@@ -27,7 +27,7 @@ const maxDetail = 500
 func newParkedRow(ev Event, err error) parkedRow {
 	row := parkedRow{
 		Partition: ev.Raw.Partition, Offset: ev.Raw.Offset, Key: storable(string(ev.Raw.Key)),
-		Type: storable(headerOf(ev.Raw, "ce_type")), EventID: storable(headerOf(ev.Raw, "ce_id")),
+		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
 		Reason: ReasonRefused, Detail: storable(err.Error()),
 	}
 	if ev.Err == nil {

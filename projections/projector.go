@@ -91,13 +91,3 @@ func errMisplaced(ev Event) error {
 // errStale is what Apply of a chained fold returns for a record that lost its race or is a
 // duplicate: it is counted and otherwise as if it had not been.
 var errStale = &ParkError{Reason: "stale", Detail: "lost race or duplicate"}
-
-// headerOf returns the first value of a header; "" when it is absent.
-func headerOf(r eventlog.Record, name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
-}

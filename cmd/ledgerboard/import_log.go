@@ -104,10 +104,10 @@ func (i *importing) loadImported(ctx context.Context) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, r := range run.Records {
-			if headerOf(r, "ce_source") != commands.SourceImport {
+			if r.Header("ce_source") != commands.SourceImport {
 				continue
 			}
-			if id, err := uuid.Parse(headerOf(r, "ce_id")); err == nil {
+			if id, err := uuid.Parse(r.Header("ce_id")); err == nil {
 				i.rows[id] = rowInLog
 			}
 		}
@@ -117,15 +117,6 @@ func (i *importing) loadImported(ctx context.Context) error {
 		return fmt.Errorf("read what was imported before: %w", err)
 	}
 	return nil
-}
-
-func headerOf(r eventlog.Record, name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
 }
 
 // stream reads an agency's dashboards from the log.

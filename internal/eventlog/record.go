@@ -23,6 +23,9 @@ type Record struct {
 	Timestamp time.Time // the broker's or producer's; no fold may use it
 }
 
+// Header returns the first value of a header; "" when it is absent.
+func (r Record) Header(name string) string { return string(headerValue(r.Headers, name)) }
+
 // TopicID is the identity that Kafka gives a topic at creation. A topic that was deleted and created
 // again under the same name has another one: it is another log.
 type TopicID [16]byte

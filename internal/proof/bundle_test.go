@@ -94,7 +94,7 @@ func TestBundleHoldsNothingOfOthers(t *testing.T) {
 			if string(r.Key) == agencies[0] {
 				continue
 			}
-			for _, text := range []string{string(r.Key), string(r.Value), header(r, "ce_id"), header(r, "ce_chainprev"), header(r, "ce_actor")} {
+			for _, text := range []string{string(r.Key), string(r.Value), r.Header("ce_id"), r.Header("ce_chainprev"), r.Header("ce_actor")} {
 				held := strings.Contains(bundle, text) || strings.Contains(bundle, base64.StdEncoding.EncodeToString([]byte(text)))
 				require.False(t, held, "%s", text)
 			}

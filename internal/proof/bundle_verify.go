@@ -133,7 +133,7 @@ func (c *bundleCheck) add(line bundleRecord) *Finding {
 // blame says what a record that does not follow looks like. The one before it is proved already, or
 // lies after the checkpoint.
 func (c *bundleCheck) blame(line bundleRecord, r eventlog.Record) Kind {
-	version := headerValue(r, "ce_chainversion")
+	version := r.Header("ce_chainversion")
 	switch {
 	case line.Version > c.head.Version+1 && version == strconv.FormatInt(line.Version, 10):
 		return KindRemoved

@@ -116,7 +116,7 @@ func (b *broken) gap(foreign []eventlog.Record, want int64, follows [32]byte) Fi
 		}
 	}
 	for _, r := range foreign {
-		if r.Topic == domain.TopicDashboards && headerValue(r, "ce_chainversion") == strconv.FormatInt(want, 10) {
+		if r.Topic == domain.TopicDashboards && r.Header("ce_chainversion") == strconv.FormatInt(want, 10) {
 			moved := r
 			moved.Key = bad.record.Key
 			if hash := eventlog.RecordHash(follows, moved); want+1 != bad.version || hash == bad.prev {

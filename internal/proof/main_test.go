@@ -146,20 +146,11 @@ func (m *memory) clone() *memory {
 func (m *memory) find(agency string, version int) (partition, index int) {
 	p := int(eventlog.PartitionOf([]byte(agency), testPartitions))
 	for i, r := range m.topics[domain.TopicDashboards][p] {
-		if string(r.Key) == agency && header(r, "ce_chainversion") == strconv.Itoa(version) {
+		if string(r.Key) == agency && r.Header("ce_chainversion") == strconv.Itoa(version) {
 			return p, i
 		}
 	}
 	return p, -1
-}
-
-func header(r eventlog.Record, name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
 }
 
 func setHeader(r *eventlog.Record, name, value string) {

@@ -100,7 +100,7 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 		From: map[int32]int64{p: from}, To: map[int32]int64{p: to},
 		Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
-				if headerValue(r, "ce_type") != checkpointType {
+				if r.Header("ce_type") != checkpointType {
 					continue
 				}
 				s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}

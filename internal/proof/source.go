@@ -38,13 +38,3 @@ func byPartition(vector []int64) map[int32]int64 {
 	}
 	return m
 }
-
-// headerValue returns the first value of a header; "" when it is absent.
-func headerValue(r eventlog.Record, name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
