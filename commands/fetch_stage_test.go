@@ -132,18 +132,7 @@ func (s *fetchStage) connect(p domain.Platform, aType domain.AccountType, change
 	for _, f := range change {
 		f(&account)
 	}
-	switch {
-	case p == domain.Facebook:
-		account = s.sim.AddPage(account)
-	case p == domain.Instagram:
-		account = s.sim.AddInstagram(account)
-	case p == domain.TikTok:
-		account = s.sim.AddTikTokUser(account)
-	case aType == domain.LinkedInCompanyPage:
-		account = s.sim.AddCompanyPage(account)
-	default:
-		account = s.sim.AddLinkedInProfile(account)
-	}
+	account = s.sim.Add(p, aType, account)
 	c := connected{domain.DirectorySocialAccount{
 		ID: id, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 1000 + id, Platform: p, AccountType: aType,
 		ExternalID: account.ID, Connected: true,

@@ -181,18 +181,7 @@ func (w *World) Register(s *simulator.Server) error {
 	}
 	for _, c := range w.channels {
 		a := simulator.Account{ID: c.externalID, Name: c.name, Username: c.username, PostsFrom: w.from(), PostEvery: c.every}
-		switch {
-		case c.platform == domain.Facebook:
-			s.AddPage(a)
-		case c.platform == domain.Instagram:
-			s.AddInstagram(a)
-		case c.platform == domain.TikTok:
-			s.AddTikTokUser(a)
-		case c.kind == domain.LinkedInCompanyPage:
-			s.AddCompanyPage(a)
-		default:
-			s.AddLinkedInProfile(a)
-		}
+		s.Add(c.platform, c.kind, a)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func TestAnyOrderLeadsToAnHonestHead(t *testing.T) {
 		for _, r := range records {
 			settled = append(settled, r)
 			for _, other := range shuffled {
-				if version(other) == version(r) && rapid.Bool().Draw(t, "here") {
+				if other.Header("ce_chainversion") == r.Header("ce_chainversion") && rapid.Bool().Draw(t, "here") {
 					settled = append(settled, other)
 				}
 			}
@@ -73,15 +73,6 @@ func prevOf(head eventlog.Head, r eventlog.Record) [32]byte {
 		return eventlog.Genesis(r.Topic, string(r.Key))
 	}
 	return head.Hash
-}
-
-func version(r eventlog.Record) string {
-	for _, h := range r.Headers {
-		if h.Key == "ce_chainversion" {
-			return string(h.Value)
-		}
-	}
-	return ""
 }
 
 // A changed byte anywhere but in the trace context makes the record not effective or gives it another

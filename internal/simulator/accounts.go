@@ -30,19 +30,11 @@ type Account struct {
 	Traps          Traps
 }
 
-type accountType int
-
-const (
-	plain accountType = iota
-	profile
-	companyPage
-)
-
 // account is an Account inside the server.
 type account struct {
 	Account
 	platform domain.Platform
-	kind     accountType
+	kind     domain.AccountType
 
 	mu         sync.Mutex // guards Posts, Traps and what follows
 	calls      int
@@ -57,21 +49,27 @@ func (a *account) trapped() Traps {
 
 // AddPage registers a Facebook page. It returns the account with its tokens filled in, as all Add
 // functions do. Adding an id again replaces the account.
-func (s *Server) AddPage(a Account) Account { return s.add(domain.Facebook, plain, a) }
+func (s *Server) AddPage(a Account) Account { return s.Add(domain.Facebook, 0, a) }
 
 // AddTikTokUser registers a TikTok user; ID is the open_id.
-func (s *Server) AddTikTokUser(a Account) Account { return s.add(domain.TikTok, plain, a) }
+func (s *Server) AddTikTokUser(a Account) Account { return s.Add(domain.TikTok, 0, a) }
 
 // AddInstagram registers an Instagram business account.
-func (s *Server) AddInstagram(a Account) Account { return s.add(domain.Instagram, plain, a) }
+func (s *Server) AddInstagram(a Account) Account { return s.Add(domain.Instagram, 0, a) }
 
 // AddLinkedInProfile registers a LinkedIn member.
-func (s *Server) AddLinkedInProfile(a Account) Account { return s.add(domain.LinkedIn, profile, a) }
+func (s *Server) AddLinkedInProfile(a Account) Account {
+	return s.Add(domain.LinkedIn, domain.LinkedInProfile, a)
+}
 
 // AddCompanyPage registers a LinkedIn organization and one of its administrators' tokens.
-func (s *Server) AddCompanyPage(a Account) Account { return s.add(domain.LinkedIn, companyPage, a) }
+func (s *Server) AddCompanyPage(a Account) Account {
+	return s.Add(domain.LinkedIn, domain.LinkedInCompanyPage, a)
+}
 
-func (s *Server) add(p domain.Platform, kind accountType, a Account) Account {
+// Add registers an account of any platform; kind tells LinkedIn's members from its organizations, and is 0
+// elsewhere.
+func (s *Server) Add(p domain.Platform, kind domain.AccountType, a Account) Account {
 	if a.Name == "" {
 		a.Name = "Account " + a.ID
 	}

@@ -93,7 +93,7 @@ func (s *Server) linkedInFail(status, serviceCode int, code, message string) rep
 }
 
 func (s *Server) linkedInResource(c *request) reply {
-	member := c.acc.kind == profile
+	member := c.acc.kind != domain.LinkedInCompanyPage
 	switch resource := c.PathValue("resource"); {
 	case member && resource == "memberFollowersCount":
 		return s.memberFollowers(c)

@@ -107,18 +107,7 @@ func (w *World) Register(sim *simulator.Server, change func(Account, *simulator.
 	for _, a := range w.Accounts {
 		account := simulator.Account{ID: a.ExternalID}
 		change(a, &account)
-		switch {
-		case a.Platform == domain.Facebook:
-			sim.AddPage(account)
-		case a.Platform == domain.Instagram:
-			sim.AddInstagram(account)
-		case a.Platform == domain.TikTok:
-			sim.AddTikTokUser(account)
-		case a.Type == domain.LinkedInCompanyPage:
-			sim.AddCompanyPage(account)
-		default:
-			sim.AddLinkedInProfile(account)
-		}
+		sim.Add(a.Platform, a.Type, account)
 	}
 }
 
