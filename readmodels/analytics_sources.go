@@ -76,11 +76,7 @@ func (a *answering) meets(social int64, account string, platform domain.Platform
 // judge completes the sources: the social accounts that the scope has now, and those that have left it
 // and still have figures in the answer. It comes after everything that calls shows.
 func (a *answering) judge(ctx context.Context) error {
-	read := a.sourceFacts
-	if a.ofPosts {
-		read = a.postSourceFacts
-	}
-	facts, err := read(ctx)
+	facts, err := a.sourceFacts(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,8 +105,26 @@ func (a *answering) judge(ctx context.Context) error {
 	return nil
 }
 
+// The newest reading of social account s, as far as the scope sees it: of itself, or of any of its posts,
+// which does not say what it has figures of.
+const (
+	newestOfAccount = `
+		select n.captured_at, n.metrics, n.missing from account_newest n
+		where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
+		order by n.captured_at desc limit 1`
+	newestOfPosts = `
+		select g.last_at as captured_at, null::text[] as metrics, null::jsonb as missing from post_gains g
+		where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
+		  and g.readings > 0 and g.last_at is not null
+		order by g.quarter desc, g.last_at desc limit 1`
+)
+
 // sourceFacts reads the social accounts of the scope, with what their newest readings say.
 func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
+	newest := newestOfAccount
+	if a.ofPosts {
+		newest = newestOfPosts
+	}
 	rows, err := a.tx.Query(ctx, `
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       coalesce(c.state, ''), coalesce(c.reason, ''),
@@ -120,10 +134,7 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]')
 		from tSAccounts s
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
-		left join lateral (
-			select n.captured_at, n.metrics, n.missing from account_newest n
-			where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
-			order by n.captured_at desc limit 1) n on true
+		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6)
 		order by s.p_id, s.id`,
@@ -134,47 +145,11 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)
-		f.PlatformRef = platformRef(f.Platform)
+		f.PlatformRef, f.ofPosts = platformRef(f.Platform), a.ofPosts
 		return f, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read sources: %w", err)
-	}
-	return facts, nil
-}
-
-// postSourceFacts is sourceFacts for answers that rest on readings of posts: the newest one is that of
-// any post.
-func (a *answering) postSourceFacts(ctx context.Context) ([]sourceFacts, error) {
-	rows, err := a.tx.Query(ctx, `
-		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(c.state, ''), coalesce(c.reason, ''),
-		       exists (select from tSubscriptions b
-		               where b.account_id in (s.account_id, s.parent_account)
-		                 and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)),
-		       n.last_at
-		from tSAccounts s
-		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
-		left join lateral (
-			select g.last_at from post_gains g
-			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
-			  and g.readings > 0 and g.last_at is not null
-			order by g.quarter desc, g.last_at desc limit 1) n on true
-		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
-		  and ($6::bigint = 0 or s.member_id = $6)
-		order by s.p_id, s.id`,
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To, a.query.Member)
-	if err != nil {
-		return nil, fmt.Errorf("read sources of posts: %w", err)
-	}
-	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
-		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-			&f.state, &f.stateReason, &f.subscribed, &f.LastRead)
-		f.PlatformRef, f.ofPosts = platformRef(f.Platform), true
-		return f, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read sources of posts: %w", err)
 	}
 	return facts, nil
 }
