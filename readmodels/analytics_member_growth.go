@@ -47,7 +47,7 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope Scope, query RangeQu
 		if err != nil {
 			return err
 		}
-		gains, err := a.gainsOf(ctx, whole)
+		gains, err := a.gainsFrom(ctx, a.query.Range.Previous().From, whole)
 		if err != nil {
 			return err
 		}

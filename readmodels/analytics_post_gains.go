@@ -101,12 +101,8 @@ func (g *postGains) bucket(p domain.Platform, i, n int) *gainSums {
 	return &g.series[p][i]
 }
 
-// gainsOf reads what posts gained in the buckets, and in the period before the range.
-func (a *answering) gainsOf(ctx context.Context, buckets []bucket) (*postGains, error) {
-	return a.gainsFrom(ctx, a.query.Range.Previous().From, buckets)
-}
-
-// gainsFrom is gainsOf with another beginning: that of the range leaves the period before it out.
+// gainsFrom reads what posts gained in the buckets and, when it begins before the range, in the period
+// before it.
 func (a *answering) gainsFrom(ctx context.Context, from time.Time, buckets []bucket) (*postGains, error) {
 	a.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}

@@ -88,12 +88,8 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope Scope, query RangeQuer
 			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 		}
 		days := a.series()
-		g, err := a.gainsOf(ctx, days)
+		g, err := a.judgedGains(ctx, a.query.Range.Previous().From, days)
 		if err != nil {
-			return err
-		}
-		g.shows(a)
-		if err := a.judge(ctx); err != nil {
 			return err
 		}
 		data.Total = g.likes(days, query.Platforms...)
@@ -159,10 +155,6 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope Scope, query Ran
 // judgePosts completes the sources of an answer that lists posts: which figures the posts of each social
 // account have in the range, whatever the page shows.
 func (a *answering) judgePosts(ctx context.Context) error {
-	g, err := a.gainsFrom(ctx, a.query.Range.From, []bucket{a.query.Range.whole()})
-	if err != nil {
-		return err
-	}
-	g.shows(a)
-	return a.judge(ctx)
+	_, err := a.judgedGains(ctx, a.query.Range.From, []bucket{a.query.Range.whole()})
+	return err
 }

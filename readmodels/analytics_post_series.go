@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -129,15 +130,22 @@ func (a *Analytics) postSeries(
 ) (Meta, error) {
 	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, a *answering) error {
 		days := a.series()
-		g, err := a.gainsOf(ctx, days)
+		g, err := a.judgedGains(ctx, a.query.Range.Previous().From, days)
 		if err != nil {
-			return err
-		}
-		g.shows(a)
-		if err := a.judge(ctx); err != nil {
 			return err
 		}
 		build(g, days)
 		return nil
 	})
+}
+
+// judgedGains reads what posts gained from an instant on, as gainsFrom does, and completes the sources of
+// an answer that rests on nothing else.
+func (a *answering) judgedGains(ctx context.Context, from time.Time, buckets []bucket) (*postGains, error) {
+	g, err := a.gainsFrom(ctx, from, buckets)
+	if err != nil {
+		return nil, err
+	}
+	g.shows(a)
+	return g, a.judge(ctx)
 }
