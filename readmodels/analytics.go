@@ -73,6 +73,15 @@ func platformRef(p domain.Platform) PlatformRef {
 	return PlatformRef{Platform: p, PlatformName: p.String()}
 }
 
+// platformIDs are platforms as a parameter.
+func platformIDs(platforms []domain.Platform) []int16 {
+	ids := make([]int16, len(platforms))
+	for i, p := range platforms {
+		ids[i] = int16(p)
+	}
+	return ids
+}
+
 // answering is one answer in the making: one snapshot, and what meta needs to be told.
 type answering struct {
 	tx    pgx.Tx
@@ -191,13 +200,7 @@ func (a *answering) accountsOn(p domain.Platform) int {
 }
 
 // platformIDs are the platforms of the query as parameters.
-func (a *answering) platformIDs() []int16 {
-	ids := make([]int16, len(a.query.Platforms))
-	for i, p := range a.query.Platforms {
-		ids[i] = int16(p)
-	}
-	return ids
-}
+func (a *answering) platformIDs() []int16 { return platformIDs(a.query.Platforms) }
 
 // sorted returns the distinct values in order; never nil, so that JSON shows a list.
 func sorted[T ~string](values []T) []T {

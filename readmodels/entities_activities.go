@@ -110,12 +110,8 @@ func (e Entities) activities(scope Scope, q ActivitiesQuery, external string) li
 			if after == nil {
 				after = &activityKey{}
 			}
-			ids := make([]int16, len(q.Platforms))
-			for i, p := range q.Platforms {
-				ids[i] = int16(p)
-			}
 			return activitiesSQL, []any{
-				scope.ParentAccount, scope.Accounts, ids, q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
+				scope.ParentAccount, scope.Accounts, platformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
 				after.Published, after.Social, after.External, after.Account, limit,
 			}
 		},

@@ -147,12 +147,8 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) listed[Conn
 			if after == nil {
 				after = &platformKey{}
 			}
-			ids := make([]int16, len(q.Platforms))
-			for i, p := range q.Platforms {
-				ids[i] = int16(p)
-			}
 			return platformsSQL, []any{
-				scope.ParentAccount, scope.Accounts, ids, id, q.Member, string(q.State), after.Platform, after.ID, limit,
+				scope.ParentAccount, scope.Accounts, platformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit,
 			}
 		},
 		scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
