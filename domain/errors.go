@@ -80,6 +80,17 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
+// AccessRefused reports whether err says that the caller has no access, now that it was looked at. Any other
+// failure of such a look is a passing fault, and says nothing.
+func AccessRefused(err error) bool {
+	switch CodeOf(err) { //nolint:exhaustive // the others are one case
+	case CodeUnauthenticated, CodeForbidden, CodeNotFound:
+		return true
+	default:
+		return false
+	}
+}
+
 // Sentinels that several layers compare with.
 var (
 	// ErrMainAccount answers a PUT on the caller's own main account (rule 1); the

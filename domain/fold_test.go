@@ -57,6 +57,10 @@ func TestErrors(t *testing.T) {
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(wrapped))
 	require.Equal(t, domain.CodeInternal, domain.CodeOf(errors.New("other")))
 	require.Equal(t, domain.CodeInternal, domain.CodeOf(nil))
+	require.True(t, domain.AccessRefused(wrapped))
+	require.True(t, domain.AccessRefused(domain.ErrMainAccount))
+	require.False(t, domain.AccessRefused(errors.New("the database is away")), "a passing fault cuts nobody")
+	require.False(t, domain.AccessRefused(nil))
 
 	first := domain.ErrMainAccount.WithField("a", "1")
 	second, third := first.WithField("b", "2"), first.WithField("c", "3")

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,26 +24,17 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	fill(&c.Every, time.Second)
-	fill(&c.KeepAlive, 15*time.Second)
-	fill(&c.Recheck, time.Minute)
-	fill(&c.Query, 5*time.Second)
-	fill(&c.MaxPerUser, 64)
-	fill(&c.Retain, 600)
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Every = cmp.Or(c.Every, time.Second)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 15*time.Second)
+	c.Recheck = cmp.Or(c.Recheck, time.Minute)
+	c.Query = cmp.Or(c.Query, 5*time.Second)
+	c.MaxPerUser = cmp.Or(c.MaxPerUser, 64)
+	c.Retain = cmp.Or(c.Retain, 600)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func fill[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 func (c Config) validate() error {
@@ -59,8 +51,7 @@ type Listener struct {
 	ExpiresAt     time.Time // its stream is cut then; zero: never
 
 	// Accounts are those whose figures it may see now: sub-accounts by id, nil for all of the agency. An
-	// error with the code unauthenticated, forbidden or not_found cuts the stream, any other is taken for
-	// a passing fault.
+	// error of which [domain.AccessRefused] is true cuts the stream, any other is taken for a passing fault.
 	Accounts func(context.Context) ([]string, error)
 }
 

@@ -123,8 +123,7 @@ func (s *stream) tell(ctx context.Context) (again <-chan time.Time, err error) {
 }
 
 func (s *stream) refused(ctx context.Context, err error) (again <-chan time.Time, cut error) {
-	switch domain.CodeOf(err) { //nolint:exhaustive // the others are one case
-	case domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound:
+	if domain.AccessRefused(err) {
 		return nil, ErrAccessLost
 	}
 	if !errors.Is(err, context.Canceled) {

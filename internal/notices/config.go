@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -20,8 +21,8 @@ type Config struct {
 	Query      time.Duration // 5 s: the longest a look at the store may take
 	MaxPerUser int           // 64: connections of one user
 
-	// Allowed is asked at intervals; an error with the code unauthenticated, forbidden or not_found
-	// cuts the listener's connections, any other is taken for a passing fault. Nil: never asked.
+	// Allowed is asked at intervals; an error of which [domain.AccessRefused] is true cuts the
+	// listener's connections, any other is taken for a passing fault. Nil: never asked.
 	Allowed func(context.Context, Subscriber) error
 	// Ready says whether the read model has caught up with the log. Until it has, nothing is swept, no head
 	// is taken and Allowed is not asked: a head in the middle of a rebuild would make old notices look
@@ -33,31 +34,22 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	fill(&c.Retention, 7*24*time.Hour)
-	fill(&c.Sweep, 2*time.Second)
-	fill(&c.Buffer, 16)
-	fill(&c.SlowAfter, 30*time.Second)
-	fill(&c.KeepAlive, 15*time.Second)
-	fill(&c.Recheck, time.Minute)
-	fill(&c.Query, 5*time.Second)
-	fill(&c.MaxPerUser, 64)
+	c.Retention = cmp.Or(c.Retention, 7*24*time.Hour)
+	c.Sweep = cmp.Or(c.Sweep, 2*time.Second)
+	c.Buffer = cmp.Or(c.Buffer, 16)
+	c.SlowAfter = cmp.Or(c.SlowAfter, 30*time.Second)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 15*time.Second)
+	c.Recheck = cmp.Or(c.Recheck, time.Minute)
+	c.Query = cmp.Or(c.Query, 5*time.Second)
+	c.MaxPerUser = cmp.Or(c.MaxPerUser, 64)
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c
-}
-
-func fill[T comparable](setting *T, value T) {
-	var zero T
-	if *setting == zero {
-		*setting = value
-	}
 }
 
 func (c Config) validate() error {

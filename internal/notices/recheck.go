@@ -54,17 +54,11 @@ func (s Subscriber) identity() Subscriber {
 func (h *Hub) recheck(ctx context.Context, who Subscriber) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Query)
 	defer cancel()
-	err := h.cfg.Allowed(ctx, who)
-	if err == nil {
-		return
-	}
-	switch domain.CodeOf(err) { //nolint:exhaustive // the others are one case
-	case domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound:
+	switch err := h.cfg.Allowed(ctx, who); {
+	case domain.AccessRefused(err):
 		h.dismiss(who, ErrAccessLost)
-	default: // the question could not be answered now
-		if !errors.Is(err, context.Canceled) {
-			h.warn(ctx, "recheck a listener", err)
-		}
+	case err != nil && !errors.Is(err, context.Canceled): // the question could not be answered now
+		h.warn(ctx, "recheck a listener", err)
 	}
 }
 

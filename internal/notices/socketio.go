@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -50,11 +51,9 @@ func NewSocketIO(hub *Hub, cfg SocketIOConfig) (*SocketIO, error) {
 	if cfg.Authenticate == nil {
 		return nil, errors.New("notices: SocketIOConfig.Authenticate is not set")
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	fill(&cfg.PingInterval, 25*time.Second)
-	fill(&cfg.PingTimeout, 20*time.Second)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	cfg.PingInterval = cmp.Or(cfg.PingInterval, 25*time.Second)
+	cfg.PingTimeout = cmp.Or(cfg.PingTimeout, 20*time.Second)
 	s := &SocketIO{hub: hub, cfg: cfg}
 	options := serverOptions(cfg)
 	s.server = socket.NewServer(nil, options)
