@@ -1,5 +1,11 @@
 package domain
 
+import "time"
+
+// GainQuarter is the grain by which gains of posts are summed: every zone's days begin at a multiple of it
+// in UTC.
+const GainQuarter = 15 * time.Minute
+
 // Growth is the difference between a reading and the previous reading of the same post.
 type Growth struct {
 	Likes       *int64 `json:"glikes"`
@@ -35,6 +41,18 @@ func GrowthBetween(previous, current Counts) Growth {
 		g.Engagement = difference(before, after)
 		g.EngagementPartial = partial && g.Engagement != nil
 	}
+	return g
+}
+
+// GrowthFromNothing is what the first reading of a post says that it gained since it was published, when
+// everything was 0: the counts themselves.
+func GrowthFromNothing(first Counts) Growth {
+	g := Growth{
+		Likes: first.Likes, Comments: first.Comments, Shares: first.Shares, Views: first.Views,
+		Impressions: first.Impressions, Clicks: first.Clicks,
+	}
+	engagement, partial := first.Engagement()
+	g.Engagement, g.EngagementPartial = engagement, partial && engagement != nil
 	return g
 }
 

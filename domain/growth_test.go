@@ -57,6 +57,18 @@ func TestGrowthBetween(t *testing.T) {
 	}
 }
 
+// A first reading since publication gained what it shows; what is missing of it is not 0.
+func TestGrowthFromNothing(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, domain.Growth{
+		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Clicks: new(int64(7)), Engagement: new(int64(6)),
+	}, domain.GrowthFromNothing(domain.Counts{
+		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Reach: new(int64(6)), Clicks: new(int64(7)),
+	}))
+	require.Equal(t, domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, domain.GrowthFromNothing(domain.Counts{Likes: new(int64(0))}))
+	require.Equal(t, domain.Growth{Views: new(int64(4))}, domain.GrowthFromNothing(domain.Counts{Views: new(int64(4))}))
+}
+
 func TestEngagement(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -13,9 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// gainQuarter is the grain of post_gains: every zone's days begin at a multiple of it in UTC.
-const gainQuarter = 15 * time.Minute
-
 // gainKey is the key of a row of post_gains.
 type gainKey struct {
 	account     int64
@@ -58,7 +55,7 @@ func (f gainFold) row(key gainKey) *gainRow {
 }
 
 func keyOfGain(r *reading) gainKey {
-	quarter := r.at.Truncate(gainQuarter)
+	quarter := r.at.Truncate(domain.GainQuarter)
 	return gainKey{r.SocialAccount, quarter, r.ParentAccount, r.AccountID, r.MemberID, r.platform, quarter}
 }
 
@@ -88,10 +85,7 @@ func (f gainFold) count(readings []*reading, sign int64) {
 			if r.published.Before(key.began) {
 				key.began = *r.published
 			}
-			f.row(key).add(domain.Growth{
-				Likes: r.Likes, Comments: r.Comments, Shares: r.Shares, Views: r.Views,
-				Engagement: r.engagement, EngagementPartial: r.partial && r.engagement != nil,
-			}, sign)
+			f.row(key).add(domain.GrowthFromNothing(r.Counts), sign)
 		}
 	}
 }

@@ -214,14 +214,11 @@ func groupedBy(sets string) string {
 	return strings.Join(cols, ", ")
 }
 
-// gainQuarter is the grain of the roll-up.
-const gainQuarter = 15 * time.Minute
-
 // cutQuarters are the quarters of an hour inside of which one of the instants lies.
 func cutQuarters(instants ...time.Time) []time.Time {
 	cut := []time.Time{}
 	for _, at := range instants {
-		if quarter := at.UTC().Truncate(gainQuarter); !quarter.Equal(at) {
+		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
 			cut = append(cut, quarter)
 		}
 	}
@@ -290,17 +287,7 @@ func (p postReading) gainedSince(before postReading, begin time.Time) gainSums {
 	case before.at != nil:
 		sums.growth(domain.GrowthBetween(before.Counts, p.Counts))
 	case p.published != nil && !p.published.Before(begin):
-		sums.growth(p.fromNothing())
+		sums.growth(domain.GrowthFromNothing(p.Counts))
 	}
 	return sums
-}
-
-// fromNothing is the growth of a post that began in the range.
-func (p postReading) fromNothing() domain.Growth {
-	g := domain.Growth{
-		Likes: p.Likes, Comments: p.Comments, Shares: p.Shares, Views: p.Views, Impressions: p.Impressions, Clicks: p.Clicks,
-	}
-	g.Engagement, g.EngagementPartial = p.Engagement()
-	g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
-	return g
 }

@@ -107,7 +107,7 @@ func (p *listedPost) growth(r Range) PostGrowth {
 	case p.before.at != nil:
 		g = domain.GrowthBetween(p.before.Counts, p.now.Counts)
 	case p.now.published != nil && !p.now.published.Before(r.From):
-		g = p.now.fromNothing()
+		g = domain.GrowthFromNothing(p.now.Counts)
 	default:
 		return PostGrowth{NoBaseline: true}
 	}
