@@ -9,6 +9,11 @@ type FigureChange struct {
 	Figures  Figures  `json:"figures"`
 }
 
+// OfAccount is the change without what tells the social accounts of one sub-account apart.
+func (c FigureChange) OfAccount() FigureChange {
+	return FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
+}
+
 // Figures are what changed together.
 type Figures string
 

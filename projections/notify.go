@@ -73,9 +73,7 @@ func figureChanges(events []Event) []domain.FigureChange {
 	if len(changes) <= maxNamed {
 		return changes
 	}
-	return distinctChanges(events, func(c domain.FigureChange) domain.FigureChange {
-		return domain.FigureChange{Tenant: domain.Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
-	})
+	return distinctChanges(events, domain.FigureChange.OfAccount)
 }
 
 func distinctChanges(events []Event, as func(domain.FigureChange) domain.FigureChange) (changes []domain.FigureChange) {

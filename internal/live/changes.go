@@ -69,9 +69,7 @@ func known[T ~int | ~int64](id T) *T {
 func byAccount(changes []domain.FigureChange) []domain.FigureChange {
 	merged := newSet()
 	for _, c := range changes {
-		merged.add(domain.FigureChange{
-			Tenant: domain.Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures,
-		})
+		merged.add(c.OfAccount())
 	}
 	return merged.list
 }
