@@ -48,6 +48,7 @@ func NewRegistry() *Registry {
 	register[ParkedRetried](r)
 	register[ParkedSkipped](r)
 	register[ConnectionStateChanged](r)
+	register[DataImported](r)
 	register[ProjectionPaused](r)
 	register[ProjectionResumed](r)
 	register[AuditRead](r)

@@ -19,6 +19,9 @@ const importBatch = 1000
 // appendAll appends what was checked: first who is who, then what belongs to them. A process that is
 // killed in between leaves whole events, and the same import again goes on where it ended.
 func (i *importing) appendAll(ctx context.Context) error {
+	if err := i.appendRecord(ctx); err != nil {
+		return err
+	}
 	if err := i.appendDirectory(ctx); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -104,7 +105,10 @@ func TestImportMovesIn(t *testing.T) {
 	require.Equal(t, report.Repairs, again.Repairs)
 	require.Equal(t, ends, importedEnds(t, dir), "nothing was appended")
 
-	withService(t, dir, func(a *app, _ string) { requireMovedIn(t, a) })
+	withService(t, dir, func(a *app, _ string) {
+		requireMovedIn(t, a)
+		requireOnRecord(t, a)
+	})
 }
 
 func lines(repairs []importRepair) (out []string) {
@@ -174,6 +178,34 @@ func requireMovedIn(t *testing.T, a *app) {
 			return nil
 		}}))
 	}
+}
+
+// requireOnRecord: auditors find one record of the import, with the files as they were and no content.
+func requireOnRecord(t *testing.T, a *app) {
+	t.Helper()
+	var records []domain.DataImported
+	rows, err := a.readPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account is null`,
+		domain.DataImported{}.EventType())
+	require.NoError(t, err)
+	for rows.Next() {
+		var record domain.DataImported
+		require.NoError(t, rows.Scan(&record))
+		records = append(records, record)
+	}
+	require.NoError(t, rows.Err())
+	require.Len(t, records, 1, "the repetition changed nothing and leaves no record")
+	record := records[0]
+	require.Len(t, record.Files, 8)
+	content, err := os.ReadFile(sample("tMemberAuth.csv"))
+	require.NoError(t, err)
+	require.Contains(t, record.Files, domain.ImportedFile{
+		Name: "tMemberAuth.csv", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256(content)),
+	})
+	record.Files = nil
+	require.Equal(t, domain.DataImported{
+		Entities: allOfIt.Entities, Connections: allOfIt.Connections, Users: 2, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
+		AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
+	}, record)
 }
 
 // importedEnds are the end offsets of every topic.
