@@ -14,7 +14,8 @@
 //   - connections: a process that holds as many sockets with a goroutine each, and writes the same notices
 //     once the same append is acknowledged.
 //   - ingestion: the same calls made by as many callers that throw the answers away. Because the platform's
-//     side and others share the machine, readings are also given by the processor time that they took.
+//     side, the broker and others share the machine, readings are also given by the processor time that the
+//     fetchers and PostgreSQL's work for them took.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //   - analytics: the statements of the same request, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
@@ -36,7 +37,8 @@
 //	puts.go        PUTs of 1, 10 and 100 agencies
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
 //	connections_*.go  the program as a process, clients, listeners that do not read, the limit, matching
-//	ingest*.go     account readings from HTTP answers to the log; a fetcher's memory
+//	cpu.go         processor time, ours and PostgreSQL's, and shares of a profile
+//	ingest*.go     account readings from HTTP answers to the log; the platform; a fetcher's memory
 //	stats.go       medians and percentiles
 //
 // # Non-obvious

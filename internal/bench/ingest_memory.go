@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,26 +25,24 @@ const (
 // ingestMemory runs the program as a fetcher of 100,000 connections, all due at once, with the settings
 // that it has by itself, and reads the most memory that it has had.
 func (b *bench) ingestMemory(ctx context.Context, print func(result) error) error {
-	platform := &canned{latency: ingestLatency}
-	stack, _, err := b.ingestion(ctx, memoryAccounts, platform)
+	stack, platform, err := b.ingestion(ctx, memoryAccounts)
 	if err != nil {
 		return err
 	}
-	defer stack.Close() //nolint:errcheck // temporary parts
+	defer stack.Close()    //nolint:errcheck // temporary parts
+	defer platform.Close() //nolint:errcheck // the same
 	binary, err := b.build(ctx)
 	if err != nil {
 		return err
 	}
-	server := httptest.NewServer(platform)
-	defer server.Close()
 	command := exec.CommandContext(ctx, binary, "serve", "--addr", "127.0.0.1:0", "--roles", "fetcher")
 	command.Dir, command.Stderr = b.dir, os.Stderr
 	command.Env = append(os.Environ(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+stack.DatabaseURL(),
 		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_SECRETS_KEY="+stack.SecretsKey,
-		"LEDGERBOARD_FACEBOOK_URL="+server.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+server.URL+simulator.PathInstagram,
-		"LEDGERBOARD_LINKEDIN_URL="+server.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+server.URL+simulator.PathLinkedIn,
-		"LEDGERBOARD_TIKTOK_URL="+server.URL+simulator.PathTikTok, "LEDGERBOARD_LOG_LEVEL=error",
+		"LEDGERBOARD_FACEBOOK_URL="+platform.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+platform.URL+simulator.PathInstagram,
+		"LEDGERBOARD_LINKEDIN_URL="+platform.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+platform.URL+simulator.PathLinkedIn,
+		"LEDGERBOARD_TIKTOK_URL="+platform.URL+simulator.PathTikTok, "LEDGERBOARD_LOG_LEVEL=error",
 		"LEDGERBOARD_QUOTAS=linkedin:none,tiktok:none", // their quotas would leave most connections alone
 	)
 	if err := command.Start(); err != nil {

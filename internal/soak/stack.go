@@ -39,8 +39,8 @@ type Config struct {
 	DatabaseURL string // an empty database
 	Clock       *Clock
 	Sim         *simulator.Server
-	Wrap        func(http.Handler) http.Handler // around the simulator; nil: nothing
 	World       *World
+	PlatformURL string // of a server that stands in for the simulator's own; empty: none does
 	Logger      *slog.Logger
 
 	Quotas      []quota.Limit
@@ -217,18 +217,17 @@ func (s *Stack) openFetching(ctx context.Context) error {
 
 // openClients serves the simulator over HTTP and points the clients at it.
 func (s *Stack) openClients(ctx context.Context) (*platforms.Set, error) {
-	var handler http.Handler = s.cfg.Sim
-	if s.cfg.Wrap != nil {
-		handler = s.cfg.Wrap(handler)
+	base := s.cfg.PlatformURL
+	if base == "" {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		server := &http.Server{Handler: s.cfg.Sim, ReadHeaderTimeout: time.Minute}
+		go server.Serve(listener) //nolint:errcheck // ends with Close
+		s.defers(server.Close)
+		base = "http://" + listener.Addr().String()
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	go server.Serve(listener) //nolint:errcheck // ends with Close
-	s.defers(server.Close)
-	base := "http://" + listener.Addr().String()
 	transport := &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096}
 	clients, err := platforms.New(platforms.Config{
 		Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// processTime is the processor time that this process has used.
+func processTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+var accounting = regexp.MustCompile(`nodes accounting for [^,]+, ([0-9.]+)%`)
+
+// shareOf is the part of a profile's samples that pass through functions of that name.
+func shareOf(ctx context.Context, profile, frames string) float64 {
+	out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodefraction=0", "-nodecount=100000", "-focus="+frames, profile).Output()
+	found := accounting.FindSubmatch(out)
+	if err != nil || found == nil {
+		return 0
+	}
+	percent, _ := strconv.ParseFloat(string(found[1]), 64)
+	return percent / 100
+}
+
+// clockTick is the unit of /proc/<pid>/stat, USER_HZ, which is 100 on all Linux that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+// backendTime is the processor time that all processes of PostgreSQL have used which serve somebody now.
+func backendTime(ctx context.Context, pool *pgxpool.Pool) (used time.Duration, err error) {
+	rows, _ := pool.Query(ctx, `select pid from pg_stat_activity`)
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return 0, fmt.Errorf("list backends: %w", err)
+	}
+	for _, pid := range pids {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(raw), ") ") // the name may hold blanks
+		fields := strings.Fields(rest)
+		if len(fields) < 13 {
+			return 0, fmt.Errorf("/proc/%d/stat is not as proc(5) says", pid)
+		}
+		for _, field := range fields[11:13] { // utime, stime: numbers 14 and 15 of proc(5)
+			ticks, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+			}
+			used += time.Duration(ticks) * clockTick
+		}
+	}
+	return used, nil
+}
