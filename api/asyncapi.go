@@ -230,11 +230,15 @@ func cloudEventHeaders() schema {
 	text("ce_subject", "What it is about.")
 	text("ce_actor", "Who caused it: a user's id, or a name of the program's own.")
 	text("ce_actorrole", "The role under which it was allowed.")
+	text("ce_onbehalfof", "For whom the actor acted, when for another: a user's id.")
 	text("ce_commandid", "Id of the command that it records.")
 	text("ce_requestid", "Id of the request that asked for it.")
-	text("ce_chainversion", "Version of the agency's stream; on dashboards and operations.")
-	text("ce_chainprev", "Hash of the record before, SHA-256 in hex; on dashboards and operations.")
+	text("ce_idempotencykey", "Idempotency-Key of the request, when it had one.")
+	text("ce_requestdigest", "SHA-256 in hex of the request's method, path and canonical body.")
+	text("ce_chainversion", "Version of the agency's stream; on dashboards.")
+	text("ce_chainprev", "Hash of the record before, SHA-256 in hex; on dashboards.")
 	text("ce_traceparent", "Trace of the request, as W3C has it.")
+	text("content-type", "application/json; a record without value has none.")
 	return schema{
 		Type: typeObject, Description: "Attributes of the event (CloudEvents 1.0).", Properties: headers,
 		Required: []string{"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"},

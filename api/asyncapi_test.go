@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
@@ -97,6 +100,64 @@ func TestEventsAreDescribed(t *testing.T) {
 		}), "%s stands on a topic", eventType)
 	}
 	require.Equal(t, len(samples), checked, "every frozen sample")
+}
+
+// The headers that are described are those that the log's own codec writes, on each topic.
+func TestHeadersAreDescribed(t *testing.T) {
+	t.Parallel()
+	raw, err := json.Marshal(readAsync(t).Components.Schemas.(map[string]any)["CloudEvent"])
+	require.NoError(t, err)
+	var described struct {
+		Properties map[string]struct{ Description string }
+		Required   []string
+	}
+	require.NoError(t, json.Unmarshal(raw, &described))
+	topics, err := eventlog.ParseTopics(deploy.Topics())
+	require.NoError(t, err)
+	codec := eventlog.NewCodec(domain.NewRegistry(), topics, "/test")
+	encoded := func(draft domain.Draft) (names []string) {
+		record, err := codec.Encode(draft)
+		require.NoError(t, err)
+		for _, h := range record.Headers {
+			names = append(names, h.Key)
+		}
+		return names
+	}
+	resumed := domain.ProjectionResumed{Projection: "dashboards", Reason: "mended"}
+	for _, topic := range topics {
+		full := domain.Envelope{Time: time.Now().Truncate(time.Microsecond)}
+		fillTexts(reflect.ValueOf(&full).Elem())
+		full.Type = resumed.EventType()
+		chain := []string{"ce_chainversion", "ce_chainprev"}
+		want := slices.Collect(maps.Keys(described.Properties))
+		if topic.Chained {
+			full.Chain = &domain.ChainLink{Version: 1, Prev: make([]byte, 32)}
+		} else {
+			want = slices.DeleteFunc(want, func(name string) bool { return slices.Contains(chain, name) })
+		}
+		require.ElementsMatch(t, want, encoded(domain.Draft{Topic: topic.Name, Key: "1", Envelope: full, Data: resumed}), topic.Name)
+		for _, name := range chain {
+			require.Equal(t, topic.Chained, strings.Contains(described.Properties[name].Description, topic.Name), "%s on %s", name, topic.Name)
+		}
+		if topic.Compacted {
+			erased := domain.Draft{Topic: topic.Name, Key: "1", Envelope: domain.Envelope{ID: "1", Time: full.Time}}
+			require.ElementsMatch(t, described.Required, encoded(erased), "what every record has")
+		}
+	}
+}
+
+// fillTexts sets every text of a struct, also of those inside of it.
+func fillTexts(v reflect.Value) {
+	for _, field := range v.Fields() {
+		switch field.Kind() { //nolint:exhaustive // texts are what becomes a header
+		case reflect.String:
+			field.SetString("x")
+		case reflect.Struct:
+			if field.Type() != reflect.TypeFor[time.Time]() {
+				fillTexts(field)
+			}
+		}
+	}
 }
 
 func TestStreamsAreDescribed(t *testing.T) {
