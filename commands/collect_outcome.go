@@ -122,14 +122,12 @@ func classOf(err error) string {
 	return "internal"
 }
 
+// maxReason bounds a failure's own text, in bytes.
 const maxReason = 500
 
 // reasonFor is what a person reads about a connection: what was wrong, then what to do.
 func reasonFor(err error) string {
-	text := err.Error()
-	if len(text) > maxReason {
-		text = text[:maxReason]
-	}
+	text := domain.Storable(err.Error(), maxReason)
 	if advice := Advice(err); advice != "" {
 		return text + ". " + advice
 	}

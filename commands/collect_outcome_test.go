@@ -344,3 +344,24 @@ func TestReasonsAreBounded(t *testing.T) {
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.LessOrEqual(t, len(s.state(domain.FetchAccounts, page).Reason), 600)
 }
+
+// What a failure says is stored whatever its bytes are: PostgreSQL takes neither half a letter nor a NUL,
+// and would refuse the results of all connections of the job with it.
+func TestReasonsCanBeStored(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ said, stored string }{
+		"a letter at the bound":  {"s" + strings.Repeat("ü", 1000), "üü"},
+		"another, a byte beside": {strings.Repeat("ü", 1000), "üü"},
+		"no UTF-8":               {"caf\xe9 is closed", "caf\uFFFD is closed"},
+		"NUL":                    {"a\x00b", "a\uFFFDb"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			page := s.connect(domain.Facebook, 0)
+			s.log.Fail(errors.New(c.said))
+			s.round(domain.FetchAccounts, domain.Facebook)
+			require.Contains(t, s.state(domain.FetchAccounts, page).Reason, c.stored)
+		})
+	}
+}

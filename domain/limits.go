@@ -2,7 +2,9 @@ package domain
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses an index entry
@@ -17,6 +19,19 @@ func checkLengths(texts ...string) error {
 		}
 	}
 	return nil
+}
+
+// Storable makes any bytes a text that PostgreSQL takes: valid UTF-8 without NUL, of at most so many bytes,
+// cut between two characters. What cannot be stored of it is shown as U+FFFD.
+func Storable(text string, most int) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 // maxScopes bounds what every linked dashboard, and every record and answer about it, carries along: a

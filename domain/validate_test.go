@@ -126,6 +126,23 @@ func TestDashboardChangeIsValidated(t *testing.T) {
 	}
 }
 
+func TestStorable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                "",
+		"short":           "short",
+		"12345678":        "12345678",
+		"123456789":       "12345678",
+		"1234567ü":        "1234567",
+		"123456ü9":        "123456ü",
+		"12345\U0001F600": "12345",
+		"a\xe9b":          "a\uFFFDb",
+		"a\x00b":          "a\uFFFDb",
+	} {
+		require.Equal(t, want, domain.Storable(text, 8), "%q", text)
+	}
+}
+
 func expect(t *testing.T, err error, want string) {
 	t.Helper()
 	if want == "" {

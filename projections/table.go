@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // column is one column of a set-based insert: its name, its type, and how to collect its values
@@ -146,15 +146,5 @@ func indexable(texts ...string) error {
 // they are written; two spellings of one instant would be two rows of one key, which no statement takes.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// storable makes any bytes fit for a text column: valid UTF-8, no NUL, of bounded length.
-func storable(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-	if len(s) <= maxDetail {
-		return s
-	}
-	cut := maxDetail
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut]
-}
+// storable makes any bytes fit for a text column.
+func storable(s string) string { return domain.Storable(s, maxDetail) }
