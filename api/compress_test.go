@@ -17,7 +17,7 @@ import (
 
 func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 	t.Parallel()
-	b := setupTagged(t)
+	b := setup(t)
 	b.large = 50
 	plain := b.get(insightsPath, b.agencyToken())
 	require.Empty(t, plain.header.Get("Content-Encoding"))

@@ -184,10 +184,9 @@ func cellOf(v reflect.Value) (string, error) {
 	return string(raw), nil
 }
 
-// writeCSV answers with a table. The cursor of the next page goes into a Link, relative to the request,
+// headCSV sets the headers of a table. The cursor of the next page goes into a Link, relative to the request,
 // because CSV has no place for it.
-func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, body []byte, nextCursor string) error {
-	header := w.Header()
+func headCSV(header http.Header, r *http.Request, nextCursor string) {
 	header.Set("Content-Type", mediaCSV+"; charset=utf-8; header=present")
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(routePattern(r), "/auth"), "/"), "/{")
 	header.Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s.csv"`, path.Base(name)))
@@ -196,6 +195,4 @@ func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, body []byte, n
 		query.Set("cursor", nextCursor)
 		header.Set(headerLink, fmt.Sprintf(`<?%s>; rel="next"`, query.Encode()))
 	}
-	_, _ = w.Write(body) // a caller that went away is no failure of ours
-	return nil
 }

@@ -16,7 +16,8 @@ type DashboardCommands interface {
 }
 
 // DashboardReader reads dashboards; *readmodels.Dashboards implements it. An unknown account, one of
-// another agency and an account without a dashboard all give [domain.ErrDashboardNotFound].
+// another agency, an account without a dashboard and one that is not there for the client user who asks all
+// give [domain.ErrDashboardNotFound].
 type DashboardReader interface {
-	Dashboard(ctx context.Context, parent, subAccount string) (readmodels.DashboardView, error)
+	Dashboard(ctx context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error)
 }

@@ -25,13 +25,17 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, err := s.deps.Dashboards.Dashboard(r.Context(), parent, subAccount)
+	request := readmodels.DashboardRequest{ParentAccount: parent, SubAccount: subAccount}
+	if !p.Roles.Has(RoleAgency, RoleAuditor) {
+		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
+	}
+	view, err := s.deps.Dashboards.Dashboard(r.Context(), request)
 	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
 		_, err = s.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{
 			Caller: caller(r, p, parent, RoleAgency), SubAccount: subAccount,
 		})
 		if err == nil {
-			view, err = s.deps.Dashboards.Dashboard(r.Context(), parent, subAccount)
+			view, err = s.deps.Dashboards.Dashboard(r.Context(), request)
 		}
 	}
 	if err != nil {

@@ -23,7 +23,7 @@
 //	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
 //	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
 //	bounds.go ratelimit.go compress.go  time for requests, slashes; requests per caller; gzip and zstd
-//	accept.go etag.go         which form of an answer; tags of figures, 304
+//	accept.go etag.go         which form of an answer; tags of answers, 304
 //	csv_plan.go csv_answer.go answers as tables
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	params.go params_range.go parameters of the analytics
@@ -51,9 +51,12 @@
 //     is no entity tag is a 400.
 //   - The ETag of a dashboard serves If-Match only and its answer is no-store: the view shows names and
 //     sign-ins, which change without a new version.
-//   - The ETag of figures is made before they are queried: of the program, the question, whose figures the
-//     viewer may see, and the checkpoints of the tables. So 304 costs no query, and comes less often than
-//     figures stay the same: another tenant's reading moves the checkpoints too.
+//   - The ETag of figures is a digest of the answer before it is compressed: it changes when what this viewer
+//     is shown changes, and with nothing else. It was made of the question and the tables' checkpoints once,
+//     which saved the query of a 304. But every other agency's reading moves a checkpoint, so that where it
+//     mattered no tag lived for longer than seconds; If-None-Match: * said 304 of what does not exist; and an
+//     answer could rest on nothing that stands outside of those tables. A query takes milliseconds, and a
+//     page need not poll: /api/live says when there is something new.
 //   - The tag of compressed figures has a suffix, without which If-None-Match compares. Dashboards are not
 //     compressed: their tag is a version, and stays one for clients that take gzip without saying so.
 //   - Live updates wait for the tables' NOTIFY, not for the log's record: what is told can be read.

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -16,8 +18,8 @@ type FigureScopes interface {
 	Scope(ctx context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error)
 }
 
-// endpoint is the one shape of the analytics: parse, find out whose figures, answer 304 when the caller
-// has them already, query, and write the envelope or a table.
+// endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
+// a table, or 304 when the caller has that already.
 func endpoint[Q, R any](
 	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, readmodels.Meta, error),
 ) operation {
@@ -37,27 +39,26 @@ func endpoint[Q, R any](
 		if err != nil {
 			return err
 		}
-		asCSV := prefers(r, mediaCSV)
-		tag, err := s.figuresTag(r, params, scope, asCSV)
-		if err != nil {
-			return err
-		}
-		if known(r, tag) {
-			return notModified(w, tag)
-		}
 		data, meta, err := query(r.Context(), scope, q)
 		if err != nil {
 			return err
 		}
-		cacheable(w, tag)
-		if !asCSV {
-			return s.writeData(w, data, &meta)
+		if prefers(r, mediaCSV) {
+			body, err := csvOf(plan, data, asked.table)
+			if err != nil {
+				return err
+			}
+			headCSV(w.Header(), r, meta.NextCursor)
+			writeTagged(w, r, body)
+			return nil
 		}
-		body, err := csvOf(plan, data, asked.table)
+		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: &meta})
 		if err != nil {
-			return err
+			return fmt.Errorf("encode answer: %w", err)
 		}
-		return s.writeCSV(w, r, body, meta.NextCursor)
+		w.Header().Set("Content-Type", mediaJSON+"; charset=utf-8")
+		writeTagged(w, r, append(body, '\n'))
+		return nil
 	}
 	return described(serve, about{
 		query: methodName(query), tag: tagAnalytics, parse: func(p *Params) { read(p) },

@@ -1,83 +1,44 @@
 package api
 
 import (
-	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"hash"
-	"io"
 	"net/http"
-	"runtime/debug"
-	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// FigurePositions says where the read models of the figures stand; readmodels.Positions implements it.
-type FigurePositions interface {
-	// Position returns a text that changes whenever a table moves that figures are read from.
-	Position(ctx context.Context) (string, error)
-}
-
-// programVersion changes with the program, whose queries may answer otherwise from the same tables. A
-// binary that does not say from what it was built has a version of its own at each start.
-var programVersion = sync.OnceValue(func() string {
-	revision, modified := "", "true"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, setting := range info.Settings {
-			switch setting.Key {
-			case "vcs.revision":
-				revision = setting.Value
-			case "vcs.modified":
-				modified = setting.Value
-			}
+// writeTagged answers with a body under its entity tag, or 304 when the caller has that body already. The
+// other headers of the answer are set before.
+func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
+	header := w.Header()
+	tag := tagOf(header, body)
+	header.Set(headerETag, `"`+tag+`"`)
+	header.Set("Cache-Control", "private, no-cache")
+	header.Add("Vary", "Accept")
+	header.Add("Vary", "Authorization")
+	if known(r, tag) {
+		for _, name := range []string{"Content-Type", headerDisposition, headerLink} {
+			header.Del(name) // they are of a body
 		}
+		w.WriteHeader(http.StatusNotModified)
+		return
 	}
-	if revision == "" || modified == "true" {
-		return rand.Text()
-	}
-	return revision
-})
-
-// figuresTag is the entity tag of an answer, made before the query is run: of the program, the route, the
-// parameters, whose figures the caller may see, and where the tables stand. The position is read before
-// the query: should the tables move in between, the answer is newer than its tag, and the next request
-// fetches it once more; the other way round it would be taken for fresh.
-func (s *Server) figuresTag(r *http.Request, params *Params, scope readmodels.Scope, asCSV bool) (string, error) {
-	if s.deps.Positions == nil {
-		return "", nil
-	}
-	position, err := s.deps.Positions.Position(r.Context())
-	if err != nil {
-		return "", fmt.Errorf("read position: %w", err)
-	}
-	sum := sha256.New()
-	hashed(sum, programVersion(), strings.TrimPrefix(routePattern(r), "/auth"), position, strconv.FormatBool(asCSV))
-	hashed(sum, params.read...)
-	// A range without ends is made of the present day: the same request is another question tomorrow.
-	hashed(sum, params.window.From.String(), params.window.To.String())
-	hashed(sum, scope.ParentAccount, strconv.FormatBool(scope.Accounts == nil))
-	hashed(sum, scope.Accounts...)
-	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
+	_, _ = w.Write(body) // a caller that went away is no failure of ours
 }
 
-// hashed adds texts, each with its length, so that no two lists are one text.
-func hashed(sum hash.Hash, texts ...string) {
-	io.WriteString(sum, strconv.Itoa(len(texts))) //nolint:errcheck // never fails
-	for _, text := range texts {
-		fmt.Fprintf(sum, ":%d:%s", len(text), text)
+// tagOf is the entity tag of an answer: of its bytes before they are compressed, and of the headers that
+// belong to them.
+func tagOf(header http.Header, body []byte) string {
+	sum := sha256.New()
+	for _, name := range []string{"Content-Type", headerLink} {
+		sum.Write([]byte(header.Get(name) + "\n"))
 	}
+	sum.Write(body)
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // known tells whether the caller has the answer with this tag, in whatever coding it was sent.
 func known(r *http.Request, tag string) bool {
-	if tag == "" {
-		return false
-	}
 	for _, value := range r.Header.Values(headerIfNoneMatch) {
 		for candidate := range strings.SplitSeq(value, ",") {
 			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
@@ -98,22 +59,4 @@ const (
 // uncoded is a tag without the suffix of a compression.
 func uncoded(tag string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(tag, suffixGzip), suffixZstd)
-}
-
-// cacheable lets the caller's own cache keep an answer that it asks for again with its tag.
-func cacheable(w http.ResponseWriter, tag string) {
-	if tag == "" {
-		return
-	}
-	header := w.Header()
-	header.Set(headerETag, `"`+tag+`"`)
-	header.Set("Cache-Control", "private, no-cache")
-	header.Add("Vary", "Accept")
-	header.Add("Vary", "Authorization")
-}
-
-func notModified(w http.ResponseWriter, tag string) error {
-	cacheable(w, tag)
-	w.WriteHeader(http.StatusNotModified)
-	return nil
 }

@@ -76,8 +76,8 @@ func (oneAgency) ParentAccount(context.Context, string) (string, error) {
 	return "aaaaaaaaaaaaaaaaaaaaaaaa", nil
 }
 
-func (oneAgency) Dashboard(_ context.Context, parent, subAccount string) (readmodels.DashboardView, error) {
-	return readmodels.DashboardView{ID: domain.NewDashboardID(parent, subAccount), SubAccountID: subAccount}, nil
+func (oneAgency) Dashboard(_ context.Context, r readmodels.DashboardRequest) (readmodels.DashboardView, error) {
+	return readmodels.DashboardView{ID: domain.NewDashboardID(r.ParentAccount, r.SubAccount), SubAccountID: r.SubAccount}, nil
 }
 
 func (oneAgency) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {

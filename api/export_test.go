@@ -21,6 +21,33 @@ func (s *Server) Routes() (routes []Route) {
 	return routes
 }
 
+// EveryRole returns the constants of type Role, as the source has them.
+func EveryRole() (roles []Role, err error) {
+	c, err := sourceComments()
+	if err != nil {
+		return nil, err
+	}
+	values, _ := c.constants(reflect.TypeFor[Role]())
+	for _, value := range values {
+		roles = append(roles, Role(value.(string)))
+	}
+	return roles, nil
+}
+
+// Absent names what a server was not given of [Deps]: routes may depend on it.
+func (s *Server) Absent() (names []string) {
+	deps := reflect.ValueOf(s.deps)
+	for field := range deps.Type().Fields() {
+		switch v := deps.FieldByIndex(field.Index); v.Kind() {
+		case reflect.Interface, reflect.Pointer, reflect.Func, reflect.Slice, reflect.Map:
+			if v.IsNil() {
+				names = append(names, field.Name)
+			}
+		}
+	}
+	return names
+}
+
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {
 	doc, err := s.document("")

@@ -55,8 +55,6 @@ type Deps struct {
 
 	Figures   FigureScopes
 	Analytics Analytics
-	// Positions may be nil: then answers bear no ETag.
-	Positions FigurePositions
 
 	// Entities may be nil: then the routes of users, platforms, activities and stats do not exist.
 	Entities Entities

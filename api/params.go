@@ -29,7 +29,6 @@ type Params struct {
 	now time.Time
 	bad fieldErrors
 
-	read  []string // names and values in the order read: what an answer may depend on
 	noted *[]param // set while the API document is made
 
 	narrowBy string // see narrowing
@@ -60,7 +59,6 @@ func (p *Params) Err() error { return p.bad.err() }
 func (p *Params) value(name string) (string, bool) {
 	p.note(name, "", schema{Type: typeString})
 	value, _ := p.get(name)
-	p.read = append(p.read, name, value)
 	return value, value != ""
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/notices"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -28,6 +29,7 @@ const (
 	client1 = "c10000000000000000000001"
 	client2 = "c10000000000000000000002"
 	alice   = "a11ce0000000000000000000"
+	bob     = "b0b0b0000000000000000000"
 	secret  = "a secret of at least thirty-two bytes"
 )
 
@@ -53,8 +55,11 @@ type bundle struct {
 	queries   []readmodels.RangeQuery
 	meta      readmodels.Meta // beside the range, of AccountInsights
 	large     int             // platforms that AccountInsights lists
-	position  string          // of the tables; "": answers bear no tag
 	panics    bool
+
+	// Of [setupTenants]: what the real queries sent, and the log that their tables are made of.
+	statements *statements
+	facts      *foldtest.Log
 }
 
 func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
@@ -106,13 +111,13 @@ func (b *bundle) ParentAccount(_ context.Context, subAccount string) (string, er
 }
 
 // Dashboard implements api.DashboardReader.
-func (b *bundle) Dashboard(_ context.Context, parent, subAccount string) (readmodels.DashboardView, error) {
+func (b *bundle) Dashboard(_ context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.panics {
 		panic("a defect")
 	}
-	view, ok := b.views[parent+"/"+subAccount]
+	view, ok := b.views[request.ParentAccount+"/"+request.SubAccount]
 	switch {
 	case b.readErr != nil:
 		return readmodels.DashboardView{}, b.readErr
@@ -149,11 +154,6 @@ func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (read
 	b.scopes = append(b.scopes, request)
 	return readmodels.Scope{ParentAccount: request.ParentAccount, Accounts: b.scoped}, b.scopeErr
 }
-
-// positions implements api.FigurePositions.
-type positions func() string
-
-func (p positions) Position(context.Context) (string, error) { return p(), nil }
 
 // fakeAnalytics answers what the tests ask; a method that they do not ask would be a nil call.
 type fakeAnalytics struct {

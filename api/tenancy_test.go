@@ -3,6 +3,7 @@ package api_test
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -110,10 +111,28 @@ var rightsTable = map[string]rights{
 // socketIO proves its callers inside of its own protocol; notices_test.go tests that.
 const socketIO = "/socket.io/*"
 
-// Every role on every route, about its own tenant and the other one. A route without a row fails.
+// ofRole is the row by roles; "" is who has no token.
+func (r rights) ofRole() map[string]wantedStatus {
+	return map[string]wantedStatus{
+		string(api.RoleAgency): r.agency, string(api.RoleClient): r.client, string(api.RoleAuditor): r.auditor, string(api.RoleOperator): r.operator,
+		"": r.nobody,
+	}
+}
+
+// Every role on every route, about its own tenant and the other one. A route without a row fails, and so do
+// a row without a route, a role without a column, and a dependency that the server of this test lacks: the
+// routes that stand on it would not be tried.
 func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
+	require.Equal(t, []string{"Checks", "Registerer"}, b.server.Absent(), "no route stands on these")
+	roles, err := api.EveryRole()
+	require.NoError(t, err)
+	require.Len(t, rightsOfPublic.ofRole(), len(roles)+1)
+	for _, role := range roles {
+		require.Contains(t, rightsOfPublic.ofRole(), string(role), "every role has a column")
+	}
+	rows := maps.Clone(rightsTable)
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
 	client := &http.Client{Transport: &http.Transport{}}
@@ -124,9 +143,8 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 		}
 		row, ok := rightsTable[route.Method+" "+normal(route.Pattern)]
 		require.True(t, ok, "%s %s has no row in the table: add one that says what each role gets", route.Method, route.Pattern)
-		for role, want := range map[string]wantedStatus{
-			"agency": row.agency, "client": row.client, "auditor": row.auditor, "operator": row.operator, "": row.nobody,
-		} {
+		delete(rows, route.Method+" "+normal(route.Pattern))
+		for role, want := range row.ofRole() {
 			for tenant, status := range map[string]int{"own": want.own, "foreign": want.foreign} {
 				path := ownPath(route.Pattern)
 				if tenant == "foreign" && !row.whole {
@@ -143,6 +161,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 			}
 		}
 	}
+	require.Empty(t, rows, "rows of routes that are not served")
 }
 
 var parameter = regexp.MustCompile(`{[^}]*}`)
@@ -221,9 +240,10 @@ func (b *bundle) tokenOf(role string) string {
 }
 
 // setupTenants is a server over the real queries and commands, with two agencies in its tables.
-func setupTenants(t *testing.T) *bundle {
+func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	log := foldtest.New(t)
+	statements := trace(t, log.DB)
 	log.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Active: true},
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},
@@ -231,15 +251,19 @@ func setupTenants(t *testing.T) *bundle {
 		domain.DirectoryAccount{ID: otherAgency, RowID: 2, Name: "Other agency", Active: true},
 		domain.DirectoryAccount{ID: otherClient, RowID: 21, ParentAccount: otherAgency, Name: "Other client", Active: true},
 		domain.DirectoryUser{ID: alice, AccountID: client1, Name: "Alice", Active: true},
+		domain.DirectoryUser{ID: bob, AccountID: client2, Name: "Bob", Active: true},
 		domain.DirectoryUser{ID: otherUser, AccountID: otherClient, Name: "Other user", Active: true},
 		domain.DirectoryMember{ID: 7, AccountID: client1, UserID: alice, Name: "Alice", Active: true},
 		domain.DirectoryMember{ID: 8, AccountID: otherClient, UserID: otherUser, Name: "Other user", Active: true},
+		domain.DirectoryMember{ID: 9, AccountID: client2, UserID: bob, Name: "Bob", Active: true},
 		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: client1, MemberID: 7, Platform: domain.Facebook, Name: "Page", Connected: true},
+		domain.DirectorySocialAccount{ID: 90, ParentAccount: agency, AccountID: client2, MemberID: 9, Platform: domain.Facebook, Name: "Bob's page", Connected: true},
 		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, Platform: domain.Facebook, Name: "Other page", Connected: true},
 	)
 	log.Put(t, domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 	for _, owner := range []domain.Tenant{
 		{ParentAccount: agency, AccountID: client1, MemberID: 7, SocialAccount: 70},
+		{ParentAccount: agency, AccountID: client2, MemberID: 9, SocialAccount: 90},
 		{ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, SocialAccount: 80},
 	} {
 		published := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
@@ -252,19 +276,25 @@ func setupTenants(t *testing.T) *bundle {
 	require.NoError(t, err)
 	pool := log.DB.ReadOnly
 	history := &readmodels.History{Pool: pool}
-	b := setup(t, func(d *api.Deps) {
+	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &readmodels.Analytics{Pool: pool}
 		d.Entities = readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Exports: history, Reads: readmodels.AuditReads{Pool: pool}, Records: audit}
 		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	})
+	}}, change...)...)
+	b.statements, b.facts = statements, log
 	yes := true
-	for parent, change := range map[string]domain.UpdateDashboard{
-		agency:      {Primary: client1, Users: &[]string{alice}, AllowClientDashboard: &yes},
-		otherAgency: {Primary: otherClient, Users: &[]string{otherUser}, AllowClientDashboard: &yes},
+	for _, change := range []domain.UpdateDashboard{
+		{Primary: client1, Users: &[]string{alice}, AllowClientDashboard: &yes},
+		{Primary: client2, Users: &[]string{bob}, AllowClientDashboard: &yes},
+		{Primary: otherClient, Users: &[]string{otherUser}, AllowClientDashboard: &yes},
 	} {
+		parent := agency
+		if change.Primary == otherClient {
+			parent = otherAgency
+		}
 		caller := commands.Caller{ParentAccount: parent, UserID: (*change.Users)[0], Role: "agency", RequestID: "r"}
 		_, err := updates.Update(t.Context(), commands.UpdateDashboard{Caller: caller, Change: change})
 		require.NoError(t, err)

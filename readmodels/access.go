@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -122,8 +121,8 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 
 func staffRole(ctx context.Context, tx pgx.Tx, q AccessQuery) (*DirectoryStaff, error) {
 	var staff bool
-	err := tx.QueryRow(ctx, `select account_id = $2 from users where id = $1`, q.User, q.ParentAccount).Scan(&staff)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	err := tx.QueryRow(ctx, `select exists (select from users where id = $1 and account_id = $2)`, q.User, q.ParentAccount).Scan(&staff)
+	if err != nil {
 		return nil, fmt.Errorf("read role of user: %w", err)
 	}
 	if !staff {

@@ -88,7 +88,7 @@ type answering struct {
 	scope Scope
 	query RangeQuery
 	// metrics are those that the answer shows: sources are judged by them, and blank is the reason why
-	// a source that is otherwise well shows nothing.
+	// a source that is otherwise well shows nothing; "" when nothing was to be shown of it.
 	metrics []string
 	blank   string
 	// ofPosts says that the answer rests on readings of posts, not of accounts.

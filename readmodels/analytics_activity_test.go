@@ -47,6 +47,8 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 			}
 			require.Equal(t, o.activityMeter(), got)
 			require.Equal(t, o.asOf, meta.AsOf)
+			o.agreeOnMeta(t, meta)
+			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
 		}
 	})
 }

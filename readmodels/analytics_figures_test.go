@@ -20,7 +20,8 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 		})
 	}
 	flows := func(source string, names ...string) {
-		for ago := 3; ago >= 1; ago-- {
+		days := rapid.SampledFrom([]int{3, 3, 3, 3, worldDays}).Draw(t, "days") // a history is read at once
+		for ago := days; ago >= 1; ago-- {
 			for _, name := range names {
 				add(name, domain.DayFlow, source, at.AddDate(0, 0, -ago).Format(time.DateOnly), "")
 			}

@@ -57,10 +57,15 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		}
 		w.add(fmt.Sprintf("g%03d", i), e)
 	}
+	var last *domain.PostRead
 	for i := range rapid.IntRange(0, 40).Draw(t, "post readings") {
 		s, owner, post, published := draw("read")
 		at := drawInstant(t, season)
-		if key := fmt.Sprint(s.id, post, at); taken[key] {
+		if last != nil && rapid.IntRange(0, 9).Draw(t, "again") == 0 {
+			// Read twice at one instant: the smaller event id counts.
+			s, owner, post, at = social{last.SocialAccount, last.Platform}, last.Tenant, last.ExternalID, last.CapturedAt
+			published = last.PublishedAt
+		} else if key := fmt.Sprint(s.id, post, at); taken[key] {
 			continue
 		} else {
 			taken[key] = true
@@ -68,9 +73,11 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		if rapid.IntRange(0, 4).Draw(t, "unknown") == 0 {
 			published = nil
 		}
-		w.add(fmt.Sprintf("p%03d", i), domain.PostRead{
+		last = &domain.PostRead{
 			Tenant: owner, Platform: s.platform, ExternalID: post, CapturedAt: at, PublishedAt: published, Counts: drawCounts(t),
-		})
+			Backfilled: rapid.IntRange(0, 5).Draw(t, "post backfilled") == 0,
+		}
+		w.add(fmt.Sprintf("p%03d", 999-i), *last)
 	}
 	return w
 }
@@ -90,12 +97,21 @@ func drawCounts(t *rapid.T) domain.Counts {
 
 // postReads are the readings of posts that the scope sees, in order of their capture.
 func (o *oracle) postReads() []domain.PostRead {
-	seen := map[string]bool{}
+	smallest := map[string]string{} // event of an instant
+	for _, ev := range o.w.events {
+		if read, ok := ev.Data.(domain.PostRead); ok {
+			key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
+			if id, known := smallest[key]; !known || ev.Envelope.ID < id {
+				smallest[key] = ev.Envelope.ID
+			}
+		}
+	}
 	var out []domain.PostRead
 	for _, ev := range o.w.events {
 		read, ok := ev.Data.(domain.PostRead)
-		if key := fmt.Sprint(read.SocialAccount, read.ExternalID, read.CapturedAt); ok && !seen[key] && o.seesAll(read.Tenant, read.Platform) {
-			seen[key] = true // duplicates are the same event
+		key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
+		if ok && smallest[key] == ev.Envelope.ID && o.seesAll(read.Tenant, read.Platform) {
+			smallest[key] = "" // once: the same event may come twice
 			out = append(out, read)
 		}
 	}

@@ -142,8 +142,11 @@ func (o *oracle) uses(h *hit) int64 {
 	return h.figure.Value
 }
 
-// socialsOn counts the social accounts that answers should list: owned now, or shown.
-func (o *oracle) socialsOn(platforms ...domain.Platform) int {
+// socialsOn counts the social accounts that answers should list.
+func (o *oracle) socialsOn(platforms ...domain.Platform) int { return len(o.socialIDs(platforms...)) }
+
+// socialIDs are the social accounts that answers should list, by platform and id: owned now, or shown.
+func (o *oracle) socialIDs(platforms ...domain.Platform) (ids []int64) {
 	owned := map[int64]bool{}
 	for _, entity := range o.w.directory {
 		if s, ok := entity.(domain.DirectorySocialAccount); ok {
@@ -151,13 +154,12 @@ func (o *oracle) socialsOn(platforms ...domain.Platform) int {
 			owned[s.ID] = o.sees(owner, s.Platform)
 		}
 	}
-	n := 0
-	for _, s := range socials {
+	for _, s := range socials { // in that order
 		if slices.Contains(platforms, s.platform) && (owned[s.id] || o.shown[s.id]) {
-			n++
+			ids = append(ids, s.id)
 		}
 	}
-	return n
+	return ids
 }
 
 // parts are the sides of a comparison, added up account by account.

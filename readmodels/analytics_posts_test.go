@@ -45,7 +45,8 @@ func agreePosts[R any](
 				join(&got, page)
 			}
 			require.Equal(t, expected, got)
-			require.Len(t, meta.Sources, o.socialsOn(query.Platforms...))
+			o.agreeOnMeta(t, meta)
+			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
 			if query.Page.Limit == 0 || join == nil {
 				require.Equal(t, o.asOf, meta.AsOf)
 			}

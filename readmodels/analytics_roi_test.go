@@ -68,12 +68,13 @@ func TestRoiViewsAgreeWithTheOracle(t *testing.T) {
 		w.fold(t, db)
 		for range 4 {
 			scope, query := drawQuery(t, season)
-			got, _, err := analytics.RoiViews(t.Context(), scope, query)
+			got, meta, err := analytics.RoiViews(t.Context(), scope, query)
 			o := newOracle(w, scope, query)
 			if o.refuses(t, err) {
 				continue
 			}
 			require.Equal(t, o.roiViews(), got)
+			o.agreeOnMeta(t, meta)
 		}
 	})
 }

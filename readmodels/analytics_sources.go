@@ -224,7 +224,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 		s.Status, s.Reason = SourcePartial, f.reasonOf(s.Missing)
 	case len(read) == 0 && f.postsRead:
 		s.Status, s.Reason = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
-	case len(read) == 0:
+	case len(read) == 0 && blank != "":
 		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
 	default:
 		s.Status = SourceOK

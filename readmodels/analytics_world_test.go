@@ -46,7 +46,8 @@ func (w *world) fold(t require.TestingT, db *pgtest.DB) {
 		     d as (delete from tSPostInsights), e as (delete from tSPostGrowth), f as (delete from post_daily),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
 		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), l as (delete from members),
-		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories)
+		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),
+		     p as (delete from tMemberAuth), q as (delete from tDefaultAccount)
 		delete from operations_trail`)
 	require.NoError(t, err)
 	var accounts, posts, directory, operations []projections.Event
@@ -216,6 +217,7 @@ func drawWorld(t *rapid.T, season time.Time) *world {
 		}
 		w.add(fmt.Sprintf("e%03d", i), domain.AccountRead{
 			Tenant: owner, Platform: s.platform, CapturedAt: at, Figures: drawFigures(t, s.platform, at),
+			Backfilled: rapid.IntRange(0, 5).Draw(t, "backfilled") == 0, // says how it was read, not what it counts
 		})
 	}
 	if n := len(w.events); n > 0 && rapid.Bool().Draw(t, "duplicate") {

@@ -69,30 +69,39 @@ type POC struct {
 	MeetingLink string `json:"meeting_link"`
 }
 
+// DashboardRequest asks for the dashboard of a sub-account.
+type DashboardRequest struct {
+	ParentAccount, SubAccount string
+	// ClientAccount and ClientUser are set for a client user. Another account's dashboard than its own is
+	// there for it only if the two are linked and it may open that one: what it may not see is not even
+	// looked at, because an answer that takes longer says that there is something.
+	ClientAccount, ClientUser string
+}
+
 // Dashboard returns the dashboard of a sub-account with the names that the directory holds today. An
-// unknown account, one of another agency and one without a dashboard all give
-// [domain.ErrDashboardNotFound].
-func (d *Dashboards) Dashboard(ctx context.Context, parent, subAccount string) (DashboardView, error) {
+// unknown account, one of another agency, one without a dashboard and one that is not there for the client
+// user who asks all give [domain.ErrDashboardNotFound].
+func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (DashboardView, error) {
 	var view DashboardView
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
-		document, err := ownDashboard(ctx, tx, parent, subAccount)
+		document, err := ownDashboard(ctx, tx, request)
 		if err != nil {
 			return err
 		}
 		view = DashboardView{
-			ID: document.DocumentID, SubAccountID: subAccount,
+			ID: document.DocumentID, SubAccountID: document.SubAccountID,
 			AllowClientDashboard: document.AllowClientDashboard, Scopes: document.Scopes,
 			CreatedAt: document.CreatedAt, UpdatedAt: document.UpdatedAt,
 			Version: document.Version, Listed: document.Users,
 		}
-		if view.MainAccount, err = mainAccount(ctx, tx, parent); err != nil {
+		if view.MainAccount, err = mainAccount(ctx, tx, document.ParentAccount); err != nil {
 			return err
 		}
 		if view.SubAccountIDs, err = linkedAccounts(ctx, tx, document); err != nil {
 			return err
 		}
 		for _, account := range view.SubAccountIDs {
-			if account.ID == subAccount {
+			if account.ID == document.SubAccountID {
 				view.SubAccountName = account.Name
 			}
 		}
@@ -106,15 +115,17 @@ func (d *Dashboards) Dashboard(ctx context.Context, parent, subAccount string) (
 		return DashboardView{}, domain.ErrDashboardNotFound
 	}
 	if err != nil {
-		return DashboardView{}, fmt.Errorf("read dashboard %s: %w", subAccount, err)
+		return DashboardView{}, fmt.Errorf("read dashboard %s: %w", request.SubAccount, err)
 	}
 	return view, nil
 }
 
-func ownDashboard(ctx context.Context, tx pgx.Tx, parent, subAccount string) (domain.Dashboard, error) {
+func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (domain.Dashboard, error) {
 	rows, err := tx.Query(ctx, `
 		select `+dashboardColumns+` from dashboard_preferences
-		where parent_account = $1 and sub_account_id = $2`, parent, subAccount)
+		where parent_account = $1 and sub_account_id = $2
+		  and ($3 = '' or sub_account_id = $3 or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
+		request.ParentAccount, request.SubAccount, request.ClientAccount, request.ClientUser)
 	if err != nil {
 		return domain.Dashboard{}, err
 	}

@@ -19,7 +19,8 @@ const (
 // view reads the dashboard of clientOwn, linked with clientTwo.
 func view(t *testing.T, db *pgtest.DB) readmodels.DashboardView {
 	t.Helper()
-	v, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: db.ReadOnly}).Dashboard(t.Context(), agencyA, clientOwn)
+	v, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: db.ReadOnly}).Dashboard(t.Context(),
+		readmodels.DashboardRequest{ParentAccount: agencyA, SubAccount: clientOwn})
 	require.NoError(t, err)
 	return v
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -111,16 +110,14 @@ func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to AccountRef) ([]str
 	rows, err := tx.Query(ctx, `
 		select id from accounts
 		where (parent_account = $1 or id = $1) and (id = $2 or row_id = nullif($3::bigint, 0))
-		order by id`, scope.ParentAccount, to.ID, to.RowID)
+		  and ($4::text[] is null or id = any($4))
+		order by id`, scope.ParentAccount, to.ID, to.RowID, scope.Accounts)
 	if err != nil {
 		return nil, fmt.Errorf("read narrowing account: %w", err)
 	}
 	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("read narrowing account: %w", err)
-	}
-	if scope.Accounts != nil {
-		accounts = slices.DeleteFunc(accounts, func(id string) bool { return !slices.Contains(scope.Accounts, id) })
 	}
 	if len(accounts) == 0 {
 		return nil, ErrAccountNotFound

@@ -43,7 +43,6 @@ func (a *app) newHandler() (*api.Server, error) {
 		Figures:           readmodels.Scopes{Pool: a.readPool},
 		Analytics:         analytics,
 		Entities:          readmodels.Entities{Pool: a.readPool},
-		Positions:         readmodels.Positions{Pool: a.readPool},
 		Audit:             audit,
 		Notices:           a.hub,
 		Live:              &api.LiveDeps{Hub: a.live, Allowed: readmodels.Accounts{Pool: a.readPool}.MayListen},

@@ -170,7 +170,7 @@ func figureServer(ctx context.Context, url string) (*httptest.Server, *statement
 			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil
 		}),
 		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
-		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool}, Positions: readmodels.Positions{Pool: pool},
+		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool},
 		Logger: slog.New(slog.DiscardHandler), Now: figureNow,
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ func (p *program) record(ranges []string) answers {
 		answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
 		require.NoError(p.t, answer.err)
 		tag := ""
-		if strings.HasPrefix(path, "/api/projects/dashboard/") { // its version; that of figures says where the tables stand
+		if strings.HasPrefix(path, "/api/projects/dashboard/") { // its version; that of figures is of the body, which is compared anyhow
 			tag = answer.header.Get("ETag")
 		}
 		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, tag, answer.body)

@@ -1,0 +1,160 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// Ids that nobody has.
+const (
+	noAccount = "cf0000000000000000000001"
+	noUser    = "af0000000000000000000001"
+)
+
+// idSet is one id of each kind.
+type idSet struct{ account, member, row, user string }
+
+var (
+	ownIDs     = idSet{client1, "7", "11", alice}
+	foreignIDs = idSet{otherClient, "8", "21", otherUser}
+	siblingIDs = idSet{client2, "9", "12", bob}
+	unknownIDs = idSet{noAccount, "5", "99", noUser}
+)
+
+// idPlaces are the places in which a route takes ids: parameters of its path, then of its query. In each the
+// id that is tried stands alone; the others are the caller's own.
+func idPlaces(route api.Route) (paths []func(idSet) string) {
+	fill := func(pattern string, ids idSet) string {
+		path, _, _ := strings.Cut(filled(pattern, ids.account, ids.member, ids.row, ids.user), "?")
+		return path
+	}
+	for _, param := range []string{"{id}", "{memberId}", "{accountId}", "{userId}", "{platformId}", "{activityId}"} {
+		if strings.Contains(route.Pattern, param) {
+			_, query, _ := strings.Cut(ownPath(route.Pattern), "?")
+			if strings.HasPrefix(query, "account=") {
+				query = ""
+			}
+			paths = append(paths, func(ids idSet) string {
+				return fill(strings.ReplaceAll(route.Pattern, param, fill(param, ids)), ownIDs) + "?" + query
+			})
+		}
+	}
+	own := fill(route.Pattern, ownIDs)
+	byQuery := func(format string, id func(idSet) string) {
+		paths = append(paths, func(ids idSet) string { return own + "?" + fmt.Sprintf(format, id(ids)) })
+	}
+	account := func(ids idSet) string { return ids.account }
+	row := func(ids idSet) string { return ids.row }
+	member := func(ids idSet) string { return ids.member }
+	social := func(ids idSet) string { return ids.member + "0" }
+	user := func(ids idSet) string { return ids.user }
+	switch path := strings.TrimPrefix(route.Pattern, "/auth"); {
+	case path == "/api/audit/export":
+		byQuery("format=jsonl&dashboard=%s", account)
+		byQuery("format=csv&dashboard=%s", account)
+	case strings.HasSuffix(path, "/access"):
+		byQuery("user_id=%s", user)
+	case path == "/api/audit/history", strings.HasSuffix(path, "/history"):
+		byQuery("account=%s", account)
+		byQuery("user=%s", user)
+		byQuery("actor=%s", user)
+	case path == "/api/audit/reads":
+		byQuery("actor=%s", user)
+	case path == "/api/users", path == "/api/stats", path == "/api/live":
+		byQuery("account=%s", account)
+		byQuery("account=%s", row)
+	case path == "/api/platforms", path == "/api/activities":
+		byQuery("account=%s", account)
+		byQuery("account=%s", row)
+		byQuery("memberId=%s", member)
+		if path == "/api/activities" {
+			byQuery("platformId=%s", social)
+		}
+	case !strings.HasPrefix(path, "/api/"):
+		byQuery("account=%s", account)
+		byQuery("account=%s", row)
+	}
+	return paths
+}
+
+// What another agency has, and for a client user what its agency's other clients have, is answered as what
+// nobody has: by the same statements with as much coming back, which is why it takes as long, and with the
+// same status, headers and bytes, whatever form is asked for.
+func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 10, Window: time.Second} })
+	type seen struct {
+		answer     answer
+		statements []string
+	}
+	ask := func(method, path, role, body string, headers []string) seen {
+		b.now = b.now.Add(2 * time.Second) // each request is the first one of its window
+		b.statements.take()
+		headers = append([]string{"Authorization: Bearer " + b.tokenOf(role), "X-Request-Id: same"}, headers...)
+		a := b.ask(method, path, body, headers...)
+		return seen{a, b.statements.take()}
+	}
+	tried := 0
+	compare := func(method string, path func(idSet) string, role, body string, bodies func(string, idSet) string, headers []string) {
+		unknown := ask(method, path(unknownIDs), role, bodies(body, unknownIDs), headers)
+		others := []idSet{foreignIDs}
+		if role == "client" {
+			others = append(others, siblingIDs)
+		}
+		for _, ids := range others {
+			other := ask(method, path(ids), role, bodies(body, ids), headers)
+			name := fmt.Sprintf("%s %s %s as %s %v", method, path(ids), bodies(body, ids), role, headers)
+			require.Equal(t, unknown.answer.status, other.answer.status, name)
+			require.Equal(t, unanswered(unknown.answer.body, unknownIDs), unanswered(other.answer.body, ids), name)
+			require.Equal(t, unknown.answer.header, other.answer.header, name)
+			require.Equal(t, unknown.statements, other.statements, name)
+			tried++
+		}
+	}
+	none := func(body string, _ idSet) string { return body }
+	for _, route := range b.server.Routes() {
+		if route.Pattern == socketIO {
+			continue
+		}
+		row := rightsTable[route.Method+" "+normal(route.Pattern)].ofRole()
+		places := idPlaces(route)
+		require.True(t, len(places) > 0 || row["agency"] == free || row["auditor"] == free, "%s takes ids: say where", route.Pattern)
+		for _, role := range []string{"agency", "client", "auditor"} {
+			if row[role].own != http.StatusOK {
+				continue
+			}
+			for _, path := range places {
+				for _, headers := range [][]string{nil, {"Accept: text/csv"}, {"Accept: application/problem+json"}, {"If-None-Match: *"}} {
+					body := ""
+					if route.Method == http.MethodPut {
+						body = "{}"
+					}
+					compare(route.Method, path, role, body, none, headers)
+				}
+			}
+		}
+	}
+	require.Greater(t, tried, 400)
+	inBody := func(body string, ids idSet) string {
+		return strings.NewReplacer("ACCOUNT", ids.account, "USER", ids.user).Replace(body)
+	}
+	for _, body := range []string{`{"sub_account_ids":["ACCOUNT"]}`, `{"users":["USER"]}`, `{"sub_account_ids":["ACCOUNT"],"unlink":true}`} {
+		compare(http.MethodPut, func(idSet) string { return dashboardPath + client1 }, "agency", body, inBody, nil)
+	}
+}
+
+// unanswered is a body without the ids that the caller itself sent, which an answer may repeat.
+func unanswered(body string, ids idSet) string {
+	for _, id := range slices.Concat([]string{ids.account, ids.user}) {
+		body = strings.ReplaceAll(body, id, "ID")
+	}
+	return body
+}
