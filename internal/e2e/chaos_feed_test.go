@@ -50,17 +50,19 @@ const (
 	chaosNewcomer  = "c4a05"                    // their ids begin so, and those of their users
 )
 
-// run feeds until ctx is done. An append that fails is no fault: the broker was killed.
-func (f *chaosFeed) run(ctx context.Context, brokers []string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordDeliveryTimeout(10*time.Second))
-	if err != nil {
-		return err
-	}
+// newChaosProducer returns the producer of one life. A record that was on its way when the broker was
+// killed has no outcome before the next life answers: where there is none, only closing ends the wait.
+func newChaosProducer(brokers []string) (*kgo.Client, error) {
+	return kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordDeliveryTimeout(10*time.Second))
+}
+
+// run feeds until ctx is done, and closes the producer. An append that fails is no fault: the broker was killed.
+func (f *chaosFeed) run(ctx context.Context, cl *kgo.Client) {
 	defer cl.Close()
 	for f.gate.enter() {
 		if ctx.Err() != nil { // the gate was opened for the next life
 			f.gate.leave()
-			return nil
+			return
 		}
 		f.send(ctx, cl, f.batch())
 		f.gate.leave()
@@ -69,7 +71,6 @@ func (f *chaosFeed) run(ctx context.Context, brokers []string) error {
 		case <-time.After(time.Duration(20+f.rng.IntN(80)) * time.Millisecond):
 		}
 	}
-	return nil
 }
 
 func (f *chaosFeed) send(ctx context.Context, cl *kgo.Client, batch []*kgo.Record) {

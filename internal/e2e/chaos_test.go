@@ -275,11 +275,10 @@ func (c *chaos) open() {
 			<-p.exited
 			cancel()
 		}()
-		c.running.Go(func() {
-			if err := c.feed.run(ctx, p.info.Brokers); err != nil {
-				c.fail(err)
-			}
-		})
+		producer, err := newChaosProducer(p.info.Brokers)
+		c.must(err, "make a producer")
+		c.t.Cleanup(producer.Close) // a test that fails here has no next life
+		c.running.Go(func() { c.feed.run(ctx, producer) })
 	}
 	c.gate.set(func() { c.gate.open = true })
 }
