@@ -50,7 +50,6 @@ func conformance(t *testing.T, brokers []string) {
 		"stopped: checkpoint beyond the end":                 testStoppedBeyondEnd,
 		"stopped: checkpoint below the start":                testStoppedBelowStart,
 		"stopped: an offset is missing":                      testStoppedGap,
-		"stopped: idle longer than tombstones are kept":      testStoppedIdle,
 		"committed offsets follow for lag tools":             testCommitted,
 		"check refuses unsafe settings":                      testCheckSettings,
 		"check refuses another partition count":              testCheckPartitions,

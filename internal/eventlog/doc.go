@@ -11,7 +11,7 @@
 //   - What [Codec.Encode] accepts, [Codec.Decode] reads back. Both clients produce the same bytes.
 //   - A projection goes on exactly at its own position or not at all: another topic id, a position
 //     outside of the log, or a missing offset stops that partition ([ErrOtherLog], [ErrBelowStart],
-//     [ErrBeyondEnd], [ErrGap]; on a compacted topic [ErrIdleTooLong]).
+//     [ErrBeyondEnd], [ErrGap]).
 //   - [Judge] reads key, headers and raw value only; a record whose payload cannot be decoded is still
 //     the head of its chain.
 //   - Topics are called as the domain calls them everywhere in this API; [Config.TopicOverrides] is

@@ -93,7 +93,7 @@ func (f *folder) fold(batch eventlog.Batch) error {
 		for _, r := range run.Records {
 			f.folded <- r
 		}
-		f.positions[run.Partition] = eventlog.Position{TopicID: batch.TopicID, NextOffset: run.Next, SavedAt: time.Now()}
+		f.positions[run.Partition] = eventlog.Position{TopicID: batch.TopicID, NextOffset: run.Next}
 	}
 	return nil
 }

@@ -13,13 +13,11 @@ import (
 // DefaultMaxRecords is the largest batch when [FollowConfig.MaxRecords] is 0.
 const DefaultMaxRecords = 5000
 
-// Position says where a projection stands in one partition.
+// Position says where a projection stands in one partition. On a compacted topic it says nothing of the
+// tombstones that were dropped since: who stores positions must know how old they are.
 type Position struct {
 	TopicID    TopicID // the log it belongs to; zero: the first time, any log will do
 	NextOffset int64   // the first offset that was not folded
-	// SavedAt is when the position was last stored. On a compacted topic a position older than the
-	// topic's delete.retention.ms is refused when tombstones after it may be gone. Zero: not judged.
-	SavedAt time.Time
 }
 
 // Batch is what one poll brought: at most one run per partition, each going on exactly where the last
@@ -44,7 +42,7 @@ type FollowConfig struct {
 	// Handle folds one batch. An error ends the session; the next one begins from Positions.
 	Handle func(ctx context.Context, batch Batch) error
 	// Stopped, if set, is called once when a partition must not be followed: reason is [ErrOtherLog],
-	// [ErrBelowStart], [ErrBeyondEnd], [ErrGap] or [ErrIdleTooLong]. Only that partition is left out;
+	// [ErrBelowStart], [ErrBeyondEnd] or [ErrGap]. Only that partition is left out;
 	// it is judged again when it is next assigned, or in the next session.
 	Stopped func(partition int32, reason error)
 	// Assigned, if set, is called after Positions with the partitions that are followed now, Revoked

@@ -6,12 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // adjust replaces what Kafka has stored by our own positions, and leaves out the partitions whose
@@ -66,11 +62,7 @@ func (s *session) positions(ctx context.Context, partitions []int32) (map[int32]
 			continue
 		}
 		position := stored[r.Partition]
-		reason, err := s.judge(ctx, r, id, position)
-		if err != nil {
-			return nil, err
-		}
-		if reason != nil {
+		if reason := s.judge(r, id, position); reason != nil {
 			s.stop(ctx, r.Partition, reason)
 			continue
 		}
@@ -80,60 +72,18 @@ func (s *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	return from, nil
 }
 
-// judge says why a partition must not be followed from a position; reason nil: it may. err means that
-// the brokers could not be asked.
-func (f *follower) judge(ctx context.Context, r PartitionRange, id TopicID, p Position) (reason, err error) {
+// judge says why a partition must not be followed from a position; nil: it may.
+func (f *follower) judge(r PartitionRange, id TopicID, p Position) error {
 	switch {
 	case !p.TopicID.IsZero() && p.TopicID != id:
-		return &otherLogError{want: p.TopicID, got: id}, nil
+		return &otherLogError{want: p.TopicID, got: id}
 	case p.NextOffset > r.End:
-		return fmt.Errorf("%w: next is %d, the end is %d", ErrBeyondEnd, p.NextOffset, r.End), nil
+		return fmt.Errorf("%w: next is %d, the end is %d", ErrBeyondEnd, p.NextOffset, r.End)
 	case p.NextOffset < r.Start && (!f.spec.Compacted || p.NextOffset > 0):
-		return fmt.Errorf("%w: next is %d, the start is %d", ErrBelowStart, p.NextOffset, r.Start), nil
-	case f.spec.Compacted && p.NextOffset > 0:
-		return f.judgeIdle(ctx, r, p)
+		return fmt.Errorf("%w: next is %d, the start is %d", ErrBelowStart, p.NextOffset, r.Start)
 	default:
-		return nil, nil
+		return nil
 	}
-}
-
-// judgeIdle refuses a position on a compacted topic whose following tombstones may be gone: it is
-// older than they are kept, and something was appended after it. The exception keeps a quiet topic
-// from being rebuilt whenever a record finally comes: if the very next record is there and young
-// enough, so is everything after it.
-func (f *follower) judgeIdle(ctx context.Context, r PartitionRange, p Position) (reason, err error) {
-	if p.SavedAt.IsZero() || p.NextOffset == r.End {
-		return nil, nil
-	}
-	kept, err := f.tombstonesKept(ctx)
-	if err != nil {
-		return nil, err
-	}
-	horizon := time.Now().Add(-kept)
-	if p.SavedAt.After(horizon) {
-		return nil, nil
-	}
-	next, err := f.log.ReadAt(ctx, domain.Position{Topic: f.cfg.Topic, Partition: r.Partition, Offset: p.NextOffset})
-	if err == nil && next.Timestamp.After(horizon) {
-		return nil, nil
-	}
-	if err != nil && !errors.Is(err, ErrNoRecord) {
-		return nil, err
-	}
-	return fmt.Errorf("%w (stored at %s, tombstones are kept %s)", ErrIdleTooLong, p.SavedAt.UTC().Format(time.RFC3339), kept), nil
-}
-
-// tombstonesKept is the topic's delete.retention.ms.
-func (f *follower) tombstonesKept(ctx context.Context) (time.Duration, error) {
-	settings, err := f.log.settings(ctx, f.log.cfg.wireName(f.cfg.Topic))
-	if err != nil {
-		return 0, err
-	}
-	ms, err := strconv.ParseInt(settings["delete.retention.ms"], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read delete.retention.ms of %s: %w", f.cfg.Topic, err)
-	}
-	return time.Duration(ms) * time.Millisecond, nil
 }
 
 // judgeAgain looks at the log when a fetch says that the position is not in it any more.
@@ -147,9 +97,8 @@ func (s *session) judgeAgain(p *kgo.FetchPartition) (stop, err error) {
 		if r.Partition != p.Partition {
 			continue
 		}
-		stop, err = s.judge(s.ctx, r, id, Position{TopicID: s.id, NextOffset: s.next[p.Partition]})
-		if stop != nil || err != nil {
-			return stop, err
+		if stop := s.judge(r, id, Position{TopicID: s.id, NextOffset: s.next[p.Partition]}); stop != nil {
+			return stop, nil
 		}
 	}
 	return nil, fetchErr

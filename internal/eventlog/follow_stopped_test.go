@@ -3,7 +3,6 @@ package eventlog_test
 import (
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -105,32 +104,4 @@ func testStoppedGap(t *testing.T, brokers []string) {
 	require.ErrorIs(t, s.reason, eventlog.ErrGap)
 	require.ErrorContains(t, s.reason, "offset 1 is followed by 3")
 	require.Empty(t, f.folded)
-}
-
-func testStoppedIdle(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	month := 31 * 24 * time.Hour
-	old := kgo.Record{Key: []byte("order:1"), Value: []byte("{}"), Timestamp: time.Now().Add(-month)}
-	young := kgo.Record{Key: []byte("order:1"), Value: []byte("{}")}
-	b.produce(t, domain.TopicDirectory, 0, young, old)
-	b.produce(t, domain.TopicDirectory, 1, young, young)
-
-	f := newFolder(t, b)
-	f.topic = domain.TopicDirectory
-	idle := eventlog.Position{NextOffset: 1, SavedAt: time.Now().Add(-month)}
-	f.positions[0], f.positions[1] = idle, idle
-	f.start("idle", nil)
-	s := f.awaitStop()
-	require.Equal(t, int32(0), s.partition)
-	require.ErrorIs(t, s.reason, eventlog.ErrIdleTooLong)
-	require.Equal(t, int32(1), f.await(1)[0].Partition, "a quiet topic's next record is young: nothing can be gone")
-
-	f = newFolder(t, b)
-	f.topic = domain.TopicDirectory
-	idle.NextOffset = 2
-	f.positions[0], f.positions[1] = idle, idle
-	f.start("idle2", nil)
-	b.produce(t, domain.TopicDirectory, 0, young)
-	require.Equal(t, int64(2), f.await(1)[0].Offset, "at the end nothing was missed, however long it is ago")
-	require.Empty(t, f.stops)
 }

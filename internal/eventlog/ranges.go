@@ -21,8 +21,6 @@ var (
 	ErrBeyondEnd = errors.New("another log: rebuild (the log ends before the checkpoint)")
 	// ErrGap: an offset is missing on a topic that is not compacted.
 	ErrGap = errors.New("another log: rebuild (offsets are missing)")
-	// ErrIdleTooLong: on a compacted topic, tombstones after the position may be gone already.
-	ErrIdleTooLong = errors.New("checkpoint idle longer than tombstones are kept: rebuild")
 	// ErrOutOfRange: an offset asked for lies outside of the log.
 	ErrOutOfRange = errors.New("offset out of range")
 	// ErrNoRecord: there is no record at the offset (compacted, or not yet written).
