@@ -110,7 +110,7 @@ func TestFirstSixEndpoints(t *testing.T) {
 		"/reach/getAccountStats/0?" + inJanuary:                  {january, domain.Platforms(), `"social_accounts":4,`},
 		"/reach/getAccountNetGrowth":                             {lastDays, domain.Platforms(), `"social_accounts":5,`},
 		"/reach/getAccountNetGrowth?pId=4":                       {lastDays, linkedIn, `"social_accounts":5,`},
-		"/reach/getAccountNetGrowth/4?pId=1&" + inJanuary:        {january, linkedIn, `"social_accounts":5,`},
+		"/reach/getAccountNetGrowth/4?pId=4&" + inJanuary:        {january, linkedIn, `"social_accounts":5,`},
 		"/reach/activityMeter":                                   {lastDays, domain.Platforms(), `"social_accounts":6,`},
 		"/reach/activityMeter?tz=&pId=4&account=17&" + inJanuary: {january, linkedIn, `"social_accounts":6,`},
 	} {

@@ -32,6 +32,7 @@ func endpoint[Q, R any](
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
 		q, asked := read(params)
+		params.refuseUnread(s.figureParams)
 		if err := params.Err(); err != nil {
 			return err
 		}

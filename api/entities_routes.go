@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -79,6 +81,7 @@ func entityList[Q, E any](
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
 		q, narrow := read(params)
+		params.refuseUnread(s.entityParams)
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -105,6 +108,7 @@ func entityOne[I, E any](
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
 		id := parse(params)
+		params.refuseUnread(s.entityParams)
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -171,7 +175,8 @@ func parseActivities(p *Params) readmodels.ActivitiesQuery {
 func parseActivityID(p *Params) string {
 	p.note("activityId", "Activity: <connected account>:<the platform's id of the post>.", schema{Type: typeString})
 	value, _ := p.value("activityId")
-	if _, _, ok := domain.SplitPostID(value); !ok {
+	_, _, ok := domain.SplitPostID(value)
+	if !ok || len(value) > maxCursor || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		p.bad.addf("activityId", "is not an activity's id: use <connected account>:<the platform's id of the post>")
 	}
 	return value

@@ -78,7 +78,7 @@ func idPlaces(route api.Route) (paths []func(idSet) string) {
 		if path == "/api/activities" {
 			byQuery("platformId=%s", social)
 		}
-	case !strings.HasPrefix(path, "/api/"):
+	case !strings.HasPrefix(path, "/api/") && !strings.Contains(path, "{accountId}"):
 		byQuery("account=%s", account)
 		byQuery("account=%s", row)
 	}

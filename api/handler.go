@@ -128,6 +128,8 @@ type Server struct {
 	mux      *chi.Mux
 	socketIO *notices.SocketIO
 	limits   *rateLimits
+	// figureParams and entityParams are the names of all parameters that their routes take somewhere.
+	figureParams, entityParams map[string]bool
 
 	compressed func(http.Handler) http.HandlerFunc
 }
@@ -158,6 +160,7 @@ func Handler(deps Deps) (*Server, error) {
 			return nil, err
 		}
 	}
+	s.figureParams, s.entityParams = parametersNamed(s.routes(), tagAnalytics), parametersNamed(s.routes(), tagEntities)
 	s.mux = s.router()
 	return s, nil
 }

@@ -250,6 +250,20 @@ func parametersOf(r route) []openAPIParameter {
 	return out
 }
 
+// parametersNamed are the names of what a group of routes takes in paths and queries.
+func parametersNamed(routes []route, tag string) map[string]bool {
+	names := map[string]bool{}
+	for _, r := range routes {
+		if r.about.tag != tag {
+			continue
+		}
+		for _, p := range parametersOf(r) {
+			names[p.Name] = names[p.Name] || p.In != "header"
+		}
+	}
+	return names
+}
+
 var pathName = regexp.MustCompile(`{(\w+)}`)
 
 func pathNames(pattern string) (names []string) {

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +19,7 @@ import (
 const (
 	DefaultPageLimit = readmodels.DefaultPageLimit
 	MaxPageLimit     = 500
-	maxCursor        = 10_000 // platforms' ids of posts are part of some
+	maxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
 )
 
 // Params reads the parameters of an analytics request, from the path first and then from the query.
@@ -29,7 +31,9 @@ type Params struct {
 	now time.Time
 	bad fieldErrors
 
-	noted *[]param // set while the API document is made
+	given url.Values // the query; nil when it is not known
+	asked []string   // names that were read
+	noted *[]param   // set while the API document is made
 
 	narrowBy string // see narrowing
 	zone     *time.Location
@@ -42,14 +46,44 @@ func NewParams(get func(name string) (string, bool), now time.Time) *Params {
 	return &Params{get: get, now: now}
 }
 
+// requestParams reads those of a request. What a lenient parser would drop without a word is refused: a
+// query that cannot be decoded, a parameter given twice, one that contradicts the path.
 func requestParams(r *http.Request, now time.Time) *Params {
-	query := r.URL.Query()
-	return NewParams(func(name string) (string, bool) {
-		if value, present := pathParam(r, name); present {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	p := NewParams(nil, now)
+	p.given = query
+	p.get = func(name string) (string, bool) {
+		inQuery := query.Get(name)
+		value, inPath := pathParam(r, name)
+		switch first := !slices.Contains(p.asked, name); {
+		case !first:
+		case inPath && value == "":
+			p.bad.addf(name, "is empty in the path: give it, or use an address without it")
+		case len(query[name]) > 1:
+			p.bad.addf(name, "stands in the query %d times: give it once", len(query[name]))
+		case inPath && inQuery != "" && inQuery != value:
+			p.bad.addf(name, "stands in the path, and as something else in the query: leave it out of the query")
+		}
+		if inPath {
 			return value, true
 		}
-		return query.Get(name), query.Has(name)
-	}, now)
+		return inQuery, query.Has(name)
+	}
+	if err != nil {
+		p.bad.addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
+	}
+	return p
+}
+
+// refuseUnread notes the parameters of the query that are known elsewhere and do nothing here: a filter that
+// is ignored gives right-looking figures of something else. Names that nobody knows do no harm; frontends add
+// some against caches.
+func (p *Params) refuseUnread(known map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(p.given)) {
+		if known[name] && !slices.Contains(p.asked, name) {
+			p.bad.addf(name, "is no parameter of this address: leave it out, or see /openapi.json for what takes it")
+		}
+	}
 }
 
 // Err returns a 400 that names every bad parameter, or nil.
@@ -59,6 +93,7 @@ func (p *Params) Err() error { return p.bad.err() }
 func (p *Params) value(name string) (string, bool) {
 	p.note(name, "", schema{Type: typeString})
 	value, _ := p.get(name)
+	p.asked = append(p.asked, name)
 	return value, value != ""
 }
 

@@ -34,12 +34,19 @@ func (p *Params) Zone() *time.Location {
 	return p.zone
 }
 
-// loadZone keeps LoadLocation's special name Local out: it would make answers depend on the machine.
+// loadZone keeps out what would make answers depend on the machine: LoadLocation's special name Local, and
+// what some systems keep among their zone files (their own zone; a second set with leap seconds).
 func loadZone(name string) (*time.Location, error) {
+	lower := strings.ToLower(name)
+	for _, prefix := range []string{"local", "posix", "right/", "factory"} {
+		if strings.HasPrefix(lower, prefix) {
+			return nil, errors.New("unknown time zone")
+		}
+	}
 	known := strings.IndexFunc(name, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("_+-/", c)
 	}) < 0
-	if !known || len(name) > 64 || strings.EqualFold(name, "local") {
+	if !known || len(name) > 64 {
 		return nil, errors.New("unknown time zone")
 	}
 	return time.LoadLocation(name)
@@ -108,6 +115,9 @@ func parseInstant(text string, zone *time.Location, dayOffset int) (time.Time, e
 func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, time.UTC); err == nil {
 		return readmodels.StartOfDay(day.AddDate(0, 0, dayOffset), zone), nil
+	}
+	if _, err := time.Parse("20060102", text); err == nil { // as seconds that were in 1970
+		return time.Time{}, errors.New("is a day without its hyphens: use YYYY-MM-DD")
 	}
 	if number, ok := plainNumber(text); ok {
 		return unixInstant(number), nil

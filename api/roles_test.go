@@ -16,7 +16,7 @@ import (
 func pathOf(pattern string) string {
 	return strings.NewReplacer(
 		"{id}", client1, "{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{pId}", "all", "{cId}", "all",
-		"{memberId}", "7", "{accountId}", "7", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31", "*", "",
+		"{memberId}", "7", "{accountId}", "11", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31", "*", "",
 	).Replace(pattern)
 }
 

@@ -189,7 +189,7 @@ func filled(pattern, account, member, row, user string) string {
 		query = "?from=v1"
 	case strings.HasSuffix(pattern, "/access"):
 		query = "?user_id=" + user
-	case strings.HasSuffix(pattern, "Id}") && strings.HasPrefix(pattern, "/api/"):
+	case strings.HasSuffix(pattern, "Id}") && strings.HasPrefix(pattern, "/api/"), strings.Contains(pattern, "{accountId}"):
 		query = "" // the id alone must be judged
 	case strings.HasSuffix(pattern, "/export"):
 		query = "?format=jsonl&dashboard=" + account

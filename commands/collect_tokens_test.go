@@ -36,6 +36,9 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 	require.NotEqual(t, before.AccessToken, after.AccessToken)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one")
 	require.Equal(t, fetchDay.Add(2*time.Hour), after.ExpiresAt, "by what the answer says")
+	var shown time.Time
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select expires_at from kept.secrets where ref = $1`, user.ref).Scan(&shown))
+	require.Equal(t, after.ExpiresAt, shown, "people see the new end, not that of the first token")
 	// And so on, over two more lives.
 	for range 2 {
 		s.clock.advance(2 * time.Hour)

@@ -13,7 +13,7 @@ import (
 // TokenStore is where an import seals tokens.
 type TokenStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
-	Put(ctx context.Context, ref string, secret []byte, at time.Time) error
+	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
 }
 
 // ImportConnections takes rows of tMemberAuth over: what may be known of them into the directory, their
@@ -78,7 +78,7 @@ func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnectio
 	if err != nil {
 		return 0, err
 	}
-	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, i.Now); err != nil {
+	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.times(i.Now)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return TokenStored, nil

@@ -48,7 +48,7 @@ func (i ImportPasswords) Seal(ctx context.Context, user domain.DirectoryUser, ro
 	case err != nil && !i.NoSecret(err):
 		return false, fmt.Errorf("look for the password hash of user %s: %w", user.ID, err)
 	}
-	if err := i.Secrets.Put(ctx, user.PasswordRef, []byte(row.Hash), i.Now); err != nil {
+	if err := i.Secrets.Put(ctx, user.PasswordRef, []byte(row.Hash), domain.SecretTimes{Taken: i.Now}); err != nil {
 		return false, fmt.Errorf("store the password hash of user %s: %w", user.ID, err)
 	}
 	return true, nil

@@ -227,7 +227,7 @@ func (s importSecrets) Get(_ context.Context, ref string) ([]byte, error) {
 	return nil, errNoImportSecret
 }
 
-func (s importSecrets) Put(_ context.Context, ref string, secret []byte, _ time.Time) error {
+func (s importSecrets) Put(_ context.Context, ref string, secret []byte, _ domain.SecretTimes) error {
 	s[ref] = secret
 	return nil
 }

@@ -20,7 +20,7 @@ type SecretStore interface {
 	Lease(ctx context.Context, ref string) (release func(), err error)
 	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
 	// there, and stays.
-	Swap(ctx context.Context, ref string, old, secret []byte, at time.Time) error
+	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
 // StoredTokens is the sealed form of a connection's tokens. Encode it with [EncodeTokens] only:
@@ -32,6 +32,11 @@ type StoredTokens struct {
 	// InstagramLogin says that the token is of Instagram login (graph.instagram.com), which can be renewed;
 	// otherwise it is of Facebook login. Instagram only.
 	InstagramLogin bool `json:"instagram_login,omitempty"`
+}
+
+// times are what may be known of the tokens without opening them.
+func (t StoredTokens) times(taken time.Time) domain.SecretTimes {
+	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt}
 }
 
 // EncodeTokens is what goes into the secret store.
@@ -114,7 +119,7 @@ func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (Stor
 		return stored, err
 	}
 	// Stored before it is used: a rotated refresh token that is lost here is lost for good.
-	err = t.secrets.Swap(context.WithoutCancel(ctx), f.SecretRef, raw, sealed, t.now())
+	err = t.secrets.Swap(context.WithoutCancel(ctx), f.SecretRef, raw, sealed, renewed.times(t.now()))
 	if domain.CodeOf(err) == domain.CodeConflict { // a person has signed in again meanwhile
 		stored, _, err = t.load(ctx, f.SecretRef)
 		return stored, err

@@ -19,6 +19,7 @@ import (
 // authorisations, and what became of these; some accounts are in no directory.
 func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season) // with readings, so that some of the sources were read
+	w.secrets = map[string]domain.SecretTimes{}
 	owner := func(label string) domain.Tenant {
 		return rapid.SampledFrom(append(slices.Clone(tenants), domain.Tenant{ParentAccount: agencyA, AccountID: "a90000000000000000000000"})).Draw(t, label)
 	}
@@ -44,6 +45,14 @@ func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 		c := domain.DirectoryConnection{ID: rapid.Int64Range(50, 54).Draw(t, "authorisation"), MemberID: rapid.Int64Range(1, 9).Draw(t, "authorising"), Platform: domain.Facebook}
 		if rapid.Bool().Draw(t, "ends") {
 			c.ExpiresAt = new(drawInstant(t, season))
+		}
+		if rapid.Bool().Draw(t, "stored") { // some are renewed, some renewed without an end
+			c.SecretRef = fmt.Sprint("ref ", c.ID)
+			times := domain.SecretTimes{Taken: season}
+			if rapid.Bool().Draw(t, "stored end") {
+				times.Expires = drawInstant(t, season)
+			}
+			w.secrets[c.SecretRef] = times
 		}
 		w.directory = append(w.directory, c)
 	}
@@ -126,6 +135,12 @@ func (o *oracle) activeMembers() readmodels.ActiveMembers {
 				c, ok := lastOf(o.w, func(c domain.DirectoryConnection) bool { return c.ID == s.ConnectionID })
 				if ok && c.MemberID == id {
 					shown.ExpiresAt = c.ExpiresAt
+					if times, stored := o.w.secrets[c.SecretRef]; stored {
+						shown.ExpiresAt = nil
+						if !times.Expires.IsZero() {
+							shown.ExpiresAt = &times.Expires
+						}
+					}
 				}
 				on.SocialAccounts++
 				if s.Connected && !shown.NeedsReconnect {

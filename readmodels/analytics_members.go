@@ -46,7 +46,7 @@ type ConnectedSocial struct {
 	// NeedsReconnect says that the platform refuses its authorisation: the member must give it again.
 	NeedsReconnect bool       `json:"needs_reconnect"`
 	Reason         string     `json:"reason"`     // why; "" without a reason
-	ExpiresAt      *time.Time `json:"expires_at"` // when the authorisation ends; null: not known, or never
+	ExpiresAt      *time.Time `json:"expires_at"` // when the token in use ends, also after renewals; null: not known, or never
 }
 
 // ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
@@ -71,8 +71,8 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope Scope, query RangeQ
 }
 
 func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
-	const list = "members"
-	last, err := after[int64](a.query.Page, list)
+	listed := a.question("members")
+	last, err := after[int64](a.query.Page, listed)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
 	}
 	if len(members) > limit {
 		members = members[:limit]
-		if a.cursor, err = cursorOf(list, members[limit-1].MemberID); err != nil {
+		if a.cursor, err = cursorOf(listed, members[limit-1].MemberID); err != nil {
 			return nil, err
 		}
 	}
@@ -114,10 +114,11 @@ func (a *answering) socialsOf(ctx context.Context, members []ActiveMember) error
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, err := a.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(c.state, ''), coalesce(c.reason, ''), t.expires_at
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''), coalesce(t.reason, ''), `+tokenEnds+`
 		from tSAccounts s
-		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
-		left join tMemberAuth t on t.id = s.connection_id and t.member_id = s.member_id
+		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
+		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
+		left join kept.secrets k on k.ref = c.secret_ref
 		where s.member_id = any($4) and s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 		order by s.p_id, s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), ids)
 	if err != nil {

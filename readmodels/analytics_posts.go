@@ -169,8 +169,8 @@ func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(secondsPer
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
 // notes the cursor of the next page.
 func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
-	const list = "posts"
-	last, err := after[postKey](a.query.Page, list)
+	listed := a.question("posts")
+	last, err := after[postKey](a.query.Page, listed)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
 		return posts, err
 	}
 	posts = posts[:limit]
-	if a.cursor, err = cursorOf(list, posts[limit-1].key()); err != nil {
+	if a.cursor, err = cursorOf(listed, posts[limit-1].key()); err != nil {
 		return nil, err
 	}
 	return posts, nil

@@ -147,8 +147,8 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
 // the order of [postKey]. Posts of which nothing is known have no rank.
 func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
-	const list = "top"
-	last, err := after[ranked](a.query.Page, list)
+	listed := a.question("top")
+	last, err := after[ranked](a.query.Page, listed)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	if len(posts) > limit {
 		posts = posts[:limit]
-		if a.cursor, err = cursorOf(list, posts[limit-1]); err != nil {
+		if a.cursor, err = cursorOf(listed, posts[limit-1]); err != nil {
 			return nil, err
 		}
 	}

@@ -30,6 +30,7 @@ type world struct {
 	// directory is what the main application sent; the social accounts' present owners are in it.
 	directory []domain.DirectoryEntity
 	states    []domain.ConnectionStateChanged
+	secrets   map[string]domain.SecretTimes // what is stored of tokens, by their refs
 }
 
 func (w *world) add(id string, data domain.Data) {
@@ -50,6 +51,13 @@ func (w *world) fold(t require.TestingT, db *pgtest.DB) {
 		     p as (delete from tMemberAuth), q as (delete from tDefaultAccount)
 		delete from operations_trail`)
 	require.NoError(t, err)
+	_, err = db.Pool.Exec(ctx, `delete from kept.secrets`)
+	require.NoError(t, err)
+	for ref, times := range w.secrets {
+		_, err = db.Pool.Exec(ctx, `insert into kept.secrets (ref, key_id, sealed, updated_at, expires_at) values ($1, 'k', '', $2, nullif($3, '0001-01-01'::timestamptz))`,
+			ref, times.Taken, times.Expires)
+		require.NoError(t, err)
+	}
 	var accounts, posts, directory, operations []projections.Event
 	for _, ev := range w.events {
 		if _, ok := ev.Data.(domain.AccountRead); ok {

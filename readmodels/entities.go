@@ -29,6 +29,7 @@ type listed[E, K any] struct {
 	name  string // of the list, for errors and cursors
 	scope Scope
 	page  Page
+	asked any // the filters, which a cursor belongs to
 	// query selects the entries that follow the key (nil: from the beginning) in their order, at most limit.
 	query func(after *K, limit int) (sql string, args []any)
 	scan  func(pgx.CollectableRow) (E, error)
@@ -37,7 +38,7 @@ type listed[E, K any] struct {
 
 // read reads one page in one snapshot.
 func (l listed[E, K]) read(ctx context.Context, pool *pgxpool.Pool) (entries []E, meta ListMeta, err error) {
-	last, err := after[K](l.page, l.name)
+	last, err := after[K](l.page, question{l.name, l.scope, l.asked})
 	if err != nil {
 		return nil, meta, err
 	}
@@ -56,7 +57,7 @@ func (l listed[E, K]) read(ctx context.Context, pool *pgxpool.Pool) (entries []E
 	}
 	if len(entries) > limit {
 		entries = entries[:limit]
-		if meta.NextCursor, err = cursorOf(l.name, l.key(entries[limit-1])); err != nil {
+		if meta.NextCursor, err = cursorOf(question{l.name, l.scope, l.asked}, l.key(entries[limit-1])); err != nil {
 			return nil, meta, err
 		}
 	}

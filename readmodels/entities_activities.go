@@ -104,8 +104,10 @@ const activitiesSQL = `
 	order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
 
 func (e Entities) activities(scope Scope, q ActivitiesQuery, external string) listed[PostActivity, activityKey] {
+	page := q.Page
+	q.Page = Page{}
 	return listed[PostActivity, activityKey]{
-		name: "activities", scope: scope, page: q.Page,
+		name: "activities", scope: scope, page: page, asked: q,
 		query: func(after *activityKey, limit int) (string, []any) {
 			if after == nil {
 				after = &activityKey{}

@@ -65,8 +65,8 @@ type ConnectedPlatform struct {
 	// RetryAt is when it is tried again at the earliest; null: by its schedule.
 	RetryAt  *time.Time `json:"retry_at"`
 	Failures int        `json:"failures"` // in a row
-	// ExpiresAt is when the access token ends, as the main application said; null: never, not known, or renewed
-	// since then.
+	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
+	// token is stored here, what the main application said. Null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// TokenStoredAt is when the token in use was stored, by a sign-in or a renewal; null: there is none.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
@@ -92,6 +92,10 @@ type platformKey struct {
 	ID       int64 `json:"i"`
 }
 
+// tokenEnds is when the token of connection c ends whose stored secret is k: the main application's word is
+// of a token that may have been renewed here many times.
+const tokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
+
 // platformsSQL reads the newest reading as [answering.sourceFacts] does: from the last roll-up of
 // followers on, so that only the newest partitions are opened. Of a connection that was signed in again
 // since, the old state and failures do not count.
@@ -114,7 +118,7 @@ const platformsSQL = `
 		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then st.reason
 		            else coalesce(f.reason, '') end,
 		       f.not_before, coalesce(f.failures, 0),
-		       case when k.updated_at is null or k.updated_at < c.expires_at then c.expires_at end,
+		       ` + tokenEnds + `,
 		       k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
@@ -141,8 +145,10 @@ const platformsSQL = `
 	order by p.p_id, p.id limit $9`
 
 func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) listed[ConnectedPlatform, platformKey] {
+	page := q.Page
+	q.Page = Page{}
 	return listed[ConnectedPlatform, platformKey]{
-		name: "platforms", scope: scope, page: q.Page,
+		name: "platforms", scope: scope, page: page, asked: q,
 		query: func(after *platformKey, limit int) (string, []any) {
 			if after == nil {
 				after = &platformKey{}

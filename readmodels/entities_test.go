@@ -145,8 +145,9 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
 	changed.ConnectionID = 108
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
-	store(t, log, "connection/8", expires.Add(time.Hour)) // signed in again since
-	store(t, log, "connection/1", entityDay)
+	store(t, log, "connection/8", domain.SecretTimes{Taken: expires.Add(time.Hour)}) // signed in again since; the platform named no end
+	renewed := expires.AddDate(0, 2, 0)
+	store(t, log, "connection/1", domain.SecretTimes{Taken: entityDay, Expires: renewed})
 	for _, id := range []int64{1, 8} {
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(id), domain.AccountRead{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: id, SocialAccount: id},
@@ -173,9 +174,12 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
-		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &expires, TokenStoredAt: &stored, LastReadAt: &read,
+		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, TokenStoredAt: &stored, LastReadAt: &read,
 		CreatedAt: &entityDay,
 	}, first)
+	unsealed, err := entities.Platform(t.Context(), scope, 9)
+	require.NoError(t, err)
+	require.Equal(t, &expires, unsealed.ExpiresAt, "no token is stored: the main application's word is all there is")
 	throttled, err := entities.Platform(t.Context(), scope, 2)
 	require.NoError(t, err)
 	require.Equal(t, "throttled", throttled.ReasonClass)
@@ -224,7 +228,7 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	require.NoError(t, kept.NewFetching(pool).Record(t.Context(), slot, results))
 }
 
-func store(t *testing.T, log *foldtest.Log, ref string, at time.Time) {
+func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes) {
 	t.Helper()
 	pool, err := kept.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
@@ -233,7 +237,7 @@ func store(t *testing.T, log *foldtest.Log, ref string, at time.Time) {
 	require.NoError(t, err)
 	secrets, err := kept.NewSecrets(pool, keys)
 	require.NoError(t, err)
-	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), at))
+	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), times))
 }
 
 func TestActivities(t *testing.T) {

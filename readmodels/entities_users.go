@@ -53,8 +53,10 @@ func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string
 }
 
 func (e Entities) users(scope Scope, q UsersQuery, id string) listed[User, userKey] {
+	page := q.Page
+	q.Page = Page{}
 	return listed[User, userKey]{
-		name: "users", scope: scope, page: q.Page,
+		name: "users", scope: scope, page: page, asked: q,
 		query: func(after *userKey, limit int) (string, []any) {
 			if after == nil {
 				after = &userKey{}

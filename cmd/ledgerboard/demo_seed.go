@@ -64,12 +64,12 @@ func (s *seeder) tokens(ctx context.Context) error {
 	}
 	for _, secret := range s.world.Secrets() {
 		sealed, err := commands.EncodeTokens(commands.StoredTokens{
-			AccessToken: secret.AccessToken, RefreshToken: secret.RefreshToken,
+			AccessToken: secret.AccessToken, RefreshToken: secret.RefreshToken, ExpiresAt: secret.ExpiresAt,
 		})
 		if err != nil {
 			return fmt.Errorf("encode tokens of %s: %w", secret.Ref, err)
 		}
-		if err := s.app.secrets.Put(ctx, secret.Ref, sealed, time.Now()); err != nil {
+		if err := s.app.secrets.Put(ctx, secret.Ref, sealed, domain.SecretTimes{Taken: time.Now(), Expires: secret.ExpiresAt}); err != nil {
 			return err
 		}
 	}

@@ -130,7 +130,7 @@ func seedErasure(t *testing.T, a *app) {
 	secrets, err := kept.NewSecrets(a.keptPool, keys)
 	require.NoError(t, err)
 	for _, ref := range []string{"connection:70", "connection:71", "password:erased", "connection:72", "password:stays"} {
-		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), now))
+		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
 	page := func(id, member, connection int64, kind domain.AccountType) domain.DirectorySocialAccount {
 		return domain.DirectorySocialAccount{

@@ -112,7 +112,7 @@ func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
 		}
 		sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: page.AccessToken})
 		require.NoError(t, err)
-		require.NoError(t, secrets.Put(t.Context(), ref, sealed, now))
+		require.NoError(t, secrets.Put(t.Context(), ref, sealed, domain.SecretTimes{Taken: now}))
 	}
 	require.True(t, sim.SetTraps(domain.Facebook, "70"+strconv.Itoa(fetchDead), simulator.Traps{TokenError: 463}))
 	drafts := make([]domain.Draft, 0, len(entities))

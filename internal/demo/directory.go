@@ -144,15 +144,25 @@ func (w *World) putChannel(c *channel) {
 		ID: c.connection, MemberID: c.MemberID, Platform: c.platform, AccountType: c.kind, SecretRef: secretRef(c.connection),
 		CreatedAt: connected, UpdatedAt: connected,
 	}
-	if c.platform == domain.Instagram || c.platform == domain.LinkedIn {
-		entity.UpdatedAt = w.cfg.Anchor.Add(-time.Duration(1+roll(w.cfg.Seed, 20, "renewed", c.Key())) * day)
-		entity.ExpiresAt = new(entity.UpdatedAt.Add(60 * day))
+	if ends := w.tokenEnds(c); !ends.IsZero() {
+		entity.UpdatedAt, entity.ExpiresAt = ends.Add(-tokenLife), &ends
 	}
 	w.put(entity, domain.DirectorySocialAccount{
 		ID: c.SocialAccount, ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.connection,
 		Platform: c.platform, AccountType: c.kind, ExternalID: c.externalID, Name: c.name, Connected: true,
 		CreatedAt: connected, UpdatedAt: connected,
 	})
+}
+
+// tokenLife is how long tokens of Instagram and LinkedIn live.
+const tokenLife = 60 * day
+
+// tokenEnds is when the token of a channel ends, which was renewed in the last weeks; zero: never.
+func (w *World) tokenEnds(c *channel) time.Time {
+	if c.platform != domain.Instagram && c.platform != domain.LinkedIn {
+		return time.Time{}
+	}
+	return w.cfg.Anchor.Add(-time.Duration(1+roll(w.cfg.Seed, 20, "renewed", c.Key())) * day).Add(tokenLife)
 }
 
 // putPlanned ties planned posts to their categories, and plans a post per channel that is yet to come.

@@ -85,7 +85,10 @@ type channel struct {
 }
 
 // Secret is what belongs into the sealed store under the reference of a connection.
-type Secret struct{ Ref, AccessToken, RefreshToken string }
+type Secret struct {
+	Ref, AccessToken, RefreshToken string
+	ExpiresAt                      time.Time // zero: never
+}
 
 // Secrets are the tokens of all connections, as a simulator of the same seed takes them.
 func (w *World) Secrets() []Secret {
@@ -93,7 +96,7 @@ func (w *World) Secrets() []Secret {
 	secrets := make([]Secret, 0, len(w.channels))
 	for _, c := range w.channels {
 		t := mint.Tokens(c.platform, c.externalID)
-		secrets = append(secrets, Secret{Ref: secretRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh})
+		secrets = append(secrets, Secret{Ref: secretRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh, ExpiresAt: w.tokenEnds(c)})
 	}
 	return secrets
 }

@@ -7,6 +7,7 @@
 //   - A secret reaches PostgreSQL only sealed (XChaCha20-Poly1305), bound to its ref: a row that was
 //     changed, or moved to another ref, does not open.
 //   - An empty secret is never stored, so it never replaces a good one.
+//   - Beside a sealed secret stand its times, which are no secret: when it was taken and when it ends.
 //   - No error, log line or marshalled value of this package holds a secret or a key.
 //   - A cursor never moves backwards.
 //   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the

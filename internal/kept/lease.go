@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Rhythm and length of leases.
@@ -44,7 +46,7 @@ func (s *Secrets) Lease(ctx context.Context, ref string) (release func(), err er
 
 // Swap stores a secret in the place of old, which must still be there: [ErrSwapped] when somebody stored
 // another one meanwhile (a person signed in again), and theirs stays. Errors besides: those of Put and Get.
-func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, at time.Time) error {
+func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
@@ -70,8 +72,8 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, at t
 	if err != nil {
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
-	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = $4 where ref = $1`,
-		ref, s.keys[0].id, sealed, at); err != nil {
+	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = $4, expires_at = $5 where ref = $1`,
+		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires)); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 )
 
@@ -19,10 +20,10 @@ func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
 	const rows = 1201 // three batches
 	before := newSecrets(t, pool, key(t, 1))
 	for i := range rows {
-		require.NoError(t, before.Put(ctx, fmt.Sprintf("connection/%d", i), fmt.Appendf(nil, "token %d", i), taken))
+		require.NoError(t, before.Put(ctx, fmt.Sprintf("connection/%d", i), fmt.Appendf(nil, "token %d", i), domain.SecretTimes{Taken: taken}))
 	}
 	after := newSecrets(t, pool, key(t, 2), key(t, 1))
-	require.NoError(t, after.Put(ctx, "new", []byte("sealed with the new key"), taken))
+	require.NoError(t, after.Put(ctx, "new", []byte("sealed with the new key"), domain.SecretTimes{Taken: taken}))
 
 	done, err := after.Rotate(ctx)
 	require.NoError(t, err)
@@ -50,9 +51,9 @@ func TestRotateLeavesAndNamesWhatDoesNotOpen(t *testing.T) {
 	ctx := t.Context()
 	old := newSecrets(t, pool, key(t, 1))
 	for _, ref := range []string{"a", "b", "c"} {
-		require.NoError(t, old.Put(ctx, ref, []byte("token"), taken))
+		require.NoError(t, old.Put(ctx, ref, []byte("token"), domain.SecretTimes{Taken: taken}))
 	}
-	require.NoError(t, newSecrets(t, pool, key(t, 3)).Put(ctx, "d", []byte("token"), taken))
+	require.NoError(t, newSecrets(t, pool, key(t, 3)).Put(ctx, "d", []byte("token"), domain.SecretTimes{Taken: taken}))
 	_, err := pool.Exec(ctx, `update secrets set sealed = 'junk' where ref = 'b'`)
 	require.NoError(t, err)
 
@@ -73,7 +74,7 @@ func TestRotateNeverUndoesAPut(t *testing.T) {
 	old, current := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 2), key(t, 1))
 	name := func(i int) string { return fmt.Sprintf("connection/%d", i) }
 	for i := range refs {
-		require.NoError(t, old.Put(t.Context(), name(i), []byte("token 0"), taken))
+		require.NoError(t, old.Put(t.Context(), name(i), []byte("token 0"), domain.SecretTimes{Taken: taken}))
 	}
 
 	writing, stopRotating := context.WithCancel(t.Context())
@@ -83,7 +84,7 @@ func TestRotateNeverUndoesAPut(t *testing.T) {
 			for round := 1; round <= rounds; round++ {
 				store := []*kept.Secrets{old, current}[round%2]
 				for i := writer; i < refs; i += 2 {
-					if err := store.Put(context.Background(), name(i), fmt.Appendf(nil, "token %d", round), taken.Add(time.Duration(round))); err != nil {
+					if err := store.Put(context.Background(), name(i), fmt.Appendf(nil, "token %d", round), domain.SecretTimes{Taken: taken.Add(time.Duration(round))}); err != nil {
 						return err
 					}
 				}
@@ -121,7 +122,7 @@ func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
 	ctx := t.Context()
 	old := newSecrets(t, pool, key(t, 1))
 	sealed := func(token string) (b []byte) {
-		require.NoError(t, old.Put(ctx, "r", []byte(token), taken))
+		require.NoError(t, old.Put(ctx, "r", []byte(token), domain.SecretTimes{Taken: taken}))
 		require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&b))
 		return b
 	}

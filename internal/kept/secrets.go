@@ -69,9 +69,9 @@ func (s *Secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText marshals as String does, in JSON too.
 func (s *Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Put stores a secret under ref and replaces what is there; at is when the secret was taken.
-// Errors: [ErrEmptySecret], [ErrSecretTooLarge], [ErrRef].
-func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, at time.Time) error {
+// Put stores a secret under ref and replaces what is there. Errors: [ErrEmptySecret], [ErrSecretTooLarge],
+// [ErrRef].
+func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
@@ -80,13 +80,21 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, at time.Ti
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
 	_, err = s.pool.Exec(ctx, `
-		insert into secrets (ref, key_id, sealed, updated_at) values ($1, $2, $3, $4)
-		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at`,
-		ref, s.keys[0].id, sealed, at)
+		insert into secrets (ref, key_id, sealed, updated_at, expires_at) values ($1, $2, $3, $4, $5)
+		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
+			expires_at = excluded.expires_at`,
+		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires))
 	if err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	return nil
+}
+
+func nullIfZero(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
 }
 
 func checkSecret(ref string, secret []byte) error {

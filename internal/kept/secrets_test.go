@@ -26,6 +26,32 @@ func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...kept.Key) *kept.Secret
 	return secrets
 }
 
+// When a token ends can be read without a key, and is that of the token which is stored now.
+func TestTimesStandBesideTheSeal(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
+	ctx := t.Context()
+	ends := taken.AddDate(0, 2, 0)
+	says := func(updated time.Time, expires *time.Time) {
+		t.Helper()
+		var at time.Time
+		var until *time.Time
+		require.NoError(t, pool.QueryRow(ctx, `select updated_at, expires_at from secrets where ref = 'r'`).Scan(&at, &until))
+		require.Equal(t, []any{updated, expires}, []any{at, until})
+	}
+	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("first"), domain.SecretTimes{Taken: taken, Expires: ends}))
+	says(taken, &ends)
+	_, err := secrets.Rotate(ctx)
+	require.NoError(t, err)
+	says(taken, &ends)
+	later := ends.AddDate(0, 2, 0)
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: ends, Expires: later}))
+	says(ends, &later)
+	require.NoError(t, secrets.Put(ctx, "r", []byte("third"), domain.SecretTimes{Taken: later}))
+	says(later, nil)
+}
+
 func TestSecretRoundTrip(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
@@ -34,7 +60,7 @@ func TestSecretRoundTrip(t *testing.T) {
 		ctx := context.Background()
 		ref := rapid.StringMatching(`[a-z0-9:/ü]{1,40}`).Draw(r, "ref")
 		secret := rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(r, "secret")
-		require.NoError(r, secrets.Put(ctx, ref, secret, taken))
+		require.NoError(r, secrets.Put(ctx, ref, secret, domain.SecretTimes{Taken: taken}))
 		got, err := secrets.Get(ctx, ref)
 		require.NoError(r, err)
 		require.Equal(r, secret, got)
@@ -54,8 +80,8 @@ func TestEqualSecretsLookDifferent(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
-	require.NoError(t, secrets.Put(t.Context(), "a", []byte("token"), taken))
-	require.NoError(t, secrets.Put(t.Context(), "b", []byte("token"), taken))
+	require.NoError(t, secrets.Put(t.Context(), "a", []byte("token"), domain.SecretTimes{Taken: taken}))
+	require.NoError(t, secrets.Put(t.Context(), "b", []byte("token"), domain.SecretTimes{Taken: taken}))
 	var distinct int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(distinct sealed) from secrets`).Scan(&distinct))
 	require.Equal(t, 2, distinct)
@@ -65,7 +91,7 @@ func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	secrets := newSecrets(t, setup(t), key(t, 1))
 	ctx := t.Context()
-	require.NoError(t, secrets.Put(ctx, "connection/7", []byte("good token"), taken))
+	require.NoError(t, secrets.Put(ctx, "connection/7", []byte("good token"), domain.SecretTimes{Taken: taken}))
 	long := strings.Repeat("s", kept.MaxSecret+1)
 	for name, test := range map[string]struct {
 		ref    string
@@ -81,7 +107,7 @@ func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
 		"not text":   {"a\xff", []byte("other token"), kept.ErrRef, domain.CodeInvalid},
 		"long ref":   {strings.Repeat("r", kept.MaxRef+1), []byte("other token"), kept.ErrRef, domain.CodeInvalid},
 	} {
-		err := secrets.Put(ctx, test.ref, test.secret, taken)
+		err := secrets.Put(ctx, test.ref, test.secret, domain.SecretTimes{Taken: taken})
 		require.ErrorIs(t, err, test.want, name)
 		require.Equal(t, test.code, domain.CodeOf(err), name)
 		require.NotContains(t, err.Error(), "other token", name)
@@ -95,7 +121,7 @@ func TestLimitsThemselvesAreAllowed(t *testing.T) {
 	t.Parallel()
 	secrets := newSecrets(t, setup(t), key(t, 1))
 	ref, secret := strings.Repeat("ü", kept.MaxRef), []byte(strings.Repeat("s", kept.MaxSecret))
-	require.NoError(t, secrets.Put(t.Context(), ref, secret, taken))
+	require.NoError(t, secrets.Put(t.Context(), ref, secret, domain.SecretTimes{Taken: taken}))
 	got, err := secrets.Get(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, secret, got)
@@ -117,8 +143,8 @@ func TestRowMovedToAnotherRefDoesNotOpen(t *testing.T) {
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
 	ctx := t.Context()
-	require.NoError(t, secrets.Put(ctx, "connection/1", []byte("the rich one's token"), taken))
-	require.NoError(t, secrets.Put(ctx, "connection/2", []byte("mine"), taken))
+	require.NoError(t, secrets.Put(ctx, "connection/1", []byte("the rich one's token"), domain.SecretTimes{Taken: taken}))
+	require.NoError(t, secrets.Put(ctx, "connection/2", []byte("mine"), domain.SecretTimes{Taken: taken}))
 	_, err := pool.Exec(ctx, `
 		update secrets set sealed = (select sealed from secrets where ref = 'connection/1') where ref = 'connection/2'`)
 	require.NoError(t, err)
@@ -134,7 +160,7 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
 	ctx := t.Context()
-	require.NoError(t, secrets.Put(ctx, "r", []byte("a secret token"), taken))
+	require.NoError(t, secrets.Put(ctx, "r", []byte("a secret token"), domain.SecretTimes{Taken: taken}))
 	var sealed []byte
 	require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&sealed))
 	store := func(b []byte) {
@@ -174,7 +200,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	ctx := t.Context()
-	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("s"), taken))
+	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("s"), domain.SecretTimes{Taken: taken}))
 	stranger := newSecrets(t, pool, key(t, 2))
 	_, err := stranger.Get(ctx, "r")
 	require.ErrorIs(t, err, kept.ErrUnknownKey)
@@ -195,7 +221,7 @@ func TestNoErrorHoldsTheSecret(t *testing.T) {
 	const secret = "EAAB-very-secret-token-0123456789"
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := secrets.Put(cancelled, "r", []byte(secret), taken)
+	err := secrets.Put(cancelled, "r", []byte(secret), domain.SecretTimes{Taken: taken})
 	require.ErrorIs(t, err, context.Canceled)
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		for _, text := range renderings(t, cause.Error()) {
@@ -221,7 +247,7 @@ func TestGetManyLeavesOutWhatIsNotThereOrDoesNotOpen(t *testing.T) {
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
 	for _, ref := range []string{"a", "b", "c"} {
-		require.NoError(t, secrets.Put(t.Context(), ref, []byte("secret of "+ref), taken))
+		require.NoError(t, secrets.Put(t.Context(), ref, []byte("secret of "+ref), domain.SecretTimes{Taken: taken}))
 	}
 	_, err := pool.Exec(t.Context(), `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
 	require.NoError(t, err)

@@ -126,7 +126,7 @@ func (w *World) StoreTokens(ctx context.Context, sim *simulator.Server, secrets 
 		if err != nil {
 			return err
 		}
-		if err := secrets.Put(ctx, a.Secret, sealed, at); err != nil {
+		if err := secrets.Put(ctx, a.Secret, sealed, domain.SecretTimes{Taken: at, Expires: stored.ExpiresAt}); err != nil {
 			return err
 		}
 	}

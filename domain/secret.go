@@ -1,0 +1,9 @@
+package domain
+
+import "time"
+
+// SecretTimes are what may be known of a stored secret by whoever cannot open it.
+type SecretTimes struct {
+	Taken   time.Time // when it was given
+	Expires time.Time // when it ends; zero: never, or not known
+}
