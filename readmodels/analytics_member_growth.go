@@ -47,7 +47,9 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope Scope, query RangeQu
 		if err != nil {
 			return err
 		}
-		gains, err := a.gainsFrom(ctx, a.query.Range.Previous().From, whole)
+		gains, err := a.gains(ctx, gainQuery{
+			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: a.query.Range.Previous().From,
+		})
 		if err != nil {
 			return err
 		}

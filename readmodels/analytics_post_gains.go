@@ -101,19 +101,29 @@ func (g *postGains) bucket(p domain.Platform, i, n int) *gainSums {
 	return &g.series[p][i]
 }
 
-// gainsFrom reads what posts gained in the buckets and, when it begins before the range, in the period
-// before it.
-func (a *answering) gainsFrom(ctx context.Context, from time.Time, buckets []bucket) (*postGains, error) {
+// gainQuery says which gains of posts are wanted: every sum costs time in every row.
+type gainQuery struct {
+	metrics []string  // engagement with its partial ones; of metrics that are not here, nothing is known
+	from    time.Time // the start of the range, or of the period before it
+	buckets []bucket  // of the series; without any there is none
+}
+
+// gains reads what posts gained in the range and, when the query begins before it, in the period before.
+func (a *answering) gains(ctx context.Context, q gainQuery) (*postGains, error) {
 	a.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
-	rows, err := a.gainRows(ctx, a.platformIDs(), from, buckets, `(p_id, bucket), (social_account_id, p_id, current)`)
+	sets := `(social_account_id, p_id, current)`
+	if len(q.buckets) > 0 {
+		sets += `, (p_id, bucket)`
+	}
+	rows, err := a.gainRows(ctx, a.platformIDs(), q, sets)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
 		switch {
 		case r.social == nil && *r.bucket > 0:
-			g.bucket(r.platform, *r.bucket-1, len(buckets)).add(r.gainSums)
+			g.bucket(r.platform, *r.bucket-1, len(q.buckets)).add(r.gainSums)
 		case r.social == nil:
 		case *r.current:
 			g.account(*r.social, r.platform).now.add(r.gainSums)
@@ -122,17 +132,20 @@ func (a *answering) gainsFrom(ctx context.Context, from time.Time, buckets []buc
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
 	}
-	cut, err := a.cutGains(ctx, from)
+	cut, err := a.cutGains(ctx, q.from)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range cut {
-		if i := bucketOf(r.at, buckets); i >= 0 {
-			g.bucket(r.platform, i, len(buckets)).add(r.gainSums)
-			g.account(r.social, r.platform).now.add(r.gainSums)
-			a.uses(r.at)
-		} else {
-			g.account(r.social, r.platform).before.add(r.gainSums)
+		account := g.account(r.social, r.platform)
+		if r.at.Before(a.query.Range.From) {
+			account.before.add(r.gainSums)
+			continue
+		}
+		account.now.add(r.gainSums)
+		a.uses(r.at)
+		if i := bucketOf(r.at, q.buckets); i >= 0 {
+			g.bucket(r.platform, i, len(q.buckets)).add(r.gainSums)
 		}
 	}
 	return g, nil
@@ -164,12 +177,12 @@ type gainRow struct {
 	gainSums
 }
 
-// gainRows sums the roll-up of platforms from an instant on to the end of the range, by grouping sets over
+// gainRows sums the roll-up of platforms up to the end of the range, by grouping sets over
 // social_account_id, account_id, p_id, current and bucket. Quarters of an hour that an end cuts are left
 // out: [answering.cutGains] has them.
-func (a *answering) gainRows(ctx context.Context, platforms []int16, from time.Time, buckets []bucket, sets string) ([]gainRow, error) {
-	starts := make([]time.Time, len(buckets))
-	for i, b := range buckets {
+func (a *answering) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
+	starts := make([]time.Time, len(q.buckets))
+	for i, b := range q.buckets {
 		starts[i] = b.from
 	}
 	rows, err := a.tx.Query(ctx, `
@@ -181,13 +194,11 @@ func (a *answering) gainRows(ctx context.Context, platforms []int16, from time.T
 			  and quarter >= $6 and quarter < $7 and quarter <> all($9::timestamptz[])
 			  and began >= case when quarter >= $5 then $5 else $6 end
 		)
-		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint,
-		       sum(likes)::bigint, sum(likes_n)::bigint, sum(comments)::bigint, sum(comments_n)::bigint, sum(shares)::bigint, sum(shares_n)::bigint,
-		       sum(views)::bigint, sum(views_n)::bigint, sum(engagement)::bigint, sum(engagement_n)::bigint, sum(partial_n)::bigint
+		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint, `+sumsOf(q.metrics)+`
 		from part
 		group by grouping sets (`+sets+`)`,
 		a.scope.ParentAccount, a.scope.Accounts, platforms, a.query.Member,
-		a.query.Range.From, from, a.query.Range.To, starts, cutQuarters(from, a.query.Range.From, a.query.Range.To))
+		a.query.Range.From, q.from, a.query.Range.To, starts, cutQuarters(q.from, a.query.Range.From, a.query.Range.To))
 	if err != nil {
 		return nil, fmt.Errorf("read gains of posts: %w", err)
 	}
@@ -211,6 +222,25 @@ func groupedBy(sets string) string {
 			cols[i] = "null"
 		}
 	}
+	return strings.Join(cols, ", ")
+}
+
+// sumsOf selects the sums of some metrics, and 0 for the others, in the order of [gainSums].
+func sumsOf(metrics []string) string {
+	var cols []string
+	sum := func(metric string, names ...string) {
+		for _, name := range names {
+			if slices.Contains(metrics, metric) {
+				cols = append(cols, "sum("+name+")::bigint")
+			} else {
+				cols = append(cols, "0::bigint")
+			}
+		}
+	}
+	for _, metric := range []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews} {
+		sum(metric, metric, metric+"_n")
+	}
+	sum(domain.MetricEngagement, "engagement", "engagement_n", "partial_n")
 	return strings.Join(cols, ", ")
 }
 

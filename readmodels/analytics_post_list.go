@@ -88,7 +88,7 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope Scope, query RangeQuer
 			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 		}
 		days := a.series()
-		g, err := a.judgedGains(ctx, a.query.Range.Previous().From, days)
+		g, err := a.judgedGains(ctx, gainQuery{metrics: a.metrics, from: a.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
 		}
@@ -155,6 +155,6 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope Scope, query Ran
 // judgePosts completes the sources of an answer that lists posts: which figures the posts of each social
 // account have in the range, whatever the page shows.
 func (a *answering) judgePosts(ctx context.Context) error {
-	_, err := a.judgedGains(ctx, a.query.Range.From, []bucket{a.query.Range.whole()})
+	_, err := a.judgedGains(ctx, gainQuery{metrics: a.metrics, from: a.query.Range.From})
 	return err
 }

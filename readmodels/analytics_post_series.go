@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -37,7 +36,8 @@ type ViewsDay struct {
 // PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope Scope, query RangeQuery) (PostsViews, Meta, error) {
 	var data PostsViews
-	meta, err := a.postSeries(ctx, "views of posts", scope, query, []string{domain.MetricViews},
+	views := []string{domain.MetricViews}
+	meta, err := a.postSeries(ctx, "views of posts", scope, query, views, views,
 		func(g *postGains, days []bucket) {
 			series := func(platforms ...domain.Platform) ViewsSeries {
 				s := ViewsSeries{Views: g.gain(domain.MetricViews, platforms...), Series: make([]ViewsDay, len(days))}
@@ -99,7 +99,8 @@ func engagementMetrics() []string {
 // time.
 func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope Scope, query RangeQuery) (PostsTotalEngagements, Meta, error) {
 	var data PostsTotalEngagements
-	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), func(g *postGains, days []bucket) {
+	sums := append(engagementMetrics(), domain.MetricEngagement)
+	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket) {
 		data.Total = g.engagementTotals(days, query.Platforms...)
 		for _, p := range query.Platforms {
 			data.Platforms = append(data.Platforms, PlatformEngagementTotals{platformRef(p), g.engagementTotals(days, p)})
@@ -124,13 +125,14 @@ func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform
 	return t
 }
 
-// postSeries reads what posts gained over time and hands it to build.
+// postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
+// sources are judged.
 func (a *Analytics) postSeries(
-	ctx context.Context, what string, scope Scope, query RangeQuery, metrics []string, build func(*postGains, []bucket),
+	ctx context.Context, what string, scope Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket),
 ) (Meta, error) {
 	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, a *answering) error {
 		days := a.series()
-		g, err := a.judgedGains(ctx, a.query.Range.Previous().From, days)
+		g, err := a.judgedGains(ctx, gainQuery{metrics: sums, from: a.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
 		}
@@ -139,10 +141,9 @@ func (a *Analytics) postSeries(
 	})
 }
 
-// judgedGains reads what posts gained from an instant on, as gainsFrom does, and completes the sources of
-// an answer that rests on nothing else.
-func (a *answering) judgedGains(ctx context.Context, from time.Time, buckets []bucket) (*postGains, error) {
-	g, err := a.gainsFrom(ctx, from, buckets)
+// judgedGains reads what posts gained and completes the sources of an answer that rests on nothing else.
+func (a *answering) judgedGains(ctx context.Context, q gainQuery) (*postGains, error) {
+	g, err := a.gains(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,9 @@ func (a *answering) postViews(ctx context.Context, months []bucket, counted map[
 			sources[domain.TikTok] = append(sources[domain.TikTok], postViewsSource)
 		}
 	}
-	rows, err := a.gainRows(ctx, []int16{int16(domain.TikTok)}, a.query.Range.From, months, `(social_account_id, account_id, p_id, bucket)`)
+	rows, err := a.gainRows(ctx, []int16{int16(domain.TikTok)}, gainQuery{
+		metrics: []string{domain.MetricViews}, from: a.query.Range.From, buckets: months,
+	}, `(social_account_id, account_id, p_id, bucket)`)
 	if err != nil {
 		return err
 	}

@@ -172,8 +172,9 @@ const lookBack = 3
 // everything else by the days of the range, by the UTC days that it touches, and by a few days before both
 // periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them. The
 // planner takes the columns that tell figures apart for independent, expects thousands of figures, and would sort
-// all rows first; "offset 0" hides that, and it groups them as they come. add is called for each figure, and must
-// not keep the points.
+// all rows first; "offset 0" hides that, and it groups them as they come. For the same reason the statement is
+// planned each time: a plan for any parameters expects one row, and sorting one row costs nothing. add is called
+// for each figure, and must not keep the points.
 func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureKey, []point)) error {
 	r, previous := a.query.Range, a.query.Range.Previous()
 	flowFirst, _ := previous.labels()
@@ -191,7 +192,7 @@ func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureK
 			  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 or day between $10 and $11 end
 			offset 0) d
 		group by social_account_id, account_id, p_id, metric, kind, source, window_name`,
-		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
+		pgx.QueryExecModeCacheDescribe, a.scope.ParentAccount, q.metrics, a.scope.Accounts,
 		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member, (before - lookBack).utc(), before.utc())
 	if err != nil {
 		return fmt.Errorf("read daily figures: %w", err)
