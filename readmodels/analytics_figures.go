@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"math"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -51,8 +52,8 @@ type contribution struct {
 	comparedInPart            bool
 	// buckets are, for stocks, the last reading in each bucket, else what the bucket added.
 	buckets []*int64
-	before  *int64 // stocks: the last reading before the range
-	sources []string
+	before  *int64   // stocks: the last reading before the range
+	sources []string // each once
 }
 
 // stock is the contribution of a metric of which the last reading counts; nil when it was not read in
@@ -163,8 +164,12 @@ func (a *answering) difference(t *track) *contribution {
 // rests notes that a contribution rests on a reading.
 func (a *answering) rests(c *contribution, p *point) {
 	a.uses(p.at)
-	a.shows(c.social, c.metric)
-	c.sources = append(c.sources, p.source)
+	if len(c.sources) == 0 {
+		a.shows(c.social, c.metric)
+	}
+	if !slices.Contains(c.sources, p.source) {
+		c.sources = append(c.sources, p.source)
+	}
 }
 
 // contributions turns tracks of one metric into what they add; those without a figure are left out.

@@ -185,7 +185,7 @@ func (a *answering) gainRows(ctx context.Context, platforms []int16, q gainQuery
 	for i, b := range q.buckets {
 		starts[i] = b.from
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, err := a.grouped(ctx, `
 		with part as (
 			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
 			       readings, case when readings > 0 then last_at end as last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
@@ -216,10 +216,15 @@ func (a *answering) gainRows(ctx context.Context, platforms []int16, q gainQuery
 
 // groupedBy selects the columns of a [gainRow] that are in a grouping set, and null for the others.
 func groupedBy(sets string) string {
-	cols := []string{"social_account_id", "account_id", "p_id", "current", "bucket"}
-	for i, c := range cols {
-		if !slices.Contains(strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) }), c) {
-			cols[i] = "null"
+	grouping := strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) })
+	var cols []string
+	for _, c := range []struct{ name, kind string }{
+		{"social_account_id", "bigint"}, {"account_id", "text"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
+	} {
+		if slices.Contains(grouping, c.name) {
+			cols = append(cols, c.name)
+		} else {
+			cols = append(cols, "null::"+c.kind) // an untyped one would be tried as every type, in every row
 		}
 	}
 	return strings.Join(cols, ", ")

@@ -23,83 +23,113 @@ type rankedMember struct {
 	likes, comments, shares, views  *int64
 }
 
-// endState writes the joins that give, for each post of CTE post, its last reading before an instant:
-// columns of the name's prefix. Most posts are read on every day, so that the day up to the instant has nearly
-// all of them in one stretch of an index. Only where it has fewer readings than there are posts (early in a day,
-// say) is the day before read too, in the same way; what is left is looked for one by one.
-//
-// at, d0, d1 are parameters: the instant, the UTC day that it ends or cuts, and the day before. cut says
-// that the instant lies inside of d0: then a later reading may hide the one that counts, which only the
-// raw readings have.
-func endState(name, at, d0, d1 string, cut bool) (ctes, joins string, pick func(column string) string) {
-	const cols = `social_account_id, external_id, account_id, captured_at, published_at, likes, comments, shares, views, engagement, engagement_partial`
-	slice := func(n, day, when string) string {
-		return fmt.Sprintf(`%s%s as materialized (
-			select %s from post_daily
-			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s)`, name, n, cols, day, when)
+// end is one end of the range: where each post's last reading before an instant is found. Most posts are
+// read on every day, so that the day up to the instant (day0) has nearly all of them in one stretch of an index.
+// Only where many are missing there (early in a day, say) is the day before (day1) read too, in the same way; what
+// is left is looked for one by one.
+type end struct {
+	name           string // prefix of its columns and tables
+	at, day0, day1 string // parameters
+	// cut says that the instant lies inside of day0: then a later reading may hide the one that counts, which
+	// only the raw readings have.
+	cut bool
+}
+
+// perDay is how much longer it takes to look for a post than to read it among all those of a day, roughly.
+const perDay = 10
+
+// endColumns are read at both ends.
+var endColumns = []string{"captured_at", "published_at", "likes", "comments", "shares", "views", "engagement"}
+
+// slice is a CTE of the readings of a day of all posts.
+func (e end) slice(n, day, when string) string {
+	return fmt.Sprintf(`%s%s as materialized (
+			select social_account_id, external_id, account_id, %s from post_daily
+			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s)`,
+		e.name, n, strings.Join(endColumns, ", "), day, when)
+}
+
+// join joins a slice to posts p.
+func (e end) join(n string) string {
+	return fmt.Sprintf(`
+				left join %[1]s on %[1]s.social_account_id = p.social_account_id and %[1]s.external_id = p.external_id and %[1]s.account_id = p.account_id`, e.name+n)
+}
+
+// columns selects those of the first slice.
+func (e end) columns() string {
+	var text strings.Builder
+	for _, c := range endColumns {
+		fmt.Fprintf(&text, ", %[1]s0.%[2]s as %[1]s0_%[2]s", e.name, c)
 	}
-	join := func(n string) string {
-		return fmt.Sprintf(`
-			left join %[1]s%[2]s on %[1]s%[2]s.social_account_id = p.social_account_id and %[1]s%[2]s.external_id = p.external_id and %[1]s%[2]s.account_id = p.account_id`, name, n)
+	return text.String()
+}
+
+// found says that the first slice has the reading that counts.
+func (e end) found() string {
+	if e.cut {
+		return fmt.Sprintf("%s0_captured_at < %s", e.name, e.at)
 	}
+	return e.name + "0_captured_at is not null"
+}
+
+// search joins to posts p, which have the columns of the first slice, the places where the other readings are.
+func (e end) search() string {
 	const same = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1 and i.account_id = p.account_id`
-	counted := fmt.Sprintf("select count(*) from %s0", name)
-	newest := name + "0.captured_at is not null"
-	joins = join("0") + join("1")
-	cases := []string{"0"}
-	none := name + "0.captured_at is null"
-	if cut {
-		newest = fmt.Sprintf("%s0.captured_at < %s", name, at)
-		counted += " where " + newest
+	cols := strings.Join(endColumns, ", ")
+	joins, none := e.join("1"), e.name+"0_captured_at is null"
+	if e.cut {
 		joins += fmt.Sprintf(`
-			left join lateral (
-				select %[1]s from tSPostInsights i
-				where %[2]s0.captured_at >= %[3]s and %[4]s and i.captured_at >= (%[5]s::date)::timestamp at time zone 'UTC' and i.captured_at < %[3]s
-				order by i.captured_at desc limit 1) %[2]s_raw on true`, cols, name, at, same, d0)
-		cases = append(cases, "_raw")
-		none = fmt.Sprintf("(%[1]s0.captured_at is null or %[1]s0.captured_at >= %[2]s) and %[1]s_raw.captured_at is null", name, at)
+				left join lateral (
+					select %[1]s from tSPostInsights i
+					where %[2]s0_captured_at >= %[3]s and %[4]s and i.captured_at >= (%[5]s::date)::timestamp at time zone 'UTC' and i.captured_at < %[3]s
+					order by i.captured_at desc limit 1) %[2]s_raw on true`, cols, e.name, e.at, same, e.day0)
+		none = fmt.Sprintf("(%[1]s0_captured_at is null or %[1]s0_captured_at >= %[2]s) and %[1]s_raw.captured_at is null", e.name, e.at)
 	}
-	joins += fmt.Sprintf(`
-		left join lateral (
-			select %[1]s from post_daily i
-			where %[2]s and %[3]s1.captured_at is null and %[4]s and i.day < %[5]s::date
-			order by i.day desc limit 1) %[3]s_old on true`, cols, none, name, same, d0)
-	cases = append(cases, "1")
-	fewer := fmt.Sprintf(" and (%s) < (select count(*) from post)", counted)
-	return slice("0", d0, "") + ",\n" + slice("1", d1, fewer), joins, func(column string) string {
-		var text strings.Builder
-		text.WriteString("case")
-		for _, c := range cases {
-			when := name + c + ".captured_at is not null"
-			if c == "0" {
-				when = newest
-			}
-			fmt.Fprintf(&text, " when %s then %s%s.%s", when, name, c, column)
+	return joins + fmt.Sprintf(`
+				left join lateral (
+					select %[1]s from post_daily i
+					where %[2]s and %[3]s1.captured_at is null and %[4]s and i.day < %[5]s::date
+					order by i.day desc limit 1) %[3]s_old on true`, cols, none, e.name, same, e.day0)
+}
+
+// picked selects a column of the reading that search has found.
+func (e end) picked(column string) string {
+	raw := ""
+	if e.cut {
+		raw = fmt.Sprintf(" when %[1]s_raw.captured_at is not null then %[1]s_raw.%[2]s", e.name, column)
+	}
+	return fmt.Sprintf("case when %[1]s then %[2]s0_%[3]s%[4]s when %[2]s1.captured_at is not null then %[2]s1.%[3]s else %[2]s_old.%[3]s end",
+		e.found(), e.name, column, raw)
+}
+
+// ends are the two ends of the range, with the days that are their parameters.
+func (r Range) ends() (last, before end, days []any) {
+	of := func(name, at, day0, day1 string, instant time.Time) end {
+		day := startOfUTCDay(instant)
+		cut := !day.Equal(instant)
+		if !cut {
+			day = day.AddDate(0, 0, -1)
 		}
-		fmt.Fprintf(&text, " else %s_old.%s end", name, column)
-		return text.String()
+		days = append(days, day, day.AddDate(0, 0, -1))
+		return end{name, at, day0, day1, cut}
 	}
+	last = of("e", "$6", "$8", "$9", r.To)
+	before = of("b", "$7", "$10", "$11", r.From)
+	return last, before, days
 }
 
 // gainsOfPosts is a CTE "gained": every post of the query that was read in the range, with what it gained
-// (null: not known), by the rules of [PostGrowth]. Parameters: $1 parent account, $2 accounts, $3
+// (null: not known), by the rules of [PostGrowth]. Nearly all posts have a reading on the last day up to each end:
+// what they gained is one subtraction. The others are searched for. Parameters: $1 parent account, $2 accounts, $3
 // platforms, $4 member, $5 category, $6 to, $7 from, then the days of both ends.
 func (a *answering) gainsOfPosts() (sql string, args []any) {
-	r := a.query.Range
-	param := func(at time.Time) (day0, day1 time.Time, cut bool) {
-		day := startOfUTCDay(at)
-		if cut = !day.Equal(at); !cut {
-			day = day.AddDate(0, 0, -1)
-		}
-		return day, day.AddDate(0, 0, -1), cut
+	e, b, days := a.query.Range.ends()
+	missing := func(e end, also string) string {
+		return fmt.Sprintf(" and (select %d * count(*) from state where (%s) is not true%s) > (select count(*) from post)", perDay, e.found(), also)
 	}
-	e0, e1, endCut := param(r.To)
-	b0, b1, beginCut := param(r.From)
-	ends, endJoins, end := endState("e", "$6", "$8", "$9", endCut)
-	begins, beginJoins, begin := endState("b", "$7", "$10", "$11", beginCut)
 	var cols strings.Builder
-	for _, c := range []string{"captured_at", "published_at", "likes", "comments", "shares", "views", "engagement", "engagement_partial"} {
-		fmt.Fprintf(&cols, ", %s as e_%s, %s as b_%s", end(c), c, begin(c), c)
+	for _, c := range endColumns {
+		fmt.Fprintf(&cols, ", %s as e_%s, %s as b_%s", e.picked(c), c, b.picked(c), c)
 	}
 	since := func(c string) string {
 		return fmt.Sprintf("(case when b_captured_at is null then f_%[1]s else b_%[1]s end)", c)
@@ -110,12 +140,24 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 	equal := func(c string) string { return fmt.Sprintf("(e_%s is null) = (%s is null)", c, since(c)) }
 	sql = `
 		with post as materialized (
-			select p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at
+			select p.social_account_id, p.external_id, p.account_id, p.member_id, coalesce(p.published_at, '-infinity') as published
 			from tSPosts p where ` + postsOfScope + `
 		),
-		` + ends + ",\n" + begins + `,
+		` + e.slice("0", e.day0, "") + ",\n" + b.slice("0", b.day0, "") + `,
+		state as materialized (
+			select p.*` + e.columns() + b.columns() + `
+			from post p` + e.join("0") + b.join("0") + `
+		),
+		` + e.slice("1", e.day1, missing(e, "")) + ",\n" + b.slice("1", b.day1, missing(b, " and published < "+b.at)) + `,
 		gained as materialized (
-			select social_account_id, external_id, account_id, member_id, published, e_captured_at, ` +
+			select social_account_id, external_id, account_id, member_id, published,
+			       e0_likes - b0_likes as likes, e0_comments - b0_comments as comments, e0_shares - b0_shares as shares, e0_views - b0_views as views,
+			       case when (e0_likes is null) = (b0_likes is null) and (e0_comments is null) = (b0_comments is null)
+			             and (e0_shares is null) = (b0_shares is null) then e0_engagement - b0_engagement end as engagement
+			from state
+			where ` + e.found() + " and " + b.found() + ` and e0_captured_at >= $7
+			union all
+			select social_account_id, external_id, account_id, member_id, published, ` +
 		gain("likes") + ", " + gain("comments") + ", " + gain("shares") + ", " + gain("views") + `,
 			       case when began then e_engagement
 			            when ` + equal("likes") + " and " + equal("comments") + " and " + equal("shares") + `
@@ -124,8 +166,9 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 				select s.*, b_captured_at is null and e_published_at >= $7 as began,
 				       f.likes as f_likes, f.comments as f_comments, f.shares as f_shares, f.views as f_views, f.engagement as f_engagement
 				from (
-					select p.social_account_id, p.external_id, p.account_id, p.member_id, coalesce(p.published_at, '-infinity') as published` + cols.String() + `
-					from post p` + endJoins + beginJoins + `
+					select p.social_account_id, p.external_id, p.account_id, p.member_id, p.published` + cols.String() + `
+					from state p` + e.search() + b.search() + `
+					where (` + e.found() + " and " + b.found() + `) is not true
 				) s
 				left join lateral (
 					select i.* from (
@@ -139,13 +182,17 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 				where e_captured_at >= $7
 			) s
 		)`
-	return sql, []any{
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, a.query.Category, r.To, r.From, e0, e1, b0, b1,
-	}
+	return sql, append([]any{
+		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, a.query.Category, a.query.Range.To, a.query.Range.From,
+	}, days...)
 }
 
+// bestFirst is the order of a ranking: equals stand as in lists of posts.
+const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
+
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
-// the order of [postKey]. Posts of which nothing is known have no rank.
+// the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
+// stand before it, so that only the page is sorted.
 func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 	listed := a.question("top")
 	last, err := after[ranked](a.query.Page, listed)
@@ -158,13 +205,21 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	limit := a.query.Page.limit()
 	with, args := a.gainsOfPosts()
-	rows, err := a.tx.Query(ctx, with+`
-		select engagement, place, nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from (select *, rank() over (order by engagement desc) as place from gained where engagement is not null) g
-		where $12 or (engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-			< ($13::bigint, coalesce($14::timestamptz, '-infinity'), $15::bigint, $16::text collate "C", $17::text collate "C")
-		order by engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc
-		limit $18`, append(args, first, last.Gained, last.Published, last.Social, last.External, last.Account, limit+1)...)
+	const beyond = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
+				< ($13::bigint, coalesce($14::timestamptz, '-infinity'), $15::bigint, $16::text collate "C", $17::text collate "C")`
+	rows, err := a.tx.Query(ctx, with+`,
+		passed as (
+			select count(*) filter (where engagement > $13) as better, count(*) as posts
+			from gained where not $12 and engagement is not null and not `+beyond+`
+		)
+		select engagement, case when not $12 and engagement = $13 then passed.better + 1 else passed.posts + rank() over (order by engagement desc) end,
+		       nullif(published, '-infinity'), social_account_id, external_id, account_id
+		from passed, (
+			select * from gained
+			where engagement is not null and ($12 or `+beyond+`)
+			order by `+bestFirst+`
+			limit $18) page
+		order by `+bestFirst, append(args, first, last.Gained, last.Published, last.Social, last.External, last.Account, limit+1)...)
 	if err != nil {
 		return nil, fmt.Errorf("rank posts: %w", err)
 	}
@@ -196,11 +251,10 @@ func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, post
 		 group by member_id
 		 order by 2 limit $12)
 		union all
-		(select 2, row_number() over best, rank() over (order by engagement desc), 0, 0, null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
+		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), 0, 0,
+		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
-		 from gained where engagement is not null
-		 window best as (order by engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc)
-		 order by 2 limit $12)
+		 from (select * from gained where engagement is not null order by `+bestFirst+` limit $12) best)
 		order by list, nth`, append(args, a.query.Page.limit())...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("rank members and posts: %w", err)

@@ -100,22 +100,27 @@ func (a *answering) reachWindows(t *track) []ReachWindow {
 }
 
 // reachOfRange is the figure of the window that is exactly the range.
-func (a *answering) reachOfRange(t *track) *int64 { return a.reachOf(t, a.query.Range) }
+func (a *answering) reachOfRange(t *track) *int64 {
+	return a.reachOf(t, t.windowNames(), a.query.Range)
+}
+
+// windowNames are the windows of days in their order.
+func (t *track) windowNames() []string { return slices.Sorted(maps.Keys(t.windows)) }
 
 // reachOfParts are the figures of the windows that are exactly the parts. Of a day that the range cuts, a
 // figure of the whole day says nothing.
 func (a *answering) reachOfParts(t *track, parts []bucket) []ReachPoint {
-	series := make([]ReachPoint, len(parts))
+	series, names := make([]ReachPoint, len(parts)), t.windowNames()
 	for i, part := range parts {
-		series[i] = ReachPoint{part.day.String(), a.reachOf(t, Range{From: part.from, To: part.to, Zone: a.query.Range.Zone})}
+		series[i] = ReachPoint{part.day.String(), a.reachOf(t, names, Range{From: part.from, To: part.to, Zone: a.query.Range.Zone})}
 	}
 	return series
 }
 
-// reachOf is the figure of the platform's window that is exactly r.
-func (a *answering) reachOf(t *track, r Range) *int64 {
+// reachOf is the figure of the platform's window, one of names, that is exactly r.
+func (a *answering) reachOf(t *track, names []string, r Range) *int64 {
 	first, end, whole := r.wholeDays()
-	for _, name := range slices.Sorted(maps.Keys(t.windows)) {
+	for _, name := range names {
 		p, ok := t.windows[name][end-1]
 		if ok && whole && windowDays(name) == int(end-first) {
 			a.uses(p.at)

@@ -75,49 +75,26 @@ func lastOfDays(daily map[day]point, from, to time.Time) (last *point, unsure bo
 }
 
 // nearBefore is how far back a reading is looked for first. Without it every probe would open every
-// monthly partition; the few accounts that were not read for so long are looked up again.
+// monthly partition; only for the few accounts that were not read for so long is it gone further back.
 const nearBefore = 40 * 24 * time.Hour
 
+// probe calls set for each probe that finds a reading.
 func (a *answering) probe(ctx context.Context, probes []probe) error {
-	near := make([]probe, len(probes))
-	found := make([]*point, len(probes))
-	for i, p := range probes {
-		near[i] = p
-		if p.from.IsZero() {
-			near[i].from = p.to.Add(-nearBefore)
-		}
-		near[i].set = func(got *point) { found[i] = got }
-	}
-	if err := a.lastReadings(ctx, near); err != nil {
-		return err
-	}
-	var far []probe
-	for i, p := range probes {
-		p.set(found[i])
-		if found[i] == nil && p.from.IsZero() {
-			far = append(far, p)
-		}
-	}
-	return a.lastReadings(ctx, far)
-}
-
-// lastReadings calls set for each probe that finds a reading.
-func (a *answering) lastReadings(ctx context.Context, probes []probe) error {
 	if len(probes) == 0 {
 		return nil
 	}
 	n := len(probes)
-	social, from, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n)
+	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
 	account, metric, kind, window := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	for i, p := range probes {
 		social[i], account[i], metric[i] = p.track.social, p.track.account, p.track.metric
-		kind[i], window[i], from[i], to[i] = string(p.key.kind), p.key.window, p.from, p.to
+		kind[i], window[i], from[i], near[i], to[i] = string(p.key.kind), p.key.window, p.from, p.from, p.to
+		if p.from.IsZero() {
+			near[i] = p.to.Add(-nearBefore)
+		}
 	}
-	rows, err := a.tx.Query(ctx, `
-		select p.n, r.value, r.captured_at, r.source
-		from unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-			with ordinality as p(social, account, metric, kind, win, lower, upper, n)
-		cross join lateral (
+	last := func(lower, upper string) string {
+		return fmt.Sprintf(`(
 			select f.value, r.captured_at, f.source
 			from tSAccountIns r
 			cross join lateral (
@@ -125,18 +102,24 @@ func (a *answering) lastReadings(ctx context.Context, probes []probe) error {
 				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
 				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
 				order by f.day desc nulls last, f.source, f."window" limit 1) f
-			where r.social_account_id = p.social and r.captured_at >= p.lower and r.captured_at < p.upper
+			where r.social_account_id = p.social and r.captured_at >= %s and r.captured_at < %s
 			  and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2))
-			  and (p.account = '' or r.account_id = p.account) and ($10::bigint = 0 or r.member_id = $10)
-			order by r.captured_at desc limit 1) r`,
-		a.scope.ParentAccount, a.scope.Accounts, social, account, metric, kind, window, from, to, a.query.Member)
+			  and (p.account = '' or r.account_id = p.account) and ($11::bigint = 0 or r.member_id = $11)
+			order by r.captured_at desc limit 1)`, lower, upper)
+	}
+	rows, err := a.tx.Query(ctx, `
+		select p.n, r.value, r.captured_at, r.source
+		from unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+			with ordinality as p(social, account, metric, kind, win, lower, near, upper, n)
+		cross join lateral (`+last("p.near", "p.upper")+" union all "+last("p.lower", "p.near")+` limit 1) r`,
+		a.scope.ParentAccount, a.scope.Accounts, social, account, metric, kind, window, from, near, to, a.query.Member)
 	if err != nil {
 		return fmt.Errorf("read last readings: %w", err)
 	}
 	var at int
-	var p point
-	_, err = pgx.ForEachRow(rows, []any{&at, &p.value, &p.at, &p.source}, func() error {
-		probes[at-1].set(new(p))
+	var found point
+	_, err = pgx.ForEachRow(rows, []any{&at, &found.value, &found.at, &found.source}, func() error {
+		probes[at-1].set(new(found))
 		return nil
 	})
 	if err != nil {

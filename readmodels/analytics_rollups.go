@@ -110,9 +110,7 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 			byKey[key] = t
 		}
 		t.add(f.kind, f.window, points)
-		for _, p := range points {
-			a.meets(f.social, f.account, f.platform, p.at)
-		}
+		a.meets(f.social, f.account, f.platform, slices.MaxFunc(points, func(x, y point) int { return x.at.Compare(y.at) }).at)
 	})
 	if err != nil {
 		return nil, err
@@ -172,16 +170,15 @@ const lookBack = 3
 // everything else by the days of the range, by the UTC days that it touches, and by a few days before both
 // periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them. The
 // planner takes the columns that tell figures apart for independent, expects thousands of figures, and would sort
-// all rows first; "offset 0" hides that, and it groups them as they come. For the same reason the statement is
-// planned each time: a plan for any parameters expects one row, and sorting one row costs nothing. add is called
-// for each figure, and must not keep the points.
+// all rows first; "offset 0" hides that, and it groups them as they come. add is called for
+// each figure, and must not keep the points.
 func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureKey, []point)) error {
 	r, previous := a.query.Range, a.query.Range.Previous()
 	flowFirst, _ := previous.labels()
 	first, end := r.labels()
 	first, last := min(first, dayOf(r.From.UTC())-lookBack), max(end-1, dayOf(r.To.Add(-time.Nanosecond).UTC()))
 	before := dayOf(previous.From.UTC())
-	rows, err := a.tx.Query(ctx, `
+	rows, err := a.grouped(ctx, `
 		select social_account_id, account_id, p_id, metric, kind, source, window_name,
 		       array_agg(day - date '1970-01-01'), array_agg(value), array_agg(captured_at), array_agg(event_id)
 		from (
@@ -192,7 +189,7 @@ func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureK
 			  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 or day between $10 and $11 end
 			offset 0) d
 		group by social_account_id, account_id, p_id, metric, kind, source, window_name`,
-		pgx.QueryExecModeCacheDescribe, a.scope.ParentAccount, q.metrics, a.scope.Accounts,
+		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
 		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member, (before - lookBack).utc(), before.utc())
 	if err != nil {
 		return fmt.Errorf("read daily figures: %w", err)

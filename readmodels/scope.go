@@ -61,9 +61,13 @@ type Scopes struct{ Pool *pgxpool.Pool }
 // [ErrAccountNotFound] or [ErrNoOpenDashboard].
 func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) {
 	scope := Scope{ParentAccount: request.ParentAccount}
+	client := request.ClientAccount != "" || request.ClientUser != ""
+	if !client && request.Narrow.IsZero() {
+		return scope, nil // nothing need be read
+	}
 	err := pg.Snapshot(ctx, s.Pool, func(tx pgx.Tx) error {
 		var err error
-		if request.ClientAccount != "" || request.ClientUser != "" {
+		if client {
 			if scope.Accounts, err = openAccounts(ctx, tx, request); err != nil {
 				return err
 			}
