@@ -106,8 +106,8 @@ func topicsOf(eventType string) []string {
 	}
 }
 
-// asyncDocument makes the document; host and base are where this handler is reached.
-func (s *Server) asyncDocument(host, base string) (*asyncAPI, error) {
+// makeAsyncAPI makes the document, but for where it is read.
+func (s *Server) makeAsyncAPI() (*asyncAPI, error) {
 	comments, err := sourceComments()
 	if err != nil {
 		return nil, err
@@ -119,10 +119,6 @@ func (s *Server) asyncDocument(host, base string) (*asyncAPI, error) {
 			Description: "The topics of the log, which are the only truth, and the streams that browsers listen to. Events are CloudEvents 1.0 in " +
 				"Kafka's binary mode: attributes in ce_ headers, JSON in the value.",
 			License: map[string]string{"name": "Apache-2.0"},
-		},
-		Servers: map[string]asyncServer{
-			asyncKafka: {Host: "kafka:9092", Protocol: "kafka", Description: "The log; addresses are configuration."},
-			asyncHTTP:  {Host: host, Protocol: "http", Pathname: base + "/", Description: "Where this document was read."},
 		},
 		Channels: map[string]asyncChannel{}, Operations: map[string]asyncOperation{},
 		Components: asyncComponents{Messages: map[string]asyncMessage{}, Schemas: nil},
@@ -247,9 +243,14 @@ func cloudEventHeaders() schema {
 
 // getAsyncAPI answers the document.
 func (s *Server) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := s.asyncDocument(r.Host, mountedAt(r, patternAsyncAPI))
+	made, err := s.asyncAPI()
 	if err != nil {
 		return fmt.Errorf("make event document: %w", err)
+	}
+	doc := *made // others read it at the same time
+	doc.Servers = map[string]asyncServer{
+		asyncKafka: {Host: "kafka:9092", Protocol: "kafka", Description: "The log; addresses are configuration."},
+		asyncHTTP:  {Host: r.Host, Protocol: "http", Pathname: mountedAt(r, patternAsyncAPI) + "/", Description: "Where this document was read."},
 	}
 	return writeDocument(w, doc)
 }

@@ -50,7 +50,7 @@ func (s *Server) Absent() (names []string) {
 
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {
-	doc, err := s.document("")
+	doc, err := s.documentAt("")
 	if err != nil {
 		return nil, err
 	}

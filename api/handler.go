@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -132,6 +133,10 @@ type Server struct {
 	figureParams, entityParams map[string]bool
 
 	compressed func(http.Handler) http.HandlerFunc
+
+	// The documents are made once, when they are first asked for: routes and source do not change.
+	openAPI  func() (*openAPI, error)
+	asyncAPI func() (*asyncAPI, error)
 }
 
 // Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
@@ -161,6 +166,7 @@ func Handler(deps Deps) (*Server, error) {
 		}
 	}
 	s.figureParams, s.entityParams = parametersNamed(s.routes(), tagAnalytics), parametersNamed(s.routes(), tagEntities)
+	s.openAPI, s.asyncAPI = sync.OnceValues(s.makeOpenAPI), sync.OnceValues(s.makeAsyncAPI)
 	s.mux = s.router()
 	return s, nil
 }

@@ -45,3 +45,17 @@ func TestEverythingWorksUnderAPrefix(t *testing.T) {
 		require.ErrorContains(t, err, "Config.Prefix", prefix)
 	}
 }
+
+// The documents are made once and say each reader where it is.
+func TestDocumentsSayWhereTheyWereRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.Config.Prefix = "/main/boards" })
+	for _, base := range []string{"", "/main/boards", ""} {
+		var routes struct{ Servers []struct{ URL string } }
+		require.NoError(t, json.Unmarshal([]byte(ask(t, b.server, http.MethodGet, base+"/openapi.json", "").body), &routes))
+		require.Equal(t, base+"/", routes.Servers[0].URL)
+		var events asyncDocument
+		require.NoError(t, json.Unmarshal([]byte(ask(t, b.server, http.MethodGet, base+"/asyncapi.json", "").body), &events))
+		require.Equal(t, base+"/", events.Servers["http"].Pathname)
+	}
+}

@@ -106,8 +106,8 @@ Analytics are also served as CSV (Accept: text/csv): a row for each element of e
 stands in; columns are paths; the column table names the list, and ?table= picks one. Lists of scalars stand in one cell, separated by
 spaces; null is an empty cell.`
 
-// document makes the document. base is the path under which this handler is mounted.
-func (s *Server) document(base string) (*openAPI, error) {
+// makeOpenAPI makes the document, but for where it is read.
+func (s *Server) makeOpenAPI() (*openAPI, error) {
 	comments, err := sourceComments()
 	if err != nil {
 		return nil, err
@@ -121,7 +121,6 @@ func (s *Server) document(base string) (*openAPI, error) {
 			Title: "ledgerboard", Version: apiVersion, Description: openAPIText,
 			License: map[string]string{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
-		Servers:  []openAPIServer{{URL: base + "/", Description: "Where this document was read."}},
 		Security: []map[string][]string{{"bearer": {}}},
 		Paths:    map[string]map[string]openAPIOperation{},
 		Components: openAPIComponents{
@@ -131,9 +130,6 @@ func (s *Server) document(base string) (*openAPI, error) {
 				"ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "One-time ticket, for EventSource."},
 			},
 		},
-	}
-	if base == "" {
-		doc.Servers[0].URL = "/"
 	}
 	var faults []error
 	for _, r := range s.routes() {
@@ -323,11 +319,22 @@ func errorResponses() map[string]openAPIResponse {
 
 // getOpenAPI answers the document, with the address that it was read from as the server.
 func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := s.document(mountedAt(r, patternOpenAPI))
+	doc, err := s.documentAt(mountedAt(r, patternOpenAPI))
 	if err != nil {
 		return fmt.Errorf("make API document: %w", err)
 	}
 	return writeDocument(w, doc)
+}
+
+// documentAt is the document as it is read under a path.
+func (s *Server) documentAt(base string) (openAPI, error) {
+	made, err := s.openAPI()
+	if err != nil {
+		return openAPI{}, err
+	}
+	doc := *made // others read it at the same time
+	doc.Servers = []openAPIServer{{URL: base + "/", Description: "Where this document was read."}}
+	return doc, nil
 }
 
 func writeDocument(w http.ResponseWriter, doc any) error {
