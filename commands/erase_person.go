@@ -10,27 +10,31 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SecretEraser deletes secrets; deleting one that is not there is no error.
-type SecretEraser interface {
+// KeptEraser deletes what is kept beside the log; deleting what is not there is no error.
+type KeptEraser interface {
+	// Delete deletes a secret.
 	Delete(ctx context.Context, ref string) error
+	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
+	// platforms name people in what they say.
+	ForgetReads(ctx context.Context, gone, stay []int64) error
 }
 
 // ErasePerson erases a person from the directory (GDPR): the log of dashboards holds ids only, so that
 // every history still verifies, and shows the id alone.
 type ErasePerson struct {
-	Log     Appender
-	Secrets SecretEraser
-	Now     func() time.Time
+	Log  Appender
+	Kept KeptEraser
+	Now  func() time.Time
 }
 
 // erasureActor is who the trail names: the command line knows no user.
 const erasureActor = "system:erase"
 
-// Erase deletes the person's secrets, appends a tombstone for each of its records, takes its connection
+// Erase deletes the person's secrets and what became of reading its accounts, appends a tombstone for each of its records, takes its connection
 // off the pages that it had connected, and records the erasure, by ids, on `operations`. It may be
 // repeated: what names other records goes last, so that a repetition finds what an interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
-	if err := e.deleteSecrets(ctx, p); err != nil {
+	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
 	for _, draft := range e.drafts(p) {
@@ -38,17 +42,22 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 			return fmt.Errorf("erase %s (repeating the command is safe): %w", draft.Key, err)
 		}
 	}
-	// Again: a token that was being renewed meanwhile may have been stored behind the first round.
-	return e.deleteSecrets(ctx, p)
+	// Again: what was being renewed or read meanwhile may have been stored behind the first round.
+	return e.deleteKept(ctx, p)
 }
 
-func (e ErasePerson) deleteSecrets(ctx context.Context, p domain.Person) error {
+func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
 	for _, ref := range p.SecretRefs() {
-		errs = append(errs, e.Secrets.Delete(ctx, ref))
+		errs = append(errs, e.Kept.Delete(ctx, ref))
 	}
+	pages := make([]int64, len(p.Pages))
+	for i, page := range p.Pages {
+		pages[i] = page.ID
+	}
+	errs = append(errs, e.Kept.ForgetReads(ctx, p.Profiles, pages))
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("delete secrets: %w", err)
+		return fmt.Errorf("delete secrets and results of reads: %w", err)
 	}
 	return nil
 }

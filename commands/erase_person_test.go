@@ -12,13 +12,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-type erasedSecrets struct {
+type erasedKept struct {
 	deleted []string
+	gone    [][]int64
+	stay    [][]int64
 	err     error
 }
 
-func (s *erasedSecrets) Delete(_ context.Context, ref string) error {
+func (s *erasedKept) Delete(_ context.Context, ref string) error {
 	s.deleted = append(s.deleted, ref)
+	return s.err
+}
+
+func (s *erasedKept) ForgetReads(_ context.Context, gone, stay []int64) error {
+	s.gone, s.stay = append(s.gone, gone), append(s.stay, stay)
 	return s.err
 }
 
@@ -30,15 +37,15 @@ func somePerson() domain.Person {
 	}
 }
 
-func erasePerson(log commands.Appender, secrets commands.SecretEraser) commands.ErasePerson {
-	return commands.ErasePerson{Log: log, Secrets: secrets, Now: func() time.Time { return auditNow }}
+func erasePerson(log commands.Appender, eraser commands.KeptEraser) commands.ErasePerson {
+	return commands.ErasePerson{Log: log, Kept: eraser, Now: func() time.Time { return auditNow }}
 }
 
 // What names other records goes last: a repetition finds what an interrupted erasure left.
 func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 	t.Parallel()
-	log, secrets := &takingLog{}, &erasedSecrets{}
-	require.NoError(t, erasePerson(log, secrets).Erase(t.Context(), somePerson()))
+	log, eraser := &takingLog{}, &erasedKept{}
+	require.NoError(t, erasePerson(log, eraser).Erase(t.Context(), somePerson()))
 	var keys []string
 	for _, d := range log.drafts {
 		keys = append(keys, d.Topic+" "+d.Key)
@@ -58,17 +65,19 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		"directory social_account:701", "directory social_account:700", "directory connection:70", "directory default_account:7",
 		"directory session:s1", "operations " + reader.ParentAccount, "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
-	require.Equal(t, []string{"p", "c", "p", "c"}, secrets.deleted, "before, and again behind a token that was being renewed")
+	require.Equal(t, []string{"p", "c", "p", "c"}, eraser.deleted, "before, and again behind a token that was being renewed")
+	require.Equal(t, [][]int64{{700}, {700}}, eraser.gone, "likewise behind a read that was under way")
+	require.Equal(t, [][]int64{{701}, {701}}, eraser.stay)
 }
 
 func TestErasureEndsAtTheFirstFailure(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
-	err := erasePerson(log, &erasedSecrets{err: errors.New("database away")}).Erase(t.Context(), somePerson())
+	err := erasePerson(log, &erasedKept{err: errors.New("database away")}).Erase(t.Context(), somePerson())
 	require.ErrorContains(t, err, "delete secrets")
 	require.Empty(t, log.drafts, "the person can still be found")
 	log.append = func(context.Context) error { return errors.New("no broker") }
-	err = erasePerson(log, &erasedSecrets{}).Erase(t.Context(), somePerson())
+	err = erasePerson(log, &erasedKept{}).Erase(t.Context(), somePerson())
 	require.ErrorContains(t, err, "repeating the command is safe")
 	require.Len(t, log.drafts, 1)
 }

@@ -128,7 +128,7 @@ func (e *erasure) run(ctx context.Context, s streams) (err error) {
 		}
 		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
 	}
-	erase := commands.ErasePerson{Log: e.log, Secrets: kept.NewEraser(e.keptPool), Now: time.Now}
+	erase := commands.ErasePerson{Log: e.log, Kept: kept.NewEraser(e.keptPool), Now: time.Now}
 	if err := erase.Erase(ctx, person); err != nil {
 		return err
 	}

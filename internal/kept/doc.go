@@ -28,7 +28,7 @@
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
 //	secrets.go  Secrets: put, get one or many, delete
-//	erase.go    Eraser: deletes without a key
+//	erase.go    Eraser: deletes secrets and results of reads, without a key
 //	rotate.go   Secrets: re-sealing under the newest key, check at start
 //
 // # Non-obvious
