@@ -95,8 +95,8 @@ func (a *answering) flow(t *track, buckets []bucket) *contribution {
 	c := &contribution{track: t, kind: domain.DayFlow, buckets: make([]*int64, len(buckets))}
 	first, end := a.query.Range.labels()
 	for d := first; d < end; d++ {
-		if p, ok := t.flows[d]; ok {
-			a.rests(c, &p)
+		if p := t.flows.of(d); p != nil {
+			a.rests(c, p)
 			c.value = plus(c.value, p.value)
 		}
 	}
@@ -105,23 +105,22 @@ func (a *answering) flow(t *track, buckets []bucket) *contribution {
 	}
 	for i, b := range buckets {
 		for d := b.first; d < b.end; d++ {
-			if p, ok := t.flows[d]; ok {
+			if p := t.flows.of(d); p != nil {
 				c.buckets[i] = plus(c.buckets[i], p.value)
 			}
 		}
 	}
 	before, beforeEnd := a.query.Range.Previous().labels()
 	for i := range end - first {
-		now, ok := t.flows[first+i]
-		if !ok {
+		now, then := t.flows.of(first+i), t.flows.of(before+i)
+		if now == nil {
 			continue
 		}
-		then, ok := t.flows[before+i]
-		if !ok || before+i >= beforeEnd {
+		if then == nil || before+i >= beforeEnd {
 			c.comparedInPart = true
 			continue
 		}
-		a.rests(c, &then)
+		a.rests(c, then)
 		c.compared, c.previous = plus(c.compared, now.value), plus(c.previous, then.value)
 	}
 	return c

@@ -76,15 +76,15 @@ func (a *answering) reach(tracks []*track, days []bucket) []AccountReach {
 // reachWindows are, by name, the last figure of each window.
 func (a *answering) reachWindows(t *track) []ReachWindow {
 	var windows []ReachWindow
-	show := func(name string, endsOn *string, p point) {
+	show := func(name string, endsOn *string, p *point) {
 		a.uses(p.at)
 		a.shows(t.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
 	}
 	first, end := a.query.Range.labels()
-	for name, byDay := range t.windows {
+	for name, days := range t.windows {
 		for d := end - 1; d >= first; d-- {
-			if p, ok := byDay[d]; ok {
+			if p := days.of(d); p != nil {
 				show(name, new(d.String()), p)
 				break
 			}
@@ -92,7 +92,7 @@ func (a *answering) reachWindows(t *track) []ReachWindow {
 	}
 	for key, l := range t.levels {
 		if last := l.latest(); key.kind == domain.Rolling && last != nil {
-			show(key.window, nil, *last)
+			show(key.window, nil, last)
 		}
 	}
 	slices.SortFunc(windows, func(x, y ReachWindow) int { return cmp.Compare(x.Window, y.Window) })
@@ -121,8 +121,8 @@ func (a *answering) reachOfParts(t *track, parts []bucket) []ReachPoint {
 func (a *answering) reachOf(t *track, names []string, r Range) *int64 {
 	first, end, whole := r.wholeDays()
 	for _, name := range names {
-		p, ok := t.windows[name][end-1]
-		if ok && whole && windowDays(name) == int(end-first) {
+		p := t.windows[name].of(end - 1)
+		if p != nil && whole && windowDays(name) == int(end-first) {
 			a.uses(p.at)
 			return &p.value
 		}

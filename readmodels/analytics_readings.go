@@ -57,18 +57,18 @@ func (a *answering) resolve(ctx context.Context, tracks []*track, q figureQuery)
 
 // lastOfDays returns the last reading in [from, to) by what is known of whole UTC days; unsure means
 // that only the raw readings can tell.
-func lastOfDays(daily map[day]point, from, to time.Time) (last *point, unsure bool) {
+func lastOfDays(daily byDay, from, to time.Time) (last *point, unsure bool) {
 	for d := dayOf(to.Add(-time.Nanosecond).UTC()); d >= dayOf(from.UTC()); d-- {
-		p, ok := daily[d]
+		p := daily.of(d)
 		switch {
-		case !ok:
+		case p == nil:
 			continue
 		case !p.at.Before(to):
 			return nil, true
 		case p.at.Before(from):
 			return nil, false
 		default:
-			return &p, false
+			return p, false
 		}
 	}
 	return nil, false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -45,9 +46,9 @@ type track struct {
 	platform domain.Platform
 	metric   string
 
-	flows   map[day]point            // by the platform's day, of the range and of the period before
-	windows map[string]map[day]point // rolling figures of windows of days, by window and last day
-	levels  map[levelKey]*level      // what else is read and not summed
+	flows   byDay               // by the platform's day, of the range and of the period before
+	windows map[string]byDay    // rolling figures of windows of days, by window and last day
+	levels  map[levelKey]*level // what else is read and not summed
 }
 
 // levelKey tells the readings of a metric apart that must never be mixed.
@@ -58,7 +59,7 @@ type levelKey struct {
 
 // level is a figure that stands at some value whenever it is read: stock, cumulative or rolling.
 type level struct {
-	daily map[day]point // the last reading of each UTC day that the range touches
+	daily byDay // the last reading of each UTC day that the range touches
 
 	last []*point // the last reading in each bucket
 	// before is the last reading before the range, earlier the one before the previous period;
@@ -96,7 +97,8 @@ type trackKey struct {
 // needed beside them. Tracks are ordered by platform, social account, sub-account and metric.
 func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error) {
 	byKey := map[trackKey]*track{}
-	err := a.rollups(ctx, q, func(f figureKey, points []point) {
+	span := a.figureSpan()
+	err := a.rollups(ctx, q, span, func(f figureKey, points []point) {
 		key := trackKey{social: f.social, metric: f.metric}
 		if q.byAccount {
 			key.account = f.account
@@ -105,11 +107,11 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 		if !ok {
 			t = &track{
 				social: key.social, account: key.account, platform: f.platform, metric: key.metric,
-				windows: map[string]map[day]point{}, levels: map[levelKey]*level{},
+				windows: map[string]byDay{}, levels: map[levelKey]*level{},
 			}
 			byKey[key] = t
 		}
-		t.add(f.kind, f.window, points)
+		t.add(span, f.kind, f.window, points)
 		a.meets(f.social, f.account, f.platform, slices.MaxFunc(points, func(x, y point) int { return x.at.Compare(y.at) }).at)
 	})
 	if err != nil {
@@ -126,20 +128,16 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 	return tracks, a.resolve(ctx, tracks, q)
 }
 
-// add takes the points of one figure.
-func (t *track) add(kind domain.Kind, window string, points []point) {
-	var days map[day]point
+// add takes the points of one figure, and may keep them.
+func (t *track) add(span figureSpan, kind domain.Kind, window string, points []point) {
+	var days byDay
 	byCapture := false
 	switch {
 	case kind == domain.DayFlow:
-		if t.flows == nil {
-			t.flows = make(map[day]point, len(points))
-		}
+		t.flows = t.flows.or(span)
 		days = t.flows
 	case kind == domain.Rolling && windowDays(window) > 0:
-		if t.windows[window] == nil {
-			t.windows[window] = make(map[day]point, len(points))
-		}
+		t.windows[window] = t.windows[window].or(span)
 		days = t.windows[window]
 	default:
 		key := levelKey{kind: kind}
@@ -147,18 +145,45 @@ func (t *track) add(kind domain.Kind, window string, points []point) {
 			key.window = window
 		}
 		if t.levels[key] == nil {
-			t.levels[key] = &level{daily: make(map[day]point, len(points))}
+			t.levels[key] = &level{daily: byDay{}.or(span)}
 		}
 		days, byCapture = t.levels[key].daily, true
 	}
-	for _, p := range points {
-		of := p.day
+	for i := range points {
+		of := points[i].day
 		if byCapture {
-			of = dayOf(p.at.UTC())
+			of = dayOf(points[i].at.UTC())
 		}
-		if present, ok := days[of]; !ok || p.replaces(present) {
-			days[of] = p
-		}
+		days.put(of, &points[i])
+	}
+}
+
+// byDay holds points by their days, of the days of a span: nobody asks for others.
+type byDay struct {
+	first  day
+	points []*point // nil where there is none
+}
+
+// or makes room for a span unless there is.
+func (d byDay) or(span figureSpan) byDay {
+	if d.points == nil {
+		return byDay{span.first, make([]*point, span.end-span.first)}
+	}
+	return d
+}
+
+// of is the point of a day; nil when there is none.
+func (d byDay) of(which day) *point {
+	if i := which - d.first; i >= 0 && int(i) < len(d.points) {
+		return d.points[i]
+	}
+	return nil
+}
+
+// put keeps a point unless one is there that it does not replace.
+func (d byDay) put(of day, p *point) {
+	if i := of - d.first; i >= 0 && int(i) < len(d.points) && (d.points[i] == nil || p.replaces(*d.points[i])) {
+		d.points[i] = p
 	}
 }
 
@@ -166,49 +191,67 @@ func (t *track) add(kind domain.Kind, window string, points []point) {
 // account has its last reading before.
 const lookBack = 3
 
+// figureSpan are the days of which figures are read, ends left out.
+type figureSpan struct {
+	first, end           day // all of them
+	flowFirst, flowEnd   day // day flows: the range and the period before
+	levelFirst, levelEnd day // everything else: the range, and a few days before it
+	earlierFirst         day // levels before the previous period too, in a few days
+	earlierEnd           day
+}
+
+func (a *answering) figureSpan() figureSpan {
+	r, previous := a.query.Range, a.query.Range.Previous()
+	first, end := r.labels()
+	flowFirst, _ := previous.labels()
+	before := dayOf(previous.From.UTC())
+	span := figureSpan{
+		flowFirst: flowFirst, flowEnd: end,
+		levelFirst: min(first, dayOf(r.From.UTC())-lookBack), levelEnd: max(end, dayOf(r.To.Add(-time.Nanosecond).UTC())+1),
+		earlierFirst: before - lookBack, earlierEnd: before + 1,
+	}
+	span.first = min(span.flowFirst, span.levelFirst, span.earlierFirst)
+	span.end = max(span.flowEnd, span.levelEnd)
+	return span
+}
+
 // rollups reads account_daily: day flows by the platform's days of the range and of the period before,
 // everything else by the days of the range, by the UTC days that it touches, and by a few days before both
 // periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them. The
 // planner takes the columns that tell figures apart for independent, expects thousands of figures, and would sort
-// all rows first; "offset 0" hides that, and it groups them as they come. add is called for
-// each figure, and must not keep the points.
-func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureKey, []point)) error {
-	r, previous := a.query.Range, a.query.Range.Previous()
-	flowFirst, _ := previous.labels()
-	first, end := r.labels()
-	first, last := min(first, dayOf(r.From.UTC())-lookBack), max(end-1, dayOf(r.To.Add(-time.Nanosecond).UTC()))
-	before := dayOf(previous.From.UTC())
+// all rows first; "offset 0" hides that, and it groups them as they come. add is called for each figure.
+func (a *answering) rollups(ctx context.Context, q figureQuery, span figureSpan, add func(figureKey, []point)) error {
 	rows, err := a.grouped(ctx, `
 		select social_account_id, account_id, p_id, metric, kind, source, window_name,
 		       array_agg(day - date '1970-01-01'), array_agg(value), array_agg(captured_at), array_agg(event_id)
 		from (
 			select social_account_id, account_id, p_id, metric, kind, source, window_name, day, value, captured_at, event_id
 			from account_daily
-			where parent_account = $1 and metric = any($2) and day between least($4::date, $6::date, $10::date) and greatest($5::date, $7::date)
-			  and ($3::text[] is null or account_id = any($3)) and p_id = any($8) and ($9::bigint = 0 or member_id = $9)
-			  and case kind when 'day_flow' then day between $4 and $5 else day between $6 and $7 or day between $10 and $11 end
+			where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
+			  and ($5::bigint = 0 or member_id = $5) and day >= $6::date and day < $7::date
+			  and case kind when 'day_flow' then day >= $8::date and day < $9::date
+			                else day >= $10::date and day < $11::date or day >= $12::date and day < $13::date end
 			offset 0) d
 		group by social_account_id, account_id, p_id, metric, kind, source, window_name`,
-		a.scope.ParentAccount, q.metrics, a.scope.Accounts,
-		flowFirst.utc(), (end - 1).utc(), first.utc(), last.utc(), a.platformIDs(), a.query.Member, (before - lookBack).utc(), before.utc())
+		a.scope.ParentAccount, q.metrics, a.scope.Accounts, a.platformIDs(), a.query.Member, span.first.utc(), span.end.utc(),
+		span.flowFirst.utc(), span.flowEnd.utc(), span.levelFirst.utc(), span.levelEnd.utc(), span.earlierFirst.utc(), span.earlierEnd.utc())
 	if err != nil {
 		return fmt.Errorf("read daily figures: %w", err)
 	}
 	var figure figureKey
-	var points []point
-	var days []int32
-	var values []int64
-	var captured []time.Time
-	var events []string
+	var days arrayOf[int32]
+	var values arrayOf[int64]
+	var captured arrayOf[time.Time]
+	var events arrayOf[string]
 	_, err = pgx.ForEachRow(rows, []any{
 		&figure.social, &figure.account, &figure.platform, &figure.metric, &figure.kind, &figure.source, &figure.window,
 		&days, &values, &captured, &events,
 	}, func() error {
-		points = points[:0]
+		points := make([]point, len(days))
 		for i := range days {
-			points = append(points, point{
+			points[i] = point{
 				value: values[i], at: captured[i], source: figure.source, day: day(days[i]), eventID: events[i], window: figure.window,
-			})
+			}
 		}
 		add(figure, points)
 		return nil
@@ -218,3 +261,22 @@ func (a *answering) rollups(ctx context.Context, q figureQuery, add func(figureK
 	}
 	return nil
 }
+
+// arrayOf is an array that is scanned into the same memory in every row.
+type arrayOf[T any] []T
+
+// SetDimensions implements [pgtype.ArraySetter].
+func (a *arrayOf[T]) SetDimensions(dimensions []pgtype.ArrayDimension) error {
+	n := 0
+	if len(dimensions) > 0 {
+		n = int(dimensions[0].Length)
+	}
+	*a = slices.Grow((*a)[:0], n)[:n]
+	return nil
+}
+
+// ScanIndex implements [pgtype.ArraySetter].
+func (a *arrayOf[T]) ScanIndex(i int) any { return &(*a)[i] }
+
+// ScanIndexType implements [pgtype.ArraySetter].
+func (*arrayOf[T]) ScanIndexType() any { return new(T) }
