@@ -57,9 +57,18 @@ func figurePaths() []string {
 	}
 }
 
+// figureNames are the endpoints as -run chooses among them.
+func figureNames() []string {
+	names := make([]string, len(figurePaths()))
+	for i := range names {
+		names[i] = fmt.Sprintf("analytics_%02d", i+1)
+	}
+	return names
+}
+
 // figures measures the analytics over HTTP beside their bare SQL, in a database of few agencies and
 // again after more were added: what one agency's answer costs must not grow with the others.
-func (b *bench) figures(ctx context.Context, sizes []int, print func(result) error) error {
+func (b *bench) figures(ctx context.Context, sizes []int, asked func(name string) bool, print func(result) error) error {
 	pool, err := b.database(ctx, 8)
 	if err != nil {
 		return err
@@ -76,7 +85,7 @@ func (b *bench) figures(ctx context.Context, sizes []int, print func(result) err
 		fmt.Fprintf(os.Stderr, "bench: %d post readings are filled, the last %d in %s\n",
 			readings, (agencies-filled)*figurePosts*figureReadings, time.Since(began).Round(time.Second))
 		filled = agencies
-		if err := b.askFigures(ctx, pool.Config().ConnString(), agencies, before, print); err != nil {
+		if err := b.askFigures(ctx, pool.Config().ConnString(), agencies, asked, before, print); err != nil {
 			return err
 		}
 	}
@@ -89,7 +98,9 @@ type figureCost struct{ p50, pages float64 }
 
 // askFigures prints for each endpoint p50 and p99 over HTTP beside those of its SQL, and p50 and pages
 // beside those of the smaller database.
-func (b *bench) askFigures(ctx context.Context, url string, agencies int, before map[string]figureCost, print func(result) error) error {
+func (b *bench) askFigures(
+	ctx context.Context, url string, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
+) error {
 	size := fmt.Sprintf("%.1fm", float64(agencies*figurePosts*figureReadings)/1_000_000)
 	small := agencies < 5 // a table of which most rows are asked for is scanned for good reason
 	server, statements, stop, err := figureServer(ctx, url)
@@ -108,13 +119,16 @@ func (b *bench) askFigures(ctx context.Context, url string, agencies int, before
 	}
 	defer conn.Close(ctx)
 	for i, path := range figurePaths() {
-		name := fmt.Sprintf("analytics_%02d_%s", i+1, size)
+		if !asked(figureNames()[i]) {
+			continue
+		}
+		name := figureNames()[i] + "_" + size
 		statements.begin()
 		if err := get(ctx, server, path); err != nil {
 			return err
 		}
-		asked := statements.end()
-		pages, err := explain(ctx, conn, name, asked, !small)
+		sent := statements.end()
+		pages, err := explain(ctx, conn, name, sent, !small)
 		if err != nil {
 			return err
 		}
@@ -125,7 +139,7 @@ func (b *bench) askFigures(ctx context.Context, url string, agencies int, before
 				return err
 			}
 			overHTTP = append(overHTTP, time.Since(began))
-			took, err := runBare(ctx, conn, asked)
+			took, err := runBare(ctx, conn, sent)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //   - analytics: the statements of the same request, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
-//     -run '^analytics$' -agencies 5 measures a million readings alone.
+//     -run '^analytics$' -agencies 5 measures a million readings alone, -run 'analytics_0[178]' three endpoints.
 //
 // # File map
 //

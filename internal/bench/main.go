@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,10 +27,15 @@ func main() {
 	}
 }
 
-// measurement is one of the things that can be chosen with -run.
+// measurement is one of the things that can be chosen with -run, whole or in parts.
 type measurement struct {
-	name string
-	run  func(ctx context.Context, print func(result) error) error
+	name  string
+	run   func(ctx context.Context, print func(result) error) error
+	parts []string
+}
+
+func (m measurement) chosen(by *regexp.Regexp) bool {
+	return by.MatchString(m.name) || slices.ContainsFunc(m.parts, by.MatchString)
 }
 
 func run(ctx context.Context) (err error) {
@@ -62,25 +68,29 @@ func run(ctx context.Context) (err error) {
 	listening := func(kind listenerKind) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.connections(ctx, kind, print) }
 	}
+	asked := func(name string) bool { return chosen.MatchString("analytics") || chosen.MatchString(name) }
 	for _, m := range []measurement{
-		{"project_post_readings_1p", projected(1)},
-		{"project_post_readings_4p", projected(4)},
-		{"append_readings", b.appends},
-		{"append_to_readable_500ps", atRate(500)},
-		{"append_to_readable_2000ps", atRate(2000)},
-		{"put_to_notice", b.notices},
-		{"state_at_time", b.stateAtTime},
-		{"puts_1_agency", putsOver(1)},
-		{"puts_10_agencies", putsOver(10)},
-		{"puts_100_agencies", putsOver(100)},
-		{"verify_and_replay_records", b.proofs},
-		{"ingest_readings", b.ingest},
-		{"ingest_memory", b.ingestMemory},
-		{"connections_10k_sse", listening(eventStreams)},
-		{"connections_10k_websocket", listening(webSockets)},
-		{"analytics", func(ctx context.Context, print func(result) error) error { return b.figures(ctx, sizes, print) }},
+		{name: "project_post_readings_1p", run: projected(1)},
+		{name: "project_post_readings_4p", run: projected(4)},
+		{name: "append_readings", run: b.appends},
+		{name: "append_to_readable_500ps", run: atRate(500)},
+		{name: "append_to_readable_2000ps", run: atRate(2000)},
+		{name: "put_to_notice", run: b.notices},
+		{name: "state_at_time", run: b.stateAtTime},
+		{name: "puts_1_agency", run: putsOver(1)},
+		{name: "puts_10_agencies", run: putsOver(10)},
+		{name: "puts_100_agencies", run: putsOver(100)},
+		{name: "verify_and_replay_records", run: b.proofs},
+		{name: "ingest_readings", run: b.ingest},
+		{name: "ingest_memory", run: b.ingestMemory},
+		{name: "connections_10k_sse", run: listening(eventStreams)},
+		{name: "connections_10k_websocket", run: listening(webSockets)},
+		{
+			name: "analytics", parts: figureNames(),
+			run: func(ctx context.Context, print func(result) error) error { return b.figures(ctx, sizes, asked, print) },
+		},
 	} {
-		if !chosen.MatchString(m.name) {
+		if !m.chosen(chosen) {
 			continue
 		}
 		if err := m.run(ctx, func(r result) error { return r.print(os.Stdout) }); err != nil {
