@@ -130,6 +130,21 @@ func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// whole is a list that knows whether anything of it was left out: only then does what is not in it
+// mean something.
+type whole[T any] struct {
+	list list[T]
+	ok   bool // it was an array, and each of its elements had the expected shape
+}
+
+// UnmarshalJSON never fails.
+func (w *whole[T]) UnmarshalJSON(raw []byte) error {
+	var elements []json.RawMessage
+	_ = w.list.UnmarshalJSON(raw)
+	w.ok = bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) && json.Unmarshal(raw, &elements) == nil && len(elements) == len(w.list)
+	return nil
+}
+
 // maybe is an object that may be missing or of a wrong shape.
 type maybe[T any] struct {
 	v  T

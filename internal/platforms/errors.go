@@ -46,6 +46,8 @@ type Error struct {
 	Message    string        // the platform's words, tokens removed, at most 300 characters
 	RetryAfter time.Duration // from now; set for throttled, 0 elsewhere unless the platform said so
 
+	allowed []string // metrics that the platform lists as known; nil: it lists none
+
 	cause error // context.Canceled or context.DeadlineExceeded of the caller, nothing else
 }
 
@@ -130,6 +132,24 @@ const (
 	defaultTikTokWait = time.Minute      // the window is a sliding minute
 	maxWait           = 24 * time.Hour   // no quota is longer than a day
 )
+
+// about judges whom an answer is about, by the ids that it holds. One without an id is odd, and says
+// nothing about the token; one with another account's id must not be recorded.
+func about(p domain.Platform, op, want string, got ...text) error {
+	e := malformed()
+	e.Message = "the answer does not say whom it is about"
+	for _, id := range got {
+		switch string(id) {
+		case want:
+			return nil
+		case "":
+		default:
+			e = wrongAccount()
+		}
+	}
+	e.Platform, e.Op = p, op
+	return e
+}
 
 // wrongAccount refuses an answer that is about somebody else: recording it would give an account the
 // figures of another one.

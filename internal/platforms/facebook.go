@@ -57,10 +57,8 @@ func (f *facebook) pageNode(ctx context.Context, t Target, snap *AccountSnapshot
 	if err := f.get(ctx, "page", t, t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page); err != nil {
 		return err
 	}
-	if string(page.ID) != t.ExternalID {
-		e := wrongAccount()
-		e.Platform, e.Op = f.platform, "page"
-		return e
+	if err := about(f.platform, "page", t.ExternalID, page.ID); err != nil {
+		return err
 	}
 	if !page.Followers.ok {
 		snap.miss(domain.MetricFollowers, ReasonEmpty, "followers_count was not in the answer")

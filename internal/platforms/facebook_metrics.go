@@ -246,6 +246,11 @@ func (f *facebook) snapshots(ctx context.Context, t Target, k nodeKind, plan nod
 				Class: ClassNotFound, Platform: f.platform, Op: k.op, Message: "the platform left this post out of its answer",
 			}})
 			continue
+		case string(node.ID) != p.ID && !node.Error.ok:
+			out = append(out, PostSnapshot{Post: p, Err: &Error{
+				Class: ClassRetry, Platform: f.platform, Op: k.op, Code: codeMalformed, Message: "the answer does not hold this post under its id",
+			}})
+			continue
 		case node.Error.ok:
 			e := node.Error.v.judge(answer{status: 200})
 			e.Platform, e.Op, e.Status, e.Message = f.platform, k.op, 200, scrub(e.Message, t.AccessToken)

@@ -41,7 +41,8 @@ func metaThrottle(e *Error, ans answer) *Error {
 }
 
 func (e graphError) judge(ans answer) *Error {
-	out := &Error{Code: string(e.Code), Subcode: int(e.Subcode.n), Message: string(e.Message)}
+	// The list is read here: of a long message only the beginning is kept.
+	out := &Error{Code: string(e.Code), Subcode: int(e.Subcode.n), Message: string(e.Message), allowed: allowedMetrics(string(e.Message))}
 	out.Class = e.class(ans.status)
 	return metaThrottle(out, ans)
 }

@@ -49,7 +49,7 @@ func (g *graph) insights(ctx context.Context, op, edge string, t Target, path st
 		return out, err
 	}
 	if len(ask) > 1 {
-		if kept := allowedOf(ask, asError(err).Message); kept != nil {
+		if kept := allowedOf(ask, asError(err).allowed); kept != nil {
 			out.refused = append(out.refused, g.refuseAll(edge, t, without(ask, kept))...)
 			data, err = g.insightCall(ctx, op, t, path, kept, query)
 			if ClassOf(err) != ClassUnsupportedMetric {
@@ -63,8 +63,7 @@ func (g *graph) insights(ctx context.Context, op, edge string, t Target, path st
 }
 
 // allowedOf narrows ask to what the refusal lists as allowed; nil when that is no help.
-func allowedOf(ask []string, message string) []string {
-	allowed := allowedMetrics(message)
+func allowedOf(ask, allowed []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(ask), func(m string) bool { return !slices.Contains(allowed, m) })
 	if len(kept) == 0 || len(kept) == len(ask) {
 		return nil

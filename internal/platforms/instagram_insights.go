@@ -76,10 +76,8 @@ func (r *igReading) node(ctx context.Context) error {
 	if err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user); err != nil {
 		return err
 	}
-	if string(user.ID) != r.t.ExternalID && string(user.UserID) != r.t.ExternalID {
-		e := wrongAccount()
-		e.Platform, e.Op = r.platform, "ig_user"
-		return e
+	if err := about(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID); err != nil {
+		return err
 	}
 	r.stock(domain.MetricFollowers, "followers_count", user.Followers)
 	r.stock(domain.MetricPosts, "media_count", user.Media)

@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -8,20 +9,35 @@ import (
 
 // linkedInError is LinkedIn's error body; `code` is not always there.
 type linkedInError struct {
+	Status      count `json:"status"`
 	ServiceCode count `json:"serviceErrorCode"`
 	Code        text  `json:"code"`
 	Message     text  `json:"message"`
 }
 
+// proxyWait is how long a 429 asks to wait that is not LinkedIn's own: it does not speak of the day's quota.
+const proxyWait = 5 * time.Minute
+
 // classifyLinkedIn judges an answer: by the word in `code` first (the numbers are contradictory),
 // then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
 func classifyLinkedIn(ans answer, now time.Time) *Error {
-	if ans.status >= 200 && ans.status < 300 {
+	good := ans.status >= 200 && ans.status < 300
+	if good && !bytes.Contains(ans.body, []byte(`"status"`)) {
 		return nil
 	}
 	var body linkedInError
-	if json.Unmarshal(ans.body, &body) != nil || (body.Code == "" && body.Message == "") {
-		return linkedInThrottle(byStatus(ans), ans, now)
+	said := json.Unmarshal(ans.body, &body) == nil && (body.Code != "" || body.Message != "")
+	switch {
+	case good && (!said || body.Status.n < http.StatusBadRequest):
+		return nil
+	case good: // an error that a gateway wrapped into a success
+		ans.status = int(body.Status.n)
+	case !said:
+		e := byStatus(ans)
+		if e.Class == ClassThrottled && e.RetryAfter == 0 {
+			e.RetryAfter = proxyWait
+		}
+		return e
 	}
 	return linkedInThrottle(&Error{
 		Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), Message: string(body.Message),

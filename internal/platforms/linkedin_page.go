@@ -12,7 +12,7 @@ const resourceShares = "organizationalEntityShareStatistics"
 
 // shareStatistics is an answer of organizationalEntityShareStatistics.
 type shareStatistics struct {
-	Elements list[shareElement] `json:"elements"`
+	Elements whole[shareElement] `json:"elements"`
 	Paging   maybe[struct {
 		Total count          `json:"total"`
 		Links list[pageLink] `json:"links"`
@@ -26,16 +26,16 @@ type pageLink struct {
 // cut reports whether there is more than this answer holds: then what is not in it is not zero.
 func (s shareStatistics) cut() bool {
 	p := s.Paging.v
-	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements)))
+	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements.list)))
 }
 
 type shareElement struct {
 	Entity    text `json:"organizationalEntity"`
 	Share     text `json:"share"`
 	UGCPost   text `json:"ugcPost"`
-	TimeRange struct {
+	TimeRange maybe[struct {
 		Start count `json:"start"` // UTC milliseconds
-	} `json:"timeRange"`
+	}] `json:"timeRange"`
 	Total maybe[shareCounts] `json:"totalShareStatistics"`
 }
 
@@ -102,7 +102,7 @@ func (r *liReading) pageLifetime(ctx context.Context) error {
 	if err != nil {
 		return r.snap.absorb(err, domain.MetricReach)
 	}
-	for _, e := range reply.Elements {
+	for _, e := range reply.Elements.list {
 		if r.mine(e) && e.Share == "" && e.UGCPost == "" {
 			for _, f := range e.Total.v.figures(domain.Rolling, "months_12", "") {
 				r.got.add(f)
@@ -119,8 +119,8 @@ func (r *liReading) pageDays(ctx context.Context) error {
 	if err != nil {
 		return r.snap.absorb(err)
 	}
-	for _, e := range reply.Elements {
-		day := milliTime(e.TimeRange.Start)
+	for _, e := range reply.Elements.list {
+		day := milliTime(e.TimeRange.v.Start)
 		if !r.mine(e) || day.IsZero() {
 			continue
 		}
@@ -153,13 +153,17 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 			return out, err
 		}
 		byURN := map[string]shareElement{}
-		for _, e := range reply.Elements {
-			if r.mine(e) {
-				byURN[string(e.Share+e.UGCPost)] = e
+		complete := reply.Elements.ok && !reply.cut()
+		for _, e := range reply.Elements.list {
+			id := string(e.Share + e.UGCPost)
+			complete = complete && id != "" // else it may have been one of those that were asked for
+			if !r.mine(e) {
+				e.Total = maybe[shareCounts]{} // it is named, so it has had activity, which is not told
 			}
+			byURN[id] = e
 		}
 		for _, p := range chunk {
-			out = append(out, sharePost(p, byURN, reply.cut()))
+			out = append(out, sharePost(p, byURN, complete))
 		}
 	}
 	return out, nil
@@ -182,10 +186,12 @@ func postLists(posts []Post) string {
 	return query
 }
 
-func sharePost(p Post, byURN map[string]shareElement, cut bool) PostSnapshot {
+// sharePost reads a post out of an answer; complete tells that the answer is well-formed and holds
+// everything, so that a post that it leaves out has had no activity.
+func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
-	if !active && !cut {
+	if !active && complete {
 		zero := func() *int64 { return new(int64) }
 		s.Counts = domain.Counts{Likes: zero(), Comments: zero(), Shares: zero(), Impressions: zero(), Reach: zero(), Clicks: zero()}
 		return s

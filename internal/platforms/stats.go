@@ -38,14 +38,18 @@ const (
 )
 
 // scope says whose quota a throttled call has found used up: TikTok counts by endpoint; LinkedIn says
-// which one it is; Meta's code 4 is the app's, its others are the page's, the account's or the person's.
+// whether it is the app's or the member's, and whether it is that of one resource alone; Meta's code 4 is the app's, its others are the page's, the account's or the person's.
 func (e *Error) scope(op string) Scope {
 	switch {
 	case e.Class != ClassThrottled:
 		return ""
 	case e.Platform == domain.TikTok && op != "":
 		return ScopeOperation
-	case e.Platform == domain.LinkedIn && !strings.Contains(e.Message, "MEMBER"), e.Code == "4":
+	case e.Platform == domain.LinkedIn && strings.Contains(e.Message, "MEMBER"):
+		return ScopeAccount
+	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.Message, "Resource level"):
+		return ScopeOperation
+	case e.Platform == domain.LinkedIn, e.Code == "4":
 		return ScopeApp
 	default:
 		return ScopeAccount

@@ -62,10 +62,10 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 		return AccountSnapshot{}, err
 	}
 	user := reply.Data.User
-	if t.ExternalID != "" && string(user.OpenID) != t.ExternalID {
-		e := wrongAccount()
-		e.Platform, e.Op = k.platform, op
-		return AccountSnapshot{}, e
+	if t.ExternalID != "" {
+		if err := about(k.platform, op, t.ExternalID, user.OpenID); err != nil {
+			return AccountSnapshot{}, err
+		}
 	}
 	var snap AccountSnapshot
 	for _, f := range []struct {
