@@ -95,7 +95,7 @@ func (s *stage) connect() {
 	require.NoError(s.t, err)
 	sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: token})
 	require.NoError(s.t, err)
-	require.NoError(s.t, secrets.Put(ctx, "connection/70", sealed, now))
+	require.NoError(s.t, secrets.Put(ctx, "connection/70", sealed, domain.SecretTimes{Taken: now}))
 	statePool, err := kept.OpenFetching(ctx, s.DB.URL)
 	require.NoError(s.t, err)
 	s.t.Cleanup(statePool.Close)
