@@ -30,6 +30,7 @@
 //	collect_outcome.go   what becomes of a connection after a read, and what to do about a failure
 //	post_ladder.go       how often posts are read by age
 //	tokens.go            access tokens and their renewal
+//	hand_over_tokens.go  the tokens of a new sign-in
 //	directory.go         reference entities
 //	import_world.go      the directory as an import sees it
 //	import_dashboards.go import_readings.go import_connections.go import_passwords.go  the old system's data

@@ -29,6 +29,8 @@ type StoredTokens struct {
 	AccessToken  string    `json:"access_token"`
 	RefreshToken string    `json:"refresh_token,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: not known, or never
+	// RefreshExpiresAt is when RefreshToken ends, and a person must sign in again; zero: not known, or never.
+	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
 	// InstagramLogin says that the token is of Instagram login (graph.instagram.com), which can be renewed;
 	// otherwise it is of Facebook login. Instagram only.
 	InstagramLogin bool `json:"instagram_login,omitempty"`
@@ -109,10 +111,14 @@ func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (Stor
 		return stored, err
 	}
 	renewed := StoredTokens{
-		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt, InstagramLogin: stored.InstagramLogin,
+		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt,
+		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin,
 	}
 	if renewed.RefreshToken == "" {
 		renewed.RefreshToken = stored.RefreshToken
+	}
+	if renewed.RefreshExpiresAt.IsZero() && renewed.RefreshToken == stored.RefreshToken {
+		renewed.RefreshExpiresAt = stored.RefreshExpiresAt
 	}
 	sealed, err := EncodeTokens(renewed)
 	if err != nil {

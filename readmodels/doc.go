@@ -20,6 +20,7 @@
 //
 //	accounts.go                     who belongs to whom
 //	connections.go                  what the fetchers need to know
+//	connection_token.go             where a connection's tokens are, and whether it waits for new ones
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
 //	access*.go history*.go          who had access; the history of dashboards for auditors
 //	person.go                       what an erasure must find of a person

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -70,13 +72,48 @@ func TestFetchByHand(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problems, "LEDGERBOARD_QUOTAS")
 
+	// A new sign-in: its token comes on standard input, and is nowhere to be seen.
+	put := func(account int, input string) (string, error) {
+		var out, problems bytes.Buffer
+		c := putCommand{
+			storage: storage{DataDir: dir, KafkaSASL: "PLAIN"}, logging: logging{LogLevel: "error"}, SecretsKey: fetchKey,
+			Connection: int64(account), in: strings.NewReader(input),
+		}
+		err := c.Run(t.Context(), streams{Out: &out, Err: &problems})
+		for _, token := range []string{sim.Tokens(domain.Facebook, "705").Access, "invented"} {
+			require.NotContains(t, out.String()+problems.String()+fmt.Sprint(err), token)
+		}
+		return out.String(), err
+	}
+	out, err := put(fetchNoToken, `{"access_token":"`+sim.Tokens(domain.Facebook, "705").Access+`"}`)
+	require.NoError(t, err)
+	require.Contains(t, out, "The tokens of connection 5 (facebook) are stored.\n")
+	require.Contains(t, out, "until the platform refuses them")
+	code, _, problems = fetch(fetchNoToken)
+	require.Zero(t, code, problems)
+	for input, want := range map[string]string{
+		"": "is not one JSON object", `{"access_token":"invented"} {}`: "is not one JSON object", `["invented"]`: "is not one JSON object", `null`: "is not one JSON object",
+		`{"access_token":"invented","expires_in":7200}`: "field that is not known", `{"invented":"x"}`: "field that is not known",
+		`{"access_token":"x","expires_at":"invented"}`: "wrong expires_at", `{"access_token":["invented"]}`: "wrong access_token",
+		`{"access_token":""}`: "never replaces", `{}`: "never replaces",
+	} {
+		_, err := put(fetchNoToken, input)
+		require.ErrorContains(t, err, want, input)
+		require.Equal(t, exitUsage, exitCode(err, io.Discard), input)
+	}
+	_, err = put(99, `{"access_token":"invented"}`)
+	require.ErrorContains(t, err, "does not know this connection")
+	code, _, problems = byHand(t, "secrets", "put", "--data-dir", dir, "--secrets-key", fetchKey, "--connection", "0")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problems, "--connection is 0")
+
 	next := strings.Repeat("cd", 32)
 	code, out, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", next+","+fetchKey)
 	require.Zero(t, code, problems)
-	require.Contains(t, out, "4 secrets sealed anew")
+	require.Contains(t, out, "5 secrets sealed anew")
 	code, out, _ = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--json")
 	require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
-	require.Contains(t, out, `"remaining":4`)
+	require.Contains(t, out, `"remaining":5`)
 	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--secrets-key", "short")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")

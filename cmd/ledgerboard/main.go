@@ -28,7 +28,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
 	Demo    demoCommand    `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
 	Fetch   fetchCommand   `cmd:"" help:"Read one connection by hand and print what was read, or why it was not."`
-	Secrets secretsCommand `cmd:"" help:"Seal the stored tokens under a new key."`
+	Secrets secretsCommand `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schemas to this version."`
 	Import  importCommand  `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
 	Verify  verifyCommand  `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle."`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/migrations"
@@ -12,6 +13,7 @@ import (
 
 // secretsCommand is what concerns the sealed tokens.
 type secretsCommand struct {
+	Put    putCommand    `cmd:"" help:"Store the tokens of a new sign-in at a platform; they come as JSON on standard input."`
 	Rotate rotateCommand `cmd:"" help:"Seal all stored tokens anew under the first key of LEDGERBOARD_SECRETS_KEY."`
 }
 
@@ -37,25 +39,11 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	b := &backends{databaseURL: c.DatabaseURL}
+	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	if b.databaseURL == "" {
-		if err := b.startPostgres(ctx, c.storage, c.logger(s)); err != nil {
-			return err
-		}
-	}
-	if err := migrations.Up(ctx, b.databaseURL); err != nil {
-		return err
-	}
-	pool, err := kept.Open(ctx, b.databaseURL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	secrets, err := kept.NewSecrets(pool, keys)
-	if err != nil {
-		return usageError{err}
-	}
 	done, err := secrets.Rotate(ctx)
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
@@ -69,4 +57,32 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 		err = fmt.Errorf("%d secrets remain under other keys: run it again once every process has the new key first; what no key opens must be connected again", done.Remaining)
 	}
 	return err
+}
+
+// openSecrets opens the store of sealed secrets in the database that is named, or in the data directory.
+func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys kept.Keys) (_ *backends, _ *kept.Secrets, err error) {
+	b := &backends{databaseURL: c.DatabaseURL}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	if b.databaseURL == "" {
+		if err := b.startPostgres(ctx, c, logger); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := migrations.Up(ctx, b.databaseURL); err != nil {
+		return nil, nil, err
+	}
+	pool, err := kept.Open(ctx, b.databaseURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.add(func() error { pool.Close(); return nil })
+	secrets, err := kept.NewSecrets(pool, keys)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return b, secrets, nil
 }

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// putCommand stores the tokens of a new sign-in, beside the running service. They come on standard input,
+// because arguments can be seen by everybody on the machine:
+//
+//	{"access_token":"…","refresh_token":"…","expires_at":"2026-11-20T14:00:00Z","refresh_expires_at":"2027-05-19T12:00:00Z"}
+type putCommand struct {
+	storage
+	logging
+	SecretsKey string `required:"" env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"The keys; the first one seals."`
+	Connection int64  `required:"" placeholder:"ID" help:"The connection (id of tMemberAuth)."`
+	JSON       bool   `name:"json" help:"Print a JSON object."`
+
+	in io.Reader // nil: standard input
+}
+
+// Help implements kong.HelpProvider.
+func (putCommand) Help() string {
+	return `One JSON object on standard input, for example from a file that only you can read:
+
+  {"access_token":"…","refresh_token":"…","expires_at":"2026-11-20T14:00:00Z","refresh_expires_at":"2027-05-19T12:00:00Z"}
+
+All but access_token may be left out where the platform gives none; "instagram_login":true|false says by
+which login a token of Instagram was got (left out: as before). Times are RFC 3339. The tokens take the
+place of the stored ones as a whole, and are neither logged nor printed. A connection that waited for a
+person to sign in again is read again with its next slot.`
+}
+
+// maxTokensInput is far beyond what platforms give, in bytes.
+const maxTokensInput = 64 << 10
+
+// Run implements the command.
+func (c putCommand) Run(ctx context.Context, s streams) (err error) {
+	keys, err := kept.ParseKeys(c.SecretsKey)
+	wrong := append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err), c.needTables(""))
+	if c.Connection <= 0 {
+		wrong = append(wrong, fmt.Errorf("--connection is %d; use the connection's id, 1 or more", c.Connection))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return usageError{err}
+	}
+	in := c.in
+	if in == nil {
+		in = os.Stdin
+	}
+	given, err := readTokens(in)
+	if err != nil {
+		return usageError{fmt.Errorf("nothing was stored: standard input %w", err)}
+	}
+	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
+	if err != nil {
+		return explainInUse(err)
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "secrets-put", ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	b.add(func() error { pool.Close(); return nil })
+	use := commands.HandOverTokens{
+		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now,
+		NoSecret: func(err error) bool { return errors.Is(err, kept.ErrNoSecret) },
+	}
+	done, err := use.HandOver(ctx, c.Connection, given)
+	switch code := domain.CodeOf(err); {
+	case code == domain.CodeInvalid, code == domain.CodeNotFound, code == domain.CodeConflict:
+		return usageError{fmt.Errorf("nothing was stored for connection %d:\n%w", c.Connection, err)}
+	case err != nil:
+		return fmt.Errorf("nothing was stored: %w", err)
+	case c.JSON:
+		return json.NewEncoder(s.Out).Encode(done)
+	}
+	printHandedOver(s.Out, done)
+	return nil
+}
+
+// readTokens reads the one object. Its errors never quote what was read: a token may stand in any field.
+func readTokens(in io.Reader) (t commands.NewTokens, err error) {
+	raw, err := io.ReadAll(io.LimitReader(in, maxTokensInput+1))
+	if err != nil {
+		return t, fmt.Errorf("cannot be read: %w", err)
+	}
+	var fields map[string]json.RawMessage
+	if len(raw) > maxTokensInput || json.Unmarshal(raw, &fields) != nil || fields == nil {
+		return t, fmt.Errorf("is not one JSON object of at most %d bytes, like {\"access_token\":\"…\",\"refresh_token\":\"…\",\"expires_at\":\"2026-11-20T14:00:00Z\"}", maxTokensInput)
+	}
+	into := map[string]any{
+		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "expires_at": &t.ExpiresAt,
+		"refresh_expires_at": &t.RefreshExpiresAt, "instagram_login": &t.InstagramLogin,
+	}
+	var wrong []error
+	for name, value := range fields {
+		field, known := into[name]
+		switch {
+		case !known:
+			// What is left out of the message may be a token that somebody typed as a name.
+			wrong = append(wrong, errors.New("has a field that is not known; use access_token, refresh_token, expires_at, refresh_expires_at, instagram_login (a lifetime like expires_in must be made a time)"))
+		case json.Unmarshal(value, field) != nil:
+			wrong = append(wrong, fmt.Errorf("has a wrong %s: tokens are text, times are RFC 3339 like 2026-11-20T14:00:00Z, instagram_login is true or false", name))
+		}
+	}
+	return t, errors.Join(wrong...)
+}
+
+func printHandedOver(out io.Writer, done commands.HandedOver) {
+	fmt.Fprintf(out, "The tokens of connection %d (%s) are stored", done.Connection, done.Platform)
+	if done.Replaced {
+		fmt.Fprint(out, " in the place of the old ones")
+	}
+	fmt.Fprintln(out, ".")
+	if done.Awaited {
+		fmt.Fprintln(out, "It was waiting for this sign-in: it is read again with its next slot, and /api/platforms says how that went.")
+	} else {
+		fmt.Fprintln(out, "They are used from its next reading on.")
+	}
+	switch {
+	case done.Renewable && done.RefreshExpiresAt != nil:
+		fmt.Fprintf(out, "They are renewed ahead of their end, until %s: sign in again before that.\n", done.RefreshExpiresAt.UTC().Format(time.RFC3339))
+	case done.Renewable:
+		fmt.Fprintln(out, "They are renewed ahead of their end.")
+	case done.ExpiresAt != nil:
+		fmt.Fprintf(out, "They cannot be renewed: sign in again before %s.\n", done.ExpiresAt.UTC().Format(time.RFC3339))
+	default:
+		fmt.Fprintln(out, "They cannot be renewed, and are used until the platform refuses them.")
+	}
+}

@@ -1,0 +1,19 @@
+package domain
+
+import "time"
+
+// TokenPlace is a connection as whoever stores its tokens must know it.
+type TokenPlace struct {
+	ConnectionID int64
+	Platform     Platform
+	SecretRef    string     // "": the directory names none, so nothing can be stored for it
+	StoredAt     *time.Time // when the stored token was taken; nil: there is none
+	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
+	StateAt      *time.Time // nil: no change of its state was ever recorded
+}
+
+// AwaitsSignIn tells whether only a person can mend the connection: that is recorded, and no token was
+// stored since.
+func (p TokenPlace) AwaitsSignIn() bool {
+	return p.State == ConnectionReconnect && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
+}
