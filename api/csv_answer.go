@@ -38,6 +38,13 @@ func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
 	return out.Bytes(), rows.out.Error()
 }
 
+// firstLine names the columns of all tables.
+func (p *csvPlan) firstLine() string {
+	rows := &csvRows{plan: *p, places: map[string]int{}}
+	rows.head()
+	return strings.Join(rows.header, ",")
+}
+
 func (r *csvRows) several() bool { return r.pick == "" && len(r.plan.tables) > 1 }
 
 // head places the columns: those of a table that is picked with its parents', or of all tables.

@@ -29,7 +29,8 @@
 //	params.go params_range.go parameters of the analytics
 //	operation.go operations.go      an endpoint with its description; those that are not analytics
 //	asyncapi.go               /asyncapi.json: the topics by the registry and its frozen samples; the streams
-//	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments
+//	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments, in the
+//	                          words of those who see JSON; examples of errors, and a request to copy for each route
 //	endpoint.go analytics_routes.go analytics_queries.go  the one shape of an analytics endpoint; the 22 of them; what they take
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
 //	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
@@ -80,6 +81,9 @@
 //   - The API document takes descriptions from the comments in the source, which the program carries: of a
 //     query, of an answer's struct, of its fields. A parser is run once without a request, and what it reads
 //     is documented; a new method of [Params] notes what it reads ([Params.note]).
+//   - What a lenient parser drops without a word is a 400 for the figures and entities: a query that does not
+//     decode, a parameter given twice or against the path, one that is known and does nothing at an address.
+//     Names that nobody knows pass: old frontends add some against caches.
 //   - Parameters are decoded once: chi matches on the escaped path when there is one, and browsers escape
 //     the colons of an instant.
 //   - The start of a day is looked up, not computed: there are days without a midnight and days with two.

@@ -66,7 +66,7 @@ func endpoint[Q, R any](
 		headers: []param{{name: headerIfNoneMatch, text: "The ETag of an answer that the caller has.", schema: schema{Type: typeString}}},
 		answers: append(
 			answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[readmodels.Meta]()), headerETag),
-			answerDoc{status: http.StatusOK, text: "Done.", media: mediaCSV, headers: []string{headerLink, headerDisposition}},
+			answerDoc{status: http.StatusOK, text: "Done.", media: mediaCSV, headers: []string{headerLink, headerDisposition}, example: plan.firstLine()},
 			answerDoc{status: http.StatusNotModified, text: "The caller's answer is still right.", headers: []string{headerETag}},
 		),
 	})

@@ -115,21 +115,27 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if public.CommandID != "" {
 		header.Set("Command-Id", public.CommandID)
 	}
-	body := errorBody{
-		Message: public.Message, Code: public.Code, Errors: public.Fields,
-		RequestID: RequestID(r.Context()), CommandID: public.CommandID,
-	}
-	if body.Errors == nil {
-		body.Errors = []domain.FieldError{}
-	}
+	body := errorOf(public, RequestID(r.Context()))
 	if prefers(r, mediaProblem) {
-		s.writeJSON(w, mediaProblem, status, problemBody{
-			Type: "urn:ledgerboard:error:" + string(public.Code), Title: http.StatusText(status),
-			Status: status, Detail: public.Message, errorBody: body,
-		})
+		s.writeJSON(w, mediaProblem, status, problemOf(body))
 		return
 	}
 	s.writeJSON(w, "application/json; charset=utf-8", status, body)
+}
+
+func errorOf(public *domain.Error, requestID string) errorBody {
+	body := errorBody{Message: public.Message, Code: public.Code, Errors: public.Fields, RequestID: requestID, CommandID: public.CommandID}
+	if body.Errors == nil {
+		body.Errors = []domain.FieldError{}
+	}
+	return body
+}
+
+func problemOf(body errorBody) problemBody {
+	status := statusOf(body.Code)
+	return problemBody{
+		Type: "urn:ledgerboard:error:" + string(body.Code), Title: http.StatusText(status), Status: status, Detail: body.Message, errorBody: body,
+	}
 }
 
 // writeJSON marshals before it writes, so that what cannot be marshalled is a 500 and not half an answer.

@@ -26,8 +26,9 @@ type healthBody struct {
 	Checks []checkResult `json:"checks,omitempty"`
 }
 
+// checkResult is one condition of readiness.
 type checkResult struct {
-	Name   string `json:"name"`
+	Name   string `json:"name"` // what is looked at
 	OK     bool   `json:"ok"`
 	Reason string `json:"reason,omitempty"`
 }

@@ -76,7 +76,10 @@ func dashboardTypes() map[string][]string {
 
 // hex reads an optional id of 24 hex digits.
 func (p *Params) hex(name string) string {
-	p.note(name, "Id: 24 hex digits.", schema{Type: typeString, Pattern: "^[0-9a-fA-F]{24}$"})
+	p.note(name, map[string]string{
+		"user": "Only changes of this user's access: 24 hex digits.", "account": "Only changes of this account's links: 24 hex digits.",
+		"user_id": "The user: 24 hex digits.", "dashboard": "Only this dashboard: its sub-account's id, 24 hex digits.",
+	}[name], schema{Type: typeString, Pattern: "^[0-9a-fA-F]{24}$"})
 	value, present := p.value(name)
 	if !present {
 		return ""

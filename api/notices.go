@@ -12,6 +12,7 @@ import (
 // ticketLife is how long a ticket for an EventSource may wait to be used.
 const ticketLife = 60 * time.Second
 
+// ticketBody is a ticket that stands for the caller's token once.
 type ticketBody struct {
 	Ticket    string `json:"ticket"`
 	ExpiresIn int    `json:"expires_in"` // seconds

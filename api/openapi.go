@@ -58,6 +58,7 @@ type openAPIOperation struct {
 	Tags        []string                   `json:"tags"`
 	Security    *[]map[string][]string     `json:"security,omitempty"`
 	Roles       []Role                     `json:"x-roles,omitempty"`
+	Samples     []codeSample               `json:"x-codeSamples,omitempty"`
 	Parameters  []openAPIParameter         `json:"parameters,omitempty"`
 	RequestBody *openAPIBody               `json:"requestBody,omitempty"`
 	Responses   map[string]openAPIResponse `json:"responses"`
@@ -69,6 +70,7 @@ type openAPIParameter struct {
 	Required    bool   `json:"required,omitempty"`
 	Description string `json:"description"`
 	Schema      schema `json:"schema"`
+	Example     any    `json:"example,omitempty"`
 }
 
 type openAPIBody struct {
@@ -77,7 +79,8 @@ type openAPIBody struct {
 }
 
 type openAPIMedia struct {
-	Schema schema `json:"schema"`
+	Schema  schema `json:"schema"`
+	Example any    `json:"example,omitempty"`
 }
 
 type openAPIResponse struct {
@@ -95,8 +98,21 @@ type openAPIHeader struct {
 
 const openAPIText = `Dashboards, analytics, audit and live updates of ledgerboard.
 
+Each operation has a request to copy; BASE is this server and TOKEN the bearer token of the main application:
+
+    BASE=http://localhost:6001
+    curl -H "Authorization: Bearer $TOKEN" "$BASE/auth/reach/getAccountNetGrowth?tz=Europe/Berlin&granularity=week"
+
+Analytics are under /auth; a standalone server has them at its root as well. What a path does not name (startTime, endTime, pId) may stand in
+the query. A range without ends is the last 30 days; a parameter that does nothing at an address is a 400, and one that nobody knows is
+ignored. The comparison with the previous period of equal length is always part of an answer and takes no parameter.
+
 Answers have one envelope: success, message, data, and where there is more to say, meta. Errors have one shape (ErrorBody), or that of
-RFC 9457 with Accept: application/problem+json. null always means "not known", never 0; meta.sources says why.
+RFC 9457 with Accept: application/problem+json: every wrong input is named at once, and what is another tenant's is a 404 like what does not
+exist. null always means "not known", never 0; meta.sources says why.
+
+Lists go on with ?cursor= (meta.next_cursor of the page before), ?limit= entries at a time. An ETag is of the answer itself: with
+If-None-Match an unchanged one is a 304. RateLimit says what is left; 429 and 503 say in Retry-After when to come again.
 
 Kinds of figures: a **stock** is what there is (followers: the last reading counts); a **cumulative** counter gives a range by the
 difference of its readings at the ends; a **day flow** belongs to a day of the platform and a range is the sum of its days; a
@@ -163,8 +179,11 @@ func documented(r route, made *schemas) (openAPIOperation, error) {
 	if summary == "" {
 		return openAPIOperation{}, errors.New("has no summary: write the comment of its query, or about.summary")
 	}
+	if strings.Contains(r.pattern, "{memberId}") && !strings.Contains(summary, "member") {
+		summary = "Of one member: " + strings.ToLower(summary[:1]) + summary[1:]
+	}
 	op := openAPIOperation{
-		OperationID: operationID(r), Summary: summary, Description: text, Tags: []string{r.about.tag}, Roles: r.roles,
+		OperationID: operationID(r), Samples: samplesOf(r), Summary: summary, Description: text, Tags: []string{r.about.tag}, Roles: r.roles,
 		Parameters: parametersOf(r), Responses: map[string]openAPIResponse{},
 	}
 	switch {
@@ -174,7 +193,7 @@ func documented(r route, made *schemas) (openAPIOperation, error) {
 		op.Security = &[]map[string][]string{}
 	}
 	if r.about.body != nil {
-		op.RequestBody = &openAPIBody{Required: true, Content: map[string]openAPIMedia{mediaJSON: {made.of(r.about.body)}}}
+		op.RequestBody = &openAPIBody{Required: true, Content: map[string]openAPIMedia{mediaJSON: {Schema: made.of(r.about.body), Example: exampleUpdate}}}
 	}
 	for _, code := range refusals(r) {
 		op.Responses[strconv.Itoa(statusOf(code))] = openAPIResponse{Ref: "#/components/responses/" + string(code)}
@@ -195,7 +214,10 @@ func (op *openAPIOperation) addAnswer(a answerDoc, made *schemas) {
 		response = openAPIResponse{Description: a.text, Content: map[string]openAPIMedia{}, Headers: map[string]openAPIHeader{}}
 	}
 	maps.Copy(response.Headers, headersNamed(a.headers...))
-	media := openAPIMedia{schema{Type: typeString}}
+	media := openAPIMedia{Schema: schema{Type: typeString}}
+	if a.example != "" {
+		media.Example = a.example
+	}
 	switch {
 	case a.body != nil:
 		media.Schema = made.of(a.body)
@@ -232,13 +254,16 @@ func parametersOf(r route) []openAPIParameter {
 	for _, name := range pathNames(r.pattern) {
 		p := openAPIParameter{Name: name, In: "path", Required: true, Schema: schema{Type: typeString}}
 		if i := slices.IndexFunc(noted, func(n param) bool { return n.name == name }); i >= 0 {
-			p.Description, p.Schema = noted[i].text, noted[i].schema
+			p.Description, p.Schema = inPath(noted[i].text), noted[i].schema
 			noted = slices.Delete(noted, i, i+1)
 		}
+		p.Example = exampleValues[name]
 		out = append(out, p)
 	}
 	for _, n := range noted {
-		out = append(out, openAPIParameter{Name: n.name, In: "query", Required: n.required, Description: n.text, Schema: n.schema})
+		out = append(out, openAPIParameter{
+			Name: n.name, In: "query", Required: n.required, Description: n.text, Schema: n.schema, Example: exampleValues[n.name],
+		})
 	}
 	for _, h := range r.about.headers {
 		out = append(out, openAPIParameter{Name: h.name, In: "header", Required: h.required, Description: h.text, Schema: h.schema})
@@ -283,7 +308,7 @@ func operationID(r route) string {
 	return id.String()
 }
 
-var commentStart = regexp.MustCompile(`^\w+ is (endpoint \d+: )?`)
+var commentStart = regexp.MustCompile(`^\w+ (is endpoint \d+: |is |answers the endpoints [\d, and]+: )`)
 
 // fromComment makes a summary and a text of the comment of a query, without the method's name.
 func fromComment(text string) (summary, rest string) {
@@ -302,13 +327,15 @@ func errorResponses() map[string]openAPIResponse {
 		r := openAPIResponse{
 			Description: text,
 			Content: map[string]openAPIMedia{
-				mediaJSON:    {schema{Ref: "#/components/schemas/ErrorBody"}},
-				mediaProblem: {schema{Ref: "#/components/schemas/ProblemBody"}},
+				mediaJSON:    {Schema: schema{Ref: "#/components/schemas/ErrorBody"}, Example: exampleError(code)},
+				mediaProblem: {Schema: schema{Ref: "#/components/schemas/ProblemBody"}, Example: problemOf(exampleError(code))},
 			},
 		}
 		switch code { //nolint:exhaustive // the others have no header of their own
-		case domain.CodeUnavailable, domain.CodeRateLimited:
+		case domain.CodeUnavailable:
 			r.Headers = headersNamed(headerRetryAfter)
+		case domain.CodeRateLimited:
+			r.Headers = headersNamed(headerRetryAfter, headerRateLimit, headerRatePolicy)
 		case domain.CodeUnauthenticated:
 			r.Headers = headersNamed(headerChallenge)
 		}

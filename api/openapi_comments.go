@@ -29,6 +29,8 @@ type comments struct {
 	methods   map[string]string // package path.Type.Method
 	values    map[string][]any  // package path.Type: its constants
 	described map[string]string // package path.Type: what its constants mean
+
+	members map[string]map[string]string // Type → Field → the member's name in JSON
 }
 
 // sourceComments reads them once: the source of a program does not change.
@@ -39,7 +41,7 @@ const modulePath = "github.com/ledgerboard/ledgerboard/"
 func readComments() (comments, error) {
 	c := comments{
 		types: map[string]string{}, fields: map[string]string{}, methods: map[string]string{},
-		values: map[string][]any{}, described: map[string]string{},
+		values: map[string][]any{}, described: map[string]string{}, members: map[string]map[string]string{},
 	}
 	for _, p := range []struct {
 		name  string
@@ -115,7 +117,15 @@ func (c comments) typeSpec(path string, d *ast.GenDecl, s *ast.TypeSpec) {
 	if !ok {
 		return
 	}
+	if c.members[s.Name.Name] == nil {
+		c.members[s.Name.Name] = map[string]string{}
+	}
 	for _, field := range structure.Fields.List {
+		for _, name := range field.Names {
+			if member := memberName(field); member != "" {
+				c.members[s.Name.Name][name.Name] = member
+			}
+		}
 		text := strings.TrimSpace(sentences(field.Doc) + "\n\n" + sentences(field.Comment))
 		for _, name := range field.Names {
 			c.fields[path+"."+s.Name.Name+"."+name.Name] = text
@@ -166,20 +176,38 @@ func (c comments) describe(key, value, text string) {
 	}
 }
 
-func (c comments) ofType(t reflect.Type) string { return c.types[t.PkgPath()+"."+t.Name()] }
+func (c comments) ofType(t reflect.Type) string {
+	return c.inJSON(t.Name(), withoutName(t, c.types[t.PkgPath()+"."+t.Name()]))
+}
+
+var isOrAre = regexp.MustCompile(`^(?:is|are) `)
+
+// withoutName leaves out of a type's comment what Go wants there and nobody else: "Total is one metric" is one
+// metric.
+func withoutName(t reflect.Type, text string) string {
+	rest, ok := strings.CutPrefix(text, t.Name()+" ")
+	if rest = isOrAre.ReplaceAllString(rest, ""); !ok || rest == "" {
+		return text
+	}
+	return strings.ToUpper(rest[:1]) + rest[1:]
+}
 
 // constants are the values of a type and what each means.
 func (c comments) constants(t reflect.Type) (values []any, text string) {
 	key := t.PkgPath() + "." + t.Name()
-	return append([]any{}, c.values[key]...), strings.TrimSpace(c.types[key] + "\n" + c.described[key])
+	what, _, more := strings.Cut(withoutName(t, c.types[key]), ". ") // what follows is for who writes the program
+	if more {
+		what += "."
+	}
+	return append([]any{}, c.values[key]...), c.inJSON("", strings.TrimSpace(what+"\n"+c.described[key]))
 }
 
 func (c comments) ofField(t reflect.Type, field string) string {
-	return c.fields[t.PkgPath()+"."+t.Name()+"."+field]
+	return c.inJSON(t.Name(), c.fields[t.PkgPath()+"."+t.Name()+"."+field])
 }
 
 func (c comments) ofQuery(method string) string {
-	return c.methods[modulePath+"readmodels.Analytics."+method]
+	return c.inJSON("", c.methods[modulePath+"readmodels.Analytics."+method])
 }
 
 var docLink = regexp.MustCompile(`\[([A-Z]\w*(?:\.\w+)*)\]`)

@@ -31,7 +31,7 @@ func responseHeaders() map[string]openAPIHeader {
 		return openAPIHeader{Description: description, Schema: &schema{Type: typeString}}
 	}
 	return map[string]openAPIHeader{
-		headerETag:        text("Entity tag of the answer."),
+		headerETag:        text("Entity tag of the answer. As If-None-Match it gives 304 as long as the answer is the same; of a dashboard it is the version, for If-Match."),
 		headerReplayed:    text("true: this is the answer to an earlier request with the same Idempotency-Key."),
 		headerRetryAfter:  {Description: "Seconds to wait before the next try.", Schema: &schema{Type: typeInteger}},
 		headerDisposition: text("Name of the file."),

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -190,8 +189,10 @@ func (s *schemas) properties(t reflect.Type) schema {
 			name = field.Name
 		}
 		member := s.of(field.Type)
-		if text := s.textOf(t, field, name); text != "" {
+		if text := s.textOf(t, field); text != "" {
 			member.Description = text
+		} else if member.Description == "" {
+			member.Description = glossary[name]
 		}
 		o.Properties.set(name, member)
 		if !strings.Contains(options, "omit") {
@@ -210,20 +211,21 @@ func (s *schemas) embed(o *schema, t reflect.Type) {
 	o.Required = append(o.Required, inner.Required...)
 }
 
-// textOf is what there is to say of a field: its comment; types that are made here carry it in a tag; else
-// the comment of a field before it that names it ("Start are …, End those …"), or the glossary.
-func (s *schemas) textOf(t reflect.Type, field reflect.StructField, name string) string {
+// textOf is what there is to say of a field beyond its type: its comment; types that are made here carry it in
+// a tag; else the comment of another member that names it ("Start are …, End those …").
+func (s *schemas) textOf(t reflect.Type, field reflect.StructField) string {
 	if text := field.Tag.Get("doc"); text != "" {
 		return text
 	}
 	if text := s.comments.ofField(t, field.Name); text != "" {
 		return text
 	}
+	own := s.comments.members[t.Name()]
 	for other := range t.Fields() {
 		text := s.comments.ofField(t, other.Name)
-		if strings.HasPrefix(text, other.Name) && regexp.MustCompile(`\b`+field.Name+`\b`).MatchString(text) {
+		if own[other.Name] != "" && strings.HasPrefix(text, "`"+own[other.Name]+"`") && strings.Contains(text, "`"+own[field.Name]+"`") {
 			return text
 		}
 	}
-	return glossary[name]
+	return ""
 }

@@ -2,10 +2,13 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -67,12 +70,74 @@ func TestEveryMemberIsDescribed(t *testing.T) {
 	for name, component := range components {
 		properties, _ := component.(map[string]any)["properties"].(map[string]any)
 		for member, value := range properties {
-			text, err := json.Marshal(value)
-			require.NoError(t, err)
-			require.True(t, strings.Contains(string(text), `"description":`) || strings.Contains(string(text), `"$ref":`),
-				"%s.%s: write a comment on its field that says what it is, its unit and kind, and what null means", name, member)
+			text, _ := value.(map[string]any)["description"].(string)
+			require.NotEmpty(t, text, "%s.%s: write a comment on its field that says what it is, its unit and kind, and what null means", name, member)
+			foreign(t, text, name+"."+member, components)
+		}
+		text, _ := component.(map[string]any)["description"].(string)
+		require.NotEmpty(t, text, "%s: write the comment of its type", name)
+		foreign(t, text, name, components)
+	}
+}
+
+// Who reads the document sees JSON: a name of a Go field or method in it is a riddle.
+var goName = regexp.MustCompile(`\b[A-Z][a-z]+(?:[A-Z][a-z]*)+\b`)
+
+func foreign(t *testing.T, text, where string, components map[string]any) {
+	t.Helper()
+	for _, word := range goName.FindAllString(text, -1) {
+		if _, ok := components[word]; ok {
+			continue
+		}
+		require.Contains(t, wordsOfTheDocument, word, "%s: %s", where, text)
+	}
+}
+
+// wordsOfTheDocument look like names of Go and are none.
+var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI"}
+
+// Each answer of an error has an example that is one, and each operation a request that can be copied: the
+// server takes it as it stands.
+func TestExamplesAreTaken(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	doc := b.document()
+	for code, r := range doc["components"].(map[string]any)["responses"].(map[string]any) {
+		content := r.(map[string]any)["content"].(map[string]any)
+		for media, schema := range map[string]string{"application/json": "ErrorBody", "application/problem+json": "ProblemBody"} {
+			example := content[media].(map[string]any)["example"]
+			require.NoError(t, b.contract.doc.Components.Schemas[schema].Value.VisitJSON(example, openapi3.EnableJSONSchema2020()), code)
+			require.Equal(t, code, example.(map[string]any)["code"])
 		}
 	}
+	shell := regexp.MustCompile(`^curl( -N| -X (?:PUT|POST))?(?: -H "Content-Type: application/json" -d '(.*)')?(?: -H "(Accept: text/csv)")?(?: -H "Authorization: Bearer \$TOKEN")? "\$BASE(/[^"]*)"$`)
+	copied := 0
+	for path, item := range doc["paths"].(map[string]any) {
+		for method, operation := range item.(map[string]any) {
+			op := operation.(map[string]any)
+			require.Equal(t, strings.HasPrefix(path, "/socket.io/"), op["x-codeSamples"] == nil, path)
+			foreign(t, fmt.Sprint(op["summary"], " ", op["description"]), path, nil)
+			for _, sample := range list(op["x-codeSamples"]) {
+				parts := shell.FindStringSubmatch(sample["source"].(string))
+				require.NotNil(t, parts, sample["source"])
+				if parts[1] == " -N" {
+					continue // does not end
+				}
+				headers := []string{"Authorization: Bearer " + b.tokenOf("agency")}
+				if parts[3] != "" {
+					headers = append(headers, parts[3])
+				}
+				answer := b.ask(strings.ToUpper(method), parts[4], parts[2], headers...)
+				require.Contains(t, []int{http.StatusOK, http.StatusNotFound}, answer.status, "%s: %s", sample["source"], answer.body)
+				require.NotContains(t, answer.body, "nothing at this address", sample["source"])
+				if parts[3] != "" && answer.status == http.StatusOK {
+					require.Contains(t, answer.header.Get("Content-Type"), "text/csv")
+				}
+				copied++
+			}
+		}
+	}
+	require.Greater(t, copied, 80)
 }
 
 // Parameters stand where the parser finds them, with what it takes.

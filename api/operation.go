@@ -39,6 +39,7 @@ type answerDoc struct {
 	media   string       // type of its content; "": it has none
 	body    reflect.Type // of its JSON; nil: text
 	headers []string     // by name; see responseHeaders
+	example string       // of its text
 }
 
 // The groups of the API document.

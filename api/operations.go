@@ -161,7 +161,7 @@ func noteStream(p *Params) {
 	p.note("last_event_id", "As the header Last-Event-ID, which wins.", schema{Type: typeString})
 }
 
-// updateBody is the body of a PUT, for the API document; it is read member by member.
+// updateBody is the body of a PUT. Each member may be left out, and none may be null.
 type updateBody struct {
 	// AllowClientDashboard opens the dashboards to their clients.
 	AllowClientDashboard bool `json:"allow_client_dashboard,omitempty"`

@@ -129,7 +129,11 @@ func (p *Params) Category(name string) int64 {
 
 // ID reads a required id of a member or social account: a positive integer.
 func (p *Params) ID(name string) int64 {
-	p.note(name, "Id: a positive integer.", schema{Type: typeInteger, Format: "int64", Minimum: new(1)})
+	about := "Connected profile or page, by the main application's id: a positive integer."
+	if name == "memberId" {
+		about = "Member, by the main application's id: a positive integer."
+	}
+	p.note(name, about, schema{Type: typeInteger, Format: "int64", Minimum: new(1)})
 	value, _ := p.value(name)
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
@@ -140,7 +144,11 @@ func (p *Params) ID(name string) int64 {
 
 // Account reads an optional account: 24 hex digits or a row id.
 func (p *Params) Account(name string) readmodels.AccountRef {
-	p.note(name, "Account: its id (24 hex digits) or its row id (a positive integer).",
+	about := "Narrows to one account, by its id (24 hex digits) or its row id (a positive integer). Absent: all that the caller may see."
+	if name == "accountId" {
+		about = "The account, by its id (24 hex digits) or its row id (a positive integer)."
+	}
+	p.note(name, about,
 		schema{Type: typeString, Pattern: "^([0-9a-fA-F]{24}|[1-9][0-9]*)$"})
 	value, present := p.value(name)
 	if !present {
@@ -167,7 +175,8 @@ func (p *Params) RequiredAccount(name string) readmodels.AccountRef {
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
-	p.note("cursor", "Continues after a page: its meta.next_cursor.", schema{Type: typeString})
+	p.note("cursor", "Goes on after a page: its meta.next_cursor. All else but limit must be as it was for that page: a cursor of another "+
+		"question or viewer is a 400. Absent: the first page.", schema{Type: typeString})
 	page := readmodels.Page{Limit: p.Limit()}
 	cursor, _ := p.value("cursor")
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
@@ -181,7 +190,7 @@ func (p *Params) Page() readmodels.Page {
 
 // Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
 func (p *Params) Limit() int {
-	p.note("limit", "Entries of a page.", schema{Type: typeInteger, Minimum: new(1), Maximum: new(MaxPageLimit), Default: DefaultPageLimit})
+	p.note("limit", "Entries of a page, or of each ranking: 1 to 500.", schema{Type: typeInteger, Minimum: new(1), Maximum: new(MaxPageLimit), Default: DefaultPageLimit})
 	value, present := p.value("limit")
 	if !present {
 		return DefaultPageLimit

@@ -21,7 +21,7 @@ func (p *Params) Zone() *time.Location {
 	if p.zone != nil {
 		return p.zone
 	}
-	p.note("tz", "Time zone in which days begin: an IANA name like Europe/Berlin.", schema{Type: typeString, Default: "UTC"})
+	p.note("tz", "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.", schema{Type: typeString, Default: "UTC"})
 	p.zone = time.UTC
 	if name, present := p.value("tz"); present {
 		zone, err := loadZone(name)
@@ -60,7 +60,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	if p.rangeSet {
 		return p.window
 	}
-	const forms = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
+	const forms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
 	p.note(startName, "Start of the range: "+forms+" Absent: 30 days before its end.", schema{Type: typeString})
 	p.note(endName, "End of the range: "+forms+" A day is included, an instant is not. Absent: the end of today.", schema{Type: typeString})
 	zone := p.Zone()

@@ -8,10 +8,10 @@ import (
 )
 
 // Dashboard is the preferences document of one sub-account under one agency. Its lists are sets:
-// sorted, without repeats, never nil. It is the row of `dashboard_preferences`, the answer's `data`
+// sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data`
 // of a PUT, and what history shows before and after a change.
 type Dashboard struct {
-	DocumentID           string    `json:"_id"` // 24 hex digits; the old system's, or [NewDashboardID]
+	DocumentID           string    `json:"_id"` // 24 hex digits; the old system's, or made of the two accounts' ids
 	ID                   string    `json:"id"`  // the same; frontends read either
 	SubAccountID         string    `json:"sub_account_id"`
 	ParentAccount        string    `json:"parent_account"`

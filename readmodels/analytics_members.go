@@ -23,8 +23,8 @@ type ActiveMember struct {
 	AccountID string `json:"account_id"` // the sub-account
 	// DefaultSocialAccount is what the member opens first in the main application; null: none.
 	DefaultSocialAccount *int64            `json:"default_social_account_id"`
-	Platforms            []MemberPlatform  `json:"platforms"` // on which the member has a social account, by their numbers
-	SocialAccounts       []ConnectedSocial `json:"social_accounts"`
+	Platforms            []MemberPlatform  `json:"platforms"`       // on which the member has a social account, by their numbers
+	SocialAccounts       []ConnectedSocial `json:"social_accounts"` // that the member has connected, by platform and id; no others of the account
 }
 
 // MemberPlatform is a platform of a member.

@@ -55,6 +55,8 @@ type PlatformLikesSeries struct {
 
 // LikesSeries is the likes (or reactions) that posts gained.
 type LikesSeries struct {
+	// Likes are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles:
+	// REACTION), TikTok like_count; all cumulative.
 	Likes  Gain       `json:"likes"`
 	Series []LikesDay `json:"series"` // every part of the range
 }

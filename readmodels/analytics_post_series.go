@@ -73,21 +73,21 @@ type EngagementTotals struct {
 	Engagement Gain `json:"engagement"`
 	// EngagementPartial says that a part of the engagement is missing of some readings.
 	EngagementPartial bool            `json:"engagement_partial"`
-	Likes             Gain            `json:"likes"` // likes or reactions
-	Comments          Gain            `json:"comments"`
-	Shares            Gain            `json:"shares"`
-	Series            []EngagementDay `json:"series"` // every part of the range
+	Likes             Gain            `json:"likes"`    // likes or reactions gained
+	Comments          Gain            `json:"comments"` // comments gained
+	Shares            Gain            `json:"shares"`   // shares gained, reposts included
+	Series            []EngagementDay `json:"series"`   // every part of the range
 }
 
 // EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
 // some days old. Null when nothing was read.
 type EngagementDay struct {
-	Day        string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
-	Engagement *int64 `json:"engagement"`
-	Likes      *int64 `json:"likes"`
-	Comments   *int64 `json:"comments"`
-	Shares     *int64 `json:"shares"`
-	Readings   int64  `json:"readings"` // of posts, captured in this part
+	Day        string `json:"day"`        // first day of the part, YYYY-MM-DD in the answer's time zone
+	Engagement *int64 `json:"engagement"` // likes + comments + shares gained, of the parts that are there
+	Likes      *int64 `json:"likes"`      // likes or reactions gained
+	Comments   *int64 `json:"comments"`   // comments gained
+	Shares     *int64 `json:"shares"`     // shares gained, reposts included
+	Readings   int64  `json:"readings"`   // of posts, captured in this part
 }
 
 // engagementMetrics are what answers about engagement show.

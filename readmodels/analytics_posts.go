@@ -57,12 +57,12 @@ type PostGrowth struct {
 	// Since is when the reading was captured that is subtracted; in the range when there is none before it, and
 	// null when nothing is subtracted.
 	Since       *time.Time `json:"since"`
-	Likes       *int64     `json:"likes"`
-	Comments    *int64     `json:"comments"`
-	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`
-	Impressions *int64     `json:"impressions"`
-	Clicks      *int64     `json:"clicks"`
+	Likes       *int64     `json:"likes"`       // likes or reactions gained; null, as below, without the figure at both ends
+	Comments    *int64     `json:"comments"`    // comments gained
+	Shares      *int64     `json:"shares"`      // shares gained, reposts included
+	Views       *int64     `json:"views"`       // views gained
+	Impressions *int64     `json:"impressions"` // how often it was shown, gained; Facebook and Instagram count views only: the same number
+	Clicks      *int64     `json:"clicks"`      // clicks gained
 	// Engagement is compared only between equal parts: when the two readings miss different parts, it is null.
 	Engagement *int64 `json:"engagement"`
 	// EngagementPartial says that engagement was compared although a part is missing on both sides alike.

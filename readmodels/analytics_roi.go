@@ -20,7 +20,7 @@ type RoiMonth struct {
 	Month       string        `json:"month"` // YYYY-MM in the answer's time zone
 	Days        int           `json:"days"`  // of the month that the range touches: the share of the price
 	DaysInMonth int           `json:"days_in_month"`
-	Platforms   []PlatformRoi `json:"platforms"`
+	Platforms   []PlatformRoi `json:"platforms"` // each platform asked for, in this month
 }
 
 // PlatformRoi is one platform's views against the price. A subscription has one price for all
@@ -60,7 +60,7 @@ type PriceStatus string
 
 // The price statuses.
 const (
-	PriceKnown             PriceStatus = "known"
+	PriceKnown             PriceStatus = "known"              // of all accounts and months with views
 	PriceKnownInPart       PriceStatus = "known_in_part"      // not of all accounts or months with views
 	PriceUnknown           PriceStatus = "unknown"            // there is a subscription, its price is not known
 	PriceNoSubscription    PriceStatus = "no_subscription"    // none ran in this time

@@ -22,7 +22,7 @@ const (
 	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
 	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
 	SourcePartial     SourceStatus = "partial"     // a metric, or the whole range, was not read
-	SourceOK          SourceStatus = "ok"
+	SourceOK          SourceStatus = "ok"          // nothing is missing
 )
 
 // Source is one social account behind an answer.

@@ -19,8 +19,8 @@ type DashboardView struct {
 	SubAccountName       string          `json:"sub_account_name"` // of the primary among the linked accounts
 	MainAccount          MainAccount     `json:"main_account"`
 	SubAccountIDs        []LinkedAccount `json:"sub_account_ids"`
-	Users                []DashboardUser `json:"users"`
-	MainPOC              []POC           `json:"main_poc"`
+	Users                []DashboardUser `json:"users"`    // on the list, of a linked account and active
+	MainPOC              []POC           `json:"main_poc"` // the agency's people to turn to
 	AllowClientDashboard bool            `json:"allow_client_dashboard"`
 	Scopes               []string        `json:"scopes"`
 	CreatedAt            time.Time       `json:"created_at"`

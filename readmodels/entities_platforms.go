@@ -30,7 +30,7 @@ const (
 	PlatformThrottled    PlatformState = "throttled"    // the platform's quota is used up; it is read again by itself
 	PlatformFailing      PlatformState = "failing"      // it could not be read the last time; it is tried again by itself
 	PlatformWaiting      PlatformState = "waiting"      // it was never read yet
-	PlatformOK           PlatformState = "ok"
+	PlatformOK           PlatformState = "ok"           // nothing is wrong
 )
 
 // PlatformStates are all states.

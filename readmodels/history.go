@@ -59,8 +59,8 @@ type DashboardState struct {
 	SubAccountID         string    `json:"sub_account_id"`
 	ParentAccount        string    `json:"parent_account"`
 	SubAccountIDs        []Named   `json:"sub_account_ids"`
-	Users                []Named   `json:"users"`
-	MainPOC              []Named   `json:"main_poc"`
+	Users                []Named   `json:"users"`    // on the list
+	MainPOC              []Named   `json:"main_poc"` // the agency's people to turn to
 	AllowClientDashboard bool      `json:"allow_client_dashboard"`
 	Scopes               []string  `json:"scopes"`
 	CreatedAt            time.Time `json:"created_at"`
