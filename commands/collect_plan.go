@@ -29,7 +29,7 @@ func (c *Collect) Plan(ctx context.Context, slot domain.FetchSlot, length time.D
 	}
 	served := len(due)
 	if slot.Kind != domain.FetchTokens { // a token that is not renewed costs its connection
-		room, err := c.Budget.Room(ctx, slot.Platform, opOf(slot), length)
+		room, err := c.Budget.Room(inLane(ctx, slot), slot.Platform, opOf(slot), length)
 		if err != nil {
 			return 0, err
 		}

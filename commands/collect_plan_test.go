@@ -40,6 +40,24 @@ func TestReadingLateInItsSlotDoesNotCostTheNext(t *testing.T) {
 	require.Len(t, s.readings(page), 2)
 }
 
+// A process whose clock was a week ahead has read an account in a slot of next week: the others do not
+// wait for that week to come.
+func TestSlotOfAWrongClockIsNoReading(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.clock.advance(7 * 24 * time.Hour)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(-7 * 24 * time.Hour)
+	for n := range 3 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		require.Len(t, s.readings(page), 2+n)
+		s.round(domain.FetchAccounts, domain.Facebook)
+		require.Len(t, s.readings(page), 2+n, "the right slot counts again")
+		s.clock.advance(tick)
+	}
+}
+
 // planned records what a plan tells.
 type planned struct {
 	due, skipped int

@@ -106,7 +106,7 @@ func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
 func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
-	metered, meter := quota.WithMeter(limited)
+	metered, meter := quota.WithMeter(inLane(limited, r.slot))
 	got, err := r.fetchSafely(metered, &fetch{FetchTask: task, slot: r.slot, client: r.client, secret: r.secrets[task.SecretRef]})
 	if err == nil && !got.backfilled {
 		r.costs.learn(r.slot, meter.Calls())
@@ -123,6 +123,14 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	}
 	r.note(ctx, result, again)
 	return err
+}
+
+// inLane lets posts, which are many and have hours, give way to accounts where the quota is short.
+func inLane(ctx context.Context, slot domain.FetchSlot) context.Context {
+	if slot.Kind == domain.FetchPosts {
+		return quota.InBackground(ctx)
+	}
+	return ctx
 }
 
 // fetchSafely makes an error of a panic: one odd answer must not end the reading of all others.

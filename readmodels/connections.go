@@ -41,13 +41,17 @@ const (
 	      and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
 )
 
+// wrongClock is how far ahead of a slot another one cannot have been served already: what says so was
+// written by a process whose clock was ahead, and counts for nothing.
+const wrongClock = 24 * time.Hour
+
 // Due returns the social accounts that are due in a slot: never read, or last read in a slot that began
 // at least the interval before it. The most overdue come first.
 func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error) {
 	rows, err := c.Pool.Query(ctx, `select s.id, f.served_slot`+worthReading+`
-		and (f.served_slot is null or f.served_slot <= $4)
+		and (f.served_slot is null or f.served_slot <= $4 or f.served_slot > $5)
 		order by f.served_slot nulls first, s.id`,
-		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)))
+		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)), slot.Begin.Add(wrongClock))
 	if err != nil {
 		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
 	}
@@ -67,14 +71,14 @@ const taskColumns = `
 // as it is now. What was read in this slot already, by an attempt that was cut short, is left out.
 func (c Connections) Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
-		and f.slot = $4 and f.shard = $5 and (f.served_slot is null or f.served_slot < $4)
-		order by f.served_slot nulls first, s.id`, int(slot.Platform), slot.Kind, now, slot.Begin, shard)
+		and f.slot = $4 and f.shard = $5 and (f.served_slot is null or f.served_slot < $4 or f.served_slot > $6)
+		order by f.served_slot nulls first, s.id`, int(slot.Platform), slot.Kind, now, slot.Begin, shard, slot.Begin.Add(wrongClock))
 }
 
 // Task returns one connected social account if it is worth reading now, or nothing.
 func (c Connections) Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error) {
-	return c.tasks(ctx, taskColumns+worthReading+` and s.id = $4 and (f.served_slot is null or f.served_slot < $5)`,
-		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin)
+	return c.tasks(ctx, taskColumns+worthReading+` and s.id = $4 and (f.served_slot is null or f.served_slot < $5 or f.served_slot > $6)`,
+		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin, slot.Begin.Add(wrongClock))
 }
 
 // ByHand returns one social account of a platform whatever its state is, or nothing when there is none.

@@ -17,11 +17,13 @@ type Budgets struct{ pool *pgxpool.Pool }
 // NewBudgets returns the budgets of a pool that [OpenFetching] made.
 func NewBudgets(pool *pgxpool.Pool) *Budgets { return &Budgets{pool} }
 
-// Draw implements [quota.Store]. A clock that lags behind another process's adds nothing.
+// Draw implements [quota.Store]. A clock that lags behind another process's adds nothing; without one in
+// the draw, PostgreSQL's counts.
 func (b *Budgets) Draw(ctx context.Context, d quota.Draw) (quota.Drawn, error) {
 	drawn, err := b.draw(ctx, d)
 	if err == pgx.ErrNoRows { //nolint:errorlint // pgx returns it bare
-		_, err = b.pool.Exec(ctx, `insert into fetch_budgets (name, calls, at) values ($1, $2, $3) on conflict do nothing`, d.Name, d.Burst, d.Now)
+		_, err = b.pool.Exec(ctx, `insert into fetch_budgets (name, calls, at) values ($1, $2, coalesce($3, now())) on conflict do nothing`,
+			d.Name, d.Burst, timeOrNull(d.Now))
 		if err == nil {
 			drawn, err = b.draw(ctx, d)
 		}
@@ -36,16 +38,16 @@ func (b *Budgets) draw(ctx context.Context, d quota.Draw) (drawn quota.Drawn, er
 	var held *time.Time
 	err = b.pool.QueryRow(ctx, `
 		with present as (
-		  select name, held_until, least($4::float8, calls + greatest(0, extract(epoch from $5::timestamptz - at))::float8 * $3::float8) as calls
-		  from fetch_budgets where name = $1 for update
+		  select name, held_until, t.now, least($4::float8, calls + greatest(0, extract(epoch from t.now - at))::float8 * $3::float8) as calls
+		  from fetch_budgets, (select coalesce($5::timestamptz, now()) as now) t where name = $1 for update of fetch_budgets
 		), granted as (
-		  select name, held_until, calls,
-		         case when held_until > $5 then 0 else least($2::int, floor(greatest(calls, 0)))::int end as n
+		  select name, held_until, now, calls,
+		         case when held_until > now then 0 else least($2::int, floor(greatest(calls, 0)))::int end as n
 		  from present
 		)
-		update fetch_budgets b set calls = g.calls - g.n, at = greatest(b.at, $5)
+		update fetch_budgets b set calls = g.calls - g.n, at = greatest(b.at, g.now)
 		from granted g where b.name = g.name
-		returning g.n, b.calls, g.held_until`, d.Name, d.Want, d.Rate, d.Burst, d.Now).Scan(&drawn.Granted, &drawn.Left, &held)
+		returning g.n, b.calls, g.held_until`, d.Name, d.Want, d.Rate, d.Burst, timeOrNull(d.Now)).Scan(&drawn.Granted, &drawn.Left, &held)
 	if held != nil {
 		drawn.HeldUntil = *held
 	}
@@ -62,4 +64,27 @@ func (b *Budgets) Hold(ctx context.Context, name string, until time.Time) error 
 		return fmt.Errorf("hold budget %s: %w", name, err)
 	}
 	return nil
+}
+
+// Holds implements [quota.Store].
+func (b *Budgets) Holds(ctx context.Context, now time.Time) (map[string]time.Time, error) {
+	rows, _ := b.pool.Query(ctx, `select name, held_until from fetch_budgets where held_until > $1`, now)
+	holds := map[string]time.Time{}
+	var name string
+	var until time.Time
+	_, err := pgx.ForEachRow(rows, []any{&name, &until}, func() error {
+		holds[name] = until
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read holds of budgets: %w", err)
+	}
+	return holds, nil
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

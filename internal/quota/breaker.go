@@ -2,6 +2,7 @@ package quota
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -48,6 +49,18 @@ func (b *breaker) allow() (done func(error), refusal error) {
 			"the platform has failed most calls and is left alone for a while", b.open)
 	}
 	return done, nil
+}
+
+// room is how many calls the breaker lets through at once.
+func (b *breaker) room() float64 {
+	switch b.State() {
+	case gobreaker.StateOpen:
+		return 0
+	case gobreaker.StateHalfOpen:
+		return breakerProbes
+	default:
+		return math.MaxInt32
+	}
 }
 
 // verdict is what a call says about its platform.

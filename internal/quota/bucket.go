@@ -24,7 +24,7 @@ type bucket struct {
 	chunk int
 	lease time.Duration
 
-	turn chan struct{} // holds one token while a caller asks the store, or waits for room
+	turn turn // of the caller that asks the store, or waits for room
 
 	mu       sync.Mutex
 	left     int
@@ -35,7 +35,7 @@ type bucket struct {
 
 func newBucket(g *Gate, key string, l Limit) *bucket {
 	calls, window := float64(l.Calls), l.Window.Seconds()
-	b := &bucket{gate: g, name: key, scope: l.Scope, turn: make(chan struct{}, 1)}
+	b := &bucket{gate: g, name: key, scope: l.Scope}
 	b.burst = max(1, math.Round(calls*(1-g.cfg.Share)/2))
 	b.rate = min(g.cfg.Share*calls, (calls-b.burst)/1.05) / window
 	b.chunk = max(1, int(b.burst)/leasePart)
@@ -46,15 +46,16 @@ func newBucket(g *Gate, key string, l Limit) *bucket {
 
 // take takes one call, waiting for it if need be.
 func (b *bucket) take(ctx context.Context) error {
-	if held, ok := b.fromLease(); ok || held != nil {
-		return held
+	mine := laneOf(ctx)
+	if !b.turn.contested(mine) {
+		if held, ok := b.fromLease(); ok || held != nil {
+			return held
+		}
 	}
-	select {
-	case b.turn <- struct{}{}:
-	case <-ctx.Done():
+	if b.turn.take(ctx, mine) != nil {
 		return b.noRoom(0)
 	}
-	defer func() { <-b.turn }()
+	defer b.turn.give()
 	for {
 		if held, ok := b.fromLease(); ok || held != nil {
 			return held
@@ -107,7 +108,7 @@ func (b *bucket) draw(ctx context.Context) (wait time.Duration, err error) {
 }
 
 func (b *bucket) ask(ctx context.Context, want int, now time.Time) (Drawn, error) {
-	drawn, err := b.gate.cfg.Store.Draw(ctx, Draw{Name: b.name, Want: want, Rate: b.rate, Burst: b.burst, Now: now})
+	drawn, err := b.gate.cfg.Store.Draw(ctx, Draw{Name: b.name, Want: want, Rate: b.rate, Burst: b.burst, Now: b.gate.storeTime(now)})
 	if err != nil {
 		return Drawn{}, err
 	}
@@ -120,8 +121,12 @@ func (b *bucket) ask(ctx context.Context, want int, now time.Time) (Drawn, error
 	return drawn, nil
 }
 
-// room is what the budget can give within so much time.
+// room is what the budget can give within so much time: a part of it while others wait for theirs.
 func (b *bucket) room(ctx context.Context, within time.Duration) (float64, error) {
+	part := 1.0
+	if b.turn.contested(laneOf(ctx)) {
+		part = 1.0 / float64(lanes)
+	}
 	now := b.gate.cfg.Now()
 	drawn, err := b.ask(ctx, 0, now)
 	if err != nil {
@@ -132,7 +137,7 @@ func (b *bucket) room(ctx context.Context, within time.Duration) (float64, error
 	if within -= max(0, b.heldTill.Sub(now)); within < 0 {
 		return 0, nil
 	}
-	return drawn.Left + b.rate*within.Seconds(), nil
+	return part * (drawn.Left + b.rate*within.Seconds()), nil
 }
 
 // hold closes the bucket in this process; the store tells the others.

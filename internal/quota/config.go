@@ -126,6 +126,8 @@ type Store interface {
 	Draw(ctx context.Context, d Draw) (Drawn, error)
 	// Hold closes a budget until a time, unless it is closed for longer already.
 	Hold(ctx context.Context, name string, until time.Time) error
+	// Holds are all budgets that are closed, and until when.
+	Holds(ctx context.Context, now time.Time) (map[string]time.Time, error)
 }
 
 // Draw asks for calls. The budget has grown by Rate a second since it was last drawn from, up to Burst.
@@ -134,7 +136,7 @@ type Draw struct {
 	Want  int // 0: only look
 	Rate  float64
 	Burst float64
-	Now   time.Time
+	Now   time.Time // zero: the store's own
 }
 
 // Drawn is what a [Draw] gave.
@@ -154,11 +156,14 @@ type Config struct {
 
 	BreakerOpen time.Duration // how long a platform that failed is left alone; [DefaultBreakerOpen]
 
-	Now func() time.Time // default time.Now
+	// Now is the time of simulations. By default it is the present, and the store's clock counts.
+	Now func() time.Time
 	// Speed is how much faster than real time Now runs; default 1. For simulations with compressed time.
 	Speed float64
 
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
+
+	ownTime bool // Now was given
 }
 
 func (c Config) withDefaults() Config {
@@ -177,7 +182,7 @@ func (c Config) withDefaults() Config {
 	if c.BreakerOpen == 0 {
 		c.BreakerOpen = DefaultBreakerOpen
 	}
-	if c.Now == nil {
+	if c.ownTime = c.Now != nil; !c.ownTime {
 		c.Now = time.Now
 	}
 	if c.Speed == 0 {

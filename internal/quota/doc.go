@@ -20,6 +20,7 @@
 //	config.go   Limit, Config, defaults, reading limits from configuration
 //	gate.go     Gate: Admit, Room
 //	bucket.go   one budget in this process: a lease of what the store granted
+//	turn.go     who may ask the store next: accounts and posts by turns
 //	hold.go     what usage headers and refusals of the platforms ask for
 //	breaker.go  the circuit breakers
 //	meter.go    how many calls a piece of work made
@@ -38,8 +39,13 @@
 //
 //   - Budgets of a day are spent evenly over the day. Spent as fast as possible, they would be gone by
 //     noon and every connection would go unread until midnight; so every connection is read less often.
-//   - Whoever waits for a budget holds its turn, so callers are served in the order in which they came,
-//     and those behind need not ask the store in vain.
+//   - Whoever waits for a budget holds its turn, so callers of a lane are served in the order in which they
+//     came, and those behind need not ask the store in vain. Lanes go by turns: of a budget that is too
+//     small for both, accounts and posts get half each, and plans reckon with the half.
+//   - Budgets grow by the store's clock. A process whose clock is ahead would else take the others' share
+//     of the time to come, and leave them nothing until it has come.
+//   - Holds of budgets that have no limit here are read from the store every few seconds, because nothing
+//     is drawn from those.
 //   - Budgets of single accounts never make a worker wait long (Config.Patience): it has others to read.
 //   - The breaker counts by platform what the platform or the way to it did (5xx, no answer, garbage):
 //     what concerns one account says nothing about the platform.

@@ -20,6 +20,8 @@ type Gate struct {
 	mu      sync.Mutex
 	buckets map[string]*bucket
 	holds   map[string]time.Time // of what has no limit here and was closed by a platform all the same
+	// holdsRead is when those of other processes were last read, in real time.
+	holdsRead time.Time
 }
 
 // New checks the configuration and returns the gate.
@@ -64,7 +66,7 @@ func (g *Gate) Admit(ctx context.Context, call platforms.Call) (finish func(plat
 
 // take takes the call out of every budget that it counts against.
 func (g *Gate) take(ctx context.Context, call platforms.Call) error {
-	if held := g.holdOf(call); held > 0 {
+	if held := g.holdOf(ctx, call); held > 0 {
 		return noRoom("of the platform", held)
 	}
 	for _, l := range g.cfg.Limits {
@@ -79,10 +81,14 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) error {
 }
 
 // Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the
-// whole app say; those of single accounts are not looked at. Without such a quota it is unbounded, and
-// while the platform's breaker is open it is what the breaker lets through.
+// whole app say; those of single accounts are not looked at. While callers of the other lane wait (see
+// [InBackground]) it is the share of this one. Without such a quota it is unbounded; while the platform's
+// breaker is not closed it is what the breaker lets through, unless the time goes on long after that.
 func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error) {
 	room := float64(math.MaxInt32)
+	if within <= 2*g.cfg.BreakerOpen {
+		room = min(room, g.breakers[platform].room())
+	}
 	for _, l := range g.cfg.Limits {
 		if l.Platform != platform || l.Scope == platforms.ScopeAccount {
 			continue
@@ -94,6 +100,15 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 		room = min(room, left)
 	}
 	return int(room), nil
+}
+
+// storeTime is the time that the store reckons with: its own, so that a process whose clock is wrong
+// neither gets more than others nor takes their share from them.
+func (g *Gate) storeTime(now time.Time) time.Time {
+	if g.cfg.ownTime {
+		return now
+	}
+	return time.Time{}
 }
 
 // inSimulation is how far Now goes while so much real time passes.

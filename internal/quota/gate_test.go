@@ -115,7 +115,7 @@ func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
 		"page":     {facebook, platforms.ScopeAccount, platforms.Call{Platform: domain.Facebook, Op: "page", Account: "101"}},
 		"endpoint": {tikTok, platforms.ScopeOperation, platforms.Call{Platform: domain.TikTok, Op: "video_list", Account: "a"}},
 		"app":      {linkedIn, platforms.ScopeApp, facebook},
-		"no limit": {facebook, platforms.ScopeApp, platforms.Call{Platform: domain.Instagram, Op: "ig_user", Account: "100"}},
+		"no limit": {facebook, platforms.ScopeApp, linkedIn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,6 +144,22 @@ func TestHoldIsSharedByProcesses(t *testing.T) {
 	room, err := second.Room(t.Context(), domain.LinkedIn, "", 30*time.Minute)
 	require.NoError(t, err)
 	require.Zero(t, room)
+}
+
+// Meta's app is one: what it has used up on Facebook is gone on Instagram, and in every process.
+func TestHoldOfMetasAppIsForBothPlatformsAndAllProcesses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second := b.gate(), b.gate()
+	require.NoError(t, admit(first, facebook, platforms.CallStats{
+		Class: platforms.ClassThrottled, Code: "4", Scope: platforms.ScopeApp, RetryAfter: time.Hour,
+	}))
+	instagram := platforms.Call{Platform: domain.Instagram, Op: "ig_user", Account: "100"}
+	for _, g := range []*quota.Gate{first, second} {
+		requireRefused(t, admit(g, facebook, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
+		requireRefused(t, admit(g, instagram, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
+		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	}
 }
 
 func TestUsageHeadersHold(t *testing.T) {
@@ -211,6 +227,21 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 	}
 }
 
+// While a platform is down nobody is planned for the next moments; a round of hours is.
+func TestRoomHeedsTheBreaker(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate()
+	for range 20 {
+		require.NoError(t, admit(g, facebook, platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}))
+	}
+	room, err := g.Room(t.Context(), domain.Facebook, "", 30*time.Second)
+	require.NoError(t, err)
+	require.Zero(t, room)
+	room, err = g.Room(t.Context(), domain.Facebook, "", 12*time.Hour)
+	require.NoError(t, err)
+	require.Greater(t, room, 1_000_000)
+}
+
 func TestBreakerStaysClosed(t *testing.T) {
 	t.Parallel()
 	for name, stats := range map[string]platforms.CallStats{
@@ -256,6 +287,10 @@ type brokenStore struct{}
 
 func (brokenStore) Draw(context.Context, quota.Draw) (quota.Drawn, error) {
 	return quota.Drawn{}, errors.New("no database")
+}
+
+func (brokenStore) Holds(context.Context, time.Time) (map[string]time.Time, error) {
+	return nil, errors.New("no database")
 }
 
 func (brokenStore) Hold(context.Context, string, time.Time) error { return errors.New("no database") }

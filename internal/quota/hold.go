@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -15,7 +16,7 @@ const usageHold = 5 * time.Minute
 func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
 	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 {
-		g.hold(ctx, name(s.Platform, s.Scope, s.Op, s.Account), now.Add(s.RetryAfter))
+		g.holdAll(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
 		if u.Percent() < g.cfg.HoldAt {
@@ -29,13 +30,52 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 		if u.Scope == "business" {
 			scope, account = platforms.ScopeAccount, u.ID
 		}
-		g.hold(ctx, name(s.Platform, scope, s.Op, account), now.Add(wait))
+		g.holdAll(ctx, s.Platform, scope, s.Op, account, now.Add(wait))
 	}
 	g.metrics.usage(s)
 }
 
+// holdAll holds a budget; that of Meta's app is one for both of its platforms.
+func (g *Gate) holdAll(ctx context.Context, p domain.Platform, scope platforms.Scope, op, account string, until time.Time) {
+	of := []domain.Platform{p}
+	if scope == platforms.ScopeApp && (p == domain.Facebook || p == domain.Instagram) {
+		of = []domain.Platform{domain.Facebook, domain.Instagram}
+	}
+	for _, p := range of {
+		g.hold(ctx, name(p, scope, op, account), until)
+	}
+}
+
+// holdsEvery is how often the holds are read that other processes have met with.
+const holdsEvery = 5 * time.Second
+
+// learnHolds reads them when it is time to.
+func (g *Gate) learnHolds(ctx context.Context) {
+	g.mu.Lock()
+	due := time.Since(g.holdsRead) >= holdsEvery
+	if due {
+		g.holdsRead = time.Now()
+	}
+	g.mu.Unlock()
+	if !due {
+		return
+	}
+	holds, err := g.cfg.Store.Holds(ctx, g.cfg.Now())
+	if err != nil {
+		return // without its store no budget gives anything, and what has none is told by the platform
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for key, until := range holds {
+		if g.buckets[key] == nil && until.After(g.holds[key]) {
+			g.holds[key] = until
+		}
+	}
+}
+
 // holdOf is how long a call must wait although no limit of the configuration concerns it; mostly 0.
-func (g *Gate) holdOf(call platforms.Call) (wait time.Duration) {
+func (g *Gate) holdOf(ctx context.Context, call platforms.Call) (wait time.Duration) {
+	g.learnHolds(ctx)
 	now := g.cfg.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -95,3 +95,14 @@ func requireRefused(t testing.TB, err error, class platforms.Class, wait time.Du
 	require.Equal(t, class, platforms.ClassOf(err))
 	require.Equal(t, wait, platforms.RetryAfter(err))
 }
+
+// watchedStore notes what is asked of it.
+type watchedStore struct {
+	*kept.Budgets
+	draws []quota.Draw
+}
+
+func (s *watchedStore) Draw(ctx context.Context, d quota.Draw) (quota.Drawn, error) {
+	s.draws = append(s.draws, d)
+	return s.Budgets.Draw(ctx, d)
+}

@@ -1,0 +1,106 @@
+package quota_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// A budget that is too small for both is shared: callers of posts, who all queue up at once, do not leave
+// those of accounts behind, nor the other way round.
+func TestShortBudgetIsSharedByTurns(t *testing.T) {
+	t.Parallel()
+	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1200, Window: time.Minute}
+	g := setup(t).gate(limits(limit), func(c *quota.Config) { c.Now = nil })
+	for range 60 { // the burst
+		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	}
+	var callers sync.WaitGroup
+	var mu sync.Mutex
+	var order []string
+	wait := func(ctx context.Context, who string, n int) {
+		before := g.Waiting(limit, linkedIn)
+		for range n {
+			callers.Go(func() {
+				finish, err := g.Admit(ctx, linkedIn)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				order = append(order, who)
+				mu.Unlock()
+				finish(platforms.CallStats{Platform: domain.LinkedIn})
+			})
+		}
+		// One of them may hold the turn already.
+		require.Eventually(t, func() bool { return g.Waiting(limit, linkedIn) >= before+n-1 }, time.Minute, time.Millisecond)
+	}
+	const few, many = 6, 60
+	wait(quota.InBackground(t.Context()), "post", many)
+	full, err := g.Room(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute)
+	require.NoError(t, err)
+	half, err := g.Room(t.Context(), domain.LinkedIn, "", time.Minute)
+	require.NoError(t, err)
+	require.InDelta(t, full/2, half, 10, "a plan reckons with its part")
+	mu.Lock()
+	served := len(order)
+	mu.Unlock()
+	wait(t.Context(), "account", few)
+	callers.Wait()
+	require.Len(t, order, few+many)
+	accounts, after := 0, 0
+	for _, who := range order[served:] {
+		if who == "account" {
+			accounts++
+		}
+		if after++; accounts == few {
+			break
+		}
+	}
+	require.LessOrEqual(t, after, 4*few, "accounts wait for their turns, not for all posts: %v", order)
+}
+
+// Who gives up waiting leaves the turn to others.
+func TestWhoGivesUpLeavesTheTurn(t *testing.T) {
+	t.Parallel()
+	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1200, Window: time.Minute}
+	g := setup(t).gate(limits(limit), func(c *quota.Config) { c.Now = nil })
+	var callers sync.WaitGroup
+	for n := range 200 {
+		callers.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n%7)*5*time.Millisecond)
+			defer cancel()
+			if finish, err := g.Admit(ctx, linkedIn); err == nil {
+				finish(platforms.CallStats{Platform: domain.LinkedIn})
+			}
+		})
+	}
+	callers.Wait()
+	require.Zero(t, g.Waiting(limit, linkedIn))
+	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+}
+
+// What is left is reckoned by the store's clock, whatever a process takes the time to be.
+func TestBudgetsGoByTheStoresClock(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for range 2 {
+		drawn, err := b.store.Draw(t.Context(), quota.Draw{Name: "x", Want: 7, Rate: 0.0001, Burst: 10})
+		require.NoError(t, err)
+		require.Positive(t, drawn.Granted)
+	}
+	store := &watchedStore{Budgets: b.store}
+	g := b.gate(func(c *quota.Config) { c.Store, c.Now = store, nil })
+	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	require.NotEmpty(t, store.draws)
+	for _, d := range store.draws {
+		require.Zero(t, d.Now)
+	}
+}
