@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,57 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A ranking of whole days reads of each post the reading at either end of the range, and nothing else of it; a post
+// without one on the last day is looked for alone.
+func TestRankingsReadEachPostOnceAtEachEnd(t *testing.T) {
+	t.Parallel()
+	const posts = 8 * 5
+	db := pgtest.New(t)
+	fillAgencies(t, db, 4)
+	from := planDay.AddDate(0, 0, 10)
+	query := readmodels.RangeQuery{
+		Range: readmodels.Range{From: from, To: from.AddDate(0, 0, 8), Zone: time.UTC}, Platforms: domain.Platforms(), Page: readmodels.Page{Limit: 5},
+	}
+	_, err := db.Pool.Exec(t.Context(), `delete from post_daily where social_account_id = 1 and external_id = 'post 0' and day = $1`, from.AddDate(0, 0, 7))
+	require.NoError(t, err)
+	config := db.ReadOnly.Config()
+	noted := &asked{}
+	config.ConnConfig.Tracer = noted
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	defer pool.Close()
+	a := &readmodels.Analytics{Pool: pool}
+	for name, ask := range map[string]func() error{
+		"top posts": func() error {
+			_, _, err := a.TopPosts(t.Context(), readmodels.Scope{ParentAccount: planAgency(0)}, query)
+			return err
+		},
+		"leaderboard": func() error {
+			_, _, err := a.Leaderboard(t.Context(), readmodels.Scope{ParentAccount: planAgency(0)}, query)
+			return err
+		},
+	} {
+		noted.statements = nil
+		require.NoError(t, ask())
+		i := slices.IndexFunc(noted.statements, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, "rank()") })
+		var raw []byte
+		require.NoError(t, db.ReadOnly.QueryRow(t.Context(), "explain (analyze, format json) "+noted.statements[i].SQL, noted.statements[i].Args...).Scan(&raw))
+		var plan any
+		require.NoError(t, json.Unmarshal(raw, &plan))
+		read := map[string]float64{}
+		eachNode(plan, func(node map[string]any) {
+			relation, _ := node["Relation Name"].(string)
+			rows, _ := node["Actual Rows"].(float64)
+			loops, _ := node["Actual Loops"].(float64)
+			table, _, _ := strings.Cut(relation, "_2")
+			read[table] += rows * loops
+		})
+		require.InDelta(t, 2*posts, read["post_daily"], 0, "%s:\n%s", name, raw)
+		require.InDelta(t, posts, read["tsposts"], 0, "%s:\n%s", name, raw)
+		require.Zero(t, read["tspostinsights"], "%s:\n%s", name, raw)
 	}
 }
 

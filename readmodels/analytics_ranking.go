@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -21,101 +20,6 @@ type ranked struct {
 type rankedMember struct {
 	member, rank, posts, engagement int64
 	likes, comments, shares, views  *int64
-}
-
-// end is one end of the range: where each post's last reading before an instant is found. Most posts are
-// read on every day, so that the day up to the instant (day0) has nearly all of them in one stretch of an index.
-// Only where many are missing there (early in a day, say) is the day before (day1) read too, in the same way; what
-// is left is looked for one by one.
-type end struct {
-	name           string // prefix of its columns and tables
-	at, day0, day1 string // parameters
-	// cut says that the instant lies inside of day0: then a later reading may hide the one that counts, which
-	// only the raw readings have.
-	cut bool
-}
-
-// perDay is how much longer it takes to look for a post than to read it among all those of a day, roughly.
-const perDay = 10
-
-// endColumns are read at both ends.
-var endColumns = []string{"captured_at", "published_at", "likes", "comments", "shares", "views", "engagement"}
-
-// slice is a CTE of the readings of a day of all posts.
-func (e end) slice(n, day, when string) string {
-	return fmt.Sprintf(`%s%s as materialized (
-			select social_account_id, external_id, account_id, %s from post_daily
-			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s)`,
-		e.name, n, strings.Join(endColumns, ", "), day, when)
-}
-
-// join joins a slice to posts p.
-func (e end) join(n string) string {
-	return fmt.Sprintf(`
-				left join %[1]s on %[1]s.social_account_id = p.social_account_id and %[1]s.external_id = p.external_id and %[1]s.account_id = p.account_id`, e.name+n)
-}
-
-// columns selects those of the first slice.
-func (e end) columns() string {
-	var text strings.Builder
-	for _, c := range endColumns {
-		fmt.Fprintf(&text, ", %[1]s0.%[2]s as %[1]s0_%[2]s", e.name, c)
-	}
-	return text.String()
-}
-
-// found says that the first slice has the reading that counts.
-func (e end) found() string {
-	if e.cut {
-		return fmt.Sprintf("%s0_captured_at < %s", e.name, e.at)
-	}
-	return e.name + "0_captured_at is not null"
-}
-
-// search joins to posts p, which have the columns of the first slice, the places where the other readings are.
-func (e end) search() string {
-	const same = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1 and i.account_id = p.account_id`
-	cols := strings.Join(endColumns, ", ")
-	joins, none := e.join("1"), e.name+"0_captured_at is null"
-	if e.cut {
-		joins += fmt.Sprintf(`
-				left join lateral (
-					select %[1]s from tSPostInsights i
-					where %[2]s0_captured_at >= %[3]s and %[4]s and i.captured_at >= (%[5]s::date)::timestamp at time zone 'UTC' and i.captured_at < %[3]s
-					order by i.captured_at desc limit 1) %[2]s_raw on true`, cols, e.name, e.at, same, e.day0)
-		none = fmt.Sprintf("(%[1]s0_captured_at is null or %[1]s0_captured_at >= %[2]s) and %[1]s_raw.captured_at is null", e.name, e.at)
-	}
-	return joins + fmt.Sprintf(`
-				left join lateral (
-					select %[1]s from post_daily i
-					where %[2]s and %[3]s1.captured_at is null and %[4]s and i.day < %[5]s::date
-					order by i.day desc limit 1) %[3]s_old on true`, cols, none, e.name, same, e.day0)
-}
-
-// picked selects a column of the reading that search has found.
-func (e end) picked(column string) string {
-	raw := ""
-	if e.cut {
-		raw = fmt.Sprintf(" when %[1]s_raw.captured_at is not null then %[1]s_raw.%[2]s", e.name, column)
-	}
-	return fmt.Sprintf("case when %[1]s then %[2]s0_%[3]s%[4]s when %[2]s1.captured_at is not null then %[2]s1.%[3]s else %[2]s_old.%[3]s end",
-		e.found(), e.name, column, raw)
-}
-
-// ends are the two ends of the range, with the days that are their parameters.
-func (r Range) ends() (last, before end, days []any) {
-	of := func(name, at, day0, day1 string, instant time.Time) end {
-		day := startOfUTCDay(instant)
-		cut := !day.Equal(instant)
-		if !cut {
-			day = day.AddDate(0, 0, -1)
-		}
-		days = append(days, day, day.AddDate(0, 0, -1))
-		return end{name, at, day0, day1, cut}
-	}
-	last = of("e", "$6", "$8", "$9", r.To)
-	before = of("b", "$7", "$10", "$11", r.From)
-	return last, before, days
 }
 
 // gainsOfPosts is a CTE "gained": every post of the query that was read in the range, with what it gained

@@ -42,7 +42,8 @@
 //	analytics_net_growth.go         endpoint 5
 //	analytics_activity.go           endpoint 6
 //	analytics_leaderboard.go        endpoint 7
-//	analytics_top_posts.go analytics_ranking.go  endpoints 8, 22: posts by what their engagement gained
+//	analytics_points.go             one reading of one figure; readings by their day
+//	analytics_top_posts.go analytics_ranking*.go  endpoints 8, 22: posts by what their engagement gained
 //	analytics_posts.go analytics_post_list.go  endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
 //	analytics_post_gains.go analytics_gain.go  what posts gained over time: the roll-up, and raw readings at the edges
 //	analytics_post_series.go        endpoints 11, 13, 20
@@ -80,8 +81,10 @@
 //     reading between lacks a figure: then two steps are lost and the ends are not.
 //   - A post belongs to the member of its last registration, a reading to the member at its capture: when a
 //     connection changes hands, lists move at once and series do not.
-//   - Rankings look at all posts of the scope. Nearly all have a reading on the two days up to each end of the
-//     range, which are two stretches of one index; only the others are looked for one by one.
+//   - Rankings look at all posts of the scope. Nearly all have a reading on the last day up to each end of the
+//     range, which is one stretch of an index; only the others are looked for, one by one unless they are many.
+//   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
+//     thousands are planned each time (grouped); for all others planning would take longer than running.
 //   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
 //     every index that a history walks is by version.
 //   - Names in a dashboard and in its history are those of the agency's own directory. An account or user
