@@ -49,8 +49,10 @@
 //     monthly partitions would be one probe for each month.
 //   - post_gains holds sums over all readings. A batch adds what its readings and their neighbours gain
 //     with it, less what the neighbours gained without it: so a late reading moves what later ones gained.
-//     Readings of several sub-accounts of one post are rare, and only then their neighbours are asked for
+//     Readings of several agencies of one post are rare, and only then their neighbours are asked for
 //     one by one.
+//   - A post of tSPosts knows under which other clients of its agency it was registered later, so that an
+//     answer that sees several of them shows it once without looking for the others.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:
 //     which reader is faster must not decide what the tables hold. Commands are refused all the same.
 //   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live

@@ -68,16 +68,16 @@ func (f gainFold) met(r *reading) {
 	}
 }
 
-// count adds (or takes back, with sign -1) what the readings of one post gained, those of each
-// sub-account by themselves. The readings are in order of their capture.
+// count adds (or takes back, with sign -1) what the readings of one post gained, those of each agency by
+// themselves: a page that moves between two clients goes on where it was, and the gain is the one's whose the
+// later reading is; what another agency had last read must not show. The readings are in order of their capture.
 func (f gainFold) count(readings []*reading, sign int64) {
-	type owner struct{ parent, sub string }
-	before := map[owner]*reading{}
+	before := map[string]*reading{}
 	for _, r := range readings {
 		key := keyOfGain(r)
 		f.row(key).readings += sign
-		previous := before[owner{r.ParentAccount, r.AccountID}]
-		before[owner{r.ParentAccount, r.AccountID}] = r
+		previous := before[r.ParentAccount]
+		before[r.ParentAccount] = r
 		switch {
 		case previous != nil:
 			f.row(key).add(domain.GrowthBetween(previous.Counts, r.Counts), sign)
@@ -123,55 +123,54 @@ func (f *postFold) gainsOf() []*gainRow {
 	return f.gains.rows()
 }
 
-// loadOwners reads more neighbours of posts that several sub-accounts have readings of: a reading
-// gains against the one before it of its own sub-account.
+// loadOwners reads more neighbours of posts that several agencies have readings of: a reading gains against
+// the one before it of its own agency.
 func (f *postFold) loadOwners(ctx context.Context, tx pgx.Tx, want []domain.PostRead) error {
-	type owner struct{ parent, sub string }
-	owners := map[postKey]map[owner]bool{}
-	meet := func(key postKey, o owner) {
+	owners := map[postKey]map[string]bool{}
+	meet := func(key postKey, parent string) {
 		if owners[key] == nil {
-			owners[key] = map[owner]bool{}
+			owners[key] = map[string]bool{}
 		}
-		owners[key][o] = true
+		owners[key][parent] = true
 	}
 	for _, r := range want {
-		meet(postKey{r.SocialAccount, r.ExternalID}, owner{r.ParentAccount, r.AccountID})
+		meet(postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount)
 	}
 	for key, s := range f.series {
 		for _, r := range s.stored {
-			meet(key, owner{r.ParentAccount, r.AccountID})
+			meet(key, r.ParentAccount)
 		}
 	}
 	var q neighbourQuery
-	var parents, subs []string
+	var parents []string
 	for _, r := range want {
 		key := postKey{r.SocialAccount, r.ExternalID}
 		if len(owners[key]) == 1 {
 			continue
 		}
-		for o := range owners[key] {
+		for parent := range owners[key] {
 			q.add(key, r.CapturedAt)
-			parents, subs = append(parents, o.parent), append(subs, o.sub)
+			parents = append(parents, parent)
 		}
 	}
 	if len(q.times) == 0 {
 		return nil
 	}
 	rows, err := tx.Query(ctx, `
-		select n.* from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
-			as k(social_account_id, external_id, at, parent_account, account_id)
+		select n.* from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[])
+			as k(social_account_id, external_id, at, parent_account)
 		cross join lateral (
 			(select `+readingColumns+` from tSPostInsights p
 			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.captured_at < k.at
-			   and p.parent_account = k.parent_account and p.account_id = k.account_id
+			   and p.parent_account = k.parent_account
 			 order by p.captured_at desc limit 1)
 			union all
 			(select `+readingColumns+` from tSPostInsights p
 			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.captured_at >= k.at
-			   and p.parent_account = k.parent_account and p.account_id = k.account_id
-			 order by p.captured_at limit 2)) n`, q.accounts, q.externals, q.times, parents, subs)
+			   and p.parent_account = k.parent_account
+			 order by p.captured_at limit 2)) n`, q.accounts, q.externals, q.times, parents)
 	if err != nil {
-		return fmt.Errorf("read neighbours by sub-account: %w", err)
+		return fmt.Errorf("read neighbours by agency: %w", err)
 	}
 	defer rows.Close()
 	return scanReadings(rows, f.stored)

@@ -25,7 +25,7 @@ type gainFact struct {
 }
 
 // expectedGains is the plain definition over the set of readings: each against the one before it of
-// the same post and sub-account.
+// the same post and agency, whoever of its clients had the page.
 func expectedGains(events []projections.Event) []gainFact {
 	type instant struct {
 		post string
@@ -60,7 +60,7 @@ func expectedGains(events []projections.Event) []gainFact {
 		var before *domain.PostRead
 		for _, other := range winners {
 			o := other.Data.(domain.PostRead)
-			if o.ExternalID == read.ExternalID && o.AccountID == read.AccountID && o.CapturedAt.Before(read.CapturedAt) &&
+			if o.ExternalID == read.ExternalID && o.ParentAccount == read.ParentAccount && o.CapturedAt.Before(read.CapturedAt) &&
 				(before == nil || o.CapturedAt.After(before.CapturedAt)) {
 				before = &o
 			}

@@ -22,7 +22,7 @@ type PostInsights struct{}
 func (PostInsights) Name() string { return "post_insights" }
 
 // Version implements [Projector].
-func (PostInsights) Version() int { return 2 }
+func (PostInsights) Version() int { return 3 }
 
 // Topic implements [Projector].
 func (PostInsights) Topic() string { return domain.TopicMetrics }

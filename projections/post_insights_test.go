@@ -62,10 +62,11 @@ const (
 	agencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	client1 = "c10000000000000000000000"
 	client2 = "c20000000000000000000000"
+	client3 = "c30000000000000000000000" // of agency A too
 )
 
-// drawPostEvents draws readings that collide: few posts, few instants, two tenants of one social
-// account, absent parts, and duplicates.
+// drawPostEvents draws readings that collide: few posts, few instants, a social account that moves
+// between two clients and to another agency, absent parts, and duplicates.
 func drawPostEvents(t *rapid.T) []projections.Event {
 	maybe := func(label string) *int64 {
 		if rapid.IntRange(0, 3).Draw(t, label+" absent") == 0 {
@@ -78,8 +79,11 @@ func drawPostEvents(t *rapid.T) []projections.Event {
 	events := make([]projections.Event, 0, n)
 	for i := range n {
 		tenant := domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11}
-		if rapid.IntRange(0, 4).Draw(t, "tenant") == 0 {
+		switch rapid.IntRange(0, 4).Draw(t, "tenant") {
+		case 0:
 			tenant.ParentAccount, tenant.AccountID = agencyB, client2
+		case 1:
+			tenant.AccountID = client3
 		}
 		if rapid.IntRange(0, 4).Draw(t, "member") == 0 {
 			tenant.MemberID = 8
@@ -142,6 +146,7 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 		require.Equal(t, first, fold(t, again))
 		require.Equal(t, expectedGrowth(events), readGrowth(t, db))
 		require.Equal(t, expectedGains(events), readGains(t, db))
+		require.Equal(t, expectedNewer(events), readNewer(t, db))
 	})
 }
 

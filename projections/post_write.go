@@ -76,7 +76,7 @@ var postGrowth = newTable("tSPostGrowth",
 
 var postsTable = newTable("tSPosts",
 	replaceAll("social_account_id, external_id, parent_account, account_id", "member_id", "p_id", "a_type", "published_at", "c_id",
-		"post_type", "content", "media_url", "permalink", "registered_at", "updated_at", "listing", "main_app"),
+		"post_type", "content", "media_url", "permalink", "registered_at", "updated_at", "newer_accounts", "listing", "main_app"),
 	col("social_account_id", "bigint", func(r *postRow) int64 { return r.SocialAccount }),
 	col("external_id", "text", func(r *postRow) string { return r.ExternalID }),
 	col("parent_account", "text", func(r *postRow) string { return r.ParentAccount }),
@@ -92,6 +92,7 @@ var postsTable = newTable("tSPosts",
 	col("permalink", "text", func(r *postRow) *string { return nullIfEmpty(r.Permalink) }),
 	col("registered_at", "timestamptz", func(r *postRow) time.Time { return r.first }),
 	col("updated_at", "timestamptz", func(r *postRow) time.Time { return r.last }),
+	nullableListCol("newer_accounts", func(r *postRow) []string { return r.newer }),
 	jsonCol("listing", func(r *postRow) []byte { return r.listing }),
 	jsonCol("main_app", func(r *postRow) []byte { return r.mainApp }),
 )
@@ -154,6 +155,7 @@ func (f *postFold) lastOfDays() []*reading {
 }
 
 func (f *postFold) changedPosts() ([]postRow, error) {
+	f.compareRegistrations()
 	var posts []postRow
 	for _, p := range f.posts {
 		if !p.changed {

@@ -1,9 +1,11 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,12 +16,18 @@ import (
 // tenantPost is a post as one tenant sees it: a social account that moves to another tenant takes
 // none of the rows with it.
 type tenantPost struct {
+	agencyPost
+	sub string
+}
+
+// agencyPost is a post as one agency sees it, whichever of its clients have registered it.
+type agencyPost struct {
 	postKey
-	parent, sub string
+	parent string
 }
 
 func keyOfPost(r domain.PostRegistered) tenantPost {
-	return tenantPost{postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount, r.AccountID}
+	return tenantPost{agencyPost{postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount}, r.AccountID}
 }
 
 // registration is what one origin last said of a post.
@@ -32,14 +40,15 @@ type registration struct {
 type post struct {
 	listing, mainApp *registration
 	first, last      time.Time
+	newer            []string // other sub-accounts of the agency under which it was registered later, by id
 	changed          bool
 }
 
 func (f *postFold) register(e domain.PostRegistered, eventID string) error {
-	key := keyOfPost(e)
+	key, at := keyOfPost(e), instant(e.RegisteredAt)
 	p, ok := f.posts[key]
 	if !ok {
-		p = &post{first: e.RegisteredAt, last: e.RegisteredAt}
+		p = &post{first: at, last: at}
 		f.posts[key] = p
 	}
 	slot := &p.listing
@@ -49,11 +58,11 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) error {
 	if *slot == nil || later(e.RegisteredAt, eventID, (*slot).RegisteredAt, (*slot).EventID) {
 		*slot = &registration{e, eventID}
 	}
-	if e.RegisteredAt.Before(p.first) {
-		p.first = e.RegisteredAt
+	if at.Before(p.first) {
+		p.first = at
 	}
-	if e.RegisteredAt.After(p.last) {
-		p.last = e.RegisteredAt
+	if at.After(p.last) {
+		p.last = at
 	}
 	p.changed = true
 	return nil
@@ -64,17 +73,17 @@ func (f *postFold) loadPosts(ctx context.Context, tx pgx.Tx, registered []domain
 		return nil
 	}
 	var accounts []int64
-	var externals, parents, subs []string
+	var externals, parents []string
 	for _, r := range registered {
 		accounts, externals = append(accounts, r.SocialAccount), append(externals, r.ExternalID)
-		parents, subs = append(parents, r.ParentAccount), append(subs, r.AccountID)
+		parents = append(parents, r.ParentAccount)
 	}
 	rows, err := tx.Query(ctx, `
 		select distinct social_account_id, external_id, parent_account, account_id,
-		       listing::text, main_app::text, registered_at, updated_at
-		from tSPosts join unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
-			as k(social_account_id, external_id, parent_account, account_id)
-			using (social_account_id, external_id, parent_account, account_id)`, accounts, externals, parents, subs)
+		       listing::text, main_app::text, registered_at, updated_at, newer_accounts
+		from tSPosts join unnest($1::bigint[], $2::text[], $3::text[])
+			as k(social_account_id, external_id, parent_account)
+			using (social_account_id, external_id, parent_account)`, accounts, externals, parents)
 	if err != nil {
 		return fmt.Errorf("read posts: %w", err)
 	}
@@ -83,7 +92,7 @@ func (f *postFold) loadPosts(ctx context.Context, tx pgx.Tx, registered []domain
 		var key tenantPost
 		var p post
 		var listing, mainApp []byte
-		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &listing, &mainApp, &p.first, &p.last)
+		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &listing, &mainApp, &p.first, &p.last, &p.newer)
 		if err != nil {
 			return fmt.Errorf("scan post: %w", err)
 		}
@@ -96,6 +105,28 @@ func (f *postFold) loadPosts(ctx context.Context, tx pgx.Tx, registered []domain
 		f.posts[key] = &p
 	}
 	return rows.Err()
+}
+
+// compareRegistrations notes of each post which other clients of the agency have registered it later; at one
+// instant the greater id is the later one.
+func (f *postFold) compareRegistrations() {
+	byAgency := map[agencyPost][]string{}
+	for key := range f.posts {
+		byAgency[key.agencyPost] = append(byAgency[key.agencyPost], key.sub)
+	}
+	for key, p := range f.posts {
+		var newer []string
+		for _, sub := range byAgency[key.agencyPost] {
+			other := f.posts[tenantPost{key.agencyPost, sub}]
+			if cmp.Or(other.last.Compare(p.last), cmp.Compare(sub, key.sub)) > 0 {
+				newer = append(newer, sub)
+			}
+		}
+		slices.Sort(newer)
+		if !slices.Equal(newer, p.newer) {
+			p.newer, p.changed = newer, true
+		}
+	}
 }
 
 func decodeRegistration(raw []byte) (*registration, error) {
@@ -113,11 +144,12 @@ func decodeRegistration(raw []byte) (*registration, error) {
 type postRow struct {
 	domain.PostRegistered
 	first, last      time.Time
+	newer            []string
 	listing, mainApp []byte
 }
 
 func (p *post) row() (postRow, error) {
-	row := postRow{first: p.first, last: p.last}
+	row := postRow{first: p.first, last: p.last, newer: p.newer}
 	for _, r := range []*registration{p.listing, p.mainApp} {
 		if r == nil {
 			continue

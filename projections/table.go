@@ -53,6 +53,13 @@ func listCol[R any](name string, get func(*R) []string) column[R] {
 	return c
 }
 
+// nullableListCol declares a text[] column that is null where there is nothing.
+func nullableListCol[R any](name string, get func(*R) []string) column[R] {
+	c := listCol(name, get)
+	c.expr = "nullif(" + c.expr + ", '{}')"
+	return c
+}
+
 // table is one set-based insert: `insert … select from unnest(…)`, one statement for any number of rows.
 type table[R any] struct {
 	name    pgx.Identifier

@@ -7,9 +7,11 @@ import (
 )
 
 // Gain is what the posts of some social accounts gained of one figure in the range: the sum of what each
-// reading added since the one before it of the same post and sub-account (the figures are cumulative), and
-// of everything that the first reading shows of a post that was published in the range. A reading without the
-// figure adds nothing, and neither does the one after it. [PostCounts] names the platform metrics.
+// reading added since the one before it of the same post (the figures are cumulative), and of everything that
+// the first reading shows of a post that was published in the range. A page that moves between two clients of an
+// agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. A
+// reading without the figure adds nothing, and neither does the one after it. [PostCounts] names the platform
+// metrics.
 //
 // The comparison is with the previous period of equal length, over the social accounts that have the
 // figure in both.

@@ -97,6 +97,11 @@ func drawCounts(t *rapid.T) domain.Counts {
 
 // postReads are the readings of posts that the scope sees, in order of their capture.
 func (o *oracle) postReads() []domain.PostRead {
+	return slices.DeleteFunc(o.agencyReads(), func(r domain.PostRead) bool { return !o.seesAll(r.Tenant, r.Platform) })
+}
+
+// agencyReads are the readings of posts of all clients of the agency, in order of their capture.
+func (o *oracle) agencyReads() []domain.PostRead {
 	smallest := map[string]string{} // event of an instant
 	for _, ev := range o.w.events {
 		if read, ok := ev.Data.(domain.PostRead); ok {
@@ -110,7 +115,7 @@ func (o *oracle) postReads() []domain.PostRead {
 	for _, ev := range o.w.events {
 		read, ok := ev.Data.(domain.PostRead)
 		key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
-		if ok && smallest[key] == ev.Envelope.ID && o.seesAll(read.Tenant, read.Platform) {
+		if ok && smallest[key] == ev.Envelope.ID && read.ParentAccount == o.scope.ParentAccount {
 			smallest[key] = "" // once: the same event may come twice
 			out = append(out, read)
 		}
@@ -120,7 +125,7 @@ func (o *oracle) postReads() []domain.PostRead {
 }
 
 func samePost(a, b domain.PostRead) bool {
-	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount && a.AccountID == b.AccountID
+	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
 }
 
 // minus is what one reading has more than another; without the other, all it has.
@@ -160,11 +165,12 @@ func minus(now domain.PostRead, before *domain.PostRead) (g readmodels.PostGrowt
 	return g
 }
 
-// stepsIn are what each reading of [from, to) gained since the one before it.
+// stepsIn are what each reading of [from, to) that the query is about gained since the one before it, whichever
+// client of the agency had the page then.
 func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, *readmodels.PostGrowth)) {
-	reads := o.postReads()
+	reads := o.agencyReads()
 	for i, read := range reads {
-		if read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) || o.q.Member > 0 && read.MemberID != o.q.Member {
+		if !o.seesAll(read.Tenant, read.Platform) || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) || o.q.Member > 0 && read.MemberID != o.q.Member {
 			continue
 		}
 		var before *domain.PostRead

@@ -31,7 +31,7 @@ func (t *tally) value() *int64 {
 }
 
 // gainSums are what some readings of posts gained, each against the one before it of the same post and
-// sub-account.
+// agency, whichever of its clients had the page then.
 type gainSums struct {
 	readings                                   int64 // how many there are, with a gain or without
 	likes, comments, shares, views, engagement tally
@@ -289,7 +289,7 @@ func (a *answering) cutGains(ctx context.Context, from time.Time) ([]cutGain, er
 		left join lateral (
 			select * from tSPostInsights b
 			where b.social_account_id = r.social_account_id and b.external_id = r.external_id and b.captured_at < r.captured_at
-			  and b.parent_account = r.parent_account and b.account_id = r.account_id
+			  and b.parent_account = r.parent_account
 			order by b.captured_at desc limit 1) b on true
 		where r.captured_at >= $6 and r.captured_at < $7
 		order by r.captured_at`,

@@ -45,7 +45,7 @@ func (g *chaosGain) add(name string, v any) {
 }
 
 // foldGains demands post_gains: what each reading gained against the one before it of the same post and
-// sub-account, by quarter of an hour.
+// agency, by quarter of an hour.
 func (l *chaosLog) foldGains(until chaosVector, series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 	gains := chaosGains{}
 	l.each("metrics", until, func(r *chaosRecord) {
@@ -60,11 +60,10 @@ func (l *chaosLog) foldGains(until chaosVector, series map[chaosInstant][]*chaos
 		readings = slices.SortedFunc(slices.Values(readings), func(a, b *chaosRecord) int {
 			return a.reading.CapturedAt.Compare(b.reading.CapturedAt)
 		})
-		before := map[[2]string]*chaosReading{}
+		before := map[string]*chaosReading{}
 		for _, r := range readings {
-			owner := [2]string{r.reading.ParentAccount, r.reading.AccountID}
-			gains.count(before[owner], r)
-			before[owner] = r.reading
+			gains.count(before[r.reading.ParentAccount], r)
+			before[r.reading.ParentAccount] = r.reading
 		}
 	}
 	for key, g := range gains {

@@ -181,8 +181,25 @@ func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
 			}
 		}
 	}
-	for _, registrations := range posts {
-		rows.add("tsposts", registrations[0], chaosPostRow(registrations))
+	rowOf, newer := map[post]map[string]any{}, map[post][]string{}
+	for at, registrations := range posts {
+		rowOf[at] = chaosPostRow(registrations)
+	}
+	for at, row := range rowOf {
+		for other, later := range rowOf {
+			sameAgency := other.account == at.account && other.external == at.external && other.parent == at.parent
+			order := later["updated_at"].(time.Time).UnixMicro() - row["updated_at"].(time.Time).UnixMicro()
+			if sameAgency && (order > 0 || order == 0 && other.sub > at.sub) {
+				newer[at] = append(newer[at], other.sub)
+			}
+		}
+	}
+	for at, row := range rowOf {
+		row["newer_accounts"] = nil
+		if slices.Sort(newer[at]); newer[at] != nil {
+			row["newer_accounts"] = newer[at]
+		}
+		rows.add("tsposts", posts[at][0], row)
 	}
 }
 

@@ -1,0 +1,59 @@
+package projections_test
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// registeredPost is a post as one sub-account has it.
+type registeredPost struct{ post, parent, account string }
+
+// expectedNewer is the plain definition: for each post of each sub-account, under which other ones of the same
+// agency it was registered later; at one instant the greater id is the later one.
+func expectedNewer(events []projections.Event) map[registeredPost][]string {
+	last := map[registeredPost]time.Time{}
+	for _, ev := range events {
+		r, ok := ev.Data.(domain.PostRegistered)
+		if !ok {
+			continue
+		}
+		key := registeredPost{r.ExternalID, r.ParentAccount, r.AccountID}
+		if at := r.RegisteredAt.UTC().Truncate(time.Microsecond); at.After(last[key]) {
+			last[key] = at
+		}
+	}
+	newer := map[registeredPost][]string{}
+	for key, at := range last {
+		newer[key] = nil
+		for other, then := range last {
+			if other.post == key.post && other.parent == key.parent &&
+				(then.After(at) || then.Equal(at) && other.account > key.account) {
+				newer[key] = append(newer[key], other.account)
+			}
+		}
+		slices.Sort(newer[key])
+	}
+	return newer
+}
+
+func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
+	rows, err := db.Pool.Query(context.Background(), `select external_id, parent_account, account_id, newer_accounts from tSPosts`)
+	require.NoError(t, err)
+	newer := map[registeredPost][]string{}
+	var key registeredPost
+	var accounts []string
+	_, err = pgx.ForEachRow(rows, []any{&key.post, &key.parent, &key.account, &accounts}, func() error {
+		newer[key] = accounts
+		return nil
+	})
+	require.NoError(t, err)
+	return newer
+}
