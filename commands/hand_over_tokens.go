@@ -94,11 +94,7 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	if err != nil {
 		return HandedOver{}, err
 	}
-	taken := now
-	if place.StateAt != nil && !taken.After(*place.StateAt) { // a clock that is behind the fetcher's must not hide the sign-in
-		taken = place.StateAt.Add(time.Microsecond)
-	}
-	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.times(taken)); err != nil {
+	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.times(place.Taken(now))); err != nil {
 		return HandedOver{}, fmt.Errorf("store the tokens of connection %d: %w", connection, err)
 	}
 	return done, nil

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -23,7 +24,11 @@ type ImportConnections struct {
 	Secrets TokenStore // nil: nothing is stored, for a dry run
 	// NoSecret tells whether the store's error means that there is none under a ref.
 	NoSecret func(error) bool
-	Now      time.Time
+	// Places tells which connections wait for a sign-in: theirs are replaced. Nil: none does.
+	Places TokenPlaces
+	// Replace takes the row's tokens in any case.
+	Replace bool
+	Now     time.Time
 }
 
 // TokenOutcome says what became of a row's tokens.
@@ -31,9 +36,10 @@ type TokenOutcome int
 
 // The outcomes.
 const (
-	TokenStored TokenOutcome = iota + 1 // or would be
-	TokenKept                           // one is stored already; it may have been renewed since
-	TokenAbsent                         // the row has none: a person must connect the account again
+	TokenStored   TokenOutcome = iota + 1 // or would be
+	TokenKept                             // one is stored already; it may have been renewed since
+	TokenAbsent                           // the row has none: a person must connect the account again
+	TokenReplaced                         // another one took the place of what was stored
 )
 
 // ErrNoMember refuses a connection of a member whom nobody knows.
@@ -56,7 +62,8 @@ func (i ImportConnections) Draft(row oldsystem.MemberAuth) (domain.Draft, domain
 }
 
 // Seal stores a row's tokens under the connection's reference, before the event that names it is
-// appended. A token that is stored stays: it may be the renewed one, and the old one's renewal is used up.
+// appended. A token that is stored stays, because it may be the renewed one, and the old one's renewal is
+// used up; unless the connection waits for a person to sign in and the row has another one.
 func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnection, row oldsystem.MemberAuth) (TokenOutcome, error) {
 	if row.AccessToken == "" {
 		return TokenAbsent, nil
@@ -64,22 +71,48 @@ func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnectio
 	if i.Secrets == nil {
 		return TokenStored, nil
 	}
-	switch _, err := i.Secrets.Get(ctx, c.SecretRef); {
-	case err == nil:
-		return TokenKept, nil
-	case !i.NoSecret(err):
-		return 0, fmt.Errorf("look for the tokens of connection %d: %w", c.ID, err)
-	}
 	stored := StoredTokens{AccessToken: row.AccessToken, RefreshToken: row.RefreshToken, InstagramLogin: row.InstagramLogin}
 	if c.ExpiresAt != nil {
 		stored.ExpiresAt = *c.ExpiresAt
+	}
+	outcome, taken := TokenStored, i.Now
+	raw, err := i.Secrets.Get(ctx, c.SecretRef)
+	switch {
+	case err == nil:
+		var present StoredTokens
+		_ = json.Unmarshal(raw, &present) // what is no token of ours is another one than the row's
+		place, err := i.place(ctx, c)
+		if err != nil {
+			return 0, err
+		}
+		if same := present.AccessToken == row.AccessToken; same || !i.Replace && !place.AwaitsSignIn() {
+			return TokenKept, nil
+		}
+		if stored.RefreshToken == "" {
+			stored.RefreshToken, stored.RefreshExpiresAt = present.RefreshToken, present.RefreshExpiresAt
+		}
+		outcome, taken = TokenReplaced, place.Taken(i.Now)
+	case !i.NoSecret(err):
+		return 0, fmt.Errorf("look for the tokens of connection %d: %w", c.ID, err)
 	}
 	sealed, err := EncodeTokens(stored)
 	if err != nil {
 		return 0, err
 	}
-	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.times(i.Now)); err != nil {
+	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.times(taken)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
-	return TokenStored, nil
+	return outcome, nil
+}
+
+// place is what the tables show of a connection; nothing when they do not have it yet.
+func (i ImportConnections) place(ctx context.Context, c domain.DirectoryConnection) (place domain.TokenPlace, err error) {
+	if i.Places == nil {
+		return place, nil
+	}
+	place, err = i.Places.TokenPlace(ctx, c.ID)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return place, nil
+	}
+	return place, err
 }

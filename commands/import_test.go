@@ -203,7 +203,35 @@ func TestImportConnections(t *testing.T) {
 	require.Equal(t, commands.TokenKept, outcome)
 	require.Equal(t, "renewed", string(secrets["connection/70"]))
 
-	row.AccessToken, row.Connection.ID = "", 71
+	// Where a person must sign in, the row's token is that of the new sign-in, if it is another one.
+	secrets["connection/70"] = []byte(`{"access_token":"dead","refresh_token":"stays"}`)
+	stored, waits := time.Now().Add(-time.Hour), time.Now()
+	place := domain.TokenPlace{State: domain.ConnectionReconnect, StoredAt: &stored, StateAt: &waits}
+	use.Places = places{70: place}
+	for _, want := range []commands.TokenOutcome{commands.TokenReplaced, commands.TokenKept} {
+		outcome, err = use.Seal(t.Context(), connection, row)
+		require.NoError(t, err)
+		require.Equal(t, want, outcome)
+		require.JSONEq(t, `{"access_token":"invented","refresh_token":"stays"}`, string(secrets["connection/70"]))
+	}
+	for _, safe := range []domain.TokenPlace{{}, {State: domain.ConnectionOK, StateAt: &waits}, {State: domain.ConnectionReconnect, StoredAt: &waits, StateAt: &stored}} {
+		use.Places, secrets["connection/70"] = places{70: safe}, []byte(`{"access_token":"renewed"}`)
+		outcome, err = use.Seal(t.Context(), connection, row)
+		require.NoError(t, err)
+		require.Equal(t, commands.TokenKept, outcome, safe)
+	}
+	use.Replace = true
+	outcome, err = use.Seal(t.Context(), connection, row)
+	require.NoError(t, err)
+	require.Equal(t, commands.TokenReplaced, outcome)
+	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]))
+	row.AccessToken = ""
+	outcome, err = use.Seal(t.Context(), connection, row)
+	require.NoError(t, err)
+	require.Equal(t, commands.TokenAbsent, outcome)
+	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]), "an empty one never replaces")
+
+	row.Connection.ID = 71
 	_, connection, err = use.Draft(row)
 	require.NoError(t, err)
 	outcome, err = use.Seal(t.Context(), connection, row)
@@ -214,6 +242,16 @@ func TestImportConnections(t *testing.T) {
 	row.Connection.MemberID = 8
 	_, _, err = use.Draft(row)
 	require.ErrorIs(t, err, commands.ErrNoMember)
+}
+
+// places are the connections that the tables show.
+type places map[int64]domain.TokenPlace
+
+func (p places) TokenPlace(_ context.Context, connection int64) (domain.TokenPlace, error) {
+	if place, ok := p[connection]; ok {
+		return place, nil
+	}
+	return domain.TokenPlace{}, domain.NewError(domain.CodeNotFound, "unknown")
 }
 
 var errNoImportSecret = errors.New("none")

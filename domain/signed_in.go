@@ -17,3 +17,12 @@ type TokenPlace struct {
 func (p TokenPlace) AwaitsSignIn() bool {
 	return p.State == ConnectionReconnect && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
 }
+
+// Taken is the time to store with tokens that were given at now: later than the recorded state, so that a
+// clock that is behind the one of whoever recorded it does not hide the sign-in.
+func (p TokenPlace) Taken(now time.Time) time.Time {
+	if p.StateAt != nil && !now.After(*p.StateAt) {
+		return p.StateAt.Add(time.Microsecond)
+	}
+	return now
+}

@@ -28,6 +28,7 @@ type importCommand struct {
 	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Zone of times in old tables that name none."`
 	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
 	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal tokens and password hashes; needed with --member-auth and --passwords."`
+	ReplaceTokens   bool          `help:"Take the tokens of --member-auth in the place of stored ones. Without it stored ones stay, unless their connection waits for a sign-in."`
 	SkipRefused     bool          `help:"Import the good rows although others are refused. Without it one refused row stops everything."`
 	DryRun          bool          `help:"Read and check everything, print the same report, append nothing."`
 	JSON            bool          `name:"json" help:"Print the report as a JSON object, with every repair and every refused row."`
@@ -96,6 +97,9 @@ func (c importCommand) check() (zone *time.Location, keys kept.Keys, err error) 
 		if keys, err = kept.ParseKeys(c.SecretsKey); err != nil {
 			return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth and --passwords bring: %w", err)}
 		}
+	}
+	if c.ReplaceTokens && len(c.MemberAuth) == 0 {
+		return nil, nil, usageError{errors.New("--replace-tokens says what becomes of the tokens of --member-auth, which is not given")}
 	}
 	return zone, keys, nil
 }

@@ -64,6 +64,9 @@ func (i *importing) openSecrets(ctx context.Context, b *backends) error {
 		return err
 	}
 	b.add(func() error { pool.Close(); return nil })
+	if i.tables, err = openTables(ctx, b, "import"); err != nil {
+		return err
+	}
 	i.secrets, err = kept.NewSecrets(pool, i.keys)
 	return err
 }

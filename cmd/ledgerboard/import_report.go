@@ -15,12 +15,14 @@ type importReport struct {
 	Imported importCounts `json:"imported"` // with DryRun: what would be
 	// Unchanged are in the log already as the files have them.
 	Unchanged importCounts `json:"unchanged"`
-	// TokensKept are connections that have tokens here already; TokensAbsent such whose row has none.
-	TokensKept   int             `json:"tokens_kept"`
-	TokensAbsent int             `json:"tokens_absent"`
-	Repairs      []importRepair  `json:"repairs"`
-	Kept         []importRepair  `json:"kept"` // dashboards that were changed here and stay as they are
-	Refused      []importRefusal `json:"refused"`
+	// TokensKept are connections that have tokens here already; TokensAbsent such whose row has none;
+	// TokensReplaced those of the imported ones that took the place of others.
+	TokensKept     int             `json:"tokens_kept"`
+	TokensAbsent   int             `json:"tokens_absent"`
+	TokensReplaced int             `json:"tokens_replaced"`
+	Repairs        []importRepair  `json:"repairs"`
+	Kept           []importRepair  `json:"kept"` // dashboards that were changed here and stay as they are
+	Refused        []importRefusal `json:"refused"`
 }
 
 // importCounts counts by kind.
@@ -124,6 +126,9 @@ func (i *importing) print() error {
 			fmt.Fprintf(i.out.Out, "; %d were here already", kind.unchanged)
 		}
 		fmt.Fprintln(i.out.Out, ".")
+	}
+	if r.TokensReplaced > 0 {
+		fmt.Fprintf(i.out.Out, "%d of the tokens took the place of others; their connections are read again with their next slots.\n", r.TokensReplaced)
 	}
 	if r.TokensAbsent > 0 {
 		fmt.Fprintf(i.out.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)

@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // importing is the command at work.
@@ -31,6 +33,7 @@ type importing struct {
 	registry *domain.Registry
 	log      *eventlog.Log // nil: there is none yet (dry run)
 	secrets  *kept.Secrets
+	tables   *pgxpool.Pool // with secrets
 	world    *commands.ImportWorld
 	report   importReport
 
@@ -218,9 +221,9 @@ func (i *importing) readings() commands.ImportReadings {
 }
 
 func (i *importing) connections() commands.ImportConnections {
-	c := commands.ImportConnections{World: i.world, Now: i.now, NoSecret: func(err error) bool { return errors.Is(err, kept.ErrNoSecret) }}
+	c := commands.ImportConnections{World: i.world, Now: i.now, Replace: i.ReplaceTokens, NoSecret: noSecret}
 	if i.secrets != nil {
-		c.Secrets = i.secrets
+		c.Secrets, c.Places = i.secrets, readmodels.Connections{Pool: i.tables}
 	}
 	return c
 }
@@ -281,6 +284,9 @@ func (i *importing) countTokens(outcome commands.TokenOutcome) {
 	switch outcome {
 	case commands.TokenStored:
 		i.report.Imported.Tokens++
+	case commands.TokenReplaced:
+		i.report.Imported.Tokens++
+		i.report.TokensReplaced++
 	case commands.TokenKept:
 		i.report.TokensKept++
 	case commands.TokenAbsent:

@@ -109,6 +109,24 @@ func TestImportMovesIn(t *testing.T) {
 		requireMovedIn(t, a)
 		requireOnRecord(t, a)
 	})
+
+	rows, err := os.ReadFile(sample("tMemberAuth.csv"))
+	require.NoError(t, err)
+	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
+	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
+	tokens := moving(dir)
+	tokens.MemberAuth, tokens.Files, tokens.Preferences, tokens.Posts, tokens.AccountInsights, tokens.PostInsights, tokens.Passwords = []string{newer}, nil, nil, nil, nil, nil, nil
+	for _, replace := range []bool{false, true} {
+		tokens.ReplaceTokens = replace
+		report, _, err := runImport(t, tokens)
+		require.NoError(t, err)
+		want := map[bool][2]int{false: {0, 2}, true: {1, 1}}[replace]
+		require.Equal(t, want, [2]int{report.TokensReplaced, report.TokensKept}, "only where it is said, and only what differs")
+		require.Equal(t, importCounts{Tokens: want[0]}, report.Imported)
+	}
+	tokens.MemberAuth, tokens.Files = nil, []string{sample("entities.jsonl")}
+	_, _, err = runImport(t, tokens)
+	require.ErrorContains(t, err, "--replace-tokens")
 }
 
 func lines(repairs []importRepair) (out []string) {

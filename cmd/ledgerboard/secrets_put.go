@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
@@ -69,14 +71,12 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 		return explainInUse(err)
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "secrets-put", ReadOnly: true})
+	pool, err := openTables(ctx, b, "secrets-put")
 	if err != nil {
 		return err
 	}
-	b.add(func() error { pool.Close(); return nil })
 	use := commands.HandOverTokens{
-		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now,
-		NoSecret: func(err error) bool { return errors.Is(err, kept.ErrNoSecret) },
+		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
 	}
 	done, err := use.HandOver(ctx, c.Connection, given)
 	switch code := domain.CodeOf(err); {
@@ -89,6 +89,18 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	printHandedOver(s.Out, done)
 	return nil
+}
+
+func noSecret(err error) bool { return errors.Is(err, kept.ErrNoSecret) }
+
+// openTables opens the derived tables to read in them.
+func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: name, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	b.add(func() error { pool.Close(); return nil })
+	return pool, nil
 }
 
 // readTokens reads the one object. Its errors never quote what was read: a token may stand in any field.
