@@ -35,6 +35,7 @@
 //	import_world.go      the directory as an import sees it
 //	import_dashboards.go import_readings.go import_connections.go import_passwords.go  the old system's data
 //	erase_person.go      a person disappears from the directory
+//	forget_secrets.go    what the main application deletes leaves no secret behind
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
 //	keyed_lock.go        one queue per agency
 //

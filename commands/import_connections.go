@@ -51,7 +51,7 @@ func (i ImportConnections) Draft(row oldsystem.MemberAuth) (domain.Draft, domain
 	if !i.World.KnowsMember(c.MemberID) {
 		return domain.Draft{}, c, ErrNoMember
 	}
-	c.SecretRef = fmt.Sprintf("connection/%d", c.ID)
+	c.SecretRef = importedRef(domain.KindConnection, c.EntityID())
 	if known, ok := i.World.Connection(c.ID); ok && known.SecretRef != "" {
 		c.SecretRef = known.SecretRef
 	}

@@ -30,7 +30,7 @@ func (i ImportPasswords) User(row oldsystem.Password) (domain.DirectoryUser, err
 		return user, ErrNoUser
 	}
 	if user.PasswordRef == "" {
-		user.PasswordRef = "password/" + user.ID
+		user.PasswordRef = importedRef(domain.KindUser, user.ID)
 	}
 	return user, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -241,4 +242,28 @@ func historyNames(t *testing.T, a *app, base string) map[string]any {
 		}
 	}
 	return names
+}
+
+// What the main application deletes leaves no token and no hash behind; what has not been there for long
+// stays, because its owner may be about to come back.
+func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
+	withService(t, t.TempDir(), func(a *app, _ string) {
+		seedErasure(t, a)
+		ctx := t.Context()
+		directory := commands.Directory{Log: a.log, Now: time.Now}
+		require.NoError(t, directory.Erase(ctx, domain.KindConnection, "70"))
+		require.NoError(t, directory.Erase(ctx, domain.KindConnection, "71"))
+		require.NoError(t, directory.Erase(ctx, domain.KindUser, erased))
+		_, err := a.keptPool.Exec(ctx, `update secrets set updated_at = now() where ref = 'connection:71'`)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			deleted, err := a.forgetOnce(ctx)
+			return err == nil && deleted == 2
+		}, 30*time.Second, 10*time.Millisecond)
+		rows, err := a.keptPool.Query(ctx, `select ref from secrets order by ref`)
+		require.NoError(t, err)
+		left, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		require.Equal(t, []string{"connection:71", "connection:72", "password:stays"}, left)
+	})
 }

@@ -76,24 +76,31 @@ func (i *importing) loadWorld(ctx context.Context) error {
 	if i.log == nil {
 		return nil
 	}
-	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range run.Records {
-			recorded, err := i.log.Decode(r)
-			if err != nil {
-				continue // parked by the projection; not of this import
-			}
-			entity, _ := recorded.Data.(domain.DirectoryEntity)
-			i.world.Put(recorded.Key, entity)
+	err := scanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+		if err != nil {
+			return // parked by the projection; not of this import
 		}
-		return nil
-	}})
+		entity, _ := recorded.Data.(domain.DirectoryEntity)
+		i.world.Put(recorded.Key, entity)
+	})
 	if err != nil {
 		return fmt.Errorf("read the directory: %w", err)
 	}
 	return nil
+}
+
+// scanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error
+// is of one that cannot be decoded.
+func scanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
+	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
+	return log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range run.Records {
+			each(log.Decode(r))
+		}
+		return nil
+	}})
 }
 
 // loadImported reads which rows earlier imports have appended to topic `metrics`: about 40 bytes of

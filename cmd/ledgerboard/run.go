@@ -109,6 +109,9 @@ func (a *app) startFolding(group *errgroup.Group, ctx context.Context) {
 		group.Go(func() error { return runEngines(ctx, a.engines) })
 		background(a.attachMonths)
 	}
+	if a.has(roleFetcher) {
+		background(a.forgetSecrets)
+	}
 	group.Go(func() error { return a.backends.watch(ctx) })
 }
 

@@ -3,6 +3,7 @@ package kept
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -26,4 +27,14 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 		return fmt.Errorf("forget the reads of %d social accounts: %w", len(gone)+len(stay), err)
 	}
 	return nil
+}
+
+// DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there
+// were. As [Secrets.Delete] it is called for tombstones only.
+func (e Eraser) DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error) {
+	tag, err := e.secrets.pool.Exec(ctx, `delete from secrets where ref = any($1) and updated_at < $2`, refs, before)
+	if err != nil {
+		return 0, fmt.Errorf("delete stale secrets: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
 }

@@ -1,0 +1,97 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// secretRest is how long a secret must have lain untouched before it is deleted. An import stores a token
+// just before it appends the connection that names it: one that was deleted may come back that way, and is
+// not there yet.
+const secretRest = time.Hour
+
+// StaleSecrets deletes secrets that nobody uses any more.
+type StaleSecrets interface {
+	// DeleteStale deletes those of the refs that were stored before an instant, and tells how many there were.
+	DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error)
+}
+
+// ForgetSecrets deletes the tokens of connections and the password hashes of users that the main
+// application has deleted. What says so is the tombstone in the log, never that a record or a row is absent.
+type ForgetSecrets struct {
+	// Directory hands over the records of topic directory, those of one key in their order. The error is of one
+	// that cannot be decoded; its key is there all the same.
+	Directory func(ctx context.Context, each func(domain.Recorded, error)) error
+	Secrets   StaleSecrets
+	Now       func() time.Time
+}
+
+// secretOwner is a connection or a user.
+type secretOwner struct {
+	refs []string // that it ever named
+	gone bool     // its last record is a tombstone
+}
+
+// Forget looks at the whole directory, and tells how many secrets it has deleted. A ref that something
+// else names which is not deleted stays.
+func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
+	owners := map[string]*secretOwner{}
+	if err := f.Directory(ctx, func(r domain.Recorded, err error) { noteOwner(owners, r, err) }); err != nil {
+		return 0, fmt.Errorf("read the directory: %w", err)
+	}
+	used := map[string]bool{}
+	var refs []string
+	for _, owner := range owners {
+		if owner.gone {
+			refs = append(refs, owner.refs...)
+			continue
+		}
+		for _, ref := range owner.refs {
+			used[ref] = true
+		}
+	}
+	refs = slices.DeleteFunc(refs, func(ref string) bool { return ref == "" || used[ref] })
+	if len(refs) == 0 {
+		return 0, nil
+	}
+	slices.Sort(refs)
+	deleted, err := f.Secrets.DeleteStale(ctx, slices.Compact(refs), f.Now().Add(-secretRest))
+	if err != nil {
+		return deleted, fmt.Errorf("delete secrets of what was deleted: %w", err)
+	}
+	return deleted, nil
+}
+
+func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
+	kind, id, notOurs := domain.SplitDirectoryKey(r.Key)
+	if notOurs != nil || kind != domain.KindConnection && kind != domain.KindUser {
+		return
+	}
+	owner := owners[r.Key]
+	if owner == nil {
+		// The record that named it may be compacted away; this is how imports call it.
+		owner = &secretOwner{refs: []string{importedRef(kind, id)}}
+		owners[r.Key] = owner
+	}
+	switch data := r.Data.(type) {
+	case nil: // what cannot be decoded may be anything
+		owner.gone = err == nil
+	case domain.DirectoryConnection:
+		owner.refs, owner.gone = append(owner.refs, data.SecretRef), false
+	case domain.DirectoryUser:
+		owner.refs, owner.gone = append(owner.refs, data.PasswordRef), false
+	default: // an operator's word about a parked record
+	}
+}
+
+// importedRef is the ref under which imports store the secret of an entity that names none.
+func importedRef(kind, id string) string {
+	if kind == domain.KindUser {
+		return "password/" + id
+	}
+	return "connection/" + id
+}
