@@ -121,8 +121,8 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 	}
 	none := func(body string, _ idSet) string { return body }
 	for _, route := range b.server.Routes() {
-		if route.Pattern == socketIO {
-			continue
+		if _, served := b.server.Match(route.Method, "/auth"+route.Pattern); served || route.Pattern == socketIO {
+			continue // the same endpoint as under /auth
 		}
 		row := rightsTable[route.Method+" "+normal(route.Pattern)].ofRole()
 		places := idPlaces(route)
@@ -131,8 +131,12 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 			if row[role].own != http.StatusOK {
 				continue
 			}
+			forms := [][]string{nil}
+			if role == "agency" { // a form is asked for by whoever may ask
+				forms = append(forms, []string{"Accept: text/csv", "If-None-Match: *"}, []string{"Accept: application/problem+json"})
+			}
 			for _, path := range places {
-				for _, headers := range [][]string{nil, {"Accept: text/csv"}, {"Accept: application/problem+json"}, {"If-None-Match: *"}} {
+				for _, headers := range forms {
 					body := ""
 					if route.Method == http.MethodPut {
 						body = "{}"
@@ -142,7 +146,7 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, tried, 400)
+	require.Greater(t, tried, 250)
 	inBody := func(body string, ids idSet) string {
 		return strings.NewReplacer("ACCOUNT", ids.account, "USER", ids.user).Replace(body)
 	}
