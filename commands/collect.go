@@ -29,6 +29,8 @@ type Connections interface {
 type FetchStates interface {
 	Assign(ctx context.Context, slot domain.FetchSlot, accounts []int64, shardSize int, now time.Time) error
 	Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error
+	// KeepListing stores how far an account's posts were listed.
+	KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error
 }
 
 // StateMarks let one of several processes record a change of a connection's state.
@@ -154,6 +156,7 @@ type fetched struct {
 	demographics bool
 	notBefore    *time.Time       // tokens: when to look again
 	incomplete   *platforms.Error // some figures are missing for a reason that passes
+	more         bool             // what is done once was done too: its calls say nothing of the next time
 }
 
 // fetchFunc reads one connection.

@@ -10,11 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-const (
-	// maxListingPages bounds one listing; a feed longer than that is caught up over several rounds.
-	maxListingPages = 50
-	postsPerRead    = 50
-)
+const postsPerRead = 50
 
 // postReadings registers the posts that the listing shows for the first time, then reads all that are
 // due by their age.
@@ -37,8 +33,10 @@ func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err 
 		}
 		posts = append(posts, post)
 	}
-	fresh, listErr := c.listNew(ctx, f, ids)
-	posts = append(fresh, posts...)
+	listing := postListing{Collect: c, f: f, known: ids, met: map[string]bool{}, pages: maxListingPages}
+	listErr := listing.round(ctx)
+	got.more = listing.more
+	posts = append(listing.fresh, posts...)
 	for len(posts) > 0 {
 		n := min(postsPerRead, len(posts))
 		if err := c.readPosts(ctx, f, posts[:n]); err != nil {
@@ -62,38 +60,6 @@ func (c *Collect) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 		return true
 	}
 	return c.Ladder.due(now.Sub(*p.PublishedAt), now.Sub(*p.ReadAt))
-}
-
-// listNew walks the listing until it meets posts that are known, and registers the others.
-func (c *Collect) listNew(ctx context.Context, f *fetch, known map[string]bool) ([]platforms.Post, error) {
-	var fresh []platforms.Post
-	cursor := ""
-	for range maxListingPages {
-		page, err := f.client.Posts(ctx, f.target, cursor)
-		if err != nil {
-			return fresh, err
-		}
-		met := false
-		for _, post := range page.Posts {
-			if known[post.ID] || post.SameAs != "" && known[post.SameAs] {
-				met = true
-				continue
-			}
-			if err := c.Metrics.RegisterPost(ctx, c.registration(f.ConnectedAccount, post)); err != nil {
-				return fresh, err
-			}
-			known[post.ID] = true
-			fresh = append(fresh, post)
-		}
-		cursor = page.Next
-		if met {
-			cursor = page.Skip
-		}
-		if cursor == "" {
-			return fresh, nil
-		}
-	}
-	return fresh, nil
 }
 
 func (c *Collect) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {

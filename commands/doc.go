@@ -24,7 +24,8 @@
 //	collect_plan.go      what is due in a slot, within the quotas, the most overdue first
 //	collect_work.go      a shard of a slot, or one connection again
 //	collect_account.go   an account's reading, its history at first
-//	collect_posts.go     listing, and readings of the posts that are due
+//	collect_posts.go     readings of the posts that are due
+//	collect_listing.go   posts that are not known yet
 //	collect_tokens.go    tokens that expire soon
 //	collect_once.go      one account, by hand
 //	collect_outcome.go   what becomes of a connection after a read, and what to do about a failure
@@ -48,6 +49,9 @@
 //     little later each time, and miss every second slot.
 //   - Planning only guesses how many calls a reading takes (it learns the mean). What keeps the quotas is
 //     the gate before every call; a connection that it refuses stays due and comes first in the next slot.
+//   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
+//     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
+//     looked for again.
 //   - A slot missed by a downtime is not made up for: all connections are overdue then and are read once.
 //     Account readings ask for the days since the last one, so that no day's flow is lost.
 //   - What became of connections is stored in batches. After a crash those whose result was not stored are

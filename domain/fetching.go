@@ -38,6 +38,15 @@ type FetchTask struct {
 	Failures       int
 	BackfilledAt   *time.Time
 	DemographicsAt *time.Time
+	Listing        PostListing
+}
+
+// PostListing is how far the posts of a social account were listed. A walk goes from the newest post back
+// and may take several rounds.
+type PostListing struct {
+	Cursor string     // where an unfinished walk goes on; "": none is
+	Began  *time.Time // when the unfinished walk began
+	To     *time.Time // when the last finished walk began: what was published before is known. nil: none has come to its end
 }
 
 // DueAccount is a social account that is due in a slot.

@@ -75,3 +75,17 @@ func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []
 	}
 	return nil
 }
+
+// KeepListing stores how far an account's posts were listed.
+func (f *Fetching) KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error {
+	_, err := f.pool.Exec(ctx, `
+		insert into fetch_state (kind, p_id, social_account_id, list_cursor, list_began, listed_to, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (kind, p_id, social_account_id) do update
+		set list_cursor = excluded.list_cursor, list_began = excluded.list_began, listed_to = excluded.listed_to`,
+		slot.Kind, int(slot.Platform), socialAccount, listing.Cursor, listing.Began, listing.To, now)
+	if err != nil {
+		return fmt.Errorf("store how far posts of social account %d were listed: %w", socialAccount, err)
+	}
+	return nil
+}

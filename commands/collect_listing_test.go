@@ -1,0 +1,201 @@
+package commands_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// pagesOf answers pages by cursor.
+func pagesOf(pages map[string]platforms.PostsPage) func(string) (platforms.PostsPage, error) {
+	return func(cursor string) (platforms.PostsPage, error) { return pages[cursor], nil }
+}
+
+// back is a listing of three pages, one post on each.
+func back() map[string]platforms.PostsPage {
+	return map[string]platforms.PostsPage{
+		"":   {Posts: []platforms.Post{publishedAgo("1", time.Hour)}, Next: "p2"},
+		"p2": {Posts: []platforms.Post{publishedAgo("2", 2*time.Hour)}, Next: "p3"},
+		"p3": {Posts: []platforms.Post{publishedAgo("3", 3*time.Hour)}},
+	}
+}
+
+func (s *fetchStage) registered(c connected) int {
+	s.t.Helper()
+	return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
+}
+
+// registerPost is the main application's word of a post.
+func (s *fetchStage) registerPost(c connected, id string) {
+	s.t.Helper()
+	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s.log, Now: s.clock.Now})
+	require.NoError(s.t, err)
+	require.NoError(s.t, metrics.RegisterPost(s.t.Context(), domain.PostRegistered{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
+		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),
+	}))
+}
+
+// An error on the second page must not leave what lies behind it unlisted.
+func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
+	t.Parallel()
+	failing := true
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if cursor == "p2" && failing {
+			return platforms.PostsPage{}, hiccup()
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
+	require.Len(t, s.roundOf(s.collect, slot), 1)
+	require.Equal(t, 1, s.registered(user))
+	require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
+	require.Equal(t, []string{"", "p2"}, client.takeListed())
+	failing = false
+	s.clock.advance(time.Minute)
+	_, err := s.collect.Retry(t.Context(), slot, user.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
+	require.Equal(t, 3, s.registered(user))
+}
+
+func TestListingOfWhichTheFirstPageFailsHasNotBegun(t *testing.T) {
+	t.Parallel()
+	failing := true
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if failing {
+			return platforms.PostsPage{}, hiccup()
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	failing = false
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.registered(user))
+}
+
+func TestKnownPostsDoNotEndTheFirstListing(t *testing.T) {
+	t.Parallel()
+	again := back()
+	again["p2"] = platforms.PostsPage{Posts: append([]platforms.Post{publishedAgo("1", time.Hour)}, again["p2"].Posts...), Next: "p3"}
+	twoSections := map[string]platforms.PostsPage{
+		"":   {Posts: []platforms.Post{publishedAgo("1", time.Hour)}, Next: "v1", Skip: "v1"},
+		"v1": {Posts: []platforms.Post{publishedAgo("1", time.Hour)}, Next: "v2"},
+		"v2": {Posts: []platforms.Post{publishedAgo("2", 2*time.Hour), publishedAgo("3", 3*time.Hour)}},
+	}
+	for name, test := range map[string]struct {
+		pages map[string]platforms.PostsPage
+		known string
+	}{
+		"a post stands on two pages":                 {again, ""},
+		"the main application knows the newest":      {back(), "1"},
+		"a post stands in two sections of a listing": {twoSections, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := &scripted{page: pagesOf(test.pages)}
+			s := newFetchStage(t, client.use)
+			page := s.connect(domain.Facebook, 0)
+			if test.known != "" {
+				s.registerPost(page, test.known)
+			}
+			require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
+			require.Equal(t, 3, s.registered(page))
+		})
+	}
+}
+
+// Once all was listed, a round lists what is new and no more.
+func TestFinishedListingEndsAtWhatItHasSeen(t *testing.T) {
+	t.Parallel()
+	pages := back()
+	client := &scripted{page: pagesOf(pages)}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Len(t, client.takeListed(), 3)
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{""}, client.takeListed())
+
+	// Two pages of new posts, the first of them known to the main application already.
+	s.registerPost(user, "new1")
+	pages[""] = platforms.PostsPage{Posts: []platforms.Post{publishedAgo("new1", -halfDay-time.Hour)}, Next: "n2"}
+	pages["n2"] = platforms.PostsPage{Posts: []platforms.Post{publishedAgo("new2", -halfDay-time.Minute), publishedAgo("1", time.Hour)}, Next: "p2"}
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{"", "n2"}, client.takeListed())
+	require.Equal(t, 5, s.registered(user))
+}
+
+// A listing longer than a round may be is caught up with over several, while new posts do not wait.
+func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
+	t.Parallel()
+	const pages = 120
+	newest := "0"
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		n, _ := strconv.Atoi(cursor)
+		page := platforms.PostsPage{Posts: []platforms.Post{publishedAgo(fmt.Sprintf("old%d", n), time.Duration(n+1)*time.Hour)}}
+		if n == 0 {
+			page.Posts = append([]platforms.Post{publishedAgo("new"+newest, 0)}, page.Posts...)
+		}
+		if n+1 < pages {
+			page.Next = strconv.Itoa(n + 1)
+		}
+		return page, nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Len(t, client.takeListed(), 50, "bounded")
+	require.Equal(t, 51, s.registered(user))
+
+	newest = "1"
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Len(t, client.takeListed(), 50)
+	require.Equal(t, 1, client.asked["new1"], "new posts do not wait for old ones")
+
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, pages+2, s.registered(user))
+	client.takeListed()
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{""}, client.takeListed(), "caught up")
+}
+
+func TestListingBeginsAnewWhenItsCursorIsForgotten(t *testing.T) {
+	t.Parallel()
+	refusal := hiccup()
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if cursor == "p2" && refusal != nil {
+			return platforms.PostsPage{}, refusal
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	refusal = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	refusal = nil
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.registered(user))
+}
