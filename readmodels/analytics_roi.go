@@ -37,8 +37,9 @@ type PlatformRoi struct {
 
 // Roi sets views against what subscriptions cost.
 type Roi struct {
-	// Views gained; null when none were read. Days count by the platform's label, counters by the
-	// difference of their readings at the ends of the month.
+	// Views gained; null when none were read. Days count by the platform's label, each once, for the client
+	// whose page it was when the day was read last; counters by the difference of their readings at the ends of
+	// the month.
 	Views *int64 `json:"views"`
 	// PricedViews are the views of the accounts whose price is known: what the cost stands against;
 	// null when no account with views has a known price.
@@ -98,6 +99,7 @@ func (a *Analytics) RoiViews(ctx context.Context, scope Scope, query RangeQuery)
 		if err != nil {
 			return err
 		}
+		a.onceADay(tracks)
 		views := make([]monthViews, len(months))
 		for i := range views {
 			views[i] = monthViews{}
@@ -124,6 +126,43 @@ func (a *Analytics) RoiViews(ctx context.Context, scope Scope, query RangeQuery)
 		return a.judge(ctx)
 	})
 	return data, meta, err
+}
+
+// onceADay keeps each day of a social account once, in the track of the sub-account that had it when the day was
+// read last: a page that moves shows its new owner days that the old one has read too. As everywhere, an account
+// whose platform gives days in the range has no other views. Tracks are in the order of [answering.figures].
+func (a *answering) onceADay(tracks []*track) {
+	first, end := a.query.Range.labels()
+	for len(tracks) > 0 {
+		n := 1
+		for n < len(tracks) && tracks[n].social == tracks[0].social {
+			n++
+		}
+		owners := tracks[:n]
+		tracks = tracks[n:]
+		byDays := false
+		for d := first; d < end; d++ {
+			var last *track
+			for _, t := range owners {
+				switch p := t.flows.of(d); {
+				case p == nil:
+				case last == nil:
+					last = t
+				case p.replaces(*last.flows.of(d)):
+					last.flows.drop(d)
+					last = t
+				default:
+					t.flows.drop(d)
+				}
+			}
+			byDays = byDays || last != nil
+		}
+		for _, t := range owners {
+			if byDays {
+				t.levels = nil
+			}
+		}
+	}
 }
 
 func roiViews(query RangeQuery, months []bucket, views []monthViews, prices []monthPrices, sources map[domain.Platform][]string) RoiViews {

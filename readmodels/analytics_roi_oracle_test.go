@@ -51,17 +51,15 @@ type accountViews struct {
 	sources   []string
 }
 
-// views gathers the views of one platform and month by sub-account.
+// views gathers the views of one platform and month by sub-account. A day of the platform counts once,
+// under the sub-account that the page had when the day was read last.
 func (o *oracle) views(p domain.Platform, month monthPart) accountViews {
 	v := accountViews{byAccount: map[string]int64{}}
 	for _, s := range o.ids([]domain.Platform{p}) {
-		counted := false
-		for _, account := range []string{agencyA, clientA, clientC, clientB} {
-			gained, sources, read := o.under(account).viewsOf(s.id, month)
-			counted = counted || read
-			v.sources = append(v.sources, sources...)
-			if gained != nil {
-				v.byAccount[account] += *gained
+		counted := o.viewsByDays(s.id, month, &v)
+		if !counted {
+			for _, account := range []string{agencyA, clientA, clientC, clientB} {
+				counted = o.under(account).viewsByCounter(s.id, month, account, &v) || counted
 			}
 		}
 		if p == domain.TikTok && !counted {
@@ -81,29 +79,33 @@ func (o *oracle) under(account string) *oracle {
 	return &narrow
 }
 
-// viewsOf is what one account gained in a month; read tells whether its platform counts views of it
-// anywhere in the range.
-func (o *oracle) viewsOf(id int64, month monthPart) (gained *int64, sources []string, read bool) {
+// viewsByDays adds the days of a month; it tells whether the platform gives days anywhere in the range.
+func (o *oracle) viewsByDays(id int64, month monthPart, v *accountViews) (read bool) {
 	for _, date := range o.wholeDates(o.q.Range.From, o.q.Range.To) {
-		if h := o.flow(id, domain.MetricViews, date); h != nil {
-			read, sources = true, append(sources, h.figure.Source)
-			if slices.Contains(month.dates, date) {
-				sum(&gained, h.figure.Value)
-			}
+		h := o.flow(id, domain.MetricViews, date)
+		if h == nil {
+			continue
+		}
+		read, v.sources = true, append(v.sources, h.figure.Source)
+		if slices.Contains(month.dates, date) {
+			v.byAccount[h.read.AccountID] += h.figure.Value
 		}
 	}
-	if read {
-		return gained, sources, true
-	}
+	return read
+}
+
+// viewsByCounter adds what a counter gained in a month; it tells whether one was read anywhere in the range.
+func (o *oracle) viewsByCounter(id int64, month monthPart, account string, v *accountViews) (read bool) {
 	last := o.last(id, domain.MetricViews, domain.Cumulative, month.from, month.to)
 	before := o.last(id, domain.MetricViews, domain.Cumulative, ever, month.from)
 	if last != nil && before != nil {
-		sum(&gained, last.figure.Value-before.figure.Value)
+		v.byAccount[account] += last.figure.Value - before.figure.Value
 	}
-	if h := o.last(id, domain.MetricViews, domain.Cumulative, o.q.Range.From, o.q.Range.To); h != nil {
-		read, sources = true, []string{h.figure.Source}
+	h := o.last(id, domain.MetricViews, domain.Cumulative, o.q.Range.From, o.q.Range.To)
+	if h != nil {
+		v.sources = append(v.sources, h.figure.Source)
 	}
-	return gained, sources, read
+	return h != nil
 }
 
 // videoViews adds what the videos of an account gained in a month.

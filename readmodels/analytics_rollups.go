@@ -139,6 +139,9 @@ func (t *track) add(span figureSpan, kind domain.Kind, window string, points []p
 	}
 }
 
+// drop forgets the point of a day.
+func (d byDay) drop(which day) { d.points[which-d.first] = nil }
+
 // lookBack is how many days before a period its levels are looked for in the roll-up: there nearly every
 // account has its last reading before.
 const lookBack = 3
