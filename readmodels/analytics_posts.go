@@ -167,7 +167,8 @@ func readingAt(at, day string) string {
 func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(secondsPerDay * time.Second) }
 
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
-// notes the cursor of the next page.
+// notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
+// few posts of the agency are the member's.
 func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
 	listed := a.question("posts")
 	last, err := after[postKey](a.query.Page, listed)
@@ -178,13 +179,18 @@ func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
 		last = &postKey{}
 	}
 	limit := a.query.Page.limit()
+	const newestFirst = `
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
 	posts, err := a.queryPosts(ctx, `
-		select p.*, `+categoryOfPost+` as category from tSPosts p
-		where `+postsOfScope+` and ($9::text = '' or
-			(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-				< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))
-		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc
-		limit $11`,
+		select p.*, `+categoryOfPost+` as category
+		from (
+			select p.social_account_id, p.external_id, p.account_id from tSPosts p
+			where `+postsOfScope+` and ($9::text = '' or
+				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`+newestFirst+`
+			limit $11) page
+		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
+			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst,
 		a.query.Member, a.query.Category, a.query.Range.To, last.Published, last.Social, last.External, last.Account, limit+1)
 	if err != nil || len(posts) <= limit {
 		return posts, err
