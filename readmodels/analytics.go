@@ -19,8 +19,8 @@ import (
 type Analytics struct {
 	// Pool reads; a read-only one will do.
 	Pool *pgxpool.Pool
-	// NextAccountRead and NextPostRead tell the next slot of the fetchers after an instant; nil: readings
-	// are on no schedule.
+	// NextAccountRead and NextPostRead tell in which slot of the fetchers an account, or its posts, are due
+	// again that were read at an instant; nil: readings are on no schedule.
 	NextAccountRead, NextPostRead func(after time.Time) time.Time
 }
 
@@ -52,8 +52,9 @@ type Meta struct {
 	Granularity Granularity `json:"granularity"`
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
-	// NextDue is the fetchers' next slot after the newest reading of these accounts, whatever the range:
-	// when newer figures are to be expected; in the past when they are late. Null when nothing was read yet
+	// NextDue is when newer figures are to be expected: the fetchers' next slot in which these accounts are
+	// due again after their newest reading; in the past when they are late. Null when none is expected: the
+	// range was over when they were last read, all of them must be connected again, nothing was read yet,
 	// or readings are on no schedule.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
@@ -98,8 +99,9 @@ type answering struct {
 	asOf *time.Time
 	read map[int64]map[string]bool // social account → metrics that have a figure in the range
 	met  map[int64]metAccount      // social accounts with rows; some may have left the scope since
-	// sources is set by judge.
-	sources []Source
+	// sources is set by judge, and lastRead: the newest reading of those that can be read.
+	sources  []Source
+	lastRead time.Time
 }
 
 // answer runs build in one snapshot and completes meta. what names the answer in errors.
@@ -165,22 +167,16 @@ func (a *answering) grouped(ctx context.Context, sql string, args ...any) (pgx.R
 	return a.tx.Query(ctx, sql, args...)
 }
 
-// nextDue is the slot after the newest reading of the sources.
+// nextDue is the slot after the newest reading of the sources that can be read, if it came within the range.
 func (a *answering) nextDue(of *Analytics) *time.Time {
 	next := of.NextAccountRead
 	if a.ofPosts {
 		next = of.NextPostRead
 	}
-	var newest time.Time
-	for _, s := range a.sources {
-		if s.LastRead != nil && s.LastRead.After(newest) {
-			newest = *s.LastRead
-		}
-	}
-	if next == nil || newest.IsZero() {
+	if next == nil || a.lastRead.IsZero() || !a.lastRead.Before(a.query.Range.To) {
 		return nil
 	}
-	return new(next(newest).UTC())
+	return new(next(a.lastRead).UTC())
 }
 
 // series cuts the range as the query asks.

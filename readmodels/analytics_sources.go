@@ -38,7 +38,8 @@ type Source struct {
 	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
 	// unsupported, permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
-	// LastRead is the capture time of the newest reading, whatever the range; null without one, and
+	// LastRead is the capture time of the newest reading; null without one, when the range was over by then
+	// (it says nothing of that range, and the answer of a past range shall stay the same), and
 	// when the account has left the scope.
 	LastRead *time.Time `json:"last_read"`
 }
@@ -97,7 +98,16 @@ func (a *answering) judge(ctx context.Context) error {
 	a.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		f.postsRead = a.read[f.SocialAccount] != nil
-		a.sources[i] = f.judge(a.metrics, a.read[f.SocialAccount], a.blank)
+		s := f.judge(a.metrics, a.read[f.SocialAccount], a.blank)
+		if s.LastRead != nil {
+			if s.Status != SourceReconnect {
+				a.lastRead = later(a.lastRead, *s.LastRead)
+			}
+			if !s.LastRead.Before(a.query.Range.To) {
+				s.LastRead = nil
+			}
+		}
+		a.sources[i] = s
 	}
 	slices.SortFunc(a.sources, func(x, y Source) int {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))

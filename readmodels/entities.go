@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,8 @@ import (
 type Entities struct {
 	// Pool reads schemas lb and kept; a read-only one will do.
 	Pool *pgxpool.Pool
+	// NextAccountRead is as in [Analytics].
+	NextAccountRead func(after time.Time) time.Time
 }
 
 // ListMeta stands beside the entries of a page.

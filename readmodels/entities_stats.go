@@ -61,8 +61,8 @@ type Demographics struct {
 	Accounts   int             `json:"accounts"`    // social accounts with a split
 	AgeGroups  []AudienceShare `json:"age_groups"`  // by name, for example 25-34; empty: not given
 	Gender     []AudienceShare `json:"gender"`      // F, M, U (not known); empty: not given
-	Countries  []AudienceShare `json:"countries"`   // ISO code, or LinkedIn's URN of the place; the largest first
-	Cities     []AudienceShare `json:"cities"`      // the platform's name, or LinkedIn's URN of the place; the largest first
+	Countries  []AudienceShare `json:"countries"`   // ISO code, or LinkedIn's URN of the place; the 25 largest, the largest first
+	Cities     []AudienceShare `json:"cities"`      // the platform's name, or LinkedIn's URN of the place; the 25 largest, the largest first
 }
 
 // AudienceShare is one part of a split.
@@ -75,7 +75,7 @@ type AudienceShare struct {
 func (e Entities) Stats(ctx context.Context, scope Scope, query RangeQuery) (PlatformStats, Meta, error) {
 	var data PlatformStats
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
-	analytics := &Analytics{Pool: e.Pool}
+	analytics := &Analytics{Pool: e.Pool, NextAccountRead: e.NextAccountRead}
 	meta, err := analytics.answer(ctx, "stats", scope, query, metrics, func(ctx context.Context, a *answering) error {
 		periods := query.Range.cut(query.Granularity)
 		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: periods})
@@ -114,8 +114,8 @@ type statsMaking struct {
 	followers, engagement, impressions []*contribution
 	reach                              []AccountReach
 
-	posts  map[domain.Platform]map[int]int64              // published, by period; platforms without any known post are absent
-	splits map[domain.Platform]map[int]map[int64]splitsOf // by period and social account
+	posts  map[domain.Platform]map[int]int64         // published, by period; platforms without any known post are absent
+	splits map[domain.Platform]map[int]*Demographics // by period
 }
 
 // splitsOf are the splits of one social account's audience.
@@ -133,7 +133,7 @@ func (s *statsMaking) platform(p domain.Platform) StatsOfPlatform {
 			Day: b.day.String(), From: b.from.UTC(), To: b.to.UTC(),
 			Followers: followers[i].Followers, FollowersChange: followers[i].Change,
 			Engagement: gainedIn(i, engagement), Impressions: gainedIn(i, impressions),
-			Reach: s.reachIn(p, i, out.SocialAccounts), Demographics: s.demographics(p, i),
+			Reach: s.reachIn(p, i, out.SocialAccounts), Demographics: s.splits[p][i],
 		}
 		if posts, known := s.posts[p]; known {
 			out.Periods[i].Posts = new(posts[i])
@@ -191,49 +191,61 @@ func (s *statsMaking) readPosts(ctx context.Context) error {
 	return nil
 }
 
-// readDemographics keeps the last splits of each social account and period. They are read once a day, so
-// an index of the readings that have any holds few rows.
+// maxPlaces bounds the lists of places: three years of days with every town of every account would be
+// tens of megabytes.
+const maxPlaces = 25
+
+// readDemographics adds up the last splits of each social account in each period. They are read once a
+// day, so an index of the readings that have any holds few rows; a period is added up as soon as it has
+// passed, so that the splits of one alone are held.
 func (s *statsMaking) readDemographics(ctx context.Context) error {
 	r := s.query.Range
 	rows, err := s.tx.Query(ctx, `
 		select p_id, social_account_id, captured_at, demographics from tSAccountIns
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
-		order by captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member)
+		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member)
 	if err != nil {
 		return fmt.Errorf("read demographics: %w", err)
 	}
-	s.splits = map[domain.Platform]map[int]map[int64]splitsOf{}
-	period := 0
+	s.splits = map[domain.Platform]map[int]*Demographics{}
+	type place struct {
+		platform domain.Platform
+		period   int
+	}
+	var at place
+	accounts := map[int64]splitsOf{}
+	finish := func() {
+		if len(accounts) == 0 {
+			return
+		}
+		if s.splits[at.platform] == nil {
+			s.splits[at.platform] = map[int]*Demographics{}
+		}
+		s.splits[at.platform][at.period] = demographicsOf(accounts)
+		clear(accounts)
+	}
 	var p domain.Platform
 	var social int64
 	var of splitsOf
 	_, err = pgx.ForEachRow(rows, []any{&p, &social, &of.at, &of.facets}, func() error {
-		for period < len(s.periods)-1 && !of.at.Before(s.periods[period].to) {
-			period++
+		if here := (place{p, bucketOf(of.at, s.periods)}); here != at {
+			finish()
+			at = here
 		}
-		if s.splits[p] == nil {
-			s.splits[p] = map[int]map[int64]splitsOf{}
-		}
-		if s.splits[p][period] == nil {
-			s.splits[p][period] = map[int64]splitsOf{}
-		}
-		s.splits[p][period][social] = of
+		accounts[social] = of
 		s.uses(of.at)
 		of = splitsOf{}
 		return nil
 	})
+	finish()
 	if err != nil {
 		return fmt.Errorf("read demographics: %w", err)
 	}
 	return nil
 }
 
-func (s *statsMaking) demographics(p domain.Platform, period int) *Demographics {
-	accounts := s.splits[p][period]
-	if len(accounts) == 0 {
-		return nil
-	}
+func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 	out := Demographics{Accounts: len(accounts)}
 	sums := map[string]map[string]int64{}
 	for _, of := range accounts {
@@ -248,8 +260,13 @@ func (s *statsMaking) demographics(p domain.Platform, period int) *Demographics 
 		}
 	}
 	out.AgeGroups, out.Gender = shares(sums["age"], byName), shares(sums["gender"], byName)
-	out.Countries, out.Cities = shares(sums["country"], bySize), shares(sums["city"], bySize)
+	out.Countries, out.Cities = largest(shares(sums["country"], bySize)), largest(shares(sums["city"], bySize))
 	return &out
+}
+
+// largest cuts a list off, whose memory goes with it.
+func largest(places []AudienceShare) []AudienceShare {
+	return slices.Clone(places[:min(len(places), maxPlaces)])
 }
 
 func shares(sums map[string]int64, order func(a, b AudienceShare) int) []AudienceShare {

@@ -30,7 +30,8 @@ func (a *app) newHandler() (*api.Server, error) {
 		return nil, usageError{err}
 	}
 	analytics := &readmodels.Analytics{
-		Pool: a.readPool, NextAccountRead: schedules[scheduler.AccountInsights].Next, NextPostRead: schedules[scheduler.PostInsights].Next,
+		Pool:            a.readPool,
+		NextAccountRead: schedules[scheduler.AccountInsights].Due(a.AccountInsightsInterval), NextPostRead: schedules[scheduler.PostInsights].Due(0),
 	}
 	return api.Handler(api.Deps{
 		Config: api.Config{
@@ -42,7 +43,7 @@ func (a *app) newHandler() (*api.Server, error) {
 		DashboardCommands: a.updates,
 		Figures:           readmodels.Scopes{Pool: a.readPool},
 		Analytics:         analytics,
-		Entities:          readmodels.Entities{Pool: a.readPool},
+		Entities:          readmodels.Entities{Pool: a.readPool, NextAccountRead: analytics.NextAccountRead},
 		Audit:             audit,
 		Notices:           a.hub,
 		Live:              &api.LiveDeps{Hub: a.live, Allowed: readmodels.Accounts{Pool: a.readPool}.MayListen},

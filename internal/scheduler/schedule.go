@@ -85,6 +85,14 @@ func (s Schedule) validate() error {
 	return nil
 }
 
+// Due returns the first slot in which an account is due again that was served in the slot of t: the one
+// that begins at least the interval after it; with an interval of 0 the next one.
+func (s Schedule) Due(interval time.Duration) func(t time.Time) time.Time {
+	return func(t time.Time) time.Time {
+		return s.Next(s.At(t).Add(max(interval-1, 0)))
+	}
+}
+
 // Next returns the first slot after t, which is also the end of a slot that begins at t.
 func (s Schedule) Next(t time.Time) time.Time {
 	t = t.UTC()

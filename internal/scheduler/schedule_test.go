@@ -146,3 +146,22 @@ func FuzzParseSchedule(f *testing.F) {
 		require.Equal(t, s.Next(now), again.Next(now))
 	})
 }
+
+func TestDueAgainAfterTheInterval(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		schedule  string
+		interval  time.Duration
+		read, due string
+	}{
+		"at every slot":              {"30s", 30 * time.Second, "2026-03-01T12:00:29Z", "2026-03-01T12:00:30Z"},
+		"without an interval":        {"0 */12 * * *", 0, "2026-03-01T12:00:07Z", "2026-03-02T00:00:00Z"},
+		"six hours, by ticks of 30s": {"30s", 6 * time.Hour, "2026-03-01T12:00:29Z", "2026-03-01T18:00:00Z"},
+		"no multiple of the slot":    {"30s", 45 * time.Second, "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z"},
+		"cron on the dot":            {"0 * * * *", time.Hour, "2026-03-01T12:30:00Z", "2026-03-01T13:00:00Z"},
+	} {
+		s, err := scheduler.ParseSchedule(test.schedule)
+		require.NoError(t, err)
+		require.Equal(t, moment(t, test.due), s.Due(test.interval)(moment(t, test.read)), name)
+	}
+}
