@@ -13,7 +13,7 @@ import (
 // How long a connection is left alone after a failure that does not say.
 const (
 	firstPause = 30 * time.Second // after a hiccup; doubles with each one more
-	longPause  = time.Hour        // the longest after hiccups; also after what only a person mends
+	longPause  = time.Hour        // the longest after hiccups and refusals of our own; also after what only a person mends
 	// markTime is how long a recorded change may take to show on the read side before it is recorded again.
 	markTime = time.Minute
 )
@@ -82,8 +82,10 @@ func (c *Collect) judge(task domain.FetchTask, got fetched, err error) (domain.F
 	again := false
 	switch class := platforms.ClassOf(err); {
 	case platforms.Refused(err):
-		result.Failures = task.Failures // it was not even tried: it stays due, and comes first next time
-		return result, nil
+		// It was not even tried, which is held against nobody: it stays due, and is tried again while the slot
+		// lasts. A slot of posts lasts for hours, but one of accounts is over before the pause is.
+		result.Failures = task.Failures
+		return result, &FetchRetry{task.SocialAccount, max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))}
 	case class == platforms.ClassThrottled:
 		pause, again = platforms.RetryAfter(err), true
 	case dead(err):
@@ -98,6 +100,12 @@ func (c *Collect) judge(task domain.FetchTask, got fetched, err error) (domain.F
 		return result, &FetchRetry{task.SocialAccount, pause}
 	}
 	return result, nil
+}
+
+// refusedPause grows with the time that a connection has waited since it was planned, so that those of a
+// platform that is down for hours are not tried twice a minute.
+func refusedPause(waited time.Duration) time.Duration {
+	return min(max(firstPause, waited/2), longPause)
 }
 
 // backOff doubles with each failure before.

@@ -159,6 +159,48 @@ func TestPlatformThatIsDown(t *testing.T) {
 	require.Equal(t, 20, spared)
 }
 
+// What our own side refuses, because the quota is used up or the platform is left alone, costs a post round
+// its time, not the round: the next one may be twelve hours away.
+func TestRefusalOfOurOwnIsTriedAgainInTheSlot(t *testing.T) {
+	t.Parallel()
+	var refusal error
+	client := &scripted{page: func(string) (platforms.PostsPage, error) {
+		return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("1", time.Hour)}}, refusal
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
+	retry := func() []commands.FetchRetry {
+		again, err := s.collect.Retry(t.Context(), slot, user.ID)
+		require.NoError(t, err)
+		return again
+	}
+	after := func(pause time.Duration) []commands.FetchRetry {
+		return []commands.FetchRetry{{SocialAccount: user.ID, After: pause}}
+	}
+	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
+	require.Equal(t, after(30*time.Second), s.roundOf(s.collect, slot), "never sooner")
+	st := s.state(domain.FetchPosts, user)
+	require.Zero(t, st.Failures, "held against nobody")
+	require.Nil(t, st.NotBefore)
+	require.Contains(t, st.Reason, "it is tried again by itself")
+
+	s.clock.advance(30 * time.Second)
+	refusal = platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", 7*time.Minute)
+	require.Equal(t, after(7*time.Minute), retry())
+	s.clock.advance(time.Hour)
+	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
+	require.Equal(t, after(30*time.Minute+15*time.Second), retry(), "ever less often")
+	s.clock.advance(6 * time.Hour)
+	require.Equal(t, after(time.Hour), retry())
+
+	refusal = nil
+	s.clock.advance(time.Hour)
+	require.Empty(t, retry())
+	require.Equal(t, map[string]int{"1": 1}, client.asked)
+	require.Empty(t, s.state(domain.FetchPosts, user).Reason)
+}
+
 // panicking is a platform's client that panics on one account.
 type panicking struct {
 	commands.Clients
