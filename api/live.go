@@ -19,6 +19,8 @@ type LiveDeps struct {
 var aboutLive = about{
 	tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.",
 	text: "Event figures_changed, at most once a second, after the figures can be read; see the AsyncAPI document. " +
+		"It tells of readings and of posts that became known, not of what the main application changes: names, members, categories of " +
+		"posts, prices, connections. Ask again for those when their page is opened. " +
 		"With Last-Event-ID the stream goes on after that event; when that is not known here any more, it says that anything may have changed.",
 	parse:   func(p *Params) { noteStream(p); p.Account("account") },
 	headers: []param{{name: headerLastEventID, text: "The last id that was received.", schema: schema{Type: typeString}}},

@@ -120,7 +120,10 @@ func (o *oracle) activeMembers() readmodels.ActiveMembers {
 			MemberID: id, Name: m.Name, AccountID: m.AccountID, Platforms: []readmodels.MemberPlatform{}, SocialAccounts: []readmodels.ConnectedSocial{},
 		}
 		if d, ok := lastOf(o.w, func(d domain.DirectoryDefaultAccount) bool { return d.MemberID == id }); ok {
-			member.DefaultSocialAccount = &d.SocialAccount
+			s, known := lastOf(o.w, func(s domain.DirectorySocialAccount) bool { return s.ID == d.SocialAccount })
+			if known && s.ParentAccount == o.scope.ParentAccount && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, s.AccountID)) {
+				member.DefaultSocialAccount = &d.SocialAccount
+			}
 		}
 		for _, p := range domain.Platforms() {
 			on := readmodels.MemberPlatform{PlatformRef: platformRef(p)}

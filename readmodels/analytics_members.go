@@ -21,7 +21,8 @@ type ActiveMember struct {
 	MemberID  int64  `json:"member_id"`
 	Name      string `json:"name"`
 	AccountID string `json:"account_id"` // the sub-account
-	// DefaultSocialAccount is what the member opens first in the main application; null: none.
+	// DefaultSocialAccount is what the member opens first in the main application; null: none, or one that the
+	// caller does not see.
 	DefaultSocialAccount *int64            `json:"default_social_account_id"`
 	Platforms            []MemberPlatform  `json:"platforms"`       // on which the member has a social account, by their numbers
 	SocialAccounts       []ConnectedSocial `json:"social_accounts"` // that the member has connected, by platform and id; no others of the account
@@ -83,7 +84,8 @@ func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
 	rows, err := a.tx.Query(ctx, `
 		select m.id, m.name, m.account_id, d.social_account_id
 		from members m join accounts o on o.id = m.account_id
-		left join tDefaultAccount d on d.member_id = m.id
+		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
+			on d.member_id = m.id and s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2))
 		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or m.account_id = any($2)) and m.active and m.id > $3
 		order by m.id limit $4`, a.scope.ParentAccount, a.scope.Accounts, *last, limit+1)
 	if err != nil {
