@@ -69,7 +69,7 @@ func TestAnalyticsPaths(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			want.Platforms = []domain.Platform{domain.LinkedIn}
+			want.Platforms, want.Range.Now = []domain.Platform{domain.LinkedIn}, b.now
 			answer := b.get("/auth"+path, b.agencyToken())
 			require.Equal(t, http.StatusOK, answer.status, answer.body)
 			require.Equal(t, []readmodels.RangeQuery{want}, b.queries)

@@ -80,5 +80,5 @@ var glossary = map[string]string{
 	"data":                     "What was asked for.",
 	"meta":                     "What there is to say of the answer as a whole.",
 	"sub_account_ids":          "The linked accounts, this one included.",
-	"posts_published_previous": "Posts published in the previous period of equal length; 0 is none.",
+	"posts_published_previous": "Posts published in the previous period (as long as what has elapsed of the range); 0 is none.",
 }

@@ -62,9 +62,10 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	}
 	const forms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
 	p.note(startName, "Start of the range: "+forms+" Absent: 30 days before its end.", schema{Type: typeString})
-	p.note(endName, "End of the range: "+forms+" A day is included, an instant is not. Absent: the end of today.", schema{Type: typeString})
+	p.note(endName, "End of the range: "+forms+" A day is included, an instant is not. Absent: the end of today. "+
+		"It may lie in the future: parts to come are null, and comparisons are with as many days as have begun.", schema{Type: typeString})
 	zone := p.Zone()
-	window := readmodels.Range{To: dayStart(p.now.In(zone), 1), Zone: zone}
+	window := readmodels.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
 	before := p.bad.count
 	if text, present := p.value(endName); present {
 		window.To = p.instant(endName, text, zone, 1)

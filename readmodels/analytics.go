@@ -50,6 +50,9 @@ type Meta struct {
 	TimeZone string    `json:"time_zone"` // IANA name in which days begin
 	// Granularity is the length of the parts of the answer's series: day, week (from Monday on) or month.
 	Granularity Granularity `json:"granularity"`
+	// Complete is false while the range has not ended: its figures may still grow, its parts to come are null,
+	// and it is compared with as many days before it as have begun of it, today included.
+	Complete bool `json:"complete"`
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
 	// NextDue is when newer figures are to be expected: the fetchers' next slot in which these accounts are
@@ -99,6 +102,7 @@ type answering struct {
 	asOf *time.Time
 	read map[int64]map[string]bool // social account → metrics that have a figure in the range
 	met  map[int64]metAccount      // social accounts with rows; some may have left the scope since
+	gaps gaps                      // what figures in the answer lack
 	// sources is set by judge, and lastRead: the newest reading of those that can be read.
 	sources  []Source
 	lastRead time.Time
@@ -111,6 +115,7 @@ func (a *Analytics) answer(ctx context.Context, what string, scope Scope, query 
 		made = &answering{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: "Nothing of it was read in this range.",
 			read: map[int64]map[string]bool{}, met: map[int64]metAccount{},
+			gaps: gaps{days: map[metricOf][]byDay{}, words: map[metricOf]string{}},
 		}
 		if err := made.admit(ctx); err != nil {
 			return err
@@ -125,7 +130,7 @@ func (a *Analytics) answer(ctx context.Context, what string, scope Scope, query 
 	}
 	r := query.Range
 	return Meta{
-		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay),
+		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
 		AsOf: made.asOf, NextDue: made.nextDue(a), Sources: made.sources, NextCursor: made.cursor,
 	}, nil
 }

@@ -36,7 +36,7 @@ type AccountTotals struct {
 }
 
 // AccountInsights is endpoint 1: follower and engagement totals per platform and over all, with the
-// change against the previous period of equal length.
+// change against the previous period.
 func (a *Analytics) AccountInsights(ctx context.Context, scope Scope, query RangeQuery) (AccountInsights, Meta, error) {
 	var data AccountInsights
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}

@@ -42,7 +42,7 @@ type ReachStats struct {
 type ReachDay struct {
 	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
 	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
-	// some days old. Null when none was read.
+	// some days old, or since its first reading (see [Total]). Null when none was read.
 	Impressions *int64 `json:"impressions"`
 	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without one, and whenever there is more than
 	// one social account.

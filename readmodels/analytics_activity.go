@@ -32,18 +32,20 @@ type PlatformActivity struct {
 	Activity
 }
 
-// Activity says how often and how regularly some social accounts posted in the range. Each account is
+// Activity says how often and how regularly some social accounts posted in the range, as far as its days
+// have begun: days to come are neither idle nor counted. Each account is
 // measured by itself and the means are given, so that one busy account does not hide idle ones. An
 // account of which no published post is known at all is not measured: null is "not known", 0 is "did
 // not post".
 type Activity struct {
 	SocialAccounts   int `json:"social_accounts"`   // in scope
 	AccountsMeasured int `json:"accounts_measured"` // with at least one published post known, whenever
-	// Score is from 0 to 100 with two decimals: the mean of Frequency and Regularity.
+	// Score is from 0 to 100 with two decimals: the mean of Frequency and Regularity. Null, as these are, when no
+	// account is measured or no day has begun.
 	Score *float64 `json:"score"`
 	// Frequency is from 0 to 100: posts a week in per cent of 3, at most 100.
 	Frequency *float64 `json:"frequency"`
-	// Regularity is from 0 to 100: of the spans of 7 days, counted back from the end of the range, the
+	// Regularity is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the
 	// per cent with a post. Days left over belong to the oldest span.
 	Regularity *float64 `json:"regularity"`
 	// Posts published in the range, of the measured accounts, by the time the platform (or the main
@@ -57,7 +59,7 @@ type Activity struct {
 // ActivityDay is one part of [Activity]: a day, week or month.
 type ActivityDay struct {
 	Day   string `json:"day"`   // first day of the part, YYYY-MM-DD in the answer's time zone
-	Posts *int64 `json:"posts"` // null when no account is measured
+	Posts *int64 `json:"posts"` // null when no account is measured, and while the part is still to come
 }
 
 // accountActivity is the posts of one social account by day.
@@ -74,7 +76,7 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope Scope, query RangeQ
 	var data ActivityMeter
 	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, a *answering) error {
 		a.blank = "No published post of it is known."
-		days := query.Range.days()
+		days := query.Range.Elapsed().days()
 		accounts, err := a.activity(ctx, days)
 		if err != nil {
 			return err
@@ -147,7 +149,7 @@ func (a *answering) countPosts(ctx context.Context, days []bucket, measured func
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), starts, a.query.Range.From, a.query.Range.To, a.query.Member)
+		order by 1, 2, 4`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), starts, a.query.Range.From, a.query.Range.Elapsed().To, a.query.Member)
 	if err != nil {
 		return fmt.Errorf("count posts: %w", err)
 	}
@@ -174,7 +176,7 @@ func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Ac
 	for i, d := range parts {
 		m.Series[i].Day = d.day.String()
 	}
-	if len(accounts) == 0 {
+	if len(accounts) == 0 || len(accounts[0].days) == 0 {
 		return m
 	}
 	var frequency, regularity, perWeek float64

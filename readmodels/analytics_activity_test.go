@@ -78,7 +78,7 @@ func (o *oracle) activityMeter() readmodels.ActivityMeter {
 	byDate := map[int64]map[string]int64{} // of measured accounts
 	for _, s := range socials {
 		for _, p := range o.posts(s.id) {
-			in := !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.q.Range.To)
+			in := !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.elapsed())
 			if !in && !o.ownedNow(s.id) {
 				continue // left the scope, with nothing in the range
 			}
@@ -103,7 +103,7 @@ func (o *oracle) activityMeter() readmodels.ActivityMeter {
 
 func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...domain.Platform) readmodels.Activity {
 	a := readmodels.Activity{SocialAccounts: o.socialsOn(platforms...)}
-	dates, parts := o.dates(), o.parts()
+	dates, parts := o.begun(), o.parts()
 	for _, part := range parts {
 		a.Series = append(a.Series, readmodels.ActivityDay{Day: part.day})
 	}
@@ -117,9 +117,15 @@ func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...doma
 		var posts int64
 		for i, part := range parts {
 			for _, date := range part.dates {
+				if !slices.Contains(dates, date) {
+					continue // is still to come
+				}
 				posts += counts[date]
 				sum(&a.Series[i].Posts, counts[date])
 			}
+		}
+		if len(dates) == 0 {
+			continue
 		}
 		sum(&a.Posts, posts)
 		week := float64(posts) * 7 / float64(len(dates))
@@ -127,7 +133,7 @@ func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...doma
 		frequency += min(100, week*100/3)
 		regularity += regular(dates, counts)
 	}
-	if a.AccountsMeasured == 0 {
+	if a.AccountsMeasured == 0 || len(dates) == 0 {
 		return a
 	}
 	mean := func(v float64) *float64 {
@@ -199,6 +205,36 @@ func TestActivityMeterRewardsFrequencyAndRegularity(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Days to come are neither idle nor do they thin the posts out.
+func TestActivityMeterIsOfTheDaysThatHaveBegun(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	for n, when := range []string{"2026-06-01 12:00", "2026-06-03 12:00", "2026-06-05 12:00", "2026-06-08 12:00", "2026-06-10 12:00", "2026-06-12 12:00"} {
+		published := at(when)
+		w.add(fmt.Sprint("r", n), domain.PostRegistered{
+			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: when, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
+		})
+	}
+	w.fold(t, db)
+	ask := func(now string) readmodels.Activity {
+		query := readmodels.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
+		query.Range.Now = at(now)
+		got, meta, err := (&readmodels.Analytics{Pool: db.ReadOnly}).ActivityMeter(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+		require.NoError(t, err)
+		require.False(t, meta.Complete)
+		require.Len(t, got.Total.Series, 30, "every day has its place")
+		return got.Total
+	}
+	june14 := ask("2026-06-14 18:00")
+	require.Equal(t, []*float64{new(100.0), new(100.0), new(100.0), new(3.0)}, []*float64{june14.Score, june14.Frequency, june14.Regularity, june14.PostsPerWeek})
+	require.Equal(t, new(int64(0)), june14.Series[13].Posts, "today")
+	require.Nil(t, june14.Series[14].Posts, "tomorrow")
+	before := ask("2026-05-31 18:00")
+	require.Equal(t, 1, before.AccountsMeasured)
+	require.Equal(t, []any{(*float64)(nil), (*float64)(nil), (*int64)(nil)}, []any{before.Score, before.PostsPerWeek, before.Posts})
 }
 
 // page is a connected social account of agency A's first client.

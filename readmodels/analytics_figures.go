@@ -1,6 +1,8 @@
 package readmodels
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -14,9 +16,15 @@ import (
 // difference of its readings at the ends or by the platform's days wholly inside. An account without
 // such a figure is left out, never taken as 0; Meta.Sources says why it has none.
 //
-// The comparison is of like with like: with each account's last reading before the range (stock),
-// with its gain in the previous period of equal length (cumulative), or day by day with the days of
-// that period which both have (day flow).
+// The comparison is of like with like: with each account's last reading in the previous period (stock),
+// with its gain in that period (cumulative), or day by day with the days of that period which both have
+// (day flow). The previous period lies right before the range and is as long; while the range has not ended
+// it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days
+// before it.
+//
+// A reading from before the previous period is no baseline: nobody knows when its difference came about.
+// Without a baseline a counter's gain counts from its first reading in the range on, as it does in the parts
+// of a series; what it gained before is in no figure, and Meta.Sources says partial and why.
 type Total struct {
 	// Value is null when no account has the figure in the range.
 	Value *int64 `json:"value"`
@@ -32,7 +40,7 @@ type Total struct {
 	// with: Change is null then, never 0 % or 100 %.
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts or days of Value have no counterpart: they are in Value and
-	// in neither Change nor Previous.
+	// in neither Change nor Previous. So are accounts that were connected in the range.
 	ComparedInPart bool `json:"compared_in_part"`
 	// Accounts is how many social accounts Value is made of.
 	Accounts int `json:"accounts"`
@@ -52,7 +60,7 @@ type contribution struct {
 	comparedInPart            bool
 	// buckets are, for stocks, the last reading in each bucket, else what the bucket added.
 	buckets []*int64
-	before  *int64   // stocks: the last reading before the range
+	before  *int64   // stocks: the last reading in the previous period
 	sources []string // each once
 }
 
@@ -103,6 +111,7 @@ func (a *answering) flow(t *track, buckets []bucket) *contribution {
 	if c.value == nil {
 		return nil
 	}
+	a.readByDays(c)
 	for i, b := range buckets {
 		for d := b.first; d < b.end; d++ {
 			if p := t.flows.of(d); p != nil {
@@ -137,27 +146,40 @@ func (a *answering) difference(t *track) *contribution {
 	}
 	c := &contribution{track: t, kind: domain.Cumulative, buckets: make([]*int64, len(l.last))}
 	a.rests(c, last)
-	reached := l.before
+	baseline := cmp.Or(l.before, l.first)
+	reached := baseline
 	for i, p := range l.last {
 		if p == nil {
 			continue
 		}
-		if reached != nil {
+		if !p.at.Equal(reached.at) {
 			c.buckets[i] = new(p.value - reached.value)
 		}
 		reached = p
 	}
+	if !baseline.at.Equal(last.at) {
+		a.rests(c, baseline)
+		c.value = new(last.value - baseline.value)
+	}
 	if l.before == nil {
+		a.lacksBaseline(c, l)
 		return c
 	}
-	a.rests(c, l.before)
-	c.value = new(last.value - l.before.value)
-	// A counter that was not read in the previous period says nothing about that period.
-	if l.earlier != nil && !l.before.at.Before(a.query.Range.Previous().From) {
+	if l.earlier != nil {
 		a.rests(c, l.earlier)
 		c.compared, c.previous = c.value, new(l.before.value-l.earlier.value)
 	}
 	return c
+}
+
+// lacksBaseline notes since when a counter is known whose gain in the range is not known in full.
+func (a *answering) lacksBaseline(c *contribution, l *level) {
+	date := func(p *point) string { return dayOf(p.at.In(a.query.Range.Zone)).String() }
+	if l.stale == nil {
+		a.lacks(c, fmt.Sprintf("it was first read on %s; what it gained before is not known", date(l.first)))
+		return
+	}
+	a.lacks(c, fmt.Sprintf("it was not read from %s to %s; what it gained between is not counted", date(l.stale), date(l.first)))
 }
 
 // rests notes that a contribution rests on a reading.

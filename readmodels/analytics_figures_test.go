@@ -20,7 +20,7 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 		})
 	}
 	flows := func(source string, names ...string) {
-		days := rapid.SampledFrom([]int{3, 3, 3, 3, worldDays}).Draw(t, "days") // a history is read at once
+		days := rapid.SampledFrom([]int{1, 3, 3, 3, worldDays}).Draw(t, "days") // a history is read at once
 		for ago := days; ago >= 1; ago-- {
 			for _, name := range names {
 				add(name, domain.DayFlow, source, at.AddDate(0, 0, -ago).Format(time.DateOnly), "")

@@ -32,8 +32,8 @@ type FollowerDay struct {
 	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
 	// were not read in the whole range are left out. Null when no account was read in this part.
 	Followers *int64 `json:"followers"`
-	// Change is what the accounts read in this part gained since their reading before; null when there
-	// is none before.
+	// Change is what the accounts read in this part gained since their reading before, in the range or the
+	// previous period; null when there is none.
 	Change       *int64 `json:"change"`
 	AccountsRead int    `json:"accounts_read"` // in this part
 }

@@ -13,7 +13,7 @@ import (
 // reading without the figure adds nothing, and neither does the one after it. [PostCounts] names the platform
 // metrics.
 //
-// The comparison is with the previous period of equal length, over the social accounts that have the
+// The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both.
 type Gain struct {
 	Value *int64 `json:"value"` // null when no two readings of one post say anything

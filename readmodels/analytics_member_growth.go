@@ -22,14 +22,14 @@ type PlatformGrowthTotals struct {
 	GrowthTotals
 }
 
-// GrowthTotals is how the social accounts of a member grew, against the previous period of equal length.
+// GrowthTotals is how the social accounts of a member grew, against the previous period (see [Total]).
 type GrowthTotals struct {
 	SocialAccounts int   `json:"social_accounts"` // that the member has now
 	Followers      Total `json:"followers"`       // as [AccountTotals].Followers
 	Engagement     Total `json:"engagement"`      // as [AccountTotals].Engagement: as the platforms count it of an account
 	Impressions    Total `json:"impressions"`     // as [ReachStats].Impressions
-	// PostsPublished are those of the member that were published in the range, and the number of the period
-	// before; 0 is none.
+	// PostsPublished are those of the member that were published in the range, and the number of the previous
+	// period (see [Total]); 0 is none.
 	PostsPublished         int64 `json:"posts_published"`
 	PostsPublishedPrevious int64 `json:"posts_published_previous"`
 	// PostEngagement is what likes + comments + shares of the posts gained, as [EngagementTotals].Engagement.

@@ -14,12 +14,12 @@ type PlatformNetGrowth struct {
 	NetGrowth
 }
 
-// NetGrowth is followers won less followers lost, over the social accounts that have a reading before
-// the range and one in it. Followers are a stock (see [AccountTotals].Followers); platforms do not say
+// NetGrowth is followers won less followers lost, over the social accounts that have a reading in the
+// previous period (see [Total]) and one in the range. Followers are a stock (see [AccountTotals].Followers); platforms do not say
 // how many came and how many left.
 type NetGrowth struct {
 	SocialAccounts int `json:"social_accounts"` // in scope, read or not
-	// Start are the followers at the last readings before the range, End those at the last readings in
+	// Start are the followers at the last readings in the previous period, End those at the last readings in
 	// it, of the same accounts; null when no account has both.
 	Start *int64 `json:"start"`
 	End   *int64 `json:"end"`
@@ -27,9 +27,9 @@ type NetGrowth struct {
 	Net *int64 `json:"net"`
 	// NetPct is Net in per cent of Start, with two decimals; null with Net, and where Start is 0.
 	NetPct *float64 `json:"net_pct"`
-	// NoBaseline says that followers were read in the range and never before it.
+	// NoBaseline says that followers were read in the range and not in the previous period.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts without a reading before the range are left out.
+	// ComparedInPart says that accounts without a reading in the previous period are left out.
 	ComparedInPart bool        `json:"compared_in_part"`
 	Series         []GrowthDay `json:"series"` // every part of the range
 }
@@ -38,8 +38,8 @@ type NetGrowth struct {
 type GrowthDay struct {
 	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
 	// Net is what the accounts read in this part gained since their reading before, which may be some
-	// days old; null when no account was read, or none of them before. An account that is read for the
-	// first time counts from its second reading on, so the parts may hold more than the total.
+	// days old; null when no account was read, or none of them before. An account that was not read in the
+	// previous period counts from its second reading on, so the parts may hold more than the total.
 	Net          *int64 `json:"net"`
 	AccountsRead int    `json:"accounts_read"` // in this part
 }

@@ -47,6 +47,9 @@ func agreeOn[R any](
 			require.Equal(t, want(o), got)
 			require.Equal(t, o.asOf, meta.AsOf)
 			o.agreeOnMeta(t, meta)
+			if o.metrics != nil {
+				o.agreeOnSources(t, meta)
+			}
 			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
 		}
 	})
@@ -58,6 +61,7 @@ func (o *oracle) agreeOnMeta(t require.TestingT, meta readmodels.Meta) {
 	require.Equal(t, o.q.Range.To.UTC(), meta.To)
 	require.Equal(t, o.q.Range.Zone.String(), meta.TimeZone)
 	require.Equal(t, cmp.Or(o.q.Granularity, readmodels.ByDay), meta.Granularity)
+	require.Equal(t, o.q.Range.Now.IsZero() || !o.q.Range.To.After(o.q.Range.Now), meta.Complete)
 }
 
 // sourceIDs are the social accounts of an answer's sources, as they stand there.
@@ -109,6 +113,32 @@ func TestAccountNetGrowthAgreesWithTheOracle(t *testing.T) {
 func TestAccountStatsAgreeWithTheOracle(t *testing.T) {
 	t.Parallel()
 	agree(t, (*readmodels.Analytics).AccountStats, (*oracle).accountStats)
+}
+
+// A total is the sum of its parts: what is in a bar of the chart is in the number above it.
+func TestTotalsAreTheSumsOfTheirParts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	analytics := &readmodels.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		drawWorld(t, season).fold(t, db)
+		for range 4 {
+			scope, query := drawQuery(t, season)
+			query.Member = 0
+			got, _, err := analytics.AccountStats(t.Context(), scope, query)
+			require.NoError(t, err)
+			for _, stats := range append([]readmodels.PlatformReachStats{{ReachStats: got.Total}}, got.Platforms...) {
+				var parts *int64
+				for _, day := range stats.Series {
+					if day.Impressions != nil {
+						sum(&parts, *day.Impressions)
+					}
+				}
+				require.Equal(t, stats.Impressions.Value, parts)
+			}
+		}
+	})
 }
 
 // The period before a range is as many days before days, else as long, also where clocks change.

@@ -22,7 +22,8 @@ func (o *oracle) followerDays(platforms []domain.Platform) []readmodels.Follower
 			if o.last(s.id, domain.MetricFollowers, domain.Stock, o.q.Range.From, o.q.Range.To) == nil {
 				continue // not read in the whole range
 			}
-			before := o.last(s.id, domain.MetricFollowers, domain.Stock, ever, part.from)
+			previousFrom, _ := o.previous()
+			before := o.last(s.id, domain.MetricFollowers, domain.Stock, previousFrom, part.from)
 			on := o.last(s.id, domain.MetricFollowers, domain.Stock, part.from, part.to)
 			if on == nil {
 				if before != nil {
@@ -46,6 +47,7 @@ func (o *oracle) followerDays(platforms []domain.Platform) []readmodels.Follower
 
 func (o *oracle) followers() readmodels.AccountFollowers {
 	var want readmodels.AccountFollowers
+	o.metrics = []string{domain.MetricFollowers}
 	series := func(platforms ...domain.Platform) readmodels.FollowerSeries {
 		return readmodels.FollowerSeries{Followers: o.stock(domain.MetricFollowers, platforms), Series: o.followerDays(platforms)}
 	}
@@ -94,16 +96,15 @@ func (o *oracle) gained(id int64, metric string, p part) *int64 {
 			}
 		}
 	}
-	last := o.last(id, metric, domain.Cumulative, p.from, p.to)
-	before := o.last(id, metric, domain.Cumulative, ever, p.from)
-	if !byDays && last != nil && before != nil {
-		sum(&v, last.figure.Value-before.figure.Value)
+	if !byDays {
+		return o.counted(id, metric, p.from, p.to)
 	}
 	return v
 }
 
 func (o *oracle) accountStats() readmodels.AccountStats {
 	var want readmodels.AccountStats
+	o.metrics = []string{domain.MetricImpressions, domain.MetricReach}
 	want.AsRead = o.asRead(domain.MetricImpressions)
 	want.Reach = o.reach()
 	impressions := map[domain.Platform]readmodels.Total{}

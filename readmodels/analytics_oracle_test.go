@@ -19,10 +19,19 @@ type oracle struct {
 	q     readmodels.RangeQuery
 	asOf  *time.Time
 	shown map[int64]bool // social accounts with a figure in the range
+	// metrics are those by which sources are judged; without any they are not compared. figures are those that
+	// accounts have in the range, gaps what is lacking of these.
+	metrics []string
+	figures map[int64]map[string]bool
+	gaps    map[int64]map[string]string
 }
 
 func newOracle(w *world, scope readmodels.Scope, q readmodels.RangeQuery) *oracle {
-	return &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}}
+	o := &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}, figures: map[int64]map[string]bool{}, gaps: map[int64]map[string]string{}}
+	for _, s := range socials {
+		o.figures[s.id], o.gaps[s.id] = map[string]bool{}, map[string]string{}
+	}
+	return o
 }
 
 // firstInstants remembers what [firstInstant] found: looking takes long.
@@ -65,18 +74,50 @@ func (o *oracle) wholeDates(from, to time.Time) []string {
 	return out
 }
 
-// previous is the period before: as many days before a range of days, else as long.
-func (o *oracle) previous() (from, to time.Time) {
+// elapsed is the end of what has happened of the range, today included.
+func (o *oracle) elapsed() time.Time {
 	r := o.q.Range
-	days := o.wholeDates(r.From, r.To)
+	if r.Now.IsZero() {
+		return r.To
+	}
+	today, _ := time.Parse(time.DateOnly, r.Now.In(r.Zone).Format(time.DateOnly))
+	switch end := firstInstant(today.AddDate(0, 0, 1), r.Zone); {
+	case end.Before(r.From):
+		return r.From
+	case end.Before(r.To):
+		return end
+	default:
+		return r.To
+	}
+}
+
+// begun are the days that the range touches and that have begun.
+func (o *oracle) begun() []string {
+	narrow := *o
+	narrow.q.Range.To = o.elapsed()
+	if !narrow.q.Range.From.Before(narrow.q.Range.To) {
+		return nil
+	}
+	return narrow.dates()
+}
+
+// previous is the period that the range is compared with.
+func (o *oracle) previous() (from, to time.Time) {
+	return o.periodBefore(o.q.Range.From, o.elapsed())
+}
+
+// periodBefore is the period before: as many days before a range of days, else as long.
+func (o *oracle) periodBefore(from, to time.Time) (time.Time, time.Time) {
+	zone := o.q.Range.Zone
+	days := o.wholeDates(from, to)
 	if len(days) > 0 {
 		first, _ := time.Parse(time.DateOnly, days[0])
 		last, _ := time.Parse(time.DateOnly, days[len(days)-1])
-		if firstInstant(first, r.Zone).Equal(r.From) && firstInstant(last.AddDate(0, 0, 1), r.Zone).Equal(r.To) {
-			return firstInstant(first.AddDate(0, 0, -len(days)), r.Zone), r.From
+		if firstInstant(first, zone).Equal(from) && firstInstant(last.AddDate(0, 0, 1), zone).Equal(to) {
+			return firstInstant(first.AddDate(0, 0, -len(days)), zone), from
 		}
 	}
-	return r.From.Add(-r.To.Sub(r.From)), r.From
+	return from.Add(-to.Sub(from)), from
 }
 
 // hit is one figure of one reading.
@@ -124,6 +165,35 @@ func (o *oracle) last(id int64, metric string, kind domain.Kind, from, to time.T
 	return &hits[len(hits)-1]
 }
 
+// first is the first reading of a counter in [from, to).
+func (o *oracle) first(id int64, metric string, from, to time.Time) *hit {
+	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
+		return f.Name == metric && f.Kind == domain.Cumulative && !r.CapturedAt.Before(from) && r.CapturedAt.Before(to)
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[0]
+}
+
+// counted is what a counter gained in [from, to), a part of the range: since the reading before, which is of
+// the range or of the period before it; without one, since the first reading.
+func (o *oracle) counted(id int64, metric string, from, to time.Time) *int64 {
+	last := o.last(id, metric, domain.Cumulative, from, to)
+	if last == nil {
+		return nil
+	}
+	previousFrom, _ := o.previous()
+	base := o.last(id, metric, domain.Cumulative, previousFrom, from)
+	if base == nil {
+		base = o.first(id, metric, from, to)
+	}
+	if base.read.CapturedAt.Equal(last.read.CapturedAt) {
+		return nil
+	}
+	return new(last.figure.Value - base.figure.Value)
+}
+
 func (o *oracle) flow(id int64, metric, date string) *hit {
 	hits := o.find(id, func(_ domain.AccountRead, f domain.Figure) bool {
 		return f.Name == metric && f.Kind == domain.DayFlow && f.Day == date
@@ -139,6 +209,7 @@ func (o *oracle) uses(h *hit) int64 {
 		o.asOf = &h.read.CapturedAt
 	}
 	o.shown[h.read.SocialAccount] = true
+	o.figures[h.read.SocialAccount][h.figure.Name] = true
 	return h.figure.Value
 }
 

@@ -1,13 +1,16 @@
 package readmodels_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-var ever = time.Time{}
 
 // stock adds up followers.
 func (o *oracle) stock(metric string, platforms []domain.Platform) readmodels.Total {
@@ -20,7 +23,8 @@ func (o *oracle) stock(metric string, platforms []domain.Platform) readmodels.To
 		sum(&p.value, o.uses(now))
 		p.accounts++
 		p.note(domain.Stock, now)
-		before := o.last(s.id, metric, domain.Stock, ever, o.q.Range.From)
+		previousFrom, _ := o.previous()
+		before := o.last(s.id, metric, domain.Stock, previousFrom, o.q.Range.From)
 		if before == nil {
 			p.inPart = true
 			continue
@@ -46,11 +50,18 @@ func (o *oracle) gain(metric string, platforms []domain.Platform) readmodels.Tot
 func (o *oracle) gainByDays(p *parts, id int64, metric string) bool {
 	days := o.wholeDates(o.q.Range.From, o.q.Range.To)
 	before := o.wholeDates(o.previous())
-	read := false
+	read, over, readOfThem := false, 0, 0
 	for i, date := range days {
+		isOver := o.isOver(date)
+		if isOver {
+			over++
+		}
 		now := o.flow(id, metric, date)
 		if now == nil {
 			continue
+		}
+		if isOver {
+			readOfThem++
 		}
 		read = true
 		sum(&p.value, o.uses(now))
@@ -70,6 +81,9 @@ func (o *oracle) gainByDays(p *parts, id int64, metric string) bool {
 	if read {
 		p.accounts++
 	}
+	if read && readOfThem < over {
+		o.gaps[id][metric] = fmt.Sprintf("Of %s, %d of %d days were read.", metric, readOfThem, over)
+	}
 	return read
 }
 
@@ -80,22 +94,90 @@ func (o *oracle) gainByCounter(p *parts, id int64, metric string) {
 	}
 	o.uses(now)
 	p.note(domain.Cumulative, now)
-	start := o.last(id, metric, domain.Cumulative, ever, o.q.Range.From)
+	previousFrom, _ := o.previous()
+	start := o.last(id, metric, domain.Cumulative, previousFrom, o.q.Range.From)
 	if start == nil {
+		o.lackOfBaseline(id, metric)
+		first := o.first(id, metric, o.q.Range.From, o.q.Range.To)
+		if !first.read.CapturedAt.Equal(now.read.CapturedAt) {
+			p.note(domain.Cumulative, first)
+			sum(&p.value, now.figure.Value-first.figure.Value)
+			p.accounts++
+			p.inPart = true
+		}
 		return
 	}
 	p.note(domain.Cumulative, start)
 	sum(&p.value, now.figure.Value-o.uses(start))
 	p.accounts++
-	previousFrom, _ := o.previous()
-	earlier := o.last(id, metric, domain.Cumulative, ever, previousFrom)
-	if earlier == nil || start.read.CapturedAt.Before(previousFrom) {
+	earlierFrom, _ := o.periodBefore(previousFrom, o.q.Range.From)
+	earlier := o.last(id, metric, domain.Cumulative, earlierFrom, previousFrom)
+	if earlier == nil {
 		p.inPart = true
 		return
 	}
 	p.note(domain.Cumulative, earlier)
 	sum(&p.now, now.figure.Value-start.figure.Value)
 	sum(&p.before, start.figure.Value-o.uses(earlier))
+}
+
+// isOver tells whether a day has ended wherever on earth it may be counted.
+func (o *oracle) isOver(date string) bool {
+	day, _ := time.Parse(time.DateOnly, date)
+	return o.q.Range.Now.IsZero() || !o.q.Range.Now.Before(day.Add(36*time.Hour))
+}
+
+// lackOfBaseline says since when a counter is known that has no baseline.
+func (o *oracle) lackOfBaseline(id int64, metric string) {
+	on := func(h *hit) string { return h.read.CapturedAt.In(o.q.Range.Zone).Format(time.DateOnly) }
+	first := o.first(id, metric, o.q.Range.From, o.q.Range.To)
+	o.gaps[id][metric] = fmt.Sprintf("Of %s, it was first read on %s; what it gained before is not known.", metric, on(first))
+	if before := o.last(id, metric, domain.Cumulative, time.Time{}, o.q.Range.From); before != nil {
+		o.gaps[id][metric] = fmt.Sprintf("Of %s, it was not read from %s to %s; what it gained between is not counted.", metric, on(before), on(first))
+	}
+}
+
+// agreeOnSources compares status and reason of each source, as far as readings decide them.
+func (o *oracle) agreeOnSources(t require.TestingT, meta readmodels.Meta) {
+	for _, got := range meta.Sources {
+		var newest *domain.AccountRead
+		for _, ev := range o.w.events {
+			read, ok := ev.Data.(domain.AccountRead)
+			if ok && read.SocialAccount == got.SocialAccount && o.seesAll(read.Tenant, read.Platform) && (newest == nil || read.CapturedAt.After(newest.CapturedAt)) {
+				newest = &read
+			}
+		}
+		if !o.ownedNow(got.SocialAccount) || newest == nil {
+			continue // its status is no matter of figures
+		}
+		var lacks, gaps []string
+		for _, metric := range o.metrics {
+			if !o.figures[got.SocialAccount][metric] {
+				given := slices.ContainsFunc(newest.Figures, func(f domain.Figure) bool { return f.Name == metric })
+				if !given {
+					lacks = append(lacks, metric+" (unsupported)")
+				} else if len(o.figures[got.SocialAccount]) > 0 && slices.ContainsFunc(o.wholeDates(o.q.Range.From, o.q.Range.To), o.isOver) {
+					gaps = append(gaps, "Of "+metric+", nothing was read in this range.")
+				}
+			}
+			if gap := o.gaps[got.SocialAccount][metric]; gap != "" {
+				gaps = append(gaps, gap)
+			}
+		}
+		status, reasons := readmodels.SourceOK, gaps
+		switch {
+		case len(lacks) == len(o.metrics):
+			status, reasons = readmodels.SourceUnsupported, []string{got.PlatformName + " does not give " + strings.Join(o.metrics, " and ") + " of an account."}
+		case len(lacks) > 0:
+			status, reasons = readmodels.SourcePartial, append([]string{"Its newest reading lacks " + strings.Join(lacks, ", ") + "."}, gaps...)
+		case len(o.figures[got.SocialAccount]) == 0:
+			status, reasons = readmodels.SourcePartial, []string{"No subscription ran in this range, and without one nothing is read."}
+		case len(gaps) > 0:
+			status = readmodels.SourcePartial
+		}
+		require.Equal(t, status, got.Status, "source %d: %s", got.SocialAccount, got.Reason)
+		require.Equal(t, strings.Join(reasons, " "), got.Reason, "source %d", got.SocialAccount)
+	}
 }
 
 // asRead lists the rolling figures of metrics.
@@ -121,6 +203,7 @@ func (o *oracle) asRead(metrics ...string) []readmodels.ReadFigure {
 
 func (o *oracle) accountInsights() readmodels.AccountInsights {
 	var want readmodels.AccountInsights
+	o.metrics = []string{domain.MetricFollowers, domain.MetricEngagement}
 	totals := func(platforms []domain.Platform) readmodels.AccountTotals {
 		return readmodels.AccountTotals{
 			Followers: o.stock(domain.MetricFollowers, platforms), Engagement: o.gain(domain.MetricEngagement, platforms),

@@ -7,15 +7,39 @@ type Range struct {
 	From time.Time // first instant
 	To   time.Time // first instant after it
 	Zone *time.Location
+	// Now is when it is asked about: what lies after it has not happened yet. Zero: the range is over.
+	Now time.Time
 }
 
-// Previous is the period of equal length right before; a range of whole days gives whole days, also
-// across a change of the clocks.
+// Complete reports whether the range has ended.
+func (r Range) Complete() bool { return r.Now.IsZero() || !r.Now.Before(r.To) }
+
+// Elapsed is the part of the range that has happened: up to the end of today, which counts whole, as it does
+// in a range that ends with it. Empty while the range is still to come.
+func (r Range) Elapsed() Range {
+	if !r.Now.IsZero() {
+		tomorrow := (dayOf(r.Now.In(r.Zone)) + 1).start(r.Zone)
+		r.To = later(r.From, earlier(r.To, tomorrow))
+	}
+	return r
+}
+
+// Previous is the period that the range is compared with: right before it, and as long as what has elapsed
+// of it. On the 20th, this month is compared with the 20 days before it: all of last month would make it look
+// like a decline. Whole days give whole days, also across a change of the clocks.
 func (r Range) Previous() Range {
-	if first, end, whole := r.wholeDays(); whole {
+	e := r.Elapsed()
+	if first, end, whole := e.wholeDays(); whole {
 		return Range{From: (first - (end - first)).start(r.Zone), To: r.From, Zone: r.Zone}
 	}
-	return Range{From: r.From.Add(-r.To.Sub(r.From)), To: r.From, Zone: r.Zone}
+	return Range{From: r.From.Add(-e.To.Sub(r.From)), To: r.From, Zone: r.Zone}
+}
+
+// over reports whether a day has ended wherever on earth it may be counted: platforms' days are of their own
+// zones, and what is not over yet is not missed.
+func (r Range) over(d day) bool {
+	const everywhere = 12 * time.Hour // UTC-12 is the last zone
+	return r.Now.IsZero() || !r.Now.Before((d + 1).utc().Add(everywhere))
 }
 
 // labels are the days that lie wholly inside the range: first to end-1. A platform's day flow counts
@@ -58,6 +82,9 @@ func (r Range) whole() bucket {
 // days cuts the range at the starts of its days.
 func (r Range) days() []bucket {
 	var buckets []bucket
+	if !r.From.Before(r.To) {
+		return nil // nothing has elapsed yet
+	}
 	for d := dayOf(r.From.In(r.Zone)); d.start(r.Zone).Before(r.To); d++ {
 		if d.start(r.Zone).Before((d + 1).start(r.Zone)) { // a zone that jumps the date line has a day less
 			buckets = append(buckets, r.bucket(d, d+1))

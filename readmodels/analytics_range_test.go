@@ -38,6 +38,31 @@ func TestPreviousOfWholeDaysIsWholeDays(t *testing.T) {
 	}
 }
 
+// What is still to come is compared with nothing: the previous period is as long as what has elapsed.
+func TestPreviousIsAsLongAsWhatHasElapsed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		zone, from, to, now, want string
+		complete                  bool
+	}{
+		"over":                                  {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-07-01 00:00", "2026-05-02 00:00", true},
+		"today is its last day":                 {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-30 00:01", "2026-05-02 00:00", false},
+		"the 20th":                              {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-20 12:00", "2026-05-12 00:00", false},
+		"the 20th, in Berlin":                   {"Europe/Berlin", "2026-05-31 22:00", "2026-06-30 22:00", "2026-06-20 22:30", "2026-05-10 22:00", false},
+		"an hour was lost on 29 March":          {"Europe/Berlin", "2026-03-29 22:00", "2026-04-29 22:00", "2026-03-30 12:00", "2026-03-28 23:00", false},
+		"from an instant on":                    {"UTC", "2026-06-01 12:00", "2026-07-01 00:00", "2026-06-02 18:00", "2026-05-31 00:00", false},
+		"it begins today":                       {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-01 00:00", "2026-05-31 00:00", false},
+		"it begins tomorrow":                    {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-31 23:00", "2026-06-01 00:00", false},
+		"it begins next year, at some instant":  {"UTC", "2027-06-01 12:30", "2027-07-01 00:00", "2026-05-31 23:00", "2027-06-01 12:30", false},
+		"hours of today that are still to come": {"UTC", "2026-06-01 12:00", "2026-06-01 18:00", "2026-06-01 13:00", "2026-06-01 06:00", false},
+	} {
+		r := readmodels.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone), Now: at(tt.now)}
+		require.Equal(t, at(tt.want), r.Previous().From.UTC(), name)
+		require.Equal(t, r.From, r.Previous().To, name)
+		require.Equal(t, tt.complete, r.Complete(), name)
+	}
+}
+
 // A day begins with the first instant in which a clock shows its date, wherever clocks change. Series
 // show where days begin.
 func TestDaysBeginWhereClocksSaySo(t *testing.T) {

@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// probe asks for the last raw reading of a figure in [from, to); a zero from means ever.
+// probe asks for the last (or first) raw reading of a figure in [from, to); a zero from means ever.
 type probe struct {
 	track *track
 	key   levelKey
@@ -40,19 +41,46 @@ func (a *answering) resolve(ctx context.Context, tracks []*track, q figureQuery)
 			if key.kind == domain.Rolling || !read {
 				continue
 			}
-			before := func(at time.Time, set func(*point)) {
-				last, _ := lastOfDays(l.daily, at.AddDate(0, 0, -lookBack), at)
+			before := func(period Range, set func(*point)) {
+				last, _ := lastOfDays(l.daily, later(period.From, period.To.AddDate(0, 0, -lookBack)), period.To)
 				if set(last); last == nil {
-					probes = append(probes, probe{t, key, time.Time{}, at, set})
+					probes = append(probes, probe{t, key, period.From, period.To, set})
 				}
 			}
-			before(a.query.Range.From, func(p *point) { l.before = p })
+			previous := a.query.Range.Previous()
+			before(previous, func(p *point) { l.before = p })
 			if key.kind == domain.Cumulative {
-				before(a.query.Range.Previous().From, func(p *point) { l.earlier = p })
+				before(previous.Previous(), func(p *point) { l.earlier = p })
 			}
 		}
 	}
-	return a.probe(ctx, probes)
+	if err := a.probe(ctx, probes, lastReading); err != nil {
+		return err
+	}
+	return a.resolveFirst(ctx, tracks)
+}
+
+// resolveFirst finds, of counters without a baseline, the first reading in the range and the last ever before:
+// few have none, those that were just connected or not read for long.
+func (a *answering) resolveFirst(ctx context.Context, tracks []*track) error {
+	var firsts, stales []probe
+	key := levelKey{kind: domain.Cumulative}
+	for _, t := range tracks {
+		l := t.levels[key]
+		if l == nil || l.before != nil {
+			continue
+		}
+		if i := slices.IndexFunc(l.last, func(p *point) bool { return p != nil }); i >= 0 {
+			r := a.query.Range
+			l.first = l.last[i]
+			firsts = append(firsts, probe{t, key, r.From, l.last[i].at.Add(time.Microsecond), func(p *point) { l.first = p }})
+			stales = append(stales, probe{t, key, time.Time{}, r.Previous().From, func(p *point) { l.stale = p }})
+		}
+	}
+	if err := a.probe(ctx, firsts, firstReading); err != nil {
+		return err
+	}
+	return a.probe(ctx, stales, lastReading)
 }
 
 // lastOfDays returns the last reading in [from, to) by what is known of whole UTC days; unsure means
@@ -78,8 +106,14 @@ func lastOfDays(daily byDay, from, to time.Time) (last *point, unsure bool) {
 // monthly partition; only for the few accounts that were not read for so long is it gone further back.
 const nearBefore = 40 * 24 * time.Hour
 
+// Which reading of its span a probe finds.
+const (
+	lastReading  = "desc"
+	firstReading = "asc"
+)
+
 // probe calls set for each probe that finds a reading.
-func (a *answering) probe(ctx context.Context, probes []probe) error {
+func (a *answering) probe(ctx context.Context, probes []probe, which string) error {
 	if len(probes) == 0 {
 		return nil
 	}
@@ -89,8 +123,8 @@ func (a *answering) probe(ctx context.Context, probes []probe) error {
 	for i, p := range probes {
 		social[i], account[i], metric[i] = p.track.social, p.track.account, p.track.metric
 		kind[i], window[i], from[i], near[i], to[i] = string(p.key.kind), p.key.window, p.from, p.from, p.to
-		if p.from.IsZero() {
-			near[i] = p.to.Add(-nearBefore)
+		if which == lastReading {
+			near[i] = later(p.from, p.to.Add(-nearBefore))
 		}
 	}
 	last := func(lower, upper string) string {
@@ -105,7 +139,7 @@ func (a *answering) probe(ctx context.Context, probes []probe) error {
 			where r.social_account_id = p.social and r.captured_at >= %s and r.captured_at < %s
 			  and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2))
 			  and (p.account = '' or r.account_id = p.account) and ($11::bigint = 0 or r.member_id = $11)
-			order by r.captured_at desc limit 1)`, lower, upper)
+			order by r.captured_at %s limit 1)`, lower, upper, which)
 	}
 	rows, err := a.tx.Query(ctx, `
 		select p.n, r.value, r.captured_at, r.source

@@ -17,8 +17,11 @@ type RoiViews struct {
 type RoiMonth struct {
 	Roi
 
-	Month       string        `json:"month"` // YYYY-MM in the answer's time zone
-	Days        int           `json:"days"`  // of the month that the range touches: the share of the price
+	Month string `json:"month"` // YYYY-MM in the answer's time zone
+	// Days are those of the month that the range touches and that have begun, today included: the share of the
+	// price that stands against the views to date. Less than DaysInMonth while the month has not ended; 0
+	// while it is still to come.
+	Days        int           `json:"days"`
 	DaysInMonth int           `json:"days_in_month"`
 	Platforms   []PlatformRoi `json:"platforms"` // each platform asked for, in this month
 }
@@ -45,7 +48,8 @@ type Roi struct {
 	// null when no account with views has a known price.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
-	// Currency: the monthly price, by days where only a part of the month counts. The agency's own
+	// Currency: the monthly price, by days where only a part of the month counts or has begun: of a month
+	// that has not ended, what has accrued up to today, today included. The agency's own
 	// subscription covers all its clients, and counts when all of them are asked for. Null with
 	// PricedViews, and when prices are in several currencies.
 	Cost     *int64 `json:"cost_minor"`

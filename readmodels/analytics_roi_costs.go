@@ -69,7 +69,7 @@ func (a *answering) prices(ctx context.Context, months []bucket) ([]monthPrices,
 	}
 	prices := make([]monthPrices, len(months))
 	for i, month := range months {
-		days := Range{From: month.from, To: month.to, Zone: a.query.Range.Zone}.days()
+		days := Range{From: month.from, To: month.to, Zone: a.query.Range.Zone, Now: a.query.Range.Now}.Elapsed().days()
 		prices[i] = monthPrices{
 			days: len(days), daysInMonth: int(month.day.nextMonth() - month.day), accounts: map[string]price{},
 		}

@@ -28,6 +28,16 @@ func (o *oracle) months() []monthPart {
 	return out
 }
 
+// begunOf are the days of a month that count and have begun.
+func (o *oracle) begunOf(month monthPart) (dates []string) {
+	for _, date := range month.dates {
+		if slices.Contains(o.begun(), date) {
+			dates = append(dates, date)
+		}
+	}
+	return dates
+}
+
 // startOf and endOf are the ends of a day, cut by the range.
 func (o *oracle) startOf(date string) time.Time {
 	day, _ := time.Parse(time.DateOnly, date)
@@ -96,10 +106,8 @@ func (o *oracle) viewsByDays(id int64, month monthPart, v *accountViews) (read b
 
 // viewsByCounter adds what a counter gained in a month; it tells whether one was read anywhere in the range.
 func (o *oracle) viewsByCounter(id int64, month monthPart, account string, v *accountViews) (read bool) {
-	last := o.last(id, domain.MetricViews, domain.Cumulative, month.from, month.to)
-	before := o.last(id, domain.MetricViews, domain.Cumulative, ever, month.from)
-	if last != nil && before != nil {
-		v.byAccount[account] += last.figure.Value - before.figure.Value
+	if gained := o.counted(id, domain.MetricViews, month.from, month.to); gained != nil {
+		v.byAccount[account] += *gained
 	}
 	h := o.last(id, domain.MetricViews, domain.Cumulative, o.q.Range.From, o.q.Range.To)
 	if h != nil {
@@ -131,7 +139,7 @@ func (o *oracle) cost(account string, month monthPart) (minor int64, ran, known 
 			continue
 		}
 		days := 0
-		for _, date := range month.dates {
+		for _, date := range o.begunOf(month) {
 			if s.StartsAt.Before(o.endOf(date)) && (s.EndsAt == nil || s.EndsAt.After(o.startOf(date))) {
 				days++
 			}

@@ -80,9 +80,31 @@ func TestCostsAreThePriceOfTheDaysThatCount(t *testing.T) {
 		}
 	}
 	require.Len(t, got.Months, 2)
+	require.Equal(t, 10, got.Months[0].Days)
 	require.Equal(t, want(1000, 2903, 2903), got.Months[0].Roi, "10 of May's 31 days")
 	require.Equal(t, want(3000, 3000, 1000), got.Months[1].Roi, "10 of June's 30 days")
 	require.Equal(t, want(4000, 5903, 1475.75), got.Total)
 	require.Equal(t, got.Total, got.Platforms[0].Roi)
 	require.Equal(t, readmodels.PriceNoViews, got.Platforms[3].Price)
+}
+
+// On 10 June, all of June costs what ten days cost: so much views to date stand against.
+func TestCostsAreOfTheDaysThatHaveBegun(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{
+		page(11, domain.Facebook),
+		domain.DirectoryAccount{ID: clientA, ParentAccount: agencyA},
+		domain.DirectorySubscription{ID: 1, AccountID: clientA, PriceMinor: new(int64(9000)), Currency: "EUR", StartsAt: at("2026-01-15 12:00")},
+	}}
+	w.add("e", read(domain.Facebook, at("2026-06-10 10:00"), flow(domain.MetricViews, "2026-06-05", 3000)))
+	w.fold(t, db)
+	got := roi(t, db, readmodels.Range{From: at("2026-06-01 00:00"), To: at("2026-08-01 00:00"), Zone: time.UTC, Now: at("2026-06-10 18:00")})
+	require.Equal(t, readmodels.Roi{
+		Views: new(int64(3000)), PricedViews: new(int64(3000)), Cost: new(int64(3000)), Currency: "EUR", CostPerThousandViews: new(1000.0), Price: readmodels.PriceKnown,
+	}, got.Months[0].Roi)
+	require.Equal(t, got.Months[0].Roi, got.Total)
+	require.Equal(t, []int{10, 0}, []int{got.Months[0].Days, got.Months[1].Days})
+	require.Equal(t, readmodels.PriceNoViews, got.Months[1].Price, "July is still to come")
+	require.Nil(t, got.Months[1].Cost)
 }

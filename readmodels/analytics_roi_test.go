@@ -96,7 +96,7 @@ func (o *oracle) roiViews() readmodels.RoiViews {
 	}
 	for _, month := range o.months() {
 		first, _ := time.Parse("2006-01", month.name)
-		m := readmodels.RoiMonth{Month: month.name, Days: len(month.dates), DaysInMonth: first.AddDate(0, 1, -1).Day()}
+		m := readmodels.RoiMonth{Month: month.name, Days: len(o.begunOf(month)), DaysInMonth: first.AddDate(0, 1, -1).Day()}
 		together := map[string]int64{}
 		for _, p := range o.q.Platforms {
 			views := o.views(p, month)

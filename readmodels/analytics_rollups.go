@@ -43,9 +43,12 @@ type level struct {
 	daily byDay // the last reading of each UTC day that the range touches
 
 	last []*point // the last reading in each bucket
-	// before is the last reading before the range, earlier the one before the previous period;
-	// not looked for where the kind has no difference (rolling).
+	// before is the last reading before the range, earlier the one before the previous period. A reading from
+	// before the period before says nothing of when its difference came about: it is no baseline.
+	// Not looked for where the kind has no difference (rolling).
 	before, earlier *point
+	// Of a counter without before: the first reading in the range, and the last one ever before it.
+	first, stale *point
 }
 
 // latest is the last reading in the range.

@@ -58,11 +58,17 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			followers,
 			readmodels.Total{Value: new(int64(110)), Previous: new(int64(100)), Change: new(int64(10)), ChangePct: new(10.0), Accounts: 1},
 		},
-		"stock: the reading before may be long ago": {
+		"stock: the reading before may be a range ago": {
 			domain.Facebook,
-			[]domain.AccountRead{fb("2024-02-29 10:00", people(50)), fb("2026-06-02 10:00", people(25))},
+			[]domain.AccountRead{fb("2026-05-02 00:00", people(50)), fb("2026-06-02 10:00", people(25))},
 			followers,
 			readmodels.Total{Value: new(int64(25)), Previous: new(int64(50)), Change: new(int64(-25)), ChangePct: new(-50.0), Accounts: 1},
+		},
+		"stock: what was read before the previous period is no baseline": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2024-02-29 10:00", people(50)), fb("2026-05-01 23:59", people(60)), fb("2026-06-02 10:00", people(25))},
+			followers,
+			readmodels.Total{Value: new(int64(25)), NoBaseline: true, Accounts: 1},
 		},
 		"stock: no baseline is no change": {
 			domain.Facebook,
@@ -108,16 +114,37 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			engagement,
 			readmodels.Total{Value: new(int64(-100)), NoBaseline: true, Accounts: 1},
 		},
-		"cumulative: without a reading before there is no difference": {
+		"cumulative: without a reading before, since the first one in the range": {
 			domain.TikTok,
-			[]domain.AccountRead{tt("2026-06-01 10:00", counter(engagement, 1100)), tt("2026-06-20 10:00", counter(engagement, 1200))},
+			[]domain.AccountRead{
+				tt("2026-06-01 10:00", counter(engagement, 1100)), tt("2026-06-01 22:00", counter(engagement, 1150)),
+				tt("2026-06-20 10:00", counter(engagement, 1200)),
+			},
+			engagement,
+			readmodels.Total{Value: new(int64(100)), NoBaseline: true, Accounts: 1},
+		},
+		"cumulative: one reading is no difference": {
+			domain.TikTok, []domain.AccountRead{tt("2026-06-01 10:00", counter(engagement, 1100))}, engagement, readmodels.Total{NoBaseline: true},
+		},
+		"cumulative: what was gained since a reading of two years ago was not gained in June": {
+			domain.TikTok,
+			[]domain.AccountRead{tt("2024-06-15 10:00", counter(engagement, 1000)), tt("2026-06-20 10:00", counter(engagement, 900_000))},
 			engagement,
 			readmodels.Total{NoBaseline: true},
 		},
-		"cumulative: what came before the previous period is not its gain": {
+		"cumulative: nor is it part of what was gained in June": {
 			domain.TikTok,
 			[]domain.AccountRead{
-				tt("2026-02-01 10:00", counter(engagement, 1)), tt("2026-03-01 10:00", counter(engagement, 900)),
+				tt("2024-06-15 10:00", counter(engagement, 1000)), tt("2026-06-20 10:00", counter(engagement, 900_000)),
+				tt("2026-06-25 10:00", counter(engagement, 900_070)),
+			},
+			engagement,
+			readmodels.Total{Value: new(int64(70)), NoBaseline: true, Accounts: 1},
+		},
+		"cumulative: nor in the previous period": {
+			domain.TikTok,
+			[]domain.AccountRead{
+				tt("2026-02-01 10:00", counter(engagement, 1)), tt("2026-05-20 10:00", counter(engagement, 900)),
 				tt("2026-06-20 10:00", counter(engagement, 1000)),
 			},
 			engagement,
@@ -148,6 +175,79 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			require.Equal(t, r.want, total)
 		})
 	}
+}
+
+// An account that was connected in June is in the total with what it gained since, as it is in the days.
+func TestAnAccountConnectedInTheRangeIsInTotalAndParts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{page(15, domain.TikTok), page(16, domain.TikTok)}}
+	reading := func(id string, social int64, when string, v int64) {
+		r := read(domain.TikTok, at(when), counter(domain.MetricImpressions, v), counter(domain.MetricEngagement, v), people(7))
+		r.SocialAccount = social
+		w.add(id, r)
+	}
+	reading("a", 15, "2026-05-01 10:00", 500)
+	reading("b", 15, "2026-05-31 10:00", 540)
+	reading("c", 15, "2026-06-30 10:00", 640)
+	reading("d", 16, "2026-06-10 08:00", 1000)
+	reading("e", 16, "2026-06-10 20:00", 4000)
+	reading("f", 16, "2026-06-29 10:00", 9000)
+	w.fold(t, db)
+	analytics, scope := &readmodels.Analytics{Pool: db.ReadOnly}, readmodels.Scope{ParentAccount: agencyA}
+	query := readmodels.RangeQuery{Range: june, Platforms: []domain.Platform{domain.TikTok}}
+	stats, _, err := analytics.AccountStats(t.Context(), scope, query)
+	require.NoError(t, err)
+	parts := map[string]int64{}
+	for _, day := range stats.Total.Series {
+		if day.Impressions != nil {
+			parts[day.Day] = *day.Impressions
+		}
+	}
+	require.Equal(t, map[string]int64{"2026-06-10": 3000, "2026-06-29": 5000, "2026-06-30": 100}, parts)
+	insights, meta, err := analytics.AccountInsights(t.Context(), scope, query)
+	require.NoError(t, err)
+	for _, total := range []readmodels.Total{stats.Total.Impressions, insights.Total.Engagement} {
+		total.Kinds, total.SourceMetrics = nil, nil
+		require.Equal(t, readmodels.Total{
+			Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), ComparedInPart: true, Accounts: 2,
+		}, total)
+	}
+	require.Equal(t, readmodels.SourceOK, meta.Sources[0].Status)
+	require.Equal(t, readmodels.SourcePartial, meta.Sources[1].Status)
+	require.Equal(t, "Of engagement, it was first read on 2026-06-10; what it gained before is not known.", meta.Sources[1].Reason)
+}
+
+// Ten days of June are compared with the ten days before it, and not with all of May.
+func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	var days []domain.Figure
+	for d := at("2026-04-20 00:00"); d.Before(at("2026-06-11 00:00")); d = d.AddDate(0, 0, 1) {
+		days = append(days, flow(domain.MetricEngagement, d.Format(time.DateOnly), 10))
+	}
+	w.add("a", read(domain.Facebook, at("2026-05-05 09:00"), people(50)))
+	w.add("b", read(domain.Facebook, at("2026-06-10 09:00"), append(days, people(100))...))
+	w.fold(t, db)
+	r := june
+	r.Now = at("2026-06-10 18:00")
+	got, meta, err := (&readmodels.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		readmodels.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}})
+	require.NoError(t, err)
+	require.False(t, meta.Complete)
+	require.Equal(t, readmodels.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Reason)
+	engagement, followers := got.Total.Engagement, got.Total.Followers
+	require.Equal(t, []int64{100, 100, 0}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change})
+	require.True(t, followers.NoBaseline, "5 May is before the ten days from 22 May on")
+	require.Nil(t, followers.Previous)
+
+	r.Now = r.To
+	_, meta, err = (&readmodels.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		readmodels.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}})
+	require.NoError(t, err)
+	require.True(t, meta.Complete)
+	require.Equal(t, "Of engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
 }
 
 // Reach is the platform's own figure of exactly the range, and never a sum.

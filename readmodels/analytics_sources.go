@@ -21,7 +21,7 @@ const (
 	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
 	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
 	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
-	SourcePartial     SourceStatus = "partial"     // a metric, or the whole range, was not read
+	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, or a counter has no baseline
 	SourceOK          SourceStatus = "ok"          // nothing is missing
 )
 
@@ -58,6 +58,7 @@ type sourceFacts struct {
 	ofMember     bool
 	ofPosts      bool
 	postsRead    bool // in the range
+	gaps         []string
 }
 
 // metAccount is a social account that has rows in the range.
@@ -98,6 +99,7 @@ func (a *answering) judge(ctx context.Context) error {
 	a.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		f.postsRead = a.read[f.SocialAccount] != nil
+		f.gaps = a.gapsOf(f)
 		s := f.judge(a.metrics, a.read[f.SocialAccount], a.blank)
 		if s.LastRead != nil {
 			if s.Status != SourceReconnect {
@@ -231,11 +233,13 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	case len(s.Missing) > 0 && unsupported == len(metrics):
 		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+" of an account."
 	case len(s.Missing) > 0:
-		s.Status, s.Reason = SourcePartial, f.reasonOf(s.Missing)
+		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{f.reasonOf(s.Missing)}, f.gaps...), " ")
 	case len(read) == 0 && f.postsRead:
 		s.Status, s.Reason = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
 	case len(read) == 0 && blank != "":
 		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
+	case len(f.gaps) > 0:
+		s.Status, s.Reason = SourcePartial, strings.Join(f.gaps, " ")
 	default:
 		s.Status = SourceOK
 	}

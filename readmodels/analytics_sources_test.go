@@ -35,7 +35,14 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t) // one after the other: a database each takes longer than a test
 	subscription := domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
-	all := []domain.Figure{people(5), flow(domain.MetricEngagement, "2026-06-09", 1)}
+	all := []domain.Figure{people(5)}
+	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
+		all = append(all, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
+	}
+	few := append([]domain.Figure{people(5)}, all[7:10]...)
+	counted := func(at time.Time, v int64) domain.AccountRead {
+		return read(domain.Facebook, at, people(5), counter(domain.MetricEngagement, v))
+	}
 	lacking := read(domain.Facebook, inJune, all[0])
 	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission", Detail: "read_insights"}}
 	nothing := read(domain.Facebook, inJune)
@@ -63,6 +70,27 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"a metric lacks in the newest reading and has figures in the range": {
 			page: page(11, domain.Facebook), paid: true, status: readmodels.SourceOK,
 			reads: []domain.AccountRead{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking},
+		},
+		"three days of thirty": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, few...)}, paid: true,
+			status: readmodels.SourcePartial, reason: "Of engagement, 3 of 30 days were read.",
+		},
+		"a metric of another time": {
+			page: page(11, domain.Facebook), paid: true,
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-05-31", 1))},
+			status: readmodels.SourcePartial, reason: "Of engagement, nothing was read in this range.",
+		},
+		"a counter with a baseline": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, paid: true,
+			status: readmodels.SourceOK,
+		},
+		"a counter that was first read in the range": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune, 1), counted(inJune.AddDate(0, 0, 3), 5)}, paid: true,
+			status: readmodels.SourcePartial, reason: "Of engagement, it was first read on 2026-06-10; what it gained before is not known.",
+		},
+		"a counter that was not read for long": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, paid: true,
+			status: readmodels.SourcePartial, reason: "Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between is not counted.",
 		},
 		"unsupported": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{nothing}, paid: true,

@@ -177,6 +177,9 @@ func drawQuery(t *rapid.T, season time.Time) (readmodels.Scope, readmodels.Range
 		q.Range.From = firstInstant(first, q.Range.Zone)
 		q.Range.To = firstInstant(first.AddDate(0, 0, rapid.IntRange(1, worldDays).Draw(t, "days")), q.Range.Zone)
 	}
+	if rapid.IntRange(0, 2).Draw(t, "dated") > 0 { // as often as not before its end, or before all of it
+		q.Range.Now = drawInstant(t, season)
+	}
 	q.Platforms = domain.Platforms()
 	if rapid.IntRange(0, 3).Draw(t, "one platform") == 0 {
 		q.Platforms = []domain.Platform{rapid.SampledFrom(domain.Platforms()).Draw(t, "platform")}
@@ -211,6 +214,9 @@ func drawWorld(t *rapid.T, season time.Time) *world {
 	for i := range rapid.IntRange(0, 40).Draw(t, "readings") {
 		s := rapid.SampledFrom(socials).Draw(t, "social")
 		at := drawInstant(t, season)
+		if rapid.IntRange(0, 5).Draw(t, "long ago") == 0 {
+			at = at.AddDate(0, 0, -rapid.SampledFrom([]int{15, 45, 750}).Draw(t, "days ago"))
+		}
 		if key := fmt.Sprint(s.id, at); taken[key] {
 			continue
 		} else {

@@ -32,6 +32,7 @@
 //	analytics_range.go              ranges, days, months and where they begin in a zone
 //	analytics_rollups.go analytics_readings.go  the two sources of account figures: roll-ups; raw readings at the edges
 //	analytics_figures.go            Total: figures combined by kind and compared
+//	analytics_gaps.go               what figures lack that are shown all the same
 //	analytics_as_read.go            figures that no total takes
 //	analytics_sources.go            status and reason of every social account
 //	analytics_page.go               pages and their cursors
@@ -62,6 +63,12 @@
 //     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
 //   - What lies before the range is looked for in the 40 days before first. The reading table has a
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
+//   - A reading from before the previous period is no baseline: what a counter gained in two years is not what
+//     it gained in June. Without a baseline a counter counts from its first reading in the range, so that totals
+//     are the sums of their parts.
+//   - A range that has not ended is compared with as many days as have begun of it. [Range].Now says when it is
+//     asked about; its zero value means that all of it is over.
+//   - A day counts as not read once it is over everywhere on earth: platforms label days of their own zones.
 //   - Day flows are compared day by day with the days of the previous period that both have: the newest
 //     days are not there yet when a range ends today, and 28 days against 30 would look like a fall.
 //   - A follower series carries an account's last reading over days without one; else the sum of several
