@@ -158,3 +158,30 @@ func TestPostgresIgnoresAPidFileThatNamesAStranger(t *testing.T) {
 	require.Equal(t, "1", queryText(t, connect(t, p), "select 1::text"))
 	require.NoError(t, syscall.Kill(stranger.Process.Pid, 0), "the stranger lives")
 }
+
+// What initdb of a killed run had started may go on writing for a moment: the next start does not wait for
+// it, and does not fail because its directory fills while it is being cleared.
+func TestPostgresStartsBesideAnUnfinishedCluster(t *testing.T) {
+	t.Parallel()
+	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}
+	left := filepath.Join(cfg.DataDir, "data.new-left", "base")
+	require.NoError(t, os.MkdirAll(left, 0o700))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.MkdirAll(left, 0o700)
+				_ = os.WriteFile(filepath.Join(left, strconv.Itoa(n%50)), nil, 0o600)
+			}
+		}
+	}()
+	p := startPostgres(t, cfg)
+	close(stop)
+	<-stopped
+	require.Equal(t, "1", queryText(t, connect(t, p), "select '1'"))
+	require.NoError(t, p.Close())
+}

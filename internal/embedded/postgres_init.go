@@ -20,12 +20,10 @@ func (p *Postgres) initCluster(ctx context.Context) error {
 	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) { // removes an empty directory only
 		return fmt.Errorf("%s is not empty and not a PostgreSQL cluster: move it away or choose another data directory", data)
 	}
-	staging := data + ".new"
-	if err := os.RemoveAll(staging); err != nil {
-		return fmt.Errorf("clear %s: %w", staging, err)
-	}
-	if err := os.Mkdir(staging, 0o700); err != nil {
-		return fmt.Errorf("create %s: %w", staging, err)
+	clearStaging(data)
+	staging, err := os.MkdirTemp(p.home.dir, filepath.Base(data)+stagingSuffix)
+	if err != nil {
+		return fmt.Errorf("make a directory for the new cluster: %w", err)
 	}
 	if err := p.acct.own(staging); err != nil {
 		return err
@@ -37,6 +35,19 @@ func (p *Postgres) initCluster(ctx context.Context) error {
 		return fmt.Errorf("move the new cluster to its place: %w", err)
 	}
 	return syncDir(p.home.dir)
+}
+
+// stagingSuffix ends the name of a cluster in the making, before what makes it this attempt's own.
+const stagingSuffix = ".new-"
+
+// clearStaging removes what killed attempts have left. A server of such an attempt, which initdb had started
+// and its death has not reached yet, may still be writing there: what cannot be removed now is removed the
+// next time, and is in nobody's way.
+func clearStaging(data string) {
+	left, _ := filepath.Glob(data + stagingSuffix + "*")
+	for _, dir := range left {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 func (p *Postgres) runInitdb(ctx context.Context, staging string) error {
