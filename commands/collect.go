@@ -130,7 +130,7 @@ func NewCollect(c CollectConfig) (*Collect, error) {
 	if c.Observe == nil {
 		c.Observe = unobserved{}
 	}
-	return &Collect{CollectConfig: c, tokens: &tokens{secrets: c.Secrets, now: c.Now, locks: newKeyedLock()}}, nil
+	return &Collect{CollectConfig: c, tokens: &tokens{secrets: c.Secrets, now: c.Now, logger: c.Logger, locks: newKeyedLock()}}, nil
 }
 
 type unobserved struct{}
@@ -201,7 +201,8 @@ func (c *Collect) withToken(read fetchFunc) fetchFunc {
 			return got, err // the platform's own words say more than "there is no renewal"
 		}
 		if renewal != nil {
-			return got, fmt.Errorf("%w (after: %w)", renewal, err)
+			// The renewal's verdict alone counts: where it fails on our side, nobody knows that the token is dead.
+			return got, fmt.Errorf("%w (after: %s)", renewal, err.Error())
 		}
 		f.target = target(f.ConnectedAccount, renewed)
 		return read(ctx, f)

@@ -30,7 +30,8 @@
 //	collect_once.go      one account, by hand
 //	collect_outcome.go   what becomes of a connection after a read, and what to do about a failure
 //	post_ladder.go       how often posts are read by age
-//	tokens.go            access tokens and their renewal
+//	tokens.go            access tokens: stored ones, who renews when
+//	renew_tokens.go unsaved_tokens.go  renewals; renewed tokens that could not be stored
 //	hand_over_tokens.go  the tokens of a new sign-in
 //	directory.go         reference entities
 //	import_world.go      the directory as an import sees it
@@ -57,6 +58,11 @@
 //   - What became of connections is stored in batches. After a crash those whose result was not stored are
 //     read once more in the slot: a reading more, of a later time.
 //   - A token that still lives is used when its renewal fails for a reason that may pass.
+//   - A renewal is not cut by the end of its slot or of the process, which waits for it, and is stored before
+//     it is used: TikTok has rotated the refresh token by then. What cannot be stored is kept in memory for
+//     the next attempt; only if the process ends before is it lost.
+//   - A connection is dead by the platform's word only: not where a renewal failed on our side, and not where
+//     a refused one meets a token that somebody else has stored meanwhile.
 //   - A change of a connection's state is marked before it is appended, so that of several fetchers one
 //     records it; a mark that does not show on the read side within a minute is void, because its holder
 //     may have died in between.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -16,8 +17,9 @@ type SecretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// GetMany returns those of the refs that are there and open.
 	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
-	// Lease keeps other processes away from the secret until release.
-	Lease(ctx context.Context, ref string) (release func(), err error)
+	// Lease keeps other processes away from the secret until release. Held does not end with ctx: it ends at
+	// the release, or before when others may not be kept away any more.
+	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
 	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
 	// there, and stays.
 	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
@@ -39,6 +41,11 @@ type StoredTokens struct {
 // times are what may be known of the tokens without opening them.
 func (t StoredTokens) times(taken time.Time) domain.SecretTimes {
 	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt}
+}
+
+// over tells whether the access token has ended, as far as is known.
+func (t StoredTokens) over(now time.Time) bool {
+	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
 }
 
 // EncodeTokens is what goes into the secret store.
@@ -67,7 +74,9 @@ const lastMoment = 5 * time.Minute
 type tokens struct {
 	secrets SecretStore
 	now     func() time.Time
+	logger  *slog.Logger
 	locks   *keyedLock
+	unsaved unsavedTokens
 }
 
 // access returns the tokens to read the account with.
@@ -84,56 +93,6 @@ func (t *tokens) access(ctx context.Context, f *fetch) (StoredTokens, error) {
 		return stored, nil // it is good until it is refused, and what is wrong may pass until then
 	}
 	return renewed, err
-}
-
-// renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
-// that one's tokens.
-func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (StoredTokens, error) {
-	unlock, err := t.locks.lock(ctx, f.SecretRef)
-	if err != nil {
-		return failed, fmt.Errorf("wait for token renewal: %w", err)
-	}
-	defer unlock()
-	release, err := t.secrets.Lease(ctx, f.SecretRef)
-	if err != nil {
-		return failed, fmt.Errorf("wait for token renewal: %w", err)
-	}
-	defer release()
-	stored, raw, err := t.load(ctx, f.SecretRef)
-	if err != nil {
-		return stored, err
-	}
-	if stored.AccessToken != failed.AccessToken {
-		return stored, nil
-	}
-	fresh, err := f.client.Refresh(ctx, platforms.RefreshRequest{Target: target(f.ConnectedAccount, stored), RefreshToken: stored.RefreshToken})
-	if err != nil {
-		return stored, err
-	}
-	renewed := StoredTokens{
-		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt,
-		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin,
-	}
-	if renewed.RefreshToken == "" {
-		renewed.RefreshToken = stored.RefreshToken
-	}
-	if renewed.RefreshExpiresAt.IsZero() && renewed.RefreshToken == stored.RefreshToken {
-		renewed.RefreshExpiresAt = stored.RefreshExpiresAt
-	}
-	sealed, err := EncodeTokens(renewed)
-	if err != nil {
-		return stored, err
-	}
-	// Stored before it is used: a rotated refresh token that is lost here is lost for good.
-	err = t.secrets.Swap(context.WithoutCancel(ctx), f.SecretRef, raw, sealed, renewed.times(t.now()))
-	if domain.CodeOf(err) == domain.CodeConflict { // a person has signed in again meanwhile
-		stored, _, err = t.load(ctx, f.SecretRef)
-		return stored, err
-	}
-	if err != nil {
-		return stored, fmt.Errorf("store renewed token: %w", err)
-	}
-	return renewed, nil
 }
 
 // stored are the tokens that were read with those of the whole job, or they are read now. That they may have

@@ -41,6 +41,10 @@
 //   - Rotate replaces a row only if it still is the row that was read: a token that is refreshed
 //     meanwhile is not overwritten by its predecessor. It leaves updated_at alone, which is the time at
 //     which the secret was taken.
+//   - A lease is prolonged while it is held, because its holder may wait for the quota; one that cannot be
+//     prolonged tells its holder 25 s before others may take it, so that no call begins that they repeat.
+//   - Swap tells a failure of the database from another's secret: a caller throws a renewed token away for
+//     the latter only.
 //   - Sealing cannot tell that a whole row was put back to an earlier state of the same ref, as a
 //     restored backup does. The platform refuses such a token, and its connection asks to reconnect.
 //   - SaveCursors sorts its rows, so that two processes saving the same users never deadlock.

@@ -112,40 +112,116 @@ func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
-	release, err := one.Lease(t.Context(), "connection/7")
+	held, release, err := one.Lease(t.Context(), "connection/7")
 	require.NoError(t, err)
-	free, err := other.Lease(t.Context(), "connection/8")
+	_, free, err := other.Lease(t.Context(), "connection/8")
 	require.NoError(t, err)
 	free()
 
 	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err = other.Lease(short, "connection/7")
+	_, _, err = other.Lease(short, "connection/7")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
 	waited := make(chan error, 1)
 	go func() {
-		release, err := other.Lease(context.Background(), "connection/7")
+		_, release, err := other.Lease(context.Background(), "connection/7")
 		if err == nil {
 			release()
 		}
 		waited <- err
 	}()
+	require.NoError(t, held.Err())
 	release()
+	require.Error(t, held.Err())
 	require.NoError(t, <-waited)
 
-	stale, err := one.Lease(t.Context(), "connection/7") // and then dies
+	_, stale, err := one.Lease(t.Context(), "connection/7") // and then dies
 	require.NoError(t, err)
 	_, err = pool.Exec(t.Context(), `update token_leases set until = now() - interval '1 second'`)
 	require.NoError(t, err)
-	release, err = other.Lease(t.Context(), "connection/7")
+	_, release, err = other.Lease(t.Context(), "connection/7")
 	require.NoError(t, err)
 	stale() // comes back after all: it must not take the other's lease away
 	short, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err = one.Lease(short, "connection/7")
+	_, _, err = one.Lease(short, "connection/7")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	release()
+}
+
+// Whoever takes a failure of the database for another's secret throws the renewed token away.
+func TestSwapThatCannotReadIsNoConflict(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	require.NoError(t, secrets.Put(t.Context(), "r", []byte("first"), domain.SecretTimes{Taken: taken}))
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `select from secrets where ref = 'r' for update`)
+	require.NoError(t, err)
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err = secrets.Swap(short, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken})
+	require.Error(t, err)
+	require.NotErrorIs(t, err, kept.ErrSwapped)
+	require.NoError(t, tx.Rollback(t.Context()))
+	err = secrets.Swap(t.Context(), "none", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken})
+	require.ErrorIs(t, err, kept.ErrSwapped)
+}
+
+// A holder may wait long: for the quota, before the one call that must not be made twice.
+func TestLeaseLastsForAsLongAsItIsHeld(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
+	kept.ShortenLease(one, 2*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	held, release, err := one.Lease(ctx, "connection/7")
+	require.NoError(t, err)
+	cancel() // of the slot
+	var first, next time.Time
+	until := func() (at time.Time) {
+		require.NoError(t, pool.QueryRow(t.Context(), `select until from token_leases where ref = 'connection/7'`).Scan(&at))
+		return at
+	}
+	first = until()
+	require.Eventually(t, func() bool { next = until(); return next.Sub(first) > 2*time.Second }, time.Minute, 20*time.Millisecond, "longer than a whole lease")
+	require.NoError(t, held.Err())
+
+	_, err = pool.Exec(t.Context(), `update token_leases set token = 'of somebody else'`)
+	require.NoError(t, err)
+	select {
+	case <-held.Done():
+	case <-time.After(time.Minute):
+		require.Fail(t, "who lost the lease must not go on")
+	}
+	release()
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, _, err = other.Lease(short, "connection/7")
+	require.Error(t, err, "the other's stays")
+}
+
+func TestLeaseThatCannotBeProlongedIsGivenUpInTime(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	kept.ShortenLease(secrets, 2*time.Second)
+	held, release, err := secrets.Lease(t.Context(), "connection/7")
+	require.NoError(t, err)
+	defer release()
+	var until time.Time
+	require.NoError(t, pool.QueryRow(t.Context(), `select until from token_leases`).Scan(&until))
+	_, err = pool.Exec(t.Context(), `alter table token_leases rename to away`)
+	require.NoError(t, err)
+	select {
+	case <-held.Done():
+	case <-time.After(time.Minute):
+		require.Fail(t, "held although it has ended")
+	}
+	_, err = pool.Exec(t.Context(), `alter table away rename to token_leases`)
+	require.NoError(t, err)
 }
 
 func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {

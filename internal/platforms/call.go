@@ -22,6 +22,9 @@ type call struct {
 	form    string // body of a form post
 	json    any    // body of a JSON post
 	secrets []string
+	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
+	// the platform would be changed all the same, and the answer that says how would be lost.
+	whole bool
 }
 
 // answer is what came back, in full.
@@ -60,6 +63,9 @@ func (c *caller) do(ctx context.Context, req call, out any) error {
 		if finish, refusal = c.admit(ctx, Call{c.platform, req.op, req.account}); refusal != nil {
 			return c.refused(ctx, req, refusal)
 		}
+	}
+	if req.whole && ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx)
 	}
 	started := time.Now()
 	ans, failure := c.exchange(ctx, req)

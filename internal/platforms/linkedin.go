@@ -162,6 +162,7 @@ func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, err
 	err := auth.do(ctx, call{
 		op: op, account: req.Target.ExternalID, method: http.MethodPost, form: form.Encode(),
 		url:     l.endpoint.AuthURL + "/oauth/v2/accessToken",
+		whole:   true,
 		secrets: []string{req.RefreshToken, req.Target.AccessToken, l.endpoint.ClientSecret},
 	}, &reply)
 	if err != nil {

@@ -60,6 +60,7 @@ func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error
 	err := auth.do(ctx, call{
 		op: op, account: req.Target.ExternalID, method: http.MethodPost, form: form.Encode(),
 		url:     k.endpoint.AuthURL + "/" + k.endpoint.Version + "/oauth/token/",
+		whole:   true,
 		secrets: []string{req.RefreshToken, req.Target.AccessToken, k.endpoint.ClientSecret},
 	}, &raw)
 	if err != nil {

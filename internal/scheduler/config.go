@@ -98,6 +98,7 @@ type Config struct {
 
 	adjust      func(*river.Config) // tests only
 	beginWithin time.Duration       // tests shorten it
+	hardStop    time.Duration       // tests shorten it
 }
 
 func (c Config) withDefaults() Config {
@@ -121,6 +122,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.hardStop == 0 {
+		c.hardStop = hardStop
 	}
 	if c.beginWithin == 0 {
 		c.beginWithin = beginWithin

@@ -13,7 +13,7 @@ func Quick(c Config) Config {
 		r.FetchCooldown = 10 * time.Millisecond
 		r.FetchPollInterval = 50 * time.Millisecond
 	}
-	c.beginWithin = 5 * time.Second
+	c.beginWithin, c.hardStop = 5*time.Second, 5*time.Second
 	return c
 }
 

@@ -33,8 +33,9 @@ const (
 	poolConns = 8
 	// planWorkers is how many slots of a kind are planned at once.
 	planWorkers = 2
-	// hardStop is how long Run waits for work whose context was cancelled.
-	hardStop = 5 * time.Second
+	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
+	// a call to the platform takes up to 15 s, storing what it gave up to 9 s more.
+	hardStop = 25 * time.Second
 	// beginWithin is how long a database that does not answer is waited for at the start.
 	beginWithin = time.Minute
 )
@@ -88,7 +89,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	select {
 	case <-client.Stopped():
 		return nil
-	case <-time.After(s.cfg.DrainTimeout + hardStop):
+	case <-time.After(s.cfg.DrainTimeout + s.cfg.hardStop):
 		return ErrStuck
 	}
 }
