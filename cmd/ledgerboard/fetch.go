@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // fetchCommand reads one connection by hand, with the settings of the service, and prints what was read.
@@ -55,18 +56,31 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	for {
 		err := collect.Once(ctx, a.connections, kind, domain.Platforms()[at], c.Account)
 		c.print(s.Out, recorded.take())
-		if err != nil {
-			return c.explain(err)
-		}
-		if c.Once {
+		wait := max(c.AccountInsightsInterval, time.Second)
+		switch {
+		case err == nil && c.Once:
 			return nil
+		case err == nil:
+		case ctx.Err() != nil && !c.Once:
+			return nil // Ctrl-C, which is how this ends
+		case c.Once || !passes(err):
+			return c.explain(err)
+		default:
+			wait = max(wait, platforms.RetryAfter(err))
+			fmt.Fprintf(s.Err, "%v\nIt is tried again in %s.\n", c.explain(err), wait)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(max(c.AccountInsightsInterval, time.Second)):
+		case <-time.After(wait):
 		}
 	}
+}
+
+// passes tells whether a failure may be over by itself when the account is read again.
+func passes(err error) bool {
+	class := platforms.ClassOf(err)
+	return class == platforms.ClassRetry || class == platforms.ClassThrottled
 }
 
 // check looks at the settings that fetching needs; the service checks all of them.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,6 +70,7 @@ func TestFetchByHand(t *testing.T) {
 		require.Contains(t, problems, want)
 		require.NotContains(t, problems, "Simacc", "a token")
 	}
+	requireGoesOn(t, dir, platform.URL, sim)
 	code, _, problems = fetch(fetchGood, "--quotas", "tiktok:app")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problems, "LEDGERBOARD_QUOTAS")
@@ -117,6 +120,48 @@ func TestFetchByHand(t *testing.T) {
 	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--secrets-key", "short")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+}
+
+// requireGoesOn: without --once a hiccup of the platform is told, and the account is read again until Ctrl-C.
+func requireGoesOn(t *testing.T, dir, platform string, sim *simulator.Server) {
+	t.Helper()
+	sim.SetTraps(domain.Facebook, "701", simulator.Traps{FailEvery: 1})
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, problems lockedBuffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{
+			"fetch", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", platform + simulator.PathFacebook,
+			"--platform", "facebook", "--account", "1", "--backfill", "0s", "--account-insights-interval", "1s",
+		}, &out, &problems)
+	}()
+	requireSoon := func(where *lockedBuffer, text string) {
+		require.Eventually(t, func() bool { return strings.Contains(where.String(), text) }, time.Minute, 10*time.Millisecond, "%s\n%s", &out, &problems)
+	}
+	requireSoon(&problems, "It is tried again in 1s.")
+	require.Empty(t, out.String())
+	sim.SetTraps(domain.Facebook, "701", simulator.Traps{})
+	requireSoon(&out, "facebook account 1, read at")
+	interrupt()
+	require.Zero(t, <-ended, &problems)
+}
+
+// lockedBuffer may be written and read at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // seedFetching puts the accounts into the directory, the simulator and the store of tokens.
