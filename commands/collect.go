@@ -31,6 +31,8 @@ type FetchStates interface {
 	Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error
 	// KeepListing stores how far an account's posts were listed.
 	KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error
+	// KeepHistory stores how far back an account's history was read.
+	KeepHistory(ctx context.Context, slot domain.FetchSlot, socialAccount int64, history domain.FetchHistory, now time.Time) error
 }
 
 // StateMarks let one of several processes record a change of a connection's state.
@@ -66,7 +68,7 @@ type CollectConfig struct {
 	AccountInterval   time.Duration                     // between two readings of an account; shorter than its schedule: each slot
 	ShardSize         int                               // connections of one job; default and most [MaxShard]
 	Parallel          int                               // connections of one job read at a time; default 32
-	Backfill          time.Duration                     // history read at the first connection; default 28 days, negative: none
+	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; default 28 days, negative: none
 	DemographicsEvery time.Duration                     // default 24 h
 	Ladder            Ladder                            // nil: [DefaultLadder]
 	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
@@ -152,7 +154,8 @@ func (c *Collect) clock() time.Time { return c.Now().UTC().Truncate(time.Microse
 
 // fetched is what a read of one connection brought besides its events.
 type fetched struct {
-	backfilled   bool
+	backfilled   bool                // all history is read now
+	history      domain.FetchHistory // of an account whose history is not complete
 	demographics bool
 	notBefore    *time.Time       // tokens: when to look again
 	incomplete   *platforms.Error // some figures are missing for a reason that passes

@@ -68,7 +68,7 @@ func (c *Collect) judge(task domain.FetchTask, got fetched, err error) (domain.F
 		Backfilled: got.backfilled, Demographics: got.demographics,
 	}
 	if err == nil {
-		result.Served = true
+		result.Served, result.Class, result.Reason = true, got.history.Class, got.history.Reason
 		if got.incomplete != nil {
 			result.Class, result.Reason = string(got.incomplete.Class), reasonFor(got.incomplete)
 			if wait := got.incomplete.RetryAfter; wait > 0 && !platforms.Refused(got.incomplete) {
@@ -93,7 +93,7 @@ func (c *Collect) judge(task domain.FetchTask, got fetched, err error) (domain.F
 	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked, class == platforms.ClassInvalid:
 		pause = longPause
 	default: // a hiccup of the platform, the network or our own side
-		pause, again = max(platforms.RetryAfter(err), backOff(task.Failures)), true
+		pause, again = max(platforms.RetryAfter(err), backOff(task.Failures, longPause)), true
 	}
 	result.NotBefore = new(now.Add(pause))
 	if again {
@@ -108,12 +108,12 @@ func refusedPause(waited time.Duration) time.Duration {
 	return min(max(firstPause, waited/2), longPause)
 }
 
-// backOff doubles with each failure before.
-func backOff(failures int) time.Duration {
+// backOff doubles with each failure before, up to the longest.
+func backOff(failures int, longest time.Duration) time.Duration {
 	pause := firstPause
 	for range failures {
-		if pause *= 2; pause >= longPause {
-			return longPause
+		if pause *= 2; pause >= longest {
+			return longest
 		}
 	}
 	return pause

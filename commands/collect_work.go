@@ -108,7 +108,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	defer cancel()
 	metered, meter := quota.WithMeter(inLane(limited, r.slot))
 	got, err := r.fetchSafely(metered, &fetch{FetchTask: task, slot: r.slot, client: r.client, secret: r.secrets[task.SecretRef]})
-	if err == nil && !got.backfilled && !got.more {
+	if err == nil && !got.more {
 		r.costs.learn(r.slot, meter.Calls())
 	}
 	if err != nil && ctx.Err() != nil {

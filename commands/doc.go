@@ -23,7 +23,8 @@
 //	collect.go           platforms → readings: parts, limits, tokens around a read
 //	collect_plan.go      what is due in a slot, within the quotas, the most overdue first
 //	collect_work.go      a shard of a slot, or one connection again
-//	collect_account.go   an account's reading, its history at first
+//	collect_account.go   an account's reading
+//	collect_history.go   an account's history, in parts
 //	collect_posts.go     readings of the posts that are due
 //	collect_listing.go   posts that are not known yet
 //	collect_tokens.go    tokens that expire soon
@@ -53,6 +54,8 @@
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
 //     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
 //     looked for again.
+//   - History goes back in parts that fit into a slot of 30 s, one with each reading, and how far it came is
+//     kept. A part that fails waits ever longer: the account's quota is for its readings.
 //   - A slot missed by a downtime is not made up for: all connections are overdue then and are read once.
 //     Account readings ask for the days since the last one, so that no day's flow is lost.
 //   - What became of connections is stored in batches. After a crash those whose result was not stored are

@@ -25,7 +25,7 @@ type FetchResult struct {
 	Failures      int        // in a row
 	Class         string     // of the failure; "" after a success
 	Reason        string     // what was wrong and what to do
-	Backfilled    bool       // its history was read too
+	Backfilled    bool       // all of its history is read now
 	Demographics  bool       // they were read too
 }
 
@@ -39,6 +39,16 @@ type FetchTask struct {
 	BackfilledAt   *time.Time
 	DemographicsAt *time.Time
 	Listing        PostListing
+	History        FetchHistory // until BackfilledAt
+}
+
+// FetchHistory is how far back the history of a social account was read, and what became of the last try.
+type FetchHistory struct {
+	From      *time.Time // midnight UTC: this day and those after it were read; nil: none was
+	Failures  int        // in a row
+	NotBefore *time.Time // leave it alone until then
+	Class     string     // of the last failure; "" after a success
+	Reason    string     // what was wrong and what to do
 }
 
 // PostListing is how far the posts of a social account were listed. A walk goes from the newest post back

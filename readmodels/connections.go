@@ -66,7 +66,8 @@ const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
 	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
 	       coalesce(f.planned_at, 'epoch'), f.served_slot, f.served_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
-	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to`
+	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
+	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before, coalesce(f.history_class, ''), coalesce(f.history_reason, '')`
 
 // Tasks returns what a shard of a slot still has to read, the most overdue first, each with its tenant
 // as it is now. What was read in this slot already, by an attempt that was cut short, is left out.
@@ -104,7 +105,8 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 		err = row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
 			&t.PlannedAt, &t.ServedSlot, &t.ServedAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
-			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To)
+			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
+			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason)
 		return t, err
 	})
 	if err != nil {

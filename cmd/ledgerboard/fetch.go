@@ -187,7 +187,7 @@ func (c fetchCommand) print(out io.Writer, drafts []domain.Draft) {
 		fmt.Fprintf(table, "%d posts were not known before\n", registered)
 	}
 	if history > 0 {
-		fmt.Fprintf(table, "%d days of history were read too: this is the account's first reading\n", history)
+		fmt.Fprintf(table, "%d days of history were read too\n", history)
 	}
 }
 

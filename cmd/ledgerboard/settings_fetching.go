@@ -22,7 +22,7 @@ type fetching struct {
 	GrowthWindow            time.Duration            `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth is counted."`
 	TokenRefreshEvery       time.Duration            `env:"LEDGERBOARD_TOKEN_REFRESH_EVERY" default:"5m" help:"How often it is looked which tokens expire soon."`
 	TokenRefreshAhead       map[string]time.Duration `env:"LEDGERBOARD_TOKEN_REFRESH_AHEAD" mapsep:"," default:"tiktok=20m,linkedin=168h,instagram=168h" help:"How long before its expiry a token is renewed."`
-	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"672h" help:"How far back history is read when an account is read for the first time; 0: not at all."`
+	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"672h" help:"How far back history is read from an account's first reading on, a part with each reading; 0: not at all."`
 	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"24h" help:"How often demographics are read."`
 	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"32" help:"Accounts of one job that are read at a time."`
 	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"4" help:"Jobs of each kind and platform that this process does at a time; a job has up to 200 accounts."`

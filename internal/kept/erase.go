@@ -22,7 +22,8 @@ func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	_, err := e.secrets.pool.Exec(ctx, `
 		with gone as (delete from fetch_state where social_account_id = any($1))
-		update fetch_state set failures = 0, class = '', reason = '', not_before = null where social_account_id = any($2)`, gone, stay)
+		update fetch_state set failures = 0, class = '', reason = '', not_before = null,
+		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
 	if err != nil {
 		return fmt.Errorf("forget the reads of %d social accounts: %w", len(gone)+len(stay), err)
 	}

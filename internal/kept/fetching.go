@@ -89,3 +89,20 @@ func (f *Fetching) KeepListing(ctx context.Context, slot domain.FetchSlot, socia
 	}
 	return nil
 }
+
+// KeepHistory stores how far back an account's history was read, and what became of the last try.
+func (f *Fetching) KeepHistory(ctx context.Context, slot domain.FetchSlot, socialAccount int64, h domain.FetchHistory, now time.Time) error {
+	_, err := f.pool.Exec(ctx, `
+		insert into fetch_state (kind, p_id, social_account_id, history_from, history_failures, history_not_before, history_class,
+		                         history_reason, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		on conflict (kind, p_id, social_account_id) do update
+		set history_from = excluded.history_from, history_failures = excluded.history_failures,
+		    history_not_before = excluded.history_not_before, history_class = excluded.history_class,
+		    history_reason = excluded.history_reason`,
+		slot.Kind, int(slot.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now)
+	if err != nil {
+		return fmt.Errorf("store how far back social account %d was read: %w", socialAccount, err)
+	}
+	return nil
+}
