@@ -53,7 +53,7 @@ func (a *app) openFetching(ctx context.Context) error {
 		Connections: a.connections, States: kept.NewFetching(pool), Marks: kept.NewMarks(pool),
 		Clients: a.clients, Budget: gate, Secrets: a.secrets, Metrics: a.metrics, Operations: a.log,
 		Now: time.Now, Logger: a.logger, Observe: newFetchMetrics(a.registry),
-		GrowthWindow: a.GrowthWindow, AccountInterval: a.AccountInsightsInterval, Parallel: a.FetchParallel,
+		GrowthWindow: a.GrowthWindow, AccountInterval: a.AccountInsightsInterval, Parallel: a.FetchParallel, ShardSize: a.FetchShard,
 		Backfill: backfill, DemographicsEvery: a.DemographicsEvery, Ladder: ladder, RefreshAhead: ahead,
 	})
 	return err
@@ -67,7 +67,8 @@ func (a *app) newClients(gate *quota.Gate) (*platforms.Set, error) {
 			BaseURL: a.LinkedInURL, AuthURL: a.LinkedInAuthURL, Version: a.LinkedInVersion,
 			ClientID: a.LinkedInClientID, ClientSecret: a.LinkedInClientSecret,
 		},
-		TikTok: platforms.Endpoint{BaseURL: a.TikTokURL, ClientID: a.TikTokClientKey, ClientSecret: a.TikTokClientSecret},
+		TikTok:  platforms.Endpoint{BaseURL: a.TikTokURL, Version: a.TikTokVersion, ClientID: a.TikTokClientKey, ClientSecret: a.TikTokClientSecret},
+		Timeout: a.FetchTimeout, RefusedFor: a.FetchRefusedFor,
 		Logger: a.logger, Observe: observeCalls(a.registry), Admit: gate.Admit,
 	})
 }

@@ -25,7 +25,10 @@ type fetching struct {
 	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"672h" help:"How far back history is read from an account's first reading on, a part with each reading; 0: not at all."`
 	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"24h" help:"How often demographics are read."`
 	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"32" help:"Accounts of one job that are read at a time."`
-	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"4" help:"Jobs of each kind and platform that this process does at a time; a job has up to 200 accounts."`
+	FetchShard              int                      `env:"LEDGERBOARD_FETCH_SHARD" default:"200" help:"Accounts of one job, at most 200."`
+	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"4" help:"Jobs of each kind and platform that this process does at a time."`
+	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"15s" help:"How long one call to a platform may take."`
+	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"24h" help:"How long a metric that a platform refuses is not asked for."`
 	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account) in the place of the defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:100000/24h, tiktok:operation:600/1m. PLATFORM:none: no limit."`
 	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"0.9" help:"Part of each quota that is used, at most 0.9."`
 	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"90" help:"Percentage in a platform's usage header from which on its caller is left alone for a while."`
@@ -38,6 +41,7 @@ type fetching struct {
 	LinkedInClientID        string                   `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for refreshing tokens."`
 	LinkedInClientSecret    string                   `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
 	TikTokURL               string                   `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"https://open.tiktokapis.com" help:"Base URL of TikTok's Display API."`
+	TikTokVersion           string                   `name:"tiktok-version" env:"LEDGERBOARD_TIKTOK_VERSION" default:"v2" help:"Version of the Display API."`
 	TikTokClientKey         string                   `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for refreshing tokens."`
 	TikTokClientSecret      string                   `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
 }
@@ -64,6 +68,7 @@ func (f fetching) validate() (wrong []error) {
 	}
 	for name, d := range map[string]time.Duration{
 		"LEDGERBOARD_GROWTH_WINDOW": f.GrowthWindow, "LEDGERBOARD_DEMOGRAPHICS_EVERY": f.DemographicsEvery,
+		"LEDGERBOARD_FETCH_TIMEOUT": f.FetchTimeout, "LEDGERBOARD_FETCH_REFUSED_FOR": f.FetchRefusedFor,
 	} {
 		if d <= 0 {
 			add(fmt.Errorf("%s is %s; use more than 0", name, d))
@@ -71,6 +76,9 @@ func (f fetching) validate() (wrong []error) {
 	}
 	if f.FetchParallel < 1 || f.FetchParallel > commands.MaxShard {
 		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, commands.MaxShard))
+	}
+	if f.FetchShard < 1 || f.FetchShard > commands.MaxShard {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_SHARD is %d; use 1 to %d", f.FetchShard, commands.MaxShard))
 	}
 	if f.FetchWorkers < 1 || f.FetchWorkers > 1000 {
 		add(fmt.Errorf("LEDGERBOARD_FETCH_WORKERS is %d; use 1 to 1000", f.FetchWorkers))

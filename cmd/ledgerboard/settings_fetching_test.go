@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -40,6 +41,10 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Equal(t, commands.DefaultDemographicsEvery, f.DemographicsEvery)
 	require.Equal(t, commands.DefaultParallel, f.FetchParallel)
 	require.Equal(t, defaultPostsCron, f.PostInsightsCron)
+	require.Equal(t, commands.MaxShard, f.FetchShard)
+	require.Equal(t, platforms.DefaultTimeout, f.FetchTimeout)
+	require.Equal(t, platforms.DefaultRefusedFor, f.FetchRefusedFor)
+	require.Equal(t, "v2", f.TikTokVersion)
 }
 
 func TestFetchingIsRead(t *testing.T) {
@@ -58,11 +63,12 @@ func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	f.AccountInsightsEvery, f.AccountInsightsInterval, f.PostInsightsCron, f.TokenRefreshEvery = 0, -1, "never", 0
 	f.PostLadder, f.TokenRefreshAhead = []string{"1h"}, map[string]time.Duration{"myspace": time.Hour}
 	f.Backfill, f.DemographicsEvery, f.GrowthWindow, f.FetchParallel, f.FetchWorkers = -1, 0, 0, 0, 0
+	f.FetchShard, f.FetchTimeout, f.FetchRefusedFor = 201, 0, -1
 	f.Quotas, f.QuotaShare, f.QuotaHoldAt, f.FacebookURL = []string{"tiktok"}, 1, 0, "nowhere"
 	err := errors.Join(f.validate()...)
 	for _, name := range []string{
 		"ACCOUNT_INSIGHTS_EVERY", "ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_CRON", "TOKEN_REFRESH_EVERY", "POST_LADDER", "TOKEN_REFRESH_AHEAD",
-		"BACKFILL", "DEMOGRAPHICS_EVERY", "GROWTH_WINDOW", "FETCH_PARALLEL", "FETCH_WORKERS", "QUOTAS", "QUOTA_SHARE", "QUOTA_HOLD_AT", "FACEBOOK_URL",
+		"BACKFILL", "DEMOGRAPHICS_EVERY", "GROWTH_WINDOW", "FETCH_PARALLEL", "FETCH_WORKERS", "FETCH_SHARD", "FETCH_TIMEOUT", "FETCH_REFUSED_FOR", "QUOTAS", "QUOTA_SHARE", "QUOTA_HOLD_AT", "FACEBOOK_URL",
 	} {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}
