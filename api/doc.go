@@ -41,8 +41,9 @@
 //
 // # Non-obvious
 //
-//   - A main application that mounts [Server] verifies its callers itself and leaves them with
-//     [WithPrincipal], or hands in an [Authenticator]; what it says is still canonicalised.
+//   - A main application mounts [Server] with package mount, below this one, which puts together what Deps
+//     need. It verifies its callers itself and leaves them with [WithPrincipal], or hands in an
+//     [Authenticator]; what it says is still canonicalised.
 //   - PUT: a null is not an absent member but a 400 that names it. An unknown member is ignored; a member
 //     given twice is refused, because parsers differ about which one counts.
 //   - The request digest is over what a body means (known members, ids in lower case, lists as sets), not

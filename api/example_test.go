@@ -22,8 +22,7 @@ func ExampleHandler() {
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
 		}),
-		// In the program these are readmodels.Accounts{Pool: pool}, readmodels.NewDashboards(…) and so on;
-		// cmd/ledgerboard puts them together.
+		// mount.Open puts these together over a log and a database.
 		Accounts: oneAgency{}, Dashboards: oneAgency{}, DashboardCommands: oneAgency{}, Figures: oneAgency{}, Analytics: oneAgency{},
 		Logger: slog.New(slog.DiscardHandler),
 	})

@@ -38,14 +38,23 @@ type Config struct {
 	RateLimit RateLimit
 }
 
+// Validate returns every fault of c at once, joined. [Handler] does so too.
+func (c Config) Validate() error {
+	var errs []error
+	if p := c.Prefix; p != "" && (p[0] != '/' || p[len(p)-1] == '/') {
+		errs = append(errs, fmt.Errorf("api: Config.Prefix is %q; it must begin with a slash and not end with one", p))
+	}
+	return errors.Join(append(errs, c.RateLimit.validate())...)
+}
+
 // AccountDirectory knows which agency a sub-account belongs to.
 type AccountDirectory interface {
 	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
 	ParentAccount(ctx context.Context, subAccount string) (string, error)
 }
 
-// Deps is what the HTTP layer stands on; all of it is handed in by cmd, or by a main application
-// that mounts the handler.
+// Deps is what the HTTP layer stands on. The program and [github.com/ledgerboard/ledgerboard/api/mount], with
+// which a main application serves all of it, hand it in from one place.
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator
@@ -115,10 +124,7 @@ func (d Deps) validate() error {
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
-	if p := d.Config.Prefix; p != "" && (p[0] != '/' || p[len(p)-1] == '/') {
-		errs = append(errs, fmt.Errorf("api: Config.Prefix is %q; it must begin with a slash and not end with one", p))
-	}
-	errs = append(errs, d.Audit.validate(), d.Config.RateLimit.validate())
+	errs = append(errs, d.Audit.validate(), d.Config.Validate())
 	return errors.Join(errs...)
 }
 
@@ -140,7 +146,8 @@ type Server struct {
 }
 
 // Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
-// application mounts under its own router, under Config.Prefix if that does not take the prefix off. Its
+// application mounts under its own router, under Config.Prefix if that does not take the prefix off; for
+// that, package mount gives what Deps need. Its
 // callers are those that a middleware has left with [WithPrincipal], else those that deps.Authenticator
 // finds. Every missing dependency is named at once.
 func Handler(deps Deps) (*Server, error) {

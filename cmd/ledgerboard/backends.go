@@ -6,33 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 
-	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 )
-
-// closers undo what was opened, last first.
-type closers []func() error
-
-func (c *closers) add(f func() error) { *c = append(*c, f) }
-
-func (c *closers) close() error {
-	var errs []error
-	for _, stop := range slices.Backward(*c) {
-		errs = append(errs, stop())
-	}
-	*c = nil
-	return errors.Join(errs...)
-}
 
 // backends are the broker and the database: the configured ones, or embedded ones. Past this point
 // nothing knows which.
 type backends struct {
-	closers
+	service.Closers
 	brokers     []string
 	databaseURL string
 	topics      []eventlog.TopicSpec
@@ -43,10 +27,10 @@ func openBackends(ctx context.Context, s storage, logger *slog.Logger) (_ *backe
 	b := &backends{brokers: s.KafkaBrokers, databaseURL: s.DatabaseURL}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.close())
+			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.topics, err = parseTopics(); err != nil {
+	if b.topics, err = service.Topics(); err != nil {
 		return nil, err
 	}
 	if len(b.brokers) == 0 {
@@ -62,14 +46,6 @@ func openBackends(ctx context.Context, s storage, logger *slog.Logger) (_ *backe
 	return b, nil
 }
 
-func parseTopics() ([]eventlog.TopicSpec, error) {
-	topics, err := eventlog.ParseTopics(deploy.Topics())
-	if err != nil {
-		return nil, fmt.Errorf("read topic definitions: %w", err)
-	}
-	return topics, nil
-}
-
 func (b *backends) startBroker(ctx context.Context, s storage, logger *slog.Logger) error {
 	dir, err := s.dataPath("broker")
 	if err != nil {
@@ -79,15 +55,10 @@ func (b *backends) startBroker(ctx context.Context, s storage, logger *slog.Logg
 	if err != nil {
 		return err
 	}
-	b.add(broker.Close)
+	b.Add(broker.Close)
 	b.brokers = broker.Addrs()
-	// The embedded broker must never compact or expire: see internal/embedded.
-	for i, topic := range b.topics {
-		b.topics[i].ReplicationFactor = 1
-		b.topics[i].Configs = maps.Clone(topic.Configs)
-		maps.Copy(b.topics[i].Configs, broker.TopicOverrides())
-	}
-	return nil
+	b.topics, err = service.EmbeddedTopics(broker.TopicOverrides())
+	return err
 }
 
 func (b *backends) startPostgres(ctx context.Context, s storage, logger *slog.Logger) error {
@@ -99,7 +70,7 @@ func (b *backends) startPostgres(ctx context.Context, s storage, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	b.add(postgres.Close)
+	b.Add(postgres.Close)
 	b.postgres, b.databaseURL = postgres, postgres.URL()
 	return nil
 }
@@ -124,16 +95,23 @@ func openLog(ctx context.Context, s storage, b *backends, registry *domain.Regis
 
 // connectLog is openLog for those who may want a log only if it is there already.
 func connectLog(ctx context.Context, s storage, b *backends, registry *domain.Registry, logger *slog.Logger, existing bool) (*eventlog.Log, error) {
-	config := eventlog.Config{Brokers: b.brokers, Logger: logger, Topics: b.topics, Registry: registry, Existing: existing}
+	config := s.logConfig(b)
+	config.Logger, config.Registry, config.Existing = logger, registry, existing
+	log, err := eventlog.Open(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return log, nil
+}
+
+// logConfig says where the log is and how to reach it.
+func (s storage) logConfig(b *backends) eventlog.Config {
+	config := eventlog.Config{Brokers: b.brokers, Topics: b.topics}
 	if s.KafkaTLS {
 		config.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if s.KafkaUser != "" {
 		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
 	}
-	log, err := eventlog.Open(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
-	}
-	return log, nil
+	return config
 }

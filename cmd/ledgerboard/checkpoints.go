@@ -156,8 +156,8 @@ func (a *app) newSigner() (*proof.Signer, string, error) {
 		return nil, "", err
 	}
 	signer, err := proof.NewSigner(proof.SignerConfig{
-		Source: a.log, Append: a.log.Append, File: proof.File{Path: path}, Key: key, Known: known,
-		Lock: signingLock(a.keptPool, a.logger), Now: time.Now, Logger: a.logger, Observe: observeCheckpoints(a.registry),
+		Source: a.Log, Append: a.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
+		Lock: signingLock(a.KeptPool, a.logger), Now: time.Now, Logger: a.logger, Observe: observeCheckpoints(a.registry),
 	})
 	return signer, public, err
 }

@@ -79,7 +79,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.close()) }()
+	defer func() { err = errors.Join(err, a.Close()) }()
 	seeding := &seeder{app: a, world: world, state: state, out: s.Err}
 	if err := seeding.facts(ctx); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return a.run(ctx, c.Addr, func(ctx context.Context, base string) error {
-		if err := a.monitor.followed(); err != nil { // a data directory whose parts do not belong together
+		if err := a.Monitor.Followed(); err != nil { // a data directory whose parts do not belong together
 			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to begin anew", err, demoLog)
 		}
 		if err := seeding.changes(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/demo"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // seeder puts the demo's world into the log. Every part of it may be repeated: event ids and times
@@ -34,7 +35,7 @@ func (s *seeder) facts(ctx context.Context) error {
 	bar := newProgress(s.out, "seeding history", s.world.Count())
 	batch := make([]domain.Draft, 0, seedBatch)
 	flush := func() error {
-		if err := s.app.log.AppendBulk(ctx, batch); err != nil {
+		if err := s.app.Log.AppendBulk(ctx, batch); err != nil {
 			return fmt.Errorf("seed history: %w", err)
 		}
 		bar.add(len(batch))
@@ -83,7 +84,7 @@ func (s *seeder) changes(ctx context.Context) error {
 		return nil
 	}
 	var at time.Time
-	config := s.app.updates.DashboardsConfig
+	config := s.app.Updates.DashboardsConfig
 	config.Now = func() time.Time { return at }
 	past, err := commands.NewDashboards(config)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *seeder) changes(ctx context.Context) error {
 func (s *seeder) change(ctx context.Context, past *commands.Dashboards, c demo.Change, version int64) error {
 	caller := commands.Caller{ParentAccount: c.ParentAccount, UserID: c.Actor, Role: c.Role, RequestID: "demo-" + c.Key}
 	for {
-		settled, err := s.app.dashboards.Settle(ctx, c.ParentAccount, version)
+		settled, err := s.app.Dashboards.Settle(ctx, c.ParentAccount, version)
 		if err != nil || settled.Passed {
 			return err
 		}
@@ -125,7 +126,7 @@ func (s *seeder) change(ctx context.Context, past *commands.Dashboards, c demo.C
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(monitorEvery):
+		case <-time.After(service.LookEvery):
 		}
 	}
 }

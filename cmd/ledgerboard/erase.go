@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -51,13 +52,13 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
+	defer func() { err = errors.Join(err, e.Close()) }()
 	return e.run(ctx, s)
 }
 
 // erasure is the command at work.
 type erasure struct {
-	closers
+	service.Closers
 	eraseCommand
 
 	log        *eventlog.Log
@@ -71,7 +72,7 @@ func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err erro
 	e := &erasure{eraseCommand: c, standalone: len(c.KafkaBrokers) == 0}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, e.close())
+			err = errors.Join(err, e.Close())
 		}
 	}()
 	logger := c.logger(s)
@@ -79,24 +80,24 @@ func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err erro
 	if err != nil {
 		return nil, err
 	}
-	e.add(b.close)
-	if err := migrateAll(ctx, b.databaseURL); err != nil {
+	e.Add(b.Close)
+	if err := service.Migrate(ctx, b.databaseURL); err != nil {
 		return nil, err
 	}
 	registry := domain.NewRegistry()
 	if e.log, err = openLog(ctx, c.storage, b, registry, logger); err != nil {
 		return nil, err
 	}
-	e.add(e.log.Close)
+	e.Add(e.log.Close)
 	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "erase", AsyncCommit: true})
 	if err != nil {
 		return nil, err
 	}
-	e.add(func() error { pool.Close(); return nil })
+	e.Add(func() error { pool.Close(); return nil })
 	if e.keptPool, err = kept.Open(ctx, b.databaseURL); err != nil {
 		return nil, err
 	}
-	e.add(func() error { e.keptPool.Close(); return nil })
+	e.Add(func() error { e.keptPool.Close(); return nil })
 	e.people = readmodels.People{Pool: pool}
 	e.directory, err = projections.New(projections.Config{
 		Projector: projections.Directory{}, Log: e.log, Pool: pool, Topics: b.topics, Registry: registry, Logger: logger,

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // The people and accounts of the erasure.
@@ -48,12 +49,12 @@ func withService(t *testing.T, dir string, use func(a *app, base string)) {
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
 		defer stop()
-		require.Eventually(t, a.monitor.ready, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, a.Monitor.Ready, 30*time.Second, 10*time.Millisecond)
 		use(a, base)
 		return nil
 	})
 	require.NoError(t, err)
-	require.NoError(t, a.close())
+	require.NoError(t, a.Close())
 }
 
 // GDPR, end to end over PostgreSQL and the log: the person is gone from tables, secrets and answers,
@@ -69,7 +70,7 @@ func TestErasePerson(t *testing.T) {
 		require.Equal(t, "Sam Stays", names[stays])
 		require.Eventually(t, func() bool { // the reading itself is in the log, and readable
 			var n int
-			err := a.readPool.QueryRow(t.Context(), "select count(*) from operations_trail where event_type = 'audit.read.v1' and actor = $1 and parent_account = $2 and data->>'dashboard' = $3",
+			err := a.ReadPool.QueryRow(t.Context(), "select count(*) from operations_trail where event_type = 'audit.read.v1' and actor = $1 and parent_account = $2 and data->>'dashboard' = $3",
 				eraseStaff, eraseAgency, eraseClient).Scan(&n)
 			return err == nil && n == 1
 		}, 30*time.Second, 10*time.Millisecond)
@@ -114,7 +115,7 @@ func TestErasePerson(t *testing.T) {
 		} {
 			var got int
 			require.Eventually(t, func() bool { // a live read model may be some events behind
-				err := a.readPool.QueryRow(t.Context(), query).Scan(&got)
+				err := a.ReadPool.QueryRow(t.Context(), query).Scan(&got)
 				return err == nil && got == want
 			}, 30*time.Second, 10*time.Millisecond, "%s: got %d, want %d", query, got, want)
 		}
@@ -132,12 +133,12 @@ func seedErasure(t *testing.T, a *app) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	keys, err := kept.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(a.keptPool, keys)
+	secrets, err := kept.NewSecrets(a.KeptPool, keys)
 	require.NoError(t, err)
 	for _, ref := range []string{"connection:70", "connection:71", "password:erased", "connection:72", "password:stays"} {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
-	_, err = a.keptPool.Exec(ctx, `
+	_, err = a.KeptPool.Exec(ctx, `
 		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, not_before, backfilled_at, updated_at)
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702, 'Sam')) a (id, name)`, now)
@@ -148,7 +149,7 @@ func seedErasure(t *testing.T, a *app) {
 			Platform: domain.LinkedIn, AccountType: kind, Name: "Page", Connected: true,
 		}
 	}
-	directory := commands.Directory{Log: a.log, Now: time.Now}
+	directory := commands.Directory{Log: a.Log, Now: time.Now}
 	for _, entity := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"},
 		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"},
@@ -170,11 +171,11 @@ func seedErasure(t *testing.T, a *app) {
 	}
 	require.Eventually(t, func() bool {
 		var n int
-		return a.readPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702").Scan(&n) == nil && n == 1 && a.monitor.ready()
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702").Scan(&n) == nil && n == 1 && a.Monitor.Ready()
 	}, 30*time.Second, 10*time.Millisecond)
 	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
 	for _, users := range lists {
-		_, err := a.updates.Update(ctx, commands.UpdateDashboard{
+		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
 			Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
 			Change: domain.UpdateDashboard{Primary: eraseClient, Users: &users},
 		})
@@ -191,19 +192,19 @@ type chained struct {
 // chainOf reads the agency's stream from the log, judges every record, and compares the tables with it.
 func chainOf(t *testing.T, a *app) (chain []chained) {
 	t.Helper()
-	ranges, _, err := a.log.Ranges(t.Context(), domain.TopicDashboards)
+	ranges, _, err := a.Log.Ranges(t.Context(), domain.TopicDashboards)
 	require.NoError(t, err)
 	head := eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, eraseAgency)}
 	for _, partition := range ranges {
 		for offset := partition.Start; offset < partition.End; offset++ {
-			record, err := a.log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})
+			record, err := a.Log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})
 			require.NoError(t, err)
-			verdict, next, reason := eventlog.Judge(head, record, partitionsOf(a.backends.topics, domain.TopicDashboards))
+			verdict, next, reason := eventlog.Judge(head, record, service.PartitionsOf(a.backends.topics, domain.TopicDashboards))
 			require.Equal(t, eventlog.Effective, verdict, reason)
 			head = next
 			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})
 			var table string
-			require.NoError(t, a.readPool.QueryRow(t.Context(), "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version).Scan(&table))
+			require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version).Scan(&table))
 			require.Equal(t, chain[len(chain)-1].hash, table)
 			require.NotContains(t, string(record.Value), "Erna", "names never enter the topic")
 		}
@@ -250,17 +251,17 @@ func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
 	withService(t, t.TempDir(), func(a *app, _ string) {
 		seedErasure(t, a)
 		ctx := t.Context()
-		directory := commands.Directory{Log: a.log, Now: time.Now}
+		directory := commands.Directory{Log: a.Log, Now: time.Now}
 		require.NoError(t, directory.Erase(ctx, domain.KindConnection, "70"))
 		require.NoError(t, directory.Erase(ctx, domain.KindConnection, "71"))
 		require.NoError(t, directory.Erase(ctx, domain.KindUser, erased))
-		_, err := a.keptPool.Exec(ctx, `update secrets set updated_at = now() where ref = 'connection:71'`)
+		_, err := a.KeptPool.Exec(ctx, `update secrets set updated_at = now() where ref = 'connection:71'`)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
 			deleted, err := a.forgetOnce(ctx)
 			return err == nil && deleted == 2
 		}, 30*time.Second, 10*time.Millisecond)
-		rows, err := a.keptPool.Query(ctx, `select ref from secrets order by ref`)
+		rows, err := a.KeptPool.Query(ctx, `select ref from secrets order by ref`)
 		require.NoError(t, err)
 		left, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)

@@ -41,7 +41,7 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.close()) }()
+	defer func() { err = errors.Join(err, a.Close()) }()
 	recorded := &recording{}
 	collect, closeLanes, err := recorded.collect(a)
 	if err != nil {
@@ -54,7 +54,7 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == c.Platform })
 	for {
-		err := collect.Once(ctx, a.connections, kind, domain.Platforms()[at], c.Account)
+		err := collect.Once(ctx, a.Connections, kind, domain.Platforms()[at], c.Account)
 		c.print(s.Out, recorded.take())
 		wait := max(c.AccountInsightsInterval, time.Second)
 		switch {
@@ -114,7 +114,7 @@ type recording struct {
 
 // collect is the app's fetching with this appender.
 func (r *recording) collect(a *app) (*commands.Collect, func() error, error) {
-	lanes, err := a.log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
+	lanes, err := a.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
 	if err != nil {
 		return nil, nil, err
 	}

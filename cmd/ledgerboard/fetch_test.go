@@ -176,7 +176,7 @@ func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
 	}
 	keys, err := kept.ParseKeys(fetchKey)
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(a.keptPool, keys)
+	secrets, err := kept.NewSecrets(a.KeptPool, keys)
 	require.NoError(t, err)
 	for id := fetchGood; id <= fetchNoToken; id++ {
 		page := sim.AddPage(simulator.Account{ID: "70" + strconv.Itoa(id), PostsFrom: now.AddDate(0, 0, -3), PostEvery: 24 * time.Hour})
@@ -201,10 +201,10 @@ func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
 	for _, e := range entities {
 		drafts = append(drafts, commands.EntityDraft(e, now))
 	}
-	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
+	require.NoError(t, a.Log.AppendBulk(t.Context(), drafts))
 	require.Eventually(t, func() bool {
 		var n int
-		err := a.readPool.QueryRow(t.Context(), "select count(*) from tSAccounts").Scan(&n)
+		err := a.ReadPool.QueryRow(t.Context(), "select count(*) from tSAccounts").Scan(&n)
 		return err == nil && n == fetchNoToken
 	}, 30*time.Second, 10*time.Millisecond)
 }

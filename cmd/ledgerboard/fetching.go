@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -20,14 +21,14 @@ func (a *app) openFetching(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.secrets, err = kept.NewSecrets(a.keptPool, keys); err != nil {
+	if a.secrets, err = kept.NewSecrets(a.KeptPool, keys); err != nil {
 		return err
 	}
 	pool, err := kept.OpenFetching(ctx, a.backends.databaseURL)
 	if err != nil {
 		return err
 	}
-	a.add(func() error { pool.Close(); return nil })
+	a.undo.Add(func() error { pool.Close(); return nil })
 	config, err := a.quota()
 	if err != nil {
 		return usageError{err}
@@ -40,7 +41,16 @@ func (a *app) openFetching(ctx context.Context) error {
 	if a.clients, err = a.newClients(gate); err != nil {
 		return err
 	}
-	a.add(func() error { a.clients.Close(); return nil })
+	a.undo.Add(func() error { a.clients.Close(); return nil })
+	lanes, err := a.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
+	if err != nil {
+		return err
+	}
+	a.undo.Add(lanes.Close)
+	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: lanes, Now: time.Now})
+	if err != nil {
+		return err
+	}
 	ladder, ahead, err := a.reading()
 	if err != nil {
 		return usageError{err}
@@ -50,8 +60,8 @@ func (a *app) openFetching(ctx context.Context) error {
 		backfill = -1
 	}
 	a.collect, err = commands.NewCollect(commands.CollectConfig{
-		Connections: a.connections, States: kept.NewFetching(pool), Marks: kept.NewMarks(pool),
-		Clients: a.clients, Budget: gate, Secrets: a.secrets, Metrics: a.metrics, Operations: a.log,
+		Connections: a.Connections, States: kept.NewFetching(pool), Marks: kept.NewMarks(pool),
+		Clients: a.clients, Budget: gate, Secrets: a.secrets, Metrics: metrics, Operations: a.Log,
 		Now: time.Now, Logger: a.logger, Observe: newFetchMetrics(a.registry),
 		GrowthWindow: a.GrowthWindow, AccountInterval: a.AccountInsightsInterval, Parallel: a.FetchParallel, ShardSize: a.FetchShard,
 		Backfill: backfill, DemographicsEvery: a.DemographicsEvery, Ladder: ladder, RefreshAhead: ahead,
@@ -101,7 +111,7 @@ func (a *app) newScheduler() (*scheduler.Scheduler, error) {
 		Work: func(ctx context.Context, job scheduler.Job) error { return work(ctx, a.collect, job) },
 		// What is due, connected and known follows from these; dashboards may stand still meanwhile.
 		Ready: func() bool {
-			return a.monitor.problem(projections.Directory{}.Name(), projections.Operations{}.Name(),
+			return a.Monitor.Problem(projections.Directory{}.Name(), projections.Operations{}.Name(),
 				projections.AccountInsights{}.Name(), projections.PostInsights{}.Name()) == nil
 		},
 		MaxWorkers:   a.FetchWorkers,

@@ -17,7 +17,7 @@ const forgetEvery = time.Hour
 // forgetSecrets deletes the secrets of deleted connections and users, at the start and then every hour.
 func (a *app) forgetSecrets(ctx context.Context) {
 	select {
-	case <-a.monitor.live:
+	case <-a.Monitor.Live():
 	case <-ctx.Done():
 		return
 	}
@@ -42,13 +42,13 @@ func (a *app) forgetSecrets(ctx context.Context) {
 // forgetOnce does it once. A directory that does not fit its tables may be another log, whose tombstones are
 // about others.
 func (a *app) forgetOnce(ctx context.Context) (int, error) {
-	if problem := a.monitor.problem(projections.Directory{}.Name()); problem != nil {
+	if problem := a.Monitor.Problem(projections.Directory{}.Name()); problem != nil {
 		return 0, problem
 	}
 	return commands.ForgetSecrets{
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
-			return scanDirectory(ctx, a.log, each)
+			return scanDirectory(ctx, a.Log, each)
 		},
-		Secrets: kept.NewEraser(a.keptPool), Now: time.Now,
+		Secrets: kept.NewEraser(a.KeptPool), Now: time.Now,
 	}.Forget(ctx)
 }

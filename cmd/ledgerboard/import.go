@@ -44,7 +44,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	i := newImporting(c, s, zone, keys)
-	defer func() { err = errors.Join(err, i.close()) }()
+	defer func() { err = errors.Join(err, i.Close()) }()
 	if err := i.entities(); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // open connects to what the import needs: the log, and the database when there is something to seal. A dry run makes
@@ -22,9 +23,9 @@ import (
 func (i *importing) open(ctx context.Context) error {
 	logger := i.logger(i.out)
 	b := &backends{brokers: i.KafkaBrokers, databaseURL: i.DatabaseURL}
-	i.add(b.close)
+	i.Add(b.Close)
 	var err error
-	if b.topics, err = parseTopics(); err != nil {
+	if b.topics, err = service.Topics(); err != nil {
 		return err
 	}
 	if len(b.brokers) == 0 {
@@ -43,7 +44,7 @@ func (i *importing) open(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	b.add(i.log.Close)
+	b.Add(i.log.Close)
 	if !i.secret() || i.DryRun {
 		return nil
 	}
@@ -56,14 +57,14 @@ func (i *importing) openSecrets(ctx context.Context, b *backends) error {
 			return err
 		}
 	}
-	if err := migrateAll(ctx, b.databaseURL); err != nil {
+	if err := service.Migrate(ctx, b.databaseURL); err != nil {
 		return err
 	}
 	pool, err := kept.Open(ctx, b.databaseURL)
 	if err != nil {
 		return err
 	}
-	b.add(func() error { pool.Close(); return nil })
+	b.Add(func() error { pool.Close(); return nil })
 	if i.tables, err = openTables(ctx, b, "import"); err != nil {
 		return err
 	}

@@ -18,12 +18,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // importing is the command at work.
 type importing struct {
-	closers
+	service.Closers
 	importCommand
 
 	zone     *time.Location

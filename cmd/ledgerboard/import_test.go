@@ -150,7 +150,7 @@ func requireMovedIn(t *testing.T, a *app) {
 		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
 		`select format('%s %s', metric, kind) from account_daily group by 1 order by 1`,
 	} {
-		rows, err := a.readPool.Query(t.Context(), query)
+		rows, err := a.ReadPool.Query(t.Context(), query)
 		require.NoError(t, err)
 		for rows.Next() {
 			var line string
@@ -174,7 +174,7 @@ func requireMovedIn(t *testing.T, a *app) {
 
 	keys, err := kept.ParseKeys(importKey)
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(a.keptPool, keys)
+	secrets, err := kept.NewSecrets(a.KeptPool, keys)
 	require.NoError(t, err)
 	raw, err := secrets.Get(t.Context(), "connection/72")
 	require.NoError(t, err)
@@ -184,12 +184,12 @@ func requireMovedIn(t *testing.T, a *app) {
 		AccessToken: "invented-tiktok-token", RefreshToken: "invented-tiktok-refresh", ExpiresAt: time.Date(2024, 3, 3, 9, 0, 0, 0, time.UTC),
 	}, stored)
 	var ref string
-	require.NoError(t, a.readPool.QueryRow(t.Context(), "select password_ref from users where id = 'd00000000000000000000011'").Scan(&ref))
+	require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select password_ref from users where id = 'd00000000000000000000011'").Scan(&ref))
 	hash, err := secrets.Get(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, "$2b$10$invented-hash-of-eleven", string(hash))
 	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
-		require.NoError(t, a.log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
+		require.NoError(t, a.Log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				require.NotContains(t, string(r.Value), "invented-", "a token is in the log")
 			}
@@ -202,7 +202,7 @@ func requireMovedIn(t *testing.T, a *app) {
 func requireOnRecord(t *testing.T, a *app) {
 	t.Helper()
 	var records []domain.DataImported
-	rows, err := a.readPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account is null`,
+	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account is null`,
 		domain.DataImported{}.EventType())
 	require.NoError(t, err)
 	for rows.Next() {

@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
-	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // migrateCommand brings the schemas to this version. Services do so themselves at start; it is for
@@ -23,18 +22,10 @@ func (c migrateCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	defer b.close() //nolint:errcheck // nothing is written after the migration
-	if err := migrateAll(ctx, b.databaseURL); err != nil {
+	defer b.Close() //nolint:errcheck // nothing is written after the migration
+	if err := service.Migrate(ctx, b.databaseURL); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Out, "The schemas lb, kept and river are at this version.")
 	return nil
-}
-
-// migrateAll is what every start does first.
-func migrateAll(ctx context.Context, databaseURL string) error {
-	if err := migrations.Up(ctx, databaseURL); err != nil {
-		return err
-	}
-	return scheduler.Migrate(ctx, databaseURL)
 }

@@ -7,10 +7,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // replayCommand prints the changes of one agency from the log itself, or from a proof bundle.
@@ -125,9 +125,9 @@ func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.Repl
 	if err != nil {
 		return done, err
 	}
-	topics, err := eventlog.ParseTopics(deploy.Topics())
+	topics, err := service.Topics()
 	if err != nil {
-		return done, fmt.Errorf("read topic definitions: %w", err)
+		return done, err
 	}
 	file, err := os.Open(c.Bundle)
 	if err != nil {

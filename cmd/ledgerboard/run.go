@@ -44,7 +44,7 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 	defer stopFetching()
 	group.Go(func() error {
 		select {
-		case <-a.monitor.live:
+		case <-a.Monitor.Live():
 		case <-fetching.Done():
 			return nil
 		}
@@ -98,19 +98,12 @@ func baseURL(addr net.Addr) string {
 
 // startFolding starts what follows the log.
 func (a *app) startFolding(group *errgroup.Group, ctx context.Context) {
-	background := func(f func(context.Context)) {
-		group.Go(func() error { f(ctx); return nil })
-	}
-	background(func(ctx context.Context) { a.progress.Listen(ctx, a.backends.databaseURL, a.logger) })
-	background(a.monitor.run)
-	checked := observeTopics(a.registry, a.logger)
-	background(func(ctx context.Context) { a.log.RunChecks(ctx, 0, checked) })
+	group.Go(func() error { return a.Follow(ctx) })
 	if a.has(roleProjector) {
-		group.Go(func() error { return runEngines(ctx, a.engines) })
-		background(a.attachMonths)
+		group.Go(func() error { return a.Fold(ctx) })
 	}
 	if a.has(roleFetcher) {
-		background(a.forgetSecrets)
+		group.Go(func() error { a.forgetSecrets(ctx); return nil })
 	}
 	group.Go(func() error { return a.backends.watch(ctx) })
 }
@@ -130,9 +123,7 @@ func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener 
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	streaming, endStreams := context.WithCancel(ctx)
-	group.Go(func() error { return a.hub.Run(streaming) })
-	group.Go(func() error { return a.live.Run(streaming) })
-	group.Go(func() error { return runReactors(streaming, a.log, a.hub, a.logger) })
+	group.Go(func() error { return a.Stream(streaming) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)

@@ -43,7 +43,7 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	done, err := secrets.Rotate(ctx)
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
@@ -64,7 +64,7 @@ func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys kept.
 	b := &backends{databaseURL: c.DatabaseURL}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.close())
+			err = errors.Join(err, b.Close())
 		}
 	}()
 	if b.databaseURL == "" {
@@ -79,7 +79,7 @@ func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys kept.
 	if err != nil {
 		return nil, nil, err
 	}
-	b.add(func() error { pool.Close(); return nil })
+	b.Add(func() error { pool.Close(); return nil })
 	secrets, err := kept.NewSecrets(pool, keys)
 	if err != nil {
 		return nil, nil, usageError{err}

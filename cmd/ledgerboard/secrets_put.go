@@ -70,7 +70,7 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	pool, err := openTables(ctx, b, "secrets-put")
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, e
 	if err != nil {
 		return nil, err
 	}
-	b.add(func() error { pool.Close(); return nil })
+	b.Add(func() error { pool.Close(); return nil })
 	return pool, nil
 }
 

@@ -182,11 +182,6 @@ func (t tokens) jwt() api.JWTConfig {
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
 
-// managedSubscriptions are the product types that count: site and listings never do.
-func (s dashboardSettings) managedSubscriptions() []string {
-	return slices.DeleteFunc(slices.Clone(s.ManagedSubscriptions), func(t string) bool { return t == "site" || t == "listings" })
-}
-
 // dataPath is a path below the data directory, which is made when it is missing.
 func (s storage) dataPath(elem ...string) (string, error) {
 	if err := os.MkdirAll(s.DataDir, 0o755); err != nil {

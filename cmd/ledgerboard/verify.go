@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
@@ -101,17 +102,17 @@ func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyCo
 	if err != nil {
 		return report, explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	log, err := openLog(ctx, c.storage, b, domain.NewRegistry(), logger)
 	if err != nil {
 		return report, err
 	}
-	b.add(log.Close)
+	b.Add(log.Close)
 	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "verify", MaxConns: 2, ReadOnly: true})
 	if err != nil {
 		return report, err
 	}
-	b.add(func() error { pool.Close(); return nil })
+	b.Add(func() error { pool.Close(); return nil })
 	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
 		cfg.Tables = verifyTables{tx}
 		report, err = c.run(ctx, s, log, cfg)
@@ -149,7 +150,7 @@ func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *event
 		return nil, nil, err
 	}
 	b := &backends{brokers: s.KafkaBrokers}
-	if b.topics, err = parseTopics(); err != nil {
+	if b.topics, err = service.Topics(); err != nil {
 		return nil, nil, err
 	}
 	if len(b.brokers) == 0 {
@@ -159,10 +160,10 @@ func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *event
 	}
 	log, err := openLog(ctx, s, b, domain.NewRegistry(), logger)
 	if err != nil {
-		return nil, nil, errors.Join(err, b.close())
+		return nil, nil, errors.Join(err, b.Close())
 	}
-	b.add(log.Close)
-	return log, b.close, nil
+	b.Add(log.Close)
+	return log, b.Close, nil
 }
 
 // bundle verifies a bundle.

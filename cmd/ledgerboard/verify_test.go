@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -43,13 +43,8 @@ func newAudited(t *testing.T, changes int) *audited {
 	var err error
 	a.broker, err = embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(a.dir, "broker")})
 	require.NoError(t, err)
-	a.topics, err = parseTopics()
+	a.topics, err = service.EmbeddedTopics(a.broker.TopicOverrides())
 	require.NoError(t, err)
-	for i := range a.topics {
-		a.topics[i].ReplicationFactor = 1
-		a.topics[i].Configs = maps.Clone(a.topics[i].Configs)
-		maps.Copy(a.topics[i].Configs, a.broker.TopicOverrides())
-	}
 	a.log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: a.broker.Addrs(), Topics: a.topics})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -105,7 +100,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 func (a *audited) project(t *testing.T, records int) {
 	t.Helper()
 	engine, err := projections.New(projections.Config{
-		Projector: projections.Dashboards{Partitions: partitionsOf(a.topics, domain.TopicDashboards)},
+		Projector: projections.Dashboards{Partitions: service.PartitionsOf(a.topics, domain.TopicDashboards)},
 		Log:       a.log, Pool: a.db.Pool, Topics: a.topics, Registry: domain.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

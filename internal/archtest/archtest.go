@@ -92,6 +92,9 @@ func Breaches(imports []Import, rules []Rule, testSupport []string) []string {
 }
 
 func (r Rule) breaks(i Import) bool {
+	if slices.ContainsFunc(r.Except, func(p string) bool { return below(i.Package, p) }) {
+		return false
+	}
 	if slices.ContainsFunc(r.Forbid, func(p string) bool { return below(i.Path, p) }) {
 		return true
 	}

@@ -6,6 +6,7 @@ type Rule struct {
 	Package string   // the package and all below it
 	Forbid  []string // import paths; a path forbids what is below it too
 	Only    []string // if set, nothing else of the kind "not standard library" may be imported
+	Except  []string // packages below it, and all below those, for which the rule does not hold
 	Because string
 }
 
@@ -14,6 +15,7 @@ const (
 	watermill = "github.com/ThreeDotsLabs"
 	sarama    = "github.com/IBM/sarama"
 	chi       = "github.com/go-chi/chi"
+	assembly  = "internal/service"
 )
 
 // Rules are the architecture.
@@ -37,7 +39,7 @@ func Rules() []Rule {
 			Because: "queries only read",
 		},
 		{
-			Package: "api", Forbid: []string{pgx, watermill, sarama, "projections", "internal/pg", "internal/eventlog"},
+			Package: "api", Forbid: []string{pgx, watermill, sarama, "projections", "internal/pg", "internal/eventlog"}, Except: []string{"api/mount"},
 			Because: "HTTP stands on queries and use cases",
 		},
 		{
@@ -45,8 +47,20 @@ func Rules() []Rule {
 			Because: "the schema's history depends on no code that changes",
 		},
 		{
-			Package: "internal", Forbid: upper,
-			Because: "what they need of the upper packages is handed in as functions by cmd",
+			Package: "internal", Forbid: append([]string{assembly}, upper...), Except: []string{assembly},
+			Because: "what they need of the upper packages is handed in as functions by internal/service or cmd",
+		},
+		{
+			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/platforms", "internal/quota", "internal/simulator", "internal/demo", "internal/embedded"},
+			Because: "it puts together what is handed to it; settings, fetching and what is embedded are the program's",
+		},
+		{
+			Package: "api/mount",
+			Forbid: []string{
+				pgx, watermill, sarama, "cmd", "commands", "projections", "readmodels", "migrations", "deploy",
+				"internal/pg", "internal/kept", "internal/live", "internal/notices", "internal/embedded",
+			},
+			Because: "a main application gets what the program runs: it is put together in internal/service",
 		},
 		{
 			Package: "internal/live", Forbid: []string{pgx, watermill, chi, "internal/pg"},

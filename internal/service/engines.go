@@ -1,10 +1,8 @@
-package main
+package service
 
 import (
 	"context"
-	"log/slog"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -15,17 +13,18 @@ import (
 
 // newEngines makes one engine per projection. Processes without the role projector make them too:
 // the engines' Status reads the tables, whoever fills them.
-func newEngines(log *eventlog.Log, pool *pgxpool.Pool, topics []eventlog.TopicSpec, registry *domain.Registry, pauses *kept.Pauses, logger *slog.Logger) ([]*projections.Engine, error) {
+func (s *Service) newEngines(registry *domain.Registry) ([]*projections.Engine, error) {
+	pauses, topics := kept.NewPauses(s.KeptPool), s.config.Log.Topics
 	var engines []*projections.Engine
 	for _, projector := range []projections.Projector{
-		projections.Dashboards{Partitions: partitionsOf(topics, domain.TopicDashboards)},
+		projections.Dashboards{Partitions: PartitionsOf(topics, domain.TopicDashboards)},
 		projections.AccountInsights{},
 		projections.PostInsights{},
 		projections.Directory{},
 		projections.Operations{},
 	} {
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, Pool: pool, Topics: topics, Registry: registry, Logger: logger,
+			Projector: projector, Log: s.Log, Pool: s.projectorPool, Topics: topics, Registry: registry, Logger: s.config.Logger,
 			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
 		})
 		if err != nil {
@@ -36,7 +35,8 @@ func newEngines(log *eventlog.Log, pool *pgxpool.Pool, topics []eventlog.TopicSp
 	return engines, nil
 }
 
-func partitionsOf(topics []eventlog.TopicSpec, name string) int32 {
+// PartitionsOf is the number of partitions of the topic of that name, 0 when there is none.
+func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	for _, t := range topics {
 		if t.Name == name {
 			return t.Partitions
@@ -45,10 +45,12 @@ func partitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-func runEngines(ctx context.Context, engines []*projections.Engine) error {
+// Fold folds the log into the tables until ctx is done: the role projector.
+func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, engine := range engines {
+	for _, engine := range s.engines {
 		group.Go(func() error { return engine.Run(ctx) })
 	}
+	group.Go(func() error { s.attachMonths(ctx); return nil })
 	return group.Wait()
 }

@@ -1,4 +1,4 @@
-package main
+package service_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -31,10 +32,10 @@ func liveModel(name string, next, end int64) *fakeModel {
 	}}
 }
 
-func look(t *testing.T, models ...*fakeModel) *monitor {
+func look(t *testing.T, models ...*fakeModel) *service.Monitor {
 	t.Helper()
-	m := newMonitor(models, 100, slog.New(slog.DiscardHandler))
-	m.look(t.Context())
+	m := service.NewMonitor(models, 100, slog.New(slog.DiscardHandler))
+	m.Look(t.Context())
 	return m
 }
 
@@ -46,13 +47,13 @@ func TestStoppedPartitionIsUnfit(t *testing.T) {
 	model.status.Lag = 0
 	model.status.Partitions[0].Stopped = "another log: rebuild"
 	m := look(t, model)
-	err := m.problem("dashboards")
+	err := m.Problem("dashboards")
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.ErrorContains(t, err, "partition 0: another log: rebuild")
-	require.False(t, m.ready())
-	require.ErrorContains(t, m.followed(), "another log: rebuild")
-	require.NoError(t, m.unmade(), "what was made can still be read")
-	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).followed())
+	require.False(t, m.Ready())
+	require.ErrorContains(t, m.Followed(), "another log: rebuild")
+	require.NoError(t, m.Unmade(), "what was made can still be read")
+	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).Followed())
 }
 
 // What one projection suffers says nothing about the others.
@@ -60,17 +61,17 @@ func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	t.Parallel()
 	late := liveModel("post_insights", 0, 1000)
 	m := look(t, liveModel("dashboards", 5, 5), late)
-	require.ErrorContains(t, m.unmade(), "catching up", "it has not folded what the log held at the start")
-	require.NoError(t, m.unmade("dashboards"))
-	require.False(t, m.caughtUp())
+	require.ErrorContains(t, m.Unmade(), "catching up", "it has not folded what the log held at the start")
+	require.NoError(t, m.Unmade("dashboards"))
+	require.False(t, m.CaughtUp())
 	late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
 	late.status.Lag, late.status.LagSeconds = 2000, 60
-	m.look(t.Context())
-	require.True(t, m.caughtUp())
-	require.NoError(t, m.unmade())
-	require.ErrorContains(t, m.problem(), "2000 events behind")
-	require.NoError(t, m.problem("dashboards"))
-	require.ErrorContains(t, m.problem("dashboards", "post_insights"), "post_insights")
+	m.Look(t.Context())
+	require.True(t, m.CaughtUp())
+	require.NoError(t, m.Unmade())
+	require.ErrorContains(t, m.Problem(), "2000 events behind")
+	require.NoError(t, m.Problem("dashboards"))
+	require.ErrorContains(t, m.Problem("dashboards", "post_insights"), "post_insights")
 }
 
 // While the brokers are away nothing is known of the lag, so that commands are refused; the tables are
@@ -79,15 +80,15 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
-		m := newMonitor([]*fakeModel{model}, 100, slog.New(slog.DiscardHandler))
-		require.Error(t, m.unmade(), "nothing was seen yet")
-		m.look(t.Context())
+		m := service.NewMonitor([]*fakeModel{model}, 100, slog.New(slog.DiscardHandler))
+		require.Error(t, m.Unmade(), "nothing was seen yet")
+		m.Look(t.Context())
 		model.err = errors.New("no broker answers")
-		m.look(t.Context())
-		require.NoError(t, m.problem("dashboards"))
-		time.Sleep(staleAfter + time.Second) // of the bubble's clock
-		m.look(t.Context())
-		require.ErrorContains(t, m.problem("dashboards"), "not known")
-		require.NoError(t, m.unmade())
+		m.Look(t.Context())
+		require.NoError(t, m.Problem("dashboards"))
+		time.Sleep(service.StaleAfter + time.Second) // of the bubble's clock
+		m.Look(t.Context())
+		require.ErrorContains(t, m.Problem("dashboards"), "not known")
+		require.NoError(t, m.Unmade())
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -14,11 +14,12 @@ import (
 
 // Rhythms and bounds of the monitor.
 const (
-	monitorEvery = 500 * time.Millisecond
+	// LookEvery is the time between two looks.
+	LookEvery = 500 * time.Millisecond
 	// stuckAfter is how long a projection may make no progress while it lags before it is unhealthy.
 	stuckAfter = 5 * time.Second
-	// staleAfter is how old the monitor's picture may be before it is not believed any more.
-	staleAfter = 5 * time.Second
+	// StaleAfter is how old the monitor's picture may be before it is not believed any more.
+	StaleAfter = 5 * time.Second
 )
 
 // readModel is what the monitor looks at; *projections.Engine implements it.
@@ -27,9 +28,9 @@ type readModel interface {
 	Status(ctx context.Context) (projections.Status, error)
 }
 
-// monitor looks at all projections now and then, and remembers what it saw: readiness, the gate of
+// Monitor looks at all projections now and then, and remembers what it saw: readiness, the gate of
 // commands and the metrics ask it, not the brokers.
-type monitor struct {
+type Monitor struct {
 	models []readModel
 	maxLag int64
 	logger *slog.Logger
@@ -44,19 +45,21 @@ type monitor struct {
 	live    chan struct{}     // closed once every projection was live and had reached its targets
 }
 
-func newMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *monitor {
-	m := &monitor{maxLag: maxLag, logger: logger, told: map[string]string{}, live: make(chan struct{})}
+// NewMonitor returns a monitor that has seen nothing yet; see [Monitor.Run]. A projection may be maxLag events behind.
+func NewMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *Monitor {
+	m := &Monitor{maxLag: maxLag, logger: logger, told: map[string]string{}, live: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
 	return m
 }
 
-func (m *monitor) run(ctx context.Context) {
-	ticker := time.NewTicker(monitorEvery)
+// Run looks at the projections until ctx is done.
+func (m *Monitor) Run(ctx context.Context) {
+	ticker := time.NewTicker(LookEvery)
 	defer ticker.Stop()
 	for {
-		m.look(ctx)
+		m.Look(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -65,8 +68,9 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-func (m *monitor) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, staleAfter)
+// Look looks once. When one of the projections cannot be looked at, what was seen before stays, and ages.
+func (m *Monitor) Look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, StaleAfter)
 	defer cancel()
 	statuses := make([]projections.Status, len(m.models))
 	for i, model := range m.models {
@@ -100,7 +104,7 @@ func (m *monitor) look(ctx context.Context) {
 }
 
 // tell logs once what keeps a projection from following the log, and what to do about it; it needs the lock.
-func (m *monitor) tell(ctx context.Context, s projections.Status) {
+func (m *Monitor) tell(ctx context.Context, s projections.Status) {
 	reason := stopped(s)
 	if reason != "" && m.told[s.Projection] != reason {
 		m.logger.ErrorContext(ctx, "read model "+s.Projection+" "+reason, "mend", "bring back the log that the tables were made of; "+
@@ -121,7 +125,7 @@ func endsOf(statuses []projections.Status) map[string]map[int32]int64 {
 }
 
 // missing counts the events that a projection lacks of what the log held at the start; it needs the lock.
-func (m *monitor) missing(s projections.Status) int64 {
+func (m *Monitor) missing(s projections.Status) int64 {
 	var n int64
 	for _, p := range s.Partitions {
 		n += max(0, m.targets[s.Projection][p.Partition]-p.NextOffset)
@@ -129,24 +133,24 @@ func (m *monitor) missing(s projections.Status) int64 {
 	return n
 }
 
-// ready tells whether every projection has caught up with the log once and is fit since.
-func (m *monitor) ready() bool { return m.problem() == nil }
+// Ready tells whether every projection has caught up with the log once and is fit since.
+func (m *Monitor) Ready() bool { return m.Problem() == nil }
 
-// problem says why one of the named projections (none: every one) must not be relied upon; nil when all
+// Problem says why one of the named projections (none: every one) must not be relied upon; nil when all
 // may.
-func (m *monitor) problem(names ...string) error {
+func (m *Monitor) Problem(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if time.Since(m.seen) > staleAfter {
+	if time.Since(m.seen) > StaleAfter {
 		return errNotSeen()
 	}
 	return m.first(m.unfit, names)
 }
 
-// unmade says why one of the named projections (none: every one) cannot be read yet; nil when all can.
+// Unmade says why one of the named projections (none: every one) cannot be read yet; nil when all can.
 // What was made once can be read also while the brokers are away or an operator has stopped it: it is
 // old then, and says as of when it is.
-func (m *monitor) unmade(names ...string) error {
+func (m *Monitor) Unmade(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.seen.IsZero() {
@@ -155,8 +159,11 @@ func (m *monitor) unmade(names ...string) error {
 	return m.first(m.making, names)
 }
 
-// caughtUp tells whether every projection has been caught up with the log once since the start.
-func (m *monitor) caughtUp() bool {
+// Live is closed once every projection has been caught up with the log.
+func (m *Monitor) Live() <-chan struct{} { return m.live }
+
+// CaughtUp tells whether every projection has been caught up with the log once since the start.
+func (m *Monitor) CaughtUp() bool {
 	select {
 	case <-m.live:
 		return true
@@ -165,8 +172,8 @@ func (m *monitor) caughtUp() bool {
 	}
 }
 
-// followed says which projection does not follow the log, and will not by itself; nil when all do.
-func (m *monitor) followed() error {
+// Followed says which projection does not follow the log, and will not by itself; nil when all do.
+func (m *Monitor) Followed() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.first(stopped, nil)
@@ -179,7 +186,7 @@ func errNotSeen() error {
 }
 
 // first returns the first fault of the named projections; it needs the lock.
-func (m *monitor) first(fault func(projections.Status) string, names []string) error {
+func (m *Monitor) first(fault func(projections.Status) string, names []string) error {
 	for _, s := range m.statuses {
 		if len(names) > 0 && !slices.Contains(names, s.Projection) {
 			continue
@@ -194,7 +201,7 @@ func (m *monitor) first(fault func(projections.Status) string, names []string) e
 }
 
 // making says how far a projection is that has not caught up with the log yet; "" when it has.
-func (m *monitor) making(s projections.Status) string {
+func (m *Monitor) making(s projections.Status) string {
 	switch {
 	case !s.Live():
 		return fmt.Sprintf("is being rebuilt (%d events to go). Try again shortly", s.Lag)
@@ -205,7 +212,7 @@ func (m *monitor) making(s projections.Status) string {
 	}
 }
 
-func (m *monitor) unfit(s projections.Status) string {
+func (m *Monitor) unfit(s projections.Status) string {
 	if reason := m.making(s); reason != "" {
 		return reason
 	}
@@ -230,7 +237,7 @@ func stopped(s projections.Status) string {
 }
 
 // snapshot returns what was seen last.
-func (m *monitor) snapshot() []projections.Status {
+func (m *Monitor) snapshot() []projections.Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.statuses

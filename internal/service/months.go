@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 const attachEvery = 24 * time.Hour
 
 // attachMonths keeps monthly partitions ahead of the clock.
-func (a *app) attachMonths(ctx context.Context) {
+func (s *Service) attachMonths(ctx context.Context) {
 	ticker := time.NewTicker(attachEvery)
 	defer ticker.Stop()
 	for {
@@ -20,8 +20,12 @@ func (a *app) attachMonths(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := projections.AttachMonths(ctx, a.projectorPool, time.Now()); err != nil {
-			a.logger.Warn("months are not attached; their readings go to the default partition", "error", err)
-		}
+		s.attachNow(ctx)
+	}
+}
+
+func (s *Service) attachNow(ctx context.Context) {
+	if err := projections.AttachMonths(ctx, s.projectorPool, time.Now()); err != nil {
+		s.config.Logger.Warn("months are not attached; their readings go to the default partition", "error", err)
 	}
 }

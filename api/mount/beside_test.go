@@ -1,0 +1,97 @@
+package mount_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/service"
+)
+
+// The agency of the tests: alice is of its staff, carol is a user of its client.
+const (
+	agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	client = "c10000000000000000000001"
+	alice  = "a11ce0000000000000000000"
+	carol  = "ca201e000000000000000000"
+	page   = 11 // the client's page, which has followers
+)
+
+const (
+	followers = 4711
+	patience  = time.Minute
+	often     = 20 * time.Millisecond
+)
+
+// running is what a main application finds: brokers, a database, and a process of the role projector.
+type running struct {
+	brokers     []string
+	databaseURL string
+}
+
+// runBeside starts it and appends the agency's facts.
+func runBeside(t *testing.T) running {
+	t.Helper()
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	topics, err := service.EmbeddedTopics(broker.TopicOverrides())
+	require.NoError(t, err)
+	r := running{broker.Addrs(), pgtest.New(t).URL}
+	projector, err := service.Open(t.Context(), service.Config{
+		Log: eventlog.Config{Brokers: r.brokers, Topics: topics}, DatabaseURL: r.databaseURL,
+		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return projector.Follow(ctx) })
+	group.Go(func() error { return projector.Fold(ctx) })
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, group.Wait())
+		require.NoError(t, projector.Close())
+	})
+	require.NoError(t, projector.Log.AppendBulk(t.Context(), facts()))
+	return r
+}
+
+func facts() (drafts []domain.Draft) {
+	now := time.Now()
+	for _, entity := range []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true},
+		domain.DirectoryAccount{ID: client, RowID: 2, ParentAccount: agency, Name: "Client", Active: true},
+		domain.DirectorySubscription{ID: 1, AccountID: client, StartsAt: now.AddDate(0, -1, 0)},
+		domain.DirectoryUser{ID: alice, AccountID: agency, Name: "Alice", Active: true},
+		domain.DirectoryUser{ID: carol, AccountID: client, Name: "Carol", Active: true},
+		domain.DirectoryMember{ID: 1, AccountID: client, UserID: carol, Name: "Carol", Active: true},
+		domain.DirectorySocialAccount{ID: page, ParentAccount: agency, AccountID: client, MemberID: 1, Platform: domain.Facebook, Connected: true},
+	} {
+		drafts = append(drafts, commands.EntityDraft(entity, now))
+	}
+	return append(drafts, commands.NewDraft(domain.TopicMetrics, "11", domain.AccountRead{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: client, MemberID: 1, SocialAccount: page},
+		Platform: domain.Facebook, CapturedAt: now.UTC().Truncate(time.Microsecond),
+		Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: followers, Source: "followers_count"}},
+	}, now))
+}
+
+// config is what a main application says.
+func (r running) config(who api.Authenticator) mount.Config {
+	return mount.Config{
+		Brokers: r.brokers, DatabaseURL: r.databaseURL, Authenticator: who, ManagedSubscriptions: []string{"managed_social"},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}

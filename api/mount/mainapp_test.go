@@ -1,0 +1,139 @@
+package mount_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mainApp is testdata/mainapp as a process.
+type mainApp struct {
+	t       *testing.T
+	base    string
+	process *exec.Cmd
+	errors  bytes.Buffer
+}
+
+// buildMainApp builds the module as it is committed, of nothing but what this module was built of.
+func buildMainApp(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "mainapp")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = filepath.Join("testdata", "mainapp")
+	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s\nAfter a change of go.mod: cp go.sum %[2]s; cd %[2]s; go build -mod=mod -o /dev/null .", out, "api/mount/testdata/mainapp")
+	return program
+}
+
+func startMainApp(t *testing.T, r running) *mainApp {
+	t.Helper()
+	m := &mainApp{t: t}
+	m.process = exec.Command(buildMainApp(t))
+	m.process.Env = append(os.Environ(), "MAINAPP_ADDR=127.0.0.1:0",
+		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
+	m.process.Stderr = &m.errors
+	stdout, err := m.process.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, m.process.Start())
+	t.Cleanup(func() {
+		if m.process.ProcessState == nil {
+			_ = m.process.Process.Kill()
+			_ = m.process.Wait()
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, "%s", &m.errors)
+	m.base = strings.TrimPrefix(strings.TrimSpace(line), "listening on ")
+	require.Eventually(t, func() bool { return m.ask(http.MethodGet, "/boards/readyz", "alice", "").status == http.StatusOK }, patience, often)
+	return m
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (m *mainApp) ask(method, path, who, body string, headers ...string) answer {
+	m.t.Helper()
+	response := m.open(method, path, who, body, headers...)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(m.t, err)
+	return answer{response.StatusCode, response.Header, string(raw)}
+}
+
+func (m *mainApp) open(method, path, who, body string, headers ...string) *http.Response {
+	m.t.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, m.base+path, strings.NewReader(body))
+	require.NoError(m.t, err)
+	request.Header.Set("X-Signed-In", who)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		request.Header.Set(name, value)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	m.t.Cleanup(transport.CloseIdleConnections)
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	require.NoError(m.t, err)
+	return response
+}
+
+// A main application of another module serves everything under its router to the people whom it has signed in.
+func TestAnotherModuleServesItAll(t *testing.T) {
+	t.Parallel()
+	m := startMainApp(t, runBeside(t))
+	const dashboard = "/boards/api/projects/dashboard/" + client
+
+	require.Equal(t, "the main application\n", m.ask(http.MethodGet, "/", "", "").body)
+	for _, path := range []string{dashboard, "/boards/auth/getRoiViews", "/boards/api/notices", "/boards/socket.io/?EIO=4&transport=polling"} {
+		stranger := m.ask(http.MethodGet, path, "mallory", "")
+		require.Equal(t, http.StatusUnauthorized, stranger.status, path)
+		require.Equal(t, "the main application does not know you\n", stranger.body, path)
+	}
+	require.Equal(t, http.StatusOK, m.ask(http.MethodGet, dashboard, "alice", "").status)
+	require.Equal(t, http.StatusForbidden, m.ask(http.MethodGet, dashboard, "carol", "").status, "it is not open to her yet")
+	insights := m.ask(http.MethodGet, "/boards/auth"+insightsPath(), "alice", "")
+	require.Equal(t, http.StatusOK, insights.status, insights.body)
+	require.Contains(t, insights.body, "4711")
+	require.NotContains(t, insights.body, `"next_due":null`)
+	require.Equal(t, http.StatusNotFound, m.ask(http.MethodGet, "/boards/getRoiViews", "alice", "").status, "only below /auth, unless configured")
+	require.Contains(t, m.ask(http.MethodGet, "/boards/openapi.json", "alice", "").body, `"url":"/boards/"`)
+	require.Contains(t, m.ask(http.MethodGet, "/boards/socket.io/?EIO=4&transport=polling", "carol", "").body, `"sid"`)
+
+	put := m.ask(http.MethodPut, dashboard, "alice", `{"users":["`+carol+`"],"allow_client_dashboard":true}`, "Content-Type: application/json")
+	require.Equal(t, http.StatusOK, put.status, put.body)
+	read := m.ask(http.MethodGet, dashboard, "carol", "")
+	require.Equal(t, http.StatusOK, read.status, read.body)
+	require.Contains(t, read.body, carol)
+	require.Equal(t, put.header.Get("ETag"), read.header.Get("ETag"))
+
+	notices := m.open(http.MethodGet, "/boards/api/notices", "carol", "")
+	defer notices.Body.Close()
+	require.Equal(t, http.StatusOK, notices.StatusCode)
+	require.Equal(t, http.StatusOK, m.ask(http.MethodPut, dashboard, "alice", `{"users":[]}`, "Content-Type: application/json").status)
+	lines := bufio.NewScanner(notices.Body)
+	var heard strings.Builder
+	for !strings.Contains(heard.String(), "client_access_removed") && lines.Scan() {
+		heard.WriteString(lines.Text())
+	}
+	require.Contains(t, heard.String(), "client_access_removed")
+
+	require.NoError(t, m.process.Process.Signal(syscall.SIGTERM), "a stop ends with streams open")
+	require.NoError(t, m.process.Wait(), "%s", &m.errors)
+	for lines.Scan() { // what ends the stream
+		heard.WriteString(lines.Text())
+	}
+	require.NoError(t, lines.Err(), "the stream is ended and not cut")
+}

@@ -1,0 +1,113 @@
+package mount_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// insightsPath is the first of the analytics over a range that holds the reading, whatever the time of day.
+func insightsPath() string {
+	now := time.Now().UTC()
+	return "/getAccountInsights/" + now.AddDate(0, 0, -7).Format(time.DateOnly) + "/" + now.AddDate(0, 0, 1).Format(time.DateOnly) + "/all"
+}
+
+// byCookie is an authenticator of a main application.
+func byCookie(r *http.Request) (api.Principal, error) {
+	if session, err := r.Cookie("session"); err == nil && session.Value == "alice's" {
+		return api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
+	}
+	return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
+}
+
+func get(handler http.Handler, path, session string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, http.NoBody)
+	r.AddCookie(&http.Cookie{Name: "session", Value: session})
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+// The same process may mount, give everything back and mount again, over its one registry of metrics.
+func TestMountCloseAndMountAgain(t *testing.T) {
+	t.Parallel()
+	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
+	config.HTTP.AnalyticsAtRoot = true
+	registry := prometheus.NewRegistry()
+	config.Registerer = registry
+	for range 2 {
+		boards, err := mount.Open(t.Context(), config)
+		require.NoError(t, err)
+		router := chi.NewRouter()
+		router.Mount("/boards", boards.Handler())
+		require.Equal(t, http.StatusServiceUnavailable, get(router, "/boards/getRoiViews", "alice's").Code, "nothing is known of the tables yet")
+		ran := make(chan error, 1)
+		go func() { ran <- boards.Run(context.Background()) }()
+		require.Eventually(t, func() bool { return get(router, "/boards/readyz", "").Code == http.StatusOK }, patience, often)
+		require.Contains(t, get(router, "/boards"+insightsPath(), "alice's").Body.String(), "4711")
+		refused := get(router, "/boards/getRoiViews", "nobody's")
+		require.Equal(t, http.StatusUnauthorized, refused.Code)
+		require.Contains(t, refused.Body.String(), "https://app.example.com")
+		require.Equal(t, http.StatusNotFound, get(router, "/boards/metrics", "alice's").Code)
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		require.NotEmpty(t, families)
+		_, err = mount.Open(t.Context(), config)
+		require.ErrorContains(t, err, "metrics", "two at once cannot both be counted")
+		require.ErrorContains(t, boards.Run(t.Context()), "called before")
+		require.NoError(t, boards.Close())
+		require.NoError(t, boards.Close())
+		require.NoError(t, <-ran)
+		require.ErrorContains(t, boards.Run(t.Context()), "after Close")
+		families, err = registry.Gather()
+		require.NoError(t, err)
+		require.Empty(t, families)
+	}
+}
+
+// Run ends with its context.
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	boards, err := mount.Open(t.Context(), runBeside(t).config(api.AuthenticatorFunc(byCookie)))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- boards.Run(ctx) }()
+	require.Eventually(t, func() bool { return get(boards.Handler(), "/readyz", "").Code == http.StatusOK }, patience, often)
+	stop()
+	require.NoError(t, <-ran)
+	require.NoError(t, boards.Close())
+}
+
+// All faults are named at once, and before anything is connected to.
+func TestOpenNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	_, err := mount.Open(t.Context(), mount.Config{
+		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"}, MaxLag: -1, AccountInsightsEvery: time.Millisecond, AccountInsightsInterval: -1, PostInsightsCron: "never",
+		HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
+	})
+	for _, fault := range []string{
+		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
+		"AccountInsightsEvery", "AccountInsightsInterval", "PostInsightsCron", "Config.Prefix", "Config.RateLimit",
+	} {
+		require.ErrorContains(t, err, fault)
+	}
+	config := running{[]string{"127.0.0.1:1"}, "postgres://u:secret@127.0.0.1:1/x"}.config(api.AuthenticatorFunc(byCookie))
+	config.SASL = &mount.SASL{User: "u"}
+	_, err = mount.Open(t.Context(), config)
+	require.ErrorContains(t, err, "user and password are both needed")
+	config.SASL = nil
+	_, err = mount.Open(t.Context(), config)
+	require.Error(t, err, "no database answers")
+	require.NotContains(t, err.Error(), "secret")
+}
