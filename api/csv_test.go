@@ -127,6 +127,13 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	for _, accept := range []string{"*/*", "text/csv;q=0.1, application/json", "text/html"} {
 		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).header.Get("Content-Type"), "application/json")
 	}
+	b.meta.Sources = []readmodels.Source{{
+		SocialAccount: 7, Status: readmodels.SourcePartial, Reason: "3 of 31 days were read.",
+		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}},
+	}}
+	sources := records(t, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv").body)
+	require.Len(t, sources, 1)
+	require.Equal(t, "3 of 31 days were read.", sources[0]["reason"], "why a cell is empty")
 	refused := b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv")
 	require.Equal(t, http.StatusBadRequest, refused.status)
 	require.Equal(t, "table", refused.failure(t).Errors[0].Field)

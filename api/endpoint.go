@@ -45,7 +45,7 @@ func endpoint[Q, R any](
 			return err
 		}
 		if prefers(r, mediaCSV) {
-			body, err := csvOf(plan, data, asked.table)
+			body, err := figuresCSV(plan, data, meta, asked.table)
 			if err != nil {
 				return err
 			}
@@ -78,10 +78,24 @@ type figuresRequest struct {
 	table  string // of CSV
 }
 
+// csvSources is the table of what figures are worth; all tables of an answer together leave it out.
+const csvSources = "meta.sources"
+
+var sourcesPlan = newCSVPlan(reflect.TypeFor[[]readmodels.Source]())
+
+// figuresCSV lays out the tables of an answer, or the sources that its figures come from.
+func figuresCSV(plan csvPlan, data any, meta readmodels.Meta, table string) ([]byte, error) {
+	if table == csvSources {
+		return csvOf(sourcesPlan, meta.Sources, csvRoot)
+	}
+	return csvOf(plan, data, table)
+}
+
 // csvTable reads `table`, which picks one table of an answer as CSV.
 func (p *Params) csvTable(plan csvPlan) string {
-	names := plan.names()
-	p.note("table", "With Accept: text/csv: the one table to answer. Absent: all of them, told apart by the column table.",
+	names := append(plan.names(), csvSources)
+	p.note("table", "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. "+
+		"Absent: all tables of the data, told apart by the column table.",
 		schema{Type: typeString, Enum: anyOf(names)})
 	name, present := p.value("table")
 	if present && !slices.Contains(names, name) {
