@@ -119,7 +119,7 @@ func (a *answering) knownPosters(ctx context.Context, measured func(int64, domai
 		select s.id, s.p_id from tSAccounts s
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
 		  and exists (select from tSPosts p
-		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null
+		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null and `+newestInScope+`
 		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))
 		order by s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member)
 	if err != nil {
@@ -148,6 +148,7 @@ func (a *answering) countPosts(ctx context.Context, days []bucket, measured func
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
+		  and `+newestInScope+`
 		group by 1, 2, 3, 4
 		order by 1, 2, 4`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), starts, a.query.Range.From, a.query.Range.Elapsed().To, a.query.Member)
 	if err != nil {

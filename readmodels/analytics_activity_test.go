@@ -26,7 +26,7 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 			s := rapid.SampledFrom(socials).Draw(t, "social")
 			post := domain.PostRegistered{
 				Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), Platform: s.platform,
-				ExternalID: fmt.Sprint("post ", i), Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
+				ExternalID: fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
 			}
 			if rapid.IntRange(0, 5).Draw(t, "no time") > 0 {
 				at := drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago")))
@@ -56,9 +56,8 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 // posts are the published posts of an account that the scope sees.
 func (o *oracle) posts(id int64) []domain.PostRegistered {
 	var out []domain.PostRegistered
-	for _, ev := range o.w.events {
-		p, ok := ev.Data.(domain.PostRegistered)
-		if ok && p.SocialAccount == id && p.PublishedAt != nil && o.sees(p.Tenant, p.Platform) {
+	for _, p := range o.registrations() {
+		if p.SocialAccount == id && p.PublishedAt != nil && o.sees(p.Tenant, p.Platform) {
 			out = append(out, p)
 		}
 	}

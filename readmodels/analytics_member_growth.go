@@ -99,6 +99,7 @@ func (a *answering) published(ctx context.Context) (map[domain.Platform]publishe
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
+		  and `+newestInScope+`
 		group by p_id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member,
 		a.query.Range.From, a.query.Range.Previous().From, a.query.Range.To)
 	if err != nil {

@@ -3,6 +3,7 @@ package readmodels_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -93,11 +94,6 @@ func drawCounts(t *rapid.T) domain.Counts {
 		Likes: maybe("likes", 9), Comments: maybe("comments", 5), Shares: maybe("shares", 3), Views: maybe("views", 900),
 		Impressions: maybe("impressions", 900), Reach: maybe("reach", 500), Clicks: maybe("clicks", 50),
 	}
-}
-
-// postReads are the readings of posts that the scope sees, in order of their capture.
-func (o *oracle) postReads() []domain.PostRead {
-	return slices.DeleteFunc(o.agencyReads(), func(r domain.PostRead) bool { return !o.seesAll(r.Tenant, r.Platform) })
 }
 
 // agencyReads are the readings of posts of all clients of the agency, in order of their capture.
@@ -299,16 +295,9 @@ func (o *oracle) lastPostRead() *time.Time {
 	return last
 }
 
-// knownPost is a registered post with its readings.
-type knownPost struct {
-	readmodels.Post
-
-	reads []domain.PostRead
-}
-
-// knownPosts are the registered posts that a list shows, newest first.
-func (o *oracle) knownPosts() []knownPost {
-	byKey := map[string]*knownPost{}
+// registrations are the posts of the scope, each as it was registered last: at one instant the greater
+// sub-account counts, of one sub-account the smaller event id.
+func (o *oracle) registrations() []domain.PostRegistered {
 	latest := map[string]domain.PostRegistered{}
 	ids := map[string]string{}
 	for _, ev := range o.w.events {
@@ -316,13 +305,27 @@ func (o *oracle) knownPosts() []knownPost {
 		if !ok || !o.seesAll(e.Tenant, e.Platform) {
 			continue
 		}
-		key := fmt.Sprint(e.SocialAccount, " ", e.ExternalID, " ", e.AccountID)
-		if was, ok := latest[key]; ok && (was.RegisteredAt.After(e.RegisteredAt) || was.RegisteredAt.Equal(e.RegisteredAt) && ids[key] < ev.Envelope.ID) {
+		key := fmt.Sprint(e.SocialAccount, " ", e.ExternalID)
+		was, known := latest[key]
+		if known && cmp.Or(e.RegisteredAt.Compare(was.RegisteredAt), strings.Compare(e.AccountID, was.AccountID), strings.Compare(ids[key], ev.Envelope.ID)) < 0 {
 			continue
 		}
 		latest[key], ids[key] = e, ev.Envelope.ID
 	}
-	for key, e := range latest {
+	return slices.Collect(maps.Values(latest))
+}
+
+// knownPost is a registered post with its readings: those of the scope, and those of the whole agency.
+type knownPost struct {
+	readmodels.Post
+
+	reads, agency []domain.PostRead
+}
+
+// knownPosts are the registered posts that a list shows, newest first.
+func (o *oracle) knownPosts() []knownPost {
+	var out []knownPost
+	for _, e := range o.registrations() {
 		p := knownPost{Post: readmodels.Post{
 			PlatformRef: platformRef(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
 			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: &e.Content,
@@ -338,16 +341,16 @@ func (o *oracle) knownPosts() []knownPost {
 		if later || o.q.Member > 0 && p.MemberID != o.q.Member || o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
 			continue
 		}
-		for _, read := range o.postReads() {
-			if read.SocialAccount == p.SocialAccount && read.ExternalID == p.ExternalID && read.AccountID == p.AccountID {
+		for _, read := range o.agencyReads() {
+			if read.SocialAccount != p.SocialAccount || read.ExternalID != p.ExternalID {
+				continue
+			}
+			p.agency = append(p.agency, read)
+			if o.seesAll(read.Tenant, read.Platform) {
 				p.reads = append(p.reads, read)
 			}
 		}
-		byKey[key] = &p
-	}
-	var out []knownPost
-	for _, p := range byKey {
-		out = append(out, *p)
+		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b knownPost) int { return newestFirst(a.Post, b.Post) })
 	return out
@@ -402,10 +405,16 @@ func (p *knownPost) growth(r readmodels.Range) readmodels.PostGrowth {
 	if before := p.at(r.From); before != nil {
 		return minus(*now, before)
 	}
+	first := p.reads[0]
+	for i, read := range p.agency {
+		if i > 0 && read.CapturedAt.Equal(first.CapturedAt) {
+			return minus(*now, &p.agency[i-1]) // the page came from another client, which the scope does not see
+		}
+	}
 	if now.PublishedAt != nil && !now.PublishedAt.Before(r.From) {
 		return minus(*now, nil)
 	}
-	if first := p.reads[0]; first.CapturedAt.Before(now.CapturedAt) {
+	if first.CapturedAt.Before(now.CapturedAt) {
 		return minus(*now, &first)
 	}
 	return readmodels.PostGrowth{NoBaseline: true}

@@ -130,10 +130,14 @@ func (p *Post) key() postKey {
 	return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.AccountID}
 }
 
+// newestInScope selects each post of tSPosts once, as it was registered last under one of the sub-accounts
+// $2: a page that moves between two clients of an agency registers its posts under both.
+const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
+
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
 // platforms $3, the member $4 and the category $5, published before $6 or at an unknown time.
 const postsOfScope = `
-	p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3)
+	p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3) and ` + newestInScope + `
 	and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or ` + categoryOfPost + ` = $5)
 	and coalesce(p.published_at, '-infinity') < $6`
 
@@ -143,24 +147,55 @@ const categoryOfPost = `coalesce(p.c_id, (
 	where c.social_account_id = p.social_account_id and c.external_id = p.external_id and c.account_id = p.account_id
 	order by c.id limit 1))`
 
+// readingColumns are what the answers need of a reading, in both tables.
+const readingColumns = `captured_at, published_at, likes, comments, shares, views, engagement, impressions, reach, clicks`
+
+// inAgency and inScope select the readings i of post p, whichever client of the agency $1 or of the scope $2 had
+// the page then: a page that moves between them goes on where it was.
+const (
+	inAgency = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1`
+	inScope  = inAgency + ` and ($2::text[] is null or i.account_id = any($2))`
+)
+
 // readingAt finds the last reading of post p before the instant at, whose UTC day begins at day: among
 // raw readings of that day, else in the roll-up of the days before.
-func readingAt(at, day string) string {
-	const cols = `captured_at, published_at, likes, comments, shares, views, impressions, reach, clicks`
+func readingAt(at, day, in string) string {
 	return fmt.Sprintf(`(
 		select * from (
 			(select %[1]s from tSPostInsights i
-			 where i.social_account_id = p.social_account_id and i.external_id = p.external_id
-			   and i.captured_at >= %[3]s and i.captured_at < %[2]s
-			   and i.parent_account = p.parent_account and i.account_id = p.account_id
+			 where %[4]s and i.captured_at >= %[3]s and i.captured_at < %[2]s
 			 order by i.captured_at desc limit 1)
 			union all
-			(select %[1]s from post_daily d
-			 where d.social_account_id = p.social_account_id and d.external_id = p.external_id
-			   and d.day < (%[3]s at time zone 'UTC')::date
-			   and d.parent_account = p.parent_account and d.account_id = p.account_id
-			 order by d.day desc limit 1)) x
-		order by x.captured_at desc limit 1)`, cols, at, day)
+			%[5]s) x
+		order by x.captured_at desc limit 1)`, readingColumns, at, day, in, lastDaily("("+day+" at time zone 'UTC')::date", in, ""))
+}
+
+// lastDaily finds the last reading of post p in the roll-up of the days before a day. The day is found first:
+// ordered by more than the index holds, all days of a post would be read.
+func lastDaily(before, in, when string) string {
+	return fmt.Sprintf(`(select %[1]s from post_daily i
+			 where %[3]s and i.day = (select i.day from post_daily i where %[4]s%[3]s and i.day < %[2]s order by i.day desc limit 1)
+			 order by i.captured_at desc limit 1)`, readingColumns, before, in, when)
+}
+
+// takenOver finds, for a post p that the scope has read from the instant from on and not before, the reading
+// before that: the last of another client of the agency, whose page it was. upto is the capture of any reading of the
+// scope in the range. It is the first part of a union.
+func (a *answering) takenOver(from, day, upto string) string {
+	if a.scope.Accounts == nil {
+		return "" // there is no other
+	}
+	return fmt.Sprintf(`
+			(select %[1]s from (
+				(select %[1]s from tSPostInsights i
+				 where %[2]s and i.captured_at >= %[3]s and i.captured_at < (
+					select i.captured_at from tSPostInsights i where %[4]s and i.captured_at >= %[3]s and i.captured_at <= %[5]s
+					order by i.captured_at limit 1)
+				 order by i.captured_at desc limit 1)
+				union all
+				%[6]s) o
+			 order by captured_at desc limit 1)
+			union all`, readingColumns, inAgency, from, inScope, upto, readingAt(from, day, inAgency))
 }
 
 // startOfUTCDay is the day of at in UTC; an instant that begins a day is its own.
@@ -216,15 +251,13 @@ func (a *answering) queryPosts(ctx context.Context, selected string, args ...any
 		       e.captured_at, e.published_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
 		       b.captured_at, b.likes, b.comments, b.shares, b.views, b.impressions, b.clicks
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p
-		left join lateral `+readingAt(param(1), param(2))+` e on true
+		left join lateral `+readingAt(param(1), param(2), inScope)+` e on true
 		left join lateral (
-			select captured_at, likes, comments, shares, views, impressions, clicks from `+readingAt(param(3), param(4))+` b
-			union all
-			(select captured_at, likes, comments, shares, views, impressions, clicks from tSPostInsights i
-			 where i.social_account_id = p.social_account_id and i.external_id = p.external_id
-			   and i.captured_at >= `+param(3)+` and i.captured_at < e.captured_at
+			select * from `+readingAt(param(3), param(4), inScope)+` b
+			union all`+a.takenOver(param(3), param(4), "e.captured_at")+`
+			(select `+readingColumns+` from tSPostInsights i
+			 where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < e.captured_at
 			   and (e.published_at is null or e.published_at < `+param(3)+`)
-			   and i.parent_account = p.parent_account and i.account_id = p.account_id
 			 order by i.captured_at limit 1)
 			limit 1) b on true
 		order by p.place`, args...)

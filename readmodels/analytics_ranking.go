@@ -67,21 +67,20 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 			            when ` + equal("likes") + " and " + equal("comments") + " and " + equal("shares") + `
 			            then e_engagement - ` + since("engagement") + ` end as engagement
 			from (
-				select s.*, b_captured_at is null and e_published_at >= $7 as began,
+				select p.*, b_captured_at is null and f.captured_at is null and e_published_at >= $7 as began,
 				       f.likes as f_likes, f.comments as f_comments, f.shares as f_shares, f.views as f_views, f.engagement as f_engagement
 				from (
 					select p.social_account_id, p.external_id, p.account_id, p.member_id, p.published` + cols.String() + `
 					from state p` + e.search() + b.search() + `
 					where (` + e.found() + " and " + b.found() + `) is not true
-				) s
+				) p
 				left join lateral (
-					select i.* from (
-						select i.likes, i.comments, i.shares, i.views, i.engagement from tSPostInsights i
-						where i.social_account_id = s.social_account_id and i.external_id = s.external_id
-						  and i.captured_at >= $7 and i.captured_at < s.e_captured_at
-						  and i.parent_account = $1 and i.account_id = s.account_id
-						order by i.captured_at limit 1) i
-					where s.b_captured_at is null and (s.e_published_at is null or s.e_published_at < $7)
+					select f.* from (` + a.takenOver("$7::timestamptz", `(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
+						(select ` + readingColumns + ` from tSPostInsights i
+						 where ` + inScope + ` and i.captured_at >= $7 and i.captured_at < p.e_captured_at
+						   and (p.e_published_at is null or p.e_published_at < $7)
+						 order by i.captured_at limit 1)) f
+					where p.b_captured_at is null
 					limit 1) f on true
 				where e_captured_at >= $7
 			) s

@@ -24,18 +24,20 @@ const perDay = 10
 // endColumns are read at both ends.
 var endColumns = []string{"captured_at", "published_at", "likes", "comments", "shares", "views", "engagement"}
 
-// slice is a CTE of the readings of a day of all posts.
+// slice is a CTE of the last readings of a day of all posts: two clients of an agency have one each on the day on
+// which a page moves between them.
 func (e end) slice(n, day, when string) string {
 	return fmt.Sprintf(`%s%s as materialized (
-			select social_account_id, external_id, account_id, %s from post_daily
-			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s)`,
+			select distinct on (social_account_id, external_id collate "C") social_account_id, external_id, %s from post_daily
+			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s
+			order by social_account_id, external_id collate "C", captured_at desc)`,
 		e.name, n, strings.Join(endColumns, ", "), day, when)
 }
 
 // join joins a slice to posts p.
 func (e end) join(n string) string {
 	return fmt.Sprintf(`
-				left join %[1]s on %[1]s.social_account_id = p.social_account_id and %[1]s.external_id = p.external_id and %[1]s.account_id = p.account_id`, e.name+n)
+				left join %[1]s on %[1]s.social_account_id = p.social_account_id and %[1]s.external_id = p.external_id`, e.name+n)
 }
 
 // columns selects those of the first slice.
@@ -57,7 +59,6 @@ func (e end) found() string {
 
 // search joins to posts p, which have the columns of the first slice, the places where the other readings are.
 func (e end) search() string {
-	const same = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1 and i.account_id = p.account_id`
 	cols := strings.Join(endColumns, ", ")
 	joins, none := e.join("1"), e.name+"0_captured_at is null"
 	if e.cut {
@@ -65,14 +66,12 @@ func (e end) search() string {
 				left join lateral (
 					select %[1]s from tSPostInsights i
 					where %[2]s0_captured_at >= %[3]s and %[4]s and i.captured_at >= (%[5]s::date)::timestamp at time zone 'UTC' and i.captured_at < %[3]s
-					order by i.captured_at desc limit 1) %[2]s_raw on true`, cols, e.name, e.at, same, e.day0)
+					order by i.captured_at desc limit 1) %[2]s_raw on true`, cols, e.name, e.at, inScope, e.day0)
 		none = fmt.Sprintf("(%[1]s0_captured_at is null or %[1]s0_captured_at >= %[2]s) and %[1]s_raw.captured_at is null", e.name, e.at)
 	}
+	none += fmt.Sprintf(" and %s1.captured_at is null and ", e.name)
 	return joins + fmt.Sprintf(`
-				left join lateral (
-					select %[1]s from post_daily i
-					where %[2]s and %[3]s1.captured_at is null and %[4]s and i.day < %[5]s::date
-					order by i.day desc limit 1) %[3]s_old on true`, cols, none, e.name, same, e.day0)
+				left join lateral %s %s_old on true`, lastDaily(e.day0+"::date", inScope, none), e.name)
 }
 
 // picked selects a column of the reading that search has found.

@@ -79,14 +79,15 @@ func (e Entities) Activity(ctx context.Context, scope Scope, id string) (PostAct
 	return only(found, err, ErrActivityNotFound)
 }
 
-const activitiesSQL = `
+func activitiesSQL() string {
+	return `
 	select p.p_id, p.social_account_id, p.account_id, p.member_id, p.external_id, p.post_type, p.content, p.media_url, p.permalink,
 	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.captured_at,
 	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
 	from (
 		select p.*, ` + categoryOfPost + ` as category
 		from tSPosts p
-		where p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3)
+		where p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3) and ` + newestInScope + `
 		  and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or p.social_account_id = $5)
 		  and ($6::bigint = 0 or ` + categoryOfPost + ` = $6) and ($7 = '' or p.post_type = $7)
 		  and ($8::timestamptz is null or p.published_at >= $8) and ($9::timestamptz is null or p.published_at < $9)
@@ -96,12 +97,9 @@ const activitiesSQL = `
 		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc
 		limit $15) p
 	left join tDefaultCategories c on c.id = p.category
-	left join lateral (
-		select * from post_daily d
-		where d.social_account_id = p.social_account_id and d.external_id = p.external_id
-		  and d.parent_account = p.parent_account and d.account_id = p.account_id
-		order by d.day desc limit 1) d on true
+	left join lateral ` + lastDaily("'infinity'", inScope, "") + ` d on true
 	order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
+}
 
 func (e Entities) activities(scope Scope, q ActivitiesQuery, external string) listed[PostActivity, activityKey] {
 	page := q.Page
@@ -112,7 +110,7 @@ func (e Entities) activities(scope Scope, q ActivitiesQuery, external string) li
 			if after == nil {
 				after = &activityKey{}
 			}
-			return activitiesSQL, []any{
+			return activitiesSQL(), []any{
 				scope.ParentAccount, scope.Accounts, platformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
 				after.Published, after.Social, after.External, after.Account, limit,
 			}

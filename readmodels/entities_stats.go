@@ -169,7 +169,7 @@ func (s *statsMaking) readPosts(ctx context.Context) error {
 	rows, err := s.tx.Query(ctx, `
 		select p_id, width_bucket(published_at, $4::timestamptz[]) - 1, count(*) from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and published_at < $5
-		  and ($6::bigint = 0 or member_id = $6)
+		  and ($6::bigint = 0 or member_id = $6) and `+newestInScope+`
 		group by 1, 2`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), starts, s.query.Range.To, s.query.Member)
 	if err != nil {
 		return fmt.Errorf("count posts: %w", err)

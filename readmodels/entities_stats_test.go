@@ -40,8 +40,8 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 	for n := range rapid.IntRange(0, 12).Draw(t, "posts") {
 		s := rapid.SampledFrom(socials).Draw(t, "social")
 		post := domain.PostRegistered{
-			Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), Platform: s.platform, ExternalID: fmt.Sprint("p", n),
-			Origin: domain.OriginListing, RegisteredAt: season,
+			Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), Platform: s.platform, ExternalID: fmt.Sprint("p", rapid.IntRange(0, n).Draw(t, "post")),
+			Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
 		}
 		if rapid.IntRange(0, 4).Draw(t, "dated") > 0 {
 			at := drawInstant(t, season)
@@ -104,9 +104,8 @@ func (o *oracle) stats() readmodels.PlatformStats {
 // publishedIn counts posts; nil when no published post is known on the platform.
 func (o *oracle) publishedIn(p domain.Platform, in part) *int64 {
 	var n *int64
-	for _, ev := range o.w.events {
-		post, ok := ev.Data.(domain.PostRegistered)
-		if !ok || post.Platform != p || post.PublishedAt == nil || !o.sees(post.Tenant, p) || !post.PublishedAt.Before(o.q.Range.To) {
+	for _, post := range o.registrations() {
+		if post.Platform != p || post.PublishedAt == nil || !o.sees(post.Tenant, p) || !post.PublishedAt.Before(o.q.Range.To) {
 			continue
 		}
 		sum(&n, 0)
