@@ -83,6 +83,8 @@ type FetchObserver interface {
 	Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration)
 	// Fetched tells of one connection; class is "" when it was read.
 	Fetched(slot domain.FetchSlot, class string)
+	// PostSkipped tells of a post without a reading, or one that cannot be registered; class says why.
+	PostSkipped(platform domain.Platform, class string)
 }
 
 // Limits of [CollectConfig].
@@ -139,6 +141,7 @@ type unobserved struct{}
 
 func (unobserved) Planned(domain.FetchSlot, int, int, time.Duration) {}
 func (unobserved) Fetched(domain.FetchSlot, string)                  {}
+func (unobserved) PostSkipped(domain.Platform, string)               {}
 
 // recordWithin bounds the recording of what a platform has answered.
 const recordWithin = 10 * time.Second

@@ -122,10 +122,15 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		if l.isKnown(post) || l.met[post.ID] || post.SameAs != "" && l.met[post.SameAs] {
 			continue
 		}
-		if err := l.Metrics.RegisterPost(ctx, l.registration(l.f.ConnectedAccount, post)); err != nil {
+		l.met[post.ID] = true
+		err := l.Metrics.RegisterPost(ctx, l.registration(l.f.ConnectedAccount, post))
+		if unrecordable(err) {
+			l.skip(ctx, l.f, post, string(platforms.ClassInvalid), err)
+			continue
+		}
+		if err != nil {
 			return page, err
 		}
-		l.met[post.ID] = true
 		l.fresh = append(l.fresh, post)
 	}
 	return page, nil

@@ -60,6 +60,7 @@ func TestSlotOfAWrongClockIsNoReading(t *testing.T) {
 
 // planned records what a plan tells.
 type planned struct {
+	posts        []string
 	due, skipped int
 	lag          time.Duration
 	classes      []string
@@ -68,6 +69,8 @@ type planned struct {
 func (p *planned) Planned(_ domain.FetchSlot, due, skipped int, lag time.Duration) {
 	p.due, p.skipped, p.lag = due, skipped, lag
 }
+func (p *planned) PostSkipped(_ domain.Platform, class string) { p.posts = append(p.posts, class) }
+
 func (p *planned) Fetched(_ domain.FetchSlot, class string) { p.classes = append(p.classes, class) }
 
 func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {

@@ -10,7 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-const postsPerRead = 50
+const (
+	postsPerRead = 50
+	// maxPostText bounds, in bytes, what is kept of a post's text: four times Facebook's longest has room, and
+	// a record with more might be refused, at every round alike.
+	maxPostText = 256 << 10
+)
 
 // postReadings registers the posts that the listing shows for the first time, then reads all that are
 // due by their age.
@@ -66,7 +71,7 @@ func (c *Collect) registration(account domain.ConnectedAccount, post platforms.P
 	r := domain.PostRegistered{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(),
-		PostType: post.Type, Content: post.Content, MediaURL: post.MediaURL, Permalink: post.Permalink,
+		PostType: post.Type, Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink,
 	}
 	if !post.PublishedAt.IsZero() {
 		r.PublishedAt = &post.PublishedAt
@@ -81,13 +86,28 @@ func (c *Collect) readPosts(ctx context.Context, f *fetch, posts []platforms.Pos
 	defer cancel()
 	for _, s := range snapshots {
 		if s.Err != nil {
+			c.skip(ctx, f, s.Post, string(s.Err.Class), s.Err)
 			continue
 		}
-		if recordErr := c.Metrics.RecordPostReading(appending, c.reading(f.ConnectedAccount, s, at)); recordErr != nil {
+		recordErr := c.Metrics.RecordPostReading(appending, c.reading(f.ConnectedAccount, s, at))
+		if unrecordable(recordErr) {
+			c.skip(ctx, f, s.Post, string(platforms.ClassInvalid), recordErr)
+			continue
+		}
+		if recordErr != nil {
 			return errors.Join(err, recordErr)
 		}
 	}
 	return err
+}
+
+// unrecordable tells that what is said of a post can never be recorded. It costs that post, not the others.
+func unrecordable(err error) bool { return domain.CodeOf(err) == domain.CodeInvalid }
+
+// skip tells of a post that has no reading, or is not registered.
+func (c *Collect) skip(ctx context.Context, f *fetch, post platforms.Post, class string, why error) {
+	c.Observe.PostSkipped(f.Platform, class)
+	c.Logger.WarnContext(ctx, "post is skipped", "social_account", f.SocialAccount, "post", post.ID, "class", class, "error", why)
 }
 
 // reading judges, at capture, whether the reading's growth counts, and says by what.

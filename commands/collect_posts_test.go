@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/simulator"
 )
 
@@ -116,6 +118,40 @@ func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
 	}))
 	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
 	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where external_id = 'urn:li:share:71' and likes is not null`))
+}
+
+// One post of which something can never be recorded costs no other post its reading.
+func TestOddPostCostsNoOther(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]platforms.Post{
+		"a count beyond any":    publishedAgo("odd", 2*time.Hour),
+		"a year beyond any":     {ID: "odd", PublishedAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"an id beyond the rows": {ID: strings.Repeat("9", 300), PublishedAt: fetchDay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := &scripted{page: pagesOf(map[string]platforms.PostsPage{
+				"": {Posts: []platforms.Post{publishedAgo("1", time.Hour), odd, publishedAgo("3", 3*time.Hour), publishedAgo("4", 4*time.Hour)}},
+			}), reading: func(p platforms.Post) platforms.PostSnapshot {
+				likes := int64(1)
+				if p.ID == "odd" {
+					likes += 1 << 60
+				}
+				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: &likes}}
+			}}
+			seen := &planned{}
+			s := newFetchStage(t, client.use, func(c *commands.CollectConfig) { c.Observe = seen })
+			user := s.connect(domain.TikTok, 0)
+			for round := range 3 {
+				require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
+				require.Equal(t, 3*(round+1), s.number(`select count(*) from tSPostInsights where social_account_id = $1 and external_id in ('1', '3', '4')`, user.ID))
+				s.clock.advance(halfDay)
+			}
+			require.NotEmpty(t, seen.posts)
+			require.Equal(t, string(platforms.ClassInvalid), seen.posts[0])
+			require.Empty(t, s.state(domain.FetchPosts, user).Reason)
+		})
+	}
 }
 
 func TestParseLadder(t *testing.T) {

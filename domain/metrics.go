@@ -198,6 +198,9 @@ func (e PostRead) Validate() error {
 	if err := checkAccountType(e.AccountType); err != nil {
 		return err
 	}
+	if err := validatePublished(e.PublishedAt); err != nil {
+		return err
+	}
 	return validateReading(e.Tenant, e.Platform, e.CapturedAt)
 }
 
@@ -242,7 +245,21 @@ func (e PostRegistered) Validate() error {
 	if err := checkAccountType(e.AccountType); err != nil {
 		return err
 	}
+	if err := validatePublished(e.PublishedAt); err != nil {
+		return err
+	}
 	return validateReading(e.Tenant, e.Platform, e.RegisteredAt)
+}
+
+// validatePublished refuses years that JSON has no form for. They may lie far back: pages date posts back.
+func validatePublished(at *time.Time) error {
+	if at == nil {
+		return nil
+	}
+	if y := at.UTC().Year(); y < 0 || y > maxYear {
+		return fmt.Errorf("published_at lies in the year %d, outside of 0 to %d", y, maxYear)
+	}
+	return nil
 }
 
 func validateExternalID(id string) error {

@@ -81,8 +81,8 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 
 // fetchMetrics shows what is planned and what became of it.
 type fetchMetrics struct {
-	skipped, connections *prometheus.CounterVec
-	due, lag             *prometheus.GaugeVec
+	skipped, connections, posts *prometheus.CounterVec
+	due, lag                    *prometheus.GaugeVec
 }
 
 func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
@@ -93,6 +93,9 @@ func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
 		connections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_fetch_connections_total", Help: "Connections read (class ok) or not, by class of the failure.",
 		}, []string{"kind", "platform", "class"}),
+		posts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ledgerboard_fetch_posts_skipped_total", Help: "Posts that were asked for and have no reading, or cannot be registered, by class of the reason (not_found: deleted; invalid: beyond what any platform counts).",
+		}, []string{"platform", "class"}),
 		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ledgerboard_fetch_due_connections", Help: "Connections that were due at the last plan.",
 		}, []string{"kind", "platform"}),
@@ -100,7 +103,7 @@ func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
 			Name: "ledgerboard_fetch_lag_seconds", Help: "How long the most overdue connection had waited beyond its interval at the last plan.",
 		}, []string{"kind", "platform"}),
 	}
-	registry.MustRegister(m.skipped, m.connections, m.due, m.lag)
+	registry.MustRegister(m.skipped, m.connections, m.posts, m.due, m.lag)
 	return m
 }
 
@@ -117,4 +120,9 @@ func (m *fetchMetrics) Fetched(slot domain.FetchSlot, class string) {
 		class = "ok"
 	}
 	m.connections.WithLabelValues(slot.Kind, slot.Platform.String(), class).Inc()
+}
+
+// PostSkipped implements [commands.FetchObserver].
+func (m *fetchMetrics) PostSkipped(platform domain.Platform, class string) {
+	m.posts.WithLabelValues(platform.String(), class).Inc()
 }

@@ -11,8 +11,15 @@ import (
 
 // The lenient types: one field of an unexpected shape must cost that field, never the whole answer.
 
-// count is a whole number as platforms write it: 12, 12.0 or "12". Everything else is absent, and
-// absent is not 0.
+// largest bounds a number either way: no platform counts that far, and one that says so would have its
+// whole reading refused. A few thousand such numbers can be summed within 64 bits.
+const largest = 1_000_000_000_000_000
+
+// latest is the last second of a time, in the year 2106: one beyond it is no time of anything that is there.
+const latest = 2 * math.MaxInt32
+
+// count is a whole number as platforms write it: 12, 12.0 or "12". Everything else, and a number beyond
+// [largest], is absent, and absent is not 0.
 type count struct {
 	n  int64
 	ok bool
@@ -23,14 +30,21 @@ func (c *count) UnmarshalJSON(raw []byte) error {
 	*c = count{}
 	s := string(bytes.Trim(bytes.TrimSpace(raw), `"`))
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		*c = count{n: n, ok: true}
+		*c = bounded(n)
 		return nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<62 {
+	if err == nil && f == math.Trunc(f) && math.Abs(f) <= largest {
 		*c = count{n: int64(f), ok: true}
 	}
 	return nil
+}
+
+func bounded(n int64) count {
+	if n > largest || n < -largest {
+		return count{}
+	}
+	return count{n: n, ok: true}
 }
 
 func (c count) ptr() *int64 {
@@ -95,17 +109,16 @@ func (a *amount) UnmarshalJSON(raw []byte) error {
 }
 
 // total is the number, or the sum of the parts; absent for an empty object, for a part that is not a
-// whole number, and for a sum beyond 64 bits.
+// whole number, and for a sum beyond [largest].
 func (a amount) total() count {
 	if a.parts == nil {
 		return a.number
 	}
 	sum := count{ok: len(a.parts) > 0}
 	for _, part := range a.parts {
-		if !part.ok || (part.n > 0 && sum.n > math.MaxInt64-part.n) || (part.n < 0 && sum.n < math.MinInt64-part.n) {
+		if sum = bounded(sum.n + part.n); !part.ok || !sum.ok {
 			return count{}
 		}
-		sum.n += part.n
 	}
 	return sum
 }
@@ -161,19 +174,20 @@ func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// metaTime reads Meta's times, which have no colon in the offset; zero when it is none.
+// metaTime reads Meta's times, which have no colon in the offset; zero when it is none, or beyond [latest].
+// Pages may date a post back as far as they like.
 func metaTime(s text) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
-		if t, err := time.Parse(layout, string(s)); err == nil {
+		if t, err := time.Parse(layout, string(s)); err == nil && t.UTC().Year() > 0 && t.Unix() <= latest {
 			return t.UTC()
 		}
 	}
 	return time.Time{}
 }
 
-// unixTime reads seconds since 1970; zero when there are none or they are not of this age.
+// unixTime reads seconds since 1970; zero when there are none or they are beyond [latest].
 func unixTime(seconds count) time.Time {
-	if !seconds.ok || seconds.n <= 0 || seconds.n > math.MaxInt32*2 {
+	if !seconds.ok || seconds.n <= 0 || seconds.n > latest {
 		return time.Time{}
 	}
 	return time.Unix(seconds.n, 0).UTC()
@@ -181,7 +195,7 @@ func unixTime(seconds count) time.Time {
 
 // milliTime is [unixTime] for milliseconds.
 func milliTime(milliseconds count) time.Time {
-	if !milliseconds.ok || milliseconds.n <= 0 || milliseconds.n/1000 > math.MaxInt32*2 {
+	if !milliseconds.ok || milliseconds.n <= 0 || milliseconds.n/1000 > latest {
 		return time.Time{}
 	}
 	return time.UnixMilli(milliseconds.n).UTC()

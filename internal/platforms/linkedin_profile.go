@@ -202,12 +202,15 @@ func (a analytics) days(query string) map[string]int64 {
 	return out
 }
 
-// total sums the elements of an answer; absent when there is none.
+// total sums the elements of an answer; absent when there is none, and beyond [largest].
 func (a analytics) total(query string) count {
 	var sum count
 	for _, e := range a.Elements {
-		if e.Count.ok && e.MetricType.is(query) {
-			sum = count{n: sum.n + e.Count.n, ok: true}
+		if !e.Count.ok || !e.MetricType.is(query) {
+			continue
+		}
+		if sum = bounded(sum.n + e.Count.n); !sum.ok {
+			return sum
 		}
 	}
 	return sum
