@@ -22,13 +22,19 @@ const (
 var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection: the person must sign in again.")
 
 // settle records changes of the connection's state: that a person must sign in again, or that the
-// connection works again after that.
-func (c *Collect) settle(ctx context.Context, task domain.FetchTask, err error) error {
+// connection works again after that. Began is when the read began: a token that was stored later was not
+// tried, so the recorded time must not be after it. A token that a sign-in brought and that is dead as well
+// is recorded again, or it would be tried for ever.
+func (r *round) settle(ctx context.Context, task domain.FetchTask, began time.Time, err error) error {
+	waits := task.ConnectionState == domain.ConnectionReconnect
 	switch {
-	case err == nil && task.ConnectionState == domain.ConnectionReconnect:
-		return c.changeState(ctx, task.ConnectedAccount, domain.ConnectionOK, "")
-	case dead(err) && task.ConnectionState != domain.ConnectionReconnect:
-		return errors.Join(err, c.changeState(ctx, task.ConnectedAccount, domain.ConnectionReconnect, reasonFor(err)))
+	case err == nil && waits && r.slot.Kind != domain.FetchTokens: // to look at a token proves nothing
+		return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
+	case dead(err) && (!waits || task.SignedInAgain()):
+		if task.TokenTakenAt != nil && task.TokenTakenAt.After(began) { // by another clock
+			began = *task.TokenTakenAt
+		}
+		return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), began))
 	default:
 		return err
 	}
@@ -41,14 +47,17 @@ func dead(err error) bool {
 
 // changeState records, once per change, how a connection is. While it waits for a person it is left out,
 // because its recorded state says so.
-func (c *Collect) changeState(ctx context.Context, account domain.ConnectedAccount, state, reason string) error {
+func (c *Collect) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
 	now := c.clock()
 	first, err := c.Marks.First(ctx, account.ConnectionID, state, now, markTime)
 	if err != nil || !first {
 		return err
 	}
+	if account.StateAt != nil && !at.After(*account.StateAt) { // the newest by this time is what counts
+		at = account.StateAt.Add(time.Microsecond)
+	}
 	draft := NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
-		ConnectionID: account.ConnectionID, Platform: account.Platform, State: state, Reason: reason, At: now,
+		ConnectionID: account.ConnectionID, Platform: account.Platform, State: state, Reason: reason, At: at,
 	}, now)
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {

@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"testing"
@@ -136,6 +137,100 @@ func TestPersonWhoSignsInAgainIsReadAgain(t *testing.T) {
 	s.clock.advance(time.Minute)
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.changes(page), 2, "once")
+}
+
+// A sign-in that brings nothing better, with another account or too few rights: it is said again, once, and
+// the platform is left alone until the next one.
+func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	for name, ahead := range map[string]time.Duration{"in time": 0, "by a clock that is ahead": 10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			page := s.connect(domain.Facebook, 0)
+			good := s.tokens(page)
+			s.trap(page, simulator.Traps{TokenError: 460})
+			s.round(domain.FetchAccounts, domain.Facebook)
+			s.trap(page, simulator.Traps{TokenError: 467})
+			for changes := 2; changes <= 3; changes++ {
+				s.clock.advance(time.Hour)
+				sealed, err := commands.EncodeTokens(good)
+				require.NoError(t, err)
+				require.NoError(t, s.secrets.Put(t.Context(), page.ref, sealed, domain.SecretTimes{Taken: s.clock.Now().Add(ahead)}))
+				calls := s.calls("facebook/node")
+				for range 20 {
+					s.clock.advance(30 * time.Second)
+					s.round(domain.FetchTokens, domain.Facebook)
+					s.round(domain.FetchAccounts, domain.Facebook)
+					s.round(domain.FetchPosts, domain.Facebook)
+				}
+				require.Len(t, s.changes(page), changes)
+				require.Equal(t, domain.ConnectionReconnect, s.changes(page)[changes-1].State)
+				require.Contains(t, s.changes(page)[changes-1].Reason, "467")
+				require.Equal(t, calls+1, s.calls("facebook/node"))
+			}
+			s.trap(page, simulator.Traps{})
+			s.clock.advance(time.Hour)
+			_, err := s.handOver().HandOver(t.Context(), page.ConnectionID, commands.NewTokens{AccessToken: good.AccessToken})
+			require.NoError(t, err)
+			s.round(domain.FetchAccounts, domain.Facebook)
+			require.Len(t, s.readings(page), 1)
+			require.Equal(t, domain.ConnectionOK, s.changes(page)[3].State)
+		})
+	}
+}
+
+// What is stored while a read with the old token is on its way is tried all the same.
+func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	good := s.tokens(page)
+	dead := commands.StoredTokens{AccessToken: "dead"}
+	s.store(page, dead)
+	looks := 0
+	s.collect = s.process(func(c *commands.CollectConfig) {
+		c.Secrets = signingIn{c.Secrets, func() {
+			if looks++; looks == 2 {
+				s.clock.advance(time.Second)
+				s.store(page, good)
+				s.clock.advance(time.Second)
+			}
+		}}
+	})
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 1)
+	s.collect = s.process()
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 1)
+}
+
+// signingIn signs the person in after the fetcher's last look at the old token.
+type signingIn struct {
+	commands.SecretStore
+	signIn func()
+}
+
+func (s signingIn) Get(ctx context.Context, ref string) ([]byte, error) {
+	secret, err := s.SecretStore.Get(ctx, ref)
+	s.signIn()
+	return secret, err
+}
+
+func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0)
+	s.store(user, commands.StoredTokens{AccessToken: "dead"})
+	s.round(domain.FetchAccounts, domain.TikTok)
+	s.clock.advance(time.Hour)
+	s.store(user, commands.StoredTokens{AccessToken: "dead too"})
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Len(t, s.changes(user), 1, "it is not said to work")
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.changes(user), 2)
+	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[1].State)
 }
 
 func TestMarkOfAProcessThatDiedBeforeTheLogHadIt(t *testing.T) {

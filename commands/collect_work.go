@@ -104,6 +104,7 @@ func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
 
 // one reads one connection and notes what became of it; the error says why it was not read.
 func (r *round) one(ctx context.Context, task domain.FetchTask) error {
+	began := r.clock()
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(inLane(limited, r.slot))
@@ -114,7 +115,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	if err != nil && ctx.Err() != nil {
 		return err // cut short: it stays due, and nothing is known against it
 	}
-	err = r.settle(context.WithoutCancel(ctx), task, err)
+	err = r.settle(context.WithoutCancel(ctx), task, began, err)
 	result, again := r.judge(task, got, err)
 	r.Observe.Fetched(r.slot, result.Class)
 	if err != nil {

@@ -40,6 +40,13 @@ type FetchTask struct {
 	DemographicsAt *time.Time
 	Listing        PostListing
 	History        FetchHistory // until BackfilledAt
+	StateAt        *time.Time   // when the connection's state was recorded; nil: never
+	TokenTakenAt   *time.Time   // when its stored token was taken; nil: there is none
+}
+
+// SignedInAgain tells whether the token was stored after the connection's state was recorded.
+func (t FetchTask) SignedInAgain() bool {
+	return t.TokenTakenAt != nil && t.StateAt != nil && t.TokenTakenAt.After(*t.StateAt)
 }
 
 // FetchHistory is how far back the history of a social account was read, and what became of the last try.
