@@ -33,6 +33,10 @@ type FetchStates interface {
 	KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error
 	// KeepHistory stores how far back an account's history was read.
 	KeepHistory(ctx context.Context, slot domain.FetchSlot, socialAccount int64, history domain.FetchHistory, now time.Time) error
+	// PostNotes returns the posts of an account that were asked for in vain.
+	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
+	// KeepPostNotes stores such notes and drops those of posts that were read.
+	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
 }
 
 // StateMarks let one of several processes record a change of a connection's state.
@@ -174,7 +178,8 @@ type fetch struct {
 	slot   domain.FetchSlot
 	client platforms.Client
 	target platforms.Target
-	secret []byte // its stored tokens as they were when the job began; nil: to be looked up
+	notes  postNotes // of its posts
+	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
 }
 
 func (c *Collect) fetchFunc(kind string) (fetchFunc, error) {

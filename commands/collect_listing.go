@@ -125,7 +125,7 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		l.met[post.ID] = true
 		err := l.Metrics.RegisterPost(ctx, l.registration(l.f.ConnectedAccount, post))
 		if unrecordable(err) {
-			l.skip(ctx, l.f, post, string(platforms.ClassInvalid), err)
+			l.skip(ctx, l.f, post, platforms.ClassInvalid, err)
 			continue
 		}
 		if err != nil {

@@ -24,6 +24,10 @@ func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err 
 	if err != nil {
 		return got, fmt.Errorf("read known posts: %w", err)
 	}
+	if err := c.loadNotes(ctx, f); err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
 	posts := make([]platforms.Post, 0, len(known))
 	ids := make(map[string]bool, len(known))
 	now := c.clock()
@@ -52,19 +56,24 @@ func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err 
 	return got, listErr
 }
 
-// postDue tells whether a known post is due by its age, and was not read by an earlier attempt of the
-// same slot.
+// postDue tells whether a known post is due by its age, and was not tried by an earlier attempt of the same
+// slot.
 func (c *Collect) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
-	if p.ReadAt == nil {
+	last := f.notes.lastTried(p)
+	if last == nil {
 		return true
 	}
-	if !f.PlannedAt.IsZero() && !p.ReadAt.Before(f.PlannedAt) {
+	if !f.PlannedAt.IsZero() && !last.Before(f.PlannedAt) {
 		return false
 	}
-	if p.PublishedAt == nil {
+	published := p.PublishedAt
+	if note, noted := f.notes.before[p.ExternalID]; noted && published == nil {
+		published = &note.Since
+	}
+	if published == nil {
 		return true
 	}
-	return c.Ladder.due(now.Sub(*p.PublishedAt), now.Sub(*p.ReadAt))
+	return c.Ladder.due(now.Sub(*published), now.Sub(*last))
 }
 
 func (c *Collect) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
@@ -86,29 +95,24 @@ func (c *Collect) readPosts(ctx context.Context, f *fetch, posts []platforms.Pos
 	defer cancel()
 	for _, s := range snapshots {
 		if s.Err != nil {
-			c.skip(ctx, f, s.Post, string(s.Err.Class), s.Err)
+			c.skip(ctx, f, s.Post, s.Err.Class, s.Err)
 			continue
 		}
 		recordErr := c.Metrics.RecordPostReading(appending, c.reading(f.ConnectedAccount, s, at))
 		if unrecordable(recordErr) {
-			c.skip(ctx, f, s.Post, string(platforms.ClassInvalid), recordErr)
+			c.skip(ctx, f, s.Post, platforms.ClassInvalid, recordErr)
 			continue
 		}
 		if recordErr != nil {
 			return errors.Join(err, recordErr)
 		}
+		f.notes.found(s.Post.ID)
 	}
 	return err
 }
 
 // unrecordable tells that what is said of a post can never be recorded. It costs that post, not the others.
 func unrecordable(err error) bool { return domain.CodeOf(err) == domain.CodeInvalid }
-
-// skip tells of a post that has no reading, or is not registered.
-func (c *Collect) skip(ctx context.Context, f *fetch, post platforms.Post, class string, why error) {
-	c.Observe.PostSkipped(f.Platform, class)
-	c.Logger.WarnContext(ctx, "post is skipped", "social_account", f.SocialAccount, "post", post.ID, "class", class, "error", why)
-}
 
 // reading judges, at capture, whether the reading's growth counts, and says by what.
 func (c *Collect) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {

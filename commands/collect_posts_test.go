@@ -120,6 +120,50 @@ func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
 	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where external_id = 'urn:li:share:71' and likes is not null`))
 }
 
+// Posts that are gone are asked for as often as others of their age are read, and no more.
+func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
+	t.Parallel()
+	gone := map[string]bool{"old": true, "new": true, "undated": true}
+	client := &scripted{page: pagesOf(map[string]platforms.PostsPage{"": {Posts: []platforms.Post{
+		publishedAgo("new", time.Hour), publishedAgo("old", 200*24*time.Hour), publishedAgo("live", 200*24*time.Hour), {ID: "undated"},
+	}}}), reading: func(p platforms.Post) platforms.PostSnapshot {
+		if gone[p.ID] {
+			return platforms.PostSnapshot{Post: p, Err: &platforms.Error{Class: platforms.ClassNotFound, Message: "deleted"}}
+		}
+		return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(1))}}
+	}}
+	seen := &planned{}
+	s := newFetchStage(t, client.use, func(c *commands.CollectConfig) { c.Observe = seen })
+	user := s.connect(domain.TikTok, 0)
+	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
+	s.roundOf(s.collect, slot)
+	s.clock.advance(time.Minute)
+	_, err := s.pool.Exec(t.Context(), `update fetch_state set served_slot = null`) // as if the result had not been stored
+	require.NoError(t, err)
+	_, err = s.collect.Retry(t.Context(), slot, user.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"old": 1, "new": 1, "live": 1, "undated": 1}, client.asked, "once in a slot")
+	s.clock.advance(halfDay - time.Minute)
+	for range 2*60 - 1 {
+		s.round(domain.FetchPosts, domain.TikTok)
+		s.clock.advance(halfDay)
+	}
+	require.Equal(t, client.asked["live"], client.asked["old"])
+	require.Equal(t, 2, client.asked["old"])
+	require.InDelta(t, client.asked["new"], client.asked["undated"], 1, "by how long it is gone")
+	require.InDelta(t, 2*7+23+5, client.asked["new"], 3)
+	require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id <> 'live'`), "no reading is made up")
+	require.Len(t, seen.posts, client.asked["old"]+client.asked["new"]+client.asked["undated"])
+
+	clear(gone)
+	s.clock.advance(30 * 24 * time.Hour)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.number(`select count(*) from tSPostInsights where external_id <> 'live'`), "it is back")
+	var notes int
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select count(*) from post_notes`).Scan(&notes))
+	require.Zero(t, notes)
+}
+
 // One post of which something can never be recorded costs no other post its reading.
 func TestOddPostCostsNoOther(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,7 @@
 //	collect_tokens.go    tokens that expire soon
 //	collect_once.go      one account, by hand
 //	collect_outcome.go   what becomes of a connection after a read, and what to do about a failure
+//	post_notes.go        posts that were asked for in vain
 //	post_ladder.go       how often posts are read by age
 //	tokens.go            access tokens: stored ones, who renews when
 //	renew_tokens.go unsaved_tokens.go  renewals; renewed tokens that could not be stored
@@ -56,6 +57,8 @@
 //     looked for again.
 //   - History goes back in parts that fit into a slot of 30 s, one with each reading, and how far it came is
 //     kept. A part that fails waits ever longer: the account's quota is for its readings.
+//   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was
+//     last asked for is kept apart, because the log holds readings only.
 //   - A slot missed by a downtime is not made up for: all connections are overdue then and are read once.
 //     Account readings ask for the days since the last one, so that no day's flow is lost.
 //   - What became of connections is stored in batches. After a crash those whose result was not stored are

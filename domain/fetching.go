@@ -71,3 +71,11 @@ type DueAccount struct {
 	SocialAccount int64
 	ServedSlot    *time.Time // nil: never read
 }
+
+// PostNote says that a post was asked for in vain.
+type PostNote struct {
+	ExternalID string
+	Class      string // of the reason
+	Since      time.Time
+	TriedAt    time.Time // last
+}

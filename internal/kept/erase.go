@@ -21,7 +21,8 @@ func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets
 // failures only: they were of a connection that ends, while what was read of an account need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	_, err := e.secrets.pool.Exec(ctx, `
-		with gone as (delete from fetch_state where social_account_id = any($1))
+		with gone as (delete from fetch_state where social_account_id = any($1)),
+		     notes as (delete from post_notes where social_account_id = any($1))
 		update fetch_state set failures = 0, class = '', reason = '', not_before = null,
 		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
 	if err != nil {
