@@ -202,12 +202,15 @@ func (c *Collect) withToken(read fetchFunc) fetchFunc {
 		if err != nil {
 			return fetched{}, err
 		}
-		f.target = target(f.ConnectedAccount, stored)
-		got, err := read(ctx, f)
+		got, err := c.readAs(ctx, f, stored, read)
 		if platforms.ClassOf(err) != platforms.ClassReconnect {
 			return got, err
 		}
-		renewed, renewal := c.tokens.renew(ctx, f, stored)
+		renew := c.tokens.renew
+		if platforms.WrongAccount(err) { // a renewal would bring more of the other account's
+			renew = c.tokens.newer
+		}
+		renewed, renewal := renew(ctx, f, stored)
 		if errors.Is(renewal, platforms.ErrNoRefresh) {
 			return got, err // the platform's own words say more than "there is no renewal"
 		}
@@ -215,8 +218,7 @@ func (c *Collect) withToken(read fetchFunc) fetchFunc {
 			// The renewal's verdict alone counts: where it fails on our side, nobody knows that the token is dead.
 			return got, fmt.Errorf("%w (after: %s)", renewal, err.Error())
 		}
-		f.target = target(f.ConnectedAccount, renewed)
-		return read(ctx, f)
+		return c.readAs(ctx, f, renewed, read)
 	}
 }
 

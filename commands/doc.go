@@ -33,6 +33,7 @@
 //	post_notes.go        posts that were asked for in vain
 //	post_ladder.go       how often posts are read by age
 //	tokens.go            access tokens: stored ones, who renews when
+//	verify_tokens.go     whose a new token is, before its first use
 //	renew_tokens.go unsaved_tokens.go  renewals; renewed tokens that could not be stored
 //	hand_over_tokens.go  the tokens of a new sign-in
 //	directory.go         reference entities

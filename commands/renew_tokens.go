@@ -60,7 +60,10 @@ func (t *tokens) refresh(ctx, held context.Context, f *fetch, stored StoredToken
 	}
 	renewed := StoredTokens{
 		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt,
-		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin,
+		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin, VerifiedAs: stored.VerifiedAs,
+	}
+	if fresh.ExternalID != "" && fresh.ExternalID == f.ExternalID {
+		renewed.VerifiedAs = f.ExternalID
 	}
 	if renewed.RefreshToken == "" {
 		renewed.RefreshToken = stored.RefreshToken

@@ -21,7 +21,7 @@ type SecretStore interface {
 	// the release, or before when others may not be kept away any more.
 	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
 	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
-	// there, and stays.
+	// there, and stays. With a zero times.Taken it counts as taken when the old one was.
 	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
@@ -36,6 +36,8 @@ type StoredTokens struct {
 	// InstagramLogin says that the token is of Instagram login (graph.instagram.com), which can be renewed;
 	// otherwise it is of Facebook login. Instagram only.
 	InstagramLogin bool `json:"instagram_login,omitempty"`
+	// VerifiedAs is the account that the platform has said the tokens are of; "": it was not asked yet.
+	VerifiedAs string `json:"verified_as,omitempty"`
 }
 
 // times are what may be known of the tokens without opening them.

@@ -109,7 +109,8 @@ func (s *Secrets) prolongOnce(held context.Context, ref, token string) (pgconn.C
 }
 
 // Swap stores a secret in the place of old, which must still be there: [ErrSwapped] when somebody stored
-// another one meanwhile (a person signed in again), and theirs stays. Errors besides: those of Put and Get.
+// another one meanwhile (a person signed in again), and theirs stays. With a zero times.Taken the secret
+// counts as taken when the old one was. Errors besides: those of Put and Get.
 func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
@@ -139,8 +140,8 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 	if err != nil {
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
-	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = $4, expires_at = $5 where ref = $1`,
-		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires)); err != nil {
+	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5 where ref = $1`,
+		ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires)); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	if err := tx.Commit(ctx); err != nil {

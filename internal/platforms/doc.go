@@ -41,6 +41,9 @@
 //     refusal expires, so that a metric that comes back is found.
 //   - Views also stand for impressions on Facebook and Instagram: there is no other number since
 //     2025. The figure's source says which metric it really is.
+//   - TikTok's lists and LinkedIn's figures of members go by the token alone. TikTok says whose it is
+//     ([Identifier]). LinkedIn does not, with the permissions that the figures need: whoever hands over
+//     the token of another member there gives a profile that member's figures, and nobody can tell.
 //   - A Facebook video that names its post is listed as that post, with SameAs = the video's id.
 //
 // # Traps

@@ -157,6 +157,12 @@ func wrongAccount() *Error {
 	return &Error{Class: ClassReconnect, Code: codeWrongID, Message: "the token belongs to another account than the one connected"}
 }
 
+// WrongAccount tells whether the token was of another account than the one it was used for.
+func WrongAccount(err error) bool {
+	e := asError(err)
+	return e != nil && e.Code == codeWrongID
+}
+
 // invalid is a request that must not be sent.
 func invalid(p domain.Platform, op, format string, args ...any) *Error {
 	return &Error{Class: ClassInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}

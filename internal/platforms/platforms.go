@@ -29,6 +29,14 @@ type Client interface {
 	Refresh(ctx context.Context, req RefreshRequest) (Tokens, error)
 }
 
+// Identifier is a [Client] of a platform that goes by the token alone: what it lists is of whoever signed
+// in, and names nobody. Its Account and Refresh refuse the token of another account by themselves.
+type Identifier interface {
+	// Identify makes one call and returns an error that [WrongAccount] knows when the token is of another
+	// account than Target.ExternalID.
+	Identify(ctx context.Context, target Target) error
+}
+
 // Endpoint says where a platform is and who we are there.
 type Endpoint struct {
 	BaseURL      string // scheme, host and optional path prefix, without the version

@@ -86,3 +86,22 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 	}
 	return snap, nil
 }
+
+// Identify implements [Identifier]: videos are listed by the token alone.
+func (k *tikTok) Identify(ctx context.Context, t Target) error {
+	const op = "user_info"
+	if err := k.check(op, t); err != nil {
+		return err
+	}
+	var reply struct {
+		Data struct {
+			User struct {
+				OpenID text `json:"open_id"`
+			} `json:"user"`
+		} `json:"data"`
+	}
+	if err := k.do(ctx, k.request(op, t, "/user/info/", "open_id", nil), &reply); err != nil {
+		return err
+	}
+	return about(k.platform, op, t.ExternalID, reply.Data.User.OpenID)
+}

@@ -1,0 +1,55 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// readAs reads with tokens. Where the platform goes by the token alone, a new one is first asked whose it
+// is, once: a person who signed in with another account would give this one the other's posts.
+func (c *Collect) readAs(ctx context.Context, f *fetch, stored StoredTokens, read fetchFunc) (fetched, error) {
+	f.target = target(f.ConnectedAccount, stored)
+	who, byToken := f.client.(platforms.Identifier)
+	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
+		return read(ctx, f)
+	}
+	if f.slot.Kind == domain.FetchAccounts { // its answer says whose figures it brings
+		got, err := read(ctx, f)
+		if err == nil {
+			c.tokens.verified(ctx, f, stored)
+		}
+		return got, err
+	}
+	if err := who.Identify(ctx, f.target); err != nil {
+		return fetched{}, err
+	}
+	c.tokens.verified(ctx, f, stored)
+	return read(ctx, f)
+}
+
+// verified notes with the stored tokens whose they are. If that fails they are asked again the next time.
+func (t *tokens) verified(ctx context.Context, f *fetch, tokens StoredTokens) {
+	stored, raw, err := t.load(ctx, f.SecretRef)
+	if err != nil || stored.AccessToken != tokens.AccessToken {
+		return // somebody else's by now
+	}
+	stored.VerifiedAs = f.ExternalID
+	sealed, err := EncodeTokens(stored)
+	if err == nil {
+		err = t.secrets.Swap(ctx, f.SecretRef, raw, sealed, domain.SecretTimes{Expires: stored.ExpiresAt})
+	}
+	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
+		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
+	}
+}
+
+// newer returns tokens that were stored after those that failed, or [platforms.ErrNoRefresh].
+func (t *tokens) newer(ctx context.Context, f *fetch, failed StoredTokens) (StoredTokens, error) {
+	stored, _, err := t.load(ctx, f.SecretRef)
+	if err == nil && stored.AccessToken == failed.AccessToken {
+		err = platforms.ErrNoRefresh
+	}
+	return stored, err
+}
