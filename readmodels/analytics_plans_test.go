@@ -61,9 +61,10 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 		"instants": func(_ *readmodels.Scope, q *readmodels.RangeQuery) {
 			q.Range.From, q.Range.To = q.Range.From.Add(7*time.Hour+time.Minute), q.Range.To.Add(11*time.Hour+7*time.Minute)
 		},
-		"one client":   func(s *readmodels.Scope, _ *readmodels.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
-		"one member":   func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Member = 1 },
-		"one category": func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Category = 1 },
+		"nothing read before": func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Range.From = planDay.AddDate(0, 0, -1) },
+		"one client":          func(s *readmodels.Scope, _ *readmodels.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
+		"one member":          func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Member = 1 },
+		"one category":        func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Category = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			scope := scope
@@ -259,10 +260,12 @@ func fillSocial(w *world, tenant domain.Tenant, platform domain.Platform) {
 	}
 	for slot := range 40 {
 		at, n := planDay.Add(time.Duration(slot)*12*time.Hour), int64(slot)
-		w.add(id("a", slot), domain.AccountRead{Tenant: tenant, Platform: platform, CapturedAt: at, Figures: []domain.Figure{
-			people(n), flow(domain.MetricEngagement, at.AddDate(0, 0, -1).Format(time.DateOnly), n),
-			flow(domain.MetricImpressions, at.AddDate(0, 0, -1).Format(time.DateOnly), n),
-		}})
+		yesterday := at.AddDate(0, 0, -1).Format(time.DateOnly)
+		figures := []domain.Figure{people(n), flow(domain.MetricEngagement, yesterday, n), flow(domain.MetricImpressions, yesterday, n)}
+		if platform == domain.TikTok {
+			figures = []domain.Figure{people(n), counter(domain.MetricEngagement, n)}
+		}
+		w.add(id("a", slot), domain.AccountRead{Tenant: tenant, Platform: platform, CapturedAt: at, Figures: figures})
 		for post := range 5 {
 			w.add(id("p", post, slot), domain.PostRead{
 				Tenant: tenant, Platform: platform, ExternalID: fmt.Sprint("post ", post), CapturedAt: at,
