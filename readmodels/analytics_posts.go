@@ -18,7 +18,7 @@ type Post struct {
 	ID            string     `json:"id"` // <social account>:<the platform's id>
 	SocialAccount int64      `json:"social_account_id"`
 	ExternalID    string     `json:"external_id"`  // the platform's id
-	AccountID     string     `json:"account_id"`   // the sub-account whose post it is
+	AccountID     string     `json:"account_id"`   // the sub-account whose post it is: of several, who registered it last
 	MemberID      int64      `json:"member_id"`    // who owned the connection when the post was last registered
 	PublishedAt   *time.Time `json:"published_at"` // null: not known
 	Category      *int64     `json:"c_id"`         // of the main application's categories; null: none
@@ -52,7 +52,8 @@ type PostCounts struct {
 
 // PostGrowth is what a post gained in the range: its last reading in the range less its last one before,
 // or, without one before, less its first one in the range. A post that was published in the range and never
-// read before gained all it has. A difference with an absent side is null.
+// read before gained all it has. Where the page came from another client of the agency, whose readings the caller does
+// not see, that client's last one is subtracted. A difference with an absent side is null.
 type PostGrowth struct {
 	// Since is when the reading was captured that is subtracted; in the range when there is none before it, and
 	// null when nothing is subtracted.

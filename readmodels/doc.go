@@ -86,6 +86,11 @@
 //     answer for days of any zone. Only an instant inside of a quarter needs raw readings.
 //   - A series of posts sums steps between readings, a post by itself compares the ends. They agree unless a
 //     reading between lacks a figure: then two steps are lost and the ends are not.
+//   - A page that moves between two clients of an agency goes on where it was: before a reading stands the last one
+//     of the agency, whoever had the page, and the gain is the client's at the later reading. A post that both have
+//     registered is shown once, under the newest registration that the scope sees. Only for who sees one client alone, and
+//     a page that came back to it, do list and series differ: the list also has what it gained in between. Between
+//     agencies everything starts anew.
 //   - A post belongs to the member of its last registration, a reading to the member at its capture: when a
 //     connection changes hands, lists move at once and series do not.
 //   - Rankings look at all posts of the scope. Nearly all have a reading on the last day up to each end of the
