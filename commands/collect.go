@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -107,8 +108,9 @@ const accountLimit = 3 * time.Minute
 // holds up the others.
 type Collect struct {
 	CollectConfig
-	tokens *tokens
-	costs  costs
+	tokens    *tokens
+	costs     costs
+	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 }
 
 // NewCollect checks the configuration and returns the use cases.

@@ -1,8 +1,12 @@
 package commands_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -281,6 +285,53 @@ func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
 	shards, err := s.collect.Plan(t.Context(), slotOf(domain.FetchTokens, domain.Facebook, fetchDay), tick)
 	require.NoError(t, err)
 	require.Zero(t, shards, "pages' tokens cannot be renewed")
+}
+
+// TikTok's tokens live two hours: renewed three hours ahead, each would be due at once, or looked at a day later.
+func TestTokensAreRenewedAfterHalfOfTheirLifeAtTheSoonest(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := newFetchStage(t, func(c *commands.CollectConfig) {
+		c.RefreshAhead = map[domain.Platform]time.Duration{domain.TikTok: 3 * time.Hour}
+		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+	})
+	user, other := s.connect(domain.TikTok, 0, expiresIn(time.Hour)), s.connect(domain.TikTok, 0, expiresIn(time.Hour))
+	for n := range 3 {
+		s.round(domain.FetchTokens, domain.TikTok)
+		require.Equal(t, 2*(n+1), s.calls("tiktok/token"))
+		for _, c := range []connected{user, other} {
+			require.Equal(t, s.clock.Now().Add(2*time.Hour), s.tokens(c).ExpiresAt)
+			require.Equal(t, s.clock.Now().Add(time.Hour), *s.state(domain.FetchTokens, c).NotBefore)
+		}
+		s.clock.advance(30 * time.Minute)
+		s.round(domain.FetchTokens, domain.TikTok)
+		s.clock.advance(30 * time.Minute)
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), "LEDGERBOARD_TOKEN_REFRESH_AHEAD"), "said once")
+	require.Contains(t, lines.String(), "ahead=3h0m0s life=2h0m0s")
+}
+
+// LinkedIn's renewals end a year after the first consent, whatever is renewed in between.
+func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := newFetchStage(t, func(c *commands.CollectConfig) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	user, member := s.connect(domain.TikTok, 0, expiresIn(time.Minute)), s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, fetchDay.Add(180*24*time.Hour), s.tokens(user).RefreshExpiresAt)
+	stored := s.tokens(member)
+	stored.RefreshExpiresAt = fetchDay.Add(31 * 24 * time.Hour)
+	s.store(member, stored)
+	s.round(domain.FetchTokens, domain.LinkedIn)
+	require.Empty(t, lines.String())
+	s.clock.advance(24 * time.Hour)
+	s.round(domain.FetchTokens, domain.LinkedIn)
+	require.Empty(t, lines.String())
+	s.clock.advance(24 * time.Hour)
+	s.round(domain.FetchTokens, domain.LinkedIn)
+	require.Contains(t, lines.String(), "a person must sign in again")
+	require.Contains(t, lines.String(), "before=2026-12-20T12:00:00.000Z")
+	require.Contains(t, lines.String(), fmt.Sprintf("connection=%d", member.ConnectionID))
 }
 
 func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
