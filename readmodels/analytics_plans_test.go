@@ -131,7 +131,7 @@ func TestRankingsReadEachPostOnceAtEachEnd(t *testing.T) {
 			table, _, _ := strings.Cut(relation, "_2")
 			read[table] += rows * loops
 		})
-		require.InDelta(t, 2*posts, read["post_daily"], 0, "%s:\n%s", name, raw)
+		require.InDelta(t, 2*posts+1, read["post_daily"], 0, "%s:\n%s", name, raw) // of the one that is looked for, the day first
 		require.InDelta(t, posts, read["tsposts"], 0, "%s:\n%s", name, raw)
 		require.Zero(t, read["tspostinsights"], "%s:\n%s", name, raw)
 	}
