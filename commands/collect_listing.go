@@ -107,8 +107,13 @@ func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostList
 	return l.isKnown(last) && !last.PublishedAt.After(*state.To)
 }
 
+// isKnown tells whether a post was known before this round, also under its other id. A list that does not
+// tell the other id stands behind the one that does, which may have been walked in an earlier round.
 func (l *postListing) isKnown(p platforms.Post) bool {
-	return l.known[p.ID] || p.SameAs != "" && l.known[p.SameAs]
+	if p.SameAs != "" {
+		return l.known[p.ID] || l.known[p.SameAs]
+	}
+	return l.known[p.ID] || l.f.notes.before[p.ID].Class == sameAsAnother
 }
 
 // page lists one page and registers what is new on it.
@@ -119,10 +124,14 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		return page, err
 	}
 	for _, post := range page.Posts {
-		if l.isKnown(post) || l.met[post.ID] || post.SameAs != "" && l.met[post.SameAs] {
+		known := l.isKnown(post) || l.met[post.ID] || l.met[post.SameAs]
+		l.met[post.ID] = true
+		if known {
+			if post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
+				l.f.notes.same(post.ID, l.clock())
+			}
 			continue
 		}
-		l.met[post.ID] = true
 		err := l.Metrics.RegisterPost(ctx, l.registration(l.f.ConnectedAccount, post))
 		if unrecordable(err) {
 			l.skip(ctx, l.f, post, platforms.ClassInvalid, err)

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/simulator"
 )
 
 // pagesOf answers pages by cursor.
@@ -198,4 +200,66 @@ func TestListingBeginsAnewWhenItsCursorIsForgotten(t *testing.T) {
 	s.clock.advance(halfDay)
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Equal(t, 3, s.registered(user))
+}
+
+// The main application names a video by its own id, the lists of its page have it as a post.
+func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
+	t.Parallel()
+	for name, interrupted := range map[string]bool{"in one round": false, "in two": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failing := interrupted
+			client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+				switch {
+				case cursor == "":
+					video := publishedAgo("100_5", time.Hour)
+					video.SameAs = "777"
+					return platforms.PostsPage{Posts: []platforms.Post{video}, Next: "posts", Skip: "posts"}, nil
+				case failing:
+					return platforms.PostsPage{}, hiccup()
+				default:
+					return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("100_5", time.Hour), publishedAgo("100_4", 2*time.Hour)}}, nil
+				}
+			}}
+			s := newFetchStage(t, client.use)
+			page := s.connect(domain.Facebook, 0)
+			s.registerPost(page, "777")
+			for range 3 {
+				s.round(domain.FetchPosts, domain.Facebook)
+				failing = false
+				s.clock.advance(halfDay)
+			}
+			require.Equal(t, []string{"100_4", "777"}, s.postIDs(page))
+		})
+	}
+}
+
+// postIDs are the external ids of an account's posts.
+func (s *fetchStage) postIDs(c connected) (ids []string) {
+	s.t.Helper()
+	rows, err := s.log.DB.Pool.Query(s.t.Context(), `select external_id from tSPosts where social_account_id = $1 order by 1`, c.ID)
+	require.NoError(s.t, err)
+	ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(s.t, err)
+	return ids
+}
+
+// With a page's real lists: videos behind posts, reels.
+func TestVideosOfAPageAreRegisteredOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
+		a.PostsFrom, a.PostEvery = fetchDay.Add(-30*24*time.Hour), 8*time.Hour
+	})
+	var videos, posts int
+	for _, p := range s.sim.Posts(domain.Facebook, page.ExternalID, s.clock.Now()) {
+		posts++
+		if p.VideoID != "" {
+			videos++
+			s.registerPost(page, p.VideoID)
+		}
+	}
+	require.Positive(t, videos)
+	require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
+	require.Equal(t, posts, s.registered(page))
 }

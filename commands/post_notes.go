@@ -11,7 +11,8 @@ import (
 // maxNoted bounds an id in a note, in bytes; one that is longer is no known post's.
 const maxNoted = 255
 
-// postNotes are the posts of an account that were asked for in vain, as they were and as they are now.
+// postNotes are the posts of an account that were asked for in vain, or are known under another id, as they
+// were and as they are now.
 type postNotes struct {
 	before map[string]domain.PostNote
 	now    map[string]domain.PostNote
@@ -59,6 +60,19 @@ func (c *Collect) skip(ctx context.Context, f *fetch, post platforms.Post, class
 	}
 	note.TriedAt = now
 	f.notes.now[id] = note
+}
+
+// sameAsAnother is the class of a post that is known under another id.
+const sameAsAnother = "same_as_another"
+
+// same notes that a post is known under another id.
+func (n *postNotes) same(id string, now time.Time) {
+	note, noted := n.before[id]
+	if !noted || note.Class != sameAsAnother {
+		note = domain.PostNote{ExternalID: id, Class: sameAsAnother, Since: now}
+	}
+	note.TriedAt = now
+	n.now[id] = note
 }
 
 // found drops the note of a post that was read.

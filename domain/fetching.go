@@ -72,7 +72,7 @@ type DueAccount struct {
 	ServedSlot    *time.Time // nil: never read
 }
 
-// PostNote says that a post was asked for in vain.
+// PostNote says that a post was asked for in vain, or is known under another id.
 type PostNote struct {
 	ExternalID string
 	Class      string // of the reason

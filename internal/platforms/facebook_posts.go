@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// The lists of a page. The summaries of reactions and comments are not asked for here: they need
+// The lists of a page. Videos and reels come first: they name their posts, which say nothing of their video,
+// so that who knows a video's id can tell that a post is that video. The summaries of reactions and comments are not asked for here: they need
 // another permission, and PostMetrics reads them anyway.
 var pageSections = []section{
+	{edge: "videos", fields: "id,description,created_time,permalink_url,post_id", kind: TypeVideo, optional: true},
+	{edge: "video_reels", fields: "id,description,created_time,permalink_url,post_id", kind: TypeReel, optional: true},
 	{edge: "posts", fields: "id,message,created_time,permalink_url,status_type,is_published", kind: TypePost},
-	{edge: "videos", fields: "id,description,created_time,permalink_url,post_id", kind: TypeVideo},
-	{edge: "video_reels", fields: "id,description,created_time,permalink_url,post_id", kind: TypeReel},
 }
 
-// Posts implements [Client]: posts, then videos, then reels.
+// Posts implements [Client]: videos, then reels, then posts.
 func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	return f.posts(ctx, t, pageSections, cursor, func(item listed, s section) (Post, bool) {
 		return item.pagePost(t.ExternalID, s.kind)

@@ -2,6 +2,7 @@ package platforms_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,13 +167,36 @@ func TestFacebookPostsSkipGoesToTheNextSection(t *testing.T) {
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
 	client := b.client(t, domain.Facebook)
-	first, err := client.Posts(t.Context(), target(page), "")
+	videos, err := client.Posts(t.Context(), target(page), "")
 	require.NoError(t, err)
-	require.NotEqual(t, first.Next, first.Skip)
-	videos, err := client.Posts(t.Context(), target(page), first.Skip)
+	require.NotEmpty(t, videos.Posts[0].SameAs, "what tells a post's other id comes first")
+	reels, err := client.Posts(t.Context(), target(page), videos.Skip)
 	require.NoError(t, err)
-	require.NotEmpty(t, videos.Posts[0].SameAs)
-	require.Equal(t, []string{"posts", "videos"}, b.ops())
+	posts, err := client.Posts(t.Context(), target(page), reels.Skip)
+	require.NoError(t, err)
+	require.NotEmpty(t, posts.Posts)
+	require.NotEqual(t, posts.Next, posts.Skip)
+	require.Equal(t, []string{"videos", "video_reels", "posts"}, b.ops())
+}
+
+// A list that a page does not have, or the token may not read, costs no other; a cursor that is refused
+// amid a list is no missing list.
+func TestFacebookPagesWithoutVideosKeepTheirPosts(t *testing.T) {
+	t.Parallel()
+	client := answering(t, domain.Facebook, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/posts") {
+			_, _ = w.Write([]byte(`{"data":[{"id":"100_1"}]}`))
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field"}}`))
+	})
+	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
+	posts, pages := allPosts(t, client, at)
+	require.Equal(t, []platforms.Post{{ID: "100_1", Type: platforms.TypePost}}, posts)
+	require.Equal(t, 3, pages)
+	_, err := client.Posts(t.Context(), at, "videos:50:QVFJ")
+	requireClass(t, platforms.ClassInvalid, err)
 }
 
 func TestFacebookPostMetrics(t *testing.T) {

@@ -13,6 +13,8 @@ type section struct {
 	edge   string
 	fields string
 	kind   string // type of posts whose node does not say it
+
+	optional bool // an account without this list, or without the permission for it, has its others
 }
 
 const (
@@ -57,8 +59,7 @@ func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor 
 			return postsPage(at, page, makePost), nil
 		case e != nil && oversized(e) && at.limit > 1:
 			at.limit /= 2
-		case at.index > 0 && e != nil && (e.Class == ClassPermission || e.Class == ClassInvalid || e.Class == ClassNotFound):
-			// An account without videos or stories of its own must not lose its posts.
+		case at.optional() && e != nil && (e.Class == ClassPermission || e.Class == ClassInvalid || e.Class == ClassNotFound):
 			return PostsPage{Next: at.next(), Skip: at.next()}, nil
 		default:
 			return PostsPage{}, err
@@ -103,6 +104,10 @@ type sectionCursor struct {
 	limit    int
 	after    string
 }
+
+// optional tells whether the list may be left out. One that has given a page is there: what goes wrong then
+// is the cursor's.
+func (c sectionCursor) optional() bool { return c.sections[c.index].optional && c.after == "" }
 
 // String is the cursor as callers keep it: "posts:50:QVFI…".
 func (c sectionCursor) String() string {

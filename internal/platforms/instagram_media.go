@@ -11,7 +11,7 @@ import (
 // The lists of an account. Stories live for 24 hours only.
 var mediaSections = []section{
 	{edge: "media", fields: mediaFields, kind: TypePost},
-	{edge: "stories", fields: mediaFields, kind: TypeStory},
+	{edge: "stories", fields: mediaFields, kind: TypeStory, optional: true},
 }
 
 const mediaFields = "id,caption,media_type,media_product_type,permalink,timestamp,thumbnail_url"

@@ -77,7 +77,7 @@ type PostsPage struct {
 	Posts []Post
 	Next  string // cursor of the next page; "" at the end
 	// Skip is the cursor of the next section, for a caller that has met posts it knows: Facebook
-	// lists posts, then videos, then reels, each newest first. "" in the last section.
+	// lists videos, then reels, then posts, each newest first. "" in the last section.
 	Skip string
 }
 
