@@ -319,6 +319,11 @@ func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
 	user, member := s.connect(domain.TikTok, 0, expiresIn(time.Minute)), s.connect(domain.LinkedIn, domain.LinkedInProfile)
 	s.round(domain.FetchTokens, domain.TikTok)
 	require.Equal(t, fetchDay.Add(180*24*time.Hour), s.tokens(user).RefreshExpiresAt)
+	shown := func() (at time.Time) {
+		require.NoError(t, s.pool.QueryRow(t.Context(), `select renewable_until from kept.secrets where ref = $1`, user.ref).Scan(&at))
+		return at
+	}
+	require.Equal(t, fetchDay.Add(180*24*time.Hour), shown())
 	stored := s.tokens(member)
 	stored.RefreshExpiresAt = fetchDay.Add(31 * 24 * time.Hour)
 	s.store(member, stored)

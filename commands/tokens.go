@@ -42,7 +42,7 @@ type StoredTokens struct {
 
 // times are what may be known of the tokens without opening them.
 func (t StoredTokens) times(taken time.Time) domain.SecretTimes {
-	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt}
+	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.RefreshExpiresAt}
 }
 
 // over tells whether the access token has ended, as far as is known.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -38,7 +39,7 @@ func (t *tokens) verified(ctx context.Context, f *fetch, tokens StoredTokens) {
 	stored.VerifiedAs = f.ExternalID
 	sealed, err := EncodeTokens(stored)
 	if err == nil {
-		err = t.secrets.Swap(ctx, f.SecretRef, raw, sealed, domain.SecretTimes{Expires: stored.ExpiresAt})
+		err = t.secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.times(time.Time{}))
 	}
 	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
 		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)

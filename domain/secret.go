@@ -6,4 +6,6 @@ import "time"
 type SecretTimes struct {
 	Taken   time.Time // when it was given
 	Expires time.Time // when it ends; zero: never, or not known
+	// RenewableUntil is when it cannot be renewed any more; zero: never renewed, or not known.
+	RenewableUntil time.Time
 }

@@ -68,6 +68,9 @@ type ConnectedPlatform struct {
 	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
 	// token is stored here, what the main application said. Null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
+	// SignInBefore is when the token in use cannot be renewed any more: a person must sign in at the platform
+	// before, or it is read no more. Null: not known, or the platform has no renewal.
+	SignInBefore *time.Time `json:"sign_in_before"`
 	// TokenStoredAt is when the token in use was stored, by a sign-in or a renewal; null: there is none.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
 	LastReadAt    *time.Time `json:"last_read_at"`  // newest reading of the account; null: none under this owner
@@ -119,7 +122,7 @@ const platformsSQL = `
 		            else coalesce(f.reason, '') end,
 		       f.not_before, coalesce(f.failures, 0),
 		       ` + tokenEnds + `,
-		       k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at
+		       k.renewable_until, k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
@@ -160,7 +163,7 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) listed[Conn
 		scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.ExpiresAt,
-				&p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt)
+				&p.SignInBefore, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt)
 			p.PlatformRef = platformRef(p.Platform)
 			p.Type = profileType(p.Platform, p.AccountType)
 			return p, err

@@ -147,7 +147,8 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
 	store(t, log, "connection/8", domain.SecretTimes{Taken: expires.Add(time.Hour)}) // signed in again since; the platform named no end
 	renewed := expires.AddDate(0, 2, 0)
-	store(t, log, "connection/1", domain.SecretTimes{Taken: entityDay, Expires: renewed})
+	signIn := expires.AddDate(1, 0, 0)
+	store(t, log, "connection/1", domain.SecretTimes{Taken: entityDay, Expires: renewed, RenewableUntil: signIn})
 	for _, id := range []int64{1, 8} {
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(id), domain.AccountRead{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: id, SocialAccount: id},
@@ -174,7 +175,7 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
-		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, TokenStoredAt: &stored, LastReadAt: &read,
+		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &stored, LastReadAt: &read,
 		CreatedAt: &entityDay,
 	}, first)
 	unsealed, err := entities.Platform(t.Context(), scope, 9)
@@ -192,6 +193,7 @@ func TestPlatforms(t *testing.T) {
 	again, err := entities.Platform(t.Context(), scope, 8)
 	require.NoError(t, err)
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
+	require.Nil(t, again.SignInBefore)
 
 	only, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: domain.Platforms(), State: "throttled"})
 	require.NoError(t, err)

@@ -140,8 +140,9 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 	if err != nil {
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
-	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5 where ref = $1`,
-		ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires)); err != nil {
+	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5, renewable_until = $6
+		where ref = $1`,
+		ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil)); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -81,10 +81,10 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
 	_, err = s.pool.Exec(ctx, `
-		insert into secrets (ref, key_id, sealed, updated_at, expires_at) values ($1, $2, $3, $4, $5)
+		insert into secrets (ref, key_id, sealed, updated_at, expires_at, renewable_until) values ($1, $2, $3, $4, $5, $6)
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
-			expires_at = excluded.expires_at`,
-		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires))
+			expires_at = excluded.expires_at, renewable_until = excluded.renewable_until`,
+		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
 	if err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}

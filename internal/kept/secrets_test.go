@@ -50,6 +50,26 @@ func TestTimesStandBesideTheSeal(t *testing.T) {
 	says(ends, &later)
 	require.NoError(t, secrets.Put(ctx, "r", []byte("third"), domain.SecretTimes{Taken: later}))
 	says(later, nil)
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("third"), []byte("noted"), domain.SecretTimes{Expires: ends}))
+	says(later, &ends) // the same token still
+}
+
+func TestEndOfRenewalsStandsBesideTheSeal(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets, ends := newSecrets(t, pool, key(t, 1)), taken.AddDate(1, 0, 0)
+	says := func(want *time.Time) {
+		t.Helper()
+		var until *time.Time
+		require.NoError(t, pool.QueryRow(t.Context(), `select renewable_until from secrets`).Scan(&until))
+		require.Equal(t, want, until)
+	}
+	require.NoError(t, secrets.Put(t.Context(), "r", []byte("first"), domain.SecretTimes{Taken: taken, RenewableUntil: ends}))
+	says(&ends)
+	require.NoError(t, secrets.Swap(t.Context(), "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken, RenewableUntil: taken}))
+	says(&taken)
+	require.NoError(t, secrets.Put(t.Context(), "r", []byte("third"), domain.SecretTimes{Taken: taken}))
+	says(nil)
 }
 
 func TestSecretRoundTrip(t *testing.T) {
