@@ -44,6 +44,8 @@
 //   - TikTok's lists and LinkedIn's figures of members go by the token alone. TikTok says whose it is
 //     ([Identifier]). LinkedIn does not, with the permissions that the figures need: whoever hands over
 //     the token of another member there gives a profile that member's figures, and nobody can tell.
+//   - One post that forbids a part fails a call of fifty: what a token may not read is told from what a post
+//     forbids by asking for two posts alone, and only the former is remembered.
 //   - A Facebook video that names its post is listed as that post, with SameAs = the video's id. Videos are
 //     listed before posts, which do not tell: who knows the video's id would take its post for another one.
 //

@@ -10,10 +10,14 @@ import (
 )
 
 // facebook reads Facebook pages.
-type facebook struct{ *graph }
+type facebook struct {
+	*graph
+
+	alone *suspicions // parts that single posts were refused
+}
 
 func newFacebook(cfg Config, client *http.Client, pacific *time.Location) *facebook {
-	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific)}
+	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific), newSuspicions(cfg.Now)}
 }
 
 // Refresh implements [Client]: page tokens do not expire, and a dead one needs a person.

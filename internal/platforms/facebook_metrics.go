@@ -142,18 +142,23 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 }
 
 // readBatch reads some posts, asking for less whenever the platform refuses a part; each turn of the
-// loop asks for strictly less or fewer, so it ends. What had to be left out is remembered only when
-// leaving it out helped.
+// loop asks for something else or fewer, so it ends. What had to be left out is remembered only when
+// leaving it out helped, and when it was no single post's doing.
 func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
-	plan := f.plan(t, k)
-	var dropped []string
+	start := f.plan(t, k)
+	plan := start
 	for {
 		nodes, err := f.nodes(ctx, t, k, plan, posts)
 		if err == nil {
-			for _, part := range dropped {
-				f.unpermitted.refuse(k.edge, part, t.ExternalID)
+			ofAll, err := f.judgeRefusal(ctx, t, k, start, plan, posts)
+			switch {
+			case err != nil:
+				return nil, err
+			case !ofAll:
+				return f.readHalves(ctx, t, k, posts)
+			default:
+				return f.snapshots(ctx, t, k, plan, posts, nodes)
 			}
-			return f.snapshots(ctx, t, k, plan, posts, nodes)
 		}
 		e := asError(err)
 		switch {
@@ -164,10 +169,8 @@ func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []
 		case e.Class == ClassInvalid && plan.insights && badField(e) == k.insights:
 			f.refused.refuse(k.edge, k.insights, t.ExternalID)
 			plan.insights, plan.why = false, ClassInvalid
-		case e.Class == ClassPermission && plan.summaries:
-			plan.summaries, dropped = false, append(dropped, partSummaries)
-		case e.Class == ClassPermission && plan.insights:
-			plan.insights, plan.why, dropped = false, ClassPermission, append(dropped, partInsights)
+		case e.Class == ClassPermission && (plan.summaries || plan.insights):
+			plan = plan.less(start)
 		case len(posts) > 1 && (e.Class == ClassNotFound || e.Class == ClassPermission || e.Class == ClassNoData || oversized(e)):
 			return f.readHalves(ctx, t, k, posts)
 		case e.Class == ClassNotFound || e.Class == ClassPermission || e.Class == ClassNoData:
@@ -176,6 +179,52 @@ func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []
 			return nil, err
 		}
 	}
+}
+
+// less is what to ask for after a refusal for lack of a permission: no summaries, or no insights, or neither.
+func (p nodePlan) less(start nodePlan) nodePlan {
+	switch {
+	case p.summaries && p.insights:
+		p.summaries = false
+	case p.insights:
+		p.summaries, p.insights, p.why = start.summaries, false, ClassPermission
+	default:
+		p.summaries = false
+	}
+	return p
+}
+
+// judgeRefusal decides what it means that parts were left out: that the token may not read them, which is
+// remembered, or only that one of the posts forbids them; false: the others are to be read without that one.
+func (f *facebook) judgeRefusal(ctx context.Context, t Target, k nodeKind, start, plan nodePlan, posts []Post) (ofAll bool, err error) {
+	var dropped []string
+	whole := plan
+	if start.summaries && !plan.summaries {
+		whole.summaries, dropped = true, append(dropped, partSummaries)
+	}
+	if start.insights && !plan.insights && plan.why == ClassPermission {
+		whole.insights, dropped = true, append(dropped, partInsights)
+	}
+	if len(dropped) == 0 {
+		return true, nil
+	}
+	if len(posts) > 1 {
+		for _, one := range []Post{posts[0], posts[len(posts)-1]} {
+			_, err := f.nodes(ctx, t, k, whole, []Post{one})
+			if err == nil {
+				return false, nil
+			}
+			if wholeConnection(err) || asError(err) == nil {
+				return false, err
+			}
+		}
+	}
+	for _, part := range dropped {
+		if len(posts) > 1 || f.alone.confirmed(k.edge, part, t.ExternalID, posts[0].ID) {
+			f.unpermitted.refuse(k.edge, part, t.ExternalID)
+		}
+	}
+	return true, nil
 }
 
 func (f *facebook) readHalves(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {

@@ -199,7 +199,7 @@ func TestFacebookNoUserContent(t *testing.T) {
 			require.NotNil(t, s.Counts.Reach)
 		}
 	}
-	require.Len(t, b.ops(), 3, "refused once, then remembered")
+	require.Len(t, b.ops(), 5, "refused, also to two posts alone, then remembered")
 }
 
 func TestFacebookOversizedPageIsHalved(t *testing.T) {

@@ -80,6 +80,41 @@ func (m *memory) isRefused(key, account string) bool {
 	return live >= promoteAfter
 }
 
+// suspicions remember what single posts were refused for lack of a permission. One post may forbid what
+// others allow: it says something of the account only when a second one is refused the same.
+type suspicions struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	of map[string]suspicion // by edge, part and account
+}
+
+type suspicion struct {
+	post  string
+	until time.Time
+}
+
+func newSuspicions(now func() time.Time) *suspicions {
+	return &suspicions{now: now, of: map[string]suspicion{}}
+}
+
+// confirmed notes that a post was refused a part, and tells whether another one of the account was lately.
+func (s *suspicions) confirmed(edge, part, account, post string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, key := s.now(), edge+"|"+part+"|"+account
+	before, ok := s.of[key]
+	if ok && before.post != post && before.until.After(now) {
+		delete(s.of, key)
+		return true
+	}
+	if len(s.of)%sweepEvery == sweepEvery-1 {
+		maps.DeleteFunc(s.of, func(_ string, one suspicion) bool { return !one.until.After(now) })
+	}
+	s.of[key] = suspicion{post: post, until: now.Add(permissionTTL)}
+	return false
+}
+
 // without returns all that is not in drop.
 func without(all, drop []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(drop, s) })
