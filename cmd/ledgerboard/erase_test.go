@@ -95,16 +95,17 @@ func TestErasePerson(t *testing.T) {
 		require.Nil(t, names[erased], "the id alone is shown")
 		require.Equal(t, "Sam Stays", names[stays])
 		for query, want := range map[string]int{
-			"select count(*) from users where id = '" + erased + "'":              0,
-			"select count(*) from sessions where user_id = '" + erased + "'":      0,
-			"select count(*) from members where id = 7":                           0,
-			"select count(*) from tMemberAuth where member_id = 7":                0,
-			"select count(*) from tDefaultAccount where member_id = 7":            0,
-			"select count(*) from tSAccounts where id = 700":                      0,
-			"select count(*) from tSAccounts where id = 701 and not connected":    1,
-			"select count(*) from kept.secrets":                                   2,
-			"select count(*) from kept.fetch_state where social_account_id = 700": 0,
-			"select count(*) from kept.fetch_state where reason like '%Erna%'":    0,
+			"select count(*) from users where id = '" + erased + "'":                                           0,
+			"select count(*) from sessions where user_id = '" + erased + "'":                                   0,
+			"select count(*) from members where id = 7":                                                        0,
+			"select count(*) from tMemberAuth where member_id = 7":                                             0,
+			"select count(*) from tDefaultAccount where member_id = 7":                                         0,
+			"select count(*) from tSAccounts where id = 700":                                                   0,
+			"select count(*) from tSAccounts where id = 701 and not connected":                                 1,
+			"select count(*) from kept.secrets":                                                                2,
+			"select count(*) from kept.fetch_state where social_account_id = 700":                              0,
+			"select count(*) from kept.fetch_state where reason like '%Erna%' or history_reason like '%Erna%'": 0,
+			"select count(*) from kept.post_notes":                                                             1,
 			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and not_before is null": 1,
 			"select count(*) from kept.fetch_state where social_account_id = 702 and failures = 3 and reason = 'Sam has no permission'":                 1,
 			"select count(*) from users":                                                     2,
@@ -139,9 +140,13 @@ func seedErasure(t *testing.T, a *app) {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
 	_, err = a.KeptPool.Exec(ctx, `
-		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, not_before, backfilled_at, updated_at)
-		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, $1
+		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, not_before, backfilled_at, history_reason, updated_at)
+		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702, 'Sam')) a (id, name)`, now)
+	require.NoError(t, err)
+	_, err = a.KeptPool.Exec(ctx, `
+		insert into post_notes (social_account_id, external_id, class, since, tried_at)
+		values (700, 'of Erna', 'not_found', $1, $1), (702, 'of Sam', 'not_found', $1, $1)`, now)
 	require.NoError(t, err)
 	page := func(id, member, connection int64, kind domain.AccountType) domain.DirectorySocialAccount {
 		return domain.DirectorySocialAccount{
