@@ -182,6 +182,8 @@ type fetch struct {
 	target platforms.Target
 	notes  postNotes // of its posts
 	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
+	// renewed is when this read got other tokens than it began with; zero: it did not.
+	renewed time.Time
 }
 
 func (c *Collect) fetchFunc(kind string) (fetchFunc, error) {

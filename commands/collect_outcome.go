@@ -21,23 +21,28 @@ const (
 // errNoToken is a connection without a stored token.
 var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection: the person must sign in again.")
 
-// settle records changes of the connection's state: that a person must sign in again, or that the
-// connection works again after that. Began is when the read began: a token that was stored later was not
-// tried, so the recorded time must not be after it. A token that a sign-in brought and that is dead as well
-// is recorded again, or it would be tried for ever.
+// settle records that a person must sign in again. Began is when the read with the token began that was
+// tried last: one that was stored later was not tried, so the recorded time must not be after it, and one
+// that the read has renewed itself was, so the time must not be before it. A token that a sign-in brought
+// and that is dead as well is recorded again, or it would be tried for ever.
 func (r *round) settle(ctx context.Context, task domain.FetchTask, began time.Time, err error) error {
 	waits := task.ConnectionState == domain.ConnectionReconnect
-	switch {
-	case err == nil && waits && r.slot.Kind != domain.FetchTokens: // to look at a token proves nothing
-		return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
-	case dead(err) && (!waits || task.SignedInAgain()):
-		if task.TokenTakenAt != nil && task.TokenTakenAt.After(began) { // by another clock
-			began = *task.TokenTakenAt
-		}
-		return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), began))
-	default:
+	if !dead(err) || waits && !task.SignedInAgain() {
 		return err
 	}
+	if task.TokenTakenAt != nil && task.TokenTakenAt.After(began) { // by another clock
+		began = *task.TokenTakenAt
+	}
+	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), began))
+}
+
+// works records that a connection works again, once the platform has answered a call with its token. To look
+// at a token proves nothing, nor does a round in which there was nothing to ask.
+func (r *round) works(ctx context.Context, task domain.FetchTask) error {
+	if task.ConnectionState != domain.ConnectionReconnect || r.slot.Kind == domain.FetchTokens {
+		return nil
+	}
+	return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
 }
 
 // dead tells whether only a person can mend the connection.

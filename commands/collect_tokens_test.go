@@ -184,6 +184,37 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 	}
 }
 
+// A token that our own renewal brought is no sign-in: where the platform refuses it as well, that is
+// recorded once, and the connection waits for a person.
+func TestRenewedTokenThatIsRefusedTooIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.trap(profile, simulator.Traps{TokenError: 460})
+	s.collect = s.process(func(c *commands.CollectConfig) {
+		c.Secrets = slowRenewal{c.Secrets, func() { s.clock.advance(time.Second) }}
+	})
+	before := s.tokens(profile)
+	for range 20 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+		s.round(domain.FetchPosts, domain.LinkedIn)
+		s.clock.advance(time.Minute)
+	}
+	require.NotEqual(t, before.AccessToken, s.tokens(profile).AccessToken, "it was renewed")
+	require.Len(t, s.changes(profile), 1)
+}
+
+// slowRenewal lets time pass before each renewal.
+type slowRenewal struct {
+	commands.SecretStore
+	pass func()
+}
+
+func (s slowRenewal) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	s.pass()
+	return s.SecretStore.Lease(ctx, ref)
+}
+
 // What is stored while a read with the old token is on its way is tried all the same.
 func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
 	t.Parallel()

@@ -108,14 +108,20 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(inLane(limited, r.slot))
-	got, err := r.fetchSafely(metered, &fetch{FetchTask: task, slot: r.slot, client: r.client, secret: r.secrets[task.SecretRef]})
+	f := &fetch{FetchTask: task, slot: r.slot, client: r.client, secret: r.secrets[task.SecretRef]}
+	got, err := r.fetchSafely(metered, f)
 	if err == nil && !got.more {
 		r.costs.learn(r.slot, meter.Calls())
 	}
 	if err != nil && ctx.Err() != nil {
 		return err // cut short: it stays due, and nothing is known against it
 	}
-	err = r.settle(context.WithoutCancel(ctx), task, began, err)
+	if f.renewed.After(began) {
+		began = f.renewed
+	}
+	if err = r.settle(context.WithoutCancel(ctx), task, began, err); err == nil && meter.Calls() > 0 {
+		err = r.works(context.WithoutCancel(ctx), task)
+	}
 	result, again := r.judge(task, got, err)
 	r.Observe.Fetched(r.slot, result.Class)
 	if err != nil {

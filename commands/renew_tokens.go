@@ -11,7 +11,12 @@ import (
 
 // renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
 // that one's tokens.
-func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (StoredTokens, error) {
+func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (renewed StoredTokens, err error) {
+	defer func() {
+		if err == nil {
+			f.renewed = t.now()
+		}
+	}()
 	unlock, err := t.locks.lock(ctx, f.SecretRef)
 	if err != nil {
 		return failed, fmt.Errorf("wait for token renewal: %w", err)
@@ -34,7 +39,7 @@ func (t *tokens) renew(ctx context.Context, f *fetch, failed StoredTokens) (Stor
 	if stored.AccessToken != failed.AccessToken && !stored.over(t.now()) {
 		return stored, nil
 	}
-	renewed, err := t.refresh(ctx, held, f, stored)
+	renewed, err = t.refresh(ctx, held, f, stored)
 	if err != nil {
 		return t.afterRefusal(held, f, failed, err)
 	}
