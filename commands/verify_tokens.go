@@ -30,8 +30,23 @@ func (c *Collect) readAs(ctx context.Context, f *fetch, stored StoredTokens, rea
 	return read(ctx, f)
 }
 
-// verified notes with the stored tokens whose they are. If that fails they are asked again the next time.
+// verified notes with the stored tokens whose they are. If that fails they are asked again the next time. It
+// waits for renewals of the same tokens: a note that came between what a renewal replaces and its storing
+// would pass for a sign-in, and the renewed token be lost.
 func (t *tokens) verified(ctx context.Context, f *fetch, tokens StoredTokens) {
+	unlock, err := t.locks.lock(ctx, f.SecretRef)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	held, release, err := t.secrets.Lease(ctx, f.SecretRef)
+	if err != nil {
+		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
+		return
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(held, storeTry)
+	defer cancel()
 	stored, raw, err := t.load(ctx, f.SecretRef)
 	if err != nil || stored.AccessToken != tokens.AccessToken {
 		return // somebody else's by now

@@ -1,6 +1,8 @@
 package commands_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,4 +94,47 @@ func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 	s.clock.advance(time.Minute)
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
+}
+
+// Whose a token is is noted at the very moment at which another process has renewed it and not stored it
+// yet: the note waits, and the renewed token, whose refresh token is the only one left, is kept.
+func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(10*time.Minute))
+	before := s.tokens(user)
+	reading := s.process()
+	read := make(chan error, 1)
+	renewing := s.process(func(c *commands.CollectConfig) {
+		c.Secrets = &beforeStoring{SecretStore: c.Secrets, do: func() {
+			go func() {
+				_, err := reading.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.TikTok, fetchDay), user.ID)
+				read <- err
+			}()
+			// It ends here, or waits for the renewal, which nobody can see from outside.
+			require.Eventually(t, func() bool { return s.calls("tiktok/user_info") > 0 }, time.Minute, time.Millisecond)
+			time.Sleep(200 * time.Millisecond)
+		}}
+	})
+	_, err := renewing.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
+	require.NoError(t, err)
+	require.NoError(t, <-read)
+	after := s.tokens(user)
+	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one is stored")
+	s.clock.advance(2 * time.Hour)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 2)
+	require.Empty(t, s.changes(user))
+}
+
+// beforeStoring does something before a secret is stored the first time.
+type beforeStoring struct {
+	commands.SecretStore
+	once sync.Once
+	do   func()
+}
+
+func (b *beforeStoring) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+	b.once.Do(b.do)
+	return b.SecretStore.Swap(ctx, ref, old, secret, times)
 }
