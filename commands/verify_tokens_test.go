@@ -96,7 +96,7 @@ func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
 }
 
-// Whose a token is is noted at the very moment at which another process has renewed it and not stored it
+// It is noted whose a token is, at the very moment at which another process has renewed it and not stored it
 // yet: the note waits, and the renewed token, whose refresh token is the only one left, is kept.
 func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	t.Parallel()
