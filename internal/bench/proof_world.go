@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/deploy"
@@ -18,12 +17,7 @@ func embeddedTopics(broker *embedded.Broker) ([]eventlog.TopicSpec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read topic definitions: %w", err)
 	}
-	for i := range topics {
-		topics[i].ReplicationFactor = 1
-		topics[i].Configs = maps.Clone(topics[i].Configs)
-		maps.Copy(topics[i].Configs, broker.TopicOverrides())
-	}
-	return topics, nil
+	return eventlog.OnOneBroker(topics, broker.TopicOverrides()), nil
 }
 
 // chain makes the changes of one agency.

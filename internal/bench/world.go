@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/url"
 	"os"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -84,14 +82,11 @@ func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	topics, err := eventlog.ParseTopics(deploy.Topics())
+	topics, err := embeddedTopics(broker)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	for i := range topics {
-		topics[i].ReplicationFactor = 1
-		topics[i].Configs = maps.Clone(topics[i].Configs)
-		maps.Copy(topics[i].Configs, broker.TopicOverrides())
 		if topics[i].Name == domain.TopicMetrics {
 			topics[i].Partitions = partitions
 		}

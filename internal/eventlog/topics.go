@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -70,4 +72,16 @@ func (t TopicSpec) insyncReplicas() int16 {
 		return 2
 	}
 	return int16(n)
+}
+
+// OnOneBroker returns the topics as a single broker keeps them whose own settings lie over theirs.
+func OnOneBroker(topics []TopicSpec, settings map[string]string) []TopicSpec {
+	topics = slices.Clone(topics)
+	for i, topic := range topics {
+		topics[i].ReplicationFactor = 1
+		topics[i].Configs = map[string]string{}
+		maps.Copy(topics[i].Configs, topic.Configs)
+		maps.Copy(topics[i].Configs, settings)
+	}
+	return topics
 }

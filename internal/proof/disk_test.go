@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,12 +22,7 @@ func onDisk(t *testing.T, dir string) (log *eventlog.Log, stop func()) {
 	t.Helper()
 	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: dir})
 	require.NoError(t, err)
-	topics := testCodec(t).Topics()
-	for i := range topics {
-		topics[i].ReplicationFactor = 1
-		topics[i].Configs = maps.Clone(topics[i].Configs)
-		maps.Copy(topics[i].Configs, broker.TopicOverrides())
-	}
+	topics := eventlog.OnOneBroker(testCodec(t).Topics(), broker.TopicOverrides())
 	log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: broker.Addrs(), Topics: topics})
 	require.NoError(t, err)
 	stopped := false

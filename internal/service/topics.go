@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -21,10 +20,5 @@ func Topics() ([]eventlog.TopicSpec, error) {
 // over theirs: it must never compact or expire.
 func EmbeddedTopics(settings map[string]string) ([]eventlog.TopicSpec, error) {
 	topics, err := Topics()
-	for i, topic := range topics {
-		topics[i].ReplicationFactor = 1
-		topics[i].Configs = maps.Clone(topic.Configs)
-		maps.Copy(topics[i].Configs, settings)
-	}
-	return topics, err
+	return eventlog.OnOneBroker(topics, settings), err
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -127,11 +126,7 @@ func (s *Stack) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := range topics {
-		topics[i].ReplicationFactor = 1
-		topics[i].Configs = maps.Clone(topics[i].Configs)
-		maps.Copy(topics[i].Configs, broker.TopicOverrides())
-	}
+	topics = eventlog.OnOneBroker(topics, broker.TopicOverrides())
 	registry := domain.NewRegistry()
 	s.Log, err = eventlog.Open(ctx, eventlog.Config{Brokers: broker.Addrs(), Logger: s.cfg.Logger, Topics: topics, Registry: registry})
 	if err != nil {
