@@ -2,6 +2,10 @@ package domain
 
 import "time"
 
+// WrongClock is how far ahead of a slot another one cannot have been served already: what says so was
+// written by a process whose clock was ahead, and counts for nothing.
+const WrongClock = 24 * time.Hour
+
 // FetchSlot is one slot of one kind of fetching on one platform.
 type FetchSlot struct {
 	Kind     string // [FetchAccounts], [FetchPosts] or [FetchTokens]

@@ -41,17 +41,13 @@ const (
 	      and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
 )
 
-// wrongClock is how far ahead of a slot another one cannot have been served already: what says so was
-// written by a process whose clock was ahead, and counts for nothing.
-const wrongClock = 24 * time.Hour
-
 // Due returns the social accounts that are due in a slot: never read, or last read in a slot that began
 // at least the interval before it. The most overdue come first.
 func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error) {
 	rows, err := c.Pool.Query(ctx, `select s.id, f.served_slot`+worthReading+`
 		and (f.served_slot is null or f.served_slot <= $4 or f.served_slot > $5)
 		order by f.served_slot nulls first, s.id`,
-		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)), slot.Begin.Add(wrongClock))
+		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)), slot.Begin.Add(domain.WrongClock))
 	if err != nil {
 		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
 	}
@@ -75,13 +71,13 @@ const taskColumns = `
 func (c Connections) Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
 		and f.slot = $4 and f.shard = $5 and (f.served_slot is null or f.served_slot < $4 or f.served_slot > $6)
-		order by f.served_slot nulls first, s.id`, int(slot.Platform), slot.Kind, now, slot.Begin, shard, slot.Begin.Add(wrongClock))
+		order by f.served_slot nulls first, s.id`, int(slot.Platform), slot.Kind, now, slot.Begin, shard, slot.Begin.Add(domain.WrongClock))
 }
 
 // Task returns one connected social account if it is worth reading now, or nothing.
 func (c Connections) Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+` and s.id = $4 and (f.served_slot is null or f.served_slot < $5 or f.served_slot > $6)`,
-		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin, slot.Begin.Add(wrongClock))
+		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin, slot.Begin.Add(domain.WrongClock))
 }
 
 // ByHand returns one social account of a platform whatever its state is, or nothing when there is none.

@@ -42,7 +42,7 @@ func (f *Fetching) Assign(ctx context.Context, slot domain.FetchSlot, accounts [
 }
 
 // Record stores what became of connections in a slot. A success takes back what earlier failures left. A
-// slot that lies more than a day ahead is a wrong clock's, and gives way.
+// slot that lies further ahead than [domain.WrongClock] gives way.
 func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error {
 	n := len(results)
 	ids, served, at := make([]int64, n), make([]bool, n), make([]time.Time, n)
@@ -62,14 +62,15 @@ func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []
 		  as r (id, served, at, until, backfilled, demographics, failures, class, reason)
 		order by r.id
 		on conflict (kind, p_id, social_account_id) do update
-		set served_slot = case when f.served_slot > excluded.served_slot + interval '1 day' then excluded.served_slot
-		                       else greatest(f.served_slot, excluded.served_slot) end, 
-		    served_at = case when f.served_at > excluded.served_at + interval '1 day' then excluded.served_at
+		set served_slot = case when f.served_slot > excluded.served_slot + $13::interval then excluded.served_slot
+		                       else greatest(f.served_slot, excluded.served_slot) end,
+		    served_at = case when f.served_at > excluded.served_at + $13::interval then excluded.served_at
 		                     else greatest(f.served_at, excluded.served_at) end,
 		    not_before = excluded.not_before, failures = excluded.failures, class = excluded.class, reason = excluded.reason,
 		    backfilled_at = coalesce(excluded.backfilled_at, f.backfilled_at),
 		    demographics_at = coalesce(excluded.demographics_at, f.demographics_at), updated_at = excluded.updated_at`,
-		slot.Kind, int(slot.Platform), slot.Begin, ids, served, at, until, backfilled, demographics, failures, classes, reasons)
+		slot.Kind, int(slot.Platform), slot.Begin, ids, served, at, until, backfilled, demographics, failures, classes, reasons,
+		domain.WrongClock)
 	if err != nil {
 		return fmt.Errorf("store what became of %d accounts of %s: %w", n, slot.Platform, err)
 	}
