@@ -30,9 +30,10 @@ type ErasePerson struct {
 // erasureActor is who the trail names: the command line knows no user.
 const erasureActor = "system:erase"
 
-// Erase deletes the person's secrets and what became of reading its accounts, appends a tombstone for each of its records, takes its connection
-// off the pages that it had connected, and records the erasure, by ids, on `operations`. It may be
-// repeated: what names other records goes last, so that a repetition finds what an interrupted one left.
+// Erase deletes the person's secrets and what became of reading its accounts, appends a tombstone for each
+// of its records, takes its connection off the pages that it had connected, and records the erasure, by ids,
+// on `operations`. It may be repeated: what names other records goes last, so that a repetition finds what an
+// interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err

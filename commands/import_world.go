@@ -213,15 +213,3 @@ func (w *ImportWorld) KnowsMember(id int64) bool {
 	_, ok := w.members[id]
 	return ok
 }
-
-// Parents are the agencies of the directory, in order.
-func (w *ImportWorld) Parents() []string {
-	var parents []string
-	for id, account := range w.accounts {
-		if account.ParentAccount == "" {
-			parents = append(parents, id)
-		}
-	}
-	slices.Sort(parents)
-	return parents
-}

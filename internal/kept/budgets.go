@@ -23,7 +23,7 @@ func (b *Budgets) Draw(ctx context.Context, d quota.Draw) (quota.Drawn, error) {
 	drawn, err := b.draw(ctx, d)
 	if err == pgx.ErrNoRows { //nolint:errorlint // pgx returns it bare
 		_, err = b.pool.Exec(ctx, `insert into fetch_budgets (name, calls, at) values ($1, $2, coalesce($3, now())) on conflict do nothing`,
-			d.Name, d.Burst, timeOrNull(d.Now))
+			d.Name, d.Burst, nullIfZero(d.Now))
 		if err == nil {
 			drawn, err = b.draw(ctx, d)
 		}
@@ -47,7 +47,7 @@ func (b *Budgets) draw(ctx context.Context, d quota.Draw) (drawn quota.Drawn, er
 		)
 		update fetch_budgets b set calls = g.calls - g.n, at = greatest(b.at, g.now)
 		from granted g where b.name = g.name
-		returning g.n, b.calls, g.held_until`, d.Name, d.Want, d.Rate, d.Burst, timeOrNull(d.Now)).Scan(&drawn.Granted, &drawn.Left, &held)
+		returning g.n, b.calls, g.held_until`, d.Name, d.Want, d.Rate, d.Burst, nullIfZero(d.Now)).Scan(&drawn.Granted, &drawn.Left, &held)
 	if held != nil {
 		drawn.HeldUntil = *held
 	}
@@ -80,11 +80,4 @@ func (b *Budgets) Holds(ctx context.Context, now time.Time) (map[string]time.Tim
 		return nil, fmt.Errorf("read holds of budgets: %w", err)
 	}
 	return holds, nil
-}
-
-func timeOrNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
