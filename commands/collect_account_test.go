@@ -42,7 +42,8 @@ func TestFirstConnectionReadsItsHistory(t *testing.T) {
 				require.True(t, at.Before(s.clock.Now()) && at.After(s.clock.Now().Add(-history-48*time.Hour)), "%s", at)
 			}
 			require.GreaterOrEqual(t, s.number(`
-				select count(distinct day) from account_daily where social_account_id = $1 and metric = $2 and value > 0`, c.ID, test.metric), 7)
+				select count(distinct month + day) from account_months, unnest(days, day_values) as d(day, value)
+				where social_account_id = $1 and metric = $2 and value > 0`, c.ID, test.metric), 7)
 			require.True(t, s.state(domain.FetchAccounts, c).Backfilled)
 
 			live := len(s.readings(c))

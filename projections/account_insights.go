@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// AccountInsights projects account readings into tSAccountIns and the roll-ups account_daily and
+// AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
 // account_newest.
 // Both are functions of the set of readings, whatever the order of their arrival: of two readings of
 // one instant the one with the smaller event id counts, and a day keeps its latest reading.
@@ -23,14 +23,14 @@ type AccountInsights struct{}
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 3 }
+func (AccountInsights) Version() int { return 4 }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
 
 // Tables implements [Projector].
 func (AccountInsights) Tables() []string {
-	return []string{"tSAccountIns", "account_daily", "account_newest"}
+	return []string{"tSAccountIns", "account_months", "account_newest"}
 }
 
 // Types implements [Projector].
@@ -38,7 +38,7 @@ func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.E
 
 // Begin implements [Projector].
 func (AccountInsights) Begin(int) Fold {
-	return &accountFold{readings: map[readingKey]accountRow{}, daily: map[dailyKey]dailyRow{}, newest: map[newestKey]accountRow{}}
+	return &accountFold{readings: map[readingKey]accountRow{}, months: monthFold{}, newest: map[newestKey]accountRow{}}
 }
 
 type readingKey struct {
@@ -53,22 +53,9 @@ type accountRow struct {
 	figures, missing, demographics []byte
 }
 
-type dailyKey struct {
-	account, member                          int64
-	parent, sub, metric, day, source, window string
-	kind                                     domain.Kind
-}
-
-type dailyRow struct {
-	reading *domain.AccountRead
-	figure  domain.Figure
-	day     time.Time
-	eventID string
-}
-
 type accountFold struct {
 	readings map[readingKey]accountRow
-	daily    map[dailyKey]dailyRow
+	months   monthFold
 	newest   map[newestKey]accountRow
 }
 
@@ -103,9 +90,7 @@ func (f *accountFold) Apply(ev Event) error {
 	if present, ok := f.newest[tenant]; !ok || later(read.CapturedAt, row.eventID, present.CapturedAt, present.eventID) {
 		f.newest[tenant] = row
 	}
-	for _, figure := range read.Figures {
-		f.addDaily(&read, figure, ev.Envelope.ID)
-	}
+	f.months.add(&read, ev.Envelope.ID)
 	return nil
 }
 
@@ -138,22 +123,6 @@ func jsonArray[T any](list []T) ([]byte, error) {
 		return nil, fmt.Errorf("encode list: %w", err)
 	}
 	return raw, nil
-}
-
-func (f *accountFold) addDaily(read *domain.AccountRead, figure domain.Figure, eventID string) {
-	day := dayOf(read.CapturedAt)
-	if figure.Day != "" { // the day that the platform speaks of, be it a flow or a window's end
-		day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
-	}
-	key := dailyKey{
-		account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID, metric: figure.Name,
-		day: day.Format(time.DateOnly), source: figure.Source, window: figure.Window, kind: figure.Kind,
-	}
-	present, ok := f.daily[key]
-	if ok && !later(read.CapturedAt, eventID, present.reading.CapturedAt, present.eventID) {
-		return
-	}
-	f.daily[key] = dailyRow{reading: read, figure: figure, day: day, eventID: eventID}
 }
 
 // later is the order in which a day's readings replace each other: the later capture time wins, at
@@ -206,25 +175,6 @@ var accountReadings = newTable("tSAccountIns",
 	jsonCol("demographics", func(r *accountRow) []byte { return r.demographics }),
 )
 
-var accountDaily = newTable("account_daily",
-	replaceAll("social_account_id, parent_account, account_id, member_id, metric, kind, day, source, window_name",
-		"p_id", "a_type", "value", "captured_at", "event_id")+laterSQL("account_daily"),
-	col("social_account_id", "bigint", func(r *dailyRow) int64 { return r.reading.SocialAccount }),
-	col("parent_account", "text", func(r *dailyRow) string { return r.reading.ParentAccount }),
-	col("account_id", "text", func(r *dailyRow) string { return r.reading.AccountID }),
-	col("metric", "text", func(r *dailyRow) string { return r.figure.Name }),
-	col("day", "date", func(r *dailyRow) time.Time { return r.day }),
-	col("member_id", "bigint", func(r *dailyRow) int64 { return r.reading.MemberID }),
-	col("p_id", "smallint", func(r *dailyRow) int16 { return int16(r.reading.Platform) }),
-	col("a_type", "smallint", func(r *dailyRow) int16 { return int16(r.reading.AccountType) }),
-	col("kind", "text", func(r *dailyRow) string { return string(r.figure.Kind) }),
-	col("value", "bigint", func(r *dailyRow) int64 { return r.figure.Value }),
-	col("source", "text", func(r *dailyRow) string { return r.figure.Source }),
-	col("window_name", "text", func(r *dailyRow) string { return r.figure.Window }),
-	col("captured_at", "timestamptz", func(r *dailyRow) time.Time { return r.reading.CapturedAt }),
-	col("event_id", "text", func(r *dailyRow) string { return r.eventID }),
-)
-
 var accountNewest = newTable("account_newest",
 	replaceAll("social_account_id, parent_account, account_id", "captured_at", "event_id", "metrics", "missing")+laterSQL("account_newest"),
 	col("social_account_id", "bigint", func(r *accountRow) int64 { return r.SocialAccount }),
@@ -240,7 +190,7 @@ var accountNewest = newTable("account_newest",
 func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
 	accountReadings.queue(&batch, slices.Collect(maps.Values(f.readings)))
-	accountDaily.queue(&batch, slices.Collect(maps.Values(f.daily)))
+	f.months.queue(&batch)
 	accountNewest.queue(&batch, slices.Collect(maps.Values(f.newest)))
 	if err := send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("store account readings: %w", err)

@@ -57,7 +57,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fold := func(t *rapid.T, events []projections.Event) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate tSAccountIns, account_daily, account_newest")
+		_, err := db.Pool.Exec(context.Background(), "truncate tSAccountIns, account_months, account_newest")
 		require.NoError(t, err)
 		foldBatches(t, db, projections.AccountInsights{}, cut(t, events))
 		return dump(t, db, projections.AccountInsights{}.Tables()...)
@@ -75,7 +75,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	})
 }
 
-// dailyFact is what the test's own recomputation and account_daily both say.
+// dailyFact is what the test's own recomputation and account_months both say.
 type dailyFact struct {
 	Parent, Metric, Kind, Day, Source string
 	Value                             int64
@@ -109,7 +109,9 @@ func expectedDaily(events []projections.Event) map[string]dailyFact {
 }
 
 func readDaily(t require.TestingT, db *pgtest.DB) map[string]dailyFact {
-	rows, err := db.Pool.Query(context.Background(), "select parent_account, metric, kind, day::text, source, value, event_id from account_daily")
+	rows, err := db.Pool.Query(context.Background(), `
+		select parent_account, metric, kind, (month + d.day - 1)::text, source, d.value, d.event_id
+		from account_months, unnest(days, day_values, event_ids) as d(day, value, event_id)`)
 	require.NoError(t, err)
 	list, err := collect[dailyFact](rows)
 	require.NoError(t, err)
@@ -178,10 +180,12 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	if !icu {
 		t.Skip("this server knows no ICU collation")
 	}
-	for _, table := range []string{"tSAccountIns", "account_daily", "tSPostInsights", "post_daily", "connection_states"} {
+	for _, table := range []string{"tSAccountIns", "tSPostInsights", "post_daily", "connection_states"} {
 		_, err := db.Pool.Exec(ctx, `alter table `+table+` alter column event_id type text collate "und-x-icu"`)
 		require.NoError(t, err)
 	}
+	_, err := db.Pool.Exec(ctx, `alter table account_months alter column event_ids type text[] collate "und-x-icu"`)
+	require.NoError(t, err)
 	const smaller, greater = "Z", "a" // by bytes; a dictionary has them the other way round
 	state := func(id string) projections.Event {
 		return event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, State: id, At: day0})
@@ -193,7 +197,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 		table       string
 	}{
 		{projections.AccountInsights{}, event(smaller, account), event(greater, account), "tSAccountIns"},
-		{projections.AccountInsights{}, event(greater, account), event(smaller, account), "account_daily"},
+		{projections.AccountInsights{}, event(greater, account), event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
 		{projections.PostInsights{}, event(smaller, post), event(greater, post), "tSPostInsights"},
 		{projections.PostInsights{}, event(greater, post), event(smaller, post), "post_daily"},
 		{projections.Operations{}, state(smaller), state(greater), "connection_states"},
@@ -204,7 +208,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 					batches[i][j].Offset = int64(i*2 + j)
 				}
 			}
-			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_daily, account_newest, tSPostInsights, tSPostGrowth, post_daily, connection_states, operations_trail")
+			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, tSPostGrowth, post_daily, connection_states, operations_trail")
 			require.NoError(t, err)
 			foldBatches(t, db, c.projector, batches)
 			var winner string

@@ -31,7 +31,8 @@
 //	months.go               monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
-//	account_insights.go     tSAccountIns, account_daily, account_newest
+//	account_insights.go     tSAccountIns, account_newest
+//	account_months.go       account_months
 //	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains
 //	directory*.go           reference entities
 //	operations.go           trail, connection states
@@ -47,6 +48,8 @@
 //     without a record (internal/e2e, TestChaosTablesNeverGoBack).
 //   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
 //     monthly partitions would be one probe for each month.
+//   - A row of account_months is a month of one figure, a value for each day: an answer reads a row where it would
+//     read thirty. A batch is laid over the stored days in one statement, nothing is read before.
 //   - post_gains holds sums over all readings. A batch adds what its readings and their neighbours gain
 //     with it, less what the neighbours gained without it: so a late reading moves what later ones gained.
 //     Readings of several agencies of one post are rare, and only then their neighbours are asked for

@@ -176,7 +176,7 @@ func requireNoScan(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) {
 
 // ofReadings reports whether a table, or the table of an index, has rows for readings or for days of them.
 func ofReadings(relation string) bool {
-	for _, table := range []string{"tsaccountins", "account_daily", "tspostinsights", "tspostgrowth", "post_daily", "post_gains"} {
+	for _, table := range []string{"tsaccountins", "account_months", "tspostinsights", "tspostgrowth", "post_daily", "post_gains"} {
 		if strings.HasPrefix(relation, table) {
 			return true
 		}

@@ -15,7 +15,7 @@ type point struct {
 	source string    // the platform's name for it
 
 	day             day    // the platform's, else the UTC day of capture
-	eventID, window string // break ties
+	eventID, window string // break ties; ids of events are "" unless there may be some
 }
 
 // replaces is the order in which readings of one thing replace each other: the later capture, at one
@@ -48,11 +48,18 @@ func (d byDay) of(which day) *point {
 	return nil
 }
 
-// put keeps a point unless one is there that it does not replace.
-func (d byDay) put(of day, p *point) {
-	if i := of - d.first; i >= 0 && int(i) < len(d.points) && (d.points[i] == nil || p.replaces(*d.points[i])) {
+// put keeps a point unless one is there that it does not replace. They are tied when only the ids of their events,
+// which were not read, could tell.
+func (d byDay) put(of day, p *point) (tied bool) {
+	i := of - d.first
+	if i < 0 || int(i) >= len(d.points) {
+		return false
+	}
+	present := d.points[i]
+	if present == nil || p.replaces(*present) {
 		d.points[i] = p
 	}
+	return present != nil && p.eventID == "" && p.at.Equal(present.at)
 }
 
 // arrayOf is an array that is scanned into the same memory in every row.

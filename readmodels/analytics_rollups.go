@@ -80,9 +80,23 @@ type trackKey struct {
 // figures reads the roll-ups of the range and of the period before it, and what raw readings are
 // needed beside them. Tracks are ordered by platform, social account, sub-account and metric.
 func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error) {
+	tracks, tied, err := a.tracks(ctx, q, nil)
+	if err == nil && len(tied) > 0 {
+		tracks, _, err = a.tracks(ctx, q, tied)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tracks, a.resolve(ctx, tracks, q)
+}
+
+// tracks reads the roll-ups. Readings of one instant replace each other by the ids of their events, which take
+// more space than all else and are hardly ever needed: tied are the social accounts for which they are, to be asked
+// again.
+func (a *answering) tracks(ctx context.Context, q figureQuery, withIDs []int64) (tracks []*track, tied []int64, err error) {
 	byKey := map[trackKey]*track{}
 	span := a.figureSpan()
-	err := a.rollups(ctx, q, span, func(f figureKey, points []point) {
+	err = a.rollups(ctx, q, span, withIDs, func(f figureKey, points []point) {
 		key := trackKey{social: f.social, metric: f.metric}
 		if q.byAccount {
 			key.account = f.account
@@ -94,26 +108,22 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 				windows: map[string]byDay{}, levels: map[levelKey]*level{},
 			}
 			byKey[key] = t
+			tracks = append(tracks, t)
 		}
-		t.add(span, f.kind, f.window, points)
+		if t.add(span, f.kind, f.window, points) {
+			tied = append(tied, f.social)
+		}
 		a.meets(f.social, f.account, f.platform, slices.MaxFunc(points, func(x, y point) int { return x.at.Compare(y.at) }).at)
 	})
-	if err != nil {
-		return nil, err
-	}
-	tracks := make([]*track, 0, len(byKey))
-	for _, t := range byKey {
-		tracks = append(tracks, t)
-	}
 	slices.SortFunc(tracks, func(x, y *track) int {
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
 			cmp.Compare(x.account, y.account), cmp.Compare(x.metric, y.metric))
 	})
-	return tracks, a.resolve(ctx, tracks, q)
+	return tracks, tied, err
 }
 
-// add takes the points of one figure, and may keep them.
-func (t *track) add(span figureSpan, kind domain.Kind, window string, points []point) {
+// add takes points of one figure, and may keep them; tied as [byDay.put] says.
+func (t *track) add(span figureSpan, kind domain.Kind, window string, points []point) (tied bool) {
 	var days byDay
 	byCapture := false
 	switch {
@@ -138,8 +148,9 @@ func (t *track) add(span figureSpan, kind domain.Kind, window string, points []p
 		if byCapture {
 			of = dayOf(points[i].at.UTC())
 		}
-		days.put(of, &points[i])
+		tied = days.put(of, &points[i]) || tied
 	}
+	return tied
 }
 
 // drop forgets the point of a day.
@@ -158,6 +169,14 @@ type figureSpan struct {
 	earlierEnd           day
 }
 
+// has says whether the days of a kind of figure are read on a day.
+func (s figureSpan) has(kind domain.Kind, d day) bool {
+	if kind == domain.DayFlow {
+		return d >= s.flowFirst && d < s.flowEnd
+	}
+	return d >= s.levelFirst && d < s.levelEnd || d >= s.earlierFirst && d < s.earlierEnd
+}
+
 func (a *answering) figureSpan() figureSpan {
 	r, previous := a.query.Range, a.query.Range.Previous()
 	first, end := r.labels()
@@ -173,45 +192,44 @@ func (a *answering) figureSpan() figureSpan {
 	return span
 }
 
-// rollups reads account_daily: day flows by the platform's days of the range and of the period before,
+// rollups reads account_months: day flows by the platform's days of the range and of the period before,
 // everything else by the days of the range, by the UTC days that it touches, and by a few days before both
-// periods. Rows of one figure come as arrays: thousands of small rows would cost more than reading them. The
-// planner takes the columns that tell figures apart for independent, expects thousands of figures, and would sort
-// all rows first; "offset 0" hides that, and it groups them as they come. add is called for each figure.
-func (a *answering) rollups(ctx context.Context, q figureQuery, span figureSpan, add func(figureKey, []point)) error {
-	rows, err := a.grouped(ctx, `
-		select social_account_id, account_id, p_id, metric, kind, source, window_name,
-		       array_agg(day - date '1970-01-01'), array_agg(value), array_agg(captured_at), array_agg(event_id)
-		from (
-			select social_account_id, account_id, p_id, metric, kind, source, window_name, day, value, captured_at, event_id
-			from account_daily
-			where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
-			  and ($5::bigint = 0 or member_id = $5) and day >= $6::date and day < $7::date
-			  and case kind when 'day_flow' then day >= $8::date and day < $9::date
-			                else day >= $10::date and day < $11::date or day >= $12::date and day < $13::date end
-			offset 0) d
-		group by social_account_id, account_id, p_id, metric, kind, source, window_name`,
-		a.scope.ParentAccount, q.metrics, a.scope.Accounts, a.platformIDs(), a.query.Member, span.first.utc(), span.end.utc(),
-		span.flowFirst.utc(), span.flowEnd.utc(), span.levelFirst.utc(), span.levelEnd.utc(), span.earlierFirst.utc(), span.earlierEnd.utc())
+// periods. add is called for each month of each figure that has such days. The accounts withIDs get the ids of their events.
+func (a *answering) rollups(ctx context.Context, q figureQuery, span figureSpan, withIDs []int64, add func(figureKey, []point)) error {
+	rows, err := a.tx.Query(ctx, `
+		select social_account_id, account_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
+		       case when social_account_id = any($8) then event_ids end
+		from account_months
+		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
+		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
+		a.scope.ParentAccount, q.metrics, a.scope.Accounts, a.platformIDs(), a.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
 	if err != nil {
 		return fmt.Errorf("read daily figures: %w", err)
 	}
 	var figure figureKey
-	var days arrayOf[int32]
+	var month time.Time
+	var days arrayOf[int16]
 	var values arrayOf[int64]
 	var captured arrayOf[time.Time]
 	var events arrayOf[string]
 	_, err = pgx.ForEachRow(rows, []any{
 		&figure.social, &figure.account, &figure.platform, &figure.metric, &figure.kind, &figure.source, &figure.window,
-		&days, &values, &captured, &events,
+		&month, &days, &values, &captured, &events,
 	}, func() error {
-		points := make([]point, len(days))
-		for i := range days {
-			points[i] = point{
-				value: values[i], at: captured[i], source: figure.source, day: day(days[i]), eventID: events[i], window: figure.window,
+		first := dayOf(month)
+		points := make([]point, 0, len(days))
+		for i, d := range days {
+			p := point{value: values[i], at: captured[i], source: figure.source, day: first + day(d) - 1, window: figure.window}
+			if len(events) > 0 {
+				p.eventID = events[i]
+			}
+			if span.has(figure.kind, p.day) {
+				points = append(points, p)
 			}
 		}
-		add(figure, points)
+		if len(points) > 0 {
+			add(figure, points)
+		}
 		return nil
 	})
 	if err != nil {

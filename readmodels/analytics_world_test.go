@@ -43,7 +43,7 @@ func (w *world) add(id string, data domain.Data) {
 func (w *world) fold(t require.TestingT, db *pgtest.DB) {
 	ctx := context.Background()
 	_, err := db.Pool.Exec(ctx, `
-		with a as (delete from tSAccountIns), b as (delete from account_daily), c as (delete from tSPosts),
+		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts),
 		     d as (delete from tSPostInsights), e as (delete from tSPostGrowth), f as (delete from post_daily),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
 		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), l as (delete from members),

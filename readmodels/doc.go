@@ -56,9 +56,11 @@
 //   - A reading belongs to exactly one period: the reading before a range is the last one strictly before
 //     its start. Were a reading at the very start both inside and "before", a range or day whose only
 //     reading is at midnight would have gained nothing, and days would not add up to their range.
-//   - account_daily holds the last reading of each UTC day. It answers wherever a bucket ends at or after
+//   - account_months holds the last reading of each UTC day. It answers wherever a bucket ends at or after
 //     that reading; where the bucket ends before it (another zone, a cut day) one index probe into
 //     tSAccountIns does. So UTC days never touch raw readings but for what lies before the range.
+//   - Of readings of one instant the event with the smaller id counts. The ids are most of what account_months
+//     holds, so they are read only where such readings meet, in a second query.
 //   - Levels before a range are looked for in the roll-up of the three days before it: only accounts that
 //     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
 //   - What lies before the range is looked for in the 40 days before first. The reading table has a
@@ -77,7 +79,7 @@
 //     days begin where day.start says.
 //   - Platforms' day labels are compared with the days of the range by name. A Facebook day is a Pacific
 //     one; nobody can cut it to another zone.
-//   - Rolling windows of days (day, week, days_28) stand in account_daily at the day on which they end,
+//   - Rolling windows of days (day, week, days_28) stand in account_months at the day on which they end,
 //     like day flows; other windows (months_12) at the day of capture, and are levels.
 //   - TikTok counts no views of an account; what its videos gained stands in.
 //   - A post published in the range began at 0 then, so its first reading counts: the one baseline that is

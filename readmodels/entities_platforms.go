@@ -132,16 +132,7 @@ const platformsSQL = `
 		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id
-		left join lateral (
-			select d.captured_at from account_daily d
-			where d.social_account_id = s.id and d.parent_account = s.parent_account and d.account_id = s.account_id
-			  and d.metric = 'followers' and d.kind = 'stock'
-			order by d.day desc limit 1) l on true
-		left join lateral (
-			select r.captured_at from tSAccountIns r
-			where r.social_account_id = s.id and r.captured_at >= coalesce(l.captured_at, '-infinity')
-			  and r.parent_account = s.parent_account and r.account_id = s.account_id
-			order by r.captured_at desc limit 1) n on true
+		left join account_newest n on n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 		  and ($4::bigint = 0 or s.id = $4) and ($5::bigint = 0 or s.member_id = $5) and (s.p_id, s.id) > ($7::smallint, $8::bigint)) p
 	where ($6 = '' or p.state = $6)

@@ -148,7 +148,7 @@ func requireMovedIn(t *testing.T, a *app) {
 		`select format('%s %s %s %s', external_id, glikes, gcomments, gengagement) from tSPostGrowth order by 1`,
 		`select format('%s %s %s', external_id, p_id, published_at at time zone 'UTC') from tSPosts order by 1`,
 		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
-		`select format('%s %s', metric, kind) from account_daily group by 1 order by 1`,
+		`select format('%s %s', metric, kind) from account_months group by 1 order by 1`,
 	} {
 		rows, err := a.ReadPool.Query(t.Context(), query)
 		require.NoError(t, err)

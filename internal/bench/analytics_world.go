@@ -109,6 +109,9 @@ func figureEvent(id string, data domain.Data) projections.Event {
 	return projections.Event{Recorded: domain.Recorded{Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data}}
 }
 
+// figureID is the id of an event, as long as real ones are.
+func figureID(n, slot, i int) string { return fmt.Sprintf("%08x-0000-7000-8000-%06x%06x", slot, n, i) }
+
 func figureDirectory(n int) []projections.Event {
 	var events []projections.Event
 	put := func(e domain.DirectoryEntity) {
@@ -164,7 +167,7 @@ func figurePostReads(n, slot int, at time.Time) []projections.Event {
 		social := post % figureSocials
 		likes := int64(10 + slot*(post%17+1))
 		comments, shares, views := likes/3, likes/7, likes*20
-		events[post] = figureEvent(fmt.Sprintf("p-%d-%d-%d", n, post, slot), domain.PostRead{
+		events[post] = figureEvent(figureID(n, slot, post), domain.PostRead{
 			Tenant: figureTenant(n, social), Platform: figurePlatform(social), ExternalID: figureExternal(post),
 			CapturedAt: at.Add(time.Duration(social) * time.Second), PublishedAt: new(figurePublished(post)),
 			Counts:       domain.Counts{Likes: &likes, Comments: &comments, Shares: &shares, Views: &views, Impressions: &views},
@@ -178,7 +181,7 @@ func figureAccountReads(n, slot int, at time.Time) []projections.Event {
 	events := make([]projections.Event, figureSocials)
 	for social := range figureSocials {
 		p := figurePlatform(social)
-		events[social] = figureEvent(fmt.Sprintf("a-%d-%d-%d", n, social, slot), domain.AccountRead{
+		events[social] = figureEvent(figureID(n, slot, figurePosts+social), domain.AccountRead{
 			Tenant: figureTenant(n, social), Platform: p, CapturedAt: at.Add(time.Duration(social) * time.Second), Figures: figuresOf(p, int64(slot), at),
 		})
 	}

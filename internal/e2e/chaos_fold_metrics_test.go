@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -39,19 +40,20 @@ func (r *chaosRecord) instant() chaosInstant {
 	return chaosInstant{r.reading.SocialAccount, r.reading.ExternalID, r.reading.CapturedAt.UnixMicro()}
 }
 
-// foldAccounts demands tSAccountIns, account_daily and account_newest.
+// foldAccounts demands tSAccountIns, account_months and account_newest.
 func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	winners := map[chaosInstant]*chaosRecord{}
 	newest := map[chaosTenant]*chaosRecord{}
 	type place struct {
-		account, member                                int64
-		parent, sub, metric, kind, day, source, window string
+		account, member                                  int64
+		platform                                         int64
+		parent, sub, metric, kind, month, source, window string
 	}
 	type daily struct {
 		from   *chaosRecord
 		figure chaosFigure
 	}
-	days := map[place]daily{}
+	months := map[place]map[string]daily{} // by day of the month
 	l.each("metrics", until, func(r *chaosRecord) {
 		if r.kind != "metrics.account_read.v1" {
 			return
@@ -69,9 +71,15 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 			if day == "" {
 				day = r.reading.CapturedAt.UTC().Format(time.DateOnly)
 			}
-			at := place{r.reading.SocialAccount, r.reading.MemberID, r.reading.ParentAccount, r.reading.AccountID, f.Name, f.Kind, day, f.Source, f.Window}
-			if d, ok := days[at]; !ok || chaosBefore(r.reading.CapturedAt, r.id, d.from.reading.CapturedAt, d.from.id) {
-				days[at] = daily{r, f}
+			at := place{
+				r.reading.SocialAccount, r.reading.MemberID, r.reading.Platform, r.reading.ParentAccount, r.reading.AccountID,
+				f.Name, f.Kind, day[:7] + "-01", f.Source, f.Window,
+			}
+			if months[at] == nil {
+				months[at] = map[string]daily{}
+			}
+			if d, ok := months[at][day[8:]]; !ok || chaosBefore(r.reading.CapturedAt, r.id, d.from.reading.CapturedAt, d.from.id) {
+				months[at][day[8:]] = daily{r, f}
 			}
 		}
 	})
@@ -89,12 +97,21 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 			"captured_at": r.reading.CapturedAt, "event_id": r.id, "metrics": slices.Compact(metrics), "missing": whole["missing"],
 		})
 	}
-	for at, d := range days {
-		rows.add("account_daily", d.from, map[string]any{
+	for at, month := range months {
+		var days, values, captured, events []any
+		var last *chaosRecord
+		for _, name := range slices.Sorted(maps.Keys(month)) {
+			d := month[name]
+			number, _ := strconv.Atoi(name)
+			last = d.from
+			days, values = append(days, number), append(values, d.figure.Value)
+			captured, events = append(captured, d.from.reading.CapturedAt), append(events, d.from.id)
+		}
+		rows.add("account_months", last, map[string]any{
 			"social_account_id": at.account, "parent_account": at.parent, "account_id": at.sub, "metric": at.metric,
-			"kind": at.kind, "day": chaosDay(at.day), "source": at.source, "window_name": at.window,
-			"member_id": at.member, "p_id": d.from.reading.Platform, "a_type": d.from.reading.AccountType,
-			"value": d.figure.Value, "captured_at": d.from.reading.CapturedAt, "event_id": d.from.id,
+			"kind": at.kind, "month": chaosDay(at.month), "source": at.source, "window_name": at.window,
+			"member_id": at.member, "p_id": at.platform,
+			"days": days, "day_values": values, "captured_at": captured, "event_ids": events,
 		})
 	}
 }

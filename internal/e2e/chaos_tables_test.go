@@ -25,9 +25,8 @@ var chaosTables = map[string][]string{
 	"dashboard_commands":    {"parent_account", "subject", "idempotency_key"},
 	"access_notices":        {"parent_account", "version", "user_id"},
 
-	"tsaccountins":  {"social_account_id", "captured_at"},
-	"account_daily": {"social_account_id", "parent_account", "account_id", "member_id", "metric", "kind", "day", "source", "window_name"},
-
+	"tsaccountins":   {"social_account_id", "captured_at"},
+	"account_months": {"social_account_id", "parent_account", "account_id", "member_id", "p_id", "metric", "kind", "month", "source", "window_name"},
 	"account_newest": {"social_account_id", "parent_account", "account_id"},
 
 	"tsposts":        {"social_account_id", "external_id", "parent_account", "account_id"},

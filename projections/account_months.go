@@ -1,0 +1,105 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// figureMonth is the key of a row of account_months.
+type figureMonth struct {
+	account, member        int64
+	parent, sub            string
+	platform               domain.Platform
+	metric, source, window string
+	kind                   domain.Kind
+	month                  time.Time // its first day, UTC
+}
+
+// dayFigure is the last value of one day, and the reading that it comes from.
+type dayFigure struct {
+	value   int64
+	at      time.Time
+	eventID string
+}
+
+// monthFold collects what a batch says of the days of each month, by day of the month.
+type monthFold map[figureMonth]map[int16]dayFigure
+
+// add keeps the figures of a reading that are their days' last: the platform's day for day flows and windows
+// that end on one, else the UTC day of capture.
+func (f monthFold) add(read *domain.AccountRead, eventID string) {
+	for _, figure := range read.Figures {
+		day := dayOf(read.CapturedAt)
+		if figure.Day != "" {
+			day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
+		}
+		key := figureMonth{
+			account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID, platform: read.Platform,
+			metric: figure.Name, source: figure.Source, window: figure.Window, kind: figure.Kind,
+			month: time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC),
+		}
+		if f[key] == nil {
+			f[key] = map[int16]dayFigure{}
+		}
+		of := int16(day.Day())
+		if present, ok := f[key][of]; !ok || later(read.CapturedAt, eventID, present.at, present.eventID) {
+			f[key][of] = dayFigure{figure.Value, read.CapturedAt, eventID}
+		}
+	}
+}
+
+// mergeMonths lays the days of a batch over those that are stored. Arrays of arrays cannot be unnested row by
+// row, so that the days travel by themselves, each with the number n of its row.
+const mergeMonths = `
+	with k as (
+		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::date[])
+			with ordinality as k(social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month, n)
+	),
+	day as (
+		select distinct on (n, day) * from (
+			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[]) as fresh(n, day, value, captured_at, event_id)
+			union all
+			select k.n, stored.* from k
+			join account_months m using (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name)
+			cross join lateral unnest(m.days, m.day_values, m.captured_at, m.event_ids) as stored(day, value, captured_at, event_id)) e
+		order by n, day, captured_at desc, event_id collate "C"
+	)
+	insert into account_months (
+		social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at, event_ids)
+	select k.social_account_id, k.parent_account, k.account_id, k.member_id, k.p_id, k.metric, k.kind, k.source, k.window_name, k.month,
+	       d.days, d.day_values, d.captured_at, d.event_ids
+	from k join (
+		select n, array_agg(day order by day) as days, array_agg(value order by day) as day_values,
+		       array_agg(captured_at order by day) as captured_at, array_agg(event_id order by day) as event_ids
+		from day group by n) d using (n)
+	on conflict (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name) do update set
+		days = excluded.days, day_values = excluded.day_values, captured_at = excluded.captured_at, event_ids = excluded.event_ids`
+
+// queue adds the statement to the batch, unless there is nothing to write.
+func (f monthFold) queue(batch *pgx.Batch) {
+	if len(f) == 0 {
+		return
+	}
+	var (
+		accounts, members, rows, values []int64
+		parents, subs, metrics, kinds   []string
+		sources, windows, events        []string
+		platforms, days                 []int16
+		months, captures                []time.Time
+	)
+	for k, figures := range f {
+		accounts, members, platforms = append(accounts, k.account), append(members, k.member), append(platforms, int16(k.platform))
+		parents, subs, months = append(parents, k.parent), append(subs, k.sub), append(months, k.month)
+		metrics, kinds = append(metrics, k.metric), append(kinds, string(k.kind))
+		sources, windows = append(sources, k.source), append(windows, k.window)
+		for day, figure := range figures {
+			rows, days, values = append(rows, int64(len(accounts))), append(days, day), append(values, figure.value)
+			captures, events = append(captures, figure.at), append(events, figure.eventID)
+		}
+	}
+	batch.Queue(mergeMonths, accounts, parents, subs, members, platforms, metrics, kinds, sources, windows, months,
+		rows, days, values, captures, events)
+}
