@@ -44,14 +44,27 @@ func GrowthBetween(previous, current Counts) Growth {
 	return g
 }
 
-// GrowthFromNothing is what the first reading of a post says that it gained since it was published, when
-// everything was 0: the counts themselves.
-func GrowthFromNothing(first Counts) Growth {
-	g := Growth{
-		Likes: first.Likes, Comments: first.Comments, Shares: first.Shares, Views: first.Views,
-		Impressions: first.Impressions, Clicks: first.Clicks,
+// GrowthSince compares a reading with what was known of its post before, figure by figure: known has of each figure
+// what the last reading that brought it said ([Counts.Else]), so that a reading without a figure does not cost what
+// the figure gained meanwhile. A figure that no reading brought before gained nothing that anybody knows, unless
+// fromNothing says that the post was published in the time that is asked about: everything was 0 then. Engagement
+// is the sum of what its parts gained, partial where one of them is not known.
+func GrowthSince(known, current Counts, fromNothing bool) Growth {
+	gained := func(before, now *int64) *int64 {
+		if before == nil && fromNothing {
+			return now
+		}
+		return difference(before, now)
 	}
-	engagement, partial := first.Engagement()
+	g := Growth{
+		Likes:       gained(known.Likes, current.Likes),
+		Comments:    gained(known.Comments, current.Comments),
+		Shares:      gained(known.Shares, current.Shares),
+		Views:       gained(known.Views, current.Views),
+		Impressions: gained(known.Impressions, current.Impressions),
+		Clicks:      gained(known.Clicks, current.Clicks),
+	}
+	engagement, partial := Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 	g.Engagement, g.EngagementPartial = engagement, partial && engagement != nil
 	return g
 }

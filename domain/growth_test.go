@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,16 +58,60 @@ func TestGrowthBetween(t *testing.T) {
 	}
 }
 
-// A first reading since publication gained what it shows; what is missing of it is not 0.
-func TestGrowthFromNothing(t *testing.T) {
+// Of a post that was published in the time that is asked about, a first reading gained what it shows; what is
+// missing of it is not 0.
+func TestGrowthSinceFromNothing(t *testing.T) {
 	t.Parallel()
+	fromNothing := func(first domain.Counts) domain.Growth { return domain.GrowthSince(domain.Counts{}, first, true) }
 	require.Equal(t, domain.Growth{
 		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Clicks: new(int64(7)), Engagement: new(int64(6)),
-	}, domain.GrowthFromNothing(domain.Counts{
+	}, fromNothing(domain.Counts{
 		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Reach: new(int64(6)), Clicks: new(int64(7)),
 	}))
-	require.Equal(t, domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, domain.GrowthFromNothing(domain.Counts{Likes: new(int64(0))}))
-	require.Equal(t, domain.Growth{Views: new(int64(4))}, domain.GrowthFromNothing(domain.Counts{Views: new(int64(4))}))
+	require.Equal(t, domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, fromNothing(domain.Counts{Likes: new(int64(0))}))
+	require.Equal(t, domain.Growth{Views: new(int64(4))}, fromNothing(domain.Counts{Views: new(int64(4))}))
+	require.Equal(t, domain.Growth{}, domain.GrowthSince(domain.Counts{}, domain.Counts{Likes: new(int64(9)), Views: new(int64(9))}, false))
+}
+
+// A figure that some readings lack gains what it gained: reading by reading since the last one that had it is as much
+// as from the first to the last, and engagement is the sum of its parts.
+func TestGrowthSinceLosesNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		maybe := func(label string) *int64 {
+			if rapid.Bool().Draw(t, label+" absent") {
+				return nil
+			}
+			return new(rapid.Int64Range(-9, 99).Draw(t, label))
+		}
+		fromNothing := rapid.Bool().Draw(t, "from nothing")
+		var known, gained, first, last domain.Counts
+		plus := func(sum, v *int64) *int64 {
+			if sum == nil || v == nil {
+				return cmp.Or(sum, v)
+			}
+			return new(*sum + *v)
+		}
+		for range rapid.IntRange(0, 8).Draw(t, "readings") {
+			now := domain.Counts{Likes: maybe("likes"), Comments: maybe("comments"), Shares: maybe("shares"), Views: maybe("views")}
+			g := domain.GrowthSince(known, now, fromNothing)
+			require.Equal(t, plus(plus(g.Likes, g.Comments), g.Shares), g.Engagement)
+			require.Equal(t, g.Engagement != nil && (g.Likes == nil || g.Comments == nil || g.Shares == nil), g.EngagementPartial)
+			gained.Likes, gained.Views = plus(gained.Likes, g.Likes), plus(gained.Views, g.Views)
+			known, first, last = now.Else(known), first.Else(now), now.Else(last)
+		}
+		for _, figure := range [][3]*int64{{first.Likes, last.Likes, gained.Likes}, {first.Views, last.Views, gained.Views}} {
+			from, to, sum := figure[0], figure[1], figure[2]
+			switch {
+			case to == nil:
+				require.Nil(t, sum)
+			case fromNothing:
+				require.Equal(t, to, sum)
+			case sum != nil: // nil where there was one only
+				require.Equal(t, *to-*from, *sum)
+			}
+		}
+	})
 }
 
 func TestEngagement(t *testing.T) {

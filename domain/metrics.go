@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -150,6 +151,15 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 		*sum += *part
 	}
 	return sum, partial
+}
+
+// Else takes the figures that are absent from what was known before.
+func (c Counts) Else(before Counts) Counts {
+	return Counts{
+		Likes: cmp.Or(c.Likes, before.Likes), Comments: cmp.Or(c.Comments, before.Comments), Shares: cmp.Or(c.Shares, before.Shares),
+		Views: cmp.Or(c.Views, before.Views), Impressions: cmp.Or(c.Impressions, before.Impressions), Reach: cmp.Or(c.Reach, before.Reach),
+		Clicks: cmp.Or(c.Clicks, before.Clicks),
+	}
 }
 
 // maxCount bounds a count either way, so that engagement and growth cannot overflow 64 bits: a sum of

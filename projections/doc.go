@@ -52,6 +52,8 @@
 //     read thirty. A batch is laid over the stored days in one statement, nothing is read before.
 //   - post_gains holds sums over all readings. A batch adds what its readings and their neighbours gain
 //     with it, less what the neighbours gained without it: so a late reading moves what later ones gained.
+//     Each figure gains against the last reading that had it. Where a neighbour lacks one that a reading
+//     has, the next reading that has it is looked for.
 //     Readings of several agencies of one post are rare, and only then their neighbours are asked for
 //     one by one.
 //   - A post of tSPosts knows under which other clients of its agency it was registered later, so that an

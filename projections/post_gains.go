@@ -20,7 +20,7 @@ type gainKey struct {
 	parent, sub string
 	member      int64
 	platform    domain.Platform
-	// began is the quarter, but for a first reading the publication of its post when that is earlier.
+	// began is the quarter, but for figures that no reading brought before the publication of the post, when that is earlier.
 	began time.Time
 }
 
@@ -29,9 +29,9 @@ type gainRow struct {
 	gainKey
 
 	readings                                   int64
-	lastAt                                     time.Time // zero in the rows of first readings
+	lastAt                                     time.Time // zero in the rows of first figures
 	likes, comments, shares, views, engagement gained
-	partial                                    int64
+	partial                                    int64 // less than 0 where first figures make whole what is partial without them
 }
 
 // gained is a sum and of how many parts it is; both may be negative here, where a reading came late.
@@ -70,23 +70,41 @@ func (f gainFold) met(r *reading) {
 
 // count adds (or takes back, with sign -1) what the readings of one post gained, those of each agency by
 // themselves: a page that moves between two clients goes on where it was, and the gain is the one's whose the
-// later reading is; what another agency had last read must not show. The readings are in order of their capture.
+// later reading is; what another agency had last read must not show. Each figure is compared with the last reading
+// that brought it, so that one without it costs nothing; what none brought before counts in ranges in which the post
+// was published. The readings are in order of their capture.
 func (f gainFold) count(readings []*reading, sign int64) {
-	before := map[string]*reading{}
+	known := map[string]domain.Counts{}
 	for _, r := range readings {
 		key := keyOfGain(r)
-		f.row(key).readings += sign
-		previous := before[r.ParentAccount]
-		before[r.ParentAccount] = r
-		switch {
-		case previous != nil:
-			f.row(key).add(domain.GrowthBetween(previous.Counts, r.Counts), sign)
-		case r.published != nil:
-			if r.published.Before(key.began) {
-				key.began = *r.published
-			}
-			f.row(key).add(domain.GrowthFromNothing(r.Counts), sign)
+		row := f.row(key)
+		row.readings += sign
+		before := known[r.ParentAccount]
+		known[r.ParentAccount] = r.Else(before)
+		growth := domain.GrowthSince(before, r.Counts, false)
+		row.add(growth, sign)
+		first := firstFigures(before, r.Counts)
+		if r.published == nil || first == (domain.Counts{}) {
+			continue
 		}
+		if r.published.Before(key.began) {
+			key.began = *r.published
+		}
+		f.row(key).addFirst(first, growth, sign)
+	}
+}
+
+// firstFigures are the figures of a reading that none before it brought.
+func firstFigures(known, current domain.Counts) domain.Counts {
+	only := func(before, now *int64) *int64 {
+		if before != nil {
+			return nil
+		}
+		return now
+	}
+	return domain.Counts{
+		Likes: only(known.Likes, current.Likes), Comments: only(known.Comments, current.Comments), Shares: only(known.Shares, current.Shares),
+		Views: only(known.Views, current.Views),
 	}
 }
 
@@ -98,6 +116,27 @@ func (r *gainRow) add(g domain.Growth, sign int64) {
 	r.engagement.add(g.Engagement, sign)
 	if g.EngagementPartial {
 		r.partial += sign
+	}
+}
+
+// addFirst adds what a reading brings for the first time, beside what it gained of the figures that were known. It
+// may make whole there what is partial without it.
+func (r *gainRow) addFirst(first domain.Counts, beside domain.Growth, sign int64) {
+	r.likes.add(first.Likes, sign)
+	r.comments.add(first.Comments, sign)
+	r.shares.add(first.Shares, sign)
+	r.views.add(first.Views, sign)
+	engagement, _ := first.Engagement()
+	if engagement == nil {
+		return
+	}
+	r.engagement.add(engagement, sign)
+	_, partial := first.Else(domain.Counts{Likes: beside.Likes, Comments: beside.Comments, Shares: beside.Shares}).Engagement()
+	switch {
+	case partial && !beside.EngagementPartial:
+		r.partial += sign
+	case !partial && beside.EngagementPartial:
+		r.partial -= sign
 	}
 }
 
@@ -213,7 +252,7 @@ func gainKeyCols() []column[*gainRow] {
 	}
 }
 
-// queueEmpty deletes rows of first readings that are none any more: a row that was there only for some
+// queueEmpty deletes rows of first figures that are none any more: a row that was there only for some
 // orders of arrival would tell two folds apart.
 func queueEmpty(batch *pgx.Batch, rows []*gainRow) {
 	empty, _ := split(rows, func(r *gainRow) bool { return r.lastAt.IsZero() })

@@ -24,8 +24,8 @@ type gainFact struct {
 	likes, likesN, views, viewsN, enga, engaN, partly int64
 }
 
-// expectedGains is the plain definition over the set of readings: each against the one before it of
-// the same post and agency, whoever of its clients had the page.
+// expectedGains is the plain definition over the set of readings: each figure against the last reading before it
+// that had it, of the same post and agency, whoever of its clients had the page.
 func expectedGains(events []projections.Event) []gainFact {
 	type instant struct {
 		post string
@@ -54,45 +54,13 @@ func expectedGains(events []projections.Event) []gainFact {
 			winners[instant{read.ExternalID, at}] = ev
 		}
 	}
+	var reads []domain.PostRead
 	for _, w := range winners {
-		read := w.Data.(domain.PostRead)
+		reads = append(reads, w.Data.(domain.PostRead))
+	}
+	for _, read := range reads {
 		row(read, quarterOf(read.CapturedAt)).readings++
-		var before *domain.PostRead
-		for _, other := range winners {
-			o := other.Data.(domain.PostRead)
-			if o.ExternalID == read.ExternalID && o.ParentAccount == read.ParentAccount && o.CapturedAt.Before(read.CapturedAt) &&
-				(before == nil || o.CapturedAt.After(before.CapturedAt)) {
-				before = &o
-			}
-		}
-		began := quarterOf(read.CapturedAt)
-		var g domain.Growth
-		switch {
-		case before != nil:
-			g = domain.GrowthBetween(before.Counts, read.Counts)
-		case read.PublishedAt == nil:
-			continue
-		default:
-			if read.PublishedAt.Before(began) {
-				began = read.PublishedAt.UTC()
-			}
-			g = domain.Growth{Likes: read.Likes, Views: read.Views}
-			g.Engagement, g.EngagementPartial = read.Engagement()
-			g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
-		}
-		fact := row(read, began)
-		for _, part := range []struct {
-			v      *int64
-			sum, n *int64
-		}{{g.Likes, &fact.likes, &fact.likesN}, {g.Views, &fact.views, &fact.viewsN}, {g.Engagement, &fact.enga, &fact.engaN}} {
-			if part.v != nil {
-				*part.sum += *part.v
-				*part.n++
-			}
-		}
-		if g.EngagementPartial {
-			fact.partly++
-		}
+		expectGain(read, reads, row)
 	}
 	var facts []gainFact
 	for _, fact := range rows {
@@ -101,6 +69,84 @@ func expectedGains(events []projections.Event) []gainFact {
 		}
 	}
 	return sortGains(facts)
+}
+
+// expectGain adds what one reading gained, among the others.
+func expectGain(read domain.PostRead, others []domain.PostRead, row func(domain.PostRead, time.Time) *gainFact) {
+	quarter := quarterOf(read.CapturedAt)
+	lacking := map[bool]int{} // parts of the engagement that are not known, without and with those that came first
+	enga := map[time.Time]bool{}
+	for _, figure := range []struct {
+		of   func(domain.Counts) *int64
+		sum  func(*gainFact) (sum, n *int64)
+		part bool
+	}{
+		{func(c domain.Counts) *int64 { return c.Likes }, func(f *gainFact) (*int64, *int64) { return &f.likes, &f.likesN }, true},
+		{func(c domain.Counts) *int64 { return c.Comments }, nil, true},
+		{func(c domain.Counts) *int64 { return c.Shares }, nil, true},
+		{func(c domain.Counts) *int64 { return c.Views }, func(f *gainFact) (*int64, *int64) { return &f.views, &f.viewsN }, false},
+	} {
+		var before *int64 // of the last reading that had it
+		var beforeAt time.Time
+		for _, o := range others {
+			v := figure.of(o.Counts)
+			if o.ExternalID == read.ExternalID && o.ParentAccount == read.ParentAccount && o.CapturedAt.Before(read.CapturedAt) && v != nil && o.CapturedAt.After(beforeAt) {
+				before, beforeAt = v, o.CapturedAt
+			}
+		}
+		now, began := figure.of(read.Counts), quarter
+		switch {
+		case now == nil, before == nil && read.PublishedAt == nil:
+			now = nil
+		case before != nil:
+			now = new(*now - *before)
+		default:
+			if read.PublishedAt.Before(began) {
+				began = read.PublishedAt.UTC()
+			}
+		}
+		if figure.part && (now == nil || before == nil) {
+			lacking[false]++
+		}
+		if figure.part && now == nil {
+			lacking[true]++
+		}
+		if now == nil {
+			continue
+		}
+		fact := row(read, began)
+		if figure.sum != nil {
+			sum, n := figure.sum(fact)
+			*sum += *now
+			*n++
+		}
+		if figure.part {
+			fact.enga += *now
+			first := before == nil
+			if key := began.Add(map[bool]time.Duration{true: time.Nanosecond}[first]); !enga[key] {
+				enga[key] = true // counted once where parts were known before, and once where they came first
+				fact.engaN++
+			}
+		}
+	}
+	// Partial where what was known before is not all of it, and no more so where what came first completes it.
+	known, some := lacking[false] < 3, lacking[true] < 3
+	if known && lacking[false] > 0 {
+		row(read, quarter).partly++
+	}
+	if !some || lacking[true] == lacking[false] {
+		return
+	}
+	began := quarter
+	if read.PublishedAt.Before(began) {
+		began = read.PublishedAt.UTC()
+	}
+	switch {
+	case known && lacking[true] == 0:
+		row(read, began).partly--
+	case !known && lacking[true] > 0:
+		row(read, began).partly++
+	}
 }
 
 func quarterOf(at time.Time) time.Time { return at.UTC().Truncate(15 * time.Minute) }

@@ -22,7 +22,7 @@ type PostInsights struct{}
 func (PostInsights) Name() string { return "post_insights" }
 
 // Version implements [Projector].
-func (PostInsights) Version() int { return 3 }
+func (PostInsights) Version() int { return 4 }
 
 // Topic implements [Projector].
 func (PostInsights) Topic() string { return domain.TopicMetrics }
@@ -190,7 +190,10 @@ func (f *postFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
 	if err := f.loadNeighbours(ctx, tx, late); err != nil {
 		return err
 	}
-	return f.loadOwners(ctx, tx, want)
+	if err := f.loadOwners(ctx, tx, want); err != nil {
+		return err
+	}
+	return f.loadKnown(ctx, tx, want)
 }
 
 // stored puts a loaded reading into its series.

@@ -7,11 +7,14 @@ import (
 )
 
 // Gain is what the posts of some social accounts gained of one figure in the range: the sum of what each
-// reading added since the one before it of the same post (the figures are cumulative), and of everything that
-// the first reading shows of a post that was published in the range. A page that moves between two clients of an
-// agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. A
-// reading without the figure adds nothing, and neither does the one after it. [PostCounts] names the platform
-// metrics.
+// reading added since the last one before it, of the same post, that had the figure (the figures are cumulative),
+// and of everything that the first one shows of a post that was published in the range. A reading without the
+// figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later
+// one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while
+// it was not connected stands where it was read again. In this, posts differ from accounts (see [Total]), whose
+// figures have a baseline in the previous period or none. A page that moves between two clients of an
+// agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture.
+// [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both.

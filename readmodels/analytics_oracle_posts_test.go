@@ -124,65 +124,62 @@ func samePost(a, b domain.PostRead) bool {
 	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
 }
 
-// minus is what one reading has more than another; without the other, all it has.
-func minus(now domain.PostRead, before *domain.PostRead) (g readmodels.PostGrowth) {
+// minus is what one reading has more than another, figure by figure; what the other one does not have it has
+// gained whole since its publication, when that is to be counted.
+func minus(now domain.PostRead, before *domain.PostRead, sincePublished bool) (g readmodels.PostGrowth) {
+	if before == nil {
+		before = &domain.PostRead{}
+	} else {
+		g.Since = &before.CapturedAt
+	}
 	sub := func(a, b *int64) *int64 {
-		if a == nil || b == nil {
+		switch {
+		case a == nil:
+			return nil
+		case b != nil:
+			return new(*a - *b)
+		case sincePublished:
+			return new(*a)
+		default:
 			return nil
 		}
-		return new(*a - *b)
 	}
-	enga := func(r domain.PostRead) (*int64, string) {
-		var all *int64
-		parts := ""
-		for i, v := range []*int64{r.Likes, r.Comments, r.Shares} {
-			if v != nil {
-				sum(&all, *v)
-				parts += fmt.Sprint(i)
-			}
-		}
-		return all, parts
-	}
-	all, parts := enga(now)
-	if before == nil {
-		return readmodels.PostGrowth{
-			Likes: now.Likes, Comments: now.Comments, Shares: now.Shares, Views: now.Views, Impressions: now.Impressions, Clicks: now.Clicks,
-			Engagement: all, EngagementPartial: all != nil && len(parts) < 3,
+	g.Likes, g.Comments, g.Shares = sub(now.Likes, before.Likes), sub(now.Comments, before.Comments), sub(now.Shares, before.Shares)
+	g.Views, g.Impressions, g.Clicks = sub(now.Views, before.Views), sub(now.Impressions, before.Impressions), sub(now.Clicks, before.Clicks)
+	lacks := false
+	for _, v := range []*int64{g.Likes, g.Comments, g.Shares} {
+		if v == nil {
+			lacks = true
+		} else {
+			sum(&g.Engagement, *v)
 		}
 	}
-	g = readmodels.PostGrowth{
-		Since: &before.CapturedAt, Likes: sub(now.Likes, before.Likes), Comments: sub(now.Comments, before.Comments), Shares: sub(now.Shares, before.Shares),
-		Views: sub(now.Views, before.Views), Impressions: sub(now.Impressions, before.Impressions), Clicks: sub(now.Clicks, before.Clicks),
-	}
-	if had, hadParts := enga(*before); hadParts == parts {
-		g.Engagement = sub(all, had)
-		g.EngagementPartial = g.Engagement != nil && len(parts) < 3
-	}
+	g.EngagementPartial = g.Engagement != nil && lacks
 	return g
 }
 
-// stepsIn are what each reading of [from, to) that the query is about gained since the one before it, whichever
-// client of the agency had the page then.
-func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, *readmodels.PostGrowth)) {
+// stepsIn are what each reading of [from, to) that the query is about gained of each figure since the last reading
+// that had it, whichever client of the agency had the page then.
+func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, readmodels.PostGrowth)) {
 	reads := o.agencyReads()
 	for i, read := range reads {
 		if !o.seesAll(read.Tenant, read.Platform) || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) || o.q.Member > 0 && read.MemberID != o.q.Member {
 			continue
 		}
-		var before *domain.PostRead
+		var known domain.PostRead
 		for _, other := range reads[:i] {
-			if samePost(other, read) && other.CapturedAt.Before(read.CapturedAt) {
-				before = &other
+			if !samePost(other, read) || !other.CapturedAt.Before(read.CapturedAt) {
+				continue
+			}
+			for _, figure := range []struct{ of, was **int64 }{
+				{&known.Likes, &other.Likes}, {&known.Comments, &other.Comments}, {&known.Shares, &other.Shares}, {&known.Views, &other.Views},
+			} {
+				if *figure.was != nil {
+					*figure.of = *figure.was
+				}
 			}
 		}
-		switch {
-		case before != nil:
-			each(read, new(minus(read, before)))
-		case read.PublishedAt != nil && !read.PublishedAt.Before(from):
-			each(read, new(minus(read, nil)))
-		default:
-			each(read, nil)
-		}
+		each(read, minus(read, &known, read.PublishedAt != nil && !read.PublishedAt.Before(from)))
 	}
 }
 
@@ -197,11 +194,11 @@ var figureOf = map[string]func(readmodels.PostGrowth) *int64{
 
 // gainedBy adds up what the posts of one account gained of a metric in [from, to).
 func (o *oracle) gainedBy(social int64, metric string, from, to time.Time) (v *int64) {
-	o.stepsIn(from, to, func(read domain.PostRead, g *readmodels.PostGrowth) {
-		if read.SocialAccount != social || g == nil {
+	o.stepsIn(from, to, func(read domain.PostRead, g readmodels.PostGrowth) {
+		if read.SocialAccount != social {
 			return
 		}
-		if n := figureOf[metric](*g); n != nil {
+		if n := figureOf[metric](g); n != nil {
 			sum(&v, *n)
 		}
 	})
@@ -272,16 +269,13 @@ func (o *oracle) parts() []part {
 // gainedIn adds up what posts gained in a part of the range; a first reading counts when its post was
 // published in the range.
 func (o *oracle) gainedIn(p part, metric string, platforms []domain.Platform) (v *int64, readings int64, partial bool) {
-	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g *readmodels.PostGrowth) {
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g readmodels.PostGrowth) {
 		if !slices.Contains(platforms, read.Platform) || read.CapturedAt.Before(p.from) || !read.CapturedAt.Before(p.to) {
 			return
 		}
 		readings++
-		if g == nil {
-			return
-		}
 		partial = partial || g.EngagementPartial
-		if n := figureOf[metric](*g); n != nil {
+		if n := figureOf[metric](g); n != nil {
 			sum(&v, *n)
 		}
 	})
@@ -291,7 +285,7 @@ func (o *oracle) gainedIn(p part, metric string, platforms []domain.Platform) (v
 // lastPostRead is the newest reading in the range: what answers about posts rest on.
 func (o *oracle) lastPostRead() *time.Time {
 	var last *time.Time
-	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, _ *readmodels.PostGrowth) { last = &read.CapturedAt })
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, _ readmodels.PostGrowth) { last = &read.CapturedAt })
 	return last
 }
 
@@ -402,22 +396,24 @@ func (p *knownPost) growth(r readmodels.Range) readmodels.PostGrowth {
 	if now == nil || now.CapturedAt.Before(r.From) {
 		return readmodels.PostGrowth{}
 	}
+	published := now.PublishedAt != nil && !now.PublishedAt.Before(r.From)
 	if before := p.at(r.From); before != nil {
-		return minus(*now, before)
+		return minus(*now, before, published)
 	}
 	first := p.reads[0]
 	for i, read := range p.agency {
 		if i > 0 && read.CapturedAt.Equal(first.CapturedAt) {
-			return minus(*now, &p.agency[i-1]) // the page came from another client, which the scope does not see
+			return minus(*now, &p.agency[i-1], published) // the page came from another client, which the scope does not see
 		}
 	}
-	if now.PublishedAt != nil && !now.PublishedAt.Before(r.From) {
-		return minus(*now, nil)
+	switch {
+	case published:
+		return minus(*now, nil, true)
+	case first.CapturedAt.Before(now.CapturedAt):
+		return minus(*now, &first, false)
+	default:
+		return readmodels.PostGrowth{NoBaseline: true}
 	}
-	if first.CapturedAt.Before(now.CapturedAt) {
-		return minus(*now, &first)
-	}
-	return readmodels.PostGrowth{NoBaseline: true}
 }
 
 // asOfList is the newest capture that a list of posts rests on.

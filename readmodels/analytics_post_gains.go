@@ -279,7 +279,7 @@ func (a *answering) cutGains(ctx context.Context, from time.Time) ([]cutGain, er
 	}
 	rows, err := a.tx.Query(ctx, `
 		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.published_at, r.likes, r.comments, r.shares, r.views,
-		       b.captured_at, b.likes, b.comments, b.shares, b.views
+		       `+lastKnown("likes")+", "+lastKnown("comments")+", "+lastKnown("shares")+", "+lastKnown("views")+`
 		from (select distinct social_account_id, quarter from post_gains
 		      where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		        and quarter = any($5)) g
@@ -300,8 +300,7 @@ func (a *answering) cutGains(ctx context.Context, from time.Time) ([]cutGain, er
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g cutGain, err error) {
 		var now, before postReading
 		err = row.Scan(&g.social, &g.account, &g.platform, &g.at, &now.published, &now.Likes, &now.Comments, &now.Shares, &now.Views,
-			&before.at, &before.Likes, &before.Comments, &before.Shares, &before.Views)
-		now.at = &g.at
+			&before.Likes, &before.Comments, &before.Shares, &before.Views)
 		begin := from
 		if !g.at.Before(current) {
 			begin = current
@@ -315,14 +314,18 @@ func (a *answering) cutGains(ctx context.Context, from time.Time) ([]cutGain, er
 	return list, nil
 }
 
-// gainedSince is what a reading gained against the one before it, in a period that begins at begin.
+// lastKnown selects what the last reading with a figure said of it: mostly that is the one right before, b.
+func lastKnown(figure string) string {
+	return fmt.Sprintf(`case when b.%[1]s is not null or r.%[1]s is null then b.%[1]s else (
+		select k.%[1]s from tSPostInsights k
+		where k.social_account_id = r.social_account_id and k.external_id = r.external_id and k.captured_at < b.captured_at
+		  and k.parent_account = r.parent_account and k.%[1]s is not null
+		order by k.captured_at desc limit 1) end`, figure)
+}
+
+// gainedSince is what a reading gained against what was known before it, in a period that begins at begin.
 func (p postReading) gainedSince(before postReading, begin time.Time) gainSums {
 	sums := gainSums{readings: 1}
-	switch {
-	case before.at != nil:
-		sums.growth(domain.GrowthBetween(before.Counts, p.Counts))
-	case p.published != nil && !p.published.Before(begin):
-		sums.growth(domain.GrowthFromNothing(p.Counts))
-	}
+	sums.growth(domain.GrowthSince(before.Counts, p.Counts, p.published != nil && !p.published.Before(begin)))
 	return sums
 }

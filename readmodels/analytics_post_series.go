@@ -68,10 +68,9 @@ type PlatformEngagementTotals struct {
 
 // EngagementTotals are the interactions that all posts together gained in the range.
 type EngagementTotals struct {
-	// Engagement is likes + comments + shares, of the parts that a platform gives; compared only between
-	// readings with equal parts, so that it may be less than the sum of the three beside it.
+	// Engagement is likes + comments + shares gained: the sum of the three beside it, of those that are known.
 	Engagement Gain `json:"engagement"`
-	// EngagementPartial says that a part of the engagement is missing of some readings.
+	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
 	EngagementPartial bool            `json:"engagement_partial"`
 	Likes             Gain            `json:"likes"`    // likes or reactions gained
 	Comments          Gain            `json:"comments"` // comments gained

@@ -50,10 +50,11 @@ type PostCounts struct {
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
-// PostGrowth is what a post gained in the range: its last reading in the range less its last one before,
-// or, without one before, less its first one in the range. A post that was published in the range and never
-// read before gained all it has. Where the page came from another client of the agency, whose readings the caller does
-// not see, that client's last one is subtracted. A difference with an absent side is null.
+// PostGrowth is what a post gained in the range: its last reading in the range less its last one before, however
+// long ago that was (Since), or, without one before, less its first one in the range. A post that was published in the
+// range and never read before gained all it has, and all of a figure that the earlier reading does not have. Where the
+// page came from another client of the agency, whose readings the caller does not see, that client's last one is
+// subtracted. Else a difference with an absent side is null.
 type PostGrowth struct {
 	// Since is when the reading was captured that is subtracted; in the range when there is none before it, and
 	// null when nothing is subtracted.
@@ -64,9 +65,9 @@ type PostGrowth struct {
 	Views       *int64     `json:"views"`       // views gained
 	Impressions *int64     `json:"impressions"` // how often it was shown, gained; Facebook and Instagram count views only: the same number
 	Clicks      *int64     `json:"clicks"`      // clicks gained
-	// Engagement is compared only between equal parts: when the two readings miss different parts, it is null.
+	// Engagement is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
 	Engagement *int64 `json:"engagement"`
-	// EngagementPartial says that engagement was compared although a part is missing on both sides alike.
+	// EngagementPartial says that it is not known of a part what it gained.
 	EngagementPartial bool `json:"engagement_partial"`
 	// NoBaseline says that the post was read once, in the range, and was published before it or at an unknown
 	// time: what it gained is not known.
@@ -103,15 +104,11 @@ func (p *listedPost) growth(r Range) PostGrowth {
 	if p.now.at == nil || p.now.at.Before(r.From) {
 		return PostGrowth{}
 	}
-	var g domain.Growth
-	switch {
-	case p.before.at != nil:
-		g = domain.GrowthBetween(p.before.Counts, p.now.Counts)
-	case p.now.published != nil && !p.now.published.Before(r.From):
-		g = domain.GrowthFromNothing(p.now.Counts)
-	default:
+	fromNothing := p.now.published != nil && !p.now.published.Before(r.From)
+	if p.before.at == nil && !fromNothing {
 		return PostGrowth{NoBaseline: true}
 	}
+	g := domain.GrowthSince(p.before.Counts, p.now.Counts, fromNothing)
 	return PostGrowth{
 		Since: p.before.at, Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions,
 		Clicks: g.Clicks, Engagement: g.Engagement, EngagementPartial: g.EngagementPartial,

@@ -38,10 +38,15 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 	since := func(c string) string {
 		return fmt.Sprintf("(case when b_captured_at is null then f_%[1]s else b_%[1]s end)", c)
 	}
-	gain := func(c string) string {
-		return fmt.Sprintf("case when began then e_%[1]s else e_%[1]s - %[2]s end as %[1]s", c, since(c))
+	// A figure that the earlier reading lacks began at 0 in a post that was published in the range.
+	gain := func(now, before, published, c string) string {
+		return fmt.Sprintf("%s - coalesce(%s, case when %s >= $7 then 0 end) as %s", now+c, before, published, c)
 	}
-	equal := func(c string) string { return fmt.Sprintf("(e_%s is null) = (%s is null)", c, since(c)) }
+	var fast, slow strings.Builder
+	for _, c := range gainColumns {
+		fast.WriteString(", " + gain("e0_", "b0_"+c, "e0_published_at", c))
+		slow.WriteString(", " + gain("e_", since(c), "e_published_at", c))
+	}
 	sql = `
 		with post as materialized (
 			select p.social_account_id, p.external_id, p.account_id, p.member_id, coalesce(p.published_at, '-infinity') as published
@@ -54,21 +59,16 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 		),
 		` + e.slice("1", e.day1, missing(e, "")) + ",\n" + b.slice("1", b.day1, missing(b, " and published < "+b.at)) + `,
 		gained as materialized (
-			select social_account_id, external_id, account_id, member_id, published,
-			       e0_likes - b0_likes as likes, e0_comments - b0_comments as comments, e0_shares - b0_shares as shares, e0_views - b0_views as views,
-			       case when (e0_likes is null) = (b0_likes is null) and (e0_comments is null) = (b0_comments is null)
-			             and (e0_shares is null) = (b0_shares is null) then e0_engagement - b0_engagement end as engagement
+			select *, case when num_nonnulls(likes, comments, shares) > 0
+				then coalesce(likes, 0) + coalesce(comments, 0) + coalesce(shares, 0) end as engagement
+			from (
+			select social_account_id, external_id, account_id, member_id, published` + fast.String() + `
 			from state
 			where ` + e.found() + " and " + b.found() + ` and e0_captured_at >= $7
 			union all
-			select social_account_id, external_id, account_id, member_id, published, ` +
-		gain("likes") + ", " + gain("comments") + ", " + gain("shares") + ", " + gain("views") + `,
-			       case when began then e_engagement
-			            when ` + equal("likes") + " and " + equal("comments") + " and " + equal("shares") + `
-			            then e_engagement - ` + since("engagement") + ` end as engagement
+			select social_account_id, external_id, account_id, member_id, published` + slow.String() + `
 			from (
-				select p.*, b_captured_at is null and f.captured_at is null and e_published_at >= $7 as began,
-				       f.likes as f_likes, f.comments as f_comments, f.shares as f_shares, f.views as f_views, f.engagement as f_engagement
+				select p.*, f.likes as f_likes, f.comments as f_comments, f.shares as f_shares, f.views as f_views
 				from (
 					select p.social_account_id, p.external_id, p.account_id, p.member_id, p.published` + cols.String() + `
 					from state p` + e.search() + b.search() + `
@@ -83,7 +83,7 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 					where p.b_captured_at is null
 					limit 1) f on true
 				where e_captured_at >= $7
-			) s
+			) s) g
 		)`
 	return sql, append([]any{
 		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, a.query.Category, a.query.Range.To, a.query.Range.From,

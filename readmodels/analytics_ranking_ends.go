@@ -21,8 +21,11 @@ type end struct {
 // perDay is how much longer it takes to look for a post than to read it among all those of a day, roughly.
 const perDay = 10
 
-// endColumns are read at both ends.
-var endColumns = []string{"captured_at", "published_at", "likes", "comments", "shares", "views", "engagement"}
+// gainColumns are the figures that a ranking is made of, endColumns what is read of both ends.
+var (
+	gainColumns = []string{"likes", "comments", "shares", "views"}
+	endColumns  = append([]string{"captured_at", "published_at"}, gainColumns...)
+)
 
 // slice is a CTE of the last readings of a day of all posts: two clients of an agency have one each on the day on
 // which a page moves between them.

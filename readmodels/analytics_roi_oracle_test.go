@@ -118,8 +118,8 @@ func (o *oracle) viewsByCounter(id int64, month monthPart, account string, v *ac
 
 // videoViews adds what the videos of an account gained in a month.
 func (o *oracle) videoViews(id int64, month monthPart, v *accountViews) {
-	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g *readmodels.PostGrowth) {
-		if read.SocialAccount != id || g == nil || g.Views == nil || read.CapturedAt.Before(month.from) || !read.CapturedAt.Before(month.to) {
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g readmodels.PostGrowth) {
+		if read.SocialAccount != id || g.Views == nil || read.CapturedAt.Before(month.from) || !read.CapturedAt.Before(month.to) {
 			return
 		}
 		v.byAccount[read.AccountID] += *g.Views

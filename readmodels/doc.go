@@ -67,7 +67,8 @@
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
 //   - A reading from before the previous period is no baseline: what a counter gained in two years is not what
 //     it gained in June. Without a baseline a counter counts from its first reading in the range, so that totals
-//     are the sums of their parts.
+//     are the sums of their parts. Posts have baselines of any age: old ones are read every 30 days, and in
+//     a range of a week nothing would be left of them.
 //   - A range that has not ended is compared with as many days as have begun of it. [Range].Now says when it is
 //     asked about; its zero value means that all of it is over.
 //   - A day counts as not read once it is over everywhere on earth: platforms label days of their own zones.
@@ -83,11 +84,12 @@
 //     like day flows; other windows (months_12) at the day of capture, and are levels.
 //   - TikTok counts no views of an account; what its videos gained stands in.
 //   - A post published in the range began at 0 then, so its first reading counts: the one baseline that is
-//     not a reading. post_gains keeps first readings in rows of their own, by the time of publication.
+//     not a reading. Figure by figure: insights come hours after a post, and its first readings lack them.
+//     post_gains keeps first figures in rows of their own, by the time of publication.
 //   - post_gains goes by quarters of an hour because days begin at one in every zone: sums of a few rows a day
 //     answer for days of any zone. Only an instant inside of a quarter needs raw readings.
-//   - A series of posts sums steps between readings, a post by itself compares the ends. They agree unless a
-//     reading between lacks a figure: then two steps are lost and the ends are not.
+//   - A series of posts sums steps between readings, each figure since the last reading that had it; a post by
+//     itself compares the ends. They agree unless one of the ends lacks a figure that others have.
 //   - A page that moves between two clients of an agency goes on where it was: before a reading stands the last one
 //     of the agency, whoever had the page, and the gain is the client's at the later reading. A post that both have
 //     registered is shown once, under the newest registration that the scope sees. Only for who sees one client alone, and

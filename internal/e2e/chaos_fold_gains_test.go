@@ -44,8 +44,8 @@ func (g *chaosGain) add(name string, v any) {
 	}
 }
 
-// foldGains demands post_gains: what each reading gained against the one before it of the same post and
-// agency, by quarter of an hour.
+// foldGains demands post_gains: what each reading gained of each figure against the last one before it that had it, of
+// the same post and agency, by quarter of an hour.
 func (l *chaosLog) foldGains(until chaosVector, series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 	gains := chaosGains{}
 	l.each("metrics", until, func(r *chaosRecord) {
@@ -60,10 +60,13 @@ func (l *chaosLog) foldGains(until chaosVector, series map[chaosInstant][]*chaos
 		readings = slices.SortedFunc(slices.Values(readings), func(a, b *chaosRecord) int {
 			return a.reading.CapturedAt.Compare(b.reading.CapturedAt)
 		})
-		before := map[string]*chaosReading{}
+		known := map[string]map[string]*int64{} // by agency: what the last reading with a figure said of it
 		for _, r := range readings {
-			gains.count(before[r.reading.ParentAccount], r)
-			before[r.reading.ParentAccount] = r.reading
+			agency := r.reading.ParentAccount
+			if known[agency] == nil {
+				known[agency] = map[string]*int64{}
+			}
+			gains.count(known[agency], r)
 		}
 	}
 	for key, g := range gains {
@@ -73,40 +76,64 @@ func (l *chaosLog) foldGains(until chaosVector, series map[chaosInstant][]*chaos
 	}
 }
 
-func (g chaosGains) count(before *chaosReading, r *chaosRecord) {
-	g.at(r, time.Time{}).n["readings"]++
-	if before == nil {
-		if r.reading.PublishedAt == nil {
-			return
-		}
-		first := g.at(r, *r.reading.PublishedAt)
-		for name, v := range map[string]*int64{
-			"likes": r.reading.Likes, "comments": r.reading.Comments, "shares": r.reading.Shares, "views": r.reading.Views,
-		} {
-			if v != nil {
-				first.add(name, *v)
+// count adds what a reading gained of each figure since the last one that had it; what none had before counts
+// since the publication. It notes what the reading says.
+func (g chaosGains) count(known map[string]*int64, r *chaosRecord) {
+	e := r.reading
+	row := g.at(r, time.Time{})
+	row.n["readings"]++
+	var engagement, first *int64 // of parts that were known, and of those that come first
+	lacking, still := 0, 0       // parts that are not known, without and with the first ones
+	for _, figure := range []struct {
+		name string
+		now  *int64
+	}{{"likes", e.Likes}, {"comments", e.Comments}, {"shares", e.Shares}, {"views", e.Views}} {
+		before, part := known[figure.name], figure.name != "views"
+		switch {
+		case figure.now != nil && before != nil:
+			gained := *figure.now - *before
+			row.add(figure.name, gained)
+			if part {
+				engagement = chaosPlus(engagement, gained)
 			}
+		case figure.now != nil && e.PublishedAt != nil:
+			g.at(r, *e.PublishedAt).add(figure.name, *figure.now)
+			if part {
+				lacking, first = lacking+1, chaosPlus(first, *figure.now)
+			}
+		case part:
+			lacking, still = lacking+1, still+1
 		}
-		if sum, partial := chaosEngagement(r.reading); sum != nil {
-			first.add("engagement", *sum)
-			first.partly(partial)
+		if figure.now != nil {
+			known[figure.name] = figure.now
 		}
-		return
 	}
-	growth, row := chaosGrowthRow(before, r.reading), g.at(r, time.Time{})
-	for _, name := range []string{"likes", "comments", "shares", "views", "engagement"} {
-		row.add(name, growth["g"+name])
+	if engagement != nil {
+		row.add("engagement", *engagement)
+		row.partly(lacking > 0, 1)
 	}
-	row.partly(growth["gengagement_partial"] == true)
+	if first != nil {
+		began := g.at(r, *e.PublishedAt)
+		began.add("engagement", *first)
+		began.partly(engagement == nil && still > 0, 1)
+		began.partly(engagement != nil && still == 0, -1) // with these it is not partial any more
+	}
 }
 
-func (g *chaosGain) partly(yes bool) {
+func chaosPlus(sum *int64, v int64) *int64 {
+	if sum != nil {
+		v += *sum
+	}
+	return &v
+}
+
+func (g *chaosGain) partly(yes bool, n int64) {
 	if yes {
-		g.n["partial_n"]++
+		g.n["partial_n"] += n
 	}
 }
 
-// row is nil for a first reading that counts nothing.
+// row is nil for first figures that count nothing.
 func (g *chaosGain) row(key chaosGainKey) map[string]any {
 	quarter, _ := time.Parse(time.RFC3339Nano, key.quarter)
 	began, _ := time.Parse(time.RFC3339Nano, key.began)
