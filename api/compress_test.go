@@ -46,6 +46,7 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 		again := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(),
 			"Accept-Encoding: "+accept, "If-None-Match: "+answer.header.Get("ETag"))
 		require.Equal(t, http.StatusNotModified, again.status)
+		require.Equal(t, answer.header.Get("ETag"), again.header.Get("ETag"), "a cache may not update a body by the tag of another")
 	}
 	b.large = 0
 	small := ask(t, b.server, http.MethodGet, "/healthz", "", "Accept-Encoding: gzip")

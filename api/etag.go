@@ -12,11 +12,12 @@ import (
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()
 	tag := tagOf(header, body)
-	header.Set(headerETag, `"`+tag+`"`)
+	had, known := known(r, tag)
+	header.Set(headerETag, `"`+had+`"`)
 	header.Set("Cache-Control", "private, no-cache")
 	header.Add("Vary", "Accept")
 	header.Add("Vary", "Authorization")
-	if known(r, tag) {
+	if known {
 		for _, name := range []string{"Content-Type", headerDisposition, headerLink} {
 			header.Del(name) // they are of a body
 		}
@@ -37,17 +38,21 @@ func tagOf(header http.Header, body []byte) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// known tells whether the caller has the answer with this tag, in whatever coding it was sent.
-func known(r *http.Request, tag string) bool {
+// known tells whether the caller has the answer with this tag, in whatever coding it was sent, and under which
+// tag: a cache may take a 304 for news of that body alone.
+func known(r *http.Request, tag string) (had string, ok bool) {
 	for _, value := range r.Header.Values(headerIfNoneMatch) {
 		for candidate := range strings.SplitSeq(value, ",") {
-			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-			if candidate == "*" || uncoded(strings.Trim(candidate, `"`)) == tag {
-				return true
+			candidate = strings.Trim(strings.TrimPrefix(strings.TrimSpace(candidate), "W/"), `"`)
+			switch {
+			case candidate == "*":
+				return tag, true
+			case uncoded(candidate) == tag:
+				return candidate, true
 			}
 		}
 	}
-	return false
+	return tag, false
 }
 
 // The entity tag of a compressed answer is that of the plain one with a suffix: a strong tag names bytes.
