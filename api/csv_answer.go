@@ -92,7 +92,7 @@ func (r *csvRows) root(data reflect.Value) error {
 func (r *csvRows) element(t *csvTable, element reflect.Value, above []cell) error {
 	cells := slices.Clone(above)
 	for _, c := range t.columns {
-		text, err := cellAt(element, c.index)
+		text, err := cellAt(element, c)
 		if err != nil {
 			return err
 		}
@@ -152,9 +152,10 @@ func at(v reflect.Value, index []int) (reflect.Value, bool) {
 	return v, true
 }
 
-func cellAt(element reflect.Value, index []int) (string, error) {
-	v, ok := at(element, index)
-	if !ok {
+// cellAt is a column of an element as a cell; what JSON leaves out is empty, as null is.
+func cellAt(element reflect.Value, c csvColumn) (string, error) {
+	v, ok := at(element, c.index)
+	if !ok || c.optional && v.IsZero() {
 		return "", nil
 	}
 	return cellOf(v)

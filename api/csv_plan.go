@@ -16,10 +16,11 @@ type csvTable struct {
 	parent  *csvTable
 }
 
-// csvColumn is a scalar: its path, and where it is found in an element.
+// csvColumn is a scalar: its path, where it is found in an element, and whether JSON leaves it out when it is zero.
 type csvColumn struct {
-	name  string
-	index []int
+	name     string
+	index    []int
+	optional bool
 }
 
 // csvList is a list of objects in an element.
@@ -52,7 +53,7 @@ func newCSVPlan(data reflect.Type) csvPlan {
 // add lays out the members of an object that stands at path in an element of the table.
 func (p *csvPlan) add(t *csvTable, object reflect.Type, path string, index []int) {
 	for field := range object.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		at := append(slices.Clone(index), field.Index...)
 		kind, element := shapeOf(field.Type)
 		switch {
@@ -66,7 +67,7 @@ func (p *csvPlan) add(t *csvTable, object reflect.Type, path string, index []int
 			t.lists = append(t.lists, csvList{at, inner})
 			p.add(inner, element, inner.name, nil)
 		default:
-			t.columns = append(t.columns, csvColumn{join(path, name), at})
+			t.columns = append(t.columns, csvColumn{join(path, name), at, strings.HasPrefix(options, "omit")})
 		}
 	}
 }

@@ -33,6 +33,7 @@ type csvElem struct {
 	Detail *csvTotal        `json:"detail"`
 	Split  map[string]int64 `json:"split"`
 	Secret string           `json:"-"`
+	Type   int              `json:"a_type,omitempty"`
 }
 
 type csvLeaf struct {
@@ -49,7 +50,7 @@ func sampleAnswer() csvAnswer {
 	return csvAnswer{
 		Total: csvTotal{Value: new(int64(7)), Names: []string{"=a", "b"}, Days: []csvLeaf{leaf}},
 		Rows: []csvElem{
-			{csvLeaf: leaf, Name: "=1+1", Detail: &csvTotal{Days: []csvLeaf{leaf}}, Split: map[string]int64{"x": 1}},
+			{csvLeaf: leaf, Name: "=1+1", Detail: &csvTotal{Days: []csvLeaf{leaf}}, Split: map[string]int64{"x": 1}, Type: 2},
 			{Name: `a "b", c`},
 		},
 	}
@@ -79,6 +80,8 @@ func TestNestedAnswersAsCSV(t *testing.T) {
 	require.Equal(t, "2026-01-02", rows[3]["rows.detail.days.day"])
 	require.Equal(t, `a "b", c`, rows[4]["rows.name"])
 	require.Empty(t, rows[4]["rows.gain"], "null is empty")
+	require.Equal(t, "2", rows[2]["rows.a_type"])
+	require.Empty(t, rows[4]["rows.a_type"], "what JSON leaves out is no zero")
 	require.NotContains(t, text, "Secret")
 }
 
@@ -131,7 +134,9 @@ func TestAnalyticsAsCSV(t *testing.T) {
 		SocialAccount: 7, Status: readmodels.SourcePartial, Reason: "3 of 31 days were read.",
 		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}},
 	}}
-	sources := records(t, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv").body)
+	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")
+	require.Empty(t, ofSources.header.Get("Link"), "every page has the same ones")
+	sources := records(t, ofSources.body)
 	require.Len(t, sources, 1)
 	require.Equal(t, "3 of 31 days were read.", sources[0]["reason"], "why a cell is empty")
 	refused := b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv")

@@ -49,7 +49,11 @@ func endpoint[Q, R any](
 			if err != nil {
 				return err
 			}
-			headCSV(w.Header(), r, meta.NextCursor)
+			next := meta.NextCursor
+			if asked.table == csvSources {
+				next = "" // they are the same on every page
+			}
+			headCSV(w.Header(), r, next)
 			writeTagged(w, r, body)
 			return nil
 		}
