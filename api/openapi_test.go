@@ -67,18 +67,31 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 func TestEveryMemberIsDescribed(t *testing.T) {
 	t.Parallel()
 	components := setupAll(t).document()["components"].(map[string]any)["schemas"].(map[string]any)
+	members := map[string]bool{"dashboards": true, "dashboard_preferences": true} // a topic and a table
+	for _, component := range components {
+		properties, _ := component.(map[string]any)["properties"].(map[string]any)
+		for member := range properties {
+			members[member] = true
+		}
+	}
 	for name, component := range components {
 		properties, _ := component.(map[string]any)["properties"].(map[string]any)
 		for member, value := range properties {
 			text, _ := value.(map[string]any)["description"].(string)
 			require.NotEmpty(t, text, "%s.%s: write a comment on its field that says what it is, its unit and kind, and what null means", name, member)
 			foreign(t, text, name+"."+member, components)
+			for _, quoted := range quotedMember.FindAllStringSubmatch(text, -1) {
+				require.True(t, members[quoted[1]], "%s.%s speaks of %s, which no answer has: %s", name, member, quoted[1], text)
+			}
 		}
 		text, _ := component.(map[string]any)["description"].(string)
 		require.NotEmpty(t, text, "%s: write the comment of its type", name)
 		foreign(t, text, name, components)
 	}
 }
+
+// quotedMember is a member that a description speaks of; the values of a list stand after a dash.
+var quotedMember = regexp.MustCompile("(?:^|[^-] )`(?:meta\\.)?([a-z][a-z_]*)`")
 
 // Who reads the document sees JSON: a name of a Go field or method in it is a riddle.
 var goName = regexp.MustCompile(`\b[A-Z][a-z]+(?:[A-Z][a-z]*)+\b`)

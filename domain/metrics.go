@@ -72,7 +72,7 @@ type Figure struct {
 
 // MissingFigure says why a metric that was asked for is not in a reading.
 type MissingFigure struct {
-	Name   string `json:"name"`
+	Name   string `json:"name"`   // of the metric: followers, engagement, impressions, views, reach, …
 	Reason string `json:"reason"` // unsupported, permission, throttled, empty, error
 	Detail string `json:"detail,omitempty"`
 }

@@ -61,7 +61,8 @@ type Meta struct {
 	// or readings are on no schedule.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
-	// without a reason; ordered by platform and id.
+	// without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this
+	// member, of this account.
 	Sources []Source `json:"sources"`
 	// NextCursor asks for the next page; absent on the last one and on answers without pages.
 	NextCursor string `json:"next_cursor,omitempty"`

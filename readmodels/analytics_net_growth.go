@@ -20,7 +20,7 @@ type PlatformNetGrowth struct {
 type NetGrowth struct {
 	SocialAccounts int `json:"social_accounts"` // in scope, read or not
 	// Start are the followers at the last readings in the previous period, End those at the last readings in
-	// it, of the same accounts; null when no account has both.
+	// the range, of the same accounts; null when no account has both.
 	Start *int64 `json:"start"`
 	End   *int64 `json:"end"`
 	// Net is End less Start; it is negative when more people left than came.

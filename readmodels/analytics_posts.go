@@ -41,7 +41,7 @@ type PostCounts struct {
 	Likes       *int64     `json:"likes"`       // likes or reactions
 	Comments    *int64     `json:"comments"`
 	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`
+	Views       *int64     `json:"views"`       // null also for LinkedIn, which counts impressions only
 	Impressions *int64     `json:"impressions"` // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`       // people; never summed over posts
 	Clicks      *int64     `json:"clicks"`

@@ -33,7 +33,7 @@ type PlatformRoi struct {
 	PlatformRef
 	Roi
 
-	// SourceMetrics are the platform's names of what Views is made of: Facebook page_media_view and
+	// SourceMetrics are the platform's names of what Roi.Views is made of: Facebook page_media_view and
 	// Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
 	SourceMetrics []string `json:"source_metrics"`
 }

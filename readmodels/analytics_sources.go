@@ -212,7 +212,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	s.Missing = []domain.MissingFigure{}
 	unsupported := 0
 	for _, metric := range metrics {
-		if read[metric] || f.LastRead == nil || f.leftTheScope || f.ofPosts && len(read) == 0 || slices.Contains(f.figures, metric) {
+		if read[metric] || f.LastRead == nil || f.leftTheScope || f.ofPosts && len(read) == 0 && !f.givesNone(metrics) || slices.Contains(f.figures, metric) {
 			continue
 		}
 		missing := f.missingFigure(metric)
@@ -231,7 +231,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(metrics):
-		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+" of an account."
+		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+f.ofWhat()
 	case len(s.Missing) > 0:
 		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{f.reasonOf(s.Missing)}, f.gaps...), " ")
 	case len(read) == 0 && f.postsRead:
@@ -262,6 +262,18 @@ func (f sourceFacts) left() string {
 
 const reasonUnsupported = "unsupported"
 
+// givesNone tells whether a platform has no such figure of any post: LinkedIn counts impressions of posts, and no views.
+func (f sourceFacts) givesNone(metrics []string) bool {
+	return f.ofPosts && f.Platform == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
+}
+
+func (f sourceFacts) ofWhat() string {
+	if f.ofPosts {
+		return " of a post."
+	}
+	return " of an account."
+}
+
 // missingFigure is what the newest reading says of a metric that it has no figure of. When it says
 // nothing the metric was not asked for, because the platform has none.
 func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
@@ -269,6 +281,9 @@ func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
 		if m.Name == metric {
 			return m
 		}
+	}
+	if f.givesNone([]string{metric}) {
+		return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of a post"}
 	}
 	if f.ofPosts {
 		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no two readings of a post in the range have it"}

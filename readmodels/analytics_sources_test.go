@@ -163,6 +163,41 @@ func insightsMeta(t *testing.T, db *pgtest.DB, r readmodels.Range) readmodels.Me
 	return meta
 }
 
+// LinkedIn counts no views of posts: it says so, instead of "no two readings of a post have them" for ever.
+func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}}}
+	w.add("a", domain.PostRegistered{
+		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: inJune, PublishedAt: &june.From,
+	})
+	w.add("b", domain.PostRead{
+		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", CapturedAt: inJune, PublishedAt: &june.From,
+		Counts: domain.Counts{Likes: new(int64(3)), Comments: new(int64(2)), Shares: new(int64(1)), Impressions: new(int64(90))},
+	})
+	w.fold(t, db)
+	a := &readmodels.Analytics{Pool: db.ReadOnly}
+	query := readmodels.RangeQuery{Range: june, Platforms: domain.Platforms()}
+	lacks := []domain.MissingFigure{{Name: domain.MetricViews, Reason: "unsupported", Detail: "the platform does not give it of a post"}}
+
+	_, meta, err := a.PostsViews(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+	require.NoError(t, err)
+	require.Equal(t, readmodels.SourceUnsupported, meta.Sources[0].Status)
+	require.Equal(t, "linkedin does not give views of a post.", meta.Sources[0].Reason)
+	require.Equal(t, lacks, meta.Sources[0].Missing)
+
+	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+	require.NoError(t, err)
+	require.Equal(t, readmodels.SourcePartial, meta.Sources[0].Status, "its likes are there")
+	require.Equal(t, "The readings of its posts lack views (unsupported).", meta.Sources[0].Reason)
+	require.Equal(t, lacks, meta.Sources[0].Missing)
+
+	query.Range = readmodels.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC}
+	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+	require.NoError(t, err)
+	require.Equal(t, "Nothing of it was read in this range.", meta.Sources[0].Reason, "which is the graver lack")
+}
+
 // Sources come by platform and id, whatever the order of the directory, and only those asked for.
 func TestSourcesAreOrderedAndOfThePlatformsAskedFor(t *testing.T) {
 	t.Parallel()
