@@ -120,7 +120,7 @@ difference of its readings at the ends; a **day flow** belongs to a day of the p
 
 Analytics are also served as CSV (Accept: text/csv): a row for each element of each list, with the scalars of the elements that it
 stands in; columns are paths; the column table names the list, and ?table= picks one. Lists of scalars stand in one cell, separated by
-spaces; null is an empty cell.`
+spaces; null is an empty cell. It is UTF-8 without a byte order mark: a page that saves it for Excel puts one before it.`
 
 // makeOpenAPI makes the document, but for where it is read.
 func (s *Server) makeOpenAPI() (*openAPI, error) {
@@ -148,6 +148,7 @@ func (s *Server) makeOpenAPI() (*openAPI, error) {
 		},
 	}
 	var faults []error
+	names := operationNames(s.routes())
 	for _, r := range s.routes() {
 		path := documentPath(r.pattern)
 		if doc.Paths[path] == nil {
@@ -157,6 +158,7 @@ func (s *Server) makeOpenAPI() (*openAPI, error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s %s: %w", r.method, r.pattern, err))
 		}
+		op.OperationID = names[r.method+r.pattern]
 		doc.Paths[path][strings.ToLower(r.method)] = op
 		if !slices.ContainsFunc(doc.Tags, func(t openAPITag) bool { return t.Name == r.about.tag }) {
 			doc.Tags = append(doc.Tags, openAPITag{r.about.tag, tagTexts[r.about.tag]})
@@ -183,7 +185,7 @@ func documented(r route, made *schemas) (openAPIOperation, error) {
 		summary = "Of one member: " + strings.ToLower(summary[:1]) + summary[1:]
 	}
 	op := openAPIOperation{
-		OperationID: operationID(r), Samples: samplesOf(r), Summary: summary, Description: text, Tags: []string{r.about.tag}, Roles: r.roles,
+		Samples: samplesOf(r), Summary: summary, Description: text, Tags: []string{r.about.tag}, Roles: r.roles,
 		Parameters: parametersOf(r), Responses: map[string]openAPIResponse{},
 	}
 	switch {
@@ -292,20 +294,6 @@ func pathNames(pattern string) (names []string) {
 		names = append(names, match[1])
 	}
 	return names
-}
-
-// operationID is the method and the pattern in one word, stable as long as the path is.
-func operationID(r route) string {
-	words := strings.FieldsFunc(r.pattern, func(c rune) bool { return strings.ContainsRune("/-.*", c) })
-	var id strings.Builder
-	id.WriteString(strings.ToLower(r.method))
-	for _, word := range words {
-		if name, ok := strings.CutPrefix(word, "{"); ok {
-			word = "By" + strings.ToUpper(name[:1]) + strings.TrimSuffix(name[1:], "}")
-		}
-		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
-	}
-	return id.String()
 }
 
 var commentStart = regexp.MustCompile(`^\w+ (is endpoint \d+: |is |answers the endpoints [\d, and]+: )`)

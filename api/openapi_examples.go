@@ -98,7 +98,7 @@ func exampleError(code domain.Code) errorBody {
 		return errorOf(domain.NewError(code, "The request is against a rule; see errors.").
 			WithField("users[0]", "is not a user of the linked accounts or of the agency"), id)
 	case domain.CodeRateLimited:
-		return with("You have made 6000 requests within 1m0s. Wait 12 seconds and go on more slowly.")
+		return with("You have made 6000 requests within 60 seconds. Wait 12 seconds and go on more slowly.")
 	case domain.CodeUnavailable:
 		return with("The read models are being made. Try again in a moment.")
 	default:

@@ -153,6 +153,35 @@ func TestExamplesAreTaken(t *testing.T) {
 	require.Greater(t, copied, 80)
 }
 
+// Generated clients have a function for each operation: their names are those that frontends know the endpoints by.
+func TestNamesOfOperations(t *testing.T) {
+	t.Parallel()
+	paths := setupAll(t).document()["paths"].(map[string]any)
+	at := map[string]string{}
+	for path, item := range paths {
+		for method, operation := range item.(map[string]any) {
+			name := operation.(map[string]any)["operationId"].(string)
+			require.NotContains(t, at, name, path)
+			at[name] = method + " " + path
+		}
+	}
+	for name, operation := range map[string]string{
+		"getAccountInsights":                "get /auth/getAccountInsights/{startTime}/{endTime}/{pId}",
+		"getAccountInsightsAtRoot":          "get /getAccountInsights/{startTime}/{endTime}/{pId}",
+		"getAccountNetGrowth":               "get /auth/reach/getAccountNetGrowth",
+		"getAccountNetGrowthByPId":          "get /auth/reach/getAccountNetGrowth/{pId}",
+		"getMemberFollowersGraph":           "get /auth/member-followers-graph/{memberId}",
+		"getMembersTopPostsByMemberIdByCId": "get /auth/getMembersTopPosts/{memberId}/{cId}",
+		"getDashboard":                      "get /api/projects/dashboard/{id}",
+		"putDashboard":                      "put /api/projects/dashboard/{id}",
+		"getUsers":                          "get /api/users",
+		"getUsersByUserId":                  "get /api/users/{userId}",
+		"getOpenapiJson":                    "get /openapi.json",
+	} {
+		require.Equal(t, operation, at[name], name)
+	}
+}
+
 // Parameters stand where the parser finds them, with what it takes.
 func TestDocumentOfParameters(t *testing.T) {
 	t.Parallel()

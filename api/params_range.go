@@ -84,11 +84,19 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 
 func (p *Params) checkOrder(startName, endName string, window readmodels.Range) {
 	switch {
+	case !window.From.Before(window.To) && p.defaulted(endName):
+		p.bad.addf(startName, "does not lie before the end of today, where the range ends without %s: give it too", endName)
 	case !window.From.Before(window.To):
 		p.bad.addf(startName, "does not lie before %s", endName)
 	case daysBetween(window.From, window.To) > maxRangeDays:
 		p.bad.addf(startName, "lies more than %d days (three years) before %s: ask for a shorter range", maxRangeDays, endName)
 	}
+}
+
+// defaulted tells whether a parameter was not given.
+func (p *Params) defaulted(name string) bool {
+	value, _ := p.get(name)
+	return value == ""
 }
 
 // instant reads one end; a day means its start, moved on by dayOffset days.

@@ -105,6 +105,9 @@ func TestRangesThatAreRefused(t *testing.T) {
 		p.Range("startTime", "endTime")
 		require.Equal(t, test.fields, fieldsOf(t, p.Err()), name)
 	}
+	p := paramsOf(map[string]string{"startTime": "2026-08-01"})
+	p.Range("startTime", "endTime")
+	require.ErrorContains(t, p.Err(), "startTime does not lie before the end of today, where the range ends without endTime: give it too")
 }
 
 func TestPlatformsAndCategories(t *testing.T) {

@@ -57,14 +57,14 @@ func (l *rateLimits) take(header http.Header, p Principal) error {
 		return nil
 	}
 	used, ends := l.count(p.UserID + "/" + p.AccountID)
-	seconds := int(math.Ceil(ends.Seconds()))
-	header.Set(headerRatePolicy, fmt.Sprintf(`"user";q=%d;w=%d`, l.limit.Requests, int(l.limit.Window.Seconds())))
+	seconds, window := int(math.Ceil(ends.Seconds())), int(math.Ceil(l.limit.Window.Seconds()))
+	header.Set(headerRatePolicy, fmt.Sprintf(`"user";q=%d;w=%d`, l.limit.Requests, window))
 	header.Set(headerRateLimit, fmt.Sprintf(`"user";r=%d;t=%d`, max(0, l.limit.Requests-used), seconds))
 	if used <= l.limit.Requests {
 		return nil
 	}
-	e := domain.NewError(domain.CodeRateLimited, "You have made %d requests within %s. Wait %d seconds and go on more slowly.",
-		l.limit.Requests, l.limit.Window, seconds)
+	e := domain.NewError(domain.CodeRateLimited, "You have made %d requests within %d seconds. Wait %d seconds and go on more slowly.",
+		l.limit.Requests, window, seconds)
 	e.RetryAfter = seconds
 	return e
 }
