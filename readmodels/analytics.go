@@ -96,6 +96,8 @@ type answering struct {
 	// a source that is otherwise well shows nothing; "" when nothing was to be shown of it.
 	metrics []string
 	blank   string
+	// uncompared says that the answer shows no previous period, and rests on none of its readings.
+	uncompared bool
 	// ofPosts says that the answer rests on readings of posts, not of accounts.
 	ofPosts bool
 	cursor  string // of the next page
@@ -117,6 +119,9 @@ func (a *Analytics) answer(ctx context.Context, what string, scope Scope, query 
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: "Nothing of it was read in this range.",
 			read: map[int64]map[string]bool{}, met: map[int64]metAccount{},
 			gaps: gaps{days: map[metricOf][]byDay{}, words: map[metricOf]string{}},
+		}
+		if r := query.Range; !r.Now.IsZero() && r.Now.Before(r.From) {
+			made.blank = "This range has not begun."
 		}
 		if err := made.admit(ctx); err != nil {
 			return err

@@ -46,7 +46,7 @@ type Total struct {
 	Accounts int `json:"accounts"`
 	// Kinds are the kinds of figures in Value: stock, cumulative, day_flow.
 	Kinds []domain.Kind `json:"kinds"`
-	// SourceMetrics are the platforms' names of what Value is made of.
+	// SourceMetrics are the platforms' names of what Value, and what it is compared with, are made of.
 	SourceMetrics []string `json:"source_metrics"`
 }
 
@@ -119,6 +119,9 @@ func (a *answering) flow(t *track, buckets []bucket) *contribution {
 			}
 		}
 	}
+	if a.uncompared {
+		return c
+	}
 	before, beforeEnd := a.query.Range.Previous().labels()
 	for i := range end - first {
 		now, then := t.flows.of(first+i), t.flows.of(before+i)
@@ -165,7 +168,7 @@ func (a *answering) difference(t *track) *contribution {
 		a.lacksBaseline(c, l)
 		return c
 	}
-	if l.earlier != nil {
+	if l.earlier != nil && !a.uncompared {
 		a.rests(c, l.earlier)
 		c.compared, c.previous = c.value, new(l.before.value-l.earlier.value)
 	}

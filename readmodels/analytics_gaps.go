@@ -55,8 +55,13 @@ func (a *answering) gapsOf(f sourceFacts) []string {
 			if n < int(over-first) {
 				gap = fmt.Sprintf("%d of %d days were read", n, over-first)
 			}
-		case !read[metric] && len(read) > 0 && over > first && slices.Contains(f.figures, metric):
+		case !read[metric] && len(read) > 0 && slices.Contains(f.figures, metric):
 			gap = "nothing was read in this range"
+			if first == end {
+				gap += ", which has no whole day" // what platforms count by days has no parts of days
+			} else if over == first {
+				gap = "nothing was read yet of the days of this range, which are not over"
+			}
 		}
 		for _, what := range []string{gap, a.gaps.words[of]} {
 			if what != "" {

@@ -156,8 +156,15 @@ func (o *oracle) agreeOnSources(t require.TestingT, meta readmodels.Meta) {
 				given := slices.ContainsFunc(newest.Figures, func(f domain.Figure) bool { return f.Name == metric })
 				if !given {
 					lacks = append(lacks, metric+" (unsupported)")
-				} else if len(o.figures[got.SocialAccount]) > 0 && slices.ContainsFunc(o.wholeDates(o.q.Range.From, o.q.Range.To), o.isOver) {
-					gaps = append(gaps, "Of "+metric+", nothing was read in this range.")
+				} else if len(o.figures[got.SocialAccount]) > 0 {
+					why := "nothing was read in this range"
+					switch dates := o.wholeDates(o.q.Range.From, o.q.Range.To); {
+					case len(dates) == 0:
+						why += ", which has no whole day"
+					case !slices.ContainsFunc(dates, o.isOver):
+						why = "nothing was read yet of the days of this range, which are not over"
+					}
+					gaps = append(gaps, "Of "+metric+", "+why+".")
 				}
 			}
 			if gap := o.gaps[got.SocialAccount][metric]; gap != "" {
@@ -171,13 +178,28 @@ func (o *oracle) agreeOnSources(t require.TestingT, meta readmodels.Meta) {
 		case len(lacks) > 0:
 			status, reasons = readmodels.SourcePartial, append([]string{"Its newest reading lacks " + strings.Join(lacks, ", ") + "."}, gaps...)
 		case len(o.figures[got.SocialAccount]) == 0:
-			status, reasons = readmodels.SourcePartial, []string{"No subscription ran in this range, and without one nothing is read."}
+			status, reasons = readmodels.SourcePartial, []string{o.whyNothing(got.AccountID)}
 		case len(gaps) > 0:
 			status = readmodels.SourcePartial
 		}
 		require.Equal(t, status, got.Status, "source %d: %s", got.SocialAccount, got.Reason)
 		require.Equal(t, strings.Join(reasons, " "), got.Reason, "source %d", got.SocialAccount)
 	}
+}
+
+// whyNothing says why nothing was read of an account's pages.
+func (o *oracle) whyNothing(account string) string {
+	r := o.q.Range
+	for _, entity := range o.w.directory {
+		s, ok := entity.(domain.DirectorySubscription)
+		if ok && (s.AccountID == account || s.AccountID == o.scope.ParentAccount) && s.StartsAt.Before(r.To) && (s.EndsAt == nil || s.EndsAt.After(r.From)) {
+			if !r.Now.IsZero() && r.Now.Before(r.From) {
+				return "This range has not begun."
+			}
+			return "Nothing of it was read in this range."
+		}
+	}
+	return "No subscription ran in this range, and without one nothing is read."
 }
 
 // asRead lists the rolling figures of metrics.

@@ -42,15 +42,18 @@ type PlatformRoi struct {
 type Roi struct {
 	// Views gained; null when none were read. Days count by the platform's label, each once, for the client
 	// whose page it was when the day was read last; counters by the difference of their readings at the ends of
-	// the month.
+	// the month; TikTok's videos by what each reading added, at its capture (see [Gain]).
 	Views *int64 `json:"views"`
 	// PricedViews are the views of the accounts whose price is known: what the cost stands against;
 	// null when no account with views has a known price.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
 	// Currency: the monthly price, by days where only a part of the month counts or has begun: of a month
-	// that has not ended, what has accrued up to today, today included. The agency's own
-	// subscription covers all its clients, and counts when all of them are asked for. Null with
+	// that has not ended, what has accrued up to today, today included. A day on which a subscription began or
+	// ended costs the part of it, so that a change of plans costs no day twice; a day that the range cuts costs whole.
+	// The price is what the main application says of the subscription now: a price that it changes without ending the
+	// subscription changes all its months. The agency's own subscription covers all its clients, and counts when
+	// all of them are asked for. Months in which those accounts have no views add no cost. Null with
 	// PricedViews, and when prices are in several currencies.
 	Cost     *int64 `json:"cost_minor"`
 	Currency string `json:"currency"` // ISO 4217; "" without a cost
@@ -98,6 +101,7 @@ func (a *Analytics) RoiViews(ctx context.Context, scope Scope, query RangeQuery)
 	var data RoiViews
 	metrics := []string{domain.MetricViews}
 	meta, err := a.answer(ctx, "views and costs", scope, query, metrics, func(ctx context.Context, a *answering) error {
+		a.uncompared = true
 		months := query.Range.months()
 		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
 		if err != nil {

@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -85,21 +86,32 @@ func (a *answering) prices(ctx context.Context, months []bucket) ([]monthPrices,
 	return prices, nil
 }
 
-// share is the price of the days on which the subscription ran, rounded to the minor unit.
+// share is the price of the days on which the subscription ran, rounded to the minor unit. Of a day on which it
+// began or ended it is the price of the part: where one subscription ends at noon and the next one begins, the
+// day costs once.
 func (s subscription) share(days []bucket, daysInMonth int) price {
-	ran := 0
+	whole, parts := int64(0), new(big.Rat)
 	for _, d := range days {
-		if s.starts.Before(d.to) && (s.ends == nil || s.ends.After(d.from)) {
-			ran++
+		ends := d.to
+		if s.ends != nil {
+			ends = earlier(ends, *s.ends)
+		}
+		switch ran, length := ends.Sub(later(d.from, s.starts)), d.to.Sub(d.from); {
+		case ran == length:
+			whole++
+		case ran > 0:
+			parts.Add(parts, big.NewRat(int64(ran), int64(length)))
 		}
 	}
-	if ran == 0 {
+	ran := parts.Add(parts, new(big.Rat).SetInt64(whole))
+	if ran.Sign() == 0 {
 		return price{}
 	}
 	p := price{subscribed: true, unknown: s.priceMinor == nil, currency: s.currency}
 	if s.priceMinor != nil {
-		n := int64(daysInMonth)
-		p.minor = (*s.priceMinor*int64(ran)*2 + n) / (2 * n)
+		cost := ran.Mul(ran, big.NewRat(*s.priceMinor, int64(daysInMonth)))
+		half := cost.Add(cost, big.NewRat(1, 2)) // rounds up from there
+		p.minor = new(big.Int).Div(half.Num(), half.Denom()).Int64()
 	}
 	return p
 }

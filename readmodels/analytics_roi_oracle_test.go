@@ -1,7 +1,9 @@
 package readmodels_test
 
 import (
+	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"time"
 
@@ -132,19 +134,27 @@ func (o *oracle) videoViews(id int64, month monthPart, v *accountViews) {
 func (o *oracle) cost(account string, month monthPart) (minor int64, ran, known bool, currencies []string) {
 	known = true
 	first, _ := time.Parse("2006-01", month.name)
-	length := first.AddDate(0, 1, 0).Sub(first).Hours() / 24
+	length := int64(first.AddDate(0, 1, 0).Sub(first).Hours() / 24)
 	for _, entity := range o.w.directory {
 		s, ok := entity.(domain.DirectorySubscription)
 		if !ok || s.AccountID != account {
 			continue
 		}
-		days := 0
+		days := new(big.Rat) // and parts of days
 		for _, date := range o.begunOf(month) {
-			if s.StartsAt.Before(o.endOf(date)) && (s.EndsAt == nil || s.EndsAt.After(o.startOf(date))) {
-				days++
+			from, to := o.startOf(date), o.endOf(date)
+			long := to.Sub(from)
+			if s.StartsAt.After(from) {
+				from = s.StartsAt
+			}
+			if s.EndsAt != nil && s.EndsAt.Before(to) {
+				to = *s.EndsAt
+			}
+			if to.After(from) {
+				days.Add(days, big.NewRat(int64(to.Sub(from)), int64(long)))
 			}
 		}
-		if days == 0 {
+		if days.Sign() == 0 {
 			continue
 		}
 		ran = true
@@ -152,10 +162,75 @@ func (o *oracle) cost(account string, month monthPart) (minor int64, ran, known 
 			known = false
 			continue
 		}
-		minor += int64(math.Floor(float64(*s.PriceMinor)*float64(days)/length + 0.5))
+		cents, _ := new(big.Rat).Mul(days, big.NewRat(*s.PriceMinor, length)).Float64()
+		minor += int64(math.Floor(cents + 0.5))
 		if !slices.Contains(currencies, s.Currency) {
 			currencies = append(currencies, s.Currency)
 		}
 	}
 	return minor, ran, known && ran, currencies
+}
+
+// restOfRoi notes what the views rest on and what they lack: the days of the range, else the counters of each
+// sub-account, else the readings of videos.
+func (o *oracle) restOfRoi() {
+	o.metrics = []string{domain.MetricViews}
+	o.asOf, o.shown = nil, map[int64]bool{}
+	for _, s := range o.ids(o.q.Platforms) {
+		if !o.restOfDays(s.id) && !o.restOfCounters(s.id) && s.platform == domain.TikTok {
+			o.restOfVideos(s.id)
+		}
+	}
+}
+
+func (o *oracle) restOfDays(id int64) bool {
+	over, read, readOfThem := 0, 0, 0
+	for _, date := range o.wholeDates(o.q.Range.From, o.q.Range.To) {
+		h := o.flow(id, domain.MetricViews, date)
+		if h != nil {
+			o.uses(h)
+			read++
+		}
+		if o.isOver(date) {
+			over++
+			if h != nil {
+				readOfThem++
+			}
+		}
+	}
+	if read > 0 && readOfThem < over {
+		o.gaps[id][domain.MetricViews] = fmt.Sprintf("Of views, %d of %d days were read.", readOfThem, over)
+	}
+	return read > 0
+}
+
+func (o *oracle) restOfCounters(id int64) (read bool) {
+	previousFrom, _ := o.previous()
+	for _, account := range []string{clientA, clientC, agencyA, clientB} { // by their ids: the first one's lack is told
+		under := o.under(account)
+		h := under.last(id, domain.MetricViews, domain.Cumulative, o.q.Range.From, o.q.Range.To)
+		if h == nil {
+			continue
+		}
+		read = true
+		o.uses(h)
+		if o.gaps[id][domain.MetricViews] == "" && under.last(id, domain.MetricViews, domain.Cumulative, previousFrom, o.q.Range.From) == nil {
+			under.lackOfBaseline(id, domain.MetricViews)
+		}
+	}
+	return read
+}
+
+func (o *oracle) restOfVideos(id int64) {
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g readmodels.PostGrowth) {
+		if read.SocialAccount != id {
+			return
+		}
+		if o.asOf == nil || read.CapturedAt.After(*o.asOf) {
+			o.asOf = &read.CapturedAt
+		}
+		if g.Views != nil {
+			o.shown[id], o.figures[id][domain.MetricViews] = true, true
+		}
+	})
 }

@@ -108,3 +108,80 @@ func TestCostsAreOfTheDaysThatHaveBegun(t *testing.T) {
 	require.Equal(t, readmodels.PriceNoViews, got.Months[1].Price, "July is still to come")
 	require.Nil(t, got.Months[1].Cost)
 }
+
+// A change of plans on 16 June at noon costs no day twice: fifteen days and a half of the one, fourteen and a half of
+// the other.
+func TestAChangeOfPlansCostsNoDayTwice(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	plan := func(id, price int64, currency, starts, ends string) domain.DirectorySubscription {
+		s := domain.DirectorySubscription{ID: id, AccountID: clientA, PriceMinor: &price, Currency: currency, StartsAt: at(starts)}
+		if ends != "" {
+			s.EndsAt = new(at(ends))
+		}
+		return s
+	}
+	berlin, kolkata := zone(t, "Europe/Berlin"), zone(t, "Asia/Kolkata")
+	juneIn := func(z *time.Location) readmodels.Range {
+		return readmodels.Range{From: readmodels.StartOfDay(june.From, z), To: readmodels.StartOfDay(june.To, z), Zone: z}
+	}
+	for name, tt := range map[string]struct {
+		of    readmodels.Range
+		plans []domain.DirectorySubscription
+		cost  *int64
+		price readmodels.PriceStatus
+	}{
+		"renewed at the same price": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 12:00"), plan(2, 9000, "EUR", "2026-06-16 12:00", "")},
+			new(int64(9000)), readmodels.PriceKnown,
+		},
+		"at another price": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 12:00"), plan(2, 6000, "EUR", "2026-06-16 12:00", "")},
+			new(int64(4650 + 2900)), readmodels.PriceKnown,
+		},
+		"at midnight UTC, in another zone": {
+			juneIn(berlin),
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 00:00"), plan(2, 9000, "EUR", "2026-06-16 00:00", "")},
+			new(int64(9000)), readmodels.PriceKnown,
+		},
+		"in a zone of half hours": {
+			juneIn(kolkata),
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 00:00"), plan(2, 9000, "EUR", "2026-06-16 00:00", "")},
+			new(int64(9000)), readmodels.PriceKnown,
+		},
+		"two at a time cost both": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", ""), plan(2, 3000, "EUR", "2026-01-01 00:00", "")},
+			new(int64(12_000)), readmodels.PriceKnown,
+		},
+		"in another currency": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 12:00"), plan(2, 9000, "USD", "2026-06-16 12:00", "")},
+			nil, readmodels.PriceSeveralCurrencies,
+		},
+		"it ended on the first at noon": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-01 12:00")},
+			new(int64(150)), readmodels.PriceKnown,
+		},
+		"it ended before": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-01 00:00")},
+			nil, readmodels.PriceNoSubscription,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{directory: []domain.DirectoryEntity{page(11, domain.Facebook), domain.DirectoryAccount{ID: clientA, ParentAccount: agencyA}}}
+			for _, s := range tt.plans {
+				w.directory = append(w.directory, s)
+			}
+			w.add("e", read(domain.Facebook, at("2026-06-12 10:00"), flow(domain.MetricViews, "2026-06-05", 3000)))
+			w.fold(t, db)
+			got := roi(t, db, tt.of).Total
+			require.Equal(t, tt.cost, got.Cost)
+			require.Equal(t, tt.price, got.Price)
+		})
+	}
+}

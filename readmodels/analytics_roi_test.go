@@ -74,7 +74,11 @@ func TestRoiViewsAgreeWithTheOracle(t *testing.T) {
 				continue
 			}
 			require.Equal(t, o.roiViews(), got)
+			o.restOfRoi()
+			require.Equal(t, o.asOf, meta.AsOf)
 			o.agreeOnMeta(t, meta)
+			o.agreeOnSources(t, meta)
+			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
 		}
 	})
 }

@@ -61,6 +61,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		status readmodels.SourceStatus
 		reason string
 		lacks  int
+		of     readmodels.Range // june unless set
 	}{
 		"ok": {page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true, status: readmodels.SourceOK},
 		"a metric lacks in the newest reading": {
@@ -91,6 +92,22 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"a counter that was not read for long": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, paid: true,
 			status: readmodels.SourcePartial, reason: "Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between is not counted.",
+		},
+		"what is counted by days, in an hour": {
+			page: page(11, domain.Facebook), paid: true, of: readmodels.Range{From: inJune.Add(-time.Hour), To: inJune.Add(time.Hour), Zone: time.UTC},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
+			status: readmodels.SourcePartial, reason: "Of engagement, nothing was read in this range, which has no whole day.",
+		},
+		"what is counted by days, today": {
+			page: page(11, domain.Facebook), paid: true,
+			of:     readmodels.Range{From: at("2026-06-10 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC, Now: inJune.Add(time.Hour)},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
+			status: readmodels.SourcePartial, reason: "Of engagement, nothing was read yet of the days of this range, which are not over.",
+		},
+		"a range to come": {
+			page: page(11, domain.Facebook), paid: true, of: readmodels.Range{From: june.To, To: june.To.AddDate(0, 1, 0), Zone: time.UTC, Now: inJune},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, all...)},
+			status: readmodels.SourcePartial, reason: "This range has not begun.",
 		},
 		"unsupported": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{nothing}, paid: true,
@@ -139,7 +156,11 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 				w.add(string(rune('a'+i)), r)
 			}
 			w.fold(t, db)
-			meta := insightsMeta(t, db, june)
+			asked := june
+			if tt.of.Zone != nil {
+				asked = tt.of
+			}
+			meta := insightsMeta(t, db, asked)
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
 			require.Equal(t, tt.status, got.Status)
