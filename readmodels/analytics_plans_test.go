@@ -43,12 +43,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 16)
-	config := db.ReadOnly.Config()
-	noted := &asked{}
-	config.ConnConfig.Tracer = noted
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool, noted := notedPool(t, db)
 	a := &readmodels.Analytics{Pool: pool}
 	from := planDay.AddDate(0, 0, 10)
 	scope := readmodels.Scope{ParentAccount: planAgency(0)}
@@ -99,12 +94,7 @@ func TestRankingsReadEachPostOnceAtEachEnd(t *testing.T) {
 	}
 	_, err := db.Pool.Exec(t.Context(), `delete from post_daily where social_account_id = 1 and external_id = 'post 0' and day = $1`, from.AddDate(0, 0, 7))
 	require.NoError(t, err)
-	config := db.ReadOnly.Config()
-	noted := &asked{}
-	config.ConnConfig.Tracer = noted
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool, noted := notedPool(t, db)
 	a := &readmodels.Analytics{Pool: pool}
 	for name, ask := range map[string]func() error{
 		"top posts": func() error {
@@ -121,20 +111,86 @@ func TestRankingsReadEachPostOnceAtEachEnd(t *testing.T) {
 		i := slices.IndexFunc(noted.statements, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, "rank()") })
 		var raw []byte
 		require.NoError(t, db.ReadOnly.QueryRow(t.Context(), "explain (analyze, format json) "+noted.statements[i].SQL, noted.statements[i].Args...).Scan(&raw))
-		var plan any
-		require.NoError(t, json.Unmarshal(raw, &plan))
-		read := map[string]float64{}
-		eachNode(plan, func(node map[string]any) {
-			relation, _ := node["Relation Name"].(string)
-			rows, _ := node["Actual Rows"].(float64)
-			loops, _ := node["Actual Loops"].(float64)
-			table, _, _ := strings.Cut(relation, "_2")
-			read[table] += rows * loops
-		})
+		read := rowsRead(t, raw)
 		require.InDelta(t, 2*posts+1, read["post_daily"], 0, "%s:\n%s", name, raw) // of the one that is looked for, the day first
 		require.InDelta(t, posts, read["tsposts"], 0, "%s:\n%s", name, raw)
 		require.Zero(t, read["tspostinsights"], "%s:\n%s", name, raw)
 	}
+}
+
+// Of each social account the sources of an answer about posts read the newest quarter of an hour and nothing else,
+// however long it was read: also by the plan for any parameters, which expects one row where there are years of them.
+func TestSourcesReadOnlyTheNewestQuarter(t *testing.T) {
+	t.Parallel()
+	const socials = 8
+	db := pgtest.New(t)
+	fillAgencies(t, db, 16)
+	pool, noted := notedPool(t, db)
+	a := &readmodels.Analytics{Pool: pool}
+	from := planDay.AddDate(0, 0, 10)
+	_, _, err := a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: planAgency(0)}, readmodels.RangeQuery{
+		Range: readmodels.Range{From: from, To: from.AddDate(0, 0, 8), Zone: time.UTC}, Platforms: domain.Platforms(), Page: readmodels.Page{Limit: 5},
+	})
+	require.NoError(t, err)
+	i := slices.IndexFunc(noted.statements, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, "tSubscriptions") })
+	raw := planForAny(t, db, noted.statements[i])
+	read := rowsRead(t, raw)
+	require.LessOrEqual(t, read["post_gains"], float64(2*socials), "%s", raw) // the row behind the newest quarter ends the search
+	require.Positive(t, read["post_gains"], "%s", raw)
+}
+
+// notedPool is a pool that notes its statements.
+func notedPool(t *testing.T, db *pgtest.DB) (*pgxpool.Pool, *asked) {
+	t.Helper()
+	config := db.ReadOnly.Config()
+	noted := &asked{}
+	config.ConnConfig.Tracer = noted
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool, noted
+}
+
+// planForAny runs a statement by the plan that PostgreSQL keeps for any parameters, and returns that plan with what
+// was read.
+func planForAny(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) []byte {
+	t.Helper()
+	conn, err := db.ReadOnly.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	params := make([]string, len(s.Args))
+	for i := range params {
+		params[i] = fmt.Sprintf("$%d", i+1)
+	}
+	var raw []byte
+	for _, sql := range []string{"set plan_cache_mode = force_generic_plan", "prepare asked as " + s.SQL} {
+		_, err = conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err)
+	}
+	err = conn.QueryRow(t.Context(), "explain (analyze, format json) execute asked("+strings.Join(params, ", ")+")",
+		append([]any{pgx.QueryExecModeSimpleProtocol}, s.Args...)...).Scan(&raw)
+	require.NoError(t, err)
+	for _, sql := range []string{"deallocate asked", "reset plan_cache_mode"} {
+		_, err = conn.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	return raw
+}
+
+// rowsRead are, by table, the rows that a plan has read.
+func rowsRead(t *testing.T, raw []byte) map[string]float64 {
+	t.Helper()
+	var plan any
+	require.NoError(t, json.Unmarshal(raw, &plan))
+	read := map[string]float64{}
+	eachNode(plan, func(node map[string]any) {
+		relation, _ := node["Relation Name"].(string)
+		rows, _ := node["Actual Rows"].(float64)
+		loops, _ := node["Actual Loops"].(float64)
+		table, _, _ := strings.Cut(relation, "_2")
+		read[table] += rows * loops
+	})
+	return read
 }
 
 // everyQuery asks each kind of answer.

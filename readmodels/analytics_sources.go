@@ -118,17 +118,19 @@ func (a *answering) judge(ctx context.Context) error {
 }
 
 // The newest reading of social account s, as far as the scope sees it: of itself, or of any of its posts,
-// which does not say what it has figures of.
+// which does not say what it has figures of. The quarter of an hour is found first: ordered by more than the index holds,
+// all quarters of the account would be read.
 const (
 	newestOfAccount = `
 		select n.captured_at, n.metrics, n.missing from account_newest n
 		where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
 		order by n.captured_at desc limit 1`
 	newestOfPosts = `
-		select g.last_at as captured_at, null::text[] as metrics, null::jsonb as missing from post_gains g
-		where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
-		  and g.readings > 0 and g.last_at is not null
-		order by g.quarter desc, g.last_at desc limit 1`
+		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
+			select g.last_at from post_gains g
+			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
+			  and g.readings > 0 and g.last_at is not null
+			order by g.quarter desc fetch first row with ties) g`
 )
 
 // sourceFacts reads the social accounts of the scope, with what their newest readings say.
@@ -138,11 +140,14 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 		newest = newestOfPosts
 	}
 	rows, err := a.tx.Query(ctx, `
+		with subscribed as materialized (
+			select b.account_id from tSubscriptions b
+			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1) || $1::text)
+			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
+		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       coalesce(c.state, ''), coalesce(c.reason, ''),
-		       exists (select from tSubscriptions b
-		               where b.account_id in (s.account_id, s.parent_account)
-		                 and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)),
+		       s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]')
 		from tSAccounts s
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
