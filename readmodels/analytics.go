@@ -178,6 +178,20 @@ func (a *answering) grouped(ctx context.Context, sql string, args ...any) (pgx.R
 	return a.tx.Query(ctx, sql, args...)
 }
 
+// within selects the rows whose column is a sub-account of the scope $2. What does not select anything is no condition
+// of the rows, and a single sub-account is one value: so the plan that PostgreSQL keeps for any parameters expects
+// as many rows as there are, and nothing is planned again.
+func (a *answering) within(column string) string {
+	switch {
+	case a.scope.Accounts == nil:
+		return "$2::text[] is null"
+	case len(a.scope.Accounts) == 1:
+		return column + " = ($2::text[])[1]"
+	default:
+		return column + " = any($2::text[])"
+	}
+}
+
 // nextDue is the slot after the newest reading of the sources that can be read, if it came within the range.
 func (a *answering) nextDue(of *Analytics) *time.Time {
 	next := of.NextAccountRead

@@ -85,8 +85,8 @@ func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
 		select m.id, m.name, m.account_id, d.social_account_id
 		from members m join accounts o on o.id = m.account_id
 		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
-			on d.member_id = m.id and s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2))
-		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or m.account_id = any($2)) and m.active and m.id > $3
+			on d.member_id = m.id and s.parent_account = $1 and `+a.within("s.account_id")+`
+		where (o.parent_account = $1 or o.id = $1) and `+a.within("m.account_id")+` and m.active and m.id > $3
 		order by m.id limit $4`, a.scope.ParentAccount, a.scope.Accounts, *last, limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("read active members: %w", err)
@@ -121,7 +121,7 @@ func (a *answering) socialsOf(ctx context.Context, members []ActiveMember) error
 		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
 		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
 		left join kept.secrets k on k.ref = c.secret_ref
-		where s.member_id = any($4) and s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		where s.member_id = any($4) and s.parent_account = $1 and `+a.within("s.account_id")+` and s.p_id = any($3)
 		order by s.p_id, s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), ids)
 	if err != nil {
 		return fmt.Errorf("read social accounts of members: %w", err)

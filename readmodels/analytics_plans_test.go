@@ -118,6 +118,54 @@ func TestRankingsReadEachPostOnceAtEachEnd(t *testing.T) {
 	}
 }
 
+// A ranking reads a day of all posts at once: it neither looks for each nor compares each with each reading where
+// PostgreSQL, which knows neither the scope nor the member nor the category when it makes the plan for any
+// parameters, expects a few posts of thousands.
+func TestRankingsAreJoinedInOnePass(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	fillAgencies(t, db, 4)
+	pool, noted := notedPool(t, db)
+	a := &readmodels.Analytics{Pool: pool}
+	from := planDay.AddDate(0, 0, 10)
+	for name, change := range map[string]func(*readmodels.Scope, *readmodels.RangeQuery){
+		"all":        func(*readmodels.Scope, *readmodels.RangeQuery) {},
+		"one client": func(s *readmodels.Scope, _ *readmodels.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
+		"two clients": func(s *readmodels.Scope, _ *readmodels.RangeQuery) {
+			s.Accounts = []string{planClient(0, 0), planClient(0, 1)}
+		},
+		"one member":   func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Member = 1 },
+		"one category": func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Category = 1 },
+		"early in a day": func(_ *readmodels.Scope, q *readmodels.RangeQuery) {
+			q.Range.From, q.Range.To = planDay.AddDate(0, 0, 10), planDay.AddDate(0, 0, 21) // nobody is read any more since the 20th day
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scope := readmodels.Scope{ParentAccount: planAgency(0)}
+			query := readmodels.RangeQuery{
+				Range: readmodels.Range{From: from, To: from.AddDate(0, 0, 8), Zone: time.UTC}, Platforms: domain.Platforms(), Page: readmodels.Page{Limit: 5},
+			}
+			change(&scope, &query)
+			for _, ask := range everyQuery(a)[6:8] { // leaderboard, top posts
+				noted.statements = nil
+				require.NoError(t, ask(t.Context(), scope, query))
+				i := slices.IndexFunc(noted.statements, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, "rank()") })
+				raw := planForAny(t, db, noted.statements[i])
+				var plan any
+				require.NoError(t, json.Unmarshal(raw, &plan))
+				eachNode(plan, func(node map[string]any) {
+					removed, _ := node["Rows Removed by Join Filter"].(float64)
+					require.Zero(t, removed, "%s", raw)
+					relation, _ := node["Relation Name"].(string)
+					loops, _ := node["Actual Loops"].(float64)
+					rows, _ := node["Actual Rows"].(float64)
+					require.False(t, relation == "post_daily" && loops > 1 && rows > 0, "each post is looked for:\n%s", raw)
+				})
+			}
+		})
+	}
+}
+
 // Of each social account the sources of an answer about posts read the newest quarter of an hour and nothing else,
 // however long it was read: also by the plan for any parameters, which expects one row where there are years of them.
 func TestSourcesReadOnlyTheNewestQuarter(t *testing.T) {

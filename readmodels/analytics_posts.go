@@ -134,10 +134,17 @@ const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce
 
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
 // platforms $3, the member $4 and the category $5, published before $6 or at an unknown time.
-const postsOfScope = `
-	p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3) and ` + newestInScope + `
-	and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or ` + categoryOfPost + ` = $5)
-	and coalesce(p.published_at, '-infinity') < $6`
+func (a *answering) postsOfScope() string {
+	member, category := "p.member_id = $4::bigint", categoryOfPost+" = $5::bigint"
+	if a.query.Member == 0 {
+		member = "$4::bigint = 0"
+	}
+	if a.query.Category == 0 {
+		category = "$5::bigint = 0"
+	}
+	return "p.parent_account = $1 and " + a.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
+		and ` + member + " and " + category + ` and coalesce(p.published_at, '-infinity') < $6`
+}
 
 // categoryOfPost is what the registrations say, else what the content planner says.
 const categoryOfPost = `coalesce(p.c_id, (
@@ -218,7 +225,7 @@ func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
 		select p.*, `+categoryOfPost+` as category
 		from (
 			select p.social_account_id, p.external_id, p.account_id from tSPosts p
-			where `+postsOfScope+` and ($9::text = '' or
+			where `+a.postsOfScope()+` and ($9::text = '' or
 				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`+newestFirst+`
 			limit $11) page

@@ -29,7 +29,7 @@ type rankedMember struct {
 func (a *answering) gainsOfPosts() (sql string, args []any) {
 	e, b, days := a.query.Range.ends()
 	missing := func(e end, also string) string {
-		return fmt.Sprintf(" and (select %d * count(*) from state where (%s) is not true%s) > (select count(*) from post)", perDay, e.found(), also)
+		return fmt.Sprintf("(select %d * count(*) filter (where (%s) is not true%s) > count(*) from joined)", perDay, e.found(), also)
 	}
 	var cols strings.Builder
 	for _, c := range endColumns {
@@ -48,17 +48,24 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 		slow.WriteString(", " + gain("e_", since(c), "e_published_at", c))
 	}
 	sql = `
-		with post as materialized (
-			select p.social_account_id, p.external_id, p.account_id, p.member_id, coalesce(p.published_at, '-infinity') as published
-			from tSPosts p where ` + postsOfScope + `
-		),
-		` + e.slice("0", e.day0, "") + ",\n" + b.slice("0", b.day0, "") + `,
-		state as materialized (
+		with joined as materialized (
 			select p.*` + e.columns() + b.columns() + `
-			from post p` + e.join("0") + b.join("0") + `
+			from (
+				select row_number() over () as nth, p.social_account_id, p.external_id, p.account_id, p.member_id,
+				       coalesce(p.published_at, '-infinity') as published
+				from tSPosts p where ` + a.postsOfScope() + `
+			) p` + a.joinDay(e) + a.joinDay(b) + `
+			where coalesce(p.nth, 0) > 0
 		),
-		` + e.slice("1", e.day1, missing(e, "")) + ",\n" + b.slice("1", b.day1, missing(b, " and published < "+b.at)) + `,
-		gained as materialized (
+		moved as materialized (select count(*) > max(nth) as are_any from joined),
+		state as not materialized (
+			select * from joined where not (select are_any from moved)
+			union all
+			(select distinct on (nth) * from joined where (select are_any from moved)
+			 order by nth, e0_captured_at desc nulls last, b0_captured_at desc nulls last)
+		),
+		` + a.dayBefore(e, missing(e, "")) + ",\n" + a.dayBefore(b, missing(b, " and published < "+b.at)) + `,
+		gained as (
 			select *, case when num_nonnulls(likes, comments, shares) > 0
 				then coalesce(likes, 0) + coalesce(comments, 0) + coalesce(shares, 0) end as engagement
 			from (
@@ -71,8 +78,9 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 				select p.*, f.likes as f_likes, f.comments as f_comments, f.shares as f_shares, f.views as f_views
 				from (
 					select p.social_account_id, p.external_id, p.account_id, p.member_id, p.published` + cols.String() + `
-					from state p` + e.search() + b.search() + `
-					where (` + e.found() + " and " + b.found() + `) is not true
+					from (select * from state where (` + e.found() + " and " + b.found() + `) is not true) p` +
+		e.join("1", "e1") + b.join("1", "b1") + e.search() + b.search() + `
+					where coalesce(p.nth, 0) > 0
 				) p
 				left join lateral (
 					select f.* from (` + a.takenOver("$7::timestamptz", `(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
@@ -102,27 +110,25 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := last == nil
-	if first {
-		last = &ranked{}
-	}
 	limit := a.query.Page.limit()
 	with, args := a.gainsOfPosts()
-	const beyond = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
+	args = append(args, limit+1)
+	place, onPage := "rank() over (order by engagement desc)", ""
+	if last != nil {
+		const beyond = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
 				< ($13::bigint, coalesce($14::timestamptz, '-infinity'), $15::bigint, $16::text collate "C", $17::text collate "C")`
-	rows, err := a.tx.Query(ctx, with+`,
-		passed as (
-			select count(*) filter (where engagement > $13) as better, count(*) as posts
-			from gained where not $12 and engagement is not null and not `+beyond+`
-		)
-		select engagement, case when not $12 and engagement = $13 then passed.better + 1 else passed.posts + rank() over (order by engagement desc) end,
-		       nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from passed, (
-			select * from gained
-			where engagement is not null and ($12 or `+beyond+`)
-			order by `+bestFirst+`
-			limit $18) page
-		order by `+bestFirst, append(args, first, last.Gained, last.Published, last.Social, last.External, last.Account, limit+1)...)
+		with += `,
+		passed as materialized (
+			select count(*) filter (where engagement > $13) as better, count(*) as posts from gained where engagement is not null and not ` + beyond + `
+		)`
+		place = "case when engagement = $13 then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
+		onPage = " and " + beyond
+		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
+	}
+	rows, err := a.tx.Query(ctx, with+`
+		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
+		from (select * from gained where engagement is not null`+onPage+` order by `+bestFirst+` limit $12) page
+		order by `+bestFirst, args...)
 	if err != nil {
 		return nil, fmt.Errorf("rank posts: %w", err)
 	}

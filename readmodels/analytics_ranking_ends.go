@@ -27,23 +27,32 @@ var (
 	endColumns  = append([]string{"captured_at", "published_at"}, gainColumns...)
 )
 
-// slice is a CTE of the last readings of a day of all posts: two clients of an agency have one each on the day on
-// which a page moves between them.
-func (e end) slice(n, day, when string) string {
-	return fmt.Sprintf(`%s%s as materialized (
+// joinDay joins the last readings of the day up to the end to posts p: two of a post on the day on which its page moves
+// between two clients of the agency.
+func (a *answering) joinDay(e end) string {
+	return e.join("0", fmt.Sprintf(`(
+					select social_account_id, external_id, %s from post_daily
+					where parent_account = $1 and %s and day = %s::date and p_id = any($3)
+				)`, strings.Join(endColumns, ", "), a.within("account_id"), e.day0))
+}
+
+// dayBefore is a CTE of the last readings of the day before that one, one of each post.
+func (a *answering) dayBefore(e end, when string) string {
+	return fmt.Sprintf(`%s1 as materialized (
 			select distinct on (social_account_id, external_id collate "C") social_account_id, external_id, %s from post_daily
-			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and day = %s::date and p_id = any($3)%s
+			where parent_account = $1 and %s and day = %s::date and p_id = any($3) and %s
 			order by social_account_id, external_id collate "C", captured_at desc)`,
-		e.name, n, strings.Join(endColumns, ", "), day, when)
+		e.name, strings.Join(endColumns, ", "), a.within("account_id"), e.day1, when)
 }
 
-// join joins a slice to posts p.
-func (e end) join(n string) string {
+// join joins readings to posts p; those of other posts come with an nth that is null. A full join is never
+// nested: where PostgreSQL expects few posts, it would compare each of thousands with each reading.
+func (e end) join(n, readings string) string {
 	return fmt.Sprintf(`
-				left join %[1]s on %[1]s.social_account_id = p.social_account_id and %[1]s.external_id = p.external_id`, e.name+n)
+				full join %[1]s %[2]s on %[2]s.social_account_id = p.social_account_id and %[2]s.external_id = p.external_id`, readings, e.name+n)
 }
 
-// columns selects those of the first slice.
+// columns selects those of the day up to the end.
 func (e end) columns() string {
 	var text strings.Builder
 	for _, c := range endColumns {
@@ -52,7 +61,7 @@ func (e end) columns() string {
 	return text.String()
 }
 
-// found says that the first slice has the reading that counts.
+// found says that the day up to the end has the reading that counts.
 func (e end) found() string {
 	if e.cut {
 		return fmt.Sprintf("%s0_captured_at < %s", e.name, e.at)
@@ -60,12 +69,12 @@ func (e end) found() string {
 	return e.name + "0_captured_at is not null"
 }
 
-// search joins to posts p, which have the columns of the first slice, the places where the other readings are.
+// search joins to posts p, which have the columns of that day and of the day before, the places where the other readings are.
 func (e end) search() string {
 	cols := strings.Join(endColumns, ", ")
-	joins, none := e.join("1"), e.name+"0_captured_at is null"
+	joins, none := "", e.name+"0_captured_at is null"
 	if e.cut {
-		joins += fmt.Sprintf(`
+		joins = fmt.Sprintf(`
 				left join lateral (
 					select %[1]s from tSPostInsights i
 					where %[2]s0_captured_at >= %[3]s and %[4]s and i.captured_at >= (%[5]s::date)::timestamp at time zone 'UTC' and i.captured_at < %[3]s

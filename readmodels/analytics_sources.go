@@ -142,7 +142,7 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 	rows, err := a.tx.Query(ctx, `
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
-			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1) || $1::text)
+			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1 and `+a.within("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
@@ -152,7 +152,7 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 		from tSAccounts s
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
 		left join lateral (`+newest+`) n on true
-		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+		where s.parent_account = $1 and `+a.within("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6)
 		order by s.p_id, s.id`,
 		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To, a.query.Member)
