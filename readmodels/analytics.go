@@ -116,7 +116,7 @@ func (a *Analytics) answer(ctx context.Context, what string, scope Scope, query 
 	var made *answering
 	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
 		made = &answering{
-			tx: tx, scope: scope, query: query, metrics: metrics, blank: "Nothing of it was read in this range.",
+			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
 			read: map[int64]map[string]bool{}, met: map[int64]metAccount{},
 			gaps: gaps{days: map[metricOf][]byDay{}, words: map[metricOf]string{}},
 		}

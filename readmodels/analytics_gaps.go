@@ -3,6 +3,8 @@ package readmodels
 import (
 	"fmt"
 	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // metricOf is a metric of a social account.
@@ -31,37 +33,32 @@ func (a *answering) lacks(c *contribution, what string) {
 	}
 }
 
+// nothingRead is why an answer shows nothing of an account that is well.
+const nothingRead = "Nothing of it was read in this range."
+
+// whyBlank is that, and what is to be known of a range without a whole day, of which nothing can be read that
+// platforms count by days.
+func (a *answering) whyBlank() string {
+	first, end := a.query.Range.labels()
+	if a.blank != nothingRead || first < end || a.ofPosts || slices.Contains(a.metrics, domain.MetricFollowers) {
+		return a.blank
+	}
+	return "Nothing of it was read in this range, which has no whole day."
+}
+
 // gapsOf are sentences about what the account's figures in the answer lack: days that are over and were not
-// read, counters without a baseline, and metrics that others were read without.
+// read, days that the range cuts, counters without a baseline, and metrics that others were read without.
 func (a *answering) gapsOf(f sourceFacts) []string {
 	var sentences []string
-	first, end := a.query.Range.labels()
-	over := end
-	for over > first && !a.query.Range.over(over-1) {
-		over--
-	}
 	read := a.read[f.SocialAccount]
 	for _, metric := range a.metrics {
 		of := metricOf{f.SocialAccount, metric}
 		var gap string
 		switch {
 		case len(a.gaps.days[of]) > 0:
-			n := 0
-			for d := first; d < over; d++ {
-				if slices.ContainsFunc(a.gaps.days[of], func(days byDay) bool { return days.of(d) != nil }) {
-					n++
-				}
-			}
-			if n < int(over-first) {
-				gap = fmt.Sprintf("%d of %d days were read", n, over-first)
-			}
+			gap = a.query.Range.lacking(a.gaps.days[of])
 		case !read[metric] && len(read) > 0 && slices.Contains(f.figures, metric):
-			gap = "nothing was read in this range"
-			if first == end {
-				gap += ", which has no whole day" // what platforms count by days has no parts of days
-			} else if over == first {
-				gap = "nothing was read yet of the days of this range, which are not over"
-			}
+			gap = a.query.Range.whyNone()
 		}
 		for _, what := range []string{gap, a.gaps.words[of]} {
 			if what != "" {
@@ -70,4 +67,45 @@ func (a *answering) gapsOf(f sourceFacts) []string {
 		}
 	}
 	return sentences
+}
+
+// daysOver are the whole days of the range that are over: first to over-1.
+func (r Range) daysOver() (first, over day) {
+	first, over = r.labels()
+	for over > first && !r.over(over-1) {
+		over--
+	}
+	return first, over
+}
+
+// lacking says what a figure by days lacks that was read; "" when it lacks nothing.
+func (r Range) lacking(read []byDay) string {
+	first, over := r.daysOver()
+	n := 0
+	for d := first; d < over; d++ {
+		if slices.ContainsFunc(read, func(days byDay) bool { return days.of(d) != nil }) {
+			n++
+		}
+	}
+	if n < int(over-first) {
+		return fmt.Sprintf("%d of %d days were read", n, over-first)
+	}
+	if first, end, whole := r.wholeDays(); !whole { // else a series would end in blanks that nothing explains
+		return fmt.Sprintf("only whole days count, of which this range has %d", end-first)
+	}
+	return ""
+}
+
+// whyNone says why a range has nothing of a metric that the newest reading has.
+func (r Range) whyNone() string {
+	first, end := r.labels()
+	_, over := r.daysOver()
+	switch {
+	case first == end: // what platforms count by days has no parts of days
+		return "nothing was read in this range, which has no whole day"
+	case over == first:
+		return "nothing was read yet of the days of this range, which are not over"
+	default:
+		return "nothing was read in this range"
+	}
 }

@@ -81,10 +81,22 @@ func (o *oracle) gainByDays(p *parts, id int64, metric string) bool {
 	if read {
 		p.accounts++
 	}
-	if read && readOfThem < over {
-		o.gaps[id][metric] = fmt.Sprintf("Of %s, %d of %d days were read.", metric, readOfThem, over)
+	if read {
+		o.lackOfDays(id, metric, readOfThem, over)
 	}
 	return read
+}
+
+// lackOfDays says which days of the range do not count: those that were not read, and those that it cuts.
+func (o *oracle) lackOfDays(id int64, metric string, read, over int) {
+	days := o.wholeDates(o.q.Range.From, o.q.Range.To)
+	first, _ := time.Parse(time.DateOnly, days[0])
+	switch {
+	case read < over:
+		o.gaps[id][metric] = fmt.Sprintf("Of %s, %d of %d days were read.", metric, read, over)
+	case !firstInstant(first, o.q.Range.Zone).Equal(o.q.Range.From) || !firstInstant(first.AddDate(0, 0, len(days)), o.q.Range.Zone).Equal(o.q.Range.To):
+		o.gaps[id][metric] = fmt.Sprintf("Of %s, only whole days count, of which this range has %d.", metric, len(days))
+	}
 }
 
 func (o *oracle) gainByCounter(p *parts, id int64, metric string) {
@@ -195,6 +207,9 @@ func (o *oracle) whyNothing(account string) string {
 		if ok && (s.AccountID == account || s.AccountID == o.scope.ParentAccount) && s.StartsAt.Before(r.To) && (s.EndsAt == nil || s.EndsAt.After(r.From)) {
 			if !r.Now.IsZero() && r.Now.Before(r.From) {
 				return "This range has not begun."
+			}
+			if len(o.wholeDates(r.From, r.To)) == 0 && !slices.Contains(o.metrics, domain.MetricFollowers) {
+				return "Nothing of it was read in this range, which has no whole day."
 			}
 			return "Nothing of it was read in this range."
 		}

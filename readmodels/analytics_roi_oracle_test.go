@@ -1,7 +1,6 @@
 package readmodels_test
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -198,8 +197,8 @@ func (o *oracle) restOfDays(id int64) bool {
 			}
 		}
 	}
-	if read > 0 && readOfThem < over {
-		o.gaps[id][domain.MetricViews] = fmt.Sprintf("Of views, %d of %d days were read.", readOfThem, over)
+	if read > 0 {
+		o.lackOfDays(id, domain.MetricViews, readOfThem, over)
 	}
 	return read > 0
 }

@@ -96,11 +96,12 @@ func (a *answering) judge(ctx context.Context) error {
 			}})
 		}
 	}
+	blank := a.whyBlank()
 	a.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		f.postsRead = a.read[f.SocialAccount] != nil
 		f.gaps = a.gapsOf(f)
-		s := f.judge(a.metrics, a.read[f.SocialAccount], a.blank)
+		s := f.judge(a.metrics, a.read[f.SocialAccount], blank)
 		if s.LastRead != nil {
 			if s.Status != SourceReconnect {
 				a.lastRead = later(a.lastRead, *s.LastRead)

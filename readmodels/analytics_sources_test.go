@@ -93,6 +93,11 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, paid: true,
 			status: readmodels.SourcePartial, reason: "Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between is not counted.",
 		},
+		"what is counted by days, in a day and a half": {
+			page: page(11, domain.Facebook), paid: true, of: readmodels.Range{From: at("2026-06-09 00:00"), To: at("2026-06-10 12:00"), Zone: time.UTC},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
+			status: readmodels.SourcePartial, reason: "Of engagement, only whole days count, of which this range has 1.",
+		},
 		"what is counted by days, in an hour": {
 			page: page(11, domain.Facebook), paid: true, of: readmodels.Range{From: inJune.Add(-time.Hour), To: inJune.Add(time.Hour), Zone: time.UTC},
 			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
