@@ -11,7 +11,9 @@ import (
 // maxListingPages bounds the pages of one round. A longer listing goes on in the next one.
 const maxListingPages = 50
 
-// postListing registers, in one round, the posts of an account that are not known yet.
+// postListing registers, in one round, the posts of an account that are not known yet, and those that were
+// registered under a member who handed the connection on: a post is its member's who has it now, and a page whose posts
+// stayed with the former one would show what they gain at the one member, and the posts at the other.
 //
 // A walk goes from the newest post back, through all sections, until it meets what an earlier walk that came
 // to its end has seen, or comes to the end itself. That a post is known is no reason to stop: the main
@@ -21,10 +23,12 @@ type postListing struct {
 	*Collect
 	f     *fetch
 	known map[string]bool // by id: known before this round
-	met   map[string]bool // by id: listed in this round
-	fresh []platforms.Post
-	pages int  // left in this round
-	more  bool // more was listed than what is new since the last round
+	// handed are those of them that were registered under another member.
+	handed map[string]bool
+	met    map[string]bool // by id: listed in this round
+	fresh  []platforms.Post
+	pages  int  // left in this round
+	more   bool // more was listed than what is new since the last round
 }
 
 // round goes on with an unfinished walk, then, or else, makes a new one. How far it came is kept, also
@@ -98,13 +102,13 @@ func (l *postListing) walk(ctx context.Context, state domain.PostListing) (domai
 }
 
 // seenBefore tells whether what follows the page was listed by an earlier walk: its last post was published
-// before that began, and is known.
+// before that began, and is known, under the member who has the connection now.
 func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
 	if state.To == nil || len(page.Posts) == 0 {
 		return false
 	}
 	last := page.Posts[len(page.Posts)-1]
-	return l.isKnown(last) && !last.PublishedAt.After(*state.To)
+	return l.isKnown(last) && !l.handed[last.ID] && !last.PublishedAt.After(*state.To)
 }
 
 // isKnown tells whether a post was known before this round, also under its other id. A list that does not
@@ -125,8 +129,9 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	}
 	for _, post := range page.Posts {
 		known := l.isKnown(post) || l.met[post.ID] || l.met[post.SameAs]
+		handed := l.handed[post.ID] && !l.met[post.ID]
 		l.met[post.ID] = true
-		if known {
+		if known && !handed {
 			if post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
 				l.f.notes.same(post.ID, l.clock())
 			}
@@ -140,7 +145,9 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		if err != nil {
 			return page, err
 		}
-		l.fresh = append(l.fresh, post)
+		if !known {
+			l.fresh = append(l.fresh, post)
+		}
 	}
 	return page, nil
 }

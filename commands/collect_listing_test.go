@@ -263,3 +263,31 @@ func TestVideosOfAPageAreRegisteredOnce(t *testing.T) {
 	require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
 	require.Equal(t, posts, s.registered(page))
 }
+
+// A connection that is handed on takes its posts along: all of them are registered under the new member, once, also
+// those far down the list and those that the main application knows.
+func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
+	t.Parallel()
+	client := &scripted{page: pagesOf(back())}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.registerPost(user, "2")
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 5`))
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	client.takeListed()
+
+	handed := user.DirectorySocialAccount
+	handed.MemberID = 6
+	s.log.Put(t, domain.DirectoryConnection{ID: handed.ConnectionID, MemberID: 6, Platform: handed.Platform, SecretRef: user.ref}, handed)
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{"", "p2", "p3"}, client.takeListed(), "all of them are listed anew")
+	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 6`))
+	require.Equal(t, 3, s.registered(user))
+
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{""}, client.takeListed(), "once")
+}

@@ -17,8 +17,8 @@ const (
 	maxPostText = 256 << 10
 )
 
-// postReadings registers the posts that the listing shows for the first time, then reads all that are
-// due by their age.
+// postReadings registers the posts that the listing shows for the first time, or for the first time since another
+// member has the connection, then reads all that are due by their age.
 func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err error) {
 	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
 	if err != nil {
@@ -29,10 +29,11 @@ func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err 
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
 	posts := make([]platforms.Post, 0, len(known))
-	ids := make(map[string]bool, len(known))
+	ids, handed := make(map[string]bool, len(known)), map[string]bool{}
 	now := c.clock()
 	for _, p := range known {
 		ids[p.ExternalID] = true
+		handed[p.ExternalID] = p.MemberID != f.MemberID
 		if !c.postDue(f, p, now) {
 			continue
 		}
@@ -42,7 +43,7 @@ func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err 
 		}
 		posts = append(posts, post)
 	}
-	listing := postListing{Collect: c, f: f, known: ids, met: map[string]bool{}, pages: maxListingPages}
+	listing := postListing{Collect: c, f: f, known: ids, handed: handed, met: map[string]bool{}, pages: maxListingPages}
 	listErr := listing.round(ctx)
 	got.more = listing.more
 	posts = append(listing.fresh, posts...)

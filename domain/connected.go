@@ -21,4 +21,5 @@ type KnownPost struct {
 	PostType    string
 	PublishedAt *time.Time
 	ReadAt      *time.Time // its last reading; nil: never read
+	MemberID    int64      // under whom it was registered last
 }

@@ -165,7 +165,20 @@ func (p *post) row() (postRow, error) {
 		}
 		overlay(&row.PostRegistered, r.PostRegistered)
 	}
+	row.MemberID = p.newest().MemberID // a connection is handed on, whoever has told of the post before
 	return row, nil
+}
+
+// newest is the last registration, of either origin.
+func (p *post) newest() *registration {
+	switch l, m := p.listing, p.mainApp; {
+	case m == nil:
+		return l
+	case l == nil, later(m.RegisteredAt, m.EventID, l.RegisteredAt, l.EventID):
+		return m
+	default:
+		return l
+	}
 }
 
 // overlay lays the fields that over gives on top of base.

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,4 +57,33 @@ func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
 	})
 	require.NoError(t, err)
 	return newer
+}
+
+// A post is the member's under whom it was registered last, whoever told of it, and in whatever order that came.
+func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	told := func(id string, origin domain.PostOrigin, member int64, days int) projections.Event {
+		return event(id, domain.PostRegistered{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: member, SocialAccount: 11},
+			Platform: domain.Facebook, ExternalID: "p", Origin: origin, RegisteredAt: day0.AddDate(0, 0, days), Content: "of " + id,
+		})
+	}
+	main, listed, later := told("a", domain.OriginMainApp, 7, 0), told("b", domain.OriginListing, 7, 1), told("c", domain.OriginListing, 8, 2)
+	for name, events := range map[string][]projections.Event{
+		"as it came": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := db.Pool.Exec(t.Context(), "truncate tSPosts")
+			require.NoError(t, err)
+			for _, ev := range events {
+				foldBatches(t, db, projections.PostInsights{}, [][]projections.Event{{ev}})
+			}
+			var member int64
+			var content string
+			require.NoError(t, db.Pool.QueryRow(t.Context(), `select member_id, content from tSPosts`).Scan(&member, &content))
+			require.Equal(t, int64(8), member)
+			require.Equal(t, "of a", content, "what the main application says stands before the listing")
+		})
+	}
 }

@@ -1,8 +1,11 @@
 package readmodels
 
 import (
+	"context"
 	"fmt"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -17,6 +20,8 @@ type metricOf struct {
 type gaps struct {
 	days  map[metricOf][]byDay // the day flows that were read: several where sub-accounts are kept apart
 	words map[metricOf]string  // what else is to be said
+	// shared are the social accounts whose posts were read for another member too, in the range of one member.
+	shared map[int64]bool
 }
 
 // readByDays notes a figure that is summed by days.
@@ -66,6 +71,9 @@ func (a *answering) gapsOf(f sourceFacts) []string {
 			}
 		}
 	}
+	if a.gaps.shared[f.SocialAccount] {
+		sentences = append(sentences, "Another member had it for a part of this range: sums are of this member's part, lists of posts of all of it.")
+	}
 	return sentences
 }
 
@@ -108,4 +116,34 @@ func (r Range) whyNone() string {
 	default:
 		return "nothing was read in this range"
 	}
+}
+
+// meetMembers finds out which social accounts of one member another one had for a part of the range. A post is the
+// member's who has the connection now, with all that it gained; a reading is the member's who had it then. Where the
+// two differ, they would contradict each other on one screen.
+func (a *answering) meetMembers(ctx context.Context, facts []sourceFacts) error {
+	if a.query.Member == 0 || !a.ofPosts || len(facts) == 0 {
+		return nil
+	}
+	socials := make([]int64, len(facts))
+	for i, f := range facts {
+		socials[i] = f.SocialAccount
+	}
+	rows, err := a.tx.Query(ctx, `
+		select distinct social_account_id from post_gains
+		where social_account_id = any($3) and parent_account = $1 and ($2::text[] is null or account_id = any($2))
+		  and quarter >= $4 and quarter < $5 and member_id <> $6 and readings > 0`,
+		a.scope.ParentAccount, a.scope.Accounts, socials, a.query.Range.From, a.query.Range.To, a.query.Member)
+	if err != nil {
+		return fmt.Errorf("read other members: %w", err)
+	}
+	shared, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("read other members: %w", err)
+	}
+	a.gaps.shared = map[int64]bool{}
+	for _, id := range shared {
+		a.gaps.shared[id] = true
+	}
+	return nil
 }

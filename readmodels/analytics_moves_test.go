@@ -1,6 +1,7 @@
 package readmodels_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -74,6 +75,79 @@ func TestAPageThatMovesGoesOnWhereItWas(t *testing.T) {
 			activities, _, err := readmodels.Entities{Pool: db.ReadOnly}.Activities(t.Context(), tt.scope, readmodels.ActivitiesQuery{Platforms: query.Platforms})
 			require.NoError(t, err)
 			require.Len(t, activities, 1)
+		})
+	}
+}
+
+// Alice hands her page to Bob in June. From then on its posts are his, with all that they gained in June, while sums
+// are of who had the page: the sources say so, so that 35 in the list is no contradiction of 30 above it.
+func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const alice, bob = 1, successor
+	handed := page(11, domain.Facebook)
+	handed.MemberID = bob
+	w := &world{directory: append(tenantPeople(), handed, domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: at("2026-01-01 00:00")})}
+	published := at("2026-05-01 10:00")
+	of := func(member int64) domain.Tenant {
+		tenant := tenantOf(tenants[0], 11)
+		tenant.MemberID = member
+		return tenant
+	}
+	for i, registered := range []struct {
+		member int64
+		when   string
+	}{{alice, "2026-05-01 11:00"}, {bob, "2026-06-15 11:00"}} {
+		w.add(fmt.Sprint("r", i), domain.PostRegistered{
+			Tenant: of(registered.member), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at(registered.when), PublishedAt: &published,
+		})
+	}
+	for i, one := range []struct {
+		when   string
+		likes  int64
+		member int64
+	}{{"2026-05-31 10:00", 10, alice}, {"2026-06-10 10:00", 15, alice}, {"2026-06-20 10:00", 40, bob}, {"2026-06-25 10:00", 45, bob}} {
+		w.add(fmt.Sprint("p", i), domain.PostRead{
+			Tenant: of(one.member), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(one.when), PublishedAt: &published, Counts: domain.Counts{Likes: &one.likes},
+		})
+	}
+	w.fold(t, db)
+	a, scope := &readmodels.Analytics{Pool: db.ReadOnly}, readmodels.Scope{ParentAccount: agencyA}
+	late := readmodels.Range{From: at("2026-06-16 00:00"), To: at("2026-07-01 00:00"), Zone: time.UTC}
+	for name, tt := range map[string]struct {
+		of     readmodels.Range
+		member int64
+		total  int64
+		listed []int64
+		status readmodels.SourceStatus
+		reason string
+	}{
+		"everybody": {june, 0, 35, []int64{35}, readmodels.SourceOK, ""},
+		"alice": {
+			june, alice, 5, nil, readmodels.SourcePartial, "It does not belong to this member any more; what was read before stays.",
+		},
+		"bob": {
+			june, bob, 30,
+			[]int64{35},
+			readmodels.SourcePartial,
+			"Another member had it for a part of this range: sums are of this member's part, lists of posts of all of it.",
+		},
+		"bob, once it was his": {late, bob, 30, []int64{30}, readmodels.SourceOK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			query := readmodels.RangeQuery{Range: tt.of, Platforms: []domain.Platform{domain.Facebook}, Member: tt.member}
+			likes, meta, err := a.PostsLikes(t.Context(), scope, query)
+			require.NoError(t, err)
+			require.Equal(t, &tt.total, likes.Total.Likes.Value)
+			var listed []int64
+			for _, p := range likes.Posts {
+				listed = append(listed, *p.Gained)
+				require.EqualValues(t, bob, p.MemberID)
+			}
+			require.Equal(t, tt.listed, listed)
+			require.Len(t, meta.Sources, 1)
+			require.Equal(t, tt.reason, meta.Sources[0].Reason)
+			require.Equal(t, tt.status, meta.Sources[0].Status)
 		})
 	}
 }

@@ -43,7 +43,8 @@ type PostsLikes struct {
 	Total     LikesSeries           `json:"total"`     // over the platforms asked for
 	Platforms []PlatformLikesSeries `json:"platforms"` // each platform asked for, also without posts
 	// Posts are all that were published before the end of the range, newest first. The pages of one answer
-	// differ in them only.
+	// differ in them only. Of one member they are those whose connection is the member's now, with all that they gained;
+	// Total is what they gained while it was: where the two differ, Meta.Sources says so.
 	Posts []PostLikes `json:"posts"`
 }
 

@@ -19,7 +19,7 @@ type Post struct {
 	SocialAccount int64      `json:"social_account_id"`
 	ExternalID    string     `json:"external_id"`  // the platform's id
 	AccountID     string     `json:"account_id"`   // the sub-account whose post it is: of several, who registered it last
-	MemberID      int64      `json:"member_id"`    // who owned the connection when the post was last registered
+	MemberID      int64      `json:"member_id"`    // who owned the connection when the post was last registered: a connection that is handed on takes its posts along
 	PublishedAt   *time.Time `json:"published_at"` // null: not known
 	Category      *int64     `json:"c_id"`         // of the main application's categories; null: none
 	Type          *string    `json:"post_type"`    // as the platform or the main application names it; null: not known

@@ -21,7 +21,7 @@ const (
 	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
 	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
 	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
-	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, or a counter has no baseline
+	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, a counter has no baseline, or another member had it for a part
 	SourceOK          SourceStatus = "ok"          // nothing is missing
 )
 
@@ -80,6 +80,9 @@ func (a *answering) meets(social int64, account string, platform domain.Platform
 func (a *answering) judge(ctx context.Context) error {
 	facts, err := a.sourceFacts(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.meetMembers(ctx, facts); err != nil {
 		return err
 	}
 	present := map[int64]bool{}

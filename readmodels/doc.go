@@ -96,7 +96,8 @@
 //     a page that came back to it, do list and series differ: the list also has what it gained in between. Between
 //     agencies everything starts anew.
 //   - A post belongs to the member of its last registration, a reading to the member at its capture: when a
-//     connection changes hands, lists move at once and series do not.
+//     connection changes hands, its next listing registers the posts anew and lists move, with all that the posts gained;
+//     series do not. Where both were read in one range, the source says so.
 //   - Rankings look at all posts of the scope. Nearly all have a reading on the last day up to each end of the
 //     range, which is one stretch of an index; only the others are looked for, one by one unless they are many.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group

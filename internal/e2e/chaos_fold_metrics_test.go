@@ -293,6 +293,7 @@ func chaosPostRow(registrations []*chaosRecord) map[string]any {
 		"published_at": nil, "c_id": nil, "post_type": nil, "content": nil, "media_url": nil, "permalink": nil,
 		"registered_at": first, "updated_at": latest, "listing": nil, "main_app": nil,
 	}
+	var newest *chaosRecord // whose connection it is
 	for _, origin := range []string{"listing", "main_app"} {
 		r := last[origin]
 		if r == nil {
@@ -303,7 +304,11 @@ func chaosPostRow(registrations []*chaosRecord) map[string]any {
 		row[origin] = kept
 		e := r.post
 		row["social_account_id"], row["external_id"] = e.SocialAccount, e.ExternalID
-		row["parent_account"], row["account_id"], row["member_id"] = e.ParentAccount, e.AccountID, e.MemberID
+		row["parent_account"], row["account_id"] = e.ParentAccount, e.AccountID
+		if newest == nil || chaosBefore(e.RegisteredAt, r.id, newest.post.RegisteredAt, newest.id) {
+			newest = r
+			row["member_id"] = e.MemberID
+		}
 		row["p_id"], row["a_type"] = e.Platform, e.AccountType
 		if e.PublishedAt != nil {
 			row["published_at"] = *e.PublishedAt
