@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -159,11 +160,7 @@ func (a *answering) usesLast(r gainRow) {
 
 // bucketOf is the index of the bucket that an instant lies in; -1 before the first.
 func bucketOf(at time.Time, buckets []bucket) int {
-	i := len(buckets) - 1
-	for i >= 0 && at.Before(buckets[i].from) {
-		i--
-	}
-	return i
+	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].from) }) - 1
 }
 
 // gainRow is a group of rows of post_gains; what it is not grouped by is nil.
