@@ -48,7 +48,8 @@ type Meta struct {
 	From     time.Time `json:"from"`      // first instant of the range, UTC
 	To       time.Time `json:"to"`        // first instant after it, UTC
 	TimeZone string    `json:"time_zone"` // IANA name in which days begin
-	// Granularity is the length of the parts of the answer's series: day, week (from Monday on) or month.
+	// Granularity is the length of the parts of the answer's series: day, week (from Monday on) or month. A part that
+	// the range cuts has what lies in the range, and the name of its first day, which may lie before the range.
 	Granularity Granularity `json:"granularity"`
 	// Complete is false while the range has not ended: its figures may still grow, its parts to come are null,
 	// and it is compared with as many days before it as have begun of it, today included.

@@ -33,7 +33,7 @@ type PlatformActivity struct {
 }
 
 // Activity says how often and how regularly some social accounts posted in the range, as far as its days
-// have begun: days to come are neither idle nor counted. Each account is
+// have begun: days to come are neither idle nor counted, today and days that the range cuts count whole. Each account is
 // measured by itself and the means are given, so that one busy account does not hide idle ones. An
 // account of which no published post is known at all is not measured: null is "not known", 0 is "did
 // not post".

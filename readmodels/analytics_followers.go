@@ -30,7 +30,8 @@ type FollowerDay struct {
 	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
 	// Followers are people at the end of the part: the last reading of each account, from an earlier part
 	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
-	// were not read in the whole range are left out. Null when no account was read in this part.
+	// were not read in the whole range are left out; one that was connected in the range joins with its first reading,
+	// and what it brings is in no Change. Null when no account was read in this part.
 	Followers *int64 `json:"followers"`
 	// Change is what the accounts read in this part gained since their reading before, in the range or the
 	// previous period; null when there is none.

@@ -24,7 +24,7 @@ type PlatformGrowthTotals struct {
 
 // GrowthTotals is how the social accounts of a member grew, against the previous period (see [Total]).
 type GrowthTotals struct {
-	SocialAccounts int   `json:"social_accounts"` // that the member has now
+	SocialAccounts int   `json:"social_accounts"` // that the member has now, or had with figures in the answer
 	Followers      Total `json:"followers"`       // as [AccountTotals].Followers
 	Engagement     Total `json:"engagement"`      // as [AccountTotals].Engagement: as the platforms count it of an account
 	Impressions    Total `json:"impressions"`     // as [ReachStats].Impressions
