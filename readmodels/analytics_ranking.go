@@ -28,8 +28,8 @@ type rankedMember struct {
 // platforms, $4 member, $5 category, $6 to, $7 from, then the days of both ends.
 func (a *answering) gainsOfPosts() (sql string, args []any) {
 	e, b, days := a.query.Range.ends()
-	missing := func(e end, also string) string {
-		return fmt.Sprintf("(select %d * count(*) filter (where (%s) is not true%s) > count(*) from joined)", perDay, e.found(), also)
+	many := func(e end, also string) string {
+		return fmt.Sprintf("%d * count(*) filter (where (%s) is not true%s) > count(*) as %s_missing", perDay, e.found(), also, e.name)
 	}
 	var cols strings.Builder
 	for _, c := range endColumns {
@@ -57,14 +57,16 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 			) p` + a.joinDay(e) + a.joinDay(b) + `
 			where coalesce(p.nth, 0) > 0
 		),
-		moved as materialized (select count(*) > max(nth) as are_any from joined),
+		counted as materialized (
+			select count(*) > max(nth) as moved, ` + many(e, "") + ", " + many(b, " and published < "+b.at) + ` from joined
+		),
 		state as not materialized (
-			select * from joined where not (select are_any from moved)
+			select * from joined where not (select moved from counted)
 			union all
-			(select distinct on (nth) * from joined where (select are_any from moved)
+			(select distinct on (nth) * from joined where (select moved from counted)
 			 order by nth, e0_captured_at desc nulls last, b0_captured_at desc nulls last)
 		),
-		` + a.dayBefore(e, missing(e, "")) + ",\n" + a.dayBefore(b, missing(b, " and published < "+b.at)) + `,
+		` + a.dayBefore(e) + ",\n" + a.dayBefore(b) + `,
 		gained as (
 			select *, case when num_nonnulls(likes, comments, shares) > 0
 				then coalesce(likes, 0) + coalesce(comments, 0) + coalesce(shares, 0) end as engagement
@@ -125,19 +127,17 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 		onPage = " and " + beyond
 		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
 	}
-	rows, err := a.tx.Query(ctx, with+`
+	var posts []ranked
+	var p ranked
+	err = a.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where engagement is not null`+onPage+` order by `+bestFirst+` limit $12) page
-		order by `+bestFirst, args...)
-	if err != nil {
-		return nil, fmt.Errorf("rank posts: %w", err)
-	}
-	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p ranked, err error) {
-		err = row.Scan(&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account)
-		return p, err
+		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() error {
+		posts = append(posts, p)
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("rank posts: %w", err)
+		return nil, err
 	}
 	if len(posts) > limit {
 		posts = posts[:limit]
@@ -152,7 +152,10 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 // Equals share a rank; members stand by their ids then, posts as in [answering.rankPosts].
 func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
 	with, args := a.gainsOfPosts()
-	rows, err := a.tx.Query(ctx, with+`
+	var list, nth int64
+	var m rankedMember
+	var p ranked
+	err = a.rank(ctx, "rank members and posts", with+`
 		(select 1 as list, row_number() over (order by sum(engagement) desc, member_id) as nth,
 		        rank() over (order by sum(engagement) desc) as place, member_id, count(*), sum(likes)::bigint, sum(comments)::bigint,
 		        sum(shares)::bigint, sum(views)::bigint, sum(engagement)::bigint, null::timestamptz, 0::bigint, '', ''
@@ -164,14 +167,7 @@ func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, post
 		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from (select * from gained where engagement is not null order by `+bestFirst+` limit $12) best)
-		order by list, nth`, append(args, a.query.Page.limit())...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("rank members and posts: %w", err)
-	}
-	var list, nth int64
-	var m rankedMember
-	var p ranked
-	_, err = pgx.ForEachRow(rows, []any{
+		order by list, nth`, append(args, a.query.Page.limit()), []any{
 		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,
 	}, func() error {
@@ -183,8 +179,25 @@ func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, post
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("rank members and posts: %w", err)
+	return members, posts, err
+}
+
+// rank runs the statement of a ranking and calls each for every row. PostgreSQL chooses by the costs that it expects
+// whether it makes a plan for these parameters or keeps one for any; of a ranking they are nearly equal, and planning
+// would take a third of the time. So the plan is kept.
+func (a *answering) rank(ctx context.Context, what, sql string, args, row []any, each func() error) error {
+	if _, err := a.tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan"); err != nil {
+		return fmt.Errorf("%s: keep plan: %w", what, err)
 	}
-	return members, posts, nil
+	rows, err := a.tx.Query(ctx, sql, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err := pgx.ForEachRow(rows, row, each); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err := a.tx.Exec(ctx, "set local plan_cache_mode = auto"); err != nil {
+		return fmt.Errorf("%s: choose plans again: %w", what, err)
+	}
+	return nil
 }

@@ -36,13 +36,13 @@ func (a *answering) joinDay(e end) string {
 				)`, strings.Join(endColumns, ", "), a.within("account_id"), e.day0))
 }
 
-// dayBefore is a CTE of the last readings of the day before that one, one of each post.
-func (a *answering) dayBefore(e end, when string) string {
-	return fmt.Sprintf(`%s1 as materialized (
-			select distinct on (social_account_id, external_id collate "C") social_account_id, external_id, %s from post_daily
-			where parent_account = $1 and %s and day = %s::date and p_id = any($3) and %s
+// dayBefore is a CTE of the last readings of the day before that one, one of each post; empty unless many are missing.
+func (a *answering) dayBefore(e end) string {
+	return fmt.Sprintf(`%[1]s1 as materialized (
+			select distinct on (social_account_id, external_id collate "C") social_account_id, external_id, %[2]s from post_daily
+			where parent_account = $1 and %[3]s and day = %[4]s::date and p_id = any($3) and (select %[1]s_missing from counted)
 			order by social_account_id, external_id collate "C", captured_at desc)`,
-		e.name, strings.Join(endColumns, ", "), a.within("account_id"), e.day1, when)
+		e.name, strings.Join(endColumns, ", "), a.within("account_id"), e.day1)
 }
 
 // join joins readings to posts p; those of other posts come with an nth that is null. A full join is never
