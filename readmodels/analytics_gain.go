@@ -80,13 +80,6 @@ func (g *postGains) buckets(n int, platforms ...domain.Platform) []gainSums {
 // shows notes which social accounts' posts have the answer's figures.
 func (g *postGains) shows(a *answering) {
 	for social, account := range g.accounts {
-		for _, metric := range a.metrics {
-			if account.now.of(metric).n > 0 {
-				a.shows(social, metric)
-			}
-		}
-		if account.now.readings > 0 {
-			a.postsRead(social)
-		}
+		a.showsPosts(social, &account.now)
 	}
 }

@@ -154,10 +154,3 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope Scope, query Ran
 	})
 	return data, meta, err
 }
-
-// judgePosts completes the sources of an answer that lists posts: which figures the posts of each social
-// account have in the range, whatever the page shows.
-func (a *answering) judgePosts(ctx context.Context) error {
-	_, err := a.judgedGains(ctx, gainQuery{metrics: a.metrics, from: a.query.Range.From})
-	return err
-}

@@ -47,6 +47,7 @@
 //	analytics_top_posts.go analytics_ranking*.go  endpoints 8, 22: posts by what their engagement gained
 //	analytics_posts.go analytics_post_list.go  endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
 //	analytics_post_gains.go analytics_gain.go  what posts gained over time: the roll-up, and raw readings at the edges
+//	analytics_post_sources.go       which figures the posts behind a list have
 //	analytics_post_series.go        endpoints 11, 13, 20
 //	analytics_members.go            endpoint 15
 //	analytics_member_growth.go      endpoint 16
@@ -102,6 +103,10 @@
 //     range, which is one stretch of an index; only the others are looked for, one by one unless they are many.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
 //     thousands are planned each time (grouped); for all others planning would take longer than running.
+//   - "$2 is null or column = any($2)" lets such a plan expect next to no rows, and one for these parameters look
+//     so much cheaper that PostgreSQL makes it every time. What sources, members and rankings are chosen by selects only what
+//     is to be selected (within). A ranking keeps its plan (rank), and its days come by full joins: left ones would be
+//     nested, thousands by thousands, where few posts are expected.
 //   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
 //     every index that a history walks is by version.
 //   - Names in a dashboard and in its history are those of the agency's own directory. An account or user
