@@ -131,9 +131,17 @@ func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Tim
 	if number, ok := plainNumber(text); ok {
 		return unixInstant(number), nil
 	}
-	// Go takes a lower-case t and z, and some clients send a space for T: RFC 3339 allows all of it.
-	if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(strings.Replace(text, " ", "T", 1))); err == nil {
+	// Go takes a lower-case t and z, and some clients send a space for T: RFC 3339 allows all of it. A space before
+	// the zone is a plus that was not escaped in a query.
+	text = strings.ToUpper(text)
+	if !strings.Contains(text, "T") {
+		text = strings.Replace(text, " ", "T", 1)
+	}
+	if at, err := time.Parse(time.RFC3339Nano, strings.Replace(text, " ", "+", 1)); err == nil {
 		return at, nil
+	}
+	if _, err := time.Parse("2006-01-02T15:04:05", text); err == nil { // as JavaScript's libraries write local times
+		return time.Time{}, errors.New("has no zone: add Z or an offset like +02:00, or use a day (YYYY-MM-DD), which is one of ?tz=")
 	}
 	return time.Time{}, errors.New("is not a time: use YYYY-MM-DD, RFC 3339 like 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")
 }

@@ -49,6 +49,7 @@ func TestRanges(t *testing.T) {
 		"instants, half-open":           {"2026-01-01T10:00:00Z", "2026-01-01T12:00:00+01:00", "", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"},
 		"instants ignore the zone":      {"2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z", "Asia/Tokyo", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"},
 		"lower case, space":             {"2026-01-01t10:00:00z", "2026-01-01 11:00:00Z", "", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"},
+		"a plus that was not escaped":   {"2026-01-01T10:00:00 01:00", "2026-01-01 11:00:00 01:00", "", "2026-01-01T09:00:00Z", "2026-01-01T10:00:00Z"},
 		"fractions":                     {"2026-01-01T10:00:00.1234567Z", "2026-01-01T11:00:00Z", "", "2026-01-01T10:00:00.123456Z", "2026-01-01T11:00:00Z"},
 		"Unix seconds":                  {"1767225600", "1767312000", "", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"},
 		"Unix milliseconds":             {"1767225600000", "1767312000000", "", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"},
@@ -105,7 +106,10 @@ func TestRangesThatAreRefused(t *testing.T) {
 		p.Range("startTime", "endTime")
 		require.Equal(t, test.fields, fieldsOf(t, p.Err()), name)
 	}
-	p := paramsOf(map[string]string{"startTime": "2026-08-01"})
+	p := paramsOf(map[string]string{"startTime": "2026-01-01 10:00:00"})
+	p.Range("startTime", "endTime")
+	require.ErrorContains(t, p.Err(), "startTime has no zone: add Z or an offset like +02:00")
+	p = paramsOf(map[string]string{"startTime": "2026-08-01"})
 	p.Range("startTime", "endTime")
 	require.ErrorContains(t, p.Err(), "startTime does not lie before the end of today, where the range ends without endTime: give it too")
 }

@@ -40,7 +40,7 @@ type ReachStats struct {
 // ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
 // and Instagram: Pacific time); a figure stands at the day that bears its label.
 type ReachDay struct {
-	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
 	// some days old, or since its first reading (see [Total]). Null when none was read.
 	Impressions *int64 `json:"impressions"`

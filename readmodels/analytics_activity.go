@@ -58,7 +58,7 @@ type Activity struct {
 
 // ActivityDay is one part of [Activity]: a day, week or month.
 type ActivityDay struct {
-	Day   string `json:"day"`   // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day   string `json:"day"`   // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	Posts *int64 `json:"posts"` // null when no account is measured, and while the part is still to come
 }
 

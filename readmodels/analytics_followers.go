@@ -27,7 +27,7 @@ type FollowerSeries struct {
 
 // FollowerDay is one part of a [FollowerSeries]: a day, week or month.
 type FollowerDay struct {
-	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	// Followers are people at the end of the part: the last reading of each account, from an earlier part
 	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
 	// were not read in the whole range are left out; one that was connected in the range joins with its first reading,

@@ -36,7 +36,7 @@ type NetGrowth struct {
 
 // GrowthDay is one part of [NetGrowth]: a day, week or month.
 type GrowthDay struct {
-	Day string `json:"day"` // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	// Net is what the accounts read in this part gained since their reading before, which may be some
 	// days old; null when no account was read, or none of them before. An account that was not read in the
 	// previous period counts from its second reading on, so the parts may hold more than the total.

@@ -64,7 +64,7 @@ type LikesSeries struct {
 
 // LikesDay is one part of a [LikesSeries].
 type LikesDay struct {
-	Day      string `json:"day"`      // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day      string `json:"day"`      // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	Likes    *int64 `json:"likes"`    // gained since the readings before, which may be some days old; null when nothing was read
 	Readings int64  `json:"readings"` // of posts, captured in this part
 }

@@ -28,7 +28,7 @@ type ViewsSeries struct {
 
 // ViewsDay is one part of a [ViewsSeries].
 type ViewsDay struct {
-	Day      string `json:"day"`      // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day      string `json:"day"`      // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	Views    *int64 `json:"views"`    // gained since the readings before, which may be some days old; null when nothing was read
 	Readings int64  `json:"readings"` // of posts, captured in this part
 }
@@ -81,7 +81,7 @@ type EngagementTotals struct {
 // EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
 // some days old. Null when nothing was read.
 type EngagementDay struct {
-	Day        string `json:"day"`        // first day of the part, YYYY-MM-DD in the answer's time zone
+	Day        string `json:"day"`        // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	Engagement *int64 `json:"engagement"` // likes + comments + shares gained, of the parts that are there
 	Likes      *int64 `json:"likes"`      // likes or reactions gained
 	Comments   *int64 `json:"comments"`   // comments gained
