@@ -279,6 +279,7 @@ func TestMemberGrowthAgreesWithTheOracle(t *testing.T) {
 	t.Parallel()
 	agreeOn(t, drawPostWorld, (*readmodels.Analytics).MemberGrowth, func(o *oracle) readmodels.MemberGrowth {
 		o.asOf = o.lastPostRead()
+		o.metrics = []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 		totals := func(platforms ...domain.Platform) readmodels.GrowthTotals {
 			g := readmodels.GrowthTotals{
 				Followers: o.stock(domain.MetricFollowers, platforms), Engagement: o.gain(domain.MetricEngagement, platforms),
