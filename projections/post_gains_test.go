@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -174,4 +175,42 @@ func readGains(t require.TestingT, db *pgtest.DB) []gainFact {
 		return nil
 	}
 	return sortGains(facts)
+}
+
+// Views that two readings in a row lack stand at the third, whichever of the readings comes late: each is folded by
+// itself, so that what it is compared with must be looked for.
+func TestWhatReadingsLackIsGainedInAnyOrder(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	published := day0.Add(-time.Hour)
+	var events []projections.Event
+	for i, views := range []*int64{new(int64(100)), nil, nil, new(int64(180)), new(int64(190))} {
+		events = append(events, event(string(rune('a'+i)), domain.PostRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11},
+			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i) * time.Hour), PublishedAt: &published,
+			GrowthWindow: "168h0m0s", Counts: domain.Counts{Likes: new(int64(i)), Views: views},
+		}))
+	}
+	want := expectedGains(events)
+	var fold func(rest, order []projections.Event)
+	fold = func(rest, order []projections.Event) {
+		for i := range rest {
+			others := append(slices.Clone(rest[:i]), rest[i+1:]...)
+			fold(others, append(slices.Clone(order), rest[i]))
+		}
+		if len(rest) > 0 {
+			return
+		}
+		_, err := db.Pool.Exec(t.Context(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains")
+		require.NoError(t, err)
+		ids := ""
+		for _, ev := range order {
+			ids += ev.Envelope.ID
+			foldBatches(t, db, projections.PostInsights{}, [][]projections.Event{{ev}})
+		}
+		require.Equal(t, want, readGains(t, db), ids)
+	}
+	fold(events, nil)
+	last := want[len(want)-1]
+	require.Equal(t, []int64{10, 1}, []int64{last.views, last.viewsN})
 }
