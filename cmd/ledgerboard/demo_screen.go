@@ -125,6 +125,6 @@ ledgerboard serves made-up data; every answer has the header X-Ledgerboard-Mock:
 
   curl -s -H "Authorization: Bearer $(jq -r .tokens.agency %[2]s)" %[1]s/auth/reach/activityMeter | jq
 
-Pages of http://localhost and http://127.0.0.1, any port, may call it. Stop with Ctrl-C; the data is gone then.
+Pages of localhost, any port, may call it. Stop with Ctrl-C; the data is gone then.
 `, file.BaseURL, path)
 }

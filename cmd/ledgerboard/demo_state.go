@@ -99,7 +99,9 @@ func (d *demoState) fill(s *settings) {
 		s.ManagedSubscriptions = demo.ManagedSubscriptions()
 	}
 	if len(s.CORSOrigins) == 0 {
-		s.CORSOrigins = []string{"http://localhost:*", "http://127.0.0.1:*"}
+		for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
+			s.CORSOrigins = append(s.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
+		}
 	}
 	if s.RateLimit == defaultRateLimit {
 		s.RateLimit = demoRateLimit

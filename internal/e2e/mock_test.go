@@ -41,6 +41,9 @@ func TestMockMode(t *testing.T) {
 	require.Equal(t, "true", p.do(http.MethodPatch, agency, "/readyz", "").ok(t, http.StatusMethodNotAllowed).header.Get("X-Ledgerboard-Mock"))
 	require.Equal(t, "true", p.do(http.MethodOptions, "", "/readyz", "", "Origin", "http://localhost:5173",
 		"Access-Control-Request-Method", "GET").ok(t, http.StatusOK).header.Get("X-Ledgerboard-Mock"))
+	for _, origin := range []string{"http://localhost:5173", "https://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:3000"} {
+		require.Equal(t, origin, p.do(http.MethodGet, "", "/healthz", "", "Origin", origin).ok(t, http.StatusOK).header.Get("Access-Control-Allow-Origin"))
+	}
 	requireMarkedStream(t, p, agency, http.StatusOK, "/api/notices")
 	requireMarkedStream(t, p, agency, http.StatusSwitchingProtocols, "/socket.io/?EIO=4&transport=websocket",
 		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
