@@ -28,8 +28,9 @@ type GrowthTotals struct {
 	Followers      Total `json:"followers"`       // as [AccountTotals].Followers
 	Engagement     Total `json:"engagement"`      // as [AccountTotals].Engagement: as the platforms count it of an account
 	Impressions    Total `json:"impressions"`     // as [ReachStats].Impressions
-	// PostsPublished are those of the member that were published in the range, and the number of the previous
-	// period (see [Total]); 0 is none.
+	// PostsPublished are those of the member that were published in the range, also when they were deleted since, and
+	// the number of the previous period (see [Total]); 0 is none. They are the member's who has the connection now; what
+	// follows is what posts gained while it was this member's.
 	PostsPublished         int64 `json:"posts_published"`
 	PostsPublishedPrevious int64 `json:"posts_published_previous"`
 	// PostEngagement is what likes + comments + shares of the posts gained, as [EngagementTotals].Engagement.
