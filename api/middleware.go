@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -154,6 +155,10 @@ func (s *Server) recoverer(next http.Handler) http.Handler {
 	})
 }
 
+// statusClientGone stands in log and metrics for the answer that nobody waited for, as with nginx. Somebody who
+// leaves a page while it loads is no outage.
+const statusClientGone = 499
+
 // observe writes the access log and the metrics. Neither sees a query, a header or a body: they may
 // hold tokens and tickets.
 func (s *Server) observe(next http.Handler) http.Handler {
@@ -168,6 +173,8 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				status = http.StatusSwitchingProtocols // the connection was taken over
 			case status == 0:
 				status = http.StatusOK
+			case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
+				status = statusClientGone
 			}
 			took := s.deps.Now().Sub(start)
 			done(r.Method, pattern, status, took)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -150,6 +152,25 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	for _, secret := range []string{token, "SECRETTICKET", "SECRETBODY", client2} {
 		require.NotContains(t, b.logged(), secret)
 	}
+}
+
+// Whoever leaves a page while it loads is no outage of the service.
+func TestClientsThatWentAwayAreNoFailures(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setup(t, func(d *api.Deps) { d.Registerer = registry })
+	b.scopeErr = fmt.Errorf("read accounts: %w", context.Canceled)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, insightsPath, http.NoBody)
+	request.Header.Set("Authorization", "Bearer "+b.agencyToken())
+	b.server.ServeHTTP(httptest.NewRecorder(), request)
+	require.Contains(t, b.logged(), `"status":499`)
+	require.Equal(t, http.StatusServiceUnavailable, b.get(insightsPath, b.agencyToken()).status, "who still waits is told to come again")
+	metrics, err := registry.Gather()
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(metrics), `value:"499"`)
+	require.Contains(t, fmt.Sprint(metrics), `value:"503"`)
 }
 
 func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
