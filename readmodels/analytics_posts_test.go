@@ -2,8 +2,10 @@ package readmodels_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -308,5 +310,66 @@ func TestMemberGrowthAgreesWithTheOracle(t *testing.T) {
 			want.Platforms[i].SocialAccounts = o.socialsOn(p)
 		}
 		return want
+	})
+}
+
+// What a list of posts has gained adds up to the total above it, on every platform: for who sees the whole agency, where
+// the readings at both ends have the figure and say the same of the publication.
+func TestListsOfPostsAddUpToTheirTotal(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	analytics := &readmodels.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		drawn, w := drawPostWorld(t, season), &world{}
+		w.directory = drawn.directory
+		published := map[string]*time.Time{}
+		for _, ev := range drawn.events {
+			read, ok := ev.Data.(domain.PostRead)
+			if !ok {
+				continue
+			}
+			post := fmt.Sprint(read.SocialAccount, " ", read.ExternalID)
+			if _, known := published[post]; !known {
+				published[post] = read.PublishedAt
+			}
+			read.PublishedAt = published[post]
+			for _, v := range []**int64{&read.Likes, &read.Comments, &read.Shares} {
+				if *v == nil {
+					*v = new(int64)
+				}
+			}
+			w.add(ev.Envelope.ID, read)
+			w.add("g"+ev.Envelope.ID, domain.PostRegistered{
+				Tenant: read.Tenant, Platform: read.Platform, ExternalID: read.ExternalID, Origin: domain.OriginListing, RegisteredAt: read.CapturedAt,
+			})
+		}
+		w.fold(t, db)
+		for range 4 {
+			_, query := drawQuery(t, season)
+			query.Member = 0
+			likes, _, err := analytics.PostsLikes(t.Context(), wholeAgency, query)
+			require.NoError(t, err)
+			engagements, _, err := analytics.PostsEngagements(t.Context(), wholeAgency, query)
+			require.NoError(t, err)
+			totals, _, err := analytics.PostsTotalEngagements(t.Context(), wholeAgency, query)
+			require.NoError(t, err)
+			for i, p := range query.Platforms {
+				var gained, engagement *int64
+				for j, post := range likes.Posts {
+					if post.Platform != p {
+						continue
+					}
+					if post.Gained != nil {
+						sum(&gained, *post.Gained)
+					}
+					if e := engagements.Posts[j].Gained; e != nil {
+						sum(&engagement, *e)
+					}
+				}
+				require.Equal(t, likes.Platforms[i].Likes.Value, gained)
+				require.Equal(t, totals.Platforms[i].Engagement.Value, engagement)
+			}
+		}
 	})
 }
