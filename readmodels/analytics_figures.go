@@ -22,7 +22,8 @@ import (
 // it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days
 // before it.
 //
-// A reading from before the previous period is no baseline: nobody knows when its difference came about.
+// A reading from before the previous period is no baseline: nobody knows when its difference came about. Nor is one of
+// another client or member of the agency who had the page before, for who sees only the new one; who sees both sees one page.
 // Without a baseline a counter's gain counts from its first reading in the range on, as it does in the parts
 // of a series; what it gained before is in no figure, and Meta.Sources says partial and why.
 type Total struct {

@@ -151,3 +151,40 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 		})
 	}
 }
+
+// A page with a counter and followers moves between two clients in June. The agency sees one page that goes on, each
+// client what it read itself.
+func TestAccountFiguresOfAPageThatMoves(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{directory: append(tenantPeople(), page(11, domain.TikTok))}
+	for i, r := range []struct {
+		tenant domain.Tenant
+		when   string
+		n      int64
+	}{{tenants[0], "2026-05-31 10:00", 100}, {tenants[0], "2026-06-10 10:00", 110}, {tenants[1], "2026-06-20 10:00", 150}, {tenants[1], "2026-06-30 10:00", 175}} {
+		w.add(fmt.Sprint("a", i), domain.AccountRead{
+			Tenant: tenantOf(r.tenant, 11), Platform: domain.TikTok, CapturedAt: at(r.when),
+			Figures: []domain.Figure{people(r.n), counter(domain.MetricEngagement, 10*r.n)},
+		})
+	}
+	w.fold(t, db)
+	n := func(v int64) *int64 { return &v }
+	for name, tt := range map[string]struct {
+		accounts                      []string
+		followers, change, engagement *int64
+	}{
+		"the agency":     {nil, n(175), n(75), n(750)},
+		"both clients":   {[]string{clientA, clientC}, n(175), n(75), n(750)},
+		"the old client": {[]string{clientA}, n(110), n(10), n(100)},
+		"the new client": {[]string{clientC}, n(175), nil, n(250)}, // the 400 between the two clients' readings are the agency's alone
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _, err := (&readmodels.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: tt.accounts},
+				readmodels.RangeQuery{Range: june, Platforms: []domain.Platform{domain.TikTok}})
+			require.NoError(t, err)
+			require.Equal(t, []*int64{tt.followers, tt.change, tt.engagement},
+				[]*int64{got.Total.Followers.Value, got.Total.Followers.Change, got.Total.Engagement.Value})
+		})
+	}
+}
