@@ -175,11 +175,12 @@ func readingAt(at, day, in string) string {
 		order by x.captured_at desc limit 1)`, readingColumns, at, day, in, lastDaily("("+day+" at time zone 'UTC')::date", in, ""))
 }
 
-// lastDaily finds the last reading of post p in the roll-up of the days before a day. The day is found first:
-// ordered by more than the index holds, all days of a post would be read.
+// lastDaily finds the last reading of post p in the roll-up of the days before a day: the last of its day, which is
+// found first. Ordered by more than the index holds, all days of a post would be read.
 func lastDaily(before, in, when string) string {
-	return fmt.Sprintf(`(select %[1]s from post_daily i
-			 where %[3]s and i.day = (select i.day from post_daily i where %[4]s%[3]s and i.day < %[2]s order by i.day desc limit 1)
+	return fmt.Sprintf(`(select * from (
+				select %[1]s from post_daily i where %[4]s%[3]s and i.day < %[2]s
+				order by i.day desc fetch first row with ties) i
 			 order by i.captured_at desc limit 1)`, readingColumns, before, in, when)
 }
 
