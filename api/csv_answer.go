@@ -21,6 +21,7 @@ type csvRows struct {
 
 	header []string
 	places map[string]int // of columns in the header
+	line   []string       // of the row that is being written: an answer may have a hundred thousand
 }
 
 // csvOf lays an answer out as CSV: all tables, or the one picked.
@@ -123,16 +124,19 @@ func (r *csvRows) element(t *csvTable, element reflect.Value, above []cell) erro
 type cell struct{ column, text string }
 
 func (r *csvRows) row(t *csvTable, cells []cell) error {
-	row := make([]string, len(r.header))
+	if r.line == nil {
+		r.line = make([]string, len(r.header))
+	}
+	clear(r.line)
 	if r.several() {
-		row[0] = t.name
+		r.line[0] = t.name
 	}
 	for _, c := range cells {
 		if place, ok := r.places[c.column]; ok {
-			row[place] = c.text
+			r.line[place] = c.text
 		}
 	}
-	if err := r.out.Write(row); err != nil {
+	if err := r.out.Write(r.line); err != nil {
 		return fmt.Errorf("write row: %w", err)
 	}
 	return nil
