@@ -24,7 +24,7 @@ import (
 )
 
 // figureRequests is how often each endpoint is asked, and its SQL run, for one figure.
-const figureRequests = 150
+const figureRequests = 500
 
 // figurePaths are the 22 endpoints for the staff of one agency: the last 30 days, limit=50.
 func figurePaths() []string {
