@@ -186,7 +186,7 @@ func (o *oracle) agreeOnSources(t require.TestingT, meta readmodels.Meta) {
 		status, reasons := readmodels.SourceOK, gaps
 		switch {
 		case len(lacks) == len(o.metrics):
-			status, reasons = readmodels.SourceUnsupported, []string{got.PlatformName + " does not give " + strings.Join(o.metrics, " and ") + " of an account."}
+			status, reasons = readmodels.SourceUnsupported, []string{"Its platform does not give " + strings.Join(o.metrics, " and ") + " of an account."}
 		case len(lacks) > 0:
 			status, reasons = readmodels.SourcePartial, append([]string{"Its newest reading lacks " + strings.Join(lacks, ", ") + "."}, gaps...)
 		case len(o.figures[got.SocialAccount]) == 0:

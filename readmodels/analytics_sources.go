@@ -240,7 +240,7 @@ func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string)
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(metrics):
-		s.Status, s.Reason = SourceUnsupported, s.PlatformName+" does not give "+strings.Join(metrics, " and ")+f.ofWhat()
+		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(metrics, " and ")+f.ofWhat()
 	case len(s.Missing) > 0:
 		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{f.reasonOf(s.Missing)}, f.gaps...), " ")
 	case len(read) == 0 && f.postsRead:

@@ -116,7 +116,7 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		},
 		"unsupported": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{nothing}, paid: true,
-			status: readmodels.SourceUnsupported, reason: "facebook does not give followers and engagement of an account.", lacks: 2,
+			status: readmodels.SourceUnsupported, reason: "Its platform does not give followers and engagement of an account.", lacks: 2,
 		},
 		"a metric that the platform was not asked for": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all[0])}, paid: true,
@@ -209,7 +209,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	_, meta, err := a.PostsViews(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
 	require.NoError(t, err)
 	require.Equal(t, readmodels.SourceUnsupported, meta.Sources[0].Status)
-	require.Equal(t, "linkedin does not give views of a post.", meta.Sources[0].Reason)
+	require.Equal(t, "Its platform does not give views of a post.", meta.Sources[0].Reason)
 	require.Equal(t, lacks, meta.Sources[0].Missing)
 
 	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
