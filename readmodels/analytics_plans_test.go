@@ -138,6 +138,8 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 		"early in a day": func(_ *readmodels.Scope, q *readmodels.RangeQuery) {
 			q.Range.From, q.Range.To = planDay.AddDate(0, 0, 10), planDay.AddDate(0, 0, 21) // nobody is read any more since the 20th day
 		},
+		"not over":                   func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Range.To = planDay.AddDate(0, 0, 40) },
+		"since before the first day": func(_ *readmodels.Scope, q *readmodels.RangeQuery) { q.Range.From = planDay.AddDate(0, 0, -10) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			scope := readmodels.Scope{ParentAccount: planAgency(0)}
@@ -157,8 +159,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 					require.Zero(t, removed, "%s", raw)
 					relation, _ := node["Relation Name"].(string)
 					loops, _ := node["Actual Loops"].(float64)
-					rows, _ := node["Actual Rows"].(float64)
-					require.False(t, relation == "post_daily" && loops > 1 && rows > 0, "each post is looked for:\n%s", raw)
+					require.False(t, relation == "post_daily" && loops > 1, "each post is looked for:\n%s", raw)
 				})
 			}
 		})

@@ -26,8 +26,11 @@ type rankedMember struct {
 // (null: not known), by the rules of [PostGrowth]. Nearly all posts have a reading on the last day up to each end:
 // what they gained is one subtraction. The others are searched for. Parameters: $1 parent account, $2 accounts, $3
 // platforms, $4 member, $5 category, $6 to, $7 from, then the days of both ends.
-func (a *answering) gainsOfPosts() (sql string, args []any) {
-	e, b, days := a.query.Range.ends()
+func (a *answering) gainsOfPosts(ctx context.Context) (sql string, args []any, err error) {
+	e, b, days, err := a.ends(ctx)
+	if err != nil {
+		return "", nil, err
+	}
 	many := func(e end, also string) string {
 		return fmt.Sprintf("%d * count(*) filter (where (%s) is not true%s) > count(*) as %s_missing", perDay, e.found(), also, e.name)
 	}
@@ -97,7 +100,7 @@ func (a *answering) gainsOfPosts() (sql string, args []any) {
 		)`
 	return sql, append([]any{
 		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, a.query.Category, a.query.Range.To, a.query.Range.From,
-	}, days...)
+	}, days...), nil
 }
 
 // bestFirst is the order of a ranking: equals stand as in lists of posts.
@@ -113,7 +116,10 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 		return nil, err
 	}
 	limit := a.query.Page.limit()
-	with, args := a.gainsOfPosts()
+	with, args, err := a.gainsOfPosts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	args = append(args, limit+1)
 	place, onPage := "rank() over (order by engagement desc)", ""
 	if last != nil {
@@ -151,7 +157,10 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 // rankBoard reads the best members and the best posts: a member by what the engagement of its posts gained.
 // Equals share a rank; members stand by their ids then, posts as in [answering.rankPosts].
 func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
-	with, args := a.gainsOfPosts()
+	with, args, err := a.gainsOfPosts(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	var list, nth int64
 	var m rankedMember
 	var p ranked

@@ -1,6 +1,7 @@
 package readmodels
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ type end struct {
 	// cut says that the instant lies inside of day0: then a later reading may hide the one that counts, which
 	// only the raw readings have.
 	cut bool
+	// unread says that the agency has no reading before the instant.
+	unread bool
 }
 
 // perDay is how much longer it takes to look for a post than to read it among all those of a day, roughly.
@@ -82,6 +85,9 @@ func (e end) search() string {
 		none = fmt.Sprintf("(%[1]s0_captured_at is null or %[1]s0_captured_at >= %[2]s) and %[1]s_raw.captured_at is null", e.name, e.at)
 	}
 	none += fmt.Sprintf(" and %s1.captured_at is null and ", e.name)
+	if e.unread {
+		none = "false and "
+	}
 	return joins + fmt.Sprintf(`
 				left join lateral %s %s_old on true`, lastDaily(e.day0+"::date", inScope, none), e.name)
 }
@@ -96,18 +102,31 @@ func (e end) picked(column string) string {
 		e.found(), e.name, column, raw)
 }
 
-// ends are the two ends of the range, with the days that are their parameters.
-func (r Range) ends() (last, before end, days []any) {
-	of := func(name, at, day0, day1 string, instant time.Time) end {
-		day := startOfUTCDay(instant)
-		cut := !day.Equal(instant)
-		if !cut {
-			day = day.AddDate(0, 0, -1)
+// ends are the two ends of the range, with the days that are their parameters. Where the agency read nothing on the
+// day up to an end, as when it lies in the future, the day is the last one on which it did: on any other, posts would be
+// looked for one by one.
+func (a *answering) ends(ctx context.Context) (last, before end, days []any, err error) {
+	var newest [2]*time.Time
+	err = a.tx.QueryRow(ctx, `
+		select (select day from post_daily where parent_account = $1 and day <= $2::date order by day desc limit 1),
+		       (select day from post_daily where parent_account = $1 and day <= $3::date order by day desc limit 1)`,
+		a.scope.ParentAccount, dayUpTo(a.query.Range.To), dayUpTo(a.query.Range.From)).Scan(&newest[0], &newest[1])
+	if err != nil {
+		return last, before, nil, fmt.Errorf("find last days with readings: %w", err)
+	}
+	of := func(name, at, day0, day1 string, instant time.Time, newest *time.Time) end {
+		day := dayUpTo(instant)
+		e := end{name: name, at: at, day0: day0, day1: day1, cut: instant.Before(day.AddDate(0, 0, 1)), unread: newest == nil}
+		if newest != nil && newest.Before(day) {
+			day, e.cut = *newest, false
 		}
 		days = append(days, day, day.AddDate(0, 0, -1))
-		return end{name, at, day0, day1, cut}
+		return e
 	}
-	last = of("e", "$6", "$8", "$9", r.To)
-	before = of("b", "$7", "$10", "$11", r.From)
-	return last, before, days
+	last = of("e", "$6", "$8", "$9", a.query.Range.To, newest[0])
+	before = of("b", "$7", "$10", "$11", a.query.Range.From, newest[1])
+	return last, before, days, nil
 }
+
+// dayUpTo is the UTC day that ends with an instant, or in which it lies.
+func dayUpTo(instant time.Time) time.Time { return startOfUTCDay(instant.Add(-time.Microsecond)) }

@@ -100,7 +100,8 @@
 //     connection changes hands, its next listing registers the posts anew and lists move, with all that the posts gained;
 //     series do not. Where both were read in one range, the source says so.
 //   - Rankings look at all posts of the scope. Nearly all have a reading on the last day up to each end of the
-//     range, which is one stretch of an index; only the others are looked for, one by one unless they are many.
+//     range, which is one stretch of an index; only the others are looked for, one by one unless they are many. Where nothing
+//     was read on that day, as at the end of a month that is not over, it is the last day on which something was.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
 //     thousands are planned each time (grouped); for all others planning would take longer than running.
 //   - "$2 is null or column = any($2)" lets such a plan expect next to no rows, and one for these parameters look
