@@ -12,12 +12,12 @@ import (
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()
 	tag := tagOf(header, body)
-	had, known := known(r, tag)
+	had, current := known(r, tag)
 	header.Set(headerETag, `"`+had+`"`)
 	header.Set("Cache-Control", "private, no-cache")
 	header.Add("Vary", "Accept")
 	header.Add("Vary", "Authorization")
-	if known {
+	if current {
 		for _, name := range []string{"Content-Type", headerDisposition, headerLink} {
 			header.Del(name) // they are of a body
 		}

@@ -33,7 +33,9 @@ func (c *Collect) postReadings(ctx context.Context, f *fetch) (got fetched, err 
 	now := c.clock()
 	for _, p := range known {
 		ids[p.ExternalID] = true
-		handed[p.ExternalID] = p.MemberID != f.MemberID
+		if p.MemberID != f.MemberID {
+			handed[p.ExternalID] = true
+		}
 		if !c.postDue(f, p, now) {
 			continue
 		}

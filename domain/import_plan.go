@@ -74,9 +74,9 @@ func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 		plan.Kept = append(plan.Kept, ImportNote{SubAccountID: d.SubAccountID, Reason: "was changed here already and stays as it is"})
 	}
 	rest := slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return present[d.SubAccountID] })
-	todo := f.repair(rest, present)
-	plan.Sets = todo.sets
-	plan.Repairs = todo.notes
+	fresh := f.repair(rest, present)
+	plan.Sets = fresh.sets
+	plan.Repairs = fresh.notes
 	for _, note := range whole.notes { // of those that are here: the same report at every repetition
 		if present[note.SubAccountID] {
 			plan.Repairs = append(plan.Repairs, note)

@@ -51,31 +51,32 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 	}
 }
 
+// keyOfMonths is the primary key of account_months, in the order of the arrays that queue sends.
+const keyOfMonths = `social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month`
+
 // mergeMonths lays the days of a batch over those that are stored. Arrays of arrays cannot be unnested row by
 // row, so that the days travel by themselves, each with the number n of its row.
 const mergeMonths = `
 	with k as (
 		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::date[])
-			with ordinality as k(social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month, n)
+			with ordinality as k(` + keyOfMonths + `, n)
 	),
 	day as (
 		select distinct on (n, day) * from (
 			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[]) as fresh(n, day, value, captured_at, event_id)
 			union all
 			select k.n, stored.* from k
-			join account_months m using (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name)
+			join account_months m using (` + keyOfMonths + `)
 			cross join lateral unnest(m.days, m.day_values, m.captured_at, m.event_ids) as stored(day, value, captured_at, event_id)) e
 		order by n, day, captured_at desc, event_id collate "C"
 	)
-	insert into account_months (
-		social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at, event_ids)
-	select k.social_account_id, k.parent_account, k.account_id, k.member_id, k.p_id, k.metric, k.kind, k.source, k.window_name, k.month,
-	       d.days, d.day_values, d.captured_at, d.event_ids
+	insert into account_months (` + keyOfMonths + `, days, day_values, captured_at, event_ids)
+	select ` + keyOfMonths + `, days, day_values, captured_at, event_ids
 	from k join (
 		select n, array_agg(day order by day) as days, array_agg(value order by day) as day_values,
 		       array_agg(captured_at order by day) as captured_at, array_agg(event_id order by day) as event_ids
 		from day group by n) d using (n)
-	on conflict (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name) do update set
+	on conflict (` + keyOfMonths + `) do update set
 		days = excluded.days, day_values = excluded.day_values, captured_at = excluded.captured_at, event_ids = excluded.event_ids`
 
 // queue adds the statement to the batch, unless there is nothing to write.

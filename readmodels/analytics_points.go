@@ -15,7 +15,7 @@ type point struct {
 	source string    // the platform's name for it
 
 	day             day    // the platform's, else the UTC day of capture
-	eventID, window string // break ties; ids of events are "" unless there may be some
+	eventID, window string // break ties; the id is "" as long as no tie needs it
 }
 
 // replaces is the order in which readings of one thing replace each other: the later capture, at one

@@ -106,16 +106,16 @@ func (e end) picked(column string) string {
 // day up to an end, as when it lies in the future, the day is the last one on which it did: on any other, posts would be
 // looked for one by one.
 func (a *answering) ends(ctx context.Context) (last, before end, days []any, err error) {
-	var newest [2]*time.Time
+	to, from := dayUpTo(a.query.Range.To), dayUpTo(a.query.Range.From)
+	var newestTo, newestFrom *time.Time
 	err = a.tx.QueryRow(ctx, `
 		select (select day from post_daily where parent_account = $1 and day <= $2::date order by day desc limit 1),
 		       (select day from post_daily where parent_account = $1 and day <= $3::date order by day desc limit 1)`,
-		a.scope.ParentAccount, dayUpTo(a.query.Range.To), dayUpTo(a.query.Range.From)).Scan(&newest[0], &newest[1])
+		a.scope.ParentAccount, to, from).Scan(&newestTo, &newestFrom)
 	if err != nil {
 		return last, before, nil, fmt.Errorf("find last days with readings: %w", err)
 	}
-	of := func(name, at, day0, day1 string, instant time.Time, newest *time.Time) end {
-		day := dayUpTo(instant)
+	of := func(name, at, day0, day1 string, instant, day time.Time, newest *time.Time) end {
 		e := end{name: name, at: at, day0: day0, day1: day1, cut: instant.Before(day.AddDate(0, 0, 1)), unread: newest == nil}
 		if newest != nil && newest.Before(day) {
 			day, e.cut = *newest, false
@@ -123,8 +123,8 @@ func (a *answering) ends(ctx context.Context) (last, before end, days []any, err
 		days = append(days, day, day.AddDate(0, 0, -1))
 		return e
 	}
-	last = of("e", "$6", "$8", "$9", a.query.Range.To, newest[0])
-	before = of("b", "$7", "$10", "$11", a.query.Range.From, newest[1])
+	last = of("e", "$6", "$8", "$9", a.query.Range.To, to, newestTo)
+	before = of("b", "$7", "$10", "$11", a.query.Range.From, from, newestFrom)
 	return last, before, days, nil
 }
 

@@ -90,9 +90,9 @@ func (a *answering) figures(ctx context.Context, q figureQuery) ([]*track, error
 	return tracks, a.resolve(ctx, tracks, q)
 }
 
-// tracks reads the roll-ups. Readings of one instant replace each other by the ids of their events, which take
-// more space than all else and are hardly ever needed: tied are the social accounts for which they are, to be asked
-// again.
+// tracks reads the roll-ups, with the ids of events of the social accounts withIDs alone: they take more space than all
+// else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
+// without ids: what was kept of those is chance.
 func (a *answering) tracks(ctx context.Context, q figureQuery, withIDs []int64) (tracks []*track, tied []int64, err error) {
 	byKey := map[trackKey]*track{}
 	span := a.figureSpan()

@@ -99,9 +99,8 @@ type platformKey struct {
 // of a token that may have been renewed here many times.
 const tokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// platformsSQL reads the newest reading as [answering.sourceFacts] does: from the last roll-up of
-// followers on, so that only the newest partitions are opened. Of a connection that was signed in again
-// since, the old state and failures do not count.
+// platformsSQL reads when an account was read last from account_newest, as [answering.sourceFacts] does. Of a
+// connection that was signed in again since, the old state and failures do not count.
 const platformsSQL = `
 	select * from (
 		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
