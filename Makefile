@@ -17,12 +17,12 @@ lint:
 
 # The deeper suites: the program as a process, killed at random under load, with real clients.
 e2e:
-	go test -count=1 -timeout 40m -tags e2e ./internal/e2e/...
+	go test -count=1 -timeout 40m -tags e2e ./internal/dev/e2e/...
 
 # 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
 soak:
-	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/soak
+	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
 
-# Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/bench.
+# Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
 bench:
-	go run ./internal/bench
+	go run ./internal/dev/bench

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
 func TestFirstConnectionReadsItsHistory(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
 func expiresIn(d time.Duration) func(*simulator.Account) {

@@ -15,11 +15,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/foldtest"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -55,7 +55,7 @@ type fetchStage struct {
 	sim     *simulator.Server
 	base    string
 	pool    *pgxpool.Pool // schema kept
-	secrets *kept.Secrets
+	secrets *vault.Secrets
 	collect *commands.Collect
 	next    int64
 }
@@ -68,12 +68,12 @@ func newFetchStage(t testing.TB, change ...func(*commands.CollectConfig)) *fetch
 	t.Cleanup(server.Close)
 	s.base = server.URL
 	var err error
-	s.pool, err = kept.OpenFetching(t.Context(), s.log.DB.URL)
+	s.pool, err = vault.OpenFetching(t.Context(), s.log.DB.URL)
 	require.NoError(t, err)
 	t.Cleanup(s.pool.Close)
-	keys, err := kept.ParseKeys(strings.Repeat("ab", 32))
+	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
 	require.NoError(t, err)
-	s.secrets, err = kept.NewSecrets(s.pool, keys)
+	s.secrets, err = vault.NewSecrets(s.pool, keys)
 	require.NoError(t, err)
 	s.log.Put(t, domain.DirectoryAccount{ID: agency, Active: true}, domain.DirectoryAccount{ID: north, ParentAccount: agency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: fetchDay.AddDate(-1, 0, 0)})
@@ -91,7 +91,7 @@ func (s *fetchStage) process(change ...func(*commands.CollectConfig)) *commands.
 
 func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*commands.CollectConfig)) *commands.Collect {
 	s.t.Helper()
-	gate, err := quota.New(quota.Config{Store: kept.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now, Patience: 1})
+	gate, err := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now, Patience: 1})
 	require.NoError(s.t, err)
 	clients, err := platforms.New(platforms.Config{
 		Facebook:   platforms.Endpoint{BaseURL: s.base + simulator.PathFacebook},
@@ -105,7 +105,7 @@ func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*command
 	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s.log, Now: s.clock.Now})
 	require.NoError(s.t, err)
 	c := commands.CollectConfig{
-		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: kept.NewFetching(s.pool), Marks: kept.NewMarks(s.pool),
+		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool), Marks: vault.NewMarks(s.pool),
 		Clients: clients, Budget: gate, Secrets: s.secrets, Metrics: metrics, Operations: s.log,
 		Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second, Backfill: -1,
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // TokenStore is where an import seals tokens.
@@ -46,7 +46,7 @@ const (
 var ErrNoMember = errors.New("memberId: the directory does not know this member; import the members first")
 
 // Draft makes the event of a row. A connection that the directory holds keeps its reference.
-func (i ImportConnections) Draft(row oldsystem.MemberAuth) (domain.Draft, domain.DirectoryConnection, error) {
+func (i ImportConnections) Draft(row legacy.MemberAuth) (domain.Draft, domain.DirectoryConnection, error) {
 	c := row.Connection
 	if !i.World.KnowsMember(c.MemberID) {
 		return domain.Draft{}, c, ErrNoMember
@@ -64,7 +64,7 @@ func (i ImportConnections) Draft(row oldsystem.MemberAuth) (domain.Draft, domain
 // Seal stores a row's tokens under the connection's reference, before the event that names it is
 // appended. A token that is stored stays, because it may be the renewed one, and the old one's renewal is
 // used up; unless the connection waits for a person to sign in and the row has another one.
-func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnection, row oldsystem.MemberAuth) (TokenOutcome, error) {
+func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (TokenOutcome, error) {
 	if row.AccessToken == "" {
 		return TokenAbsent, nil
 	}

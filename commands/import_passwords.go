@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // ImportPasswords keeps password hashes in the secret store and nowhere else; the user's entity refers to
@@ -24,7 +24,7 @@ type ImportPasswords struct {
 var ErrNoUser = errors.New("userId: the directory does not know this user; import the users first")
 
 // User returns the user of a row as it is with a reference to its hash.
-func (i ImportPasswords) User(row oldsystem.Password) (domain.DirectoryUser, error) {
+func (i ImportPasswords) User(row legacy.Password) (domain.DirectoryUser, error) {
 	user, ok := i.World.User(row.UserID)
 	if !ok {
 		return user, ErrNoUser
@@ -37,7 +37,7 @@ func (i ImportPasswords) User(row oldsystem.Password) (domain.DirectoryUser, err
 
 // Seal stores the hash under the user's reference, before the event that names it is appended, and tells
 // whether another one, or none, was there.
-func (i ImportPasswords) Seal(ctx context.Context, user domain.DirectoryUser, row oldsystem.Password) (changed bool, err error) {
+func (i ImportPasswords) Seal(ctx context.Context, user domain.DirectoryUser, row legacy.Password) (changed bool, err error) {
 	if i.Secrets == nil {
 		return true, nil
 	}

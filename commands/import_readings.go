@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // SourceImport is the ce_source of what an import appends.
@@ -38,7 +38,7 @@ type ImportReadings struct {
 func instantKey(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
 // Account makes the event of a row of tSAccountIns. Its error says why the row cannot be taken.
-func (i ImportReadings) Account(row oldsystem.AccountReading) (domain.Draft, error) {
+func (i ImportReadings) Account(row legacy.AccountReading) (domain.Draft, error) {
 	tenant, kind, err := i.World.Tenant(row.Owner)
 	if err != nil {
 		return domain.Draft{}, err
@@ -52,7 +52,7 @@ func (i ImportReadings) Account(row oldsystem.AccountReading) (domain.Draft, err
 
 // Post makes the event of a row of tSPostInsights. Whether its growth counts is judged as at its
 // capture: by the post's age then, and by the subscriptions that the directory knows of that time.
-func (i ImportReadings) Post(row oldsystem.PostReading) (domain.Draft, error) {
+func (i ImportReadings) Post(row legacy.PostReading) (domain.Draft, error) {
 	tenant, kind, err := i.World.Tenant(row.Owner)
 	if err != nil {
 		return domain.Draft{}, err
@@ -75,7 +75,7 @@ func (i ImportReadings) Post(row oldsystem.PostReading) (domain.Draft, error) {
 }
 
 // Registration makes the event of a row of tSPosts.
-func (i ImportReadings) Registration(row oldsystem.Post) (domain.Draft, error) {
+func (i ImportReadings) Registration(row legacy.Post) (domain.Draft, error) {
 	tenant, kind, err := i.World.Tenant(row.Owner)
 	if err != nil {
 		return domain.Draft{}, err

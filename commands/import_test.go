@@ -11,9 +11,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/foldtest"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 const (
@@ -188,7 +188,7 @@ func TestImportConnections(t *testing.T) {
 	require.True(t, world.Put(domain.DirectoryKey(member.EntityKind(), member.EntityID()), member))
 	secrets := importSecrets{}
 	use := commands.ImportConnections{World: world, Secrets: secrets, NoSecret: func(err error) bool { return errors.Is(err, errNoImportSecret) }, Now: time.Now()}
-	row := oldsystem.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
+	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
 	draft, connection, err := use.Draft(row)
 	require.NoError(t, err)
 	require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
@@ -286,17 +286,17 @@ func TestImportWorld(t *testing.T) {
 		require.False(t, put(e), "the same state again")
 	}
 	tenant := domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 7, SocialAccount: 5}
-	for name, owner := range map[string]oldsystem.Owner{
+	for name, owner := range map[string]legacy.Owner{
 		"by the social account": {SocialAccount: 5, Platform: domain.LinkedIn},
-		"by row ids":            {SocialAccount: 5, Platform: domain.LinkedIn, Account: oldsystem.AccountRef{RowID: 11}, ParentAccount: oldsystem.AccountRef{RowID: 1}},
-		"by ids":                {SocialAccount: 5, Platform: domain.LinkedIn, Account: oldsystem.AccountRef{ID: client.ID}},
+		"by row ids":            {SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}, ParentAccount: legacy.AccountRef{RowID: 1}},
+		"by ids":                {SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{ID: client.ID}},
 	} {
 		got, kind, err := w.Tenant(owner)
 		require.NoError(t, err, name)
 		require.Equal(t, tenant, got, name)
 		require.Equal(t, domain.LinkedInCompanyPage, kind, name)
 	}
-	got, _, err := w.Tenant(oldsystem.Owner{SocialAccount: 6, Platform: domain.Facebook, Account: oldsystem.AccountRef{RowID: 11}, MemberID: 9})
+	got, _, err := w.Tenant(legacy.Owner{SocialAccount: 6, Platform: domain.Facebook, Account: legacy.AccountRef{RowID: 11}, MemberID: 9})
 	require.NoError(t, err, "a social account that is gone today")
 	require.Equal(t, domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 9, SocialAccount: 6}, got)
 	require.True(t, w.Subscribed(tenant, time.Unix(100, 0)), "the agency's counts for its clients")
@@ -306,14 +306,14 @@ func TestImportWorld(t *testing.T) {
 	second := client
 	second.ID = movedAccount(2)
 	require.True(t, put(second))
-	_, _, err = w.Tenant(oldsystem.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: oldsystem.AccountRef{RowID: 11}})
+	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}})
 	require.ErrorContains(t, err, "row id 11 is that of 2 accounts")
 	require.True(t, w.Put("account:"+second.ID, nil))
 	require.False(t, w.Put("account:"+second.ID, nil), "there is nothing left to erase")
 	for _, key := range []string{"social_account:5", "user:" + movedUser, "subscription:1", "account:" + client.ID} {
 		require.True(t, w.Put(key, nil))
 	}
-	_, _, err = w.Tenant(oldsystem.Owner{SocialAccount: 5, Platform: domain.LinkedIn})
+	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn})
 	require.ErrorContains(t, err, "the directory does not know the social account")
 	require.False(t, w.Subscribed(tenant, time.Unix(100, 0)))
 	require.Empty(t, w.Facts(movedAgency, time.Now()).UserAccounts)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // ImportWorld is the directory as an import sees it: what the log holds, and on top of it what the files
@@ -147,7 +147,7 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 
 // Tenant says to whom an old row belongs. What the row itself says was so at its capture and counts; the
 // directory's social account says the rest, as it is today.
-func (w *ImportWorld) Tenant(o oldsystem.Owner) (domain.Tenant, domain.AccountType, error) {
+func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType, error) {
 	social, known := w.socials[o.SocialAccount]
 	if known && social.Platform != o.Platform {
 		return domain.Tenant{}, 0, fmt.Errorf("social account %d is on %s in the directory, the row says %s", o.SocialAccount, social.Platform, o.Platform)
@@ -173,7 +173,7 @@ func (w *ImportWorld) Tenant(o oldsystem.Owner) (domain.Tenant, domain.AccountTy
 }
 
 // account resolves an old row's account; otherwise stands in when the row names none.
-func (w *ImportWorld) account(ref oldsystem.AccountRef, otherwise string) (string, error) {
+func (w *ImportWorld) account(ref legacy.AccountRef, otherwise string) (string, error) {
 	switch ids := w.rows[ref.RowID]; {
 	case ref.ID != "":
 		return ref.ID, nil

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
 func withPosts(a *simulator.Account) {

@@ -45,7 +45,7 @@
 //   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
 //     the log has them still. Those of dashboards do not: a command is answered once its record shows in
 //     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
-//     without a record (internal/e2e, TestChaosTablesNeverGoBack).
+//     without a record (internal/dev/e2e, TestChaosTablesNeverGoBack).
 //   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
 //     monthly partitions would be one probe for each month.
 //   - A row of account_months is a month of one figure, a value for each day: an answer reads a row where it would

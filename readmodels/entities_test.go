@@ -10,8 +10,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/foldtest"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -215,7 +215,7 @@ func TestPlatforms(t *testing.T) {
 // record stores what became of the last reads, as fetchers do.
 func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	t.Helper()
-	pool, err := kept.OpenFetching(t.Context(), log.DB.URL)
+	pool, err := vault.OpenFetching(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
 	var results []domain.FetchResult
@@ -227,17 +227,17 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 		results = append(results, r)
 	}
 	slot := domain.FetchSlot{Kind: domain.FetchAccounts, Platform: domain.Facebook, Begin: entityDay}
-	require.NoError(t, kept.NewFetching(pool).Record(t.Context(), slot, results))
+	require.NoError(t, vault.NewFetching(pool).Record(t.Context(), slot, results))
 }
 
 func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes) {
 	t.Helper()
-	pool, err := kept.Open(t.Context(), log.DB.URL)
+	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
-	keys, err := kept.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(pool, keys)
+	secrets, err := vault.NewSecrets(pool, keys)
 	require.NoError(t, err)
 	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), times))
 }

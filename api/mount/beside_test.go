@@ -14,10 +14,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // The agency of the tests: alice is of its staff, carol is a user of its client.
@@ -47,10 +47,10 @@ func runBeside(t *testing.T) running {
 	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	topics, err := service.EmbeddedTopics(broker.TopicOverrides())
+	topics, err := assembly.EmbeddedTopics(broker.TopicOverrides())
 	require.NoError(t, err)
 	r := running{broker.Addrs(), pgtest.New(t).URL}
-	projector, err := service.Open(t.Context(), service.Config{
+	projector, err := assembly.Open(t.Context(), assembly.Config{
 		Log: eventlog.Config{Brokers: r.brokers, Topics: topics}, DatabaseURL: r.databaseURL,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})

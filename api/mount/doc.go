@@ -16,7 +16,7 @@
 //
 // # Invariants
 //
-//   - It is put together where the program is, in internal/service: a route or a check that the program has
+//   - It is put together where the program is, in internal/assembly: a route or a check that the program has
 //     is here too.
 //   - Who is calling is the main application's word: a middleware's [api.WithPrincipal], else
 //     Config.Authenticator. No token of the program is believed here.

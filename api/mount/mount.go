@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
-	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // Mounted is the HTTP layer and what it stands on, in a process of a main application.
 type Mounted struct {
-	service *service.Service
+	service *assembly.Service
 	server  *api.Server
 
 	endStreams func()
@@ -36,7 +36,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	s, err := service.Open(ctx, service.Config{
+	s, err := assembly.Open(ctx, assembly.Config{
 		Log: c.log(), DatabaseURL: c.DatabaseURL,
 		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions, MaxLag: c.MaxLag,
 		Streams: true, Logger: c.Logger, Registerer: c.Registerer,
@@ -54,7 +54,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	return m, nil
 }
 
-func newServer(c Config, s *service.Service) (*api.Server, error) {
+func newServer(c Config, s *assembly.Service) (*api.Server, error) {
 	accounts, err := scheduler.Every(c.AccountInsightsEvery)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func newServer(c Config, s *service.Service) (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Handler(service.HandlerConfig{
+	return s.Handler(assembly.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, Tickets: c.Tickets,
 		NextAccountRead: accounts.Due(c.AccountInsightsInterval), NextPostRead: posts.Due(0),
 	})

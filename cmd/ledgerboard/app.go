@@ -10,23 +10,23 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // app is the program put together: the service by its settings, and what fetches.
 type app struct {
 	settings
-	*service.Service
+	*assembly.Service
 
-	undo     service.Closers
+	undo     assembly.Closers
 	logger   *slog.Logger
 	backends *backends
 	registry *prometheus.Registry
 
-	secrets *kept.Secrets
+	secrets *vault.Secrets
 	collect *commands.Collect
 	clients *platforms.Set
 }
@@ -43,7 +43,7 @@ func newApp(ctx context.Context, s settings, logger *slog.Logger) (_ *app, err e
 		return nil, err
 	}
 	a.undo.Add(a.backends.Close)
-	a.Service, err = service.Open(ctx, service.Config{
+	a.Service, err = assembly.Open(ctx, assembly.Config{
 		Log: s.logConfig(a.backends), DatabaseURL: a.backends.databaseURL,
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
 		Streams: s.has(roleAPI), Logger: logger, Registerer: a.registry,
@@ -71,7 +71,7 @@ func (a *app) newHandler() (*api.Server, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return a.Handler(service.HandlerConfig{
+	return a.Handler(assembly.HandlerConfig{
 		HTTP: api.Config{
 			CORSOrigins: a.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: a.RateLimit}, Headers: a.answerHeaders,
 		},

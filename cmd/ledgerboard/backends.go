@@ -8,15 +8,15 @@ import (
 	"log/slog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // backends are the broker and the database: the configured ones, or embedded ones. Past this point
 // nothing knows which.
 type backends struct {
-	service.Closers
+	assembly.Closers
 	brokers     []string
 	databaseURL string
 	topics      []eventlog.TopicSpec
@@ -30,7 +30,7 @@ func openBackends(ctx context.Context, s storage, logger *slog.Logger) (_ *backe
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.topics, err = service.Topics(); err != nil {
+	if b.topics, err = assembly.Topics(); err != nil {
 		return nil, err
 	}
 	if len(b.brokers) == 0 {
@@ -57,7 +57,7 @@ func (b *backends) startBroker(ctx context.Context, s storage, logger *slog.Logg
 	}
 	b.Add(broker.Close)
 	b.brokers = broker.Addrs()
-	b.topics, err = service.EmbeddedTopics(broker.TopicOverrides())
+	b.topics, err = assembly.EmbeddedTopics(broker.TopicOverrides())
 	return err
 }
 

@@ -10,8 +10,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/demo"
-	"github.com/ledgerboard/ledgerboard/internal/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
 // demoCommand runs everything with a made-up agency. It is serve with embedded parts, a simulator of

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 

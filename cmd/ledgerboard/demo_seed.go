@@ -8,8 +8,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/demo"
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 )
 
 // seeder puts the demo's world into the log. Every part of it may be repeated: event ids and times
@@ -126,7 +126,7 @@ func (s *seeder) change(ctx context.Context, past *commands.Dashboards, c demo.C
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(service.LookEvery):
+		case <-time.After(assembly.LookEvery):
 		}
 	}
 }

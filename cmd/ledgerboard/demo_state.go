@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/demo"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // demoState is what a demo must find again at its next start: generated secrets, and from which
@@ -115,7 +115,7 @@ func (d *demoState) fill(s *settings) {
 }
 
 func randomHex() string {
-	var b [kept.KeySize]byte
+	var b [vault.KeySize]byte
 	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }

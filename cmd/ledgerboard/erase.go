@@ -12,10 +12,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -58,7 +58,7 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 
 // erasure is the command at work.
 type erasure struct {
-	service.Closers
+	assembly.Closers
 	eraseCommand
 
 	log        *eventlog.Log
@@ -81,7 +81,7 @@ func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err erro
 		return nil, err
 	}
 	e.Add(b.Close)
-	if err := service.Migrate(ctx, b.databaseURL); err != nil {
+	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
 		return nil, err
 	}
 	registry := domain.NewRegistry()
@@ -94,7 +94,7 @@ func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err erro
 		return nil, err
 	}
 	e.Add(func() error { pool.Close(); return nil })
-	if e.keptPool, err = kept.Open(ctx, b.databaseURL); err != nil {
+	if e.keptPool, err = vault.Open(ctx, b.databaseURL); err != nil {
 		return nil, err
 	}
 	e.Add(func() error { e.keptPool.Close(); return nil })
@@ -129,7 +129,7 @@ func (e *erasure) run(ctx context.Context, s streams) (err error) {
 		}
 		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
 	}
-	erase := commands.ErasePerson{Log: e.log, Kept: kept.NewEraser(e.keptPool), Now: time.Now}
+	erase := commands.ErasePerson{Log: e.log, Kept: vault.NewEraser(e.keptPool), Now: time.Now}
 	if err := erase.Erase(ctx, person); err != nil {
 		return err
 	}

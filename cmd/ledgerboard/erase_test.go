@@ -16,9 +16,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // The people and accounts of the erasure.
@@ -132,9 +132,9 @@ func seedErasure(t *testing.T, a *app) {
 	t.Helper()
 	ctx := t.Context()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	keys, err := kept.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(a.KeptPool, keys)
+	secrets, err := vault.NewSecrets(a.KeptPool, keys)
 	require.NoError(t, err)
 	for _, ref := range []string{"connection:70", "connection:71", "password:erased", "connection:72", "password:stays"} {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
@@ -204,7 +204,7 @@ func chainOf(t *testing.T, a *app) (chain []chained) {
 		for offset := partition.Start; offset < partition.End; offset++ {
 			record, err := a.Log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})
 			require.NoError(t, err)
-			verdict, next, reason := eventlog.Judge(head, record, service.PartitionsOf(a.backends.topics, domain.TopicDashboards))
+			verdict, next, reason := eventlog.Judge(head, record, assembly.PartitionsOf(a.backends.topics, domain.TopicDashboards))
 			require.Equal(t, eventlog.Effective, verdict, reason)
 			head = next
 			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})

@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // fetchCommand reads one connection by hand, with the settings of the service, and prints what was read.
@@ -86,7 +86,7 @@ func passes(err error) bool {
 // check looks at the settings that fetching needs; the service checks all of them.
 func (c fetchCommand) check() error {
 	wrong := append(c.storage.validate(), c.fetching.validate()...)
-	if _, err := kept.ParseKeys(c.SecretsKey); err != nil {
+	if _, err := vault.ParseKeys(c.SecretsKey); err != nil {
 		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_SECRETS_KEY: %w", err))
 	}
 	if len(wrong) > 0 {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
-	"github.com/ledgerboard/ledgerboard/internal/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // The accounts of the readings by hand.
@@ -174,9 +174,9 @@ func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
 		domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: eraseClient, StartsAt: now.AddDate(0, -1, 0)},
 	}
-	keys, err := kept.ParseKeys(fetchKey)
+	keys, err := vault.ParseKeys(fetchKey)
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(a.KeptPool, keys)
+	secrets, err := vault.NewSecrets(a.KeptPool, keys)
 	require.NoError(t, err)
 	for id := fetchGood; id <= fetchNoToken; id++ {
 		page := sim.AddPage(simulator.Account{ID: "70" + strconv.Itoa(id), PostsFrom: now.AddDate(0, 0, -3), PostEvery: 24 * time.Hour})

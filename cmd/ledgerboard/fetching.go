@@ -8,23 +8,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // openFetching puts together what reads the platforms. Nothing runs yet.
 func (a *app) openFetching(ctx context.Context) error {
-	keys, err := kept.ParseKeys(a.SecretsKey)
+	keys, err := vault.ParseKeys(a.SecretsKey)
 	if err != nil {
 		return err
 	}
-	if a.secrets, err = kept.NewSecrets(a.KeptPool, keys); err != nil {
+	if a.secrets, err = vault.NewSecrets(a.KeptPool, keys); err != nil {
 		return err
 	}
-	pool, err := kept.OpenFetching(ctx, a.backends.databaseURL)
+	pool, err := vault.OpenFetching(ctx, a.backends.databaseURL)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (a *app) openFetching(ctx context.Context) error {
 	if err != nil {
 		return usageError{err}
 	}
-	config.Store, config.Registerer = kept.NewBudgets(pool), a.registry
+	config.Store, config.Registerer = vault.NewBudgets(pool), a.registry
 	gate, err := quota.New(config)
 	if err != nil {
 		return usageError{err}
@@ -60,7 +60,7 @@ func (a *app) openFetching(ctx context.Context) error {
 		backfill = -1
 	}
 	a.collect, err = commands.NewCollect(commands.CollectConfig{
-		Connections: a.Connections, States: kept.NewFetching(pool), Marks: kept.NewMarks(pool),
+		Connections: a.Connections, States: vault.NewFetching(pool), Marks: vault.NewMarks(pool),
 		Clients: a.clients, Budget: gate, Secrets: a.secrets, Metrics: metrics, Operations: a.Log,
 		Now: time.Now, Logger: a.logger, Observe: newFetchMetrics(a.registry),
 		GrowthWindow: a.GrowthWindow, AccountInterval: a.AccountInsightsInterval, Parallel: a.FetchParallel, ShardSize: a.FetchShard,

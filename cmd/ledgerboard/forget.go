@@ -6,7 +6,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -49,6 +49,6 @@ func (a *app) forgetOnce(ctx context.Context) (int, error) {
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return scanDirectory(ctx, a.Log, each)
 		},
-		Secrets: kept.NewEraser(a.KeptPool), Now: time.Now,
+		Secrets: vault.NewEraser(a.KeptPool), Now: time.Now,
 	}.Forget(ctx)
 }

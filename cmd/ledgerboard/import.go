@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // importCommand appends the main application's reference entities, and takes over what the system before
@@ -83,7 +83,7 @@ func (c importCommand) old() bool {
 func (c importCommand) secret() bool { return len(c.MemberAuth)+len(c.Passwords) > 0 }
 
 // check judges the arguments.
-func (c importCommand) check() (zone *time.Location, keys kept.Keys, err error) {
+func (c importCommand) check() (zone *time.Location, keys vault.Keys, err error) {
 	if len(c.Files) == 0 && !c.old() {
 		return nil, nil, usageError{errors.New("name what to import: files of entities, or --preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
 	}
@@ -94,7 +94,7 @@ func (c importCommand) check() (zone *time.Location, keys kept.Keys, err error) 
 		return nil, nil, usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
 	}
 	if c.secret() && !c.DryRun {
-		if keys, err = kept.ParseKeys(c.SecretsKey); err != nil {
+		if keys, err = vault.ParseKeys(c.SecretsKey); err != nil {
 			return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth and --passwords bring: %w", err)}
 		}
 	}

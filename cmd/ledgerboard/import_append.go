@@ -10,7 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // importBatch is the number of events that are appended at a time.
@@ -37,7 +37,7 @@ func (i *importing) appendAll(ctx context.Context) error {
 	for _, step := range []struct {
 		files []string
 		label string
-		draft func(*oldsystem.Row) (domain.Draft, error)
+		draft func(*legacy.Row) (domain.Draft, error)
 	}{
 		{i.Posts, "posts", i.registration},
 		{i.AccountInsights, "account readings", i.accountReading},
@@ -132,7 +132,7 @@ func (i *importing) appendDashboards(ctx context.Context) error {
 }
 
 // appendRows reads the files once more and appends the rows that were checked and are not in the log.
-func (i *importing) appendRows(ctx context.Context, files []string, label string, draft func(*oldsystem.Row) (domain.Draft, error)) error {
+func (i *importing) appendRows(ctx context.Context, files []string, label string, draft func(*legacy.Row) (domain.Draft, error)) error {
 	var batch []domain.Draft
 	flush := func() error {
 		if len(batch) == 0 {
@@ -144,7 +144,7 @@ func (i *importing) appendRows(ctx context.Context, files []string, label string
 		batch = batch[:0]
 		return nil
 	}
-	err := i.each(ctx, files, label, func(_ place, r *oldsystem.Row) error {
+	err := i.each(ctx, files, label, func(_ place, r *legacy.Row) error {
 		d, err := draft(r)
 		if err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // importLine is one line of a file.
@@ -23,7 +23,7 @@ type importLine struct {
 }
 
 // maxImportLine is the longest line of entities, in bytes: as much as a record may have.
-const maxImportLine = oldsystem.MaxRow
+const maxImportLine = legacy.MaxRow
 
 // entities reads the files of entities; what is wrong with a line refuses it.
 func (i *importing) entities() error {

@@ -7,20 +7,20 @@ import (
 	"io"
 	"os"
 
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // each hands the rows of files over. A row function's error refuses the row; a context that ends, the file.
-func (i *importing) each(ctx context.Context, files []string, label string, row func(place, *oldsystem.Row) error, refuse func(place, error)) error {
+func (i *importing) each(ctx context.Context, files []string, label string, row func(place, *legacy.Row) error, refuse func(place, error)) error {
 	bar := newProgress(i.out.Err, label+" (bytes)", sizeOf(files))
 	for _, path := range files {
 		file, err := os.Open(path)
 		if err != nil {
 			return fmt.Errorf("open import file: %w", err)
 		}
-		err = oldsystem.Read(&countingReader{file, bar}, oldsystem.Handler{
+		err = legacy.Read(&countingReader{file, bar}, legacy.Handler{
 			Zone: i.zone,
-			Row: func(r *oldsystem.Row) error {
+			Row: func(r *legacy.Row) error {
 				at := place{path, r.Line}
 				if err := row(at, r); errors.As(err, new(fatal)) {
 					return err
@@ -29,7 +29,7 @@ func (i *importing) each(ctx context.Context, files []string, label string, row 
 				}
 				return ctx.Err()
 			},
-			Bad: func(e *oldsystem.RowError) error {
+			Bad: func(e *legacy.RowError) error {
 				refuse(place{path, e.Line}, e.Err)
 				return ctx.Err()
 			},

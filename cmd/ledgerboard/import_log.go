@@ -12,10 +12,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // open connects to what the import needs: the log, and the database when there is something to seal. A dry run makes
@@ -25,7 +25,7 @@ func (i *importing) open(ctx context.Context) error {
 	b := &backends{brokers: i.KafkaBrokers, databaseURL: i.DatabaseURL}
 	i.Add(b.Close)
 	var err error
-	if b.topics, err = service.Topics(); err != nil {
+	if b.topics, err = assembly.Topics(); err != nil {
 		return err
 	}
 	if len(b.brokers) == 0 {
@@ -57,10 +57,10 @@ func (i *importing) openSecrets(ctx context.Context, b *backends) error {
 			return err
 		}
 	}
-	if err := service.Migrate(ctx, b.databaseURL); err != nil {
+	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
 		return err
 	}
-	pool, err := kept.Open(ctx, b.databaseURL)
+	pool, err := vault.Open(ctx, b.databaseURL)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (i *importing) openSecrets(ctx context.Context, b *backends) error {
 	if i.tables, err = openTables(ctx, b, "import"); err != nil {
 		return err
 	}
-	i.secrets, err = kept.NewSecrets(pool, i.keys)
+	i.secrets, err = vault.NewSecrets(pool, i.keys)
 	return err
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -28,7 +28,7 @@ func (i *importing) connections() commands.ImportConnections {
 	return c
 }
 
-func (i *importing) checkAuth(_ place, r *oldsystem.Row) error {
+func (i *importing) checkAuth(_ place, r *legacy.Row) error {
 	row, err := r.MemberAuth()
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (i *importing) checkAuth(_ place, r *oldsystem.Row) error {
 // hashOf is a password hash and the user that it belongs to.
 type hashOf struct {
 	user domain.DirectoryUser
-	row  oldsystem.Password
+	row  legacy.Password
 	put  bool // the user's entity changes
 }
 
@@ -63,7 +63,7 @@ func (i *importing) passwords() commands.ImportPasswords {
 	return commands.ImportPasswords{World: i.world, Secrets: c.Secrets, NoSecret: c.NoSecret, Now: i.now}
 }
 
-func (i *importing) checkPassword(_ place, r *oldsystem.Row) error {
+func (i *importing) checkPassword(_ place, r *legacy.Row) error {
 	row, err := r.Password()
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (i *importing) countTokens(outcome commands.TokenOutcome) {
 	}
 }
 
-func (i *importing) checkPreference(at place, r *oldsystem.Row) error {
+func (i *importing) checkPreference(at place, r *legacy.Row) error {
 	p, err := r.Preference()
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (i *importing) checkPreference(at place, r *oldsystem.Row) error {
 
 func documentKey(parent, sub, document string) string { return parent + sub + document }
 
-func (i *importing) checkPost(_ place, r *oldsystem.Row) error {
+func (i *importing) checkPost(_ place, r *legacy.Row) error {
 	row, err := r.Post()
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (i *importing) checkPost(_ place, r *oldsystem.Row) error {
 	return nil
 }
 
-func (i *importing) checkAccountReading(_ place, r *oldsystem.Row) error {
+func (i *importing) checkAccountReading(_ place, r *legacy.Row) error {
 	draft, err := i.accountReading(r)
 	if err == nil {
 		i.take(draft, &i.report.Imported.AccountReadings, &i.report.Unchanged.AccountReadings)
@@ -131,7 +131,7 @@ func (i *importing) checkAccountReading(_ place, r *oldsystem.Row) error {
 	return err
 }
 
-func (i *importing) checkPostReading(_ place, r *oldsystem.Row) error {
+func (i *importing) checkPostReading(_ place, r *legacy.Row) error {
 	draft, err := i.postReading(r)
 	if err == nil {
 		i.take(draft, &i.report.Imported.PostReadings, &i.report.Unchanged.PostReadings)
@@ -139,7 +139,7 @@ func (i *importing) checkPostReading(_ place, r *oldsystem.Row) error {
 	return err
 }
 
-func (i *importing) accountReading(r *oldsystem.Row) (domain.Draft, error) {
+func (i *importing) accountReading(r *legacy.Row) (domain.Draft, error) {
 	row, err := r.AccountReading()
 	if err != nil {
 		return domain.Draft{}, err
@@ -147,7 +147,7 @@ func (i *importing) accountReading(r *oldsystem.Row) (domain.Draft, error) {
 	return i.readings().Account(row)
 }
 
-func (i *importing) postReading(r *oldsystem.Row) (domain.Draft, error) {
+func (i *importing) postReading(r *legacy.Row) (domain.Draft, error) {
 	row, err := r.PostReading()
 	if err != nil {
 		return domain.Draft{}, err
@@ -155,7 +155,7 @@ func (i *importing) postReading(r *oldsystem.Row) (domain.Draft, error) {
 	return i.readings().Post(row)
 }
 
-func (i *importing) registration(r *oldsystem.Row) (domain.Draft, error) {
+func (i *importing) registration(r *legacy.Row) (domain.Draft, error) {
 	row, err := r.Post()
 	if err != nil {
 		return domain.Draft{}, err

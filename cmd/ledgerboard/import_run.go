@@ -12,31 +12,31 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
-	"github.com/ledgerboard/ledgerboard/internal/oldsystem"
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // importing is the command at work.
 type importing struct {
-	service.Closers
+	assembly.Closers
 	importCommand
 
 	zone     *time.Location
-	keys     kept.Keys // none in a dry run
+	keys     vault.Keys // none in a dry run
 	out      streams
 	now      time.Time
 	registry *domain.Registry
 	log      *eventlog.Log // nil: there is none yet (dry run)
-	secrets  *kept.Secrets
+	secrets  *vault.Secrets
 	tables   *pgxpool.Pool // with secrets
 	world    *commands.ImportWorld
 	report   importReport
 
 	directory     []placed // entities and erasures, and posts that the main application registers
 	registrations int      // of those, the posts
-	auth          []oldsystem.MemberAuth
+	auth          []legacy.MemberAuth
 	hashes        []hashOf
 	preferences   map[string][]domain.ImportedDashboard // by agency
 	documents     map[string]place                      // by agency and document
@@ -63,7 +63,7 @@ const (
 	rowChecked          // to be appended
 )
 
-func newImporting(c importCommand, s streams, zone *time.Location, keys kept.Keys) *importing {
+func newImporting(c importCommand, s streams, zone *time.Location, keys vault.Keys) *importing {
 	return &importing{
 		importCommand: c, zone: zone, keys: keys, out: s, now: time.Now(), registry: domain.NewRegistry(), world: commands.NewImportWorld(),
 		report:      importReport{DryRun: c.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
@@ -87,7 +87,7 @@ func (i *importing) checkAll(ctx context.Context) error {
 	i.checkDirectory()
 	for _, step := range []struct {
 		files []string
-		row   func(place, *oldsystem.Row) error
+		row   func(place, *legacy.Row) error
 	}{
 		{i.MemberAuth, i.checkAuth},
 		{i.Passwords, i.checkPassword},

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -172,9 +172,9 @@ func requireMovedIn(t *testing.T, a *app) {
 		"engagement rolling", "followers stock", "impressions rolling", "likes cumulative", "posts stock", "views rolling",
 	}, got)
 
-	keys, err := kept.ParseKeys(importKey)
+	keys, err := vault.ParseKeys(importKey)
 	require.NoError(t, err)
-	secrets, err := kept.NewSecrets(a.KeptPool, keys)
+	secrets, err := vault.NewSecrets(a.KeptPool, keys)
 	require.NoError(t, err)
 	raw, err := secrets.Get(t.Context(), "connection/72")
 	require.NoError(t, err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/internal/service"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 )
 
 // migrateCommand brings the schemas to this version. Services do so themselves at start; it is for
@@ -23,7 +23,7 @@ func (c migrateCommand) Run(ctx context.Context, s streams) error {
 		}
 	}
 	defer b.Close() //nolint:errcheck // nothing is written after the migration
-	if err := service.Migrate(ctx, b.databaseURL); err != nil {
+	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Out, "The schemas lb, kept and river are at this version.")

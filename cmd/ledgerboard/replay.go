@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/service"
 )
 
 // replayCommand prints the changes of one agency from the log itself, or from a proof bundle.
@@ -125,7 +125,7 @@ func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.Repl
 	if err != nil {
 		return done, err
 	}
-	topics, err := service.Topics()
+	topics, err := assembly.Topics()
 	if err != nil {
 		return done, err
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
@@ -35,7 +35,7 @@ type rotateCommand struct {
 
 // Run implements the command.
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
-	keys, err := kept.ParseKeys(c.SecretsKey)
+	keys, err := vault.ParseKeys(c.SecretsKey)
 	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
@@ -60,7 +60,7 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // openSecrets opens the store of sealed secrets in the database that is named, or in the data directory.
-func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys kept.Keys) (_ *backends, _ *kept.Secrets, err error) {
+func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (_ *backends, _ *vault.Secrets, err error) {
 	b := &backends{databaseURL: c.DatabaseURL}
 	defer func() {
 		if err != nil {
@@ -75,12 +75,12 @@ func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys kept.
 	if err := migrations.Up(ctx, b.databaseURL); err != nil {
 		return nil, nil, err
 	}
-	pool, err := kept.Open(ctx, b.databaseURL)
+	pool, err := vault.Open(ctx, b.databaseURL)
 	if err != nil {
 		return nil, nil, err
 	}
 	b.Add(func() error { pool.Close(); return nil })
-	secrets, err := kept.NewSecrets(pool, keys)
+	secrets, err := vault.NewSecrets(pool, keys)
 	if err != nil {
 		return nil, nil, usageError{err}
 	}

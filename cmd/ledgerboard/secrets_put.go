@@ -13,8 +13,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -50,7 +50,7 @@ const maxTokensInput = 64 << 10
 
 // Run implements the command.
 func (c putCommand) Run(ctx context.Context, s streams) (err error) {
-	keys, err := kept.ParseKeys(c.SecretsKey)
+	keys, err := vault.ParseKeys(c.SecretsKey)
 	wrong := append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err), c.needTables(""))
 	if c.Connection <= 0 {
 		wrong = append(wrong, fmt.Errorf("--connection is %d; use the connection's id, 1 or more", c.Connection))
@@ -91,7 +91,7 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-func noSecret(err error) bool { return errors.Is(err, kept.ErrNoSecret) }
+func noSecret(err error) bool { return errors.Is(err, vault.ErrNoSecret) }
 
 // openTables opens the derived tables to read in them.
 func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, error) {

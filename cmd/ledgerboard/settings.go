@@ -17,7 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // The roles a process may take.
@@ -124,7 +124,7 @@ func (s settings) validate(addr string) error {
 	if len(s.ManagedSubscriptions) == 0 {
 		add("LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
 	}
-	if _, err := kept.ParseKeys(s.SecretsKey); err != nil && s.has(roleFetcher) {
+	if _, err := vault.ParseKeys(s.SecretsKey); err != nil && s.has(roleFetcher) {
 		add("LEDGERBOARD_SECRETS_KEY: %w", err)
 	}
 	wrong = append(wrong, s.fetching.validate()...)

@@ -14,10 +14,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
@@ -150,7 +150,7 @@ func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *event
 		return nil, nil, err
 	}
 	b := &backends{brokers: s.KafkaBrokers}
-	if b.topics, err = service.Topics(); err != nil {
+	if b.topics, err = assembly.Topics(); err != nil {
 		return nil, nil, err
 	}
 	if len(b.brokers) == 0 {

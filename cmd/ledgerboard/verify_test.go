@@ -17,11 +17,11 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/service"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -43,7 +43,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	var err error
 	a.broker, err = embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(a.dir, "broker")})
 	require.NoError(t, err)
-	a.topics, err = service.EmbeddedTopics(a.broker.TopicOverrides())
+	a.topics, err = assembly.EmbeddedTopics(a.broker.TopicOverrides())
 	require.NoError(t, err)
 	a.log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: a.broker.Addrs(), Topics: a.topics})
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 func (a *audited) project(t *testing.T, records int) {
 	t.Helper()
 	engine, err := projections.New(projections.Config{
-		Projector: projections.Dashboards{Partitions: service.PartitionsOf(a.topics, domain.TopicDashboards)},
+		Projector: projections.Dashboards{Partitions: assembly.PartitionsOf(a.topics, domain.TopicDashboards)},
 		Log:       a.log, Pool: a.db.Pool, Topics: a.topics, Registry: domain.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/kept"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -42,15 +42,15 @@ func (c *clock) advance(d time.Duration) {
 type bundle struct {
 	t     testing.TB
 	clock *clock
-	store *kept.Budgets
+	store *vault.Budgets
 }
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	pool, err := kept.OpenFetching(t.Context(), pgtest.New(t).URL)
+	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return &bundle{t, &clock{now: noon}, kept.NewBudgets(pool)}
+	return &bundle{t, &clock{now: noon}, vault.NewBudgets(pool)}
 }
 
 func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {
@@ -98,7 +98,7 @@ func requireRefused(t testing.TB, err error, class platforms.Class, wait time.Du
 
 // watchedStore notes what is asked of it.
 type watchedStore struct {
-	*kept.Budgets
+	*vault.Budgets
 	draws []quota.Draw
 }
 

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// What is ingested: accounts of all platforms, each due in every slot.
+const (
+	ingestAccounts = 16_000
+	ingestSlot     = 4 * time.Second
+	ingestFor      = 30 * time.Second
+	ingestWarmUp   = 8 * time.Minute // at most; until every account was read once, its demographics too
+	ingestLatency  = 200 * time.Millisecond
+	// ingestBar is what a machine of two cores must reach, in readings a second.
+	ingestBar = 3000
+)
+
+// ingest measures account readings from the platforms' HTTP answers to the acknowledged log, with River
+// planning and giving out the work, and a platform that takes 200 ms for each answer. The limit is what
+// the same two ends allow with nothing between them: the same calls made by as many callers, their bodies
+// thrown away.
+//
+// The broker and the platform share this machine with the fetchers, which they do not in production: what
+// is compared with the bar is the work of the fetchers and of PostgreSQL for them.
+func (b *bench) ingest(ctx context.Context, print func(result) error) error {
+	stack, platform, err := b.ingestion(ctx, ingestAccounts, projections.Directory{}, projections.Operations{})
+	if err != nil {
+		return err
+	}
+	defer stack.Close()    //nolint:errcheck // temporary parts
+	defer platform.Close() //nolint:errcheck // the same
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- stack.Run(running) }()
+	if err := awaitFirstRound(ctx, stack); err != nil {
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	profile := filepath.Join(b.dir, "ingest.pprof")
+	measured, err := b.measureIngest(ctx, stack, platform, profile)
+	stop()
+	if err := errors.Join(err, <-ended); err != nil {
+		return err
+	}
+	limit, err := platform.bare(ctx)
+	if err != nil {
+		return err
+	}
+	callsEach := float64(measured.calls) / float64(measured.readings)
+	seconds := measured.took.Seconds()
+	if err := print(against("ingest_readings_200ms", "readings/s", float64(measured.readings)/seconds, limit/callsEach)); err != nil {
+		return err
+	}
+	ours := measured.cpu.Seconds() * (1 - shareOf(ctx, profile, `\(\*canned\)\.serve|kfake`))
+	served := measured.postgres.Seconds()
+	if err := print(against("ingest_readings_per_two_core_seconds", "readings/2 core-s", 2*float64(measured.readings)/(ours+served), ingestBar)); err != nil {
+		return err
+	}
+	for _, share := range []struct{ name, frames string }{
+		{"ingest_cpu_share_of_decoding", `encoding/json\.Unmarshal`},
+		{"ingest_cpu_share_of_river", `riverqueue`},
+	} {
+		if err := print(result{Name: share.name, Value: round(shareOf(ctx, profile, share.frames)), Unit: "of the process's CPU"}); err != nil {
+			return err
+		}
+	}
+	for _, part := range []result{
+		{Name: "ingest_calls_per_reading", Value: round(callsEach), Unit: "calls"},
+		{Name: "ingest_cores_of_fetchers", Value: round(ours / seconds), Unit: "cores"},
+		{Name: "ingest_cores_of_broker_and_platform", Value: round(measured.cpu.Seconds()/seconds - ours/seconds), Unit: "cores"},
+		{Name: "ingest_cores_of_postgres", Value: round(served / seconds), Unit: "cores"},
+	} {
+		if err := print(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitFirstRound waits until every account was read once.
+func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
+	for began := time.Now(); time.Since(began) < ingestWarmUp; sleep(ctx, ingestSlot/4) {
+		var unread int
+		row := stack.Pool.QueryRow(ctx, `select $1 - count(*) from kept.fetch_state where served_slot is not null`, ingestAccounts)
+		if err := row.Scan(&unread); err != nil {
+			return fmt.Errorf("look at the first round: %w", err)
+		}
+		if unread == 0 {
+			return nil
+		}
+	}
+	return errors.New("the first round does not end")
+}
+
+// ingestion puts the fetchers together over n accounts; projectors, if given, are all that folds.
+func (b *bench) ingestion(ctx context.Context, n int, projectors ...projections.Projector) (*soak.Stack, *canned, error) {
+	pool, err := b.database(ctx, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	databaseURL := pool.Config().ConnString()
+	pool.Close()
+	world := soak.NewWorld(n)
+	clock := soak.NewClock(time.Now(), 1)
+	sim := simulator.New(simulator.Config{Seed: 7, MetaPerDay: -1, LinkedInPerDay: -1, TikTokPerMinute: -1})
+	world.Register(sim, func(soak.Account, *simulator.Account) {})
+	every, err := scheduler.Every(ingestSlot)
+	if err != nil {
+		return nil, nil, err
+	}
+	platform, err := serveCanned(ctx, sim, ingestLatency)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.n++
+	stack, err := soak.Open(ctx, soak.Config{
+		Dir: filepath.Join(b.dir, fmt.Sprintf("ingest-%d", b.n)), DatabaseURL: databaseURL, Clock: clock, Sim: sim, World: world, Logger: b.logger,
+		PlatformURL: platform.URL,
+		Quotas:      []quota.Limit{}, Workers: 8,
+		Collect: commands.CollectConfig{
+			GrowthWindow: time.Hour, Backfill: -1, Parallel: commands.MaxShard, DemographicsEvery: 1000 * time.Hour,
+		},
+		Every:      map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: every},
+		Projectors: projectors,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = world.StoreTokens(ctx, sim, stack.Secrets, clock.Now(), func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} })
+	return stack, platform, err
+}
+
+// ingested is what happened in a time.
+type ingested struct {
+	readings, calls int64
+	took, cpu       time.Duration
+	postgres        time.Duration // processor time of its backends
+}
+
+func (b *bench) measureIngest(ctx context.Context, stack *soak.Stack, platform *canned, profile string) (ingested, error) {
+	file, err := os.Create(profile)
+	if err != nil {
+		return ingested{}, fmt.Errorf("create profile: %w", err)
+	}
+	defer file.Close()
+	before, err := logged(ctx, stack)
+	if err != nil {
+		return ingested{}, err
+	}
+	served, err := backendTime(ctx, stack.Pool)
+	if err != nil {
+		return ingested{}, err
+	}
+	calls, cpu, began := platform.calls.Load(), processTime(), time.Now()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return ingested{}, fmt.Errorf("profile: %w", err)
+	}
+	sleep(ctx, ingestFor)
+	pprof.StopCPUProfile()
+	measured := ingested{calls: platform.calls.Load() - calls, took: time.Since(began), cpu: processTime() - cpu}
+	servedAfter, err := backendTime(ctx, stack.Pool)
+	measured.postgres = servedAfter - served
+	after, errLog := logged(ctx, stack)
+	measured.readings = after - before
+	return measured, errors.Join(err, errLog)
+}
+
+// logged is the number of records on `metrics`.
+func logged(ctx context.Context, stack *soak.Stack) (n int64, err error) {
+	ranges, _, err := stack.Log.Ranges(ctx, domain.TopicMetrics)
+	for _, r := range ranges {
+		n += r.End
+	}
+	return n, err
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,211 @@
+package contract_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const (
+	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	account = "c10000000000000000000001"
+	staff   = "5a0000000000000000000001"
+	social  = 70
+
+	token = "Tok3n-of-the-connection"
+)
+
+// now is a Thursday noon in winter, 04:00 in California.
+var now = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
+
+// stage is our whole side, and one connected account.
+type stage struct {
+	*foldtest.Log
+
+	t        *testing.T
+	wire     *wire
+	collect  *commands.Collect
+	platform domain.Platform
+	server   *api.Server
+	at       time.Time
+}
+
+// newStage connects an account to the platform that answers from a file.
+func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountType, externalID string) *stage {
+	t.Helper()
+	s := &stage{Log: foldtest.New(t), t: t, wire: newWire(t, file), platform: p, at: now}
+	s.Put(t,
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true},
+		domain.DirectoryAccount{ID: account, RowID: 11, ParentAccount: agency, Name: "Client", Active: true},
+		domain.DirectoryMember{ID: 7, AccountID: account, Name: "Member", Active: true},
+		domain.DirectoryConnection{ID: social, MemberID: 7, Platform: p, AccountType: kind, SecretRef: "connection/70"},
+		domain.DirectorySocialAccount{
+			ID: social, ParentAccount: agency, AccountID: account, MemberID: 7, ConnectionID: social, Platform: p, AccountType: kind,
+			ExternalID: externalID, Name: "Page", Connected: true,
+		},
+		domain.DirectorySubscription{ID: 1, AccountID: account, Plan: "managed", StartsAt: now.AddDate(-1, 0, 0)},
+	)
+	s.connect()
+	pool := s.DB.ReadOnly
+	server, err := api.Handler(api.Deps{
+		Config: api.Config{AnalyticsAtRoot: true},
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
+		}),
+		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
+		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool},
+		Entities: readmodels.Entities{Pool: pool},
+		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
+	})
+	require.NoError(t, err)
+	s.server = server
+	return s
+}
+
+func (s *stage) clock() time.Time { return s.at }
+
+// connect makes the use case of fetching as the program does, with the real stores.
+func (s *stage) connect() {
+	ctx := s.t.Context()
+	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+	require.NoError(s.t, err)
+	secretPool, err := vault.Open(ctx, s.DB.URL)
+	require.NoError(s.t, err)
+	s.t.Cleanup(secretPool.Close)
+	secrets, err := vault.NewSecrets(secretPool, keys)
+	require.NoError(s.t, err)
+	sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: token})
+	require.NoError(s.t, err)
+	require.NoError(s.t, secrets.Put(ctx, "connection/70", sealed, domain.SecretTimes{Taken: now}))
+	statePool, err := vault.OpenFetching(ctx, s.DB.URL)
+	require.NoError(s.t, err)
+	s.t.Cleanup(statePool.Close)
+	endpoint := platforms.Endpoint{BaseURL: s.wire.URL}
+	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
+	require.NoError(s.t, err)
+	s.t.Cleanup(clients.Close)
+	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s, Now: s.clock})
+	require.NoError(s.t, err)
+	s.collect, err = commands.NewCollect(commands.CollectConfig{
+		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
+		Clients: clients, Budget: plenty{}, Secrets: secrets, Metrics: metrics, Operations: s,
+		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour, Backfill: -1,
+	})
+	require.NoError(s.t, err)
+}
+
+// plenty is a quota without end.
+type plenty struct{}
+
+func (plenty) Room(context.Context, domain.Platform, string, time.Duration) (int, error) {
+	return math.MaxInt32, nil
+}
+
+// fetch reads the account once, then its posts.
+func (s *stage) fetch() {
+	s.t.Helper()
+	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
+		slot := domain.FetchSlot{Kind: kind, Platform: s.platform, Begin: s.at}
+		shards, err := s.collect.Plan(s.t.Context(), slot, time.Hour)
+		require.NoError(s.t, err)
+		for shard := range shards {
+			retries, err := s.collect.Work(s.t.Context(), slot, shard)
+			require.NoError(s.t, err)
+			require.Empty(s.t, retries, "%s was not read: %v", kind, s.wire.strangers)
+		}
+		require.Equal(s.t, 1, shards, kind)
+	}
+	s.wire.requireSpoken()
+}
+
+// lines are the rows of a query that selects one text.
+func (s *stage) lines(query string) []string {
+	s.t.Helper()
+	rows, err := s.DB.ReadOnly.Query(s.t.Context(), query)
+	require.NoError(s.t, err)
+	defer rows.Close()
+	out := []string{}
+	for rows.Next() {
+		var line string
+		require.NoError(s.t, rows.Scan(&line))
+		out = append(out, line)
+	}
+	require.NoError(s.t, rows.Err())
+	return out
+}
+
+// figures are the account's figures as the table has them: name kind value source day window.
+func (s *stage) figures() []string {
+	return s.lines(`
+		select format('%s %s %s %s %s %s', f->>'name', f->>'kind', f->>'value', f->>'source', f->>'day', f->>'window')
+		from tSAccountIns, jsonb_array_elements(figures) f order by 1`)
+}
+
+// missing is what the account's reading lacks, and why.
+func (s *stage) missing() []string {
+	return s.lines(`select format('%s %s', m->>'name', m->>'reason') from tSAccountIns, jsonb_array_elements(missing) m order by 1`)
+}
+
+// posts are the posts and their counts: id type | likes comments shares views impressions reach clicks | engagement partial.
+func (s *stage) posts() []string {
+	const n = `coalesce(%s::text, '-')`
+	columns := ""
+	for _, name := range []string{"likes", "comments", "shares", "views", "impressions", "reach", "clicks"} {
+		columns += ", " + fmt.Sprintf(n, "i."+name)
+	}
+	return s.lines(`
+		select concat_ws(' ', p.external_id, p.post_type, '|'` + columns + `, '|', ` + fmt.Sprintf(n, "i.engagement") + `, i.engagement_partial)
+		from tSPosts p left join tSPostInsights i using (social_account_id, external_id) order by p.published_at desc nulls last, p.external_id`)
+}
+
+// ask asks over HTTP and decodes the answer.
+func (s *stage) ask(path string) map[string]any {
+	s.t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	w := httptest.NewRecorder()
+	s.server.ServeHTTP(w, r)
+	require.Equal(s.t, http.StatusOK, w.Code, w.Body.String())
+	require.NotContains(s.t, w.Body.String(), token)
+	var body map[string]any
+	require.NoError(s.t, json.Unmarshal(w.Body.Bytes(), &body))
+	return body
+}
+
+// at walks an answer by keys and indexes.
+func at(t *testing.T, value any, path ...any) any {
+	t.Helper()
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			object, ok := value.(map[string]any)
+			require.True(t, ok, "%v is no object at %v of %v", value, step, path)
+			require.Contains(t, object, step)
+			value = object[step]
+		case int:
+			list, ok := value.([]any)
+			require.True(t, ok, "%v is no list at %v of %v", value, step, path)
+			require.Greater(t, len(list), step)
+			value = list[step]
+		}
+	}
+	return value
+}

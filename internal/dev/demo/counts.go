@@ -1,0 +1,68 @@
+package demo
+
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// GrowthWindow is how long after its publication a post's growth counts.
+const GrowthWindow = 7 * day
+
+// postRead is a reading of a post at an instant, as the platform's client would have given it.
+func (w *World) postRead(p post, at time.Time) domain.PostRead {
+	active := p.channel.client.activeAt(at)
+	r := domain.PostRead{
+		Tenant: p.channel.Tenant, Platform: p.channel.platform, AccountType: p.channel.kind,
+		ExternalID: p.ID, CapturedAt: at, PublishedAt: new(p.Created), Backfilled: true,
+		GrowthWindow: GrowthWindow.String(), SubscriptionActive: active,
+		GrowthEligible: active && at.Sub(p.Created) <= GrowthWindow,
+	}
+	r.Counts, r.Missing = p.countsAt(w.cfg.Seed, at)
+	return r
+}
+
+// reelSilence is how long a reel has no insights.
+const reelSilence = time.Hour
+
+// countsAt maps the simulator's counters to what each platform tells; the rest is
+// absent, and named as missing where the client had asked for it.
+func (p post) countsAt(seed uint64, at time.Time) (domain.Counts, []domain.MissingFigure) {
+	n := simulator.PostAt(seed, p.ID, p.Created, at)
+	c := domain.Counts{Likes: &n.Likes, Comments: &n.Comments, Shares: &n.Shares}
+	switch p.channel.platform {
+	case domain.Facebook:
+		if p.Kind == simulator.KindReel {
+			return p.reelCounts(c, n, at)
+		}
+		c.Views, c.Impressions, c.Reach, c.Clicks = &n.Views, &n.Views, &n.Reach, &n.Clicks
+	case domain.Instagram:
+		c.Views, c.Impressions, c.Reach = &n.Views, &n.Views, &n.Reach
+		if p.Kind == simulator.KindStory {
+			c.Likes, c.Comments = nil, nil
+		}
+	case domain.TikTok:
+		c.Views = &n.Views
+	case domain.LinkedIn:
+		c.Impressions, c.Reach, c.Clicks = &n.Views, &n.Reach, &n.Clicks
+	}
+	return c, nil
+}
+
+// reelCounts: a reel has no reach, and a fresh one nothing but its node's likes and comments.
+func (p post) reelCounts(c domain.Counts, n simulator.PostCounters, at time.Time) (domain.Counts, []domain.MissingFigure) {
+	var missing []domain.MissingFigure
+	miss := func(name string) {
+		missing = append(missing, domain.MissingFigure{Name: name, Reason: platforms.ReasonEmpty, Detail: "answered without a value"})
+	}
+	c.Views = &n.Views
+	if at.Sub(p.Created) < reelSilence {
+		c.Shares, c.Views = nil, nil
+		miss(domain.MetricShares)
+		miss(domain.MetricViews)
+	}
+	miss(domain.MetricReach)
+	return c, missing
+}

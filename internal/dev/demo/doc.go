@@ -1,0 +1,45 @@
+// Package demo is the world that `ledgerboard demo` and mock mode are seeded with: an agency with its
+// clients, a foreign agency beside it, their history, and a plan of changes of dashboards. It is pure
+// data: it appends nothing and reads no clock.
+//
+// # Invariants
+//
+//   - Everything is a function of [Config]: ids, times, figures and event ids. Seeding again after a
+//     crash appends duplicates, which fold to the same tables.
+//   - Readings are what the platforms' clients would have read from the simulator at that instant:
+//     same external ids, figures, kinds, sources. Live readings go on without a jump.
+//   - Nothing of one agency names anything of the other.
+//   - Every change of [World.Changes] is accepted by domain and makes exactly one record, so the head's
+//     version of a stream says how far an earlier run got.
+//   - No token is in an event: [World.Secrets] is for the sealed store.
+//   - Nothing lies after the anchor but planned posts that are yet to come, and expiries.
+//
+// It may not import anything of this module but domain, internal/dev/simulator and internal/platforms.
+//
+// # File map
+//
+//	world.go              Config, World, Secrets
+//	plans*.go             the invented people and companies
+//	agency.go             agencies, clients, members, channels; the simulator's accounts
+//	ids.go                derived ids, demo.json's ids, whom the tokens stand for
+//	directory.go          reference entities
+//	posts.go              posts and their registrations
+//	figures.go counts.go  what a platform tells of an account, of a post
+//	readings.go           history
+//	drafts.go             everything but the changes as events
+//	changes*.go           the plan of changes: openings, daily business, the way to the end state
+//
+// # Non-obvious
+//
+//   - The simulator must have the world's seed; [World.Register] fails otherwise.
+//   - An account's curve goes by its external id, a post's by its own: that is how the simulator does it.
+//   - Each connection has one social account, because the simulator's tokens are of one account each.
+//   - The agency has no subscription of its own: it would count for its clients, and the lapsed one
+//     would not have lapsed.
+//   - A post that was planned is registered twice, by the main application and by the listing.
+//   - History is read at whole multiples of 12 h before the anchor, the anchor included, not at the
+//     schedule's hours: so every post has a reading that is fresh at the start.
+//   - Instagram's totals of today, and reach over the begin of summer time, are what the simulator makes
+//     of them; the continuity test holds both sides together.
+//   - LinkedIn profiles get no posts after the anchor: they cannot be listed, and nobody tells of any.
+package demo

@@ -1,0 +1,206 @@
+package demo_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+func TestAccountReadingsAreDailyUpToTheAnchor(t *testing.T) {
+	t.Parallel()
+	w := world()
+	at := map[int64][]time.Time{}
+	for r := range w.AccountReadings() {
+		require.True(t, r.Backfilled)
+		require.NotEmpty(t, r.Figures)
+		require.Equal(t, domain.MetricFollowers, r.Figures[0].Name)
+		at[r.SocialAccount] = append(at[r.SocialAccount], r.CapturedAt)
+	}
+	require.Len(t, at, 27)
+	for _, times := range at {
+		require.Len(t, times, 91)
+		require.Equal(t, anchor, times[90])
+		for i := range times[1:] {
+			require.Equal(t, 24*time.Hour, times[i+1].Sub(times[i]))
+		}
+	}
+}
+
+// TestDayFlowsHaveNoGap: a range is the sum of its days, so every day of the history must be there. A
+// day that is not over may grow: of Instagram there is the part up to the reading.
+func TestDayFlowsHaveNoGap(t *testing.T) {
+	t.Parallel()
+	type flow struct {
+		account int64
+		name    string
+	}
+	days, over := map[flow]map[string]int64{}, map[flow]map[string]bool{}
+	for r := range world().AccountReadings() {
+		for _, f := range r.Figures {
+			if f.Kind != domain.DayFlow {
+				continue
+			}
+			key := flow{r.SocialAccount, f.Name}
+			if days[key] == nil {
+				days[key], over[key] = map[string]int64{}, map[string]bool{}
+			}
+			if value, seen := days[key][f.Day]; seen {
+				require.LessOrEqual(t, value, f.Value, "a day does not shrink")
+				if over[key][f.Day] {
+					require.Equal(t, value, f.Value, "a day that is over does not change")
+				}
+			}
+			over[key][f.Day] = f.Day < r.CapturedAt.Add(-8*time.Hour).Format(time.DateOnly)
+			days[key][f.Day] = f.Value
+		}
+	}
+	require.NotEmpty(t, days)
+	for key, got := range days {
+		for d := anchor.AddDate(0, 0, -90); d.Before(anchor.AddDate(0, 0, -2)); d = d.AddDate(0, 0, 1) {
+			require.Contains(t, got, d.Format(time.DateOnly), "%v", key)
+		}
+	}
+}
+
+// TestPostReadings: every 12 hours from publication to the anchor, counters never fall, and growth
+// counts by the two rules that each reading shows.
+func TestPostReadings(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *demo.World, cfg demo.Config) {
+		end := cfg.Anchor.UTC().Truncate(time.Second)
+		subscriptions := map[string][]domain.DirectorySubscription{}
+		for _, s := range entities[domain.DirectorySubscription](w) {
+			subscriptions[s.AccountID] = append(subscriptions[s.AccountID], s)
+		}
+		stories := map[string]bool{}
+		for p := range w.Posts() {
+			stories[domain.PostID(p.SocialAccount, p.ExternalID)] = p.PostType == string(simulator.KindStory)
+		}
+		last := map[string]domain.PostRead{}
+		var before time.Time
+		for r := range w.PostReadings() {
+			require.False(t, r.CapturedAt.Before(before), "in the order of time")
+			before = r.CapturedAt
+			require.True(t, r.Backfilled)
+			require.True(t, r.PublishedAt.Before(r.CapturedAt))
+			active := slices.ContainsFunc(subscriptions[r.AccountID], func(s domain.DirectorySubscription) bool {
+				return !s.StartsAt.After(r.CapturedAt) && (s.EndsAt == nil || s.EndsAt.After(r.CapturedAt))
+			})
+			require.Equal(t, active, r.SubscriptionActive)
+			require.Equal(t, "168h0m0s", r.GrowthWindow)
+			require.Equal(t, active && r.CapturedAt.Sub(*r.PublishedAt) <= 168*time.Hour, r.GrowthEligible)
+
+			id := domain.PostID(r.SocialAccount, r.ExternalID)
+			previous, seen := last[id]
+			if seen {
+				require.Equal(t, 12*time.Hour, r.CapturedAt.Sub(previous.CapturedAt))
+				if r.Impressions != nil {
+					require.GreaterOrEqual(t, *r.Impressions, *previous.Impressions)
+				}
+				if growth := domain.GrowthBetween(previous.Counts, r.Counts); growth.Engagement != nil {
+					require.GreaterOrEqual(t, *growth.Engagement, int64(0))
+				}
+			} else {
+				require.LessOrEqual(t, r.CapturedAt.Sub(*r.PublishedAt), 12*time.Hour, "from publication")
+			}
+			last[id] = r
+		}
+		require.Len(t, last, len(stories), "every post has a reading")
+		for id, r := range last {
+			if stories[id] {
+				require.LessOrEqual(t, r.CapturedAt.Sub(*r.PublishedAt), 24*time.Hour)
+			} else {
+				require.Equal(t, end, r.CapturedAt)
+			}
+		}
+	})
+}
+
+func TestGrowthVerdictsDiffer(t *testing.T) {
+	t.Parallel()
+	var eligible, tooOld, lapsed int
+	for r := range world().PostReadings() {
+		switch {
+		case r.GrowthEligible:
+			eligible++
+		case !r.SubscriptionActive:
+			lapsed++
+		default:
+			tooOld++
+		}
+	}
+	require.Positive(t, eligible)
+	require.Positive(t, tooOld)
+	require.Positive(t, lapsed)
+}
+
+func TestOriginsOfPosts(t *testing.T) {
+	t.Parallel()
+	w := world()
+	planned := map[string]int64{}
+	for _, p := range entities[domain.DirectoryPlannedPost](w) {
+		if p.ExternalID != "" {
+			planned[domain.PostID(p.SocialAccount, p.ExternalID)] = p.CategoryID
+		}
+	}
+	origins := map[string][]domain.PostOrigin{}
+	profiles := map[string]bool{}
+	for p := range w.Posts() {
+		id := domain.PostID(p.SocialAccount, p.ExternalID)
+		origins[id] = append(origins[id], p.Origin)
+		profiles[id] = p.AccountType == domain.LinkedInProfile
+		if category, ok := planned[id]; ok && p.Origin == domain.OriginMainApp {
+			require.Equal(t, category, *p.CategoryID)
+		} else {
+			require.Nil(t, p.CategoryID)
+		}
+	}
+	for id, got := range origins {
+		_, wasPlanned := planned[id]
+		var want []domain.PostOrigin
+		if wasPlanned || profiles[id] {
+			want = append(want, domain.OriginMainApp)
+		}
+		if !profiles[id] {
+			want = append(want, domain.OriginListing)
+		}
+		require.Equal(t, want, got, id)
+	}
+	require.Subset(t, slices.Collect(maps.Keys(origins)), w.IDs().Posts)
+}
+
+// TestHistoryEndsAtTheAnchor: what is compared with live readings there is the last of history; later
+// readings are near.
+func TestHistoryEndsAtTheAnchor(t *testing.T) {
+	t.Parallel()
+	w := world()
+	accounts := map[int64]domain.AccountRead{}
+	var posts []domain.PostRead
+	for r := range w.AccountReadings() {
+		accounts[r.SocialAccount] = r
+	}
+	for r := range w.PostReadings() {
+		if r.CapturedAt.Equal(anchor) {
+			posts = append(posts, r)
+		}
+	}
+	last := w.AccountsAt(anchor)
+	require.Len(t, last, len(accounts))
+	for _, r := range last {
+		require.Equal(t, accounts[r.SocialAccount], r)
+	}
+	registered, reads := w.PostsAt(anchor)
+	require.ElementsMatch(t, posts, reads)
+	require.ElementsMatch(t, slices.Collect(w.Posts()), registered)
+	for _, r := range w.AccountsAt(anchor.Add(30 * time.Second)) {
+		was, is := accounts[r.SocialAccount].Figures[0].Value, r.Figures[0].Value
+		require.InDelta(t, was, is, 2, "followers do not jump in half a minute")
+	}
+}

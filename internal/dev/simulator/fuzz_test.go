@@ -1,0 +1,52 @@
+package simulator_test
+
+import (
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+// FuzzServe: no request makes the server panic or answer nothing.
+func FuzzServe(f *testing.F) {
+	for _, seed := range []string{
+		"/facebook/v26.0/5/insights?metric=page_media_view&since=1&until=2", "/facebook/v26.0/?ids=5_1,5_2&fields=insights.metric(post_clicks),shares",
+		"/facebook/v26.0/5/posts?limit=3&after=YWZ0ZXI6NV8x", "/facebook/v26.0/6/insights?metric=reach&period=day", "/facebook/v26.0/6/media?limit=0",
+		"/linkedin/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A7&shares=List(urn%3Ali%3Ashare%3A1)",
+		"/linkedin/rest/organizationalEntityShareStatistics?organizationalEntity=urn:li:organization:7&shares=List%28urn%253Ali%253Ashare%253A1%29",
+		"/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=IMPRESSION&aggregation=DAILY&dateRange=(start:(day:1,month:11,year:1),end:(day:8,month:11,year:2026))",
+		"/linkedin/rest/memberCreatorPostAnalytics?q=entity&entity=(share:x)&queryType=REACTION", "/tiktok/v2/video/list/?fields=id", "/linkedin/rest/posts?q=author&author=urn:li:organization:7&start=-9&count=100",
+	} {
+		f.Add(seed, `{"max_count":3,"cursor":1,"filters":{"video_ids":["1"]}}`)
+	}
+	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
+	from := testNow.AddDate(0, 0, -9)
+	account := func(id string) simulator.Account {
+		return simulator.Account{ID: id, PostsFrom: from, PostEvery: 9 * time.Hour}
+	}
+	tokens := []string{
+		s.AddPage(account("5")).AccessToken, s.AddInstagram(account("6")).AccessToken, s.AddCompanyPage(account("7")).AccessToken,
+		s.AddLinkedInProfile(account("8")).AccessToken, s.AddTikTokUser(account("9")).AccessToken, "unknown",
+	}
+	f.Fuzz(func(t *testing.T, target, body string) {
+		if _, err := url.ParseRequestURI(target); err != nil || !strings.HasPrefix(target, "/") || strings.ContainsAny(target, " \r\n\t") {
+			t.Skip()
+		}
+		for _, token := range tokens {
+			for _, method := range []string{"GET", "POST"} {
+				r := httptest.NewRequest(method, target, strings.NewReader(body))
+				r.Header.Set("Authorization", "Bearer "+token)
+				r.Header.Set("LinkedIn-Version", "202608")
+				r.Header.Set("X-Restli-Protocol-Version", "2.0.0")
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, r)
+				require.NotZero(t, w.Code)
+			}
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package simulator_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var testNow = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
+
+func clockAt(t time.Time) func() time.Time { return func() time.Time { return t } }
+
+// get asks the server without a network; the answer is decoded as JSON.
+func get(t *testing.T, s *simulator.Server, token, path string) (int, map[string]any) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return do(t, s, r)
+}
+
+func do(t *testing.T, s *simulator.Server, r *http.Request) (int, map[string]any) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	raw, err := io.ReadAll(w.Body)
+	require.NoError(t, err)
+	var body map[string]any
+	require.NoError(t, json.Unmarshal(raw, &body), string(raw))
+	return w.Code, body
+}
+
+func errorOf(body map[string]any) (code, subcode float64) {
+	e, _ := body["error"].(map[string]any)
+	code, _ = e["code"].(float64)
+	subcode, _ = e["error_subcode"].(float64)
+	return code, subcode
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	now := testNow
+	s := simulator.New(simulator.Config{Seed: 1, Clock: func() time.Time { return now }})
+	page := s.AddPage(simulator.Account{ID: "5"})
+	mine := s.AddPage(simulator.Account{ID: "6", AccessToken: "mine", AccessExpires: testNow.Add(time.Hour)})
+
+	status, body := get(t, s, page.AccessToken, "/facebook/v26.0/5?fields=id")
+	require.Equal(t, 200, status, body)
+	status, _ = get(t, s, mine.AccessToken, "/facebook/v26.0/6?fields=id")
+	require.Equal(t, 200, status)
+	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/6?fields=id")
+	_, subcode := errorOf(body)
+	require.InDelta(t, 33, subcode, 0, "another account's token sees nothing")
+	_, body = get(t, s, "unknown", "/facebook/v26.0/5?fields=id")
+	code, subcode := errorOf(body)
+	require.InDelta(t, 190, code, 0)
+	require.InDelta(t, 467, subcode, 0)
+	now = now.Add(time.Hour)
+	_, body = get(t, s, "mine", "/facebook/v26.0/6?fields=id")
+	_, subcode = errorOf(body)
+	require.InDelta(t, 463, subcode, 0)
+
+	// A token of another platform, seed or account is none.
+	tikTok := s.AddTikTokUser(simulator.Account{ID: "5"})
+	_, body = get(t, s, tikTok.AccessToken, "/facebook/v26.0/5?fields=id")
+	code, _ = errorOf(body)
+	require.InDelta(t, 190, code, 0)
+	other := simulator.New(simulator.Config{Seed: 2, Clock: clockAt(testNow)})
+	other.AddPage(simulator.Account{ID: "5"})
+	_, body = get(t, other, page.AccessToken, "/facebook/v26.0/5?fields=id")
+	code, _ = errorOf(body)
+	require.InDelta(t, 190, code, 0)
+}
+
+// A restarted simulator knows the refresh token that its former life handed out.
+func TestRotationSurvivesRestart(t *testing.T) {
+	t.Parallel()
+	refresh := func(s *simulator.Server, token string) map[string]any {
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+		r := httptest.NewRequest(http.MethodPost, "/tiktok/v2/oauth/token/", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		_, body := do(t, s, r)
+		return body
+	}
+	start := func() (*simulator.Server, simulator.Account) {
+		s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
+		return s, s.AddTikTokUser(simulator.Account{ID: "open-1"})
+	}
+	s, user := start()
+	rotated, _ := refresh(s, user.RefreshToken)["refresh_token"].(string)
+	require.NotEmpty(t, rotated)
+	require.Equal(t, "invalid_grant", refresh(s, user.RefreshToken)["error"])
+
+	// An edge that fails has not passed the call on: the token is not used up.
+	edge, third := start()
+	require.True(t, edge.SetTraps(domain.TikTok, "open-1", simulator.Traps{HTML: http.StatusBadGateway}))
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {third.RefreshToken}}
+	failing := httptest.NewRequest(http.MethodPost, "/tiktok/v2/oauth/token/", strings.NewReader(form.Encode()))
+	failing.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	edge.ServeHTTP(httptest.NewRecorder(), failing)
+	require.True(t, edge.SetTraps(domain.TikTok, "open-1", simulator.Traps{}))
+	require.NotEmpty(t, refresh(edge, third.RefreshToken)["access_token"])
+
+	again, _ := start()
+	body := refresh(again, rotated)
+	require.NotEmpty(t, body["access_token"])
+	require.Equal(t, "invalid_grant", refresh(again, user.RefreshToken)["error"], "what was used up stays used up")
+	r := httptest.NewRequest(http.MethodGet, "/tiktok/v2/user/info/?fields=open_id", nil)
+	access, _ := body["access_token"].(string)
+	r.Header.Set("Authorization", "Bearer "+access)
+	status, _ := do(t, again, r)
+	require.Equal(t, 200, status)
+}
+
+// The 90-day limit, a call without metrics, a retired metric in a batch (§6.1).
+func TestPageInsightsRules(t *testing.T) {
+	t.Parallel()
+	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow)})
+	page := s.AddPage(simulator.Account{ID: "5"})
+	status, body := get(t, s, page.AccessToken, "/facebook/v26.0/5/insights?metric=page_media_view&since=2026-01-01&until=2026-06-01")
+	require.Equal(t, 400, status)
+	require.Contains(t, body["error"].(map[string]any)["message"], "more than 90 days") //nolint:forcetypeassert // fails the test
+	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/5/insights")
+	code, subcode := errorOf(body)
+	require.InDelta(t, 3001, code, 0)
+	require.InDelta(t, 1504028, subcode, 0)
+	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/5/insights?metric=page_media_view,page_impressions")
+	code, _ = errorOf(body)
+	require.InDelta(t, 100, code, 0)
+
+	// The first end_time is since + 1 day; `next` never ends and holds the token.
+	_, body = get(t, s, page.AccessToken, "/facebook/v26.0/5/insights?metric=page_media_view&period=day&since=2026-11-01&until=2026-11-04")
+	raw, err := json.Marshal(body)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "2026-11-02T08:00:00+0000")
+	require.Contains(t, string(raw), "2026-11-03T08:00:00+0000")
+	require.NotContains(t, string(raw), "2026-11-04T08:00:00+0000")
+	next, _ := body["paging"].(map[string]any)["next"].(string)
+	link, err := url.Parse(next)
+	require.NoError(t, err)
+	require.Equal(t, page.AccessToken, link.Query().Get("access_token"))
+}
+
+func TestUsageHeaderAppearsWithUse(t *testing.T) {
+	t.Parallel()
+	s := simulator.New(simulator.Config{Seed: 1, Clock: clockAt(testNow), MetaPerDay: 200})
+	page := s.AddPage(simulator.Account{ID: "5"})
+	for i := range 4 {
+		r := httptest.NewRequest(http.MethodGet, "/facebook/v26.0/5?fields=id&access_token="+page.AccessToken, nil)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		require.Equal(t, i >= 1, w.Header().Get("X-Business-Use-Case-Usage") != "", i)
+	}
+	require.Equal(t, map[string]int64{"facebook/node": 4}, s.Stats().Calls)
+}
+
+func TestUnknownAccounts(t *testing.T) {
+	t.Parallel()
+	s := simulator.New(simulator.Config{})
+	require.False(t, s.SetTraps(domain.Facebook, "1", simulator.Traps{}))
+	require.False(t, s.AddPost(domain.Facebook, "1", simulator.Post{}))
+	require.Nil(t, s.Posts(domain.Facebook, "1", testNow))
+	require.Zero(t, s.Seed())
+}

@@ -1,0 +1,37 @@
+// Package soak runs the ingestion as a whole, for hours of compressed time: the real scheduler on River and
+// PostgreSQL, the real clients over HTTP against the simulator, the real log and projections, with faults
+// on; and judges afterwards what the log holds. internal/dev/bench measures with the same parts.
+//
+// # Invariants
+//
+//   - The simulator's clock and the fetchers' are one (Clock), so that quotas, tokens and back-offs are
+//     compressed alike. Only the slots of the scheduler are real time.
+//   - Judgements are made from the log itself, the simulator's own counts and the recorded states, never
+//     from what the fetchers say of themselves.
+//
+// It is imported by its tests and by internal/dev/bench only.
+//
+// # File map
+//
+//	clock.go  compressed time
+//	world.go  agencies, connections, accounts of the simulator, tokens
+//	stack.go  broker, database, log, projections, fetchers, scheduler
+//	faults.go what goes wrong while it runs
+//	judge.go  what must hold at the end
+//
+// # How to run it
+//
+// LEDGERBOARD_SOAK=ci (2,000 connections, 2 hours) or full (20,000 connections, 10 hours; `make soak`).
+// Without the variable the test is skipped. LEDGERBOARD_SOAK_SPEED sets the compression.
+//
+// # Non-obvious
+//
+//   - Time is compressed at most thirtyfold, because a slot is a second at least and stands for 30 s.
+//   - Compressed time magnifies every delay of the machine: a call that is on its way for 100 ms is 3 s late
+//     for a quota of a minute. So a smaller share of the quotas is used than in production; the arithmetic
+//     is the same (see internal/quota).
+//   - A connection is starved when its newest reading is older than max(interval, what the quota allows) and
+//     a tick. What the quota allows is the number of the platform's connections times the calls that a
+//     reading took (measured, posts and failures included), by the budget's rate, and a quarter. A connection whose last attempt failed is
+//     granted the pauses that its failures ask for.
+package soak

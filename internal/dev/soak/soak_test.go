@@ -1,0 +1,364 @@
+package soak_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// Variables of the environment.
+const (
+	sizeVariable  = "LEDGERBOARD_SOAK"
+	speedVariable = "LEDGERBOARD_SOAK_SPEED"
+)
+
+// size is how large a run is.
+type size struct {
+	connections int
+	lasts       time.Duration // compressed
+	interval    time.Duration // between two readings of an account
+	limits      []quota.Limit // also the simulator's
+}
+
+const tick = 30 * time.Second // compressed
+
+func sizes() map[string]size {
+	const day = 24 * time.Hour
+	limits := func(linkedIn, tikTok int) []quota.Limit {
+		return []quota.Limit{
+			{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 2000, Window: day},
+			{Platform: domain.Instagram, Scope: platforms.ScopeAccount, Calls: 4000, Window: day},
+			{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: linkedIn, Window: day},
+			{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: tikTok, Window: time.Minute},
+		}
+	}
+	return map[string]size{
+		// LinkedIn and TikTok are given less than their connections would use, so that quotas decide.
+		"ci":   {2000, 2 * time.Hour, 15 * time.Minute, limits(300_000, 40)},
+		"full": {20_000, 10 * time.Hour, 30 * time.Minute, limits(3_000_000, 300)},
+	}
+}
+
+// share of the quotas: less than in production, because compressed time magnifies jitter.
+const share = 0.75
+
+func TestSoak(t *testing.T) {
+	what, ok := sizes()[os.Getenv(sizeVariable)]
+	if !ok {
+		t.Skip(sizeVariable + " is not set to ci or full")
+	}
+	speed := 30.0
+	if text := os.Getenv(speedVariable); text != "" {
+		var err error
+		speed, err = strconv.ParseFloat(text, 64)
+		require.NoError(t, err)
+	}
+	for ; ; speed /= 2 {
+		keptUp := false
+		t.Run(fmt.Sprintf("speed %v", speed), func(t *testing.T) {
+			run := newRun(t, what, speed)
+			run.fetch()
+			if keptUp = run.keptUp(); keptUp || speed/2 < slowest {
+				run.judge()
+			}
+		})
+		if keptUp || speed/2 < slowest {
+			return
+		}
+		t.Log("the machine does not keep up at this compression: half of it is tried")
+	}
+}
+
+// slowest is the least compression that is tried on a machine that is slow or busy.
+const slowest = 7
+
+// keptUp tells whether the machine did the slots' work in their time, once the first round was through:
+// slots that were planned too late, found no worker, or were cut on platforms without a quota for the
+// whole app say nothing about the fetchers.
+func (r *run) keptUp() bool {
+	now := r.slots()
+	missed, all := now.missed-r.warmedUp.missed, now.all-r.warmedUp.all
+	r.Logf("%.0f of %.0f slots were missed by the machine (%.0f of %.0f before)", missed, all, r.warmedUp.missed, r.warmedUp.all)
+	return missed <= all/missable
+}
+
+// slots are counts of the scheduler.
+type slots struct{ missed, all float64 }
+
+func (r *run) slots() (n slots) {
+	families, err := r.stack.Registry.Gather()
+	require.NoError(r, err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, pair := range metric.GetLabel() {
+				labels[pair.GetName()] = pair.GetValue()
+			}
+			value := metric.GetCounter().GetValue()
+			switch {
+			case family.GetName() == "ledgerboard_scheduler_skipped_slots_total" && labels["reason"] != "quota":
+				n.missed += value
+				n.all += value
+			case family.GetName() == "ledgerboard_scheduler_jobs_total":
+				n.all += value
+				if labels["outcome"] == "cut" && (labels["platform"] == "facebook" || labels["platform"] == "instagram") {
+					n.missed += value
+				}
+			}
+		}
+	}
+	return n
+}
+
+// missable: one in so many slots may be missed by the machine.
+const missable = 20
+
+// warmUp is the part of a run in which all that is due at once at the start is worked off.
+const warmUp = 0.2
+
+// run is one soak.
+type run struct {
+	*testing.T
+	size
+	clock *soak.Clock
+	world *soak.World
+	sim   *simulator.Server
+	stack *soak.Stack
+	begin time.Time
+
+	warmedUp slots
+	end      time.Time // compressed: when fetching ended
+}
+
+func newRun(t *testing.T, what size, speed float64) *run {
+	r := &run{T: t, size: what, clock: soak.NewClock(time.Now().Truncate(time.Second), speed), world: soak.NewWorld(what.connections)}
+	limit := func(p domain.Platform) int {
+		i := slices.IndexFunc(what.limits, func(l quota.Limit) bool { return l.Platform == p })
+		return what.limits[i].Calls
+	}
+	r.sim = simulator.New(simulator.Config{
+		Seed: 7, Clock: r.clock.Now, MetaPerDay: limit(domain.Instagram),
+		LinkedInPerDay: limit(domain.LinkedIn), TikTokPerMinute: limit(domain.TikTok),
+	})
+	r.world.Register(r.sim, func(a soak.Account, s *simulator.Account) {
+		s.PostsFrom, s.PostEvery = r.clock.Now().Add(-48*time.Hour), 24*time.Hour
+		s.AccessExpires = expiry(a, r.clock.Now())
+	})
+	parse := func(text string) scheduler.Schedule {
+		s, err := scheduler.ParseSchedule(text)
+		require.NoError(t, err)
+		return s
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	var err error
+	r.stack, err = soak.Open(t.Context(), soak.Config{
+		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
+		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4,
+		Collect: commands.CollectConfig{
+			GrowthWindow: 168 * time.Hour, AccountInterval: r.clock.Wall(what.interval), Backfill: -1,
+		},
+		Every: map[scheduler.Kind]scheduler.Schedule{
+			scheduler.AccountInsights: parse(r.clock.Wall(tick).String()), scheduler.PostInsights: parse(fmt.Sprintf("*/%d * * * *", min(30, max(1, int(r.clock.Wall(what.lasts).Minutes())/2)))),
+			scheduler.TokenRefresh: parse(r.clock.Wall(5 * time.Minute).String()),
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.stack.Close()) })
+	err = r.world.StoreTokens(t.Context(), r.sim, r.stack.Secrets, r.clock.Now(), func(a soak.Account) commands.StoredTokens {
+		return commands.StoredTokens{ExpiresAt: expiry(a, r.clock.Now())}
+	})
+	require.NoError(t, err)
+	return r
+}
+
+// expiry spreads the deaths of TikTok's tokens over their two hours; the others' outlive the run.
+func expiry(a soak.Account, now time.Time) time.Time {
+	if a.Platform != domain.TikTok {
+		return time.Time{}
+	}
+	return now.Add(30*time.Minute + time.Duration(a.SocialAccount%90)*time.Minute).Truncate(time.Second)
+}
+
+// fetch runs the schedule, with faults, for the given compressed time.
+func (r *run) fetch() {
+	r.begin = r.clock.Now()
+	faults := soak.Faults{Sim: r.sim, World: r.world, Clock: r.clock, Begin: r.begin, For: r.lasts, Down: domain.Instagram}
+	faults.Plan()
+	ctx, stop := context.WithTimeout(r.Context(), r.clock.Wall(r.lasts))
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { faults.Run(ctx) })
+	running.Go(func() {
+		time.Sleep(time.Duration(warmUp * float64(r.clock.Wall(r.lasts))))
+		r.warmedUp = r.slots()
+	})
+	require.NoError(r, r.stack.Run(ctx))
+	running.Wait()
+	r.end = r.begin.Add(r.lasts)
+	within, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
+	defer cancel()
+	require.NoError(r, r.stack.CatchUp(within))
+}
+
+// judge asserts what must hold, and prints what was measured.
+func (r *run) judge() {
+	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
+	require.NoError(r, err)
+	require.Empty(r, ledger.Wrong)
+	stats := r.sim.Stats()
+	for op, n := range stats.Throttled {
+		require.Zero(r, n, "calls beyond the limit of %s", op)
+	}
+	r.states(ledger)
+	r.tables(ledger)
+	calls := map[string]int64{}
+	for op, n := range stats.Calls {
+		platform, _, _ := strings.Cut(op, "/")
+		calls[platform] += n
+	}
+	var starved []string
+	for _, p := range domain.Platforms() {
+		starved = append(starved, r.starved(p, ledger, calls[p.String()])...)
+	}
+	require.Empty(r, starved)
+}
+
+// states: every connection whose token died was marked once, and no other one.
+func (r *run) states(ledger *soak.Ledger) {
+	dead := 0
+	for _, a := range r.world.Accounts {
+		marked := ledger.Reconnects[a.Connection]
+		if !soak.Dies(a) {
+			// A page that two agencies connect has one account in the simulator.
+			if !slices.ContainsFunc(r.world.Accounts, func(b soak.Account) bool { return b.ExternalID == a.ExternalID && soak.Dies(b) }) {
+				require.Zero(r, marked, "connection %d of %s", a.Connection, a.Platform)
+			}
+			continue
+		}
+		require.LessOrEqual(r, marked, 1, "connection %d of %s", a.Connection, a.Platform)
+		dead += marked
+	}
+	require.Positive(r, dead)
+	require.Empty(r, ledger.Recovered)
+	r.Logf("%d connections marked for sign-in, each once", dead)
+}
+
+// tables: the read model has every live reading of the log.
+func (r *run) tables(ledger *soak.Ledger) {
+	live := 0
+	for _, at := range ledger.Readings {
+		live += len(at)
+	}
+	var rows, posts int
+	require.NoError(r, r.stack.Pool.QueryRow(r.Context(), `select count(*) from tSAccountIns where not backfilled`).Scan(&rows))
+	require.NoError(r, r.stack.Pool.QueryRow(r.Context(), `select count(*) from tSPostInsights`).Scan(&posts))
+	require.Equal(r, live, rows)
+	require.Equal(r, ledger.Posts, posts)
+	wall := r.clock.Wall(r.lasts).Seconds()
+	r.Logf("%d account readings and %d post readings in %.0f s: %.0f a second", live, ledger.Posts, wall, float64(live+ledger.Posts)/wall)
+}
+
+// pauses are the pauses that a connection's failures have asked for up to now.
+type pauses struct {
+	failures  int
+	notBefore *time.Time
+}
+
+func (r *run) pauses() map[int64]pauses {
+	rows, err := r.stack.Pool.Query(r.Context(), `
+		select social_account_id, failures, not_before from kept.fetch_state where kind = $1 and class <> ''`, domain.FetchAccounts)
+	require.NoError(r, err)
+	defer rows.Close()
+	out := map[int64]pauses{}
+	for rows.Next() {
+		var id int64
+		var p pauses
+		require.NoError(r, rows.Scan(&id, &p.failures, &p.notBefore))
+		out[id] = p
+	}
+	return out
+}
+
+// starved names the connections of a platform that were read too long ago.
+func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (starved []string) {
+	accounts := r.world.Of(p)
+	readings := 0
+	for _, a := range accounts {
+		readings += len(ledger.Readings[a.SocialAccount])
+	}
+	require.Positive(r, readings, "%s", p)
+	if p == domain.TikTok { // each endpoint has a budget of its own
+		calls = r.sim.Stats().Calls["tiktok/user_info"]
+	}
+	bound := max(r.interval, r.quotaTime(p, len(accounts), float64(calls)/float64(readings))) + tick
+	waiting := r.pauses()
+	var ages []time.Duration
+	for _, a := range accounts {
+		if ledger.Reconnects[a.Connection] > 0 {
+			continue
+		}
+		newest := ledger.Newest(a.SocialAccount)
+		if newest.IsZero() {
+			newest = r.begin // never read: waits since then
+		}
+		age := r.end.Sub(newest)
+		allowed := bound
+		if w, failing := waiting[a.SocialAccount]; failing {
+			for n := range w.failures {
+				allowed += min(time.Hour, 30*time.Second<<n) + tick
+			}
+			if w.notBefore != nil && w.notBefore.After(newest.Add(allowed)) {
+				allowed = w.notBefore.Sub(newest) + tick // what the platform itself asked for
+			}
+		}
+		ages = append(ages, age)
+		if age > allowed {
+			starved = append(starved, fmt.Sprintf("%s account %d was read %s ago, allowed are %s (%+v)", p, a.SocialAccount, age, allowed, waiting[a.SocialAccount]))
+		}
+	}
+	slices.Sort(ages)
+	r.Logf("%s: %d connections, %d readings, %d calls; age of the newest: median %s, oldest %s; bound %s; %d starved",
+		p, len(accounts), readings, calls, ages[len(ages)/2].Round(time.Second), ages[len(ages)-1].Round(time.Second), bound.Round(time.Second), len(starved))
+	return starved
+}
+
+// unused is granted for what a budget cannot be used for: the time from the beginning of a slot to its first
+// call, which compression makes long, and posts, whose rounds take their part at once.
+const unused = 1.25
+
+// quotaTime is how long the platform's quota takes for one reading of every connection.
+func (r *run) quotaTime(p domain.Platform, connections int, callsPerReading float64) time.Duration {
+	longest := time.Duration(0)
+	for _, l := range r.limits {
+		if l.Platform != p {
+			continue
+		}
+		perSecond := share * float64(l.Calls) / l.Window.Seconds()
+		n := float64(connections)
+		if l.Scope == platforms.ScopeAccount {
+			n = 1
+		}
+		longest = max(longest, time.Duration(n*callsPerReading/perSecond*unused*float64(time.Second)))
+	}
+	return longest
+}

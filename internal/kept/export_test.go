@@ -1,8 +1,0 @@
-package kept
-
-import "time"
-
-// ShortenLease gives leases another length, for tests that outlive one.
-func ShortenLease(s *Secrets, length time.Duration) {
-	s.lease = leaseTimes{length: length, every: length / 8, margin: length / 4}
-}

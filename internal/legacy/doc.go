@@ -1,0 +1,34 @@
+// Package legacy reads what the system before this one leaves behind: dashboard preferences as
+// mongoexport writes them (extended JSON), and its tables tSAccountIns, tSPostInsights, tSPosts and
+// tMemberAuth, and users' password hashes, as CSV or JSON Lines.
+//
+// # Invariants
+//
+//   - A row is read whole or refused with its line and the reason; one bad row never spoils the next.
+//   - Absent is nil: an empty CSV field, NULL, \N and JSON's null are never 0 and never "".
+//   - No error of this package holds a value of tMemberAuth or of a password file: secrets stand there.
+//   - Memory is that of one row, whatever the size of the file.
+//
+// It may not import anything of this module but domain.
+//
+// # File map
+//
+//	rows.go          Rows: CSV, JSON Lines or a JSON array → rows with their lines
+//	row_json.go      JSON documents and extended JSON
+//	row_csv.go       CSV: separator, lines, limits
+//	fields.go        Row: typed fields, all faults of a row at once
+//	times.go         the forms in which the old system wrote times
+//	preferences.go   Preferences: a dashboard's document
+//	readings.go      AccountReading, PostReading
+//	posts.go         Post
+//	member_auth.go   MemberAuth
+//	passwords.go     Password
+//
+// # Non-obvious
+//
+//   - Columns are found by name, whatever their order, case and underscores: sAccountId, s_account_id
+//     and SACCOUNTID are one name. Both the old system's names and those of the read models are known.
+//   - A time without a zone is in the zone that the caller names (UTC unless told): the old tables hold
+//     DATETIME columns, which say nothing of theirs.
+//   - An ObjectId holds the second at which it was made: a document without created_at takes it.
+package legacy

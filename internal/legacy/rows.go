@@ -1,0 +1,80 @@
+package legacy
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// MaxRow is the longest row, in bytes: as much as a record of the log may have.
+const MaxRow = 1 << 20
+
+// RowError says why a row cannot be taken.
+type RowError struct {
+	Line int // 1-based line on which the row begins
+	Err  error
+}
+
+// Error implements error.
+func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Err) }
+
+// Unwrap gives the reason.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// errRowTooLong ends a file: where the next row begins is not known.
+var errRowTooLong = fmt.Errorf("the row is longer than %d bytes; what follows it was not read", MaxRow)
+
+// Handler takes the rows of a file. Row gets each one that could be read as a row; Bad each that could
+// not, with its line. An error of either ends the reading and is returned as it is.
+type Handler struct {
+	Zone *time.Location // of times that name none; nil: UTC
+	Row  func(*Row) error
+	Bad  func(*RowError) error
+}
+
+// Read reads CSV (with a header line), JSON Lines or one JSON array of objects, whichever it is: the
+// first character that is no space decides. The error is that of the reader or of the handler.
+func Read(in io.Reader, h Handler) error {
+	if h.Zone == nil {
+		h.Zone = time.UTC
+	}
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	if mark, err := buffered.Peek(len(byteOrderMark)); err == nil && bytes.Equal(mark, byteOrderMark) {
+		_, _ = buffered.Discard(len(byteOrderMark)) // spreadsheets begin their exports with it
+	}
+	first, lines, err := firstOf(buffered)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the beginning: %w", err)
+	case first == '[':
+		return readArray(buffered, lines, h)
+	case first == '{':
+		return readLines(buffered, lines, h)
+	default:
+		return readCSV(buffered, lines, h)
+	}
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// firstOf skips the space before the first row and counts its lines.
+func firstOf(in *bufio.Reader) (first byte, lines int, err error) {
+	for {
+		c, err := in.ReadByte()
+		if err != nil {
+			return 0, lines, err
+		}
+		switch c {
+		case '\n':
+			lines++
+		case ' ', '\t', '\r':
+		default:
+			return c, lines, in.UnreadByte()
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package vault_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+var _ interface {
+	Cursor(ctx context.Context, parent, user string) (int64, bool, error)
+	SaveCursors(ctx context.Context, cursors []notices.Position) error
+} = (*vault.Cursors)(nil)
+
+const parent = "64b7f2a1c3d4e5f6a7b8c9d0"
+
+func at(user string, version int64) notices.Position {
+	return notices.Position{ParentAccount: parent, UserID: user, Version: version}
+}
+
+func TestCursorNeverMovesBackwards(t *testing.T) {
+	t.Parallel()
+	cursors := vault.NewCursors(setup(t))
+	ctx := t.Context()
+
+	_, found, err := cursors.Cursor(ctx, parent, "u1")
+	require.NoError(t, err)
+	require.False(t, found)
+
+	for _, step := range []struct {
+		save []notices.Position
+		want int64
+	}{
+		{[]notices.Position{at("u1", 0)}, 0}, // a first cursor may stand at the beginning
+		{[]notices.Position{at("u1", 7), at("u2", 1)}, 7},
+		{[]notices.Position{at("u1", 3)}, 7},
+		{[]notices.Position{at("u1", 5), at("u1", 9), at("u1", 8)}, 9}, // the same user several times
+		{nil, 9},
+	} {
+		require.NoError(t, cursors.SaveCursors(ctx, step.save))
+		version, found, err := cursors.Cursor(ctx, parent, "u1")
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, step.want, version)
+	}
+}
+
+func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
+	t.Parallel()
+	cursors := vault.NewCursors(setup(t))
+	require.NoError(t, cursors.SaveCursors(t.Context(), []notices.Position{at("u1", 4)}))
+	_, found, err := cursors.Cursor(t.Context(), "64b7f2a1c3d4e5f6a7b8c9d1", "u1")
+	require.NoError(t, err)
+	require.False(t, found)
+}
+
+func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	cursors := vault.NewCursors(pool)
+	position := rapid.Custom(func(t *rapid.T) notices.Position {
+		return at("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		_, err := pool.Exec(context.Background(), `truncate notice_cursors`)
+		require.NoError(r, err)
+		want := map[string]int64{}
+		for _, batch := range rapid.SliceOfN(rapid.SliceOfN(position, 0, 8), 1, 4).Draw(r, "batches") {
+			require.NoError(r, cursors.SaveCursors(context.Background(), batch))
+			for _, p := range batch {
+				want[p.UserID] = max(want[p.UserID], p.Version)
+			}
+		}
+		for user, version := range want {
+			stored, found, err := cursors.Cursor(context.Background(), parent, user)
+			require.NoError(r, err)
+			require.True(r, found)
+			require.Equal(r, version, stored)
+		}
+	})
+}
+
+// Writers of the same users in opposite orders would deadlock if rows were locked in the order given.
+func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	cursors := vault.NewCursors(pool)
+	const writers, users, rounds = 4, 200, 15
+	var group errgroup.Group
+	for writer := range writers {
+		group.Go(func() error {
+			for round := range rounds {
+				var batch []notices.Position
+				for _, user := range rand.Perm(users) {
+					batch = append(batch, at("u"+strconv.Itoa(user), int64(round*writers+writer)))
+				}
+				if err := cursors.SaveCursors(context.Background(), batch); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	var count int
+	row := pool.QueryRow(t.Context(), `select count(*) from notice_cursors where version = $1`, rounds*writers-1)
+	require.NoError(t, row.Scan(&count))
+	require.Equal(t, users, count)
+}

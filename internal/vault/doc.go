@@ -1,0 +1,52 @@
+// Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
+// hashes), the cursors of notices, the pause flags of projections, and what the fetchers share about when
+// to read what (which is no truth: if it is lost, every connection is due at once).
+//
+// # Invariants
+//
+//   - A secret reaches PostgreSQL only sealed (XChaCha20-Poly1305), bound to its ref: a row that was
+//     changed, or moved to another ref, does not open.
+//   - An empty secret is never stored, so it never replaces a good one.
+//   - Beside a sealed secret stand its times, which are no secret: when it was taken and when it ends.
+//   - No error, log line or marshalled value of this package holds a secret or a key.
+//   - A cursor never moves backwards.
+//   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
+//     fetchers' states and budgets, which may be lost ([OpenFetching]).
+//
+// It may not import any package of this module but domain, internal/pg, internal/notices (for
+// [notices.Position]) and internal/quota (for [quota.Store]).
+//
+// # File map
+//
+//	open.go     the pool
+//	fetching.go Fetching: which connection is read in which slot, and what became of it; the fetchers' pool
+//	post_notes.go Fetching: posts that were asked for in vain
+//	budgets.go  Budgets: the quotas that all fetchers share
+//	marks.go    Marks: one of several fetchers records a change
+//	lease.go    Secrets: one process at a time renews a token, and replaces what it has read
+//	cursors.go  Cursors: the part of notices.Store that is stored here
+//	pauses.go   Pauses: which projections stand still, and why
+//	key.go      Key, Keys: what seals and opens; reading them from configuration
+//	seal.go     the sealed form
+//	secrets.go  Secrets: put, get one or many, delete
+//	erase.go    Eraser: deletes secrets and results of reads, without a key
+//	rotate.go   Secrets: re-sealing under the newest key, check at start
+//
+// # Non-obvious
+//
+//   - A key's id is a digest of the key, not a name that someone chooses: two configurations cannot
+//     mean different keys by one id.
+//   - To rotate: (1) add the new key at the end of the list everywhere and restart, (2) move it to the
+//     front everywhere and restart, (3) Rotate, until nothing remains, (4) drop the old key. Putting it
+//     first in step 1 would let a restarted process seal what the others cannot open yet.
+//   - Rotate replaces a row only if it still is the row that was read: a token that is refreshed
+//     meanwhile is not overwritten by its predecessor. It leaves updated_at alone, which is the time at
+//     which the secret was taken.
+//   - A lease is prolonged while it is held, because its holder may wait for the quota; one that cannot be
+//     prolonged tells its holder 25 s before others may take it, so that no call begins that they repeat.
+//   - Swap tells a failure of the database from another's secret: a caller throws a renewed token away for
+//     the latter only.
+//   - Sealing cannot tell that a whole row was put back to an earlier state of the same ref, as a
+//     restored backup does. The platform refuses such a token, and its connection asks to reconnect.
+//   - SaveCursors sorts its rows, so that two processes saving the same users never deadlock.
+package vault

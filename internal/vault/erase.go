@@ -1,0 +1,42 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Eraser deletes what is kept of a person and can do nothing else with it: it needs no key.
+type Eraser struct{ secrets Secrets }
+
+// NewEraser returns the eraser of a pool that [Open] made.
+func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{Secrets{pool: pool}} }
+
+// Delete is [Secrets.Delete].
+func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets.Delete(ctx, ref) }
+
+// ForgetReads deletes what became of reading the social accounts that go. Of those that stay it deletes the
+// failures only: they were of a connection that ends, while what was read of an account need not be read again.
+func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
+	_, err := e.secrets.pool.Exec(ctx, `
+		with gone as (delete from fetch_state where social_account_id = any($1)),
+		     notes as (delete from post_notes where social_account_id = any($1))
+		update fetch_state set failures = 0, class = '', reason = '', not_before = null,
+		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
+	if err != nil {
+		return fmt.Errorf("forget the reads of %d social accounts: %w", len(gone)+len(stay), err)
+	}
+	return nil
+}
+
+// DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there
+// were. As [Secrets.Delete] it is called for tombstones only.
+func (e Eraser) DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error) {
+	tag, err := e.secrets.pool.Exec(ctx, `delete from secrets where ref = any($1) and updated_at < $2`, refs, before)
+	if err != nil {
+		return 0, fmt.Errorf("delete stale secrets: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}

@@ -1,0 +1,243 @@
+package vault_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// Whatever is drawn when: in no time is more granted than the burst and what has grown since.
+func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
+	t.Parallel()
+	budgets := vault.NewBudgets(setup(t))
+	n := 0
+	rapid.Check(t, func(r *rapid.T) {
+		n++
+		name := rapid.StringMatching(`[a-z]{1,8}`).Draw(r, "name") + string(rune('A'+n%26)) + time.Now().Format("150405.000000000")
+		rate, burst := rapid.Float64Range(0.01, 20).Draw(r, "rate"), rapid.Float64Range(1, 50).Draw(r, "burst")
+		type grant struct {
+			at time.Time
+			n  int
+		}
+		var grants []grant
+		now := taken
+		for range rapid.IntRange(1, 12).Draw(r, "draws") {
+			// A clock that lags behind another process's adds nothing.
+			now = now.Add(time.Duration(rapid.IntRange(-2000, 60_000).Draw(r, "milliseconds")) * time.Millisecond)
+			drawn, err := budgets.Draw(context.Background(), quota.Draw{
+				Name: name, Want: rapid.IntRange(0, 40).Draw(r, "want"), Rate: rate, Burst: burst, Now: now,
+			})
+			require.NoError(r, err)
+			require.GreaterOrEqual(r, drawn.Left, 0.0)
+			require.LessOrEqual(r, drawn.Left, burst)
+			grants = append(grants, grant{now, drawn.Granted})
+			for first := range grants {
+				sum, from, to := 0, grants[first].at, grants[first].at
+				for _, g := range grants[first:] {
+					sum += g.n
+					if g.at.After(to) {
+						to = g.at
+					}
+					if g.at.Before(from) {
+						from = g.at
+					}
+				}
+				require.LessOrEqual(r, float64(sum), burst+rate*(to.Sub(from).Seconds()+2)+1e-6)
+			}
+		}
+	})
+}
+
+func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	budgets := vault.NewBudgets(setup(t))
+	var drawing sync.WaitGroup
+	var mu sync.Mutex
+	granted := 0
+	for range 20 {
+		drawing.Go(func() {
+			drawn, err := budgets.Draw(t.Context(), quota.Draw{Name: "b", Want: 7, Rate: 1, Burst: 100, Now: taken})
+			require.NoError(t, err)
+			mu.Lock()
+			defer mu.Unlock()
+			granted += drawn.Granted
+		})
+	}
+	drawing.Wait()
+	require.Equal(t, 100, granted)
+}
+
+func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
+	t.Parallel()
+	budgets := vault.NewBudgets(setup(t))
+	draw := func(at time.Time) quota.Drawn {
+		drawn, err := budgets.Draw(t.Context(), quota.Draw{Name: "b", Want: 1, Rate: 1, Burst: 10, Now: at})
+		require.NoError(t, err)
+		return drawn
+	}
+	require.Equal(t, 1, draw(taken).Granted)
+	require.NoError(t, budgets.Hold(t.Context(), "b", taken.Add(time.Hour)))
+	require.NoError(t, budgets.Hold(t.Context(), "b", taken.Add(time.Minute)))
+	held := draw(taken.Add(30 * time.Minute))
+	require.Zero(t, held.Granted)
+	require.Equal(t, taken.Add(time.Hour), held.HeldUntil)
+	require.Equal(t, 1, draw(taken.Add(time.Hour)).Granted)
+}
+
+func TestMarksAreSetByOne(t *testing.T) {
+	t.Parallel()
+	marks := vault.NewMarks(setup(t))
+	first := func(state string, at time.Time) bool {
+		won, err := marks.First(t.Context(), 7, state, at, time.Minute)
+		require.NoError(t, err)
+		return won
+	}
+	require.True(t, first("reconnect", taken))
+	require.False(t, first("reconnect", taken.Add(time.Minute)))
+	require.True(t, first("reconnect", taken.Add(time.Minute+time.Second)), "its holder may have died")
+	require.True(t, first("ok", taken.Add(2*time.Minute)))
+	require.NoError(t, marks.Forget(t.Context(), 7))
+	require.True(t, first("ok", taken.Add(2*time.Minute)))
+}
+
+func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
+	held, release, err := one.Lease(t.Context(), "connection/7")
+	require.NoError(t, err)
+	_, free, err := other.Lease(t.Context(), "connection/8")
+	require.NoError(t, err)
+	free()
+
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, _, err = other.Lease(short, "connection/7")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	waited := make(chan error, 1)
+	go func() {
+		_, release, err := other.Lease(context.Background(), "connection/7")
+		if err == nil {
+			release()
+		}
+		waited <- err
+	}()
+	require.NoError(t, held.Err())
+	release()
+	require.Error(t, held.Err())
+	require.NoError(t, <-waited)
+
+	_, stale, err := one.Lease(t.Context(), "connection/7") // and then dies
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), `update token_leases set until = now() - interval '1 second'`)
+	require.NoError(t, err)
+	_, release, err = other.Lease(t.Context(), "connection/7")
+	require.NoError(t, err)
+	stale() // comes back after all: it must not take the other's lease away
+	short, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, _, err = one.Lease(short, "connection/7")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	release()
+}
+
+// Whoever takes a failure of the database for another's secret throws the renewed token away.
+func TestSwapThatCannotReadIsNoConflict(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	require.NoError(t, secrets.Put(t.Context(), "r", []byte("first"), domain.SecretTimes{Taken: taken}))
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `select from secrets where ref = 'r' for update`)
+	require.NoError(t, err)
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err = secrets.Swap(short, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken})
+	require.Error(t, err)
+	require.NotErrorIs(t, err, vault.ErrSwapped)
+	require.NoError(t, tx.Rollback(t.Context()))
+	err = secrets.Swap(t.Context(), "none", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken})
+	require.ErrorIs(t, err, vault.ErrSwapped)
+}
+
+// A holder may wait long: for the quota, before the one call that must not be made twice.
+func TestLeaseLastsForAsLongAsItIsHeld(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
+	vault.ShortenLease(one, 2*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	held, release, err := one.Lease(ctx, "connection/7")
+	require.NoError(t, err)
+	cancel() // of the slot
+	var first, next time.Time
+	until := func() (at time.Time) {
+		require.NoError(t, pool.QueryRow(t.Context(), `select until from token_leases where ref = 'connection/7'`).Scan(&at))
+		return at
+	}
+	first = until()
+	require.Eventually(t, func() bool { next = until(); return next.Sub(first) > 2*time.Second }, time.Minute, 20*time.Millisecond, "longer than a whole lease")
+	require.NoError(t, held.Err())
+
+	_, err = pool.Exec(t.Context(), `update token_leases set token = 'of somebody else'`)
+	require.NoError(t, err)
+	select {
+	case <-held.Done():
+	case <-time.After(time.Minute):
+		require.Fail(t, "who lost the lease must not go on")
+	}
+	release()
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, _, err = other.Lease(short, "connection/7")
+	require.Error(t, err, "the other's stays")
+}
+
+func TestLeaseThatCannotBeProlongedIsGivenUpInTime(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	vault.ShortenLease(secrets, 2*time.Second)
+	held, release, err := secrets.Lease(t.Context(), "connection/7")
+	require.NoError(t, err)
+	defer release()
+	var until time.Time
+	require.NoError(t, pool.QueryRow(t.Context(), `select until from token_leases`).Scan(&until))
+	_, err = pool.Exec(t.Context(), `alter table token_leases rename to away`)
+	require.NoError(t, err)
+	select {
+	case <-held.Done():
+	case <-time.After(time.Minute):
+		require.Fail(t, "held although it has ended")
+	}
+	_, err = pool.Exec(t.Context(), `alter table away rename to token_leases`)
+	require.NoError(t, err)
+}
+
+func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 2), key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "r", []byte("first"), domain.SecretTimes{Taken: taken}))
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken}))
+	err := secrets.Swap(ctx, "r", []byte("first"), []byte("third"), domain.SecretTimes{Taken: taken})
+	require.ErrorIs(t, err, vault.ErrSwapped)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+	require.NotContains(t, err.Error(), "third")
+	require.ErrorIs(t, secrets.Swap(ctx, "r", []byte("second"), nil, domain.SecretTimes{Taken: taken}), vault.ErrEmptySecret)
+	require.ErrorIs(t, secrets.Swap(ctx, "nobody", []byte("second"), []byte("x"), domain.SecretTimes{Taken: taken}), vault.ErrSwapped)
+	got, err := secrets.Get(ctx, "r")
+	require.NoError(t, err)
+	require.Equal(t, "second", string(got))
+	require.NoError(t, secrets.Delete(ctx, "r"))
+}

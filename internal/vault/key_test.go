@@ -1,0 +1,165 @@
+package vault_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+func raw(fill byte) []byte {
+	b := bytes.Repeat([]byte{fill}, vault.KeySize)
+	b[0] = 0xfb // so that the two base64 alphabets differ
+	return b
+}
+
+func key(t testing.TB, fill byte) vault.Key {
+	t.Helper()
+	k, err := vault.NewKey(raw(fill))
+	require.NoError(t, err)
+	return k
+}
+
+func TestParseKeysReadsEverySpelling(t *testing.T) {
+	t.Parallel()
+	want := key(t, 0xff)
+	for name, text := range map[string]string{
+		"base64":          base64.StdEncoding.EncodeToString(raw(0xff)),
+		"base64 unpadded": base64.RawStdEncoding.EncodeToString(raw(0xff)),
+		"base64 for URLs": base64.URLEncoding.EncodeToString(raw(0xff)),
+		"hexadecimal":     hex.EncodeToString(raw(0xff)),
+		"HEXADECIMAL":     strings.ToUpper(hex.EncodeToString(raw(0xff))),
+		"revealed":        want.Reveal(),
+		"blanks around":   " \n" + want.Reveal() + ", ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys, err := vault.ParseKeys(text)
+			require.NoError(t, err)
+			require.Len(t, keys, 1)
+			require.Equal(t, want.ID(), keys[0].ID())
+		})
+	}
+}
+
+func TestParseKeysKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	keys, err := vault.ParseKeys(key(t, 2).Reveal() + "," + key(t, 1).Reveal())
+	require.NoError(t, err)
+	require.Equal(t, key(t, 2).ID(), keys[0].ID())
+	require.Equal(t, key(t, 1).ID(), keys[1].ID())
+}
+
+func TestParseKeysRefusesWithoutShowingTheKey(t *testing.T) {
+	t.Parallel()
+	good := key(t, 1).Reveal()
+	for name, test := range map[string]struct{ text, want string }{
+		"nothing":    {" , ", "no key is given"},
+		"passphrase": {"correct-horse-battery-staple", "key 1 is neither"},
+		"short":      {base64.StdEncoding.EncodeToString(raw(1)[:31]), "key 1 is neither"},
+		"zeros":      {hex.EncodeToString(make([]byte, vault.KeySize)), "key 1: key is all zeros"},
+		"twice":      {good + "," + good, "key 2 is given twice"},
+		"two wrong":  {"abc," + good + ",def", "key 1 is neither"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys, err := vault.ParseKeys(test.text)
+			require.ErrorContains(t, err, test.want)
+			for field := range strings.SplitSeq(test.text, ",") {
+				if field = strings.TrimSpace(field); field != "" {
+					require.NotContains(t, err.Error(), field)
+				}
+			}
+			if name != "twice" {
+				require.Empty(t, keys)
+			}
+		})
+	}
+	_, err := vault.ParseKeys("abc," + good + ",def")
+	require.ErrorContains(t, err, "key 3 is neither", "all errors at once")
+}
+
+func TestGeneratedKeysDiffer(t *testing.T) {
+	t.Parallel()
+	a, err := vault.GenerateKey()
+	require.NoError(t, err)
+	b, err := vault.GenerateKey()
+	require.NoError(t, err)
+	require.NotEqual(t, a.ID(), b.ID())
+	require.NotEqual(t, a.Reveal(), b.Reveal())
+}
+
+// renderings shows a value in the ways in which values end up in logs and answers.
+func renderings(t testing.TB, value any) map[string]string {
+	t.Helper()
+	shown := map[string]string{}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		shown[verb] = fmt.Sprintf(verb, value)
+	}
+	body, err := json.Marshal(value)
+	require.NoError(t, err)
+	shown["json"] = string(body)
+	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
+		"slog text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+		"slog json": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+	} {
+		var out bytes.Buffer
+		slog.New(handler(&out)).Info("shown", "value", value)
+		shown[name] = out.String()
+	}
+	return shown
+}
+
+func TestKeysShowNothingOfThemselves(t *testing.T) {
+	t.Parallel()
+	k := key(t, 0x41)
+	secrets, err := vault.NewSecrets(nil, vault.Keys{k})
+	require.NoError(t, err)
+	type config struct {
+		Exported vault.Keys
+		hidden   vault.Key // fmt asks no methods of what it cannot reach
+		store    *vault.Secrets
+	}
+	forms := []string{
+		k.Reveal(), base64.RawStdEncoding.EncodeToString(raw(0x41)), hex.EncodeToString(raw(0x41)),
+		strings.ToUpper(hex.EncodeToString(raw(0x41))), "AAAAAAAAAA", "65 65 65 65", "0x41, 0x41", "41414141", "QUFBQUFB",
+	}
+	for name, value := range map[string]any{
+		"key": k, "pointer": &k, "keys": vault.Keys{k}, "secrets": secrets,
+		"struct": config{Exported: vault.Keys{k}, hidden: k, store: secrets},
+	} {
+		for how, text := range renderings(t, value) {
+			for _, form := range forms {
+				require.NotContains(t, text, form, "%s as %s", name, how)
+			}
+		}
+	}
+	require.Contains(t, fmt.Sprint(k), k.ID(), "what is shown tells which key it is")
+}
+
+func FuzzParseKeys(f *testing.F) {
+	f.Add(hex.EncodeToString(raw(1)) + "," + base64.URLEncoding.EncodeToString(raw(2)))
+	f.Add("abc")
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := vault.ParseKeys(text)
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, keys)
+		var again []string
+		for _, k := range keys {
+			again = append(again, k.Reveal())
+		}
+		reread, err := vault.ParseKeys(strings.Join(again, ","))
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint(keys), fmt.Sprint(reread))
+	})
+}

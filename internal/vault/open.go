@@ -1,0 +1,21 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// Schema is where everything of this package lives.
+const Schema = "kept"
+
+// maxConns is enough: all queries here are short, and few.
+const maxConns = 4
+
+// Open returns a pool whose unqualified names are of schema kept and whose commits are on disk when
+// they return.
+func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: Schema, Name: Schema, MaxConns: maxConns})
+}

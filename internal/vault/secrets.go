@@ -1,0 +1,187 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Limits of what is stored.
+const (
+	MaxRef    = 255       // characters of a ref
+	MaxSecret = 64 * 1024 // bytes of a secret
+)
+
+// What [Secrets] answers besides failures of the database.
+var (
+	// ErrNoSecret (not_found): nothing is stored under the ref.
+	ErrNoSecret = domain.NewError(domain.CodeNotFound, "There is no stored secret for this reference. Connect the account again.")
+	// ErrEmptySecret (invalid): an empty secret never replaces a stored one.
+	ErrEmptySecret = domain.NewError(domain.CodeInvalid, "An empty secret is not stored. To remove a secret, delete it.")
+	// ErrSecretTooLarge (too_large): longer than [MaxSecret].
+	ErrSecretTooLarge = domain.NewError(domain.CodeTooLarge, "A secret may have at most %d bytes.", MaxSecret)
+	// ErrRef (invalid): the ref is empty, too long, or not text.
+	ErrRef = domain.NewError(domain.CodeInvalid, "A secret's reference is text of 1 to %d characters.", MaxRef)
+	// ErrSwapped (conflict): the secret that was to be replaced is not the stored one any more.
+	ErrSwapped = domain.NewError(domain.CodeConflict, "Another secret was stored meanwhile, and stays.")
+	// ErrUnknownKey (internal): the row was sealed with a key that this process was not given.
+	ErrUnknownKey = domain.NewError(domain.CodeInternal,
+		"A stored secret was sealed with a key that is not configured. Add that key to LEDGERBOARD_SECRETS_KEY.")
+	// ErrTampered (internal): the row was changed, or was sealed for another ref.
+	ErrTampered = domain.NewError(domain.CodeInternal,
+		"A stored secret does not open: its row was changed. Connect the account again.")
+)
+
+// Secrets stores secrets sealed, each under a ref that events may name. It prints, logs and marshals
+// without its keys.
+type Secrets struct {
+	pool  *pgxpool.Pool
+	keys  Keys
+	lease leaseTimes
+}
+
+// NewSecrets returns the secrets of a pool that [Open] made. The first key seals, all open.
+func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
+	if err := keys.validate(); err != nil {
+		return nil, fmt.Errorf("check secret keys: %w", err)
+	}
+	return &Secrets{pool, append(Keys(nil), keys...), defaultLeaseTimes()}, nil
+}
+
+// String tells the keys by their ids.
+func (s *Secrets) String() string { return "secrets under keys " + strings.Join(s.keys.ids(), ", ") }
+
+// Format prints as String does, whatever the verb.
+func (s *Secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue logs as String does.
+func (s *Secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText marshals as String does, in JSON too.
+func (s *Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Put stores a secret under ref and replaces what is there. Errors: [ErrEmptySecret], [ErrSecretTooLarge],
+// [ErrRef].
+func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error {
+	if err := checkSecret(ref, secret); err != nil {
+		return fmt.Errorf("store secret %q: %w", ref, err)
+	}
+	sealed, err := s.keys[0].seal(ref, secret)
+	if err != nil {
+		return fmt.Errorf("seal secret %q: %w", ref, err)
+	}
+	_, err = s.pool.Exec(ctx, `
+		insert into secrets (ref, key_id, sealed, updated_at, expires_at, renewable_until) values ($1, $2, $3, $4, $5, $6)
+		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
+			expires_at = excluded.expires_at, renewable_until = excluded.renewable_until`,
+		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
+	if err != nil {
+		return fmt.Errorf("store secret %q: %w", ref, err)
+	}
+	return nil
+}
+
+func nullIfZero(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+func checkSecret(ref string, secret []byte) error {
+	switch {
+	case !validRef(ref):
+		return ErrRef
+	case len(secret) == 0:
+		return ErrEmptySecret
+	case len(secret) > MaxSecret:
+		return ErrSecretTooLarge
+	default:
+		return nil
+	}
+}
+
+func validRef(ref string) bool {
+	return ref != "" && utf8.ValidString(ref) && utf8.RuneCountInString(ref) <= MaxRef && !strings.ContainsRune(ref, 0)
+}
+
+// Get returns the secret of ref. Errors: [ErrNoSecret], [ErrUnknownKey], [ErrTampered].
+func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
+	if !validRef(ref) {
+		return nil, fmt.Errorf("get secret %q: %w", ref, ErrNoSecret)
+	}
+	row := sealedRow{Ref: ref}
+	err := s.pool.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1`, ref).Scan(&row.KeyID, &row.Sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNoSecret
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get secret %q: %w", ref, err)
+	}
+	secret, err := s.open(row)
+	if err != nil {
+		return nil, fmt.Errorf("get secret %q: %w", ref, err)
+	}
+	return secret, nil
+}
+
+// GetMany returns the secrets of refs at once. One that is not there, or does not open, is left out: Get says
+// why.
+func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte, error) {
+	rows, err := s.pool.Query(ctx, `select ref, key_id, sealed from secrets where ref = any($1)`, refs)
+	if err != nil {
+		return nil, fmt.Errorf("get %d secrets: %w", len(refs), err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[sealedRow])
+	if err != nil {
+		return nil, fmt.Errorf("get %d secrets: %w", len(refs), err)
+	}
+	secrets := make(map[string][]byte, len(found))
+	for _, row := range found {
+		if secret, err := s.open(row); err == nil {
+			secrets[row.Ref] = secret
+		}
+	}
+	return secrets, nil
+}
+
+// sealedRow is a row of table secrets.
+type sealedRow struct {
+	Ref    string
+	KeyID  string
+	Sealed []byte
+}
+
+func (s *Secrets) open(row sealedRow) ([]byte, error) {
+	key, ok := s.keys.find(row.KeyID)
+	if !ok {
+		return nil, fmt.Errorf("key %q: %w", row.KeyID, ErrUnknownKey)
+	}
+	secret, err := key.open(row.Ref, row.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
+	}
+	return secret, nil
+}
+
+// Delete removes the secret of ref; there may be none. It is called for a tombstone, never because a
+// row of a projection is absent.
+func (s *Secrets) Delete(ctx context.Context, ref string) error {
+	if !validRef(ref) {
+		return nil
+	}
+	if _, err := s.pool.Exec(ctx, `delete from secrets where ref = $1`, ref); err != nil {
+		return fmt.Errorf("delete secret %q: %w", ref, err)
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package vault_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+var taken = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...vault.Key) *vault.Secrets {
+	t.Helper()
+	secrets, err := vault.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	return secrets
+}
+
+// When a token ends can be read without a key, and is that of the token which is stored now.
+func TestTimesStandBesideTheSeal(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
+	ctx := t.Context()
+	ends := taken.AddDate(0, 2, 0)
+	says := func(updated time.Time, expires *time.Time) {
+		t.Helper()
+		var at time.Time
+		var until *time.Time
+		require.NoError(t, pool.QueryRow(ctx, `select updated_at, expires_at from secrets where ref = 'r'`).Scan(&at, &until))
+		require.Equal(t, []any{updated, expires}, []any{at, until})
+	}
+	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("first"), domain.SecretTimes{Taken: taken, Expires: ends}))
+	says(taken, &ends)
+	_, err := secrets.Rotate(ctx)
+	require.NoError(t, err)
+	says(taken, &ends)
+	later := ends.AddDate(0, 2, 0)
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: ends, Expires: later}))
+	says(ends, &later)
+	require.NoError(t, secrets.Put(ctx, "r", []byte("third"), domain.SecretTimes{Taken: later}))
+	says(later, nil)
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("third"), []byte("noted"), domain.SecretTimes{Expires: ends}))
+	says(later, &ends) // the same token still
+}
+
+func TestEndOfRenewalsStandsBesideTheSeal(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets, ends := newSecrets(t, pool, key(t, 1)), taken.AddDate(1, 0, 0)
+	says := func(want *time.Time) {
+		t.Helper()
+		var until *time.Time
+		require.NoError(t, pool.QueryRow(t.Context(), `select renewable_until from secrets`).Scan(&until))
+		require.Equal(t, want, until)
+	}
+	require.NoError(t, secrets.Put(t.Context(), "r", []byte("first"), domain.SecretTimes{Taken: taken, RenewableUntil: ends}))
+	says(&ends)
+	require.NoError(t, secrets.Swap(t.Context(), "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: taken, RenewableUntil: taken}))
+	says(&taken)
+	require.NoError(t, secrets.Put(t.Context(), "r", []byte("third"), domain.SecretTimes{Taken: taken}))
+	says(nil)
+}
+
+func TestSecretRoundTrip(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	rapid.Check(t, func(r *rapid.T) {
+		ctx := context.Background()
+		ref := rapid.StringMatching(`[a-z0-9:/ü]{1,40}`).Draw(r, "ref")
+		secret := rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(r, "secret")
+		require.NoError(r, secrets.Put(ctx, ref, secret, domain.SecretTimes{Taken: taken}))
+		got, err := secrets.Get(ctx, ref)
+		require.NoError(r, err)
+		require.Equal(r, secret, got)
+
+		var sealed []byte
+		require.NoError(r, pool.QueryRow(ctx, `select sealed from secrets where ref = $1`, ref).Scan(&sealed))
+		if len(secret) > 3 {
+			require.NotContains(r, string(sealed), string(secret))
+		}
+		require.NoError(r, secrets.Delete(ctx, ref))
+		_, err = secrets.Get(ctx, ref)
+		require.ErrorIs(r, err, vault.ErrNoSecret)
+	})
+}
+
+func TestEqualSecretsLookDifferent(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	require.NoError(t, secrets.Put(t.Context(), "a", []byte("token"), domain.SecretTimes{Taken: taken}))
+	require.NoError(t, secrets.Put(t.Context(), "b", []byte("token"), domain.SecretTimes{Taken: taken}))
+	var distinct int
+	require.NoError(t, pool.QueryRow(t.Context(), `select count(distinct sealed) from secrets`).Scan(&distinct))
+	require.Equal(t, 2, distinct)
+}
+
+func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "connection/7", []byte("good token"), domain.SecretTimes{Taken: taken}))
+	long := strings.Repeat("s", vault.MaxSecret+1)
+	for name, test := range map[string]struct {
+		ref    string
+		secret []byte
+		want   error
+		code   domain.Code
+	}{
+		"empty":      {"connection/7", []byte{}, vault.ErrEmptySecret, domain.CodeInvalid},
+		"nil":        {"connection/7", nil, vault.ErrEmptySecret, domain.CodeInvalid},
+		"too large":  {"connection/7", []byte(long), vault.ErrSecretTooLarge, domain.CodeTooLarge},
+		"no ref":     {"", []byte("other token"), vault.ErrRef, domain.CodeInvalid},
+		"NUL in ref": {"a\x00b", []byte("other token"), vault.ErrRef, domain.CodeInvalid},
+		"not text":   {"a\xff", []byte("other token"), vault.ErrRef, domain.CodeInvalid},
+		"long ref":   {strings.Repeat("r", vault.MaxRef+1), []byte("other token"), vault.ErrRef, domain.CodeInvalid},
+	} {
+		err := secrets.Put(ctx, test.ref, test.secret, domain.SecretTimes{Taken: taken})
+		require.ErrorIs(t, err, test.want, name)
+		require.Equal(t, test.code, domain.CodeOf(err), name)
+		require.NotContains(t, err.Error(), "other token", name)
+	}
+	got, err := secrets.Get(ctx, "connection/7")
+	require.NoError(t, err)
+	require.Equal(t, "good token", string(got))
+}
+
+func TestLimitsThemselvesAreAllowed(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	ref, secret := strings.Repeat("ü", vault.MaxRef), []byte(strings.Repeat("s", vault.MaxSecret))
+	require.NoError(t, secrets.Put(t.Context(), ref, secret, domain.SecretTimes{Taken: taken}))
+	got, err := secrets.Get(t.Context(), ref)
+	require.NoError(t, err)
+	require.Equal(t, secret, got)
+}
+
+func TestUnknownRefIsNotFound(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	for _, ref := range []string{"nobody", "", "a\x00b", "\xff"} {
+		_, err := secrets.Get(t.Context(), ref)
+		require.ErrorIs(t, err, vault.ErrNoSecret)
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		require.NoError(t, secrets.Delete(t.Context(), ref))
+	}
+}
+
+func TestRowMovedToAnotherRefDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "connection/1", []byte("the rich one's token"), domain.SecretTimes{Taken: taken}))
+	require.NoError(t, secrets.Put(ctx, "connection/2", []byte("mine"), domain.SecretTimes{Taken: taken}))
+	_, err := pool.Exec(ctx, `
+		update secrets set sealed = (select sealed from secrets where ref = 'connection/1') where ref = 'connection/2'`)
+	require.NoError(t, err)
+	_, err = secrets.Get(ctx, "connection/2")
+	require.ErrorIs(t, err, vault.ErrTampered)
+	got, err := secrets.Get(ctx, "connection/1")
+	require.NoError(t, err)
+	require.Equal(t, "the rich one's token", string(got))
+}
+
+func TestEveryChangedByteIsNoticed(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	ctx := t.Context()
+	require.NoError(t, secrets.Put(ctx, "r", []byte("a secret token"), domain.SecretTimes{Taken: taken}))
+	var sealed []byte
+	require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&sealed))
+	store := func(b []byte) {
+		_, err := pool.Exec(ctx, `update secrets set sealed = $1 where ref = 'r'`, b)
+		require.NoError(t, err)
+	}
+	for i := range sealed {
+		changed := append([]byte(nil), sealed...)
+		changed[i] ^= 1
+		store(changed)
+		_, err := secrets.Get(ctx, "r")
+		requireTampered(t, err)
+	}
+	for length := range sealed {
+		store(sealed[:length])
+		_, err := secrets.Get(ctx, "r")
+		requireTampered(t, err)
+	}
+	store(append(append([]byte(nil), sealed...), 0))
+	_, err := secrets.Get(ctx, "r")
+	requireTampered(t, err)
+
+	store(sealed)
+	got, err := secrets.Get(ctx, "r")
+	require.NoError(t, err)
+	require.Equal(t, "a secret token", string(got))
+}
+
+func requireTampered(t testing.TB, err error) {
+	t.Helper()
+	require.ErrorIs(t, err, vault.ErrTampered)
+	require.Equal(t, domain.CodeInternal, domain.CodeOf(err))
+	require.NotContains(t, err.Error(), "token")
+}
+
+func TestAnotherKeyDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	ctx := t.Context()
+	require.NoError(t, newSecrets(t, pool, key(t, 1)).Put(ctx, "r", []byte("s"), domain.SecretTimes{Taken: taken}))
+	stranger := newSecrets(t, pool, key(t, 2))
+	_, err := stranger.Get(ctx, "r")
+	require.ErrorIs(t, err, vault.ErrUnknownKey)
+	require.ErrorContains(t, err, key(t, 1).ID())
+	require.ErrorIs(t, stranger.Check(ctx), vault.ErrUnknownKey)
+	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
+
+	// A row that claims the wrong key is not opened by trying.
+	_, err = pool.Exec(ctx, `update secrets set key_id = $1`, key(t, 2).ID())
+	require.NoError(t, err)
+	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
+	require.ErrorIs(t, err, vault.ErrTampered)
+}
+
+func TestNoErrorHoldsTheSecret(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	const secret = "EAAB-very-secret-token-0123456789"
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := secrets.Put(cancelled, "r", []byte(secret), domain.SecretTimes{Taken: taken})
+	require.ErrorIs(t, err, context.Canceled)
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		for _, text := range renderings(t, cause.Error()) {
+			require.NotContains(t, text, secret)
+			require.NotContains(t, text, hex.EncodeToString([]byte(secret)))
+			require.NotContains(t, text, base64.StdEncoding.EncodeToString([]byte(secret)))
+		}
+	}
+}
+
+func TestSecretsNeedGoodKeys(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string]vault.Keys{
+		"none": nil, "empty": {vault.Key{}}, "twice": {key(t, 1), key(t, 1)},
+	} {
+		_, err := vault.NewSecrets(nil, keys)
+		require.Error(t, err, name)
+	}
+}
+
+func TestGetManyLeavesOutWhatIsNotThereOrDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	secrets := newSecrets(t, pool, key(t, 1))
+	for _, ref := range []string{"a", "b", "c"} {
+		require.NoError(t, secrets.Put(t.Context(), ref, []byte("secret of "+ref), domain.SecretTimes{Taken: taken}))
+	}
+	_, err := pool.Exec(t.Context(), `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
+	require.NoError(t, err)
+	got, err := secrets.GetMany(t.Context(), []string{"a", "b", "c", "nobody"})
+	require.NoError(t, err)
+	require.Equal(t, map[string][]byte{"a": []byte("secret of a"), "c": []byte("secret of c")}, got)
+}
