@@ -38,16 +38,19 @@ type cli struct {
 	Keygen  keygenCommand  `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
 	Token   tokenCommand   `cmd:"" help:"Make a signed token for trying things out."`
 	Status  statusCommand  `cmd:"" help:"Ask a running service whether it is ready."`
+	About   versionCommand `cmd:"" name:"version" help:"Print the version of this program, its commit, its Go version and the versions of its projectors."`
+
+	Version kong.VersionFlag `help:"Print the version of this program and exit."`
 }
 
 const description = `Event-sourced dashboards for marketing agencies.
 
-Every flag can also be given as the environment variable shown beside it, or as a line NAME=value in
-the file that LEDGERBOARD_CONFIG names; a flag wins over the environment, the environment over the file.
+You can set every flag in three ways: on the command line, as the environment variable shown beside it,
+or as a line NAME=value in the file that LEDGERBOARD_CONFIG names. A flag wins over the environment, the
+environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status); 4 done, but rows
-were left out (import --skip-refused); 130 cut by Ctrl-C or SIGTERM (verify, export, replay,
-import).`
+were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (verify, export, replay, import).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -73,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := -1
 	var c cli
 	parser, err := kong.New(&c,
-		kong.Name("ledgerboard"), kong.Description(description),
+		kong.Name("ledgerboard"), kong.Description(description), kong.Vars{"version": thisBuild().String()},
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 	)
@@ -82,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailure
 	}
 	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help was asked for and printed
+	if exited >= 0 { // --help or --version was asked for and printed
 		return exited
 	}
 	if err != nil {

@@ -16,13 +16,7 @@ import (
 func (s *Service) newEngines(registry *domain.Registry) ([]*projections.Engine, error) {
 	pauses, topics := vault.NewPauses(s.KeptPool), s.config.Log.Topics
 	var engines []*projections.Engine
-	for _, projector := range []projections.Projector{
-		projections.Dashboards{Partitions: PartitionsOf(topics, domain.TopicDashboards)},
-		projections.AccountInsights{},
-		projections.PostInsights{},
-		projections.Directory{},
-		projections.Operations{},
-	} {
+	for _, projector := range projections.All(PartitionsOf(topics, domain.TopicDashboards)) {
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: s.Log, Pool: s.projectorPool, Topics: topics, Registry: registry, Logger: s.config.Logger,
 			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
