@@ -103,17 +103,23 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(10*time.Minute))
 	before := s.tokens(user)
-	reading := s.process()
-	read := make(chan error, 1)
+	waits := make(chan struct{})
+	reading := s.process(func(c *commands.CollectConfig) {
+		c.Secrets = &askedForLease{SecretStore: c.Secrets, asked: sync.OnceFunc(func() { close(waits) })}
+	})
+	read, ended := make(chan error, 1), make(chan struct{})
 	renewing := s.process(func(c *commands.CollectConfig) {
 		c.Secrets = &beforeStoring{SecretStore: c.Secrets, do: func() {
 			go func() {
+				defer close(ended)
 				_, err := reading.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.TikTok, fetchDay), user.ID)
 				read <- err
 			}()
-			// It ends here, or waits for the renewal, which nobody can see from outside.
-			require.Eventually(t, func() bool { return s.calls("tiktok/user_info") > 0 }, time.Minute, time.Millisecond)
-			time.Sleep(200 * time.Millisecond)
+			select {
+			case <-waits: // for the renewal, to note whose the token is
+			case <-ended: // without a wait
+			}
+			require.Positive(t, s.calls("tiktok/user_info"))
 		}}
 	})
 	_, err := renewing.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
@@ -125,6 +131,17 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 2)
 	require.Empty(t, s.changes(user))
+}
+
+// askedForLease tells that others are to be kept away from a secret, before they are.
+type askedForLease struct {
+	commands.SecretStore
+	asked func()
+}
+
+func (a *askedForLease) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	a.asked()
+	return a.SecretStore.Lease(ctx, ref)
 }
 
 // beforeStoring does something before a secret is stored the first time.

@@ -31,7 +31,7 @@ const (
 
 const (
 	followers = 4711
-	patience  = time.Minute
+	patience  = 5 * time.Minute
 	often     = 20 * time.Millisecond
 )
 
