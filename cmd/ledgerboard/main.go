@@ -38,9 +38,7 @@ type cli struct {
 	Keygen  keygenCommand  `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
 	Token   tokenCommand   `cmd:"" help:"Make a signed token for trying things out."`
 	Status  statusCommand  `cmd:"" help:"Ask a running service whether it is ready."`
-	About   versionCommand `cmd:"" name:"version" help:"Print the version of this program, its commit, its Go version and the versions of its projectors."`
-
-	Version kong.VersionFlag `help:"Print the version of this program and exit."`
+	Version versionCommand `cmd:"" help:"Print the version of this program, its commit, its Go version and the versions of its projectors; so does --version."`
 }
 
 const description = `Event-sourced dashboards for marketing agencies.
@@ -73,10 +71,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage
 	}
+	if len(args) == 1 && args[0] == "--version" { // no flag of kong's: replay has one of that name
+		args = []string{"version"}
+	}
 	exited := -1
 	var c cli
 	parser, err := kong.New(&c,
-		kong.Name("ledgerboard"), kong.Description(description), kong.Vars{"version": thisBuild().String()},
+		kong.Name("ledgerboard"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 	)
@@ -85,7 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailure
 	}
 	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help or --version was asked for and printed
+	if exited >= 0 { // --help was asked for and printed
 		return exited
 	}
 	if err != nil {

@@ -24,6 +24,9 @@ func TestVersionSaysWhatTheProgramIs(t *testing.T) {
 	}
 
 	var out bytes.Buffer
+	require.Equal(t, exitUsage, run(t.Context(), []string{"replay", "--version=3"}, &out, &out), "a flag of replay")
+	require.Contains(t, out.String(), "--parent")
+	out.Reset()
 	require.Equal(t, exitOK, run(t.Context(), []string{"version", "--json"}, &out, &out))
 	var said buildInfo
 	require.NoError(t, json.Unmarshal(out.Bytes(), &said))
