@@ -117,6 +117,16 @@ func (e evidence) file(s storage) (*proof.File, error) {
 	return &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
 }
 
+// open returns both: keys, nil when none is known, and the list of checkpoints.
+func (e evidence) open(s storage) (note.Verifiers, *proof.File, error) {
+	known, err := e.verifiers(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := e.file(s)
+	return known, file, err
+}
+
 // startCheckpoints signs checkpoints while the process folds.
 func (a *app) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
 	if !a.has(roleProjector) {

@@ -27,15 +27,11 @@ const notWritten = "no bundle was written; run it again"
 
 // Run implements the command. The file is there whole or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
-	parent, ok := domain.HexID(c.Parent)
-	if !ok {
-		return usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
-	}
-	known, err := c.verifiers(c.storage)
+	parent, err := hexFlag("--parent", c.Parent)
 	if err != nil {
 		return err
 	}
-	file, err := c.file(c.storage)
+	known, file, err := c.open(c.storage)
 	if err != nil {
 		return err
 	}
@@ -71,7 +67,8 @@ func explainProof(err error) error {
 	case errors.Is(err, proof.ErrKeyNeeded):
 		return usageError{fmt.Errorf("%w: --key KEY or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
 	case errors.Is(err, proof.ErrNotCovered):
-		return fmt.Errorf("%w: the service signs one when it starts, every LEDGERBOARD_CHECKPOINT_EVERY (1h) and when it stops, if LEDGERBOARD_CHECKPOINT_KEY is set", err)
+		return fmt.Errorf("%w: the service signs one when it starts, every LEDGERBOARD_CHECKPOINT_EVERY (1h) and when it stops, "+
+			"if LEDGERBOARD_CHECKPOINT_KEY is set", err)
 	case errors.Is(err, proof.ErrContradiction):
 		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)
 	default:

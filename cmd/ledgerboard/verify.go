@@ -49,16 +49,12 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	}
 	parent := ""
 	if !c.All {
-		var ok bool
-		if parent, ok = domain.HexID(c.Parent); !ok {
-			return usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
+		var err error
+		if parent, err = hexFlag("--parent", c.Parent); err != nil {
+			return err
 		}
 	}
-	known, err := c.verifiers(c.storage)
-	if err != nil {
-		return err
-	}
-	file, err := c.file(c.storage)
+	known, file, err := c.open(c.storage)
 	if err != nil {
 		return err
 	}
@@ -206,7 +202,8 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 	if !r.OK() {
 		verdict = fmt.Sprintf("%d findings.", len(r.Findings))
 	}
-	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; %d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",
+	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+
+		"%d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",
 		verdict, r.Records, r.Effective, r.Stale, r.Agencies, r.Checkpoints, r.Covered, r.Compared, took.Seconds(), float64(r.Records)/took.Seconds())
 }
 
@@ -217,7 +214,8 @@ func printBundleReport(out io.Writer, r proof.BundleReport) {
 	if !r.OK() {
 		return
 	}
-	fmt.Fprintf(out, "Agency %s: %d records are what was signed on %s; version %d was the last then. Nothing was altered, removed, inserted or reordered.\n",
+	fmt.Fprintf(out, "Agency %s: %d records are what was signed on %s; version %d was the last then. "+
+		"Nothing was altered, removed, inserted or reordered.\n",
 		r.Agency, r.Covered, r.SignedAt.Format("2006-01-02 15:04:05 MST"), r.Head)
 	if r.NotCovered > 0 {
 		fmt.Fprintf(out, "%d later records follow from them and are not covered by a checkpoint yet.\n", r.NotCovered)

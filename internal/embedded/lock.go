@@ -40,7 +40,7 @@ func lockDir(dir string) (*dirLock, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := errors.Join(file.Truncate(0), writeAt(file, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
+	if err := errors.Join(file.Truncate(0), writePID(file)); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("write lock file: %w", err)
 	}
@@ -80,12 +80,13 @@ func lockOwner(path string) string {
 	return "process " + pid
 }
 
-func writeAt(file *os.File, text string) error {
-	_, err := file.WriteAt([]byte(text), 0)
+func writePID(file *os.File) error {
+	_, err := fmt.Fprintf(file, "%d\n", os.Getpid())
 	return err
 }
 
-// replaceFile writes a small file that only its owner may read, so that a reader, or a start after a crash, sees the old text or the new one.
+// replaceFile writes a small file that only its owner may read, so that a reader, or a start after a crash, sees the old
+// text or the new one.
 func replaceFile(path, text string) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp")
 	if err != nil {

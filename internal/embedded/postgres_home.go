@@ -101,7 +101,7 @@ func (h *postgresHome) loadPassword() (string, error) {
 func (h *postgresHome) close() error {
 	var err error
 	if h.temporary {
-		err = removeTree(h.dir)
+		err = os.RemoveAll(h.dir)
 	}
 	return errors.Join(err, h.lock.release())
 }

@@ -69,12 +69,7 @@ func (p *Postgres) runInitdb(ctx context.Context, staging string) error {
 	if p.home.temporary {
 		c.args = append(c.args, "--no-sync") // it need not survive a power cut
 	}
-	out, err := os.Create(p.home.startLog())
-	if err != nil {
-		return fmt.Errorf("create start log: %w", err)
-	}
-	defer out.Close()
-	initdb, err := c.start(out, syscall.SIGKILL)
+	initdb, err := c.startLogged(p.home.startLog(), syscall.SIGKILL)
 	if err != nil {
 		return err
 	}

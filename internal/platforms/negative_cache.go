@@ -12,10 +12,10 @@ import (
 // others a metric.
 const promoteAfter = 3
 
-// memory remembers which metrics were refused, so that a known refusal costs no call. Entries expire,
+// negativeCache remembers which metrics were refused, so that a known refusal costs no call. Entries expire,
 // so that a metric that comes back is found again. It is bounded: a metric refused by promoteAfter
 // accounts is not asked for by others, so no more accounts are added.
-type memory struct {
+type negativeCache struct {
 	ttl     time.Duration
 	now     func() time.Time
 	promote bool // whether promoteAfter counts; a missing permission concerns one account only
@@ -28,32 +28,32 @@ type memory struct {
 // with more scopes at any time.
 const permissionTTL = time.Hour
 
-func newMemory(ttl time.Duration, now func() time.Time, promote bool) *memory {
-	return &memory{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]time.Time{}}
+func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
+	return &negativeCache{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]time.Time{}}
 }
 
 // refuse notes that account was refused metric on edge.
-func (m *memory) refuse(edge, metric, account string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (c *negativeCache) refuse(edge, metric, account string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	key := edge + "|" + metric
-	if m.refused[key] == nil {
-		m.refused[key] = map[string]time.Time{}
+	if c.refused[key] == nil {
+		c.refused[key] = map[string]time.Time{}
 	}
-	if n := len(m.refused[key]); n > 0 && n%sweepEvery == 0 {
-		maps.DeleteFunc(m.refused[key], func(_ string, until time.Time) bool { return !until.After(m.now()) })
+	if n := len(c.refused[key]); n > 0 && n%sweepEvery == 0 {
+		maps.DeleteFunc(c.refused[key], func(_ string, until time.Time) bool { return !until.After(c.now()) })
 	}
-	m.refused[key][account] = m.now().Add(m.ttl)
+	c.refused[key][account] = c.now().Add(c.ttl)
 }
 
 const sweepEvery = 1024
 
 // usable returns the metrics worth asking for, and those that are not.
-func (m *memory) usable(edge, account string, metrics []string) (ask, refused []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, metric := range metrics {
-		if m.isRefused(edge+"|"+metric, account) {
+		if c.isRefused(edge+"|"+metric, account) {
 			refused = append(refused, metric)
 		} else {
 			ask = append(ask, metric)
@@ -62,13 +62,13 @@ func (m *memory) usable(edge, account string, metrics []string) (ask, refused []
 	return ask, refused
 }
 
-func (m *memory) isRefused(key, account string) bool {
-	now := m.now()
-	accounts := m.refused[key]
+func (c *negativeCache) isRefused(key, account string) bool {
+	now := c.now()
+	accounts := c.refused[key]
 	if until, ok := accounts[account]; ok && until.After(now) {
 		return true
 	}
-	if !m.promote {
+	if !c.promote {
 		return false
 	}
 	live := 0

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -16,11 +18,10 @@ import (
 type call struct {
 	op      string // our name of it, for errors and statistics
 	account string // whom it is about, for statistics
-	method  string // GET when empty
 	url     string // complete
 	header  map[string]string
-	form    string // body of a form post
-	json    any    // body of a JSON post
+	form    url.Values // body of a form post
+	json    any        // body of a JSON post
 	secrets []string
 	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
 	// the platform would be changed all the same, and the answer that says how would be lost.
@@ -34,8 +35,8 @@ type answer struct {
 	body   []byte
 }
 
-// caller makes the calls of one platform: caps, timeouts, classification, statistics.
-type caller struct {
+// httpClient makes the calls of one platform: caps, timeouts, classification, statistics.
+type httpClient struct {
 	platform domain.Platform
 	client   *http.Client
 	timeout  time.Duration
@@ -48,15 +49,28 @@ type caller struct {
 	usage    func(http.Header) []Usage // may be nil
 }
 
-func newCaller(p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error) *caller {
-	return &caller{
-		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.MaxBodyBytes,
+func newHTTPClient(p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error) *httpClient {
+	return &httpClient{
+		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.maxBodyBytes,
 		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify,
 	}
 }
 
+// with returns a client of the same platform whose answers have another form.
+func (c httpClient) with(classify func(answer) *Error) *httpClient {
+	c.classify = classify
+	return &c
+}
+
+const noAccessToken = "there is no token for this account"
+
+// reconnect refuses a call for want of a token.
+func (c *httpClient) reconnect(op, message string) error {
+	return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: message}
+}
+
 // do makes the call and decodes its answer into out (nil: not wanted). The error is an [*Error].
-func (c *caller) do(ctx context.Context, req call, out any) error {
+func (c *httpClient) do(ctx context.Context, req call, out any) error {
 	finish := func(CallStats) {}
 	if c.admit != nil {
 		var refusal error
@@ -74,7 +88,7 @@ func (c *caller) do(ctx context.Context, req call, out any) error {
 	}
 	if failure == nil && out != nil && json.Unmarshal(ans.body, out) != nil {
 		// Not the decoder's error: it may quote the body.
-		failure = &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
+		failure = malformed()
 	}
 	stats := CallStats{
 		Platform: c.platform, Op: req.op, Account: req.account, At: c.now(), Duration: time.Since(started),
@@ -99,7 +113,7 @@ func (c *caller) do(ctx context.Context, req call, out any) error {
 }
 
 // refused makes the call's answer of a refusal. No call was made, so none is observed.
-func (c *caller) refused(ctx context.Context, req call, refusal error) error {
+func (c *httpClient) refused(ctx context.Context, req call, refusal error) error {
 	e := asError(refusal)
 	if e == nil {
 		e = networkError(ctx, refusal)
@@ -109,7 +123,7 @@ func (c *caller) refused(ctx context.Context, req call, refusal error) error {
 	return &answer
 }
 
-func (c *caller) report(ctx context.Context, s CallStats) {
+func (c *httpClient) report(ctx context.Context, s CallStats) {
 	c.log.LogAttrs(ctx, slog.LevelDebug, "platform call",
 		slog.String("platform", s.Platform.String()), slog.String("op", s.Op), slog.String("account", s.Account),
 		slog.Int("status", s.Status), slog.String("class", string(s.Class)), slog.String("code", s.Code),
@@ -120,7 +134,7 @@ func (c *caller) report(ctx context.Context, s CallStats) {
 }
 
 // exchange sends the request and reads the whole answer within the time and size limits.
-func (c *caller) exchange(ctx context.Context, req call) (answer, *Error) {
+func (c *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	r, failure := newRequest(limited, req)
@@ -147,9 +161,6 @@ func (c *caller) exchange(ctx context.Context, req call) (answer, *Error) {
 
 func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	method, contentType := http.MethodGet, ""
-	if req.method != "" {
-		method = req.method
-	}
 	var body io.Reader
 	switch {
 	case req.json != nil:
@@ -157,9 +168,9 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 		if err != nil {
 			return nil, &Error{Class: ClassInvalid, Message: "the request cannot be encoded"}
 		}
-		body, contentType = bytes.NewReader(raw), "application/json"
-	case req.form != "":
-		body, contentType = bytes.NewReader([]byte(req.form)), "application/x-www-form-urlencoded"
+		method, body, contentType = http.MethodPost, bytes.NewReader(raw), "application/json"
+	case req.form != nil:
+		method, body, contentType = http.MethodPost, strings.NewReader(req.form.Encode()), "application/x-www-form-urlencoded"
 	}
 	r, err := http.NewRequestWithContext(ctx, method, req.url, body)
 	if err != nil {
