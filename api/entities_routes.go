@@ -9,30 +9,18 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-// Entities is the queries behind the four entities of the data model. readmodels.Entities implements it.
-// What lies outside of scope does not exist for them: not_found.
-type Entities interface {
-	Users(ctx context.Context, scope readmodels.Scope, query readmodels.UsersQuery) ([]readmodels.User, readmodels.ListMeta, error)
-	User(ctx context.Context, scope readmodels.Scope, query readmodels.UsersQuery, id string) (readmodels.User, error)
-	Platforms(ctx context.Context, scope readmodels.Scope, query readmodels.PlatformsQuery) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error)
-	Platform(ctx context.Context, scope readmodels.Scope, id int64) (readmodels.ConnectedPlatform, error)
-	Activities(ctx context.Context, scope readmodels.Scope, query readmodels.ActivitiesQuery) ([]readmodels.PostActivity, readmodels.ListMeta, error)
-	Activity(ctx context.Context, scope readmodels.Scope, id string) (readmodels.PostActivity, error)
-	// Stats are the figures of each platform, by day, week or month.
-	Stats(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PlatformStats, readmodels.Meta, error)
-}
 
 // entityRoutes are the rows of the four entities in the route table.
 func (s *Server) entityRoutes() []route {
-	entities := s.deps.Entities
+	entities, figures := s.deps.Entities, s.deps.Analytics
 	if entities == nil {
 		return nil
 	}
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
-	stats := endpoint(s, parseSeries, entities.Stats)
+	stats := endpoint(s, parseSeries, figures.Stats)
 	stats.about.tag = tagEntities
 	stats.about.summary = "Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month."
 	return []route{
@@ -48,8 +36,8 @@ func (s *Server) entityRoutes() []route {
 		get("/api/platforms", entityList(s, "The profiles and pages that are connected, with their state, the reason of the last failure and the last reading.",
 			parsePlatforms, entities.Platforms)),
 		get("/api/platforms/{platformId}", entityOne(s, "One connected profile or page.", parsePlatformID, entities.Platform)),
-		get("/api/activities", entityList(s, "Posts with their latest figures, newest first.", parseActivities, entities.Activities)),
-		get("/api/activities/{activityId}", entityOne(s, "One post.", parseActivityID, entities.Activity)),
+		get("/api/activities", entityList(s, "Posts with their latest figures, newest first.", parseActivities, figures.Activities)),
+		get("/api/activities/{activityId}", entityOne(s, "One post.", parseActivityID, figures.Activity)),
 		get("/api/stats", stats),
 	}
 }
@@ -157,8 +145,8 @@ func parsePlatforms(p *Params) readmodels.PlatformsQuery {
 
 func parsePlatformID(p *Params) int64 { return p.ID("platformId") }
 
-func parseActivities(p *Params) readmodels.ActivitiesQuery {
-	q := readmodels.ActivitiesQuery{
+func parseActivities(p *Params) analytics.ActivitiesQuery {
+	q := analytics.ActivitiesQuery{
 		Page: p.Page(), Platforms: p.Platforms("pId"), Member: p.optionalID("memberId", "Member who owns the connection."),
 		Social: p.optionalID("platformId", "Connected account."), Category: p.Category("cId"),
 		Type: p.text("type", "Type of post: post, photo, video, reel, story, carousel."),

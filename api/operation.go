@@ -20,7 +20,7 @@ type operation struct {
 type about struct {
 	// summary is a sentence. When it is empty, it and text are the comment of query.
 	summary, text string
-	query         string // method of readmodels.Analytics that answers
+	query         string // method of analytics.Analytics that answers
 	tag           string
 
 	// parse reads the parameters of a request; what it notes on the way is documented.
