@@ -37,6 +37,7 @@
 //
 // # Non-obvious
 //
+//   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or ForEachRow, in which every query ends.
 //   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
 //     every index that a history walks is by version.
 //   - Names in a dashboard and in its history are those of the agency's own directory. An account or user

@@ -98,7 +98,7 @@ type platformKey struct {
 // of a token that may have been renewed here many times.
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// platformsSQL reads when an account was read last from account_newest, as [answering.sourceFacts] does. Of a
+// platformsSQL reads when an account was read last from account_newest, as the sources of figures do. Of a
 // connection that was signed in again since, the old state and failures do not count.
 const platformsSQL = `
 	select * from (

@@ -41,18 +41,15 @@ func (w *wanted) dashboard(d *domain.Dashboard) {
 // another agency today shows as an id, as if erased.
 func (w *wanted) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
 	n := names{users: map[string]string{}, accounts: map[string]string{}}
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select true, u.id, u.name from users u join accounts a on a.id = u.account_id
 		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)
 		union all
 		select false, id, name from accounts where id = any($3) and (id = $1 or parent_account = $1)`,
 		parent, slices.Collect(maps.Keys(w.userIDs)), slices.Collect(maps.Keys(w.accountIDs)))
-	if err != nil {
-		return n, fmt.Errorf("read names: %w", err)
-	}
 	var isUser bool
 	var id, name string
-	_, err = pgx.ForEachRow(rows, []any{&isUser, &id, &name}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name}, func() error {
 		if isUser {
 			n.users[id] = name
 		} else {

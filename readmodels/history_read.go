@@ -52,14 +52,11 @@ type entryRow struct {
 // readEntries reads the entries of a page in its order, and the names of all that they mention.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select `+recordColumns+`, h.sub_account_id, h.before, h.after
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
 		order by k.n`, parent, versions, subs)
-	if err != nil {
-		return nil, fmt.Errorf("read entries: %w", err)
-	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e entryRow, err error) {
 		err = row.Scan(append(e.targets(), &e.sub, &e.before, &e.after)...)
 		return e, err

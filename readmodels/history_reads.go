@@ -78,10 +78,7 @@ func (a AuditReads) Reads(ctx context.Context, q AuditReadsQuery) (entries []Aud
 }
 
 func auditReads(ctx context.Context, tx pgx.Tx, parent string, s *statement) ([]AuditReadEntry, error) {
-	rows, err := tx.Query(ctx, s.text.String(), s.args...)
-	if err != nil {
-		return nil, err
-	}
+	rows, _ := tx.Query(ctx, s.text.String(), s.args...)
 	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e AuditReadEntry, err error) {
 		var partition int32
 		var offset int64

@@ -55,10 +55,7 @@ func (q PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries 
 	}
 	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
 		sql, args := q.Select(last, q.Page.Size()+1)
-		rows, err := tx.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
+		rows, _ := tx.Query(ctx, sql, args...)
 		entries, err = pgx.CollectRows(rows, q.Scan)
 		return err
 	})

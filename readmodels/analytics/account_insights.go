@@ -41,22 +41,22 @@ type AccountTotals struct {
 func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
 	var data AccountInsights
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
-	meta, err := a.answer(ctx, "account insights", scope, query, metrics, func(ctx context.Context, a *answering) error {
+	meta, err := a.answer(ctx, "account insights", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
 		buckets := []bucket{query.Range.whole()}
-		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: buckets})
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: buckets})
 		if err != nil {
 			return err
 		}
-		followers := a.contributions(tracks, domain.MetricFollowers, buckets)
-		engagement := a.contributions(tracks, domain.MetricEngagement, buckets)
-		data.AsRead = a.asRead(tracks, domain.MetricEngagement)
-		if err := a.judge(ctx); err != nil {
+		followers := qc.metricValues(series, domain.MetricFollowers, buckets)
+		engagement := qc.metricValues(series, domain.MetricEngagement, buckets)
+		data.AsRead = qc.asRead(series, domain.MetricEngagement)
+		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = AccountTotals{SocialAccounts: len(a.sources), Followers: total(followers), Engagement: total(engagement)}
+		data.Total = AccountTotals{SocialAccounts: len(qc.sources), Followers: total(followers), Engagement: total(engagement)}
 		for _, p := range query.Platforms {
 			data.Platforms = append(data.Platforms, PlatformInsights{readmodels.PlatformRefOf(p), AccountTotals{
-				SocialAccounts: a.accountsOn(p), Followers: total(on(p, followers)), Engagement: total(on(p, engagement)),
+				SocialAccounts: qc.accountsOn(p), Followers: total(on(p, followers)), Engagement: total(on(p, engagement)),
 			}})
 		}
 		return nil

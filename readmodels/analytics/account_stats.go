@@ -55,22 +55,22 @@ type ReachDay struct {
 func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
 	var data AccountStats
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
-	meta, err := a.answer(ctx, "reach and impressions", scope, query, metrics, func(ctx context.Context, a *answering) error {
-		days := a.series()
-		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: days})
+	meta, err := a.answer(ctx, "reach and impressions", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		days := qc.buckets()
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: days})
 		if err != nil {
 			return err
 		}
-		impressions := a.contributions(tracks, domain.MetricImpressions, days)
-		data.AsRead = a.asRead(tracks, domain.MetricImpressions)
-		data.Reach = a.reach(tracks, days)
-		if err := a.judge(ctx); err != nil {
+		impressions := qc.metricValues(series, domain.MetricImpressions, days)
+		data.AsRead = qc.asRead(series, domain.MetricImpressions)
+		data.Reach = qc.reach(series, days)
+		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = reachStats(len(a.sources), impressions, data.Reach, days)
+		data.Total = reachStats(len(qc.sources), impressions, data.Reach, days)
 		for _, p := range query.Platforms {
 			data.Platforms = append(data.Platforms, PlatformReachStats{
-				readmodels.PlatformRefOf(p), reachStats(a.accountsOn(p), on(p, impressions), reachOn(p, data.Reach), days),
+				readmodels.PlatformRefOf(p), reachStats(qc.accountsOn(p), on(p, impressions), reachOn(p, data.Reach), days),
 			})
 		}
 		return nil
@@ -78,7 +78,7 @@ func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, qu
 	return data, meta, err
 }
 
-func reachStats(accounts int, impressions []*contribution, reach []AccountReach, days []bucket) ReachStats {
+func reachStats(accounts int, impressions []*metricValue, reach []AccountReach, days []bucket) ReachStats {
 	stats := ReachStats{SocialAccounts: accounts, Impressions: total(impressions), Series: make([]ReachDay, len(days))}
 	alone := accounts == 1 && len(reach) == 1
 	if alone {

@@ -75,20 +75,20 @@ type accountActivity struct {
 // registration of a post that counts.
 func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
 	var data ActivityMeter
-	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, a *answering) error {
-		a.blank = "No published post of it is known."
+	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+		qc.blank = "No published post of it is known."
 		days := query.Range.Elapsed().days()
-		accounts, err := a.activity(ctx, days)
+		accounts, err := qc.activity(ctx, days)
 		if err != nil {
 			return err
 		}
-		if err := a.judge(ctx); err != nil {
+		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = measure(len(a.sources), accounts, a.series())
+		data.Total = measure(len(qc.sources), accounts, qc.buckets())
 		for _, p := range query.Platforms {
 			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return x.platform != p })
-			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), measure(a.accountsOn(p), of, a.series())})
+			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), measure(qc.accountsOn(p), of, qc.buckets())})
 		}
 		return nil
 	})
@@ -96,39 +96,36 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 }
 
 // activity returns the measured accounts, by id.
-func (a *answering) activity(ctx context.Context, days []bucket) ([]*accountActivity, error) {
+func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*accountActivity, error) {
 	byID := map[int64]*accountActivity{}
 	measured := func(social int64, p domain.Platform) *accountActivity {
 		if byID[social] == nil {
 			byID[social] = &accountActivity{social, p, make([]int64, len(days)), days}
-			a.shows(social, domain.MetricPosts)
+			qc.noteMetric(social, domain.MetricPosts)
 		}
 		return byID[social]
 	}
-	if err := a.knownPosters(ctx, measured); err != nil {
+	if err := qc.knownPosters(ctx, measured); err != nil {
 		return nil, err
 	}
-	if err := a.countPosts(ctx, days, measured); err != nil {
+	if err := qc.countPosts(ctx, days, measured); err != nil {
 		return nil, err
 	}
 	return slices.SortedFunc(maps.Values(byID), func(x, y *accountActivity) int { return int(x.social - y.social) }), nil
 }
 
 // knownPosters finds the accounts of the scope of which any published post is known.
-func (a *answering) knownPosters(ctx context.Context, measured func(int64, domain.Platform) *accountActivity) error {
-	rows, err := a.tx.Query(ctx, `
+func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, domain.Platform) *accountActivity) error {
+	rows, _ := qc.tx.Query(ctx, `
 		select s.id, s.p_id from tSAccounts s
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
 		  and exists (select from tSPosts p
 		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null and `+newestInScope+`
 		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))
-		order by s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member)
-	if err != nil {
-		return fmt.Errorf("read accounts with posts: %w", err)
-	}
+		order by s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member)
 	var social int64
 	var platform domain.Platform
-	_, err = pgx.ForEachRow(rows, []any{&social, &platform}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&social, &platform}, func() error {
 		measured(social, platform)
 		return nil
 	})
@@ -139,31 +136,28 @@ func (a *answering) knownPosters(ctx context.Context, measured func(int64, domai
 }
 
 // countPosts counts the posts of each account and day.
-func (a *answering) countPosts(ctx context.Context, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
+func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
 	starts := make([]time.Time, len(days))
 	for i, d := range days {
 		starts[i] = d.from
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, width_bucket(published_at, $4::timestamptz[]), count(*), max(updated_at)
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
 		  and `+newestInScope+`
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), starts, a.query.Range.From, a.query.Range.Elapsed().To, a.query.Member)
-	if err != nil {
-		return fmt.Errorf("count posts: %w", err)
-	}
+		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts, qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
 	var social, posts int64
 	var account string
 	var platform domain.Platform
 	var nth int
 	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&social, &account, &platform, &nth, &posts, &at}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&social, &account, &platform, &nth, &posts, &at}, func() error {
 		measured(social, platform).days[nth-1] += posts
-		a.meets(social, account, platform, at)
-		a.uses(at)
+		qc.noteAccount(social, account, platform, at)
+		qc.noteCapture(at)
 		return nil
 	})
 	if err != nil {

@@ -16,7 +16,8 @@
 //
 // # File map
 //
-//	analytics.go                 Analytics, RangeQuery, Meta, one answer in the making
+//	analytics.go                 Analytics, RangeQuery, Meta
+//	query_context.go             what one answer is made with: its snapshot, its query, and what meta tells
 //	range.go                     ranges, days, months and where they begin in a zone
 //	samples.go                   one reading of one figure; readings by their day
 //	rollups.go raw_readings.go   the two sources of account figures: roll-ups; raw readings at the edges
@@ -43,6 +44,7 @@
 //
 // # Non-obvious
 //
+//   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or ForEachRow, in which every query ends.
 //   - A reading belongs to exactly one period: the reading before a range is the last one strictly before
 //     its start. Were a reading at the very start both inside and "before", a range or day whose only
 //     reading is at midnight would have gained nothing, and days would not add up to their range.
@@ -51,7 +53,7 @@
 //     tSAccountIns does. So UTC days never touch raw readings but for what lies before the range.
 //   - Of readings of one instant the event with the smaller id counts. The ids are most of what account_months
 //     holds, so they are read only where such readings meet, in a second query.
-//   - Levels before a range are looked for in the roll-up of the three days before it: only accounts that
+//   - Gauges before a range are looked for in the roll-up of the three days before it: only accounts that
 //     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
 //   - What lies before the range is looked for in the 40 days before first. The reading table has a
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
@@ -71,7 +73,7 @@
 //   - Platforms' day labels are compared with the days of the range by name. A Facebook day is a Pacific
 //     one; nobody can cut it to another zone.
 //   - Rolling windows of days (day, week, days_28) stand in account_months at the day on which they end,
-//     like day flows; other windows (months_12) at the day of capture, and are levels.
+//     like day flows; other windows (months_12) at the day of capture, and are gauges.
 //   - TikTok counts no views of an account; what its videos gained stands in.
 //   - A post published in the range began at 0 then, so its first reading counts: the one baseline that is
 //     not a reading. Figure by figure: insights come hours after a post, and its first readings lack them.

@@ -24,24 +24,24 @@ type ReadFigure struct {
 }
 
 // asRead returns the figures of a metric that no total takes, each as the range's last reading has it.
-func (a *answering) asRead(tracks []*track, metric string) []ReadFigure {
+func (qc *queryContext) asRead(series []*metricSeries, metric string) []ReadFigure {
 	figures := []ReadFigure{}
-	for _, t := range tracks {
-		if t.metric != metric {
+	for _, s := range series {
+		if s.metric != metric {
 			continue
 		}
-		for key, l := range t.levels {
+		for key, g := range s.gauges {
 			if key.kind == domain.Cumulative {
 				continue
 			}
-			last := l.latest()
+			last := g.latest()
 			if last == nil {
 				continue
 			}
-			a.uses(last.at)
-			a.shows(t.social, t.metric)
+			qc.noteCapture(last.at)
+			qc.noteMetric(s.social, s.metric)
 			figures = append(figures, ReadFigure{
-				SocialAccount: t.social, PlatformRef: readmodels.PlatformRefOf(t.platform), Metric: t.metric, Kind: key.kind,
+				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Metric: s.metric, Kind: key.kind,
 				Window: key.window, Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
 			})
 		}

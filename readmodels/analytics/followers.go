@@ -43,14 +43,14 @@ type FollowerDay struct {
 // AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
 func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
 	var data AccountFollowers
-	meta, err := a.followers(ctx, "follower series", scope, query, func(a *answering, followers []*contribution, days []bucket) {
-		series := func(accounts int, of []*contribution) FollowerSeries {
+	meta, err := a.followers(ctx, "follower series", scope, query, func(qc *queryContext, followers []*metricValue, days []bucket) {
+		series := func(accounts int, of []*metricValue) FollowerSeries {
 			return FollowerSeries{SocialAccounts: accounts, Followers: total(of), Series: followerDays(of, days)}
 		}
-		data.Total = series(len(a.sources), followers)
+		data.Total = series(len(qc.sources), followers)
 		for _, p := range query.Platforms {
 			data.Platforms = append(data.Platforms, PlatformFollowerSeries{
-				readmodels.PlatformRefOf(p), series(a.accountsOn(p), on(p, followers)),
+				readmodels.PlatformRefOf(p), series(qc.accountsOn(p), on(p, followers)),
 			})
 		}
 	})
@@ -60,36 +60,36 @@ func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope
 // followers reads the followers by day and hands them to build.
 func (a *Analytics) followers(
 	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery,
-	build func(*answering, []*contribution, []bucket),
+	build func(*queryContext, []*metricValue, []bucket),
 ) (Meta, error) {
 	metrics := []string{domain.MetricFollowers}
-	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, a *answering) error {
-		days := a.series()
-		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: days})
+	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		days := qc.buckets()
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: days})
 		if err != nil {
 			return err
 		}
-		followers := a.contributions(tracks, domain.MetricFollowers, days)
-		if err := a.judge(ctx); err != nil {
+		followers := qc.metricValues(series, domain.MetricFollowers, days)
+		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		build(a, followers, days)
+		build(qc, followers, days)
 		return nil
 	})
 }
 
 // followerDays adds stocks up by day.
-func followerDays(stocks []*contribution, days []bucket) []FollowerDay {
+func followerDays(stocks []*metricValue, days []bucket) []FollowerDay {
 	series := make([]FollowerDay, len(days))
 	standing := make([]*int64, len(stocks))
-	for i, c := range stocks {
-		standing[i] = c.before
+	for i, v := range stocks {
+		standing[i] = v.before
 	}
 	for d := range days {
 		series[d].Day = days[d].day.String()
 		var sum *int64
-		for i, c := range stocks {
-			if now := c.buckets[d]; now != nil {
+		for i, v := range stocks {
+			if now := v.buckets[d]; now != nil {
 				series[d].AccountsRead++
 				if standing[i] != nil {
 					series[d].Change = plus(series[d].Change, *now-*standing[i])

@@ -78,8 +78,8 @@ func (g *postGains) buckets(n int, platforms ...domain.Platform) []gainSums {
 }
 
 // shows notes which social accounts' posts have the answer's figures.
-func (g *postGains) shows(a *answering) {
+func (g *postGains) shows(qc *queryContext) {
 	for social, account := range g.accounts {
-		a.showsPosts(social, &account.now)
+		qc.notePostMetrics(social, &account.now)
 	}
 }

@@ -38,12 +38,12 @@ type RankedMember struct {
 func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
 	data := Leaderboard{Members: []RankedMember{}}
 	query.Page.Cursor = ""
-	meta, err := a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(ctx context.Context, a *answering) error {
-		members, posts, err := a.rankBoard(ctx)
+	meta, err := a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+		members, posts, err := qc.rankBoard(ctx)
 		if err != nil {
 			return err
 		}
-		names, err := a.memberNames(ctx, members)
+		names, err := qc.memberNames(ctx, members)
 		if err != nil {
 			return err
 		}
@@ -53,30 +53,27 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 				Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
 			})
 		}
-		if data.Posts, err = a.rankedPosts(ctx, posts); err != nil {
+		if data.Posts, err = qc.rankedPosts(ctx, posts); err != nil {
 			return err
 		}
-		return a.judgePosts(ctx)
+		return qc.classifyPostSources(ctx)
 	})
 	return data, meta, err
 }
 
 // memberNames reads the names of those members that belong to the agency now.
-func (a *answering) memberNames(ctx context.Context, members []rankedMember) (map[int64]string, error) {
+func (qc *queryContext) memberNames(ctx context.Context, members []rankedMember) (map[int64]string, error) {
 	ids := make([]int64, len(members))
 	for i, m := range members {
 		ids[i] = m.member
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select m.id, m.name from members m join accounts o on o.id = m.account_id
-		where m.id = any($2) and (o.parent_account = $1 or o.id = $1)`, a.scope.ParentAccount, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read names of members: %w", err)
-	}
+		where m.id = any($2) and (o.parent_account = $1 or o.id = $1)`, qc.scope.ParentAccount, ids)
 	names := map[int64]string{}
 	var id int64
 	var name string
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &name}, func() error {
 		names[id] = name
 		return nil
 	})

@@ -43,37 +43,37 @@ type GrowthTotals struct {
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
 	var data MemberGrowth
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
-	meta, err := a.answer(ctx, "growth of a member", scope, query, metrics, func(ctx context.Context, a *answering) error {
+	meta, err := a.answer(ctx, "growth of a member", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
 		whole := []bucket{query.Range.whole()}
-		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: whole})
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: whole})
 		if err != nil {
 			return err
 		}
-		gains, err := a.gains(ctx, gainQuery{
-			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: a.query.Range.Previous().From,
+		gains, err := qc.gains(ctx, gainQuery{
+			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: qc.query.Range.Previous().From,
 		})
 		if err != nil {
 			return err
 		}
-		a.ofPosts = false // the sources are judged by the readings of accounts
-		published, err := a.published(ctx)
+		qc.ofPosts = false // the status of the sources goes by the readings of accounts
+		published, err := qc.published(ctx)
 		if err != nil {
 			return err
 		}
-		byMetric := map[string][]*contribution{}
+		byMetric := map[string][]*metricValue{}
 		for _, metric := range metrics {
-			byMetric[metric] = a.contributions(tracks, metric, whole)
+			byMetric[metric] = qc.metricValues(series, metric, whole)
 		}
-		if err := a.judge(ctx); err != nil {
+		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
 		totals := func(platforms ...domain.Platform) GrowthTotals {
 			t := GrowthTotals{
 				PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
 			}
-			var followers, engagement, impressions []*contribution
+			var followers, engagement, impressions []*metricValue
 			for _, p := range platforms {
-				t.SocialAccounts += a.accountsOn(p)
+				t.SocialAccounts += qc.accountsOn(p)
 				t.PostsPublished += published[p].now
 				t.PostsPublishedPrevious += published[p].before
 				followers = slices.Concat(followers, on(p, byMetric[domain.MetricFollowers]))
@@ -95,22 +95,19 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 // publishedPosts counts posts of the range and of the period before it.
 type publishedPosts struct{ now, before int64 }
 
-func (a *answering) published(ctx context.Context) (map[domain.Platform]publishedPosts, error) {
-	rows, err := a.tx.Query(ctx, `
+func (qc *queryContext) published(ctx context.Context) (map[domain.Platform]publishedPosts, error) {
+	rows, _ := qc.tx.Query(ctx, `
 		select p_id, count(*) filter (where published_at >= $5), count(*) filter (where published_at < $5)
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
 		  and `+newestInScope+`
-		group by p_id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member,
-		a.query.Range.From, a.query.Range.Previous().From, a.query.Range.To)
-	if err != nil {
-		return nil, fmt.Errorf("count published posts: %w", err)
-	}
+		group by p_id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member,
+		qc.query.Range.From, qc.query.Range.Previous().From, qc.query.Range.To)
 	counts := map[domain.Platform]publishedPosts{}
 	var p domain.Platform
 	var c publishedPosts
-	_, err = pgx.ForEachRow(rows, []any{&p, &c.now, &c.before}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p, &c.now, &c.before}, func() error {
 		counts[p] = c
 		return nil
 	})

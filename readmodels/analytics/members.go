@@ -55,43 +55,40 @@ type ConnectedSocial struct {
 // connected, as the directory has them now. Meta's range says nothing here.
 func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
 	data := ActiveMembers{Members: []ActiveMember{}}
-	meta, err := a.answer(ctx, "active members", scope, query, nil, func(ctx context.Context, a *answering) error {
+	meta, err := a.answer(ctx, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
 		var err error
-		a.blank = "" // it shows no readings, so that none is missing
-		if data.Members, err = a.activeMembers(ctx); err != nil {
+		qc.blank = "" // it shows no readings, so that none is missing
+		if data.Members, err = qc.activeMembers(ctx); err != nil {
 			return err
 		}
-		if err := a.socialsOf(ctx, data.Members); err != nil {
+		if err := qc.socialsOf(ctx, data.Members); err != nil {
 			return err
 		}
 		for i := range data.Members {
 			data.Members[i].countPlatforms()
 		}
-		return a.judge(ctx)
+		return qc.classifySources(ctx)
 	})
 	return data, meta, err
 }
 
-func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
-	listed := a.question("members")
-	last, err := readmodels.DecodeCursor[int64](a.query.Page.Cursor, listed)
+func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, error) {
+	scope := qc.cursorScope("members")
+	last, err := readmodels.DecodeCursor[int64](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
 	if last == nil {
 		last = new(int64)
 	}
-	limit := a.query.Page.Size()
-	rows, err := a.tx.Query(ctx, `
+	limit := qc.query.Page.Size()
+	rows, _ := qc.tx.Query(ctx, `
 		select m.id, m.name, m.account_id, d.social_account_id
 		from members m join accounts o on o.id = m.account_id
 		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
-			on d.member_id = m.id and s.parent_account = $1 and `+a.within("s.account_id")+`
-		where (o.parent_account = $1 or o.id = $1) and `+a.within("m.account_id")+` and m.active and m.id > $3
-		order by m.id limit $4`, a.scope.ParentAccount, a.scope.Accounts, *last, limit+1)
-	if err != nil {
-		return nil, fmt.Errorf("read active members: %w", err)
-	}
+			on d.member_id = m.id and s.parent_account = $1 and `+qc.within("s.account_id")+`
+		where (o.parent_account = $1 or o.id = $1) and `+qc.within("m.account_id")+` and m.active and m.id > $3
+		order by m.id limit $4`, qc.scope.ParentAccount, qc.scope.Accounts, *last, limit+1)
 	members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m ActiveMember, err error) {
 		m.Platforms, m.SocialAccounts = []MemberPlatform{}, []ConnectedSocial{}
 		err = row.Scan(&m.MemberID, &m.Name, &m.AccountID, &m.DefaultSocialAccount)
@@ -102,7 +99,7 @@ func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
 	}
 	if len(members) > limit {
 		members = members[:limit]
-		if a.cursor, err = readmodels.EncodeCursor(listed, members[limit-1].MemberID); err != nil {
+		if qc.cursor, err = readmodels.EncodeCursor(scope, members[limit-1].MemberID); err != nil {
 			return nil, err
 		}
 	}
@@ -110,27 +107,24 @@ func (a *answering) activeMembers(ctx context.Context) ([]ActiveMember, error) {
 }
 
 // socialsOf reads the members' social accounts that the scope has.
-func (a *answering) socialsOf(ctx context.Context, members []ActiveMember) error {
+func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) error {
 	place := map[int64]int{}
 	ids := make([]int64, len(members))
 	for i, m := range members {
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''), coalesce(t.reason, ''), `+readmodels.TokenEnds+`
 		from tSAccounts s
 		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
 		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
 		left join kept.secrets k on k.ref = c.secret_ref
-		where s.member_id = any($4) and s.parent_account = $1 and `+a.within("s.account_id")+` and s.p_id = any($3)
-		order by s.p_id, s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), ids)
-	if err != nil {
-		return fmt.Errorf("read social accounts of members: %w", err)
-	}
+		where s.member_id = any($4) and s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
+		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
 	var member int64
 	var s ConnectedSocial
 	var state string
-	_, err = pgx.ForEachRow(rows, []any{
+	_, err := pgx.ForEachRow(rows, []any{
 		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected, &state, &s.Reason, &s.ExpiresAt,
 	}, func() error {
 		s.PlatformRef, s.NeedsReconnect = readmodels.PlatformRefOf(s.Platform), state == domain.ConnectionReconnect

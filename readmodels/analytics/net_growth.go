@@ -51,18 +51,18 @@ type GrowthDay struct {
 // AccountNetGrowth is endpoint 5: net follower growth per platform and over all.
 func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
 	var data AccountNetGrowth
-	meta, err := a.followers(ctx, "net growth", scope, query, func(a *answering, followers []*contribution, days []bucket) {
-		data.Total = netGrowth(len(a.sources), followers, days)
+	meta, err := a.followers(ctx, "net growth", scope, query, func(qc *queryContext, followers []*metricValue, days []bucket) {
+		data.Total = netGrowth(len(qc.sources), followers, days)
 		for _, p := range query.Platforms {
 			data.Platforms = append(data.Platforms, PlatformNetGrowth{
-				readmodels.PlatformRefOf(p), netGrowth(a.accountsOn(p), on(p, followers), days),
+				readmodels.PlatformRefOf(p), netGrowth(qc.accountsOn(p), on(p, followers), days),
 			})
 		}
 	})
 	return data, meta, err
 }
 
-func netGrowth(accounts int, followers []*contribution, days []bucket) NetGrowth {
+func netGrowth(accounts int, followers []*metricValue, days []bucket) NetGrowth {
 	t := total(followers)
 	g := NetGrowth{
 		SocialAccounts: accounts, Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,

@@ -110,14 +110,14 @@ type gainQuery struct {
 }
 
 // gains reads what posts gained in the range and, when the query begins before it, in the period before.
-func (a *answering) gains(ctx context.Context, q gainQuery) (*postGains, error) {
-	a.ofPosts = true
+func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, error) {
+	qc.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
 	sets := `(social_account_id, p_id, current)`
 	if len(q.buckets) > 0 {
 		sets += `, (p_id, bucket)`
 	}
-	rows, err := a.gainRows(ctx, a.platformIDs(), q, sets)
+	rows, err := qc.gainRows(ctx, qc.platformIDs(), q, sets)
 	if err != nil {
 		return nil, err
 	}
@@ -128,23 +128,23 @@ func (a *answering) gains(ctx context.Context, q gainQuery) (*postGains, error) 
 		case r.social == nil:
 		case *r.current:
 			g.account(*r.social, r.platform).now.add(r.gainSums)
-			a.usesLast(r)
+			qc.usesLast(r)
 		default:
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
 	}
-	cut, err := a.cutGains(ctx, q.from)
+	cut, err := qc.cutGains(ctx, q.from)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range cut {
 		account := g.account(r.social, r.platform)
-		if r.at.Before(a.query.Range.From) {
+		if r.at.Before(qc.query.Range.From) {
 			account.before.add(r.gainSums)
 			continue
 		}
 		account.now.add(r.gainSums)
-		a.uses(r.at)
+		qc.noteCapture(r.at)
 		if i := bucketOf(r.at, q.buckets); i >= 0 {
 			g.bucket(r.platform, i, len(q.buckets)).add(r.gainSums)
 		}
@@ -152,9 +152,9 @@ func (a *answering) gains(ctx context.Context, q gainQuery) (*postGains, error) 
 	return g, nil
 }
 
-func (a *answering) usesLast(r gainRow) {
+func (qc *queryContext) usesLast(r gainRow) {
 	if r.last != nil {
-		a.uses(*r.last)
+		qc.noteCapture(*r.last)
 	}
 }
 
@@ -176,13 +176,13 @@ type gainRow struct {
 
 // gainRows sums the roll-up of platforms up to the end of the range, by grouping sets over
 // social_account_id, account_id, p_id, current and bucket. Quarters of an hour that an end cuts are left
-// out: [answering.cutGains] has them.
-func (a *answering) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
+// out: [queryContext.cutGains] has them.
+func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
 	starts := make([]time.Time, len(q.buckets))
 	for i, b := range q.buckets {
 		starts[i] = b.from
 	}
-	rows, err := a.grouped(ctx, `
+	rows, err := qc.queryGrouped(ctx, `
 		with part as (
 			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
 			       readings, case when readings > 0 then last_at end as last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
@@ -194,8 +194,8 @@ func (a *answering) gainRows(ctx context.Context, platforms []int16, q gainQuery
 		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint, `+sumsOf(q.metrics)+`
 		from part
 		group by grouping sets (`+sets+`)`,
-		a.scope.ParentAccount, a.scope.Accounts, platforms, a.query.Member,
-		a.query.Range.From, q.from, a.query.Range.To, starts, cutQuarters(q.from, a.query.Range.From, a.query.Range.To))
+		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member,
+		qc.query.Range.From, q.from, qc.query.Range.To, starts, cutQuarters(q.from, qc.query.Range.From, qc.query.Range.To))
 	if err != nil {
 		return nil, fmt.Errorf("read gains of posts: %w", err)
 	}
@@ -268,13 +268,13 @@ type cutGain struct {
 
 // cutGains reads the raw readings of the quarters that the ends cut. Where there are any the roll-up
 // says.
-func (a *answering) cutGains(ctx context.Context, from time.Time) ([]cutGain, error) {
-	to, current := a.query.Range.To, a.query.Range.From
+func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain, error) {
+	to, current := qc.query.Range.To, qc.query.Range.From
 	quarters := cutQuarters(from, current, to)
 	if len(quarters) == 0 {
 		return nil, nil
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, err := qc.tx.Query(ctx, `
 		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.published_at, r.likes, r.comments, r.shares, r.views,
 		       `+lastKnown("likes")+", "+lastKnown("comments")+", "+lastKnown("shares")+", "+lastKnown("views")+`
 		from (select distinct social_account_id, quarter from post_gains
@@ -290,7 +290,7 @@ func (a *answering) cutGains(ctx context.Context, from time.Time) ([]cutGain, er
 			order by b.captured_at desc limit 1) b on true
 		where r.captured_at >= $6 and r.captured_at < $7
 		order by r.captured_at`,
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, quarters, from, to)
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("read readings at the edges: %w", err)
 	}

@@ -26,15 +26,15 @@ type PostInsight struct {
 func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostInsights, Meta, error) {
 	data := PostInsights{Posts: []PostInsight{}}
 	metrics := append(engagementMetrics(), domain.MetricViews)
-	meta, err := a.answer(ctx, "posts", scope, query, metrics, func(ctx context.Context, a *answering) error {
-		posts, err := a.readPosts(ctx)
+	meta, err := a.answer(ctx, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		posts, err := qc.readPosts(ctx)
 		if err != nil {
 			return err
 		}
 		for _, p := range posts {
 			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts(), p.growth(query.Range)})
 		}
-		return a.judgePosts(ctx)
+		return qc.classifyPostSources(ctx)
 	})
 	return data, meta, err
 }
@@ -82,8 +82,8 @@ type PostLikes struct {
 // PostsLikes answers the endpoints 10 and 19: likes per post and over time.
 func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
 	data := PostsLikes{Posts: []PostLikes{}}
-	meta, err := a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(ctx context.Context, a *answering) error {
-		posts, err := a.readPosts(ctx)
+	meta, err := a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(ctx context.Context, qc *queryContext) error {
+		posts, err := qc.readPosts(ctx)
 		if err != nil {
 			return err
 		}
@@ -91,8 +91,8 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 			growth := p.growth(query.Range)
 			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 		}
-		days := a.series()
-		g, err := a.judgedGains(ctx, gainQuery{metrics: a.metrics, from: a.query.Range.Previous().From, buckets: days})
+		days := qc.buckets()
+		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
 		}
@@ -139,8 +139,8 @@ type PostEngagement struct {
 // PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.
 func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
 	data := PostsEngagements{Posts: []PostEngagement{}}
-	meta, err := a.answer(ctx, "engagement per post", scope, query, engagementMetrics(), func(ctx context.Context, a *answering) error {
-		posts, err := a.readPosts(ctx)
+	meta, err := a.answer(ctx, "engagement per post", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+		posts, err := qc.readPosts(ctx)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope
 				EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
 			})
 		}
-		return a.judgePosts(ctx)
+		return qc.classifyPostSources(ctx)
 	})
 	return data, meta, err
 }

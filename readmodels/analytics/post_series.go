@@ -126,13 +126,13 @@ func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform
 }
 
 // postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
-// sources are judged.
+// status of the sources is found.
 func (a *Analytics) postSeries(
 	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket),
 ) (Meta, error) {
-	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, a *answering) error {
-		days := a.series()
-		g, err := a.judgedGains(ctx, gainQuery{metrics: sums, from: a.query.Range.Previous().From, buckets: days})
+	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		days := qc.buckets()
+		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: sums, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
 		}
@@ -141,12 +141,12 @@ func (a *Analytics) postSeries(
 	})
 }
 
-// judgedGains reads what posts gained and completes the sources of an answer that rests on nothing else.
-func (a *answering) judgedGains(ctx context.Context, q gainQuery) (*postGains, error) {
-	g, err := a.gains(ctx, q)
+// gainsWithSources reads what posts gained and completes the sources of an answer that rests on nothing else.
+func (qc *queryContext) gainsWithSources(ctx context.Context, q gainQuery) (*postGains, error) {
+	g, err := qc.gains(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	g.shows(a)
-	return g, a.judge(ctx)
+	g.shows(qc)
+	return g, qc.classifySources(ctx)
 }

@@ -13,19 +13,19 @@ const postViewsSource = "view_count"
 
 // postViews adds, for TikTok, what the views of its videos gained: the platform counts none of the
 // account; should one be counted all the same, its videos are left out.
-func (a *answering) postViews(ctx context.Context, months []bucket, counted map[int64]bool, views []monthViews, sources map[domain.Platform][]string) error {
-	if !slices.Contains(a.query.Platforms, domain.TikTok) {
+func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted map[int64]bool, views []monthViews, sources map[domain.Platform][]string) error {
+	if !slices.Contains(qc.query.Platforms, domain.TikTok) {
 		return nil
 	}
 	add := func(social int64, account string, month int, sums gainSums) {
 		if v := sums.views.value(); v != nil {
-			a.shows(social, domain.MetricViews)
+			qc.noteMetric(social, domain.MetricViews)
 			views[month].add(domain.TikTok, account, *v)
 			sources[domain.TikTok] = append(sources[domain.TikTok], postViewsSource)
 		}
 	}
-	rows, err := a.gainRows(ctx, []int16{int16(domain.TikTok)}, gainQuery{
-		metrics: []string{domain.MetricViews}, from: a.query.Range.From, buckets: months,
+	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, gainQuery{
+		metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: months,
 	}, `(social_account_id, account_id, p_id, bucket)`)
 	if err != nil {
 		return err
@@ -35,10 +35,10 @@ func (a *answering) postViews(ctx context.Context, months []bucket, counted map[
 			continue
 		}
 		add(*r.social, *r.account, *r.bucket-1, r.gainSums)
-		a.meets(*r.social, *r.account, domain.TikTok, *r.last)
-		a.uses(*r.last)
+		qc.noteAccount(*r.social, *r.account, domain.TikTok, *r.last)
+		qc.noteCapture(*r.last)
 	}
-	cut, err := a.cutGains(ctx, a.query.Range.From)
+	cut, err := qc.cutGains(ctx, qc.query.Range.From)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func (a *answering) postViews(ctx context.Context, months []bucket, counted map[
 			continue
 		}
 		add(r.social, r.account, bucketOf(r.at, months), r.gainSums)
-		a.meets(r.social, r.account, domain.TikTok, r.at)
-		a.uses(r.at)
+		qc.noteAccount(r.social, r.account, domain.TikTok, r.at)
+		qc.noteCapture(r.at)
 	}
 	return nil
 }

@@ -135,15 +135,15 @@ const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce
 
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
 // platforms $3, the member $4 and the category $5, published before $6 or at an unknown time.
-func (a *answering) postsOfScope() string {
+func (qc *queryContext) postsOfScope() string {
 	member, category := "p.member_id = $4::bigint", categoryOfPost+" = $5::bigint"
-	if a.query.Member == 0 {
+	if qc.query.Member == 0 {
 		member = "$4::bigint = 0"
 	}
-	if a.query.Category == 0 {
+	if qc.query.Category == 0 {
 		category = "$5::bigint = 0"
 	}
-	return "p.parent_account = $1 and " + a.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
+	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
 		and ` + member + " and " + category + ` and coalesce(p.published_at, '-infinity') < $6`
 }
 
@@ -188,8 +188,8 @@ func lastDaily(before, in, when string) string {
 // takenOver finds, for a post p that the scope has read from the instant from on and not before, the reading
 // before that: the last of another client of the agency, whose page it was. upto is the capture of any reading of the
 // scope in the range. It is the first part of a union.
-func (a *answering) takenOver(from, day, upto string) string {
-	if a.scope.Accounts == nil {
+func (qc *queryContext) takenOver(from, day, upto string) string {
+	if qc.scope.Accounts == nil {
 		return "" // there is no other
 	}
 	return fmt.Sprintf(`
@@ -211,34 +211,34 @@ func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(secondsPer
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
 // notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
 // few posts of the agency are the member's.
-func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
-	listed := a.question("posts")
-	last, err := readmodels.DecodeCursor[postKey](a.query.Page.Cursor, listed)
+func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
+	scope := qc.cursorScope("posts")
+	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
 	if last == nil {
 		last = &postKey{}
 	}
-	limit := a.query.Page.Size()
+	limit := qc.query.Page.Size()
 	const newestFirst = `
 		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
-	posts, err := a.queryPosts(ctx, `
+	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from (
 			select p.social_account_id, p.external_id, p.account_id from tSPosts p
-			where `+a.postsOfScope()+` and ($9::text = '' or
+			where `+qc.postsOfScope()+` and ($9::text = '' or
 				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`+newestFirst+`
 			limit $11) page
 		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
 			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst,
-		a.query.Member, a.query.Category, a.query.Range.To, last.Published, last.Social, last.External, last.Account, limit+1)
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit+1)
 	if err != nil || len(posts) <= limit {
 		return posts, err
 	}
 	posts = posts[:limit]
-	if a.cursor, err = readmodels.EncodeCursor(listed, posts[limit-1].key()); err != nil {
+	if qc.cursor, err = readmodels.EncodeCursor(scope, posts[limit-1].key()); err != nil {
 		return nil, err
 	}
 	return posts, nil
@@ -246,13 +246,13 @@ func (a *answering) readPosts(ctx context.Context) ([]listedPost, error) {
 
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
 // column, in that query's order. Its parameters are the scope and the platforms, then args.
-func (a *answering) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
-	args = append([]any{a.scope.ParentAccount, a.scope.Accounts, a.platformIDs()}, args...)
-	from, to := a.query.Range.From, a.query.Range.To
+func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
+	args = append([]any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
+	from, to := qc.query.Range.From, qc.query.Range.To
 	n := len(args)
 	args = append(args, to, startOfUTCDay(to), from, startOfUTCDay(from))
 	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
-	rows, err := a.tx.Query(ctx, `
+	rows, err := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       p.content, p.media_url, p.permalink,
 		       e.captured_at, e.published_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
@@ -261,7 +261,7 @@ func (a *answering) queryPosts(ctx context.Context, selected string, args ...any
 		left join lateral `+readingAt(param(1), param(2), inScope)+` e on true
 		left join lateral (
 			select * from `+readingAt(param(3), param(4), inScope)+` b
-			union all`+a.takenOver(param(3), param(4), "e.captured_at")+`
+			union all`+qc.takenOver(param(3), param(4), "e.captured_at")+`
 			(select `+readingColumns+` from tSPostInsights i
 			 where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < e.captured_at
 			   and (e.published_at is null or e.published_at < `+param(3)+`)
@@ -285,7 +285,7 @@ func (a *answering) queryPosts(ctx context.Context, selected string, args ...any
 	}
 	for _, p := range posts {
 		if p.now.at != nil {
-			a.uses(*p.now.at)
+			qc.noteCapture(*p.now.at)
 		}
 	}
 	return posts, nil

@@ -28,8 +28,8 @@ type rankedMember struct {
 // (null: not known), by the rules of [PostGrowth]. Nearly all posts have a reading on the last day up to each end:
 // what they gained is one subtraction. The others are searched for. Parameters: $1 parent account, $2 accounts, $3
 // platforms, $4 member, $5 category, $6 to, $7 from, then the days of both ends.
-func (a *answering) gainsOfPosts(ctx context.Context) (sql string, args []any, err error) {
-	e, b, days, err := a.ends(ctx)
+func (qc *queryContext) gainsOfPosts(ctx context.Context) (sql string, args []any, err error) {
+	e, b, days, err := qc.ends(ctx)
 	if err != nil {
 		return "", nil, err
 	}
@@ -58,8 +58,8 @@ func (a *answering) gainsOfPosts(ctx context.Context) (sql string, args []any, e
 			from (
 				select row_number() over () as nth, p.social_account_id, p.external_id, p.account_id, p.member_id,
 				       coalesce(p.published_at, '-infinity') as published
-				from tSPosts p where ` + a.postsOfScope() + `
-			) p` + a.joinDay(e) + a.joinDay(b) + `
+				from tSPosts p where ` + qc.postsOfScope() + `
+			) p` + qc.joinDay(e) + qc.joinDay(b) + `
 			where coalesce(p.nth, 0) > 0
 		),
 		counted as materialized (
@@ -71,7 +71,7 @@ func (a *answering) gainsOfPosts(ctx context.Context) (sql string, args []any, e
 			(select distinct on (nth) * from joined where (select moved from counted)
 			 order by nth, e0_captured_at desc nulls last, b0_captured_at desc nulls last)
 		),
-		` + a.dayBefore(e) + ",\n" + a.dayBefore(b) + `,
+		` + qc.dayBefore(e) + ",\n" + qc.dayBefore(b) + `,
 		gained as (
 			select *, case when num_nonnulls(likes, comments, shares) > 0
 				then coalesce(likes, 0) + coalesce(comments, 0) + coalesce(shares, 0) end as engagement
@@ -90,7 +90,7 @@ func (a *answering) gainsOfPosts(ctx context.Context) (sql string, args []any, e
 					where coalesce(p.nth, 0) > 0
 				) p
 				left join lateral (
-					select f.* from (` + a.takenOver("$7::timestamptz", `(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
+					select f.* from (` + qc.takenOver("$7::timestamptz", `(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
 						(select ` + readingColumns + ` from tSPostInsights i
 						 where ` + inScope + ` and i.captured_at >= $7 and i.captured_at < p.e_captured_at
 						   and (p.e_published_at is null or p.e_published_at < $7)
@@ -101,7 +101,7 @@ func (a *answering) gainsOfPosts(ctx context.Context) (sql string, args []any, e
 			) s) g
 		)`
 	return sql, append([]any{
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, a.query.Category, a.query.Range.To, a.query.Range.From,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, qc.query.Range.To, qc.query.Range.From,
 	}, days...), nil
 }
 
@@ -111,14 +111,14 @@ const bestFirst = `engagement desc, published desc, social_account_id desc, exte
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
 // the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
 // stand before it, so that only the page is sorted.
-func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
-	listed := a.question("top")
-	last, err := readmodels.DecodeCursor[ranked](a.query.Page.Cursor, listed)
+func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
+	scope := qc.cursorScope("top")
+	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
-	limit := a.query.Page.Size()
-	with, args, err := a.gainsOfPosts(ctx)
+	limit := qc.query.Page.Size()
+	with, args, err := qc.gainsOfPosts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	var posts []ranked
 	var p ranked
-	err = a.rank(ctx, "rank posts", with+`
+	err = qc.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where engagement is not null`+onPage+` order by `+bestFirst+` limit $12) page
 		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() error {
@@ -149,7 +149,7 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	if len(posts) > limit {
 		posts = posts[:limit]
-		if a.cursor, err = readmodels.EncodeCursor(listed, posts[limit-1]); err != nil {
+		if qc.cursor, err = readmodels.EncodeCursor(scope, posts[limit-1]); err != nil {
 			return nil, err
 		}
 	}
@@ -157,16 +157,16 @@ func (a *answering) rankPosts(ctx context.Context) ([]ranked, error) {
 }
 
 // rankBoard reads the best members and the best posts: a member by what the engagement of its posts gained.
-// Equals share a rank; members stand by their ids then, posts as in [answering.rankPosts].
-func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
-	with, args, err := a.gainsOfPosts(ctx)
+// Equals share a rank; members stand by their ids then, posts as in [queryContext.rankPosts].
+func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
+	with, args, err := qc.gainsOfPosts(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	var list, nth int64
 	var m rankedMember
 	var p ranked
-	err = a.rank(ctx, "rank members and posts", with+`
+	err = qc.rank(ctx, "rank members and posts", with+`
 		(select 1 as list, row_number() over (order by sum(engagement) desc, member_id) as nth,
 		        rank() over (order by sum(engagement) desc) as place, member_id, count(*), sum(likes)::bigint, sum(comments)::bigint,
 		        sum(shares)::bigint, sum(views)::bigint, sum(engagement)::bigint, null::timestamptz, 0::bigint, '', ''
@@ -178,7 +178,7 @@ func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, post
 		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from (select * from gained where engagement is not null order by `+bestFirst+` limit $12) best)
-		order by list, nth`, append(args, a.query.Page.Size()), []any{
+		order by list, nth`, append(args, qc.query.Page.Size()), []any{
 		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,
 	}, func() error {
@@ -196,18 +196,18 @@ func (a *answering) rankBoard(ctx context.Context) (members []rankedMember, post
 // rank runs the statement of a ranking and calls each for every row. PostgreSQL chooses by the costs that it expects
 // whether it makes a plan for these parameters or keeps one for any; of a ranking they are nearly equal, and planning
 // would take a third of the time. So the plan is kept.
-func (a *answering) rank(ctx context.Context, what, sql string, args, row []any, each func() error) error {
-	if _, err := a.tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan"); err != nil {
+func (qc *queryContext) rank(ctx context.Context, what, sql string, args, row []any, each func() error) error {
+	if _, err := qc.tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan"); err != nil {
 		return fmt.Errorf("%s: keep plan: %w", what, err)
 	}
-	rows, err := a.tx.Query(ctx, sql, args...)
+	rows, err := qc.tx.Query(ctx, sql, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if _, err := pgx.ForEachRow(rows, row, each); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if _, err := a.tx.Exec(ctx, "set local plan_cache_mode = auto"); err != nil {
+	if _, err := qc.tx.Exec(ctx, "set local plan_cache_mode = auto"); err != nil {
 		return fmt.Errorf("%s: choose plans again: %w", what, err)
 	}
 	return nil

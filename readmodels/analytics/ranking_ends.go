@@ -32,20 +32,20 @@ var (
 
 // joinDay joins the last readings of the day up to the end to posts p: two of a post on the day on which its page moves
 // between two clients of the agency.
-func (a *answering) joinDay(e end) string {
+func (qc *queryContext) joinDay(e end) string {
 	return e.join("0", fmt.Sprintf(`(
 					select social_account_id, external_id, %s from post_daily
 					where parent_account = $1 and %s and day = %s::date and p_id = any($3)
-				)`, strings.Join(endColumns, ", "), a.within("account_id"), e.day0))
+				)`, strings.Join(endColumns, ", "), qc.within("account_id"), e.day0))
 }
 
 // dayBefore is a CTE of the last readings of the day before that one, one of each post; empty unless many are missing.
-func (a *answering) dayBefore(e end) string {
+func (qc *queryContext) dayBefore(e end) string {
 	return fmt.Sprintf(`%[1]s1 as materialized (
 			select distinct on (social_account_id, external_id collate "C") social_account_id, external_id, %[2]s from post_daily
 			where parent_account = $1 and %[3]s and day = %[4]s::date and p_id = any($3) and (select %[1]s_missing from counted)
 			order by social_account_id, external_id collate "C", captured_at desc)`,
-		e.name, strings.Join(endColumns, ", "), a.within("account_id"), e.day1)
+		e.name, strings.Join(endColumns, ", "), qc.within("account_id"), e.day1)
 }
 
 // join joins readings to posts p; those of other posts come with an nth that is null. A full join is never
@@ -105,13 +105,13 @@ func (e end) picked(column string) string {
 // ends are the two ends of the range, with the days that are their parameters. Where the agency read nothing on the
 // day up to an end, as when it lies in the future, the day is the last one on which it did: on any other, posts would be
 // looked for one by one.
-func (a *answering) ends(ctx context.Context) (last, before end, days []any, err error) {
-	to, from := dayUpTo(a.query.Range.To), dayUpTo(a.query.Range.From)
+func (qc *queryContext) ends(ctx context.Context) (last, before end, days []any, err error) {
+	to, from := dayUpTo(qc.query.Range.To), dayUpTo(qc.query.Range.From)
 	var newestTo, newestFrom *time.Time
-	err = a.tx.QueryRow(ctx, `
+	err = qc.tx.QueryRow(ctx, `
 		select (select day from post_daily where parent_account = $1 and day <= $2::date order by day desc limit 1),
 		       (select day from post_daily where parent_account = $1 and day <= $3::date order by day desc limit 1)`,
-		a.scope.ParentAccount, to, from).Scan(&newestTo, &newestFrom)
+		qc.scope.ParentAccount, to, from).Scan(&newestTo, &newestFrom)
 	if err != nil {
 		return last, before, nil, fmt.Errorf("find last days with readings: %w", err)
 	}
@@ -123,8 +123,8 @@ func (a *answering) ends(ctx context.Context) (last, before end, days []any, err
 		days = append(days, day, day.AddDate(0, 0, -1))
 		return e
 	}
-	last = of("e", "$6", "$8", "$9", a.query.Range.To, to, newestTo)
-	before = of("b", "$7", "$10", "$11", a.query.Range.From, from, newestFrom)
+	last = of("e", "$6", "$8", "$9", qc.query.Range.To, to, newestTo)
+	before = of("b", "$7", "$10", "$11", qc.query.Range.From, from, newestFrom)
 	return last, before, days, nil
 }
 

@@ -59,15 +59,15 @@ func windowDays(window string) int {
 }
 
 // reach returns the reach of every account that has some in the range.
-func (a *answering) reach(tracks []*track, days []bucket) []AccountReach {
+func (qc *queryContext) reach(series []*metricSeries, days []bucket) []AccountReach {
 	accounts := []AccountReach{}
-	for _, t := range tracks {
-		if t.metric != domain.MetricReach {
+	for _, s := range series {
+		if s.metric != domain.MetricReach {
 			continue
 		}
-		r := AccountReach{SocialAccount: t.social, PlatformRef: readmodels.PlatformRefOf(t.platform), Windows: a.reachWindows(t)}
+		r := AccountReach{SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: qc.reachWindows(s)}
 		if len(r.Windows) > 0 {
-			r.Value, r.Series = a.reachOfRange(t), a.reachOfParts(t, days)
+			r.Value, r.Series = qc.reachOfRange(s), qc.reachOfParts(s, days)
 			accounts = append(accounts, r)
 		}
 	}
@@ -75,15 +75,15 @@ func (a *answering) reach(tracks []*track, days []bucket) []AccountReach {
 }
 
 // reachWindows are, by name, the last figure of each window.
-func (a *answering) reachWindows(t *track) []ReachWindow {
+func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
-	show := func(name string, endsOn *string, p *point) {
-		a.uses(p.at)
-		a.shows(t.social, domain.MetricReach)
+	show := func(name string, endsOn *string, p *sample) {
+		qc.noteCapture(p.at)
+		qc.noteMetric(s.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
 	}
-	first, end := a.query.Range.labels()
-	for name, days := range t.windows {
+	first, end := qc.query.Range.labels()
+	for name, days := range s.windows {
 		for d := end - 1; d >= first; d-- {
 			if p := days.of(d); p != nil {
 				show(name, new(d.String()), p)
@@ -91,8 +91,8 @@ func (a *answering) reachWindows(t *track) []ReachWindow {
 			}
 		}
 	}
-	for key, l := range t.levels {
-		if last := l.latest(); key.kind == domain.Rolling && last != nil {
+	for key, g := range s.gauges {
+		if last := g.latest(); key.kind == domain.Rolling && last != nil {
 			show(key.window, nil, last)
 		}
 	}
@@ -101,30 +101,30 @@ func (a *answering) reachWindows(t *track) []ReachWindow {
 }
 
 // reachOfRange is the figure of the window that is exactly the range.
-func (a *answering) reachOfRange(t *track) *int64 {
-	return a.reachOf(t, t.windowNames(), a.query.Range)
+func (qc *queryContext) reachOfRange(s *metricSeries) *int64 {
+	return qc.reachOf(s, s.windowNames(), qc.query.Range)
 }
 
 // windowNames are the windows of days in their order.
-func (t *track) windowNames() []string { return slices.Sorted(maps.Keys(t.windows)) }
+func (s *metricSeries) windowNames() []string { return slices.Sorted(maps.Keys(s.windows)) }
 
 // reachOfParts are the figures of the windows that are exactly the parts. Of a day that the range cuts, a
 // figure of the whole day says nothing.
-func (a *answering) reachOfParts(t *track, parts []bucket) []ReachPoint {
-	series, names := make([]ReachPoint, len(parts)), t.windowNames()
+func (qc *queryContext) reachOfParts(s *metricSeries, parts []bucket) []ReachPoint {
+	series, names := make([]ReachPoint, len(parts)), s.windowNames()
 	for i, part := range parts {
-		series[i] = ReachPoint{part.day.String(), a.reachOf(t, names, Range{From: part.from, To: part.to, Zone: a.query.Range.Zone})}
+		series[i] = ReachPoint{part.day.String(), qc.reachOf(s, names, Range{From: part.from, To: part.to, Zone: qc.query.Range.Zone})}
 	}
 	return series
 }
 
 // reachOf is the figure of the platform's window, one of names, that is exactly r.
-func (a *answering) reachOf(t *track, names []string, r Range) *int64 {
+func (qc *queryContext) reachOf(s *metricSeries, names []string, r Range) *int64 {
 	first, end, whole := r.wholeDays()
 	for _, name := range names {
-		p := t.windows[name].of(end - 1)
+		p := s.windows[name].of(end - 1)
 		if p != nil && whole && windowDays(name) == int(end-first) {
-			a.uses(p.at)
+			qc.noteCapture(p.at)
 			return &p.value
 		}
 	}

@@ -101,21 +101,21 @@ func (v monthViews) all() map[string]int64 {
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
 	var data RoiViews
 	metrics := []string{domain.MetricViews}
-	meta, err := a.answer(ctx, "views and costs", scope, query, metrics, func(ctx context.Context, a *answering) error {
-		a.uncompared = true
+	meta, err := a.answer(ctx, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		qc.uncompared = true
 		months := query.Range.months()
-		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
 		if err != nil {
 			return err
 		}
-		a.onceADay(tracks)
+		qc.onceADay(series)
 		views := make([]monthViews, len(months))
 		for i := range views {
 			views[i] = monthViews{}
 		}
 		sources := map[domain.Platform][]string{}
 		counted := map[int64]bool{}
-		for _, c := range a.contributions(tracks, domain.MetricViews, months) {
+		for _, c := range qc.metricValues(series, domain.MetricViews, months) {
 			counted[c.social] = true
 			sources[c.platform] = append(sources[c.platform], c.sources...)
 			for i, v := range c.buckets {
@@ -124,51 +124,51 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 				}
 			}
 		}
-		if err := a.postViews(ctx, months, counted, views, sources); err != nil {
+		if err := qc.postViews(ctx, months, counted, views, sources); err != nil {
 			return err
 		}
-		prices, err := a.prices(ctx, months)
+		prices, err := qc.prices(ctx, months)
 		if err != nil {
 			return err
 		}
 		data = roiViews(query, months, views, prices, sources)
-		return a.judge(ctx)
+		return qc.classifySources(ctx)
 	})
 	return data, meta, err
 }
 
-// onceADay keeps each day of a social account once, in the track of the sub-account that had it when the day was
+// onceADay keeps each day of a social account once, in the series of the sub-account that had it when the day was
 // read last: a page that moves shows its new owner days that the old one has read too. As everywhere, an account
-// whose platform gives days in the range has no other views. Tracks are in the order of [answering.figures].
-func (a *answering) onceADay(tracks []*track) {
-	first, end := a.query.Range.labels()
-	for len(tracks) > 0 {
+// whose platform gives days in the range has no other views. The series are in the order of [queryContext.figures].
+func (qc *queryContext) onceADay(series []*metricSeries) {
+	first, end := qc.query.Range.labels()
+	for len(series) > 0 {
 		n := 1
-		for n < len(tracks) && tracks[n].social == tracks[0].social {
+		for n < len(series) && series[n].social == series[0].social {
 			n++
 		}
-		owners := tracks[:n]
-		tracks = tracks[n:]
+		owners := series[:n]
+		series = series[n:]
 		byDays := false
 		for d := first; d < end; d++ {
-			var last *track
-			for _, t := range owners {
-				switch p := t.flows.of(d); {
+			var last *metricSeries
+			for _, s := range owners {
+				switch p := s.dayFlows.of(d); {
 				case p == nil:
 				case last == nil:
-					last = t
-				case p.replaces(*last.flows.of(d)):
-					last.flows.drop(d)
-					last = t
+					last = s
+				case p.replaces(*last.dayFlows.of(d)):
+					last.dayFlows.drop(d)
+					last = s
 				default:
-					t.flows.drop(d)
+					s.dayFlows.drop(d)
 				}
 			}
 			byDays = byDays || last != nil
 		}
-		for _, t := range owners {
+		for _, s := range owners {
 			if byDays {
-				t.levels = nil
+				s.gauges = nil
 			}
 		}
 	}

@@ -51,16 +51,13 @@ type subscription struct {
 }
 
 // prices reads the subscriptions that ran in the range and shares their prices out to the months.
-func (a *answering) prices(ctx context.Context, months []bucket) ([]monthPrices, error) {
-	rows, err := a.tx.Query(ctx, `
+func (qc *queryContext) prices(ctx context.Context, months []bucket) ([]monthPrices, error) {
+	rows, _ := qc.tx.Query(ctx, `
 		select b.account_id, b.price_minor, b.currency, b.starts_at, b.ends_at
 		from tSubscriptions b join accounts o on o.id = b.account_id
 		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or b.account_id = any($2))
 		  and b.starts_at < $4 and (b.ends_at is null or b.ends_at > $3)
-		order by b.id`, a.scope.ParentAccount, a.scope.Accounts, a.query.Range.From, a.query.Range.To)
-	if err != nil {
-		return nil, fmt.Errorf("read subscriptions: %w", err)
-	}
+		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s subscription, err error) {
 		err = row.Scan(&s.account, &s.priceMinor, &s.currency, &s.starts, &s.ends)
 		return s, err
@@ -70,13 +67,13 @@ func (a *answering) prices(ctx context.Context, months []bucket) ([]monthPrices,
 	}
 	prices := make([]monthPrices, len(months))
 	for i, month := range months {
-		days := Range{From: month.from, To: month.to, Zone: a.query.Range.Zone, Now: a.query.Range.Now}.Elapsed().days()
+		days := Range{From: month.from, To: month.to, Zone: qc.query.Range.Zone, Now: qc.query.Range.Now}.Elapsed().days()
 		prices[i] = monthPrices{
 			days: len(days), daysInMonth: int(month.day.nextMonth() - month.day), accounts: map[string]price{},
 		}
 		for _, s := range list {
 			paid := s.share(days, prices[i].daysInMonth)
-			if s.account == a.scope.ParentAccount && a.scope.Accounts == nil {
+			if s.account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
 				prices[i].agency = prices[i].agency.and(paid)
 			} else {
 				prices[i].accounts[s.account] = prices[i].accounts[s.account].and(paid)

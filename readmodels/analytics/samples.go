@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// point is one reading of one figure.
-type point struct {
+// sample is one reading of one figure.
+type sample struct {
 	value  int64
 	at     time.Time // of capture
 	source string    // the platform's name for it
@@ -21,43 +21,43 @@ type point struct {
 // replaces is the order in which readings of one thing replace each other: the later capture, at one
 // instant the smaller event id, within one event the later day, then the first source and window by
 // name.
-func (p point) replaces(present point) bool {
+func (p sample) replaces(present sample) bool {
 	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID), cmp.Compare(present.day, p.day),
 		cmp.Compare(p.source, present.source), cmp.Compare(p.window, present.window)) < 0
 }
 
-// byDay holds points by their days, of the days of a span: nobody asks for others.
+// byDay holds samples by their days, of the days of one span: nobody asks for others.
 type byDay struct {
-	first  day
-	points []*point // nil where there is none
+	first   day
+	samples []*sample // nil where there is none
 }
 
 // or makes room for a span unless there is.
 func (d byDay) or(span figureSpan) byDay {
-	if d.points == nil {
-		return byDay{span.first, make([]*point, span.end-span.first)}
+	if d.samples == nil {
+		return byDay{span.first, make([]*sample, span.end-span.first)}
 	}
 	return d
 }
 
-// of is the point of a day; nil when there is none.
-func (d byDay) of(which day) *point {
-	if i := which - d.first; i >= 0 && int(i) < len(d.points) {
-		return d.points[i]
+// of is the sample of a day; nil when there is none.
+func (d byDay) of(which day) *sample {
+	if i := which - d.first; i >= 0 && int(i) < len(d.samples) {
+		return d.samples[i]
 	}
 	return nil
 }
 
-// put keeps a point unless one is there that it does not replace. They are tied when only the ids of their events,
+// put keeps a sample unless one is there that it does not replace. They are tied when only the ids of their events,
 // which were not read, could tell.
-func (d byDay) put(of day, p *point) (tied bool) {
+func (d byDay) put(of day, p *sample) (tied bool) {
 	i := of - d.first
-	if i < 0 || int(i) >= len(d.points) {
+	if i < 0 || int(i) >= len(d.samples) {
 		return false
 	}
-	present := d.points[i]
+	present := d.samples[i]
 	if present == nil || p.replaces(*present) {
-		d.points[i] = p
+		d.samples[i] = p
 	}
 	return present != nil && p.eventID == "" && p.at.Equal(present.at)
 }

@@ -25,16 +25,16 @@ type gaps struct {
 }
 
 // readByDays notes a figure that is summed by days.
-func (a *answering) readByDays(c *contribution) {
-	of := metricOf{c.social, c.metric}
-	a.gaps.days[of] = append(a.gaps.days[of], c.flows)
+func (qc *queryContext) readByDays(v *metricValue) {
+	of := metricOf{v.social, v.metric}
+	qc.gaps.days[of] = append(qc.gaps.days[of], v.dayFlows)
 }
 
-// lacks notes what a figure lacks; the first word on a metric stays.
-func (a *answering) lacks(c *contribution, what string) {
-	of := metricOf{c.social, c.metric}
-	if a.gaps.words[of] == "" {
-		a.gaps.words[of] = what
+// noteGap notes what a figure lacks; the first word on a metric stays.
+func (qc *queryContext) noteGap(v *metricValue, what string) {
+	of := metricOf{v.social, v.metric}
+	if qc.gaps.words[of] == "" {
+		qc.gaps.words[of] = what
 	}
 }
 
@@ -43,35 +43,35 @@ const nothingRead = "Nothing of it was read in this range."
 
 // whyBlank is that, and what is to be known of a range without a whole day, of which nothing can be read that
 // platforms count by days.
-func (a *answering) whyBlank() string {
-	first, end := a.query.Range.labels()
-	if a.blank != nothingRead || first < end || a.ofPosts || slices.Contains(a.metrics, domain.MetricFollowers) {
-		return a.blank
+func (qc *queryContext) whyBlank() string {
+	first, end := qc.query.Range.labels()
+	if qc.blank != nothingRead || first < end || qc.ofPosts || slices.Contains(qc.metrics, domain.MetricFollowers) {
+		return qc.blank
 	}
 	return "Nothing of it was read in this range, which has no whole day."
 }
 
 // gapsOf are sentences about what the account's figures in the answer lack: days that are over and were not
 // read, days that the range cuts, counters without a baseline, and metrics that others were read without.
-func (a *answering) gapsOf(f sourceFacts) []string {
+func (qc *queryContext) gapsOf(f sourceFacts) []string {
 	var sentences []string
-	read := a.read[f.SocialAccount]
-	for _, metric := range a.metrics {
+	read := qc.metricsRead[f.SocialAccount]
+	for _, metric := range qc.metrics {
 		of := metricOf{f.SocialAccount, metric}
 		var gap string
 		switch {
-		case len(a.gaps.days[of]) > 0:
-			gap = a.query.Range.lacking(a.gaps.days[of])
+		case len(qc.gaps.days[of]) > 0:
+			gap = qc.query.Range.lacking(qc.gaps.days[of])
 		case !read[metric] && len(read) > 0 && slices.Contains(f.figures, metric):
-			gap = a.query.Range.whyNone()
+			gap = qc.query.Range.whyNone()
 		}
-		for _, what := range []string{gap, a.gaps.words[of]} {
+		for _, what := range []string{gap, qc.gaps.words[of]} {
 			if what != "" {
 				sentences = append(sentences, "Of "+metric+", "+what+".")
 			}
 		}
 	}
-	if a.gaps.shared[f.SocialAccount] {
+	if qc.gaps.shared[f.SocialAccount] {
 		sentences = append(sentences, "Another member had it for a part of this range: sums are of this member's part, lists of posts of all of it.")
 	}
 	return sentences
@@ -118,32 +118,29 @@ func (r Range) whyNone() string {
 	}
 }
 
-// meetMembers finds out which social accounts of one member another one had for a part of the range. A post is the
+// findSharedAccounts finds out which social accounts of one member another one had for a part of the range. A post is the
 // member's who has the connection now, with all that it gained; a reading is the member's who had it then. Where the
 // two differ, they would contradict each other on one screen.
-func (a *answering) meetMembers(ctx context.Context, facts []sourceFacts) error {
-	if a.query.Member == 0 || !a.ofPosts || len(facts) == 0 {
+func (qc *queryContext) findSharedAccounts(ctx context.Context, facts []sourceFacts) error {
+	if qc.query.Member == 0 || !qc.ofPosts || len(facts) == 0 {
 		return nil
 	}
 	socials := make([]int64, len(facts))
 	for i, f := range facts {
 		socials[i] = f.SocialAccount
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select distinct social_account_id from post_gains
 		where social_account_id = any($3) and parent_account = $1 and ($2::text[] is null or account_id = any($2))
 		  and quarter >= $4 and quarter < $5 and member_id <> $6 and readings > 0`,
-		a.scope.ParentAccount, a.scope.Accounts, socials, a.query.Range.From, a.query.Range.To, a.query.Member)
-	if err != nil {
-		return fmt.Errorf("read other members: %w", err)
-	}
+		qc.scope.ParentAccount, qc.scope.Accounts, socials, qc.query.Range.From, qc.query.Range.To, qc.query.Member)
 	shared, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("read other members: %w", err)
 	}
-	a.gaps.shared = map[int64]bool{}
+	qc.gaps.shared = map[int64]bool{}
 	for _, id := range shared {
-		a.gaps.shared[id] = true
+		qc.gaps.shared[id] = true
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ type Source struct {
 	LastRead *time.Time `json:"last_read"`
 }
 
-// sourceFacts are what a source is judged by.
+// sourceFacts are what the status of a source is derived from.
 type sourceFacts struct {
 	Source
 
@@ -62,61 +62,61 @@ type sourceFacts struct {
 	gaps         []string
 }
 
-// metAccount is a social account that has rows in the range.
-type metAccount struct {
+// knownAccount is a social account that has rows in the range.
+type knownAccount struct {
 	account  string // sub-account of the newest row
 	platform domain.Platform
 	at       time.Time
 }
 
-// meets notes a social account that has rows.
-func (a *answering) meets(social int64, account string, platform domain.Platform, at time.Time) {
-	if known, ok := a.met[social]; !ok || at.After(known.at) {
-		a.met[social] = metAccount{account, platform, at}
+// noteAccount notes a social account that has rows.
+func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
+	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
+		qc.accounts[social] = knownAccount{account, platform, at}
 	}
 }
 
-// judge completes the sources: the social accounts that the scope has now, and those that have left it
-// and still have figures in the answer. It comes after everything that calls shows.
-func (a *answering) judge(ctx context.Context) error {
-	facts, err := a.sourceFacts(ctx)
+// classifySources completes the sources: the social accounts that the scope has now, and those that have left it
+// and still have figures in the answer. It comes after everything that calls noteMetric.
+func (qc *queryContext) classifySources(ctx context.Context) error {
+	facts, err := qc.sourceFacts(ctx)
 	if err != nil {
 		return err
 	}
-	if err := a.meetMembers(ctx, facts); err != nil {
+	if err := qc.findSharedAccounts(ctx, facts); err != nil {
 		return err
 	}
 	present := map[int64]bool{}
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
-	if err := a.meetPosters(ctx, present); err != nil {
+	if err := qc.findFormerAccounts(ctx, present); err != nil {
 		return err
 	}
-	for id, met := range a.met {
-		if !present[id] && len(a.read[id]) > 0 {
-			facts = append(facts, sourceFacts{leftTheScope: true, ofMember: a.query.Member > 0, ofPosts: a.ofPosts, Source: Source{
+	for id, met := range qc.accounts {
+		if !present[id] && len(qc.metricsRead[id]) > 0 {
+			facts = append(facts, sourceFacts{leftTheScope: true, ofMember: qc.query.Member > 0, ofPosts: qc.ofPosts, Source: Source{
 				SocialAccount: id, AccountID: met.account, PlatformRef: readmodels.PlatformRefOf(met.platform),
 			}})
 		}
 	}
-	blank := a.whyBlank()
-	a.sources = make([]Source, len(facts))
+	blank := qc.whyBlank()
+	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
-		f.postsRead = a.read[f.SocialAccount] != nil
-		f.gaps = a.gapsOf(f)
-		s := f.judge(a.metrics, a.read[f.SocialAccount], blank)
+		f.postsRead = qc.metricsRead[f.SocialAccount] != nil
+		f.gaps = qc.gapsOf(f)
+		s := f.classify(qc.metrics, qc.metricsRead[f.SocialAccount], blank)
 		if s.LastRead != nil {
 			if s.Status != SourceReconnect {
-				a.lastRead = later(a.lastRead, *s.LastRead)
+				qc.lastRead = later(qc.lastRead, *s.LastRead)
 			}
-			if !s.LastRead.Before(a.query.Range.To) {
+			if !s.LastRead.Before(qc.query.Range.To) {
 				s.LastRead = nil
 			}
 		}
-		a.sources[i] = s
+		qc.sources[i] = s
 	}
-	slices.SortFunc(a.sources, func(x, y Source) int {
+	slices.SortFunc(qc.sources, func(x, y Source) int {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
 	})
 	return nil
@@ -139,15 +139,15 @@ const (
 )
 
 // sourceFacts reads the social accounts of the scope, with what their newest readings say.
-func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
+func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 	newest := newestOfAccount
-	if a.ofPosts {
+	if qc.ofPosts {
 		newest = newestOfPosts
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
-			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1 and `+a.within("account_id")+`) || $1::text)
+			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1 and `+qc.within("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
@@ -157,17 +157,14 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 		from tSAccounts s
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
 		left join lateral (`+newest+`) n on true
-		where s.parent_account = $1 and `+a.within("s.account_id")+` and s.p_id = any($3)
+		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6)
 		order by s.p_id, s.id`,
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Range.From, a.query.Range.To, a.query.Member)
-	if err != nil {
-		return nil, fmt.Errorf("read sources: %w", err)
-	}
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member)
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)
-		f.PlatformRef, f.ofPosts = readmodels.PlatformRefOf(f.Platform), a.ofPosts
+		f.PlatformRef, f.ofPosts = readmodels.PlatformRefOf(f.Platform), qc.ofPosts
 		return f, err
 	})
 	if err != nil {
@@ -176,30 +173,27 @@ func (a *answering) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
 	return facts, nil
 }
 
-// meetPosters finds out whose posts were read of social accounts that have left the scope.
-func (a *answering) meetPosters(ctx context.Context, present map[int64]bool) error {
+// findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
+func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
 	var gone []int64
-	for id, figures := range a.read {
-		if _, known := a.met[id]; !known && !present[id] && len(figures) > 0 {
+	for id, figures := range qc.metricsRead {
+		if _, known := qc.accounts[id]; !known && !present[id] && len(figures) > 0 {
 			gone = append(gone, id)
 		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	rows, err := a.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
 		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and ($5::bigint = 0 or member_id = $5) and quarter < $6 and readings > 0 and last_at is not null
 		order by social_account_id, last_at desc`,
-		a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), gone, a.query.Member, a.query.Range.To)
-	if err != nil {
-		return fmt.Errorf("read former sources: %w", err)
-	}
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), gone, qc.query.Member, qc.query.Range.To)
 	var id int64
-	var met metAccount
-	_, err = pgx.ForEachRow(rows, []any{&id, &met.account, &met.platform, &met.at}, func() error {
-		a.meets(id, met.account, met.platform, met.at)
+	var met knownAccount
+	_, err := pgx.ForEachRow(rows, []any{&id, &met.account, &met.platform, &met.at}, func() error {
+		qc.noteAccount(id, met.account, met.platform, met.at)
 		return nil
 	})
 	if err != nil {
@@ -208,16 +202,16 @@ func (a *answering) meetPosters(ctx context.Context, present map[int64]bool) err
 	return nil
 }
 
-// postsRead notes that posts of a social account were read in the range.
-func (a *answering) postsRead(account int64) {
-	if a.read[account] == nil {
-		a.read[account] = map[string]bool{}
+// notePostsRead notes that posts of a social account were read in the range.
+func (qc *queryContext) notePostsRead(account int64) {
+	if qc.metricsRead[account] == nil {
+		qc.metricsRead[account] = map[string]bool{}
 	}
 }
 
-// judge gives the status. A metric that has a figure in the range is not missing, whatever the newest
+// classify gives the status. A metric that has a figure in the range is not missing, whatever the newest
 // reading says: some are not read every time.
-func (f sourceFacts) judge(metrics []string, read map[string]bool, blank string) Source {
+func (f sourceFacts) classify(metrics []string, read map[string]bool, blank string) Source {
 	s := f.Source
 	s.Missing = []domain.MissingFigure{}
 	unsupported := 0

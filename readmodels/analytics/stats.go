@@ -76,42 +76,42 @@ type AudienceShare struct {
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
 	var data PlatformStats
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
-	meta, err := a.answer(ctx, "stats", scope, query, metrics, func(ctx context.Context, a *answering) error {
+	meta, err := a.answer(ctx, "stats", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
 		periods := query.Range.cut(query.Granularity)
-		tracks, err := a.figures(ctx, figureQuery{metrics: metrics, buckets: periods})
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: periods})
 		if err != nil {
 			return err
 		}
-		s := statsMaking{
-			answering: a, periods: periods,
-			followers:   a.contributions(tracks, domain.MetricFollowers, periods),
-			engagement:  a.contributions(tracks, domain.MetricEngagement, periods),
-			impressions: a.contributions(tracks, domain.MetricImpressions, periods),
-			reach:       a.reach(tracks, periods),
+		sc := statsContext{
+			queryContext: qc, periods: periods,
+			followers:   qc.metricValues(series, domain.MetricFollowers, periods),
+			engagement:  qc.metricValues(series, domain.MetricEngagement, periods),
+			impressions: qc.metricValues(series, domain.MetricImpressions, periods),
+			reach:       qc.reach(series, periods),
 		}
-		if err := s.readPosts(ctx); err != nil {
+		if err := sc.readPosts(ctx); err != nil {
 			return err
 		}
-		if err := s.readDemographics(ctx); err != nil {
+		if err := sc.readDemographics(ctx); err != nil {
 			return err
 		}
-		if err := a.judge(ctx); err != nil {
+		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
 		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, s.platform(p))
+			data.Platforms = append(data.Platforms, sc.platform(p))
 		}
 		return nil
 	})
 	return data, meta, err
 }
 
-// statsMaking is an answer in the making.
-type statsMaking struct {
-	*answering
+// statsContext is a query context with what the platforms of /api/stats are made of.
+type statsContext struct {
+	*queryContext
 
 	periods                            []bucket
-	followers, engagement, impressions []*contribution
+	followers, engagement, impressions []*metricValue
 	reach                              []AccountReach
 
 	posts  map[domain.Platform]map[int]int64         // published, by period; platforms without any known post are absent
@@ -124,26 +124,26 @@ type splitsOf struct {
 	facets []domain.DemographicFacet
 }
 
-func (s *statsMaking) platform(p domain.Platform) StatsOfPlatform {
-	out := StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: s.accountsOn(p), Periods: make([]StatsPeriod, len(s.periods))}
-	followers := followerDays(on(p, s.followers), s.periods)
-	engagement, impressions := on(p, s.engagement), on(p, s.impressions)
-	for i, b := range s.periods {
+func (sc *statsContext) platform(p domain.Platform) StatsOfPlatform {
+	out := StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: sc.accountsOn(p), Periods: make([]StatsPeriod, len(sc.periods))}
+	followers := followerDays(on(p, sc.followers), sc.periods)
+	engagement, impressions := on(p, sc.engagement), on(p, sc.impressions)
+	for i, b := range sc.periods {
 		out.Periods[i] = StatsPeriod{
 			Day: b.day.String(), From: b.from.UTC(), To: b.to.UTC(),
 			Followers: followers[i].Followers, FollowersChange: followers[i].Change,
 			Engagement: gainedIn(i, engagement), Impressions: gainedIn(i, impressions),
-			Reach: s.reachIn(p, i, out.SocialAccounts), Demographics: s.splits[p][i],
+			Reach: sc.reachIn(p, i, out.SocialAccounts), Demographics: sc.splits[p][i],
 		}
-		if posts, known := s.posts[p]; known {
+		if posts, known := sc.posts[p]; known {
 			out.Periods[i].Posts = new(posts[i])
 		}
 	}
 	return out
 }
 
-func gainedIn(period int, contributions []*contribution) (sum *int64) {
-	for _, c := range contributions {
+func gainedIn(period int, values []*metricValue) (sum *int64) {
+	for _, c := range values {
 		if v := c.buckets[period]; v != nil {
 			sum = plus(sum, *v)
 		}
@@ -152,8 +152,8 @@ func gainedIn(period int, contributions []*contribution) (sum *int64) {
 }
 
 // reachIn is the platform's own figure of exactly the period, of the only account.
-func (s *statsMaking) reachIn(p domain.Platform, period, accounts int) *int64 {
-	if of := reachOn(p, s.reach); accounts == 1 && len(of) == 1 {
+func (sc *statsContext) reachIn(p domain.Platform, period, accounts int) *int64 {
+	if of := reachOn(p, sc.reach); accounts == 1 && len(of) == 1 {
 		return of[0].Series[period].Value
 	}
 	return nil
@@ -161,28 +161,25 @@ func (s *statsMaking) reachIn(p domain.Platform, period, accounts int) *int64 {
 
 // readPosts counts the published posts of each period; what was published before the range tells only
 // that the platform's posts are known.
-func (s *statsMaking) readPosts(ctx context.Context) error {
-	starts := make([]time.Time, len(s.periods))
-	for i, b := range s.periods {
+func (sc *statsContext) readPosts(ctx context.Context) error {
+	starts := make([]time.Time, len(sc.periods))
+	for i, b := range sc.periods {
 		starts[i] = b.from
 	}
-	rows, err := s.tx.Query(ctx, `
+	rows, _ := sc.tx.Query(ctx, `
 		select p_id, width_bucket(published_at, $4::timestamptz[]) - 1, count(*) from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and published_at < $5
 		  and ($6::bigint = 0 or member_id = $6) and `+newestInScope+`
-		group by 1, 2`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), starts, s.query.Range.To, s.query.Member)
-	if err != nil {
-		return fmt.Errorf("count posts: %w", err)
-	}
-	s.posts = map[domain.Platform]map[int]int64{}
+		group by 1, 2`, sc.scope.ParentAccount, sc.scope.Accounts, sc.platformIDs(), starts, sc.query.Range.To, sc.query.Member)
+	sc.posts = map[domain.Platform]map[int]int64{}
 	var p domain.Platform
 	var period int
 	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&p, &period, &n}, func() error {
-		if s.posts[p] == nil {
-			s.posts[p] = map[int]int64{}
+	_, err := pgx.ForEachRow(rows, []any{&p, &period, &n}, func() error {
+		if sc.posts[p] == nil {
+			sc.posts[p] = map[int]int64{}
 		}
-		s.posts[p][period] = n
+		sc.posts[p][period] = n
 		return nil
 	})
 	if err != nil {
@@ -198,17 +195,14 @@ const maxPlaces = 25
 // readDemographics adds up the last splits of each social account in each period. They are read once a
 // day, so an index of the readings that have any holds few rows; a period is added up as soon as it has
 // passed, so that the splits of one alone are held.
-func (s *statsMaking) readDemographics(ctx context.Context) error {
-	r := s.query.Range
-	rows, err := s.tx.Query(ctx, `
+func (sc *statsContext) readDemographics(ctx context.Context) error {
+	r := sc.query.Range
+	rows, _ := sc.tx.Query(ctx, `
 		select p_id, social_account_id, captured_at, demographics from tSAccountIns
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
-		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member)
-	if err != nil {
-		return fmt.Errorf("read demographics: %w", err)
-	}
-	s.splits = map[domain.Platform]map[int]*Demographics{}
+		order by p_id, captured_at`, sc.scope.ParentAccount, sc.scope.Accounts, sc.platformIDs(), r.From, r.To, sc.query.Member)
+	sc.splits = map[domain.Platform]map[int]*Demographics{}
 	type place struct {
 		platform domain.Platform
 		period   int
@@ -219,22 +213,22 @@ func (s *statsMaking) readDemographics(ctx context.Context) error {
 		if len(accounts) == 0 {
 			return
 		}
-		if s.splits[at.platform] == nil {
-			s.splits[at.platform] = map[int]*Demographics{}
+		if sc.splits[at.platform] == nil {
+			sc.splits[at.platform] = map[int]*Demographics{}
 		}
-		s.splits[at.platform][at.period] = demographicsOf(accounts)
+		sc.splits[at.platform][at.period] = demographicsOf(accounts)
 		clear(accounts)
 	}
 	var p domain.Platform
 	var social int64
 	var of splitsOf
-	_, err = pgx.ForEachRow(rows, []any{&p, &social, &of.at, &of.facets}, func() error {
-		if here := (place{p, bucketOf(of.at, s.periods)}); here != at {
+	_, err := pgx.ForEachRow(rows, []any{&p, &social, &of.at, &of.facets}, func() error {
+		if here := (place{p, bucketOf(of.at, sc.periods)}); here != at {
 			finish()
 			at = here
 		}
 		accounts[social] = of
-		s.uses(of.at)
+		sc.noteCapture(of.at)
 		of = splitsOf{}
 		return nil
 	})

@@ -26,27 +26,27 @@ type RankedPost struct {
 // TopPosts answers the endpoints 8 and 22: the posts that gained most engagement in the range.
 func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (TopPosts, Meta, error) {
 	var data TopPosts
-	meta, err := a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, a *answering) error {
-		ranking, err := a.rankPosts(ctx)
+	meta, err := a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+		ranking, err := qc.rankPosts(ctx)
 		if err != nil {
 			return err
 		}
-		if data.Posts, err = a.rankedPosts(ctx, ranking); err != nil {
+		if data.Posts, err = qc.rankedPosts(ctx, ranking); err != nil {
 			return err
 		}
-		return a.judgePosts(ctx)
+		return qc.classifyPostSources(ctx)
 	})
 	return data, meta, err
 }
 
 // rankedPosts reads all that is known of the posts of a ranking.
-func (a *answering) rankedPosts(ctx context.Context, ranking []ranked) ([]RankedPost, error) {
+func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
 	for i, r := range ranking {
 		socials[i], externals[i], accounts[i] = r.Social, r.External, r.Account
 	}
-	posts, err := a.queryPosts(ctx, `
+	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as k(social, external, account, place)
 		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external and p.account_id = k.account and p.parent_account = $1
@@ -57,7 +57,7 @@ func (a *answering) rankedPosts(ctx context.Context, ranking []ranked) ([]Ranked
 	}
 	top := make([]RankedPost, len(posts))
 	for i, p := range posts {
-		top[i] = RankedPost{ranking[i].Rank, p.Post, p.counts(), p.growth(a.query.Range)}
+		top[i] = RankedPost{ranking[i].Rank, p.Post, p.counts(), p.growth(qc.query.Range)}
 	}
 	return top, nil
 }

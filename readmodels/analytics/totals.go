@@ -51,9 +51,9 @@ type Total struct {
 	SourceMetrics []string `json:"source_metrics"`
 }
 
-// contribution is what one track adds to a [Total] and to a series.
-type contribution struct {
-	*track
+// metricValue is what one series adds to a [Total] and to a series.
+type metricValue struct {
+	*metricSeries
 
 	kind domain.Kind
 	// value, and of it the part that has a counterpart; nil when there is none.
@@ -65,153 +65,153 @@ type contribution struct {
 	sources []string // each once
 }
 
-// stock is the contribution of a metric of which the last reading counts; nil when it was not read in
+// stockValue is the value of a metric of which the last reading counts; nil when it was not read in
 // the range.
-func (a *answering) stock(t *track) *contribution {
-	l := t.levels[levelKey{kind: domain.Stock}]
-	if l == nil {
+func (qc *queryContext) stockValue(s *metricSeries) *metricValue {
+	g := s.gauges[gaugeKey{kind: domain.Stock}]
+	if g == nil {
 		return nil
 	}
-	c := &contribution{track: t, kind: domain.Stock, buckets: make([]*int64, len(l.last))}
-	last := l.latest()
+	v := &metricValue{metricSeries: s, kind: domain.Stock, buckets: make([]*int64, len(g.last))}
+	last := g.latest()
 	if last == nil {
 		return nil
 	}
-	a.rests(c, last)
-	c.value = &last.value
-	for i, p := range l.last {
+	qc.noteSample(v, last)
+	v.value = &last.value
+	for i, p := range g.last {
 		if p != nil {
-			c.buckets[i] = &p.value
+			v.buckets[i] = &p.value
 		}
 	}
-	if l.before != nil {
-		a.rests(c, l.before)
-		c.compared, c.previous, c.before = c.value, &l.before.value, &l.before.value
+	if g.before != nil {
+		qc.noteSample(v, g.before)
+		v.compared, v.previous, v.before = v.value, &g.before.value, &g.before.value
 	}
-	return c
+	return v
 }
 
-// gain is the contribution of a metric that adds up over time. Where a platform gives day flows they
+// gainValue is the value of a metric that adds up over time. Where a platform gives day flows they
 // count, else the difference of a cumulative counter; nil when neither was read in the range.
-func (a *answering) gain(t *track, buckets []bucket) *contribution {
-	if c := a.flow(t, buckets); c != nil {
-		return c
+func (qc *queryContext) gainValue(s *metricSeries, buckets []bucket) *metricValue {
+	if v := qc.dayFlowValue(s, buckets); v != nil {
+		return v
 	}
-	return a.difference(t)
+	return qc.counterValue(s)
 }
 
-func (a *answering) flow(t *track, buckets []bucket) *contribution {
-	c := &contribution{track: t, kind: domain.DayFlow, buckets: make([]*int64, len(buckets))}
-	first, end := a.query.Range.labels()
+func (qc *queryContext) dayFlowValue(s *metricSeries, buckets []bucket) *metricValue {
+	v := &metricValue{metricSeries: s, kind: domain.DayFlow, buckets: make([]*int64, len(buckets))}
+	first, end := qc.query.Range.labels()
 	for d := first; d < end; d++ {
-		if p := t.flows.of(d); p != nil {
-			a.rests(c, p)
-			c.value = plus(c.value, p.value)
+		if p := s.dayFlows.of(d); p != nil {
+			qc.noteSample(v, p)
+			v.value = plus(v.value, p.value)
 		}
 	}
-	if c.value == nil {
+	if v.value == nil {
 		return nil
 	}
-	a.readByDays(c)
+	qc.readByDays(v)
 	for i, b := range buckets {
 		for d := b.first; d < b.end; d++ {
-			if p := t.flows.of(d); p != nil {
-				c.buckets[i] = plus(c.buckets[i], p.value)
+			if p := s.dayFlows.of(d); p != nil {
+				v.buckets[i] = plus(v.buckets[i], p.value)
 			}
 		}
 	}
-	if a.uncompared {
-		return c
+	if qc.uncompared {
+		return v
 	}
-	before, beforeEnd := a.query.Range.Previous().labels()
+	before, beforeEnd := qc.query.Range.Previous().labels()
 	for i := range end - first {
-		now, then := t.flows.of(first+i), t.flows.of(before+i)
+		now, then := s.dayFlows.of(first+i), s.dayFlows.of(before+i)
 		if now == nil {
 			continue
 		}
 		if then == nil || before+i >= beforeEnd {
-			c.comparedInPart = true
+			v.comparedInPart = true
 			continue
 		}
-		a.rests(c, then)
-		c.compared, c.previous = plus(c.compared, now.value), plus(c.previous, then.value)
+		qc.noteSample(v, then)
+		v.compared, v.previous = plus(v.compared, now.value), plus(v.previous, then.value)
 	}
-	return c
+	return v
 }
 
-func (a *answering) difference(t *track) *contribution {
-	l := t.levels[levelKey{kind: domain.Cumulative}]
-	if l == nil {
+func (qc *queryContext) counterValue(s *metricSeries) *metricValue {
+	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
+	if g == nil {
 		return nil
 	}
-	last := l.latest()
+	last := g.latest()
 	if last == nil {
 		return nil
 	}
-	c := &contribution{track: t, kind: domain.Cumulative, buckets: make([]*int64, len(l.last))}
-	a.rests(c, last)
-	baseline := cmp.Or(l.before, l.first)
+	v := &metricValue{metricSeries: s, kind: domain.Cumulative, buckets: make([]*int64, len(g.last))}
+	qc.noteSample(v, last)
+	baseline := cmp.Or(g.before, g.first)
 	reached := baseline
-	for i, p := range l.last {
+	for i, p := range g.last {
 		if p == nil {
 			continue
 		}
 		if !p.at.Equal(reached.at) {
-			c.buckets[i] = new(p.value - reached.value)
+			v.buckets[i] = new(p.value - reached.value)
 		}
 		reached = p
 	}
 	if !baseline.at.Equal(last.at) {
-		a.rests(c, baseline)
-		c.value = new(last.value - baseline.value)
+		qc.noteSample(v, baseline)
+		v.value = new(last.value - baseline.value)
 	}
-	if l.before == nil {
-		a.lacksBaseline(c, l)
-		return c
+	if g.before == nil {
+		qc.lacksBaseline(v, g)
+		return v
 	}
-	if l.earlier != nil && !a.uncompared {
-		a.rests(c, l.earlier)
-		c.compared, c.previous = c.value, new(l.before.value-l.earlier.value)
+	if g.earlier != nil && !qc.uncompared {
+		qc.noteSample(v, g.earlier)
+		v.compared, v.previous = v.value, new(g.before.value-g.earlier.value)
 	}
-	return c
+	return v
 }
 
 // lacksBaseline notes since when a counter is known whose gain in the range is not known in full.
-func (a *answering) lacksBaseline(c *contribution, l *level) {
-	date := func(p *point) string { return dayOf(p.at.In(a.query.Range.Zone)).String() }
-	if l.stale == nil {
-		a.lacks(c, fmt.Sprintf("it was first read on %s; what it gained before is not known", date(l.first)))
+func (qc *queryContext) lacksBaseline(v *metricValue, g *gauge) {
+	date := func(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
+	if g.stale == nil {
+		qc.noteGap(v, fmt.Sprintf("it was first read on %s; what it gained before is not known", date(g.first)))
 		return
 	}
-	a.lacks(c, fmt.Sprintf("it was not read from %s to %s; what it gained between is not counted", date(l.stale), date(l.first)))
+	qc.noteGap(v, fmt.Sprintf("it was not read from %s to %s; what it gained between is not counted", date(g.stale), date(g.first)))
 }
 
-// rests notes that a contribution rests on a reading.
-func (a *answering) rests(c *contribution, p *point) {
-	a.uses(p.at)
-	if len(c.sources) == 0 {
-		a.shows(c.social, c.metric)
+// noteSample notes that a value rests on a reading.
+func (qc *queryContext) noteSample(v *metricValue, p *sample) {
+	qc.noteCapture(p.at)
+	if len(v.sources) == 0 {
+		qc.noteMetric(v.social, v.metric)
 	}
-	if !slices.Contains(c.sources, p.source) {
-		c.sources = append(c.sources, p.source)
+	if !slices.Contains(v.sources, p.source) {
+		v.sources = append(v.sources, p.source)
 	}
 }
 
-// contributions turns tracks of one metric into what they add; those without a figure are left out.
-func (a *answering) contributions(tracks []*track, metric string, buckets []bucket) []*contribution {
-	var out []*contribution
-	for _, t := range tracks {
-		if t.metric != metric {
+// metricValues turns the series of one metric into what they add. It leaves out those without a figure.
+func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
+	var out []*metricValue
+	for _, s := range series {
+		if s.metric != metric {
 			continue
 		}
-		var c *contribution
+		var v *metricValue
 		if isStock(metric) {
-			c = a.stock(t)
+			v = qc.stockValue(s)
 		} else {
-			c = a.gain(t, buckets)
+			v = qc.gainValue(s, buckets)
 		}
-		if c != nil {
-			out = append(out, c)
+		if v != nil {
+			out = append(out, v)
 		}
 	}
 	return out
@@ -222,28 +222,28 @@ func isStock(metric string) bool {
 	return metric == domain.MetricFollowers || metric == domain.MetricPosts
 }
 
-// total adds contributions up.
-func total(contributions []*contribution) Total {
+// total adds values up.
+func total(values []*metricValue) Total {
 	var t Total
 	var compared *int64
 	var kinds []domain.Kind
 	var sources []string
-	for _, c := range contributions {
-		kinds, sources = append(kinds, c.kind), append(sources, c.sources...)
-		if c.value != nil {
-			t.Value = plus(t.Value, *c.value)
+	for _, v := range values {
+		kinds, sources = append(kinds, v.kind), append(sources, v.sources...)
+		if v.value != nil {
+			t.Value = plus(t.Value, *v.value)
 			t.Accounts++
 		}
-		if c.previous != nil {
-			compared, t.Previous = plus(compared, *c.compared), plus(t.Previous, *c.previous)
+		if v.previous != nil {
+			compared, t.Previous = plus(compared, *v.compared), plus(t.Previous, *v.previous)
 		}
-		if c.comparedInPart || c.value != nil && c.previous == nil {
+		if v.comparedInPart || v.value != nil && v.previous == nil {
 			t.ComparedInPart = true
 		}
 	}
 	t.Kinds, t.SourceMetrics = sorted(kinds), sorted(sources)
 	if t.Previous == nil {
-		t.NoBaseline, t.ComparedInPart = len(contributions) > 0, false
+		t.NoBaseline, t.ComparedInPart = len(values) > 0, false
 		return t
 	}
 	t.Change = new(*compared - *t.Previous)
@@ -269,12 +269,12 @@ func plus(sum *int64, v int64) *int64 {
 	return &v
 }
 
-// on keeps the contributions of one platform.
-func on(p domain.Platform, contributions []*contribution) []*contribution {
-	var out []*contribution
-	for _, c := range contributions {
-		if c.platform == p {
-			out = append(out, c)
+// on keeps the values of one platform.
+func on(p domain.Platform, values []*metricValue) []*metricValue {
+	var out []*metricValue
+	for _, v := range values {
+		if v.platform == p {
+			out = append(out, v)
 		}
 	}
 	return out
