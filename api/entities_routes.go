@@ -48,24 +48,34 @@ func (s *Server) isClient(ctx context.Context) bool {
 	return !p.Roles.Has(RoleAgency)
 }
 
-// entityEnvelope is the shape of a page of a list: as any other answer, with a meta of its own.
-type entityEnvelope struct {
-	Success bool                 `json:"success"`
-	Message string               `json:"message"`
-	Data    any                  `json:"data"`
-	Meta    *readmodels.ListMeta `json:"meta,omitempty"`
-}
-
-func (s *Server) writeEntities(w http.ResponseWriter, data any, meta *readmodels.ListMeta) error {
-	s.writeJSON(w, mediaJSON+"; charset=utf-8", http.StatusOK, entityEnvelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
-	return nil
-}
-
-// entityList is the one shape of a list: parse, find out whose entities, query, envelope.
+// entityList answers a page of a list.
 func entityList[Q, E any](
 	s *Server, summary string, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
 ) operation {
 	read := func(p *Params) (Q, readmodels.AccountRef) { return parse(p), p.Account("account") }
+	return entityAnswer(s, summary, read, enveloped(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]()),
+		func(ctx context.Context, scope readmodels.Scope, q Q) (data, meta any, err error) {
+			return query(ctx, scope, q)
+		})
+}
+
+// entityOne answers an entity by its id.
+func entityOne[I, E any](
+	s *Server, summary string, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
+) operation {
+	read := func(p *Params) (I, readmodels.AccountRef) { return parse(p), readmodels.AccountRef{} }
+	return entityAnswer(s, summary, read, enveloped(reflect.TypeFor[E](), nil),
+		func(ctx context.Context, scope readmodels.Scope, id I) (data, meta any, err error) {
+			data, err = query(ctx, scope, id)
+			return data, nil, err
+		})
+}
+
+// entityAnswer is the one shape of the entities: parse, find out whose they are, query, envelope.
+func entityAnswer[Q any](
+	s *Server, summary string, read func(*Params) (Q, readmodels.AccountRef), shape reflect.Type,
+	query func(context.Context, readmodels.Scope, Q) (data, meta any, err error),
+) operation {
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
 		q, narrow := read(params)
@@ -77,42 +87,13 @@ func entityList[Q, E any](
 		if err != nil {
 			return err
 		}
-		entries, meta, err := query(r.Context(), scope, q)
+		data, meta, err := query(r.Context(), scope, q)
 		if err != nil {
 			return err
 		}
-		return s.writeEntities(w, entries, &meta)
+		return s.writeData(w, data, meta)
 	}
-	return described(serve, about{
-		summary: summary, tag: tagEntities, parse: func(p *Params) { read(p) },
-		answers: answersJSON(enveloped(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())),
-	})
-}
-
-// entityOne is the one shape of an entity by its id.
-func entityOne[I, E any](
-	s *Server, summary string, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
-) operation {
-	serve := func(w http.ResponseWriter, r *http.Request) error {
-		params := requestParams(r, s.deps.Now())
-		id := parse(params)
-		params.refuseUnread(s.entityParams)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		scope, err := s.scope(r.Context(), readmodels.AccountRef{})
-		if err != nil {
-			return err
-		}
-		entity, err := query(r.Context(), scope, id)
-		if err != nil {
-			return err
-		}
-		return s.writeEntities(w, entity, nil)
-	}
-	return described(serve, about{
-		summary: summary, tag: tagEntities, parse: func(p *Params) { parse(p) }, answers: answersJSON(enveloped(reflect.TypeFor[E](), nil)),
-	})
+	return described(serve, about{summary: summary, tag: tagEntities, parse: func(p *Params) { read(p) }, answers: answersJSON(shape)})
 }
 
 func (s *Server) parseUsers(p *Params) readmodels.UsersQuery {

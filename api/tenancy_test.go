@@ -281,7 +281,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: history, Exports: history, Reads: readmodels.AuditReads{Pool: pool}, Records: audit}
+		d.Audit = &api.AuditDeps{History: history, Records: audit}
 		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)

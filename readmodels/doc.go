@@ -26,11 +26,11 @@
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
 //	access.go access_decisions.go   who had access, and which records decided so
 //	history.go                      the answers about the history of dashboards; pages of it
-//	history_find.go history_read.go the keys of a page; the entries behind them
+//	history_pages.go history_entries.go  the keys of a page; the entries behind them
 //	history_moment.go history_state.go  moments of a stream; a dashboard at a moment, and between two
-//	history_names.go                names beside the ids of a history
+//	directory_names.go              names beside the ids of a history
 //	history_export.go               the whole history, batch by batch
-//	history_reads.go                who read or exported the history
+//	audit_reads.go                  who read or exported the history
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
 //	source.go                       the source itself, for the API document

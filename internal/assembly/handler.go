@@ -59,10 +59,7 @@ func (s *Service) auditDeps() (*api.AuditDeps, error) {
 	if err != nil {
 		return nil, err
 	}
-	history := &readmodels.History{Pool: s.ReadPool}
-	return &api.AuditDeps{
-		History: history, Exports: history, Reads: readmodels.AuditReads{Pool: s.ReadPool}, Records: records,
-	}, nil
+	return &api.AuditDeps{History: &readmodels.History{Pool: s.ReadPool}, Records: records}, nil
 }
 
 // checks are what /readyz asks. Reasons name no address.

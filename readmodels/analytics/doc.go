@@ -29,7 +29,7 @@
 //	roi.go roi_costs.go post_views.go  endpoint 3: views, prices, views of videos
 //	account_stats.go reach.go    endpoint 4: impressions; reach
 //	net_growth.go                endpoint 5
-//	activity.go                  endpoint 6
+//	activity_meter.go            endpoint 6
 //	leaderboard.go               endpoint 7
 //	top_posts.go ranking.go ranking_ends.go  endpoints 8, 22: posts by what their engagement gained
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
@@ -38,8 +38,8 @@
 //	post_series.go               endpoints 11, 13, 20
 //	members.go                   endpoint 15
 //	member_growth.go             endpoint 16
-//	stats.go                     /api/stats: the figures of each platform over time
-//	activities.go                /api/activities: posts with their latest figures
+//	platform_stats.go            /api/stats: the figures of each platform over time
+//	post_activities.go           /api/activities: posts with their latest figures
 //	source.go                    the source itself, for the API document
 //
 // # Non-obvious

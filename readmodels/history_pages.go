@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // maxScanned bounds the entries that one page of a filtered history looks at: a filter that matches
@@ -19,20 +17,34 @@ const maxScanned = 20_000
 
 // entryKey names an entry within its agency. Its order is that of the stream.
 type entryKey struct {
-	version int64
-	sub     string
+	Version   int64  `json:"v"`
+	Dashboard string `json:"d"` // sub-account
 }
 
-func (k entryKey) cursor() string { return strconv.FormatInt(k.version, 10) + "." + k.sub }
+// historyCursors is what the cursors of histories belong to: a page may go on with another filter or as an export.
+func historyCursors() CursorScope { return CursorScope{List: "history"} }
 
-func parseCursor(cursor string) (entryKey, error) {
-	number, sub, found := strings.Cut(cursor, ".")
-	version, err := strconv.ParseInt(number, 10, 64)
-	if id, ok := domain.HexID(sub); !found || err != nil || version < 1 || !ok || id != sub {
-		return entryKey{}, domain.NewError(domain.CodeInvalid, "The cursor is not one of a page before. Use next_cursor as it was given.").
-			WithField("cursor", "is not a cursor: use next_cursor of the page before")
+// Cursor asks for what follows the entry, as [HistoryMeta].NextCursor does for a page.
+func (e HistoryEntry) Cursor() (string, error) {
+	return EncodeCursor(historyCursors(), entryKey{e.Version, e.Dashboard.ID})
+}
+
+// readPage reads the entries that follow a key (nil: from the beginning), and returns the last key when more follow.
+// Entries above the version until are left out, so that all pages of one answer stand for the same prefix of the stream.
+func (h *History) readPage(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) ([]HistoryEntry, *entryKey, error) {
+	page, next, err := findEntries(ctx, tx, q, after, until)
+	if err != nil {
+		return nil, nil, err
 	}
-	return entryKey{version, sub}, nil
+	fit, err := h.affordable(ctx, tx, q.ParentAccount, page)
+	if err != nil {
+		return nil, nil, err
+	}
+	if fit < len(page) {
+		page, next = page[:fit], &page[fit-1]
+	}
+	entries, err := readEntries(ctx, tx, q.ParentAccount, page)
+	return entries, next, err
 }
 
 // statement builds SQL with numbered parameters. Only constants become part of the text.
@@ -52,76 +64,66 @@ func (s *statement) add(text string, args ...any) {
 	s.text.WriteString(text)
 }
 
-// findEntries returns the keys of a page, and the cursor of the next one. Entries above the version
-// until are left out, so that all pages of one answer stand for the same prefix of the stream.
-func findEntries(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64) (page []entryKey, next string, err error) {
-	s, scan, err := findStatement(ctx, tx, q, until)
+// findEntries returns the keys of a page, and the last key that was looked at when more may follow.
+func findEntries(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (page []entryKey, next *entryKey, err error) {
+	s, scan, err := findStatement(ctx, tx, q, after, until)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	rows, err := tx.Query(ctx, s.text.String(), s.args...)
-	if err != nil {
-		return nil, "", fmt.Errorf("find entries: %w", err)
-	}
+	rows, _ := tx.Query(ctx, s.text.String(), s.args...)
 	defer rows.Close()
-	var key entryKey
 	scanned := 0
 	for rows.Next() {
+		var key entryKey
 		var matches bool
-		last := key
-		if err := rows.Scan(&key.version, &key.sub, &matches); err != nil {
-			return nil, "", fmt.Errorf("find entries: %w", err)
+		if err := rows.Scan(&key.Version, &key.Dashboard, &matches); err != nil {
+			return nil, nil, fmt.Errorf("find entries: %w", err)
 		}
 		scanned++
-		if !matches {
-			continue
+		if matches && len(page) == q.Limit {
+			return page, next, nil
 		}
-		if len(page) == q.Limit {
-			return page, last.cursor(), nil
+		if matches {
+			page = append(page, key)
 		}
-		page = append(page, key)
+		next = &key
 	}
 	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("find entries: %w", err)
+		return nil, nil, fmt.Errorf("find entries: %w", err)
 	}
-	if scanned == scan {
-		next = key.cursor()
+	if scanned < scan {
+		next = nil
 	}
 	return page, next, nil
 }
 
 const defaultPageBytes = 8 << 20
 
-// affordable shortens a page to what may be read at once, and at least to its first entry; the cursor then
-// goes on behind what is left.
-func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, next string) ([]entryKey, string, error) {
+// affordable is how many entries of a page may be read at once: at least the first one.
+func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) (fit int, err error) {
 	versions, subs := splitKeys(page)
-	var fit int
-	err := tx.QueryRow(ctx, `
+	err = tx.QueryRow(ctx, `
 		select count(*) from (
 			select sum(pg_column_size(h.after) + coalesce(pg_column_size(h.before), 0)) over (order by k.n) as bytes
 			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
 		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
 	if err != nil {
-		return nil, "", fmt.Errorf("measure page: %w", err)
+		return 0, fmt.Errorf("measure page: %w", err)
 	}
-	if fit = max(fit, 1); fit >= len(page) {
-		return page, next, nil
-	}
-	return page[:fit], page[fit-1].cursor(), nil
+	return max(fit, 1), nil
 }
 
 func splitKeys(page []entryKey) (versions []int64, subs []string) {
 	versions, subs = make([]int64, len(page)), make([]string, len(page))
 	for i, key := range page {
-		versions[i], subs[i] = key.version, key.sub
+		versions[i], subs[i] = key.Version, key.Dashboard
 	}
 	return versions, subs
 }
 
 // findStatement walks an index in the order asked for and says of each entry whether it matches.
-func findStatement(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64) (s *statement, scan int, err error) {
+func findStatement(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (s *statement, scan int, err error) {
 	s = &statement{}
 	s.add("select version, sub_account_id, ")
 	addMatch(s, q)
@@ -136,16 +138,12 @@ func findStatement(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64) 
 	if q.Ascending {
 		direction, beyond = "", ">"
 	}
-	if q.Cursor != "" {
-		after, err := parseCursor(q.Cursor)
-		if err != nil {
-			return nil, 0, err
-		}
-		if q.Dashboard != "" {
-			s.add(" and version "+beyond+" $", after.version)
-		} else {
-			s.add(" and (version, sub_account_id) "+beyond+" ($, $)", after.version, after.sub)
-		}
+	switch {
+	case after == nil:
+	case q.Dashboard != "":
+		s.add(" and version "+beyond+" $", after.Version)
+	default:
+		s.add(" and (version, sub_account_id) "+beyond+" ($, $)", after.Version, after.Dashboard)
 	}
 	scan = q.Limit + 1
 	if q.filtered() {

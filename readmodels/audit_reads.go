@@ -4,19 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
-
-// AuditReads answers who read or exported the audit trail, from the trail of operations.
-type AuditReads struct{ Pool *pgxpool.Pool }
 
 // AuditReadEntry is one reading or export.
 type AuditReadEntry struct {
@@ -28,7 +22,14 @@ type AuditReadEntry struct {
 	EventID   string          `json:"event_id"`
 	Read      json.RawMessage `json:"read"` // what was asked for: the event's payload
 
-	cursor string
+	key auditReadKey
+}
+
+// auditReadKey is the place of a reading in its list.
+type auditReadKey struct {
+	Time      time.Time `json:"t"`
+	Partition int32     `json:"p"`
+	Offset    int64     `json:"o"`
 }
 
 // AuditReadsQuery asks for a page, newest first.
@@ -40,9 +41,14 @@ type AuditReadsQuery struct {
 	Cursor        string
 }
 
-// Reads returns a page of readings and the cursor of the next one, "" on the last. A malformed cursor
-// gives an error with the code invalid.
-func (a AuditReads) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, next string, err error) {
+// Reads answers who read or exported the audit trail, from the trail of operations: a page, and the cursor of the next
+// one, "" on the last. A malformed cursor gives an error with the code invalid.
+func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, next string, err error) {
+	cursors := CursorScope{"reads of the audit trail", Scope{ParentAccount: q.ParentAccount}, []any{q.Actor, q.From, q.To}}
+	after, err := DecodeCursor[auditReadKey](q.Cursor, cursors)
+	if err != nil {
+		return nil, "", err
+	}
 	var s statement
 	s.add(`select time, partition, log_offset, event_type, actor, role, request_id, event_id, data
 		from operations_trail where parent_account = $ and starts_with(event_type, $)`, q.ParentAccount, domain.AuditTypePrefix)
@@ -55,35 +61,25 @@ func (a AuditReads) Reads(ctx context.Context, q AuditReadsQuery) (entries []Aud
 	if q.To != nil {
 		s.add(" and time < $", *q.To)
 	}
-	if q.Cursor != "" {
-		at, partition, offset, err := parseReadsCursor(q.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		s.add(" and (time, partition, log_offset) < ($, $, $)", at, partition, offset)
+	if after != nil {
+		s.add(" and (time, partition, log_offset) < ($, $, $)", after.Time, after.Partition, after.Offset)
 	}
 	s.add(" order by time desc, partition desc, log_offset desc limit $", q.Limit+1)
-	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
+	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
 		entries, err = auditReads(ctx, tx, q.ParentAccount, &s)
 		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("read who read the audit trail of agency %s: %w", q.ParentAccount, err)
 	}
-	if len(entries) > q.Limit {
-		entries = entries[:q.Limit]
-		next = entries[q.Limit-1].cursor
-	}
-	return entries, next, nil
+	return CutPage(entries, q.Limit, cursors, func(e AuditReadEntry) auditReadKey { return e.key })
 }
 
 func auditReads(ctx context.Context, tx pgx.Tx, parent string, s *statement) ([]AuditReadEntry, error) {
 	rows, _ := tx.Query(ctx, s.text.String(), s.args...)
 	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e AuditReadEntry, err error) {
-		var partition int32
-		var offset int64
-		err = row.Scan(&e.Time, &partition, &offset, &e.Type, &e.Actor.ID, &e.Role, &e.RequestID, &e.EventID, &e.Read)
-		e.cursor = fmt.Sprintf("%d.%d.%d", e.Time.UnixMicro(), partition, offset)
+		err = row.Scan(&e.Time, &e.key.Partition, &e.key.Offset, &e.Type, &e.Actor.ID, &e.Role, &e.RequestID, &e.EventID, &e.Read)
+		e.key.Time = e.Time.UTC()
 		return e, err
 	})
 	if err != nil {
@@ -101,20 +97,4 @@ func auditReads(ctx context.Context, tx pgx.Tx, parent string, s *statement) ([]
 		entries[i].Actor = n.user(entries[i].Actor.ID)
 	}
 	return entries, nil
-}
-
-func parseReadsCursor(cursor string) (at time.Time, partition int32, offset int64, err error) {
-	parts := strings.Split(cursor, ".")
-	numbers := make([]int64, 3)
-	for i := range numbers {
-		if len(parts) == len(numbers) && err == nil {
-			numbers[i], err = strconv.ParseInt(parts[i], 10, 64)
-		}
-	}
-	const maxPartition, maxMicros = 1 << 30, 253_402_300_800_000_000 // the year 10000
-	if err != nil || len(parts) != len(numbers) || numbers[0] < 0 || numbers[0] > maxMicros || numbers[1] < 0 || numbers[1] > maxPartition {
-		return at, 0, 0, domain.NewError(domain.CodeInvalid, "The cursor is not one of a page before. Use next_cursor as it was given.").
-			WithField("cursor", "is not a cursor: use next_cursor of the page before")
-	}
-	return time.UnixMicro(numbers[0]).UTC(), int32(numbers[1]), numbers[2], nil
 }

@@ -32,7 +32,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA,
 		domain.ConnectionStateChanged{ConnectionID: 1, Platform: domain.Facebook, State: domain.ConnectionReconnect}, p.now)))
 
-	reads := readmodels.AuditReads{Pool: p.DB.ReadOnly}
+	reads := &readmodels.History{Pool: p.DB.ReadOnly}
 	query := readmodels.AuditReadsQuery{ParentAccount: agencyA, Limit: 4}
 	var requests []string
 	for {
