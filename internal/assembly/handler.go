@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // HandlerConfig is what the HTTP layer needs to know of those whom it serves.
@@ -38,8 +39,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
-		Analytics:         &readmodels.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
-		Entities:          readmodels.Entities{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead},
+		Analytics:         &analytics.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
+		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit:             audit,
 		Notices:           s.hub,
 		Live:              &api.LiveDeps{Hub: s.live, Allowed: accounts.MayListen},
@@ -58,10 +59,7 @@ func (s *Service) auditDeps() (*api.AuditDeps, error) {
 	if err != nil {
 		return nil, err
 	}
-	history := &readmodels.History{Pool: s.ReadPool}
-	return &api.AuditDeps{
-		History: history, Exports: history, Reads: readmodels.AuditReads{Pool: s.ReadPool}, Records: records,
-	}, nil
+	return &api.AuditDeps{History: &readmodels.History{Pool: s.ReadPool}, Records: records}, nil
 }
 
 // checks are what /readyz asks. Reasons name no address.

@@ -21,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -72,8 +73,8 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 		}),
 		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
-		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool},
-		Entities: readmodels.Entities{Pool: pool},
+		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
+		Entities: &readmodels.Entities{Pool: pool},
 		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
 	})
 	require.NoError(t, err)
