@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -27,7 +27,7 @@ type app struct {
 	registry *prometheus.Registry
 
 	secrets *vault.Secrets
-	collect *commands.Collect
+	collect *collect.Collector
 	clients *platforms.Set
 }
 

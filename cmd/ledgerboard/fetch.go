@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -98,7 +98,7 @@ func (c fetchCommand) check() error {
 // explain adds to an error what to do about it.
 func (c fetchCommand) explain(err error) error {
 	err = fmt.Errorf("%s account %d was not read: %w", c.Platform, c.Account, err)
-	if advice := commands.Advice(err); advice != "" {
+	if advice := collect.Advice(err); advice != "" {
 		err = fmt.Errorf("%w\n%s", err, advice)
 	}
 	return err
@@ -113,18 +113,18 @@ type recording struct {
 }
 
 // collect is the app's fetching with this appender.
-func (r *recording) collect(a *app) (*commands.Collect, func() error, error) {
+func (r *recording) collect(a *app) (*collect.Collector, func() error, error) {
 	lanes, err := a.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
 	if err != nil {
 		return nil, nil, err
 	}
 	r.lanes = lanes
-	config := a.collect.CollectConfig
-	config.Metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: r, Now: time.Now})
+	config := a.collect.Config
+	config.Metrics, err = collect.NewMetrics(collect.MetricsConfig{Log: r, Now: time.Now})
 	if err != nil {
 		return nil, nil, errors.Join(err, lanes.Close())
 	}
-	collect, err := commands.NewCollect(config)
+	collect, err := collect.New(config)
 	if err != nil {
 		return nil, nil, errors.Join(err, lanes.Close())
 	}

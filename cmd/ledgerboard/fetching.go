@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -47,11 +47,11 @@ func (a *app) openFetching(ctx context.Context) error {
 		return err
 	}
 	a.undo.Add(lanes.Close)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: lanes, Now: time.Now})
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: lanes, Now: time.Now})
 	if err != nil {
 		return err
 	}
-	ladder, ahead, err := a.reading()
+	tiers, ahead, err := a.reading()
 	if err != nil {
 		return usageError{err}
 	}
@@ -59,12 +59,12 @@ func (a *app) openFetching(ctx context.Context) error {
 	if backfill == 0 {
 		backfill = -1
 	}
-	a.collect, err = commands.NewCollect(commands.CollectConfig{
+	a.collect, err = collect.New(collect.Config{
 		Connections: a.Connections, States: vault.NewFetching(pool), Marks: vault.NewMarks(pool),
 		Clients: a.clients, Budget: gate, Secrets: a.secrets, Metrics: metrics, Operations: a.Log,
 		Now: time.Now, Logger: a.logger, Observe: newFetchMetrics(a.registry),
 		GrowthWindow: a.GrowthWindow, AccountInterval: a.AccountInsightsInterval, Parallel: a.FetchParallel, ShardSize: a.FetchShard,
-		Backfill: backfill, DemographicsEvery: a.DemographicsEvery, Ladder: ladder, RefreshAhead: ahead,
+		Backfill: backfill, DemographicsEvery: a.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
 	})
 	return err
 }
@@ -121,7 +121,7 @@ func (a *app) newScheduler() (*scheduler.Scheduler, error) {
 }
 
 // work is what a scheduled job does.
-func work(ctx context.Context, collect *commands.Collect, job scheduler.Job) error {
+func work(ctx context.Context, collect *collect.Collector, job scheduler.Job) error {
 	slot := domain.FetchSlot{Kind: string(job.Kind), Platform: job.Platform, Begin: job.Slot}
 	if job.Connection != 0 {
 		again, err := collect.Retry(ctx, slot, job.Connection)

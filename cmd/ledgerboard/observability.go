@@ -107,14 +107,14 @@ func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
 	return m
 }
 
-// Planned implements [commands.FetchObserver].
+// Planned implements [collect.FetchObserver].
 func (m *fetchMetrics) Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration) {
 	m.skipped.WithLabelValues(slot.Kind, slot.Platform.String()).Add(float64(skipped))
 	m.due.WithLabelValues(slot.Kind, slot.Platform.String()).Set(float64(due))
 	m.lag.WithLabelValues(slot.Kind, slot.Platform.String()).Set(lag.Seconds())
 }
 
-// Fetched implements [commands.FetchObserver].
+// Fetched implements [collect.FetchObserver].
 func (m *fetchMetrics) Fetched(slot domain.FetchSlot, class string) {
 	if class == "" {
 		class = "ok"
@@ -122,7 +122,7 @@ func (m *fetchMetrics) Fetched(slot domain.FetchSlot, class string) {
 	m.connections.WithLabelValues(slot.Kind, slot.Platform.String(), class).Inc()
 }
 
-// PostSkipped implements [commands.FetchObserver].
+// PostSkipped implements [collect.FetchObserver].
 func (m *fetchMetrics) PostSkipped(platform domain.Platform, class string) {
 	m.posts.WithLabelValues(platform.String(), class).Inc()
 }

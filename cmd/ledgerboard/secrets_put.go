@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -75,7 +75,7 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	use := commands.HandOverTokens{
+	use := collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
 	}
 	done, err := use.HandOver(ctx, c.Connection, given)
@@ -104,7 +104,7 @@ func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, e
 }
 
 // readTokens reads the one object. Its errors never quote what was read: a token may stand in any field.
-func readTokens(in io.Reader) (t commands.NewTokens, err error) {
+func readTokens(in io.Reader) (t collect.NewTokens, err error) {
 	raw, err := io.ReadAll(io.LimitReader(in, maxTokensInput+1))
 	if err != nil {
 		return t, fmt.Errorf("cannot be read: %w", err)
@@ -131,7 +131,7 @@ func readTokens(in io.Reader) (t commands.NewTokens, err error) {
 	return t, errors.Join(wrong...)
 }
 
-func printHandedOver(out io.Writer, done commands.HandedOver) {
+func printHandedOver(out io.Writer, done collect.HandedOver) {
 	fmt.Fprintf(out, "The tokens of connection %d (%s) are stored", done.Connection, done.Platform)
 	if done.Replaced {
 		fmt.Fprint(out, " in the place of the old ones")

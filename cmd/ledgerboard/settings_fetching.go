@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -74,11 +74,11 @@ func (f fetching) validate() (wrong []error) {
 			add(fmt.Errorf("%s is %s; use more than 0", name, d))
 		}
 	}
-	if f.FetchParallel < 1 || f.FetchParallel > commands.MaxShard {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, commands.MaxShard))
+	if f.FetchParallel < 1 || f.FetchParallel > collect.MaxShard {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, collect.MaxShard))
 	}
-	if f.FetchShard < 1 || f.FetchShard > commands.MaxShard {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_SHARD is %d; use 1 to %d", f.FetchShard, commands.MaxShard))
+	if f.FetchShard < 1 || f.FetchShard > collect.MaxShard {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_SHARD is %d; use 1 to %d", f.FetchShard, collect.MaxShard))
 	}
 	if f.FetchWorkers < 1 || f.FetchWorkers > 1000 {
 		add(fmt.Errorf("LEDGERBOARD_FETCH_WORKERS is %d; use 1 to 1000", f.FetchWorkers))
@@ -114,9 +114,9 @@ func named(setting string, err error) error {
 }
 
 // reading is how often posts are read by age, and when tokens are renewed.
-func (f fetching) reading() (ladder commands.Ladder, ahead map[domain.Platform]time.Duration, err error) {
+func (f fetching) reading() (tiers collect.Tiers, ahead map[domain.Platform]time.Duration, err error) {
 	if len(f.PostLadder) > 0 {
-		ladder, err = commands.ParseLadder(f.PostLadder)
+		tiers, err = collect.ParseTiers(f.PostLadder)
 		err = named("LEDGERBOARD_POST_LADDER", err)
 	}
 	ahead = map[domain.Platform]time.Duration{}
@@ -128,7 +128,7 @@ func (f fetching) reading() (ladder commands.Ladder, ahead map[domain.Platform]t
 		}
 		ahead[domain.Platforms()[at]] = d
 	}
-	return ladder, ahead, err
+	return tiers, ahead, err
 }
 
 // quota is how the platforms' limits are kept.

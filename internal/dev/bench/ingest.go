@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
@@ -131,8 +132,8 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...projections.
 		Dir: filepath.Join(b.dir, fmt.Sprintf("ingest-%d", b.n)), DatabaseURL: databaseURL, Clock: clock, Sim: sim, World: world, Logger: b.logger,
 		PlatformURL: platform.URL,
 		Quotas:      []quota.Limit{}, Workers: 8,
-		Collect: commands.CollectConfig{
-			GrowthWindow: time.Hour, Backfill: -1, Parallel: commands.MaxShard, DemographicsEvery: 1000 * time.Hour,
+		Collect: collect.Config{
+			GrowthWindow: time.Hour, Backfill: -1, Parallel: collect.MaxShard, DemographicsEvery: 1000 * time.Hour,
 		},
 		Every:      map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: every},
 		Projectors: projectors,

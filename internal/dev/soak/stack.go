@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
@@ -45,7 +45,7 @@ type Config struct {
 	Quotas      []quota.Limit
 	Share       float64
 	BreakerOpen time.Duration
-	Collect     commands.CollectConfig // its limits; the parts are filled in
+	Collect     collect.Config // its limits; the parts are filled in
 	Every       map[scheduler.Kind]scheduler.Schedule
 	Workers     int
 	Projectors  []projections.Projector // nil: all
@@ -56,7 +56,7 @@ type Stack struct {
 	Log      *eventlog.Log
 	Pool     *pgxpool.Pool // read models
 	Secrets  *vault.Secrets
-	Collect  *commands.Collect
+	Collect  *collect.Collector
 	Gate     *quota.Gate
 	Registry *prometheus.Registry
 
@@ -189,7 +189,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		return err
 	}
 	s.defers(lanes.Close)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: lanes, Now: s.cfg.Clock.Now})
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: lanes, Now: s.cfg.Clock.Now})
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	c.Connections, c.States, c.Marks = readmodels.Connections{Pool: s.Pool}, vault.NewFetching(pool), vault.NewMarks(pool)
 	c.Clients, c.Budget, c.Secrets, c.Metrics, c.Operations = clients, s.Gate, s.Secrets, metrics, s.Log
 	c.Now, c.Logger = s.cfg.Clock.Now, s.cfg.Logger
-	if s.Collect, err = commands.NewCollect(c); err != nil {
+	if s.Collect, err = collect.New(c); err != nil {
 		return err
 	}
 	s.scheduler, err = scheduler.New(scheduler.Config{
