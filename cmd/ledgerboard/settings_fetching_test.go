@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -20,7 +21,7 @@ func parsedFetching(t *testing.T, args ...string) fetching {
 	var f struct {
 		fetching
 	}
-	parser, err := kong.New(&f)
+	parser, err := kong.New(&f, defaults())
 	require.NoError(t, err)
 	_, err = parser.Parse(args)
 	require.NoError(t, err)
@@ -40,7 +41,7 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Equal(t, collect.DefaultBackfill, f.Backfill)
 	require.Equal(t, collect.DefaultDemographicsEvery, f.DemographicsEvery)
 	require.Equal(t, collect.DefaultParallel, f.FetchParallel)
-	require.Equal(t, defaultPostsCron, f.PostInsightsCron)
+	require.Equal(t, mount.DefaultPostInsightsCron, f.PostInsightsCron)
 	require.Equal(t, collect.MaxShard, f.FetchShard)
 	require.Equal(t, platforms.DefaultTimeout, f.FetchTimeout)
 	require.Equal(t, platforms.DefaultRefusedFor, f.FetchRefusedFor)

@@ -38,7 +38,7 @@ func listenBroker(addr, addressFile string) (*brokerListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	if err := replaceFile(addressFile, inner.Addr().String()+"\n"); err != nil {
+	if err := WriteFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
 		inner.Close()
 		return nil, err
 	}

@@ -51,8 +51,8 @@ func Rules() []Rule {
 			Because: "what they need of the upper packages is handed in as functions by internal/assembly or cmd",
 		},
 		{
-			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/platforms", "internal/quota", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
-			Because: "it puts together what is handed to it; settings, fetching and what is embedded are the program's",
+			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
+			Because: "a main application links what it opens: no broker, no database and nothing of the demo",
 		},
 		{
 			Package: "api/mount",

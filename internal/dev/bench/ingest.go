@@ -38,7 +38,7 @@ const (
 // The broker and the platform share this machine with the fetchers, which they do not in production: what
 // is compared with the bar is the work of the fetchers and of PostgreSQL for them.
 func (b *bench) ingest(ctx context.Context, print func(result) error) error {
-	stack, platform, err := b.ingestion(ctx, ingestAccounts, projections.Directory{}, projections.Operations{})
+	stack, platform, err := b.ingestion(ctx, ingestAccounts, projections.Directory{}.Name(), projections.Operations{}.Name())
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
 }
 
 // ingestion puts the fetchers together over n accounts; projectors, if given, are all that folds.
-func (b *bench) ingestion(ctx context.Context, n int, projectors ...projections.Projector) (*soak.Stack, *canned, error) {
+func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*soak.Stack, *canned, error) {
 	pool, err := b.database(ctx, 1)
 	if err != nil {
 		return nil, nil, err

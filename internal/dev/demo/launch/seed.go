@@ -1,9 +1,8 @@
-package main
+package launch
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -12,37 +11,38 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 )
 
-// seeder puts the demo's world into the log. Every part of it may be repeated: event ids and times
+// Seeder puts the demo's world into the log. Every part of it may be repeated: event ids and times
 // follow from the seed, so that what a killed start had appended already folds to the same rows.
-type seeder struct {
-	app   *app
-	world *demo.World
-	state *demoState
-	out   io.Writer
+type Seeder struct {
+	Service *assembly.Service
+	World   *demo.World
+	State   *State
+	// Progress shows how far long work is.
+	Progress func(label string, total int) (add func(int), end func())
 }
 
 // seedBatch is the number of events appended at a time.
 const seedBatch = 2000
 
-// facts appends the directory, posts and readings, and stores the tokens of the simulated platforms.
-func (s *seeder) facts(ctx context.Context) error {
+// Facts appends the directory, posts and readings, and stores the tokens of the simulated platforms.
+func (s *Seeder) Facts(ctx context.Context) error {
 	if err := s.tokens(ctx); err != nil {
 		return err
 	}
-	if s.state.FactsDone {
+	if s.State.FactsDone {
 		return nil
 	}
-	bar := newProgress(s.out, "seeding history", s.world.Count())
+	add, end := s.Progress("seeding history", s.World.Count())
 	batch := make([]domain.Draft, 0, seedBatch)
 	flush := func() error {
-		if err := s.app.Log.AppendBulk(ctx, batch); err != nil {
+		if err := s.Service.Log.AppendBulk(ctx, batch); err != nil {
 			return fmt.Errorf("seed history: %w", err)
 		}
-		bar.add(len(batch))
+		add(len(batch))
 		batch = batch[:0]
 		return nil
 	}
-	for draft := range s.world.Drafts() {
+	for draft := range s.World.Drafts() {
 		if batch = append(batch, draft); len(batch) == seedBatch {
 			if err := flush(); err != nil {
 				return err
@@ -52,46 +52,50 @@ func (s *seeder) facts(ctx context.Context) error {
 	if err := flush(); err != nil {
 		return err
 	}
-	bar.end()
-	s.state.FactsDone = true
-	return s.state.save()
+	end()
+	s.State.FactsDone = true
+	return s.State.save()
 }
 
 // tokens stores what fetchers need, at each start: the simulator forgets the tokens that it gave out in
 // its last life.
-func (s *seeder) tokens(ctx context.Context) error {
-	if !s.app.has(roleFetcher) {
+func (s *Seeder) tokens(ctx context.Context) error {
+	if s.Service.Fetcher == nil {
 		return nil
 	}
-	for _, secret := range s.world.Secrets() {
+	secrets, err := s.Service.Secrets(ctx)
+	if err != nil {
+		return err
+	}
+	for _, secret := range s.World.Secrets() {
 		sealed, err := commands.EncodeTokens(commands.StoredTokens{
 			AccessToken: secret.AccessToken, RefreshToken: secret.RefreshToken, ExpiresAt: secret.ExpiresAt,
 		})
 		if err != nil {
 			return fmt.Errorf("encode tokens of %s: %w", secret.Ref, err)
 		}
-		if err := s.app.secrets.Put(ctx, secret.Ref, sealed, domain.SecretTimes{Taken: time.Now(), Expires: secret.ExpiresAt}); err != nil {
+		if err := secrets.Put(ctx, secret.Ref, sealed, domain.SecretTimes{Taken: time.Now(), Expires: secret.ExpiresAt}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// changes sends the plan of dashboard changes through the commands, as the agency's staff would have
+// Changes sends the plan of dashboard changes through the commands, as the agency's staff would have
 // over the past weeks: the commands' clock stands at the time that the plan gives each change.
-func (s *seeder) changes(ctx context.Context) error {
-	if s.state.ChangeDone {
+func (s *Seeder) Changes(ctx context.Context) error {
+	if s.State.ChangeDone {
 		return nil
 	}
 	var at time.Time
-	config := s.app.Updates.DashboardsConfig
+	config := s.Service.Updates.DashboardsConfig
 	config.Now = func() time.Time { return at }
 	past, err := commands.NewDashboards(config)
 	if err != nil {
 		return err
 	}
-	plan := s.world.Changes()
-	bar := newProgress(s.out, "changing dashboards", len(plan))
+	plan := s.World.Changes()
+	add, end := s.Progress("changing dashboards", len(plan))
 	done := map[string]int64{} // changes of each agency so far: the nth made version n
 	for _, change := range plan {
 		at = change.At
@@ -99,19 +103,19 @@ func (s *seeder) changes(ctx context.Context) error {
 		if err := s.change(ctx, past, change, done[change.ParentAccount]); err != nil {
 			return fmt.Errorf("seed dashboard %s: %w", change.SubAccount, err)
 		}
-		bar.add(1)
+		add(1)
 	}
-	bar.end()
-	s.state.ChangeDone = true
-	return s.state.save()
+	end()
+	s.State.ChangeDone = true
+	return s.State.save()
 }
 
 // change sends one change unless a start that was cut short has sent it already. While the read
 // models are still being looked at it waits.
-func (s *seeder) change(ctx context.Context, past *commands.Dashboards, c demo.Change, version int64) error {
+func (s *Seeder) change(ctx context.Context, past *commands.Dashboards, c demo.Change, version int64) error {
 	caller := commands.Caller{ParentAccount: c.ParentAccount, UserID: c.Actor, Role: c.Role, RequestID: "demo-" + c.Key}
 	for {
-		settled, err := s.app.Dashboards.Settle(ctx, c.ParentAccount, version)
+		settled, err := s.Service.Dashboards.Settle(ctx, c.ParentAccount, version)
 		if err != nil || settled.Passed {
 			return err
 		}

@@ -1,10 +1,12 @@
-package main
+package launch_test
 
 import (
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // Two first starts on one fresh directory must seal and sign with the same keys: whichever of them gets
@@ -12,19 +14,19 @@ import (
 func TestDemosThatBeginAtOnceShareTheirKeys(t *testing.T) {
 	t.Parallel()
 	for range 20 {
-		place := storage{DataDir: t.TempDir()}
-		var states [4]*demoState
+		place := t.TempDir()
+		var states [4]*launch.State
 		var starts sync.WaitGroup
 		for i := range states {
 			starts.Go(func() {
-				state, err := loadDemoState(place)
+				state, err := launch.LoadState(place)
 				if err == nil {
 					states[i] = state
 				}
 			})
 		}
 		starts.Wait()
-		again, err := loadDemoState(place)
+		again, err := launch.LoadState(place)
 		require.NoError(t, err)
 		for _, state := range states {
 			require.NotNil(t, state)

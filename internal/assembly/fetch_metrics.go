@@ -1,66 +1,12 @@
-package main
+package assembly
 
 import (
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
-)
-
-func newMetricsRegistry() *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return registry
-}
-
-// observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:
-// then what was signed earlier is not what the log holds, and nobody but a person may go on.
-func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
-	turns := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ledgerboard_checkpoint_turns_total", Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
-	}, []string{"outcome"})
-	refused := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_checkpoint_refused", Help: "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.",
-	})
-	last := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_checkpoint_last_signed_timestamp_seconds", Help: "When this process last signed a checkpoint; 0: not since its start.",
-	})
-	covered := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_checkpoint_covered_records", Help: "Records that the last checkpoint of this process covers; 0: none since its start.",
-	})
-	registry.MustRegister(turns, refused, last, covered)
-	for _, outcome := range []string{checkpointSigned, checkpointNothing, checkpointFailed, checkpointRefused} {
-		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
-	}
-	return func(t proof.Turn) {
-		outcome := checkpointNothing
-		switch {
-		case errors.Is(t.Err, proof.ErrContradiction):
-			outcome = checkpointRefused
-			refused.Set(1)
-		case t.Err != nil:
-			outcome = checkpointFailed
-		case t.Signed:
-			outcome = checkpointSigned
-			refused.Set(0)
-			last.Set(float64(t.Checkpoint.Time.UnixMicro()) / 1e6)
-			covered.Set(float64(t.Checkpoint.Size))
-		}
-		turns.WithLabelValues(outcome).Inc()
-	}
-}
-
-// Outcomes of a turn of the signer.
-const (
-	checkpointSigned  = "signed"
-	checkpointNothing = "nothing_new"
-	checkpointFailed  = "failed"
-	checkpointRefused = "refused"
 )
 
 // observeCalls counts the calls to the platforms.

@@ -1,22 +1,30 @@
-package main
+package launch
 
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// demoTokensFor is how long the demo's tokens are good.
-const demoTokensFor = 30 * 24 * time.Hour
+// TokensFor is how long a demo's tokens are good.
+const TokensFor = 30 * 24 * time.Hour
 
-// demoFile is <data-dir>/demo.json: all that is needed to try the service out.
-type demoFile struct {
+// LogFile is where a demo's log lines go, in the data directory: the screen belongs to what a newcomer
+// should read.
+const LogFile = "demo.log"
+
+// screenFile is the name of [Screen] in the data directory.
+const screenFile = "demo.json"
+
+// Screen is <data-dir>/demo.json: all that is needed to try the service out.
+type Screen struct {
 	BaseURL     string            `json:"base_url"`
 	Brokers     []string          `json:"brokers"`
 	DatabaseURL string            `json:"database_url"`
@@ -26,46 +34,28 @@ type demoFile struct {
 	CheckpointPublicKey string `json:"checkpoint_public_key"`
 }
 
-// announce writes demo.json and says what to open.
-func (c *demoCommand) announce(a *app, world *demo.World, base string, s streams) error {
-	file := demoFile{
-		BaseURL: base, Brokers: a.backends.brokers, DatabaseURL: a.backends.databaseURL,
-		Tokens: map[string]string{}, IDs: world.IDs(),
-	}
-	var err error
-	if _, file.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
-		return err
-	}
-	people := world.People()
-	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
-		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(demoTokensFor))
-		if err != nil {
-			return err
-		}
-		file.Tokens[person.Role] = token
-	}
-	raw, err := json.MarshalIndent(file, "", "  ")
+// Announce writes demo.json into the data directory and prints what to open: for a first look, or for
+// developers of a frontend who use the mock.
+func (s Screen) Announce(out io.Writer, dir string, mock bool) error {
+	raw, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode demo.json: %w", err)
 	}
-	path, err := c.dataPath("demo.json")
-	if err != nil {
+	path := filepath.Join(dir, screenFile)
+	if err := embedded.WriteFile(path, append(raw, '\n'), 0o600); err != nil {
 		return err
 	}
-	if err := writeFile(path, append(raw, '\n'), 0o600); err != nil {
-		return err
-	}
-	if c.mock {
-		printMockScreen(s, file, path)
+	if mock {
+		s.printMock(out, path)
 	} else {
-		printScreen(s, file, path)
+		s.print(out, path)
 	}
 	return nil
 }
 
-func printScreen(s streams, file demoFile, path string) {
-	dashboard := file.BaseURL + "/api/projects/dashboard/" + file.IDs.SubAccounts[0]
-	fmt.Fprintf(s.Out, `
+func (s Screen) print(out io.Writer, path string) {
+	dashboard := s.BaseURL + "/api/projects/dashboard/" + s.IDs.SubAccounts[0]
+	fmt.Fprintf(out, `
 ledgerboard demo is ready.
 
   API          %[1]s
@@ -102,8 +92,8 @@ Hear at once that access was removed (leave it running, then PUT "users": [] fro
        -d '{"users":[]}' %[3]s | jq
 
 Stop with Ctrl-C; the next start on the same data directory goes on where this one ended.
-`, file.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), demoLog),
-		programName(), file.IDs.ParentAccount, filepath.Dir(path))
+`, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
+		programName(), s.IDs.ParentAccount, filepath.Dir(path))
 }
 
 // programName is how this program was started, for commands to copy.
@@ -114,9 +104,9 @@ func programName() string {
 	return os.Args[0]
 }
 
-// printMockScreen says what a frontend developer needs: addresses and a token for each role.
-func printMockScreen(s streams, file demoFile, path string) {
-	fmt.Fprintf(s.Out, `
+// printMock says what a frontend developer needs: addresses and a token for each role.
+func (s Screen) printMock(out io.Writer, path string) {
+	fmt.Fprintf(out, `
 ledgerboard serves made-up data; every answer has the header X-Ledgerboard-Mock: true.
 
   API          %[1]s
@@ -126,5 +116,5 @@ ledgerboard serves made-up data; every answer has the header X-Ledgerboard-Mock:
   curl -s -H "Authorization: Bearer $(jq -r .tokens.agency %[2]s)" %[1]s/auth/reach/activityMeter | jq
 
 Pages of localhost, any port, may call it. Stop with Ctrl-C; the data is gone then.
-`, file.BaseURL, path)
+`, s.BaseURL, path)
 }
