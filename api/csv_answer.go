@@ -180,7 +180,7 @@ func cellOf(v reflect.Value) (string, error) {
 	case reflect.String:
 		return harmless(v.String()), nil
 	case reflect.Slice:
-		if v.Type() == rawType {
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
 			break
 		}
 		texts := make([]string, v.Len())

@@ -4,10 +4,8 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"strings"
-	"unicode/utf8"
+	"slices"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -31,26 +29,22 @@ func (s *Server) entityRoutes() []route {
 		return nil
 	}
 	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
-	stats := endpoint(s, parseSeries, entities.Stats)
-	stats.about.tag = tagEntities
-	stats.about.summary = "Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month."
+	get := func(pattern, id string, op operation) route { return route{http.MethodGet, pattern, id, readers, op} }
 	return []route{
-		get("/api/users", entityList(s, "The users of the caller's accounts, by name. A client user sees those whom its dashboards list.", s.parseUsers,
+		get("/api/users", "getUsers", entityList(s, usersQuery,
 			func(ctx context.Context, scope readmodels.Scope, q readmodels.UsersQuery) ([]readmodels.User, readmodels.ListMeta, error) {
 				q.OfDashboards = s.isClient(ctx)
 				return entities.Users(ctx, scope, q)
 			})),
-		get("/api/users/{userId}", entityOne(s, "One user.", parseUserID,
+		get("/api/users/{userId}", "getUsersByUserId", entityOne(s, oneUserQuery,
 			func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
 				return entities.User(ctx, scope, readmodels.UsersQuery{OfDashboards: s.isClient(ctx)}, id)
 			})),
-		get("/api/platforms", entityList(s, "The profiles and pages that are connected, with their state, the reason of the last failure and the last reading.",
-			parsePlatforms, entities.Platforms)),
-		get("/api/platforms/{platformId}", entityOne(s, "One connected profile or page.", parsePlatformID, entities.Platform)),
-		get("/api/activities", entityList(s, "Posts with their latest figures, newest first.", parseActivities, entities.Activities)),
-		get("/api/activities/{activityId}", entityOne(s, "One post.", parseActivityID, entities.Activity)),
-		get("/api/stats", stats),
+		get("/api/platforms", "getPlatforms", entityList(s, platformsQuery, entities.Platforms)),
+		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", entityOne(s, onePlatformQuery, entities.Platform)),
+		get("/api/activities", "getActivities", entityList(s, activitiesQuery, entities.Activities)),
+		get("/api/activities/{activityId}", "getActivitiesByActivityId", entityOne(s, oneActivityQuery, entities.Activity)),
+		get("/api/stats", "getStats", endpoint(s, seriesQuery, entities.Stats)),
 	}
 }
 
@@ -75,12 +69,10 @@ func (s *Server) writeEntities(w http.ResponseWriter, data any, meta *readmodels
 
 // entityList is the one shape of a list: parse, find out whose entities, query, envelope.
 func entityList[Q, E any](
-	s *Server, summary string, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
+	s *Server, q reading[Q], query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
 ) operation {
-	read := func(p *Params) (Q, readmodels.AccountRef) { return parse(p), p.Account("account") }
-	serve := func(w http.ResponseWriter, r *http.Request) error {
-		params := requestParams(r, s.deps.Now())
-		q, narrow := read(params)
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		asked, narrow := q.parse(params), params.Account(paramAccount)
 		params.refuseUnread(s.entityParams)
 		if err := params.Err(); err != nil {
 			return err
@@ -89,25 +81,18 @@ func entityList[Q, E any](
 		if err != nil {
 			return err
 		}
-		entries, meta, err := query(r.Context(), scope, q)
+		entries, meta, err := query(r.Context(), scope, asked)
 		if err != nil {
 			return err
 		}
 		return s.writeEntities(w, entries, &meta)
-	}
-	return described(serve, about{
-		summary: summary, tag: tagEntities, parse: func(p *Params) { read(p) },
-		answers: answersJSON(enveloped(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())),
-	})
+	}, append(slices.Clone(q.takes), paramAccount)...).answering(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())
 }
 
 // entityOne is the one shape of an entity by its id.
-func entityOne[I, E any](
-	s *Server, summary string, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
-) operation {
-	serve := func(w http.ResponseWriter, r *http.Request) error {
-		params := requestParams(r, s.deps.Now())
-		id := parse(params)
+func entityOne[I, E any](s *Server, id reading[I], query func(context.Context, readmodels.Scope, I) (E, error)) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		asked := id.parse(params)
 		params.refuseUnread(s.entityParams)
 		if err := params.Err(); err != nil {
 			return err
@@ -116,68 +101,10 @@ func entityOne[I, E any](
 		if err != nil {
 			return err
 		}
-		entity, err := query(r.Context(), scope, id)
+		entity, err := query(r.Context(), scope, asked)
 		if err != nil {
 			return err
 		}
 		return s.writeEntities(w, entity, nil)
-	}
-	return described(serve, about{
-		summary: summary, tag: tagEntities, parse: func(p *Params) { parse(p) }, answers: answersJSON(enveloped(reflect.TypeFor[E](), nil)),
-	})
-}
-
-func (s *Server) parseUsers(p *Params) readmodels.UsersQuery {
-	return readmodels.UsersQuery{
-		Page: p.Page(), Search: p.text("q", "Part of the name or e-mail address, whatever its case."),
-		Role: p.text("role", "Role, as the main application names it."), Active: p.optionalBool("active", "Whether the user is active."),
-	}
-}
-
-func parseUserID(p *Params) string {
-	p.note("userId", "User: 24 hex digits.", schema{Type: typeString})
-	value, _ := p.value("userId")
-	id, ok := domain.HexID(value)
-	if !ok {
-		p.bad.addf("userId", "is not a user id: use 24 hex digits")
-	}
-	return id
-}
-
-func parsePlatforms(p *Params) readmodels.PlatformsQuery {
-	states := make([]any, 0, len(readmodels.PlatformStates()))
-	for _, state := range readmodels.PlatformStates() {
-		states = append(states, string(state))
-	}
-	return readmodels.PlatformsQuery{
-		Page: p.Page(), Platforms: p.Platforms("pId"), Member: p.optionalID("memberId", "Member who owns the connection."),
-		State: readmodels.PlatformState(p.oneOf("state", "State of the connected account.", states)),
-	}
-}
-
-func parsePlatformID(p *Params) int64 { return p.ID("platformId") }
-
-func parseActivities(p *Params) readmodels.ActivitiesQuery {
-	q := readmodels.ActivitiesQuery{
-		Page: p.Page(), Platforms: p.Platforms("pId"), Member: p.optionalID("memberId", "Member who owns the connection."),
-		Social: p.optionalID("platformId", "Connected account."), Category: p.Category("cId"),
-		Type: p.text("type", "Type of post: post, photo, video, reel, story, carousel."),
-	}
-	// Unlike figures, a list without a range is the whole list.
-	_, from := p.value("startTime")
-	_, to := p.value("endTime")
-	if window := p.Range("startTime", "endTime"); from || to {
-		q.From, q.To = &window.From, &window.To
-	}
-	return q
-}
-
-func parseActivityID(p *Params) string {
-	p.note("activityId", "Activity: <connected account>:<the platform's id of the post>.", schema{Type: typeString})
-	value, _ := p.value("activityId")
-	_, _, ok := domain.SplitPostID(value)
-	if !ok || len(value) > maxCursor || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		p.bad.addf("activityId", "is not an activity's id: use <connected account>:<the platform's id of the post>")
-	}
-	return value
+	}, id.takes...).answering(reflect.TypeFor[E](), nil)
 }

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -27,17 +29,35 @@ func (s *Server) auditRoutes() []route {
 	if s.deps.Audit == nil {
 		return nil
 	}
-	auditors := []Role{RoleAgency, RoleAuditor}
-	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, auditors, op} }
-	return []route{
-		get("/api/projects/dashboard/{id}/history", described(s.getHistory, aboutHistory("Who changed a dashboard, when and by which request.", noteDashboard))),
-		get("/api/projects/dashboard/{id}/state", described(s.getState, aboutState)),
-		get("/api/projects/dashboard/{id}/diff", described(s.getDiff, aboutDiff)),
-		get("/api/projects/dashboard/{id}/access", described(s.getAccess, aboutAccess)),
-		get("/api/audit/history", described(s.getAuditHistory, aboutHistory("Who changed any dashboard of the agency.", func(*Params) {}))),
-		get(patternExport, described(s.getAuditExport, aboutExport)),
-		get("/api/audit/reads", described(s.getAuditReads, aboutReads)),
+	get := func(pattern, id string, op operation) route {
+		return route{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
+	entries, meta := reflect.TypeFor[[]readmodels.HistoryEntry](), reflect.TypeFor[readmodels.HistoryMeta]()
+	ofDashboard := append([]Param{paramDashboard}, historyParams...)
+	return []route{
+		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, meta)),
+		get("/api/projects/dashboard/{id}/state", "getDashboardState",
+			s.auditing(s.getState, paramDashboard, paramAt, paramVersion).answering(reflect.TypeFor[readmodels.StateAnswer](), meta)),
+		get("/api/projects/dashboard/{id}/diff", "getDashboardDiff",
+			s.auditing(s.getDiff, paramDashboard, paramFromMoment, paramToMoment).answering(reflect.TypeFor[readmodels.DiffAnswer](), meta)),
+		get("/api/projects/dashboard/{id}/access", "getDashboardAccess",
+			s.auditing(s.getAccess, paramDashboard, paramAccessUser, paramAt, paramVersion).
+				answering(reflect.TypeFor[readmodels.AccessAnswer](), meta)),
+		get("/api/audit/history", "getAuditHistory", s.auditing(s.getAuditHistory, historyParams...).answering(entries, meta)),
+		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, historyParams...)...)),
+		get("/api/audit/reads", "getAuditReads",
+			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).
+				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readsMeta]())),
+	}
+}
+
+// auditing hands an endpoint the parameters that it declares and the time zone, which is judged also where no
+// day is named.
+func (s *Server) auditing(serve paramsFunc, takes ...Param) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		params.Zone()
+		return serve(w, r, params)
+	}, append(slices.Clone(takes), paramZone)...)
 }
 
 // auditRole is the role under which a caller of these routes is recorded: the one that may less.
@@ -59,21 +79,20 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, read domain.AuditR
 }
 
 // getHistory answers who changed the dashboard in the path, page by page.
-func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request, params *Params) error {
 	dashboard, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
-	return s.history(w, r, dashboard)
+	return s.history(w, r, params, dashboard)
 }
 
 // getAuditHistory answers the same of all dashboards of the agency.
-func (s *Server) getAuditHistory(w http.ResponseWriter, r *http.Request) error {
-	return s.history(w, r, "")
+func (s *Server) getAuditHistory(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return s.history(w, r, params, "")
 }
 
-func (s *Server) history(w http.ResponseWriter, r *http.Request, dashboard string) error {
-	params := s.auditParams(r)
+func (s *Server) history(w http.ResponseWriter, r *http.Request, params *Params, dashboard string) error {
 	query := params.historyQuery()
 	if err := params.Err(); err != nil {
 		return err
@@ -93,12 +112,11 @@ func auditedParent(ctx context.Context) string {
 }
 
 // getState answers what the dashboard was at ?at= or ?version=; without either, now.
-func (s *Server) getState(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getState(w http.ResponseWriter, r *http.Request, params *Params) error {
 	dashboard, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
-	params := s.auditParams(r)
 	query := readmodels.StateQuery{ParentAccount: auditedParent(r.Context()), Dashboard: dashboard, At: params.oneMoment()}
 	if err := params.Err(); err != nil {
 		return err
@@ -113,16 +131,15 @@ func (s *Server) getState(w http.ResponseWriter, r *http.Request) error {
 
 // getDiff answers what changed on the dashboard after ?from= up to ?to=, each an instant or a version;
 // without ?to=, up to now.
-func (s *Server) getDiff(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getDiff(w http.ResponseWriter, r *http.Request, params *Params) error {
 	dashboard, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
-	params := s.auditParams(r)
-	params.required("from")
+	params.required(paramFromMoment)
 	query := readmodels.DiffQuery{
 		ParentAccount: auditedParent(r.Context()), Dashboard: dashboard,
-		From: params.moment("from", true), To: params.moment("to", false),
+		From: params.moment(paramFromMoment, true), To: params.moment(paramToMoment, false),
 	}
 	if err := params.Err(); err != nil {
 		return err
@@ -140,15 +157,14 @@ func (s *Server) getDiff(w http.ResponseWriter, r *http.Request) error {
 
 // getAccess answers whether ?user_id= had access to the dashboard at ?at= (or ?version=), and which
 // records decided that.
-func (s *Server) getAccess(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, params *Params) error {
 	dashboard, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
-	params := s.auditParams(r)
-	params.required("user_id")
+	params.required(paramAccessUser)
 	query := readmodels.AccessQuery{
-		ParentAccount: auditedParent(r.Context()), Dashboard: dashboard, User: params.hex("user_id"), At: params.oneMoment(),
+		ParentAccount: auditedParent(r.Context()), Dashboard: dashboard, User: params.hex(paramAccessUser), At: params.oneMoment(),
 	}
 	if err := params.Err(); err != nil {
 		return err

@@ -25,7 +25,6 @@
 //	access*.go history*.go          who had access; the history of dashboards for auditors
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
-//	source.go                       the source itself, for the API document
 //	scope.go                        whose figures a caller may see
 //	entities*.go                    the data model's four entities: users, platforms, activities, stats
 //	analytics.go                    Analytics, Meta, one answer in the making
