@@ -1,4 +1,4 @@
-package api
+package apidoc
 
 // glossary describes the members that mean the same wherever they stand, for fields whose own comment adds
 // nothing. What is special about one is its field's comment, and stands before this.
