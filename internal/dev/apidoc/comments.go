@@ -37,19 +37,27 @@ func (s source) of(t reflect.Type) (declared, error) {
 	if !ours {
 		return declared{}, nil
 	}
-	if !s.read[dir] {
-		s.read[dir] = true
-		names, err := filepath.Glob(filepath.Join(s.root, dir, "*.go"))
-		if err != nil {
-			return declared{}, fmt.Errorf("list source: %w", err)
-		}
-		for _, name := range names {
-			if err := s.readFile(dir, name); err != nil {
-				return declared{}, err
-			}
-		}
+	if err := s.readPackage(dir); err != nil {
+		return declared{}, err
 	}
 	return s.types[dir+"."+t.Name()], nil
+}
+
+func (s source) readPackage(dir string) error {
+	if s.read[dir] {
+		return nil
+	}
+	s.read[dir] = true
+	names, err := filepath.Glob(filepath.Join(s.root, dir, "*.go"))
+	if err != nil {
+		return fmt.Errorf("list source: %w", err)
+	}
+	for _, name := range names {
+		if err := s.readFile(dir, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s source) readFile(dir, name string) error {
@@ -74,7 +82,11 @@ func (s source) readFile(dir, name string) error {
 			case *ast.TypeSpec:
 				s.readType(dir, group, spec)
 			case *ast.ValueSpec:
-				s.readConstant(typeName(dir, file, spec.Type), spec)
+				pkg, of := typeName(dir, file, spec.Type)
+				if err := s.readPackage(pkg); err != nil { // whose own constants come first
+					return err
+				}
+				s.readConstant(pkg+"."+of, spec)
 			}
 		}
 	}
@@ -98,26 +110,27 @@ func (s source) readType(dir string, group *ast.GenDecl, spec *ast.TypeSpec) {
 	s.types[dir+"."+spec.Name.Name] = d
 }
 
-// typeName is the folder and name of a type that this module declares; "" of any other.
-func typeName(dir string, file *ast.File, e ast.Expr) string {
+// typeName is the folder of the package that declares a type, and the type's name. Of a type of another module the name
+// is empty.
+func typeName(dir string, file *ast.File, e ast.Expr) (pkg, name string) {
 	switch t := e.(type) {
 	case *ast.Ident:
-		return dir + "." + t.Name
+		return dir, t.Name
 	case *ast.SelectorExpr:
 		for _, imported := range file.Imports {
 			of, ours := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), modulePath)
 			if from, ok := t.X.(*ast.Ident); ok && ours && path.Base(of) == from.Name {
-				return of + "." + t.Sel.Name
+				return of, t.Sel.Name
 			}
 		}
 	}
-	return ""
+	return dir, ""
 }
 
 // readConstant notes the value of a constant with a type. The comment beside it says what it means; a number is
 // known by its name.
 func (s source) readConstant(of string, spec *ast.ValueSpec) {
-	if of == "" || len(spec.Values) != 1 {
+	if len(spec.Values) != 1 {
 		return
 	}
 	literal, ok := spec.Values[0].(*ast.BasicLit)

@@ -24,7 +24,7 @@ func write() error {
 		return err
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(root, name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, name), content, 0o600); err != nil {
 			return err
 		}
 	}
