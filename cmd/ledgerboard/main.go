@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // The exit codes, as `ledgerboard --help` documents them.
@@ -80,6 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("ledgerboard"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -96,6 +100,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(streams{Out: stdout, Err: stderr})
 	return exitCode(parsed.Run(), stderr)
+}
+
+// demoDefault is a demo's default of a flag, also of serve --mock, in the place of the service's: nil where it is
+// the same, or where the flag was given.
+func demoDefault(c *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	value, ok := launch.Defaults()[flag.Name]
+	if !ok || slices.ContainsFunc(flag.Envs, func(name string) bool { return os.Getenv(name) != "" }) {
+		return nil, nil
+	}
+	demo := c.Selected().Name == "demo"
+	for _, f := range c.Flags() {
+		demo = demo || f.Name == "mock" && c.FlagValue(f) == true
+	}
+	if !demo {
+		return nil, nil
+	}
+	return value, nil
 }
 
 func exitCode(err error, stderr io.Writer) int {

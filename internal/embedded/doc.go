@@ -18,6 +18,7 @@
 //
 // # File map
 //
+//	directory.go                 a data directory with both servers
 //	lock.go                      flock of a data directory; small files replaced atomically
 //	broker.go                    StartBroker, Close
 //	broker_listen.go             port of the last run; connections counted and guarded

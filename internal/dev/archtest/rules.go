@@ -76,6 +76,10 @@ func Rules() []Rule {
 			Because: "what serves does not stand on demos, measurements and generators",
 		},
 		{
+			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
+			Because: "a main application links what it opens: no broker, no database and nothing of the demo",
+		},
+		{
 			Package: assembly, Forbid: []string{"cmd", "api/mount"}, Direct: true,
 			Because: "it puts a process together; settings and what is mounted are its users'",
 		},
