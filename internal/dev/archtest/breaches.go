@@ -69,7 +69,11 @@ func (r Rule) breaks(i Import, own bool) bool {
 	if belowAny(i.Path, r.Forbid) {
 		return true
 	}
-	return own && r.Only != nil && !slices.Contains(r.Only, i.Path) && !(i.Module && below(i.Path, r.Package))
+	if !own || r.Only == nil {
+		return false
+	}
+	ofItself := i.Module && below(i.Path, r.Package)
+	return !ofItself && !slices.Contains(r.Only, i.Path)
 }
 
 // below tells whether a path is the other or lies below it.

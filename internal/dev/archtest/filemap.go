@@ -26,11 +26,7 @@ func FileMaps(root string) ([]string, error) {
 		case entry.IsDir() || entry.Name() != "doc.go":
 			return nil
 		}
-		source, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		found, err := mapFaults(filepath.Dir(name), mapped(string(source)))
+		found, err := mapFaults(filepath.Dir(name))
 		relative, _ := filepath.Rel(root, name)
 		for _, fault := range found {
 			faults = append(faults, fmt.Sprintf("%s: %s", filepath.ToSlash(relative), fault))
@@ -43,7 +39,12 @@ func FileMaps(root string) ([]string, error) {
 	return faults, nil
 }
 
-func mapFaults(dir string, names []string) ([]string, error) {
+func mapFaults(dir string) ([]string, error) {
+	source, err := os.ReadFile(filepath.Join(dir, "doc.go"))
+	if err != nil {
+		return nil, err
+	}
+	names := mapped(string(source))
 	if len(names) == 0 {
 		return []string{"has no file map"}, nil
 	}
@@ -96,7 +97,7 @@ func mapped(source string) []string {
 		case !indented || strings.HasPrefix(entry, " "): // prose, or an entry's second line
 			continue
 		}
-		for _, word := range strings.Fields(entry) {
+		for word := range strings.FieldsSeq(entry) {
 			word = placeholder.ReplaceAllString(strings.TrimSuffix(word, ","), "*")
 			if !fileName.MatchString(word) {
 				break

@@ -38,7 +38,7 @@ func Requirements(text []byte, imports []Import) ([]string, error) {
 		case imported && required.Indirect:
 			faults = append(faults, fmt.Sprintf("%s is marked indirect, and %s imports it", required.Mod.Path, by))
 		case !imported && !required.Indirect:
-			faults = append(faults, fmt.Sprintf("%s is not marked indirect, and nothing imports it", required.Mod.Path))
+			faults = append(faults, required.Mod.Path+" is not marked indirect, and nothing imports it")
 		}
 	}
 	return append(faults, blockFaults(file)...), nil
