@@ -200,6 +200,18 @@ func headerSafe(value string) bool {
 	return true
 }
 
+// statusClass is the class of an error whose words say nothing.
+func statusClass(status int) Class {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return ClassThrottled
+	case status >= http.StatusInternalServerError:
+		return ClassRetry
+	default:
+		return ClassInvalid
+	}
+}
+
 // byStatus classifies an answer whose body says nothing: a proxy's page, mostly. A 401 of that sort
 // does not kill a connection, the platform's own words must do that.
 func byStatus(ans answer) *Error {

@@ -60,12 +60,8 @@ func (e linkedInError) class(status int) Class {
 		return ClassPermission
 	case status == http.StatusNotFound:
 		return ClassNotFound // or a product that was not granted: the answer does not tell
-	case status == http.StatusTooManyRequests:
-		return ClassThrottled
-	case status >= http.StatusInternalServerError:
-		return ClassRetry
 	default:
-		return ClassInvalid
+		return statusClass(status)
 	}
 }
 
