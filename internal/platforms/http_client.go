@@ -57,9 +57,10 @@ func newHTTPClient(p domain.Platform, cfg Config, client *http.Client, classify 
 }
 
 // with returns a client of the same platform whose answers have another form.
-func (c httpClient) with(classify func(answer) *Error) *httpClient {
-	c.classify = classify
-	return &c
+func (c *httpClient) with(classify func(answer) *Error) *httpClient {
+	other := *c
+	other.classify = classify
+	return &other
 }
 
 const noAccessToken = "there is no token for this account"
