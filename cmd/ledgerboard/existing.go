@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -24,7 +22,7 @@ func hexFlag(name, value string) (string, error) {
 
 // needLog refuses when neither brokers are named nor a log lies in the data directory.
 func (s storage) needLog() error {
-	if len(s.KafkaBrokers) > 0 || exists(filepath.Join(s.DataDir, "broker")) {
+	if len(s.KafkaBrokers) > 0 || s.embedded(nil).HasBroker() {
 		return nil
 	}
 	return usageError{fmt.Errorf("there is no log to look at: set LEDGERBOARD_KAFKA_BROKERS to the brokers of the service, "+
@@ -33,7 +31,7 @@ func (s storage) needLog() error {
 
 // needTables refuses when neither a database is named nor one lies in the data directory.
 func (s storage) needTables(instead string) error {
-	if s.DatabaseURL != "" || exists(filepath.Join(s.DataDir, "postgres")) {
+	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
 		return nil
 	}
 	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service%s "+
@@ -47,9 +45,4 @@ func explainInUse(err error) error {
 			"(a demo says both in its demo.json)", err)
 	}
 	return err
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -35,11 +36,15 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	log, done, err := openLogAlone(ctx, c.storage, c.logger(s))
-	if err != nil {
-		return interrupted(ctx, err, notWritten)
+	if err := c.needLog(); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return interrupted(ctx, explainInUse(err), notWritten)
+	}
 	out, err := os.CreateTemp(filepath.Dir(c.Bundle), filepath.Base(c.Bundle)+".*")
 	if err != nil {
 		return fmt.Errorf("write bundle: %w", err)

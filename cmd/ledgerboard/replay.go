@@ -107,11 +107,15 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	if c.Bundle != "" {
 		return c.fromBundle(ctx, s, cfg)
 	}
-	log, closeLog, err := openLogAlone(ctx, c.storage, c.logger(s))
-	if err != nil {
+	if err := c.needLog(); err != nil {
 		return done, err
 	}
-	defer func() { err = errors.Join(err, closeLog()) }()
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return done, explainInUse(err)
+	}
 	return proof.Replay(ctx, log, cfg)
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // verifyCommand proves that nothing in the history was changed, or names what was.
@@ -79,37 +77,28 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 
 // verify opens what is needed and gives it back.
 func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyConfig) (report proof.Report, err error) {
-	logger := c.logger(s)
 	if err := c.needLog(); err != nil {
 		return report, err
 	}
-	if c.LogOnly {
-		log, done, err := openLogAlone(ctx, c.storage, logger)
-		if err != nil {
+	if !c.LogOnly {
+		if err := c.needTables(", or leave them out with --log-only"); err != nil {
 			return report, err
 		}
-		defer func() { err = errors.Join(err, done()) }()
-		return c.run(ctx, s, log, cfg)
 	}
-	if err := c.needTables(", or leave them out with --log-only"); err != nil {
-		return report, err
-	}
-	b, err := openBackends(ctx, c.storage, logger)
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
 	if err != nil {
 		return report, explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	log, err := openLog(ctx, c.storage, b, domain.NewRegistry(), logger)
-	if err != nil {
-		return report, err
+	if c.LogOnly {
+		return c.run(ctx, s, log, cfg)
 	}
-	b.Add(log.Close)
-	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "verify", MaxConns: 2, ReadOnly: true})
+	tables, err := parts.Tables(ctx)
 	if err != nil {
-		return report, err
+		return report, explainInUse(err)
 	}
-	b.Add(func() error { pool.Close(); return nil })
-	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
+	err = pg.Snapshot(ctx, tables, func(tx pgx.Tx) error {
 		cfg.Tables = verifyTables{tx}
 		report, err = c.run(ctx, s, log, cfg)
 		return err
@@ -138,28 +127,6 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	report, err := proof.Verify(ctx, cfg)
 	bar.end()
 	return report, err
-}
-
-// openLogAlone opens the log and nothing else.
-func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *eventlog.Log, done func() error, err error) {
-	if err := s.needLog(); err != nil {
-		return nil, nil, err
-	}
-	b := &backends{brokers: s.KafkaBrokers}
-	if b.topics, err = assembly.Topics(); err != nil {
-		return nil, nil, err
-	}
-	if len(b.brokers) == 0 {
-		if err := b.startBroker(ctx, s, logger); err != nil {
-			return nil, nil, explainInUse(err)
-		}
-	}
-	log, err := openLog(ctx, s, b, domain.NewRegistry(), logger)
-	if err != nil {
-		return nil, nil, errors.Join(err, b.Close())
-	}
-	b.Add(log.Close)
-	return log, b.Close, nil
 }
 
 // bundle verifies a bundle.

@@ -33,7 +33,7 @@ func listenBroker(addressFile string) (*brokerListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", loopback, err)
 	}
-	if err := replaceFile(addressFile, inner.Addr().String()+"\n"); err != nil {
+	if err := WriteFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
 		inner.Close()
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (h *postgresHome) loadPassword() (string, error) {
 	var secret [24]byte
 	rand.Read(secret[:])
 	password := hex.EncodeToString(secret[:])
-	return password, replaceFile(path, password+"\n")
+	return password, WriteFile(path, []byte(password+"\n"), 0o600)
 }
 
 func (h *postgresHome) close() error {

@@ -35,7 +35,7 @@ func (p *Postgres) launchOnFreePort(ctx context.Context) (err error) {
 		}
 		err = p.launch(ctx)
 		if err == nil {
-			return replaceFile(p.home.portFile(), strconv.Itoa(p.port)+"\n")
+			return WriteFile(p.home.portFile(), []byte(strconv.Itoa(p.port)+"\n"), 0o600)
 		}
 		if !errors.Is(err, errPortTaken) || try == portTries {
 			return err

@@ -11,11 +11,11 @@ import (
 
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
-	cfg := platforms.Defaulted(platforms.Config{})
+	cfg := platforms.Config{}.WithDefaults()
 	require.Equal(t, platforms.Endpoint{BaseURL: "https://graph.facebook.com", AuthURL: "https://graph.facebook.com", Version: "v26.0"}, cfg.Facebook)
 	require.Equal(t, platforms.Endpoint{BaseURL: "https://api.linkedin.com", AuthURL: "https://www.linkedin.com", Version: "202608"}, cfg.LinkedIn)
 	require.Equal(t, platforms.Endpoint{BaseURL: "https://open.tiktokapis.com", AuthURL: "https://open.tiktokapis.com", Version: "v2"}, cfg.TikTok)
-	mock := platforms.Defaulted(platforms.Config{LinkedIn: platforms.Endpoint{BaseURL: "http://localhost:1/linkedin/"}})
+	mock := platforms.Config{LinkedIn: platforms.Endpoint{BaseURL: "http://localhost:1/linkedin/"}}.WithDefaults()
 	require.Equal(t, "http://localhost:1/linkedin", mock.LinkedIn.AuthURL, "a mock's tokens do not come from the real host")
 	set, err := platforms.New(platforms.Config{})
 	require.NoError(t, err)

@@ -96,8 +96,8 @@ const (
 // maxBodyBytes bounds one answer after decompression.
 const maxBodyBytes = 4 << 20
 
-// withDefaults returns c with every empty setting filled in.
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with every empty setting filled in.
+func (c Config) WithDefaults() Config {
 	c.Facebook = c.Facebook.withDefaults("https://graph.facebook.com", "", "v26.0")
 	c.Instagram = c.Instagram.withDefaults("https://graph.instagram.com", "", "v26.0")
 	linkedInAuth := ""
@@ -148,7 +148,7 @@ type Set struct {
 
 // New checks the configuration and builds the clients; every wrong setting is in the one error.
 func New(cfg Config) (*Set, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configure platforms: %w", err)
 	}

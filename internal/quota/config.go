@@ -113,11 +113,13 @@ func check(limits []Limit) error {
 	return errors.Join(errs...)
 }
 
-// DefaultShare is the default of Config.Share, and the most.
-const DefaultShare = 0.9
+// Defaults of [Config].
+const (
+	DefaultShare  = 0.9 // of Config.Share, and the most
+	DefaultHoldAt = 90  // of Config.HoldAt, in percent
+)
 
 const (
-	defaultHoldAt      = 90
 	defaultPatience    = 5 * time.Second
 	defaultBreakerOpen = 30 * time.Second
 )
@@ -174,7 +176,7 @@ func (c Config) withDefaults() Config {
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()
 	}
-	c.Share, c.HoldAt, c.Speed = cmp.Or(c.Share, DefaultShare), cmp.Or(c.HoldAt, defaultHoldAt), cmp.Or(c.Speed, 1)
+	c.Share, c.HoldAt, c.Speed = cmp.Or(c.Share, DefaultShare), cmp.Or(c.HoldAt, DefaultHoldAt), cmp.Or(c.Speed, 1)
 	c.Patience, c.BreakerOpen = cmp.Or(c.Patience, defaultPatience), cmp.Or(c.BreakerOpen, defaultBreakerOpen)
 	if c.ownTime = c.Now != nil; !c.ownTime {
 		c.Now = time.Now

@@ -53,9 +53,9 @@ type Slot struct {
 
 // Defaults of [Config].
 const (
-	defaultMaxWorkers     = 4
+	DefaultMaxWorkers     = 4                // jobs at a time
+	DefaultDrainTimeout   = 20 * time.Second // for jobs under way at the stop
 	defaultAttemptTimeout = 5 * time.Minute
-	defaultDrainTimeout   = 20 * time.Second
 )
 
 // DefaultSchedules returns account insights every 30 s, post insights at midnight and noon UTC, and a look
@@ -113,8 +113,8 @@ func (c Config) withDefaults() Config {
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
 	}
-	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, defaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
-	c.AttemptTimeout, c.DrainTimeout = cmp.Or(c.AttemptTimeout, defaultAttemptTimeout), cmp.Or(c.DrainTimeout, defaultDrainTimeout)
+	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
+	c.AttemptTimeout, c.DrainTimeout = cmp.Or(c.AttemptTimeout, defaultAttemptTimeout), cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.hardStop, c.beginWithin = cmp.Or(c.hardStop, hardStop), cmp.Or(c.beginWithin, beginWithin)
 	if c.connect == nil {
 		c.connect = func(ctx context.Context) (*pgxpool.Pool, error) {
