@@ -58,13 +58,13 @@ func NewError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// MaxFields is the number of fields that an [Error] names: a body full of mistakes is answered with
+// maxFields is the number of fields that an [Error] names: a body full of mistakes is answered with
 // the first ones, not with a longer body.
-const MaxFields = 100
+const maxFields = 100
 
-// WithField returns a copy of e with one more [FieldError], as long as it has fewer than [MaxFields].
+// WithField returns a copy of e with one more [FieldError], as long as it has fewer than [maxFields].
 func (e *Error) WithField(field, detail string) *Error {
-	if len(e.Fields) >= MaxFields {
+	if len(e.Fields) >= maxFields {
 		return e
 	}
 	c := *e

@@ -13,7 +13,8 @@ type Position struct {
 }
 
 // ParkedRetried asks a projection to fold a parked record again. It is appended on the record's own
-// topic and key, so that live projection and rebuild meet it at the same place.
+// topic and key, so that live projection and rebuild meet it at the same place. Projections follow it;
+// the commands of operators on parked records will write it.
 type ParkedRetried struct {
 	Projection string   `json:"projection"`
 	Position   Position `json:"position"`
@@ -23,7 +24,8 @@ type ParkedRetried struct {
 // EventType implements [Data].
 func (ParkedRetried) EventType() string { return "operator.parked_retried.v1" }
 
-// ParkedSkipped tells a projection to leave a parked record out for good.
+// ParkedSkipped tells a projection to leave a parked record out for good. It is written as
+// [ParkedRetried] is.
 type ParkedSkipped struct {
 	Projection string   `json:"projection"`
 	Position   Position `json:"position"`
@@ -82,7 +84,8 @@ type ImportedFile struct {
 // EventType implements [Data].
 func (DataImported) EventType() string { return "operations.data_imported.v1" }
 
-// ProjectionPaused and ProjectionResumed are operator actions on one projection.
+// ProjectionPaused says that an operator made a projection stand still. Nothing writes it yet: pausing and
+// resuming of projections by an operator will.
 type ProjectionPaused struct {
 	Projection string `json:"projection"`
 	Reason     string `json:"reason"`
@@ -91,7 +94,7 @@ type ProjectionPaused struct {
 // EventType implements [Data].
 func (ProjectionPaused) EventType() string { return "operations.projection_paused.v1" }
 
-// ProjectionResumed ends a pause.
+// ProjectionResumed ends a pause; it is written as [ProjectionPaused] is.
 type ProjectionResumed struct {
 	Projection string `json:"projection"`
 	Reason     string `json:"reason"`

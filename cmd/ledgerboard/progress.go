@@ -48,19 +48,19 @@ func (p *progress) add(n int) {
 		every = redrawEvery
 	}
 	if time.Since(p.drawn) >= every {
-		p.draw("\r")
+		p.draw()
 	}
 }
 
 // end draws the last state.
 func (p *progress) end() {
-	p.draw("\r")
+	p.draw()
 	if p.terminal {
 		fmt.Fprintln(p.out)
 	}
 }
 
-func (p *progress) draw(start string) {
+func (p *progress) draw() {
 	p.drawn = time.Now()
 	share := 1.0
 	if p.total > 0 {
@@ -77,6 +77,6 @@ func (p *progress) draw(start string) {
 		left = time.Duration(float64(max(0, p.total-p.done)) / rate * float64(time.Second)).Round(time.Second)
 	}
 	filled := int(share * barWidth)
-	fmt.Fprintf(p.out, "%s%-22s [%s%s] %3.0f %%  %d of %d  %.0f/s  %s left   ", start, p.label,
+	fmt.Fprintf(p.out, "\r%-22s [%s%s] %3.0f %%  %d of %d  %.0f/s  %s left   ", p.label,
 		strings.Repeat("█", filled), strings.Repeat("·", barWidth-filled), 100*share, p.done, p.total, rate, left)
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -19,12 +18,8 @@ const (
 	loopback     = "127.0.0.1"
 )
 
-// The stop asks ever more firmly: fast shutdown, immediate shutdown (recovery at the next start), kill.
-const (
-	fastStop      = 60 * time.Second
-	immediateStop = 10 * time.Second
-	childrenStop  = 10 * time.Second
-)
+// fastStop bounds a fast shutdown that Close asks for.
+const fastStop = 60 * time.Second
 
 // PostgresConfig says which server to run on which data.
 type PostgresConfig struct {
@@ -129,20 +124,12 @@ func (p *Postgres) stopServer() error {
 	if p.server == nil {
 		return nil
 	}
-	steps := []struct {
-		signal  syscall.Signal
-		patient time.Duration
-	}{{syscall.SIGINT, fastStop}, {syscall.SIGQUIT, immediateStop}, {syscall.SIGKILL, immediateStop}}
-	for _, step := range steps {
-		p.server.signal(step.signal)
-		if p.server.endsWithin(step.patient) {
-			p.watchdog.wait()
-			if data := p.home.data(); !noServer(context.Background(), data, childrenStop) {
-				return fmt.Errorf("stop PostgreSQL: processes %v still use %s", serverProcesses(data), data)
-			}
-			return nil
-		}
-		p.cfg.Logger.Warn("embedded PostgreSQL does not stop", "signal", step.signal.String(), "waited", step.patient)
+	if !escalate(context.Background(), fastStop, p.cfg.Logger, p.server.signal, p.server.endsWithin) {
+		return fmt.Errorf("stop PostgreSQL: process %d survives SIGKILL", p.server.pid())
 	}
-	return fmt.Errorf("stop PostgreSQL: process %d survives SIGKILL", p.server.pid())
+	p.watchdog.wait()
+	if data := p.home.data(); !noServer(context.Background(), data, firmStop) {
+		return fmt.Errorf("stop PostgreSQL: processes %v still use %s", serverProcesses(data), data)
+	}
+	return nil
 }

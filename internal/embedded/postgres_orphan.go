@@ -14,11 +14,28 @@ import (
 )
 
 const (
-	orphanPoll      = 20 * time.Millisecond
-	orphanFast      = 20 * time.Second
-	orphanImmediate = 10 * time.Second
-	orphanKill      = 10 * time.Second
+	orphanPoll = 20 * time.Millisecond
+	orphanFast = 20 * time.Second
+	firmStop   = 10 * time.Second // for what is not asked twice
 )
+
+// escalate asks a server to end, ever more firmly: fast shutdown, immediate shutdown (recovery at the next start), kill. It
+// tells whether the server has ended.
+func escalate(ctx context.Context, fast time.Duration, logger *slog.Logger, ask func(syscall.Signal), ended func(time.Duration) bool) bool {
+	patience := fast
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+		ask(signal)
+		if ended(patience) {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		logger.Warn("embedded PostgreSQL does not stop", "signal", signal.String(), "waited", patience)
+		patience = firmStop
+	}
+	return false
+}
 
 // stopOrphans ends the servers that a killed process left on our data directory (the caller holds its lock, so nobody
 // owns them), and removes a pid file that names a living stranger: PostgreSQL would take it for a running server.
@@ -28,24 +45,20 @@ func stopOrphans(ctx context.Context, data string, logger *slog.Logger) error {
 		return removeStrangersPIDFile(data, logger)
 	}
 	logger.Warn("stopping the PostgreSQL that a killed run left behind", "data_dir", data, "pids", pids)
-	steps := []struct {
-		signal  syscall.Signal
-		patient time.Duration
-	}{{syscall.SIGINT, orphanFast}, {syscall.SIGQUIT, orphanImmediate}, {syscall.SIGKILL, orphanKill}}
-	for _, step := range steps {
+	ask := func(signal syscall.Signal) {
 		targets := serverProcesses(data)
-		if postmaster := postmasterPID(data); step.signal == syscall.SIGINT && slices.Contains(targets, postmaster) {
+		if postmaster := postmasterPID(data); signal == syscall.SIGINT && slices.Contains(targets, postmaster) {
 			targets = []int{postmaster} // it stops the others in order; SIGINT means "cancel query" to them
 		}
 		for _, pid := range targets {
-			_ = syscall.Kill(pid, step.signal) // gone already, or the wait below tells
+			_ = syscall.Kill(pid, signal) // gone already, or the wait below tells
 		}
-		if noServer(ctx, data, step.patient) {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("wait for a left-over PostgreSQL: %w", err)
-		}
+	}
+	if escalate(ctx, orphanFast, logger, ask, func(limit time.Duration) bool { return noServer(ctx, data, limit) }) {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("wait for a left-over PostgreSQL: %w", err)
 	}
 	return fmt.Errorf("stop left-over PostgreSQL: processes %v still use %s: end them by hand", serverProcesses(data), data)
 }

@@ -75,12 +75,8 @@ func (e graphError) class(status int) Class {
 		return ClassUnsupportedMetric
 	case n == 3, n == 10, n >= 200 && n <= 299:
 		return ClassPermission
-	case status >= http.StatusInternalServerError:
-		return ClassRetry
-	case status == http.StatusTooManyRequests:
-		return ClassThrottled
 	default:
-		return ClassInvalid
+		return statusClass(status)
 	}
 }
 

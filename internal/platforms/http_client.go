@@ -57,9 +57,10 @@ func newHTTPClient(p domain.Platform, cfg Config, client *http.Client, classify 
 }
 
 // with returns a client of the same platform whose answers have another form.
-func (c httpClient) with(classify func(answer) *Error) *httpClient {
-	c.classify = classify
-	return &c
+func (c *httpClient) with(classify func(answer) *Error) *httpClient {
+	other := *c
+	other.classify = classify
+	return &other
 }
 
 const noAccessToken = "there is no token for this account"
@@ -198,6 +199,18 @@ func headerSafe(value string) bool {
 		}
 	}
 	return true
+}
+
+// statusClass is the class of an error whose words say nothing.
+func statusClass(status int) Class {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return ClassThrottled
+	case status >= http.StatusInternalServerError:
+		return ClassRetry
+	default:
+		return ClassInvalid
+	}
 }
 
 // byStatus classifies an answer whose body says nothing: a proxy's page, mostly. A 401 of that sort

@@ -53,19 +53,15 @@ func (e linkedInError) class(status int) Class {
 	case "VERSION_MISSING", "NONEXISTENT_VERSION":
 		return ClassInvalid
 	}
-	switch {
-	case status == http.StatusUnauthorized:
+	switch status {
+	case http.StatusUnauthorized:
 		return ClassReconnect
-	case status == http.StatusForbidden:
+	case http.StatusForbidden:
 		return ClassPermission
-	case status == http.StatusNotFound:
+	case http.StatusNotFound:
 		return ClassNotFound // or a product that was not granted: the answer does not tell
-	case status == http.StatusTooManyRequests:
-		return ClassThrottled
-	case status >= http.StatusInternalServerError:
-		return ClassRetry
 	default:
-		return ClassInvalid
+		return statusClass(status)
 	}
 }
 

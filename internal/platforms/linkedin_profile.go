@@ -81,41 +81,40 @@ func (m metricType) is(query string) bool { return m == "" || string(m) == query
 
 func (l *linkedIn) has(m memberMetric) bool { return l.endpoint.Version >= m.since }
 
+// memberFollowers is an answer of memberFollowersCount.
+type memberFollowers struct {
+	Elements list[struct {
+		Followers count    `json:"memberFollowersCount"`
+		DateRange dayRange `json:"dateRange"` // of a daily series only
+	}] `json:"elements"`
+}
+
+const resourceMemberFollowers = "memberFollowersCount"
+
+func memberFollowersFigure(value count, day string) domain.Figure {
+	return domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: value.n, Source: resourceMemberFollowers, Day: day}
+}
+
 // profileFollowers reads the headline number.
 func (r *liReading) profileFollowers(ctx context.Context) error {
-	var reply struct {
-		Elements list[struct {
-			Followers count `json:"memberFollowersCount"`
-		}] `json:"elements"`
+	var reply memberFollowers
+	err := r.get(ctx, "member_followers", r.t, resourceMemberFollowers, "q=me", &reply)
+	if err == nil && len(reply.Elements) > 0 && reply.Elements[0].Followers.ok {
+		r.got.add(memberFollowersFigure(reply.Elements[0].Followers, ""))
 	}
-	if err := r.get(ctx, "member_followers", r.t, "memberFollowersCount", "q=me", &reply); err != nil {
-		return err
-	}
-	if len(reply.Elements) > 0 && reply.Elements[0].Followers.ok {
-		r.got.add(domain.Figure{
-			Name: domain.MetricFollowers, Kind: domain.Stock, Value: reply.Elements[0].Followers.n, Source: "memberFollowersCount",
-		})
-	}
-	return nil
+	return err
 }
 
 // profileHistory reads the followers of past days.
 func (r *liReading) profileHistory(ctx context.Context) error {
-	var reply struct {
-		Elements list[struct {
-			Followers count    `json:"memberFollowersCount"`
-			DateRange dayRange `json:"dateRange"`
-		}] `json:"elements"`
-	}
-	err := r.get(ctx, "member_followers_days", r.t, "memberFollowersCount", "q=dateRange&dateRange="+dateRange(r.days[0], r.days[1]), &reply)
-	if err != nil {
+	var reply memberFollowers
+	query := "q=dateRange&dateRange=" + dateRange(r.days[0], r.days[1])
+	if err := r.get(ctx, "member_followers_days", r.t, resourceMemberFollowers, query, &reply); err != nil {
 		return r.snap.absorb(err)
 	}
 	for _, e := range reply.Elements {
 		if day := e.DateRange.day(); day != "" && e.Followers.ok {
-			r.got.add(domain.Figure{
-				Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: "memberFollowersCount", Day: day,
-			})
+			r.got.add(memberFollowersFigure(e.Followers, day))
 		}
 	}
 	return nil

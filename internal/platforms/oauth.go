@@ -3,7 +3,6 @@ package platforms
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"time"
 )
@@ -90,12 +89,5 @@ func oauthClass(word string, status int) Class {
 	case "server_error", "temporarily_unavailable":
 		return ClassRetry
 	}
-	switch {
-	case status == http.StatusTooManyRequests:
-		return ClassThrottled
-	case status >= http.StatusInternalServerError:
-		return ClassRetry
-	default:
-		return ClassInvalid
-	}
+	return statusClass(status)
 }

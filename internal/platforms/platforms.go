@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,18 +106,8 @@ func (c Config) WithDefaults() Config {
 	}
 	c.LinkedIn = c.LinkedIn.withDefaults("https://api.linkedin.com", linkedInAuth, "202608")
 	c.TikTok = c.TikTok.withDefaults("https://open.tiktokapis.com", "", "v2")
-	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
-	}
-	if c.maxBodyBytes == 0 {
-		c.maxBodyBytes = maxBodyBytes
-	}
-	if c.RefusedFor == 0 {
-		c.RefusedFor = DefaultRefusedFor
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Timeout, c.RefusedFor = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.RefusedFor, DefaultRefusedFor)
+	c.maxBodyBytes, c.Logger = cmp.Or(c.maxBodyBytes, maxBodyBytes), cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -124,20 +115,8 @@ func (c Config) WithDefaults() Config {
 }
 
 func (e Endpoint) withDefaults(base, auth, version string) Endpoint {
-	if e.BaseURL == "" {
-		e.BaseURL = base
-	}
-	if e.AuthURL == "" {
-		e.AuthURL = auth
-	}
-	if e.AuthURL == "" {
-		e.AuthURL = e.BaseURL
-	}
-	if e.Version == "" {
-		e.Version = version
-	}
-	e.BaseURL = strings.TrimSuffix(e.BaseURL, "/")
-	e.AuthURL = strings.TrimSuffix(e.AuthURL, "/")
+	e.BaseURL, e.Version = strings.TrimSuffix(cmp.Or(e.BaseURL, base), "/"), cmp.Or(e.Version, version)
+	e.AuthURL = strings.TrimSuffix(cmp.Or(e.AuthURL, auth, e.BaseURL), "/")
 	return e
 }
 

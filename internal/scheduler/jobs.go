@@ -29,12 +29,7 @@ func (a planArgs) InsertOpts() river.InsertOpts { return once(planQueue(a.For)) 
 
 // plannedArgs is the job that says, by being there, that a slot has been divided. It waits for the end
 // of the slot, when it does nothing.
-type plannedArgs struct {
-	For      Kind            `json:"for"      river:"unique"`
-	Platform domain.Platform `json:"platform" river:"unique"`
-	Slot     time.Time       `json:"slot"     river:"unique"`
-	End      time.Time       `json:"end"`
-}
+type plannedArgs planArgs
 
 // Kind implements [river.JobArgs].
 func (plannedArgs) Kind() string { return "slot_planned" }

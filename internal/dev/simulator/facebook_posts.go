@@ -54,14 +54,24 @@ func splitFields(raw string) []string {
 	return out
 }
 
-// pageList answers the lists of a page, newest first, with cursors.
-func (s *Server) pageList(c *request, edge string) reply {
+// limitOf is how many items a list may have; a page that is too large is refused.
+func (s *Server) limitOf(c *request) (int, *reply) {
 	limit, err := strconv.Atoi(c.query.Get("limit"))
 	if err != nil || limit < 1 {
 		limit = 25
 	}
 	if limit = min(limit, 100); c.traps.OversizedAbove > 0 && limit > c.traps.OversizedAbove {
-		return s.graphFail(c, 500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request")
+		fail := s.graphFail(c, 500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request")
+		return 0, &fail
+	}
+	return limit, nil
+}
+
+// pageList answers the lists of a page, newest first, with cursors.
+func (s *Server) pageList(c *request, edge string) reply {
+	limit, fail := s.limitOf(c)
+	if fail != nil {
+		return *fail
 	}
 	var posts []Post
 	for _, p := range s.all(c) {

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -90,12 +89,9 @@ func (s *Server) instagramEdge(c *request, id, edge string) reply {
 }
 
 func (s *Server) mediaList(c *request, edge string) reply {
-	limit, err := strconv.Atoi(c.query.Get("limit"))
-	if err != nil || limit < 1 {
-		limit = 25
-	}
-	if limit = min(limit, 100); c.traps.OversizedAbove > 0 && limit > c.traps.OversizedAbove {
-		return s.graphFail(c, 500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request")
+	limit, fail := s.limitOf(c)
+	if fail != nil {
+		return *fail
 	}
 	posts := s.mediaOf(c, edge)
 	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit, c.traps)
