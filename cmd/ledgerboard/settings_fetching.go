@@ -153,10 +153,6 @@ func (f fetching) config() (*assembly.FetchConfig, error) {
 	if err := errors.Join(errQuota, errReading, errEvery); err != nil {
 		return nil, err
 	}
-	backfill := f.Backfill
-	if backfill == 0 {
-		backfill = -1 // none: 0 is the default there
-	}
 	return &assembly.FetchConfig{
 		Quota: limits,
 		Platforms: platforms.Config{
@@ -171,7 +167,7 @@ func (f fetching) config() (*assembly.FetchConfig, error) {
 		},
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, Parallel: f.FetchParallel, ShardSize: f.FetchShard,
-			Backfill: backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
+			Backfill: f.Backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
 		},
 		Schedule: scheduler.Config{Every: every, MaxWorkers: f.FetchWorkers},
 	}, nil

@@ -26,10 +26,6 @@ type HandlerConfig struct {
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	audit, err := s.auditDeps()
-	if err != nil {
-		return nil, err
-	}
 	accounts := readmodels.Accounts{Pool: s.ReadPool}
 	return api.Handler(api.Deps{
 		Config:            c.HTTP,
@@ -40,7 +36,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
 		Analytics:         &readmodels.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
 		Entities:          readmodels.Entities{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead},
-		Audit:             audit,
+		Audit:             s.auditDeps(),
 		Notices:           s.hub,
 		Live:              &api.LiveDeps{Hub: s.live, Allowed: accounts.MayListen},
 		Tickets:           c.Tickets,
@@ -53,15 +49,12 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 }
 
 // auditDeps is what the auditors' routes stand on.
-func (s *Service) auditDeps() (*api.AuditDeps, error) {
-	records, err := commands.NewAudit(commands.AuditConfig{Log: s.Log, Now: time.Now, Logger: s.config.Logger})
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) auditDeps() *api.AuditDeps {
 	history := &readmodels.History{Pool: s.ReadPool}
 	return &api.AuditDeps{
-		History: history, Exports: history, Reads: readmodels.AuditReads{Pool: s.ReadPool}, Records: records,
-	}, nil
+		History: history, Exports: history, Reads: readmodels.AuditReads{Pool: s.ReadPool},
+		Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.config.Logger},
+	}
 }
 
 // checks are what /readyz asks. Reasons name no address.

@@ -23,35 +23,15 @@ const connectionsClose = 2 * time.Second
 type BrokerConfig struct {
 	// DataDir holds the log, the lock file and the last address. Created when missing. Required.
 	DataDir string
-	// Addr is the host:port to listen on and to advertise, 127.0.0.1:0 when empty. Port 0 takes the port of the
-	// last run on this directory when it is free, else any free one. There is no authentication: keep it on loopback.
-	Addr string
 	// Logger receives warnings of the broker; slog.Default when nil.
 	Logger *slog.Logger
 }
 
 func (c BrokerConfig) withDefaults() BrokerConfig {
-	if c.Addr == "" {
-		c.Addr = "127.0.0.1:0"
-	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
 	return c
-}
-
-func (c BrokerConfig) validate() error {
-	var errs []error
-	if c.DataDir == "" {
-		errs = append(errs, errors.New("broker data directory is empty: name one, the log must outlive the process"))
-	}
-	host, _, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("parse broker address %q: %w", c.Addr, err))
-	} else if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		errs = append(errs, fmt.Errorf("broker address %q names no host: clients are told this address, so write one that they reach, as 127.0.0.1", c.Addr))
-	}
-	return errors.Join(errs...)
 }
 
 // Broker is a running embedded broker. It is safe for concurrent use.
@@ -70,8 +50,8 @@ type Broker struct {
 // cannot be read. The context bounds the start only: end the broker with Close.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, err
+	if cfg.DataDir == "" {
+		return nil, errors.New("broker data directory is empty: name one, the log must outlive the process")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
@@ -96,7 +76,7 @@ func (b *Broker) open(cfg BrokerConfig, logDir string) error {
 	if err := repairEntryLogs(logDir, cfg.Logger); err != nil {
 		return err
 	}
-	listener, err := listenBroker(cfg.Addr, filepath.Join(cfg.DataDir, addressFileName))
+	listener, err := listenBroker(filepath.Join(cfg.DataDir, addressFileName))
 	if err != nil {
 		return err
 	}

@@ -18,25 +18,21 @@ const (
 	maxRequestBytes = 100 << 20 // Kafka's socket.request.max.bytes
 )
 
-// listenBroker opens the port. With port 0 it first tries the address of the last run, so that clients of a restarted
-// broker find it again; that port may be taken by now, and then any free one will do.
-func listenBroker(addr, addressFile string) (*brokerListener, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("parse broker address %q: %w", addr, err)
-	}
+// brokerAddr is where the broker listens and what clients are told. There is no authentication: it stays on loopback.
+const brokerAddr = loopback + ":0"
+
+// listenBroker opens the port. It first tries the address of the last run, so that clients of a restarted broker find
+// it again; that port may be taken by now, and then any free one will do.
+func listenBroker(addressFile string) (*brokerListener, error) {
 	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
-	if last := readLine(addressFile); port == "0" && sameHost(last, host) {
+	if last := readLine(addressFile); last != "" {
 		inner, err = listenPatiently(last)
 	}
 	if err != nil {
-		inner, err = listenPatiently(addr)
-	}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: %w: stop the other program or use port 0 for any free port", addr, err)
+		inner, err = net.Listen("tcp", brokerAddr)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w", brokerAddr, err)
 	}
 	if err := WriteFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
 		inner.Close()
@@ -54,11 +50,6 @@ func listenPatiently(addr string) (net.Listener, error) {
 			return listener, err
 		}
 	}
-}
-
-func sameHost(addr, host string) bool {
-	last, _, err := net.SplitHostPort(addr)
-	return err == nil && (last == host || host == "localhost" && net.ParseIP(last).IsLoopback())
 }
 
 // brokerListener counts its connections, so that Close can wait for their end, and guards the first request of each.

@@ -13,3 +13,5 @@ func ServerProcesses(data string) []int { return serverProcesses(data) }
 func (p *Postgres) PID() int { return p.server.pid() }
 
 func (p *Postgres) Dir() string { return p.home.dir }
+
+func (p *Postgres) Version() string { return p.binaries.version }

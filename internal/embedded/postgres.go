@@ -35,9 +35,6 @@ type PostgresConfig struct {
 	Logger *slog.Logger
 	// Settings are PostgreSQL settings over the defaults of this package. Those that Start depends on are refused.
 	Settings map[string]string
-	// BinDir names the directory of the server programs (postgres, initdb). Empty: found on the machine, else
-	// downloaded.
-	BinDir string
 	// CacheDir keeps downloaded server programs: /var/cache/ledgerboard for root, else the user's cache directory.
 	CacheDir string
 
@@ -123,9 +120,6 @@ func (p *Postgres) urlOf(database string) string {
 	}
 	return u.String()
 }
-
-// Version returns the server's version, as 15.18.
-func (p *Postgres) Version() string { return p.binaries.version }
 
 // Done is closed when the server has ended, by Close or by itself.
 func (p *Postgres) Done() <-chan struct{} { return p.server.exited }

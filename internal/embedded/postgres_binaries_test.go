@@ -14,12 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-func TestPostgresExplainsABadBinDir(t *testing.T) {
-	t.Parallel()
-	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{BinDir: t.TempDir(), Logger: quiet()})
-	require.ErrorContains(t, err, "point BinDir at a directory with postgres and initdb")
-}
-
 // startOffline is the child: nothing installed, and a proxy that is not there.
 func startOffline(order childOrder) {
 	cfg := embedded.WithoutInstalled(embedded.PostgresConfig{CacheDir: order.DataDir, Logger: quiet()})
