@@ -273,8 +273,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		}, published)))
 	}
 	updates := log.Dashboards(t, time.Now)
-	audit, err := commands.NewAudit(commands.AuditConfig{Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
+	audit := &commands.Audit{Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 	pool := log.DB.ReadOnly
 	history := &readmodels.History{Pool: pool}
 	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {

@@ -2,40 +2,23 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// AuditConfig holds the parts and the limit of [Audit].
-type AuditConfig struct {
-	Log    Appender
-	Now    func() time.Time
-	Logger *slog.Logger
-
-	// Within is how long a reader waits for the log to take the record; default 5 s.
-	Within time.Duration
-}
-
 // Audit records that someone reads or exports the audit trail. Each request is one record, of some 400
 // bytes: a poll of every 10 seconds makes 3 MB a day, which is cheap, and a record that stands for
 // several readings would not say what was seen when.
-type Audit struct{ AuditConfig }
-
-const defaultAuditWithin = 5 * time.Second
-
-// NewAudit checks the configuration and returns the use cases.
-func NewAudit(c AuditConfig) (*Audit, error) {
-	if c.Log == nil || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("commands.NewAudit needs Log, Now and Logger")
-	}
-	if c.Within <= 0 {
-		c.Within = defaultAuditWithin
-	}
-	return &Audit{c}, nil
+type Audit struct {
+	Log    Appender
+	Now    func() time.Time
+	Logger *slog.Logger
 }
+
+// auditWithin is how long a reader waits for the log to take the record.
+const auditWithin = 5 * time.Second
 
 // RecordRead appends that the caller reads; nil means that it is in the log and that the answer may be
 // shown. Its error is unavailable: the answer must not be shown, also when the record may have been taken.
@@ -49,7 +32,7 @@ func (a *Audit) RecordExport(ctx context.Context, c Caller, export domain.AuditE
 }
 
 func (a *Audit) record(ctx context.Context, c Caller, data domain.Data, dashboard string) error {
-	ctx, cancel := context.WithTimeout(ctx, a.Within)
+	ctx, cancel := context.WithTimeout(ctx, auditWithin)
 	defer cancel()
 	draft := NewDraft(domain.TopicOperations, c.ParentAccount, data, a.Now())
 	if dashboard != "" {

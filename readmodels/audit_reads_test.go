@@ -18,8 +18,7 @@ import (
 func TestReadsOfTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
-	audit, err := commands.NewAudit(commands.AuditConfig{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
+	audit := &commands.Audit{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)}
 	for i := range 5 {
 		caller := commands.Caller{ParentAccount: agencyA, UserID: stella, Role: "auditor", RequestID: fmt.Sprint("r", i)}
 		read := domain.AuditRead{What: domain.AuditState, Dashboard: north, AsOf: int64(i), Filter: domain.AuditFilter{At: "v1"}}

@@ -24,8 +24,8 @@ import (
 // checkpointing says how the history is signed.
 type checkpointing struct {
 	CheckpointKey   string        `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' makes one. None: no checkpoints are signed."`
-	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often a checkpoint is signed, if there is something new; also at the start and at a graceful stop."`
-	CheckpointFile  string        `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File outside of the log that checkpoints are appended to as well. None: checkpoints.txt in the data directory."`
+	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often to sign a checkpoint if there is something new; also at the start and at a graceful stop."`
+	CheckpointFile  string        `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"A file outside the log that also gets each checkpoint. None: checkpoints.txt in the data directory."`
 	// Of keys that signed before.
 	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of them."`
 }

@@ -81,7 +81,7 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 func (c fetchCommand) open(ctx context.Context, s streams, recorded *recording) (*assembly.Parts, *collect.Collector, error) {
 	at := c.backends(c.logger(s))
 	keys, errKeys := vault.ParseKeys(c.SecretsKey)
-	config, errFetch := c.fetching.config()
+	config, errFetch := c.fetchConfig()
 	at.SecretsKeys = keys
 	parts := assembly.NewParts(at)
 	if err := errors.Join(errKeys, errFetch); err != nil {

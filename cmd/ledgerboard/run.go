@@ -55,7 +55,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 			return nil, usageError{err}
 		}
-		if config.Fetch, err = s.fetching.config(); err != nil {
+		if config.Fetch, err = s.fetchConfig(); err != nil {
 			return nil, usageError{err}
 		}
 		config.Fetch.Schedule.DrainTimeout = min(s.StopWithin, scheduler.DefaultDrainTimeout)

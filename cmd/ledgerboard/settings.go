@@ -35,7 +35,7 @@ const envProduction = "production"
 
 // storage says where the log and the database are; empty: embedded in the process, in the data directory.
 type storage struct {
-	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database, when those are used."`
+	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database."`
 	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. None: a broker inside this process."`
 	KafkaTLS     bool     `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
 	KafkaUser    string   `env:"LEDGERBOARD_KAFKA_USER" help:"User for SASL."`
@@ -88,7 +88,7 @@ type settings struct {
 	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
 	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
 	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	MaxLag      int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"Events a projection may be behind before the service is not ready."`
+	MaxLag      int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
 	// answerHeaders are on every answer; mock mode sets them.
 	answerHeaders map[string]string
 

@@ -17,23 +17,23 @@ import (
 
 // fetching says how often the platforms are read, within which limits, and where they are.
 type fetching struct {
-	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"${account_insights_every}" help:"How often it is looked which accounts are due for a reading."`
-	AccountInsightsInterval time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"${account_insights_interval}" help:"How long after its last reading an account is due again, the quota permitting."`
+	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"${account_insights_every}" help:"How often to look for accounts that are due."`
+	AccountInsightsInterval time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"${account_insights_interval}" help:"When an account is due again after its last reading, if the quota permits."`
 	PostInsightsCron        string                   `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"${post_insights_cron}" help:"When post insights are due (cron, UTC)."`
 	PostLadder              []string                 `env:"LEDGERBOARD_POST_LADDER" placeholder:"AGE=INTERVAL,…" help:"How often posts are read by age. Default: the growth window in each round, then 720h=24h,2160h=168h,any=720h."`
-	GrowthWindow            time.Duration            `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth is counted."`
-	TokenRefreshEvery       time.Duration            `env:"LEDGERBOARD_TOKEN_REFRESH_EVERY" default:"5m" help:"How often it is looked which tokens expire soon."`
+	GrowthWindow            time.Duration            `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
+	TokenRefreshEvery       time.Duration            `env:"LEDGERBOARD_TOKEN_REFRESH_EVERY" default:"5m" help:"How often to look for tokens that expire soon."`
 	TokenRefreshAhead       map[string]time.Duration `env:"LEDGERBOARD_TOKEN_REFRESH_AHEAD" mapsep:"," default:"${token_refresh_ahead}" help:"How long before its expiry a token is renewed."`
-	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"${backfill}" help:"How far back history is read from an account's first reading on, a part with each reading; 0: not at all."`
-	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"${demographics_every}" help:"How often demographics are read."`
-	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"${fetch_parallel}" help:"Accounts of one job that are read at a time."`
+	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"${backfill}" help:"How far back to read an account's history, a part with each reading; 0: not at all."`
+	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"${demographics_every}" help:"How often to read demographics."`
+	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"${fetch_parallel}" help:"Accounts that one job reads at a time."`
 	FetchShard              int                      `env:"LEDGERBOARD_FETCH_SHARD" default:"${fetch_shard}" help:"Accounts of one job, at most 200."`
-	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Jobs of each kind and platform that this process does at a time."`
+	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Jobs that this process runs at a time, for each kind and platform."`
 	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"${fetch_timeout}" help:"How long one call to a platform may take."`
-	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"${fetch_refused_for}" help:"How long a metric that a platform refuses is not asked for."`
-	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account) in the place of the defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:100000/24h, tiktok:operation:600/1m. PLATFORM:none: no limit."`
-	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"${quota_share}" help:"Part of each quota that is used, at most 0.9."`
-	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"${quota_hold_at}" help:"Percentage in a platform's usage header from which on its caller is left alone for a while."`
+	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"${fetch_refused_for}" help:"How long to leave out a metric that a platform refuses."`
+	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:100000/24h, tiktok:operation:600/1m. PLATFORM:none: no limit."`
+	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"${quota_share}" help:"Part of each quota to use, at most 0.9."`
+	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"${quota_hold_at}" help:"Percentage in a platform's usage header at which calls pause for a while."`
 	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"${facebook_url}" help:"Base URL of the Graph API."`
 	InstagramURL            string                   `env:"LEDGERBOARD_INSTAGRAM_URL" default:"${instagram_url}" help:"Base URL of Instagram's API for accounts of Instagram login."`
 	MetaVersion             string                   `env:"LEDGERBOARD_META_VERSION" default:"${meta_version}" help:"Version of the Graph API."`
@@ -145,17 +145,13 @@ func (f fetching) quota() (quota.Config, error) {
 	return quota.Config{Limits: limits, Share: f.QuotaShare, HoldAt: f.QuotaHoldAt}, named("LEDGERBOARD_QUOTAS", err)
 }
 
-// config is what the fetchers are made of.
-func (f fetching) config() (*assembly.FetchConfig, error) {
+// fetchConfig is what the fetchers are made of.
+func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 	limits, errQuota := f.quota()
 	tiers, ahead, errReading := f.reading()
 	every, errEvery := f.schedules()
 	if err := errors.Join(errQuota, errReading, errEvery); err != nil {
 		return nil, err
-	}
-	backfill := f.Backfill
-	if backfill == 0 {
-		backfill = -1 // none: 0 is the default there
 	}
 	return &assembly.FetchConfig{
 		Quota: limits,
@@ -171,7 +167,7 @@ func (f fetching) config() (*assembly.FetchConfig, error) {
 		},
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, Parallel: f.FetchParallel, ShardSize: f.FetchShard,
-			Backfill: backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
+			Backfill: f.Backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
 		},
 		Schedule: scheduler.Config{Every: every, MaxWorkers: f.FetchWorkers},
 	}, nil

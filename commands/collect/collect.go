@@ -74,7 +74,7 @@ type Config struct {
 	AccountInterval   time.Duration                     // between two readings of an account; shorter than its schedule: each slot
 	ShardSize         int                               // connections of one job; default and most [MaxShard]
 	Parallel          int                               // connections of one job read at a time; default 32
-	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; default 28 days, negative: none
+	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; 0: none
 	DemographicsEvery time.Duration                     // default 24 h
 	Tiers             Tiers                             // nil: [DefaultTiers]
 	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
@@ -97,7 +97,7 @@ type FetchObserver interface {
 const (
 	MaxShard                 = 200
 	DefaultParallel          = 32
-	DefaultBackfill          = 28 * 24 * time.Hour
+	DefaultBackfill          = 28 * 24 * time.Hour // of the setting
 	DefaultDemographicsEvery = 24 * time.Hour
 )
 
@@ -125,9 +125,6 @@ func New(c Config) (*Collector, error) {
 	}
 	if c.Parallel <= 0 {
 		c.Parallel = DefaultParallel
-	}
-	if c.Backfill == 0 {
-		c.Backfill = DefaultBackfill
 	}
 	if c.DemographicsEvery <= 0 {
 		c.DemographicsEvery = DefaultDemographicsEvery

@@ -93,7 +93,7 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 		}
 		return nil
 	})
-	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Backfill = 0 })
+	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
 	page := s.connect(domain.Facebook, 0)
 	s.accountRounds(40, domain.Facebook)
 	require.Len(t, s.readings(page), 40)
@@ -126,9 +126,7 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	s := newFetchStage(t, client.use, func(c *collect.Config) {
 		c.Backfill = 40 * 24 * time.Hour
 		log = &failingAt{Appender: c.Metrics.Log, n: 10} // the reading itself and nine days
-		var err error
-		c.Metrics, err = collect.NewMetrics(collect.MetricsConfig{Log: log, Now: c.Now})
-		require.NoError(t, err)
+		c.Metrics = &collect.Metrics{Log: log, Now: c.Now}
 	})
 	page := s.connect(domain.Facebook, 0)
 	s.accountRounds(1, domain.Facebook)

@@ -37,8 +37,7 @@ func (s *fetchStage) registered(c connected) int {
 // registerPost is the main application's word of a post.
 func (s *fetchStage) registerPost(c connected, id string) {
 	s.t.Helper()
-	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s.log, Now: s.clock.Now})
-	require.NoError(s.t, err)
+	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
 	require.NoError(s.t, metrics.RegisterPost(s.t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
 		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),

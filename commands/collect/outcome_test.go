@@ -325,9 +325,7 @@ func TestWhatWasAnsweredIsRecordedAlthoughTheSlotEnds(t *testing.T) {
 	page := s.connect(domain.Facebook, 0)
 	slow := slowLog{s.log, make(chan struct{}), make(chan struct{})}
 	collect := s.process(func(c *collect.Config) {
-		var err error
-		c.Metrics, err = collect.NewMetrics(collect.MetricsConfig{Log: slow, Now: s.clock.Now})
-		require.NoError(t, err)
+		c.Metrics = &collect.Metrics{Log: slow, Now: s.clock.Now}
 	})
 	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
 	_, err := collect.Plan(t.Context(), slot, tick)

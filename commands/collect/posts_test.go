@@ -109,8 +109,7 @@ func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
 	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) {
 		a.Posts = []simulator.Post{{ID: "urn:li:share:71", Created: fetchDay.Add(-time.Hour)}}
 	})
-	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s.log, Now: s.clock.Now})
-	require.NoError(t, err)
+	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
 	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: member.ID},
 		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:71",

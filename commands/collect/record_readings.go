@@ -2,7 +2,6 @@ package collect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,22 +9,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// MetricsConfig holds the parts of [Metrics].
-type MetricsConfig struct {
-	// Log takes drafts of topic `metrics`; it pushes back when its lane is full.
-	Log commands.Appender
-	Now func() time.Time
-}
-
 // Metrics records readings and posts.
-type Metrics struct{ MetricsConfig }
-
-// NewMetrics checks the configuration and returns the use cases.
-func NewMetrics(c MetricsConfig) (*Metrics, error) {
-	if c.Log == nil || c.Now == nil {
-		return nil, errors.New("collect.NewMetrics needs Log and Now")
-	}
-	return &Metrics{c}, nil
+type Metrics struct {
+	Log commands.Appender // takes drafts of topic `metrics`, and pushes back when it is full
+	Now func() time.Time
 }
 
 // RecordAccountReading appends one account reading; nil means that it is in the log.

@@ -51,13 +51,12 @@ func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log := &recorder{}
-			m, err := collect.NewMetrics(collect.MetricsConfig{Log: log, Now: func() time.Time { return day0 }})
-			require.NoError(t, err)
+			m := &collect.Metrics{Log: log, Now: func() time.Time { return day0 }}
 			record := readings(m)[name]
 			require.NoError(t, record(day0.Add(time.Minute)), "within the skew")
 			require.NoError(t, record(day0.AddDate(-1, 0, 0)), "a back-fill")
 			require.Len(t, log.drafts, 2)
-			err = record(day0.Add(time.Minute + time.Microsecond))
+			err := record(day0.Add(time.Minute + time.Microsecond))
 			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 			require.ErrorContains(t, err, "ahead of the clock")
 			require.Len(t, log.drafts, 2)
@@ -68,8 +67,7 @@ func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 func TestReadingsAreRecorded(t *testing.T) {
 	t.Parallel()
 	log := &recorder{}
-	m, err := collect.NewMetrics(collect.MetricsConfig{Log: log, Now: func() time.Time { return day0.Add(1500) }})
-	require.NoError(t, err)
+	m := &collect.Metrics{Log: log, Now: func() time.Time { return day0.Add(1500) }}
 	ids := map[string]bool{}
 	for name, record := range readings(m) {
 		require.NoError(t, record(day0), name)
@@ -87,15 +85,12 @@ func TestReadingsAreRecorded(t *testing.T) {
 func TestReadingsThatAreWrongAreRefused(t *testing.T) {
 	t.Parallel()
 	log := &recorder{}
-	m, err := collect.NewMetrics(collect.MetricsConfig{Log: log, Now: func() time.Time { return day0 }})
-	require.NoError(t, err)
-	err = m.RecordPostReading(t.Context(), domain.PostRead{Tenant: tenant(), Platform: 2, ExternalID: "p", CapturedAt: day0})
+	m := &collect.Metrics{Log: log, Now: func() time.Time { return day0 }}
+	err := m.RecordPostReading(t.Context(), domain.PostRead{Tenant: tenant(), Platform: 2, ExternalID: "p", CapturedAt: day0})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 	require.ErrorContains(t, err, "p_id 2")
 	require.Empty(t, log.drafts)
 
 	log.err = errors.New("full")
 	require.ErrorContains(t, readings(m)["post reading"](day0), "full")
-	_, err = collect.NewMetrics(collect.MetricsConfig{})
-	require.ErrorContains(t, err, "needs")
 }

@@ -114,12 +114,11 @@ func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect
 	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s.log, Now: s.clock.Now})
-	require.NoError(s.t, err)
+	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
 	c := collect.Config{
 		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool), Marks: vault.NewMarks(s.pool),
 		Clients: clients, Budget: gate, Secrets: s.secrets, Metrics: metrics, Operations: s.log,
-		Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second, Backfill: -1,
+		Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
 	}
 	for _, f := range change {
 		f(&c)

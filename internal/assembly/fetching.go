@@ -96,10 +96,7 @@ func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Colle
 		return nil, err
 	}
 	p.Add(lanes.Close)
-	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: told{lanes, c.Appended}, Now: c.Now})
-	if err != nil {
-		return nil, err
-	}
+	metrics := &collect.Metrics{Log: told{lanes, c.Appended}, Now: c.Now}
 	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
 	c.Collect.Metrics, c.Collect.Operations = metrics, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger

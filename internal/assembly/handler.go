@@ -27,10 +27,6 @@ type HandlerConfig struct {
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	audit, err := s.auditDeps()
-	if err != nil {
-		return nil, err
-	}
 	accounts := readmodels.Accounts{Pool: s.ReadPool}
 	return api.Handler(api.Deps{
 		Config:            c.HTTP,
@@ -41,7 +37,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
 		Analytics:         &analytics.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
-		Audit:             audit,
+		Audit:             s.auditDeps(),
 		Notices:           s.hub,
 		Live:              &api.LiveDeps{Hub: s.live, Allowed: accounts.MayListen},
 		Tickets:           c.Tickets,
@@ -54,12 +50,11 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 }
 
 // auditDeps is what the auditors' routes stand on.
-func (s *Service) auditDeps() (*api.AuditDeps, error) {
-	records, err := commands.NewAudit(commands.AuditConfig{Log: s.Log, Now: time.Now, Logger: s.config.Logger})
-	if err != nil {
-		return nil, err
+func (s *Service) auditDeps() *api.AuditDeps {
+	return &api.AuditDeps{
+		History: &readmodels.History{Pool: s.ReadPool},
+		Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.config.Logger},
 	}
-	return &api.AuditDeps{History: &readmodels.History{Pool: s.ReadPool}, Records: records}, nil
 }
 
 // checks are what /readyz asks. Reasons name no address.

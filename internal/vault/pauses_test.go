@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func TestPauseHoldsUntilResumed(t *testing.T) {
+func TestPauseHoldsForItsProjection(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	pauses := vault.NewPauses(pool)

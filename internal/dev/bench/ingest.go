@@ -133,7 +133,7 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*so
 		PlatformURL: platform.URL,
 		Quotas:      []quota.Limit{}, Workers: 8,
 		Collect: collect.Config{
-			GrowthWindow: time.Hour, Backfill: -1, Parallel: collect.MaxShard, DemographicsEvery: 1000 * time.Hour,
+			GrowthWindow: time.Hour, Parallel: collect.MaxShard, DemographicsEvery: 1000 * time.Hour,
 		},
 		Every:      map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: every},
 		Projectors: projectors,

@@ -53,8 +53,7 @@ func TestLinkedInProfile(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "linkedin_profile", domain.LinkedIn, domain.LinkedInProfile, "abcDEF")
 	published := now.AddDate(0, 0, -2)
-	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s, Now: s.clock})
-	require.NoError(t, err)
+	metrics := &collect.Metrics{Log: s, Now: s.clock}
 	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: account, MemberID: 7, SocialAccount: social},
 		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:7001", Origin: domain.OriginMainApp,

@@ -105,12 +105,11 @@ func (s *stage) connect() {
 	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s, Now: s.clock})
-	require.NoError(s.t, err)
+	metrics := &collect.Metrics{Log: s, Now: s.clock}
 	s.collect, err = collect.New(collect.Config{
 		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
 		Clients: clients, Budget: plenty{}, Secrets: secrets, Metrics: metrics, Operations: s,
-		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour, Backfill: -1,
+		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})
 	require.NoError(s.t, err)
 }

@@ -176,7 +176,7 @@ func newRun(t *testing.T, what size, speed float64) *run {
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
 		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4,
 		Collect: collect.Config{
-			GrowthWindow: 168 * time.Hour, AccountInterval: r.clock.Wall(what.interval), Backfill: -1,
+			GrowthWindow: 168 * time.Hour, AccountInterval: r.clock.Wall(what.interval),
 		},
 		Every: map[scheduler.Kind]scheduler.Schedule{
 			scheduler.AccountInsights: parse(r.clock.Wall(tick).String()), scheduler.PostInsights: parse(fmt.Sprintf("*/%d * * * *", min(30, max(1, int(r.clock.Wall(what.lasts).Minutes())/2)))),

@@ -70,13 +70,13 @@ Try:
   curl -s -H "Authorization: Bearer $TOKEN" %[3]s | jq
   curl -s -H "Authorization: Bearer $TOKEN" "%[1]s/getAccountInsights/%[4]s/%[5]s/0" | jq
 
-A year of changes, as an auditor sees it: who changed what, and as a file:
+A year of changes as an auditor sees it, and the same as a file:
 
   AUDITOR=$(jq -r .tokens.auditor %[2]s)
   curl -s -H "Authorization: Bearer $AUDITOR" "%[3]s/history?type=accounts_unlinked&limit=3" | jq '.data[] | {version, time, actor, changes}'
   curl -s -H "Authorization: Bearer $AUDITOR" "%[1]s/api/audit/export?format=csv" > link-history.csv
 
-The same from the log itself, and a proof that an auditor takes away and checks without this service:
+The same from the log itself, and a proof that an auditor can check without this service:
 
   export LEDGERBOARD_KAFKA_BROKERS=$(jq -r '.brokers | join(",")' %[2]s) LEDGERBOARD_DATABASE_URL=$(jq -r .database_url %[2]s)
   %[7]s replay --parent %[8]s --until %[4]s
@@ -84,14 +84,14 @@ The same from the log itself, and a proof that an auditor takes away and checks 
   %[7]s export --parent %[8]s --bundle proof.jsonl --data-dir %[9]s
   %[7]s verify --bundle proof.jsonl --key "$(jq -r .checkpoint_public_key %[2]s)"
 
-Hear at once that access was removed (leave it running, then PUT "users": [] from another terminal):
+Hear at once that access was removed (leave this running, then PUT "users": [] from another terminal):
 
   curl -N -H "Authorization: Bearer $(jq -r .tokens.client %[2]s)" %[1]s/api/notices
 
   curl -s -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
        -d '{"users":[]}' %[3]s | jq
 
-Stop with Ctrl-C; the next start on the same data directory goes on where this one ended.
+Stop with Ctrl-C. The next start on this data directory goes on from here.
 `, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
 		programName(), s.IDs.ParentAccount, filepath.Dir(path))
 }
@@ -115,6 +115,6 @@ ledgerboard serves made-up data; every answer has the header X-Ledgerboard-Mock:
 
   curl -s -H "Authorization: Bearer $(jq -r .tokens.agency %[2]s)" %[1]s/auth/reach/activityMeter | jq
 
-Pages of localhost, any port, may call it. Stop with Ctrl-C; the data is gone then.
+Pages of localhost may call it, from any port. Stop with Ctrl-C: the data is gone then.
 `, s.BaseURL, path)
 }
