@@ -20,9 +20,7 @@ type TokenPlaces interface {
 type HandOverTokens struct {
 	Places  TokenPlaces
 	Secrets TokenStore
-	// NoSecret tells whether the store's error means that there is none under a ref.
-	NoSecret func(error) bool
-	Now      func() time.Time
+	Now     func() time.Time
 }
 
 // NewTokens are the tokens of a sign-in, as the platform gave them to whoever asked the person.
@@ -114,7 +112,7 @@ func (h HandOverTokens) instagramLogin(ctx context.Context, place domain.TokenPl
 	}
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch {
-	case err != nil && h.NoSecret(err):
+	case domain.CodeOf(err) == domain.CodeNotFound:
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", err)

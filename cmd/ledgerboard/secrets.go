@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // secretsCommand is what concerns the sealed tokens.
@@ -60,29 +60,28 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // openSecrets opens the store of sealed secrets in the database that is named, or in the data directory.
-func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (_ *backends, _ *vault.Secrets, err error) {
+func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (*backends, *vault.Secrets, error) {
 	b := &backends{databaseURL: c.DatabaseURL}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.Close())
-		}
-	}()
+	secrets, err := b.openSecrets(ctx, c, logger, keys)
+	if err != nil {
+		return nil, nil, errors.Join(err, b.Close())
+	}
+	return b, secrets, nil
+}
+
+func (b *backends) openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (*vault.Secrets, error) {
 	if b.databaseURL == "" {
 		if err := b.startPostgres(ctx, c, logger); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	if err := migrations.Up(ctx, b.databaseURL); err != nil {
-		return nil, nil, err
+	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
+		return nil, err
 	}
 	pool, err := vault.Open(ctx, b.databaseURL)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	b.Add(func() error { pool.Close(); return nil })
-	secrets, err := vault.NewSecrets(pool, keys)
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	return b, secrets, nil
+	return vault.NewSecrets(pool, keys)
 }

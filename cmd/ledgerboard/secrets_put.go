@@ -76,7 +76,7 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	use := commands.HandOverTokens{
-		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
+		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now,
 	}
 	done, err := use.HandOver(ctx, c.Connection, given)
 	switch code := domain.CodeOf(err); {
@@ -90,8 +90,6 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	printHandedOver(s.Out, done)
 	return nil
 }
-
-func noSecret(err error) bool { return errors.Is(err, vault.ErrNoSecret) }
 
 // openTables opens the derived tables to read in them.
 func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, error) {

@@ -13,7 +13,9 @@ import (
 // Row is one row of a file. Its methods read a field under the first of its names that the row has,
 // and note what is wrong with it, so that [Row.Err] names every fault of the row at once.
 type Row struct {
-	Line   int
+	Line int
+	Raw  []byte // of [ReadLines], until its handler returns
+
 	zone   *time.Location
 	fields map[string]value
 	faults []error

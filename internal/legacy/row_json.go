@@ -11,7 +11,11 @@ import (
 )
 
 // readLines reads one JSON object a line, as mongoexport writes them without --jsonArray.
-func readLines(in *bufio.Reader, skipped int, h Handler) error {
+func readLines(in io.Reader, skipped int, h Handler) error {
+	return eachLine(in, skipped, h, h.document)
+}
+
+func eachLine(in io.Reader, skipped int, h Handler, take func(line int, raw []byte) error) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, MaxRow)
 	n := skipped
@@ -21,7 +25,7 @@ func readLines(in *bufio.Reader, skipped int, h Handler) error {
 		if len(line) == 0 {
 			continue
 		}
-		if err := h.document(n, line); err != nil {
+		if err := take(n, line); err != nil {
 			return err
 		}
 	}

@@ -60,6 +60,11 @@ func Read(in io.Reader, h Handler) error {
 	}
 }
 
+// ReadLines reads JSON Lines as they stand: of each row only Line and Raw are set.
+func ReadLines(in io.Reader, h Handler) error {
+	return eachLine(in, 0, h, func(line int, raw []byte) error { return h.Row(&Row{Line: line, Raw: raw}) })
+}
+
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // firstOf skips the space before the first row and counts its lines.
