@@ -37,7 +37,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if i.Secrets == nil {
 		return SecretStored, nil
 	}
-	stored := StoredTokens{AccessToken: row.AccessToken, RefreshToken: row.RefreshToken, InstagramLogin: row.InstagramLogin}
+	stored := StoredTokens{AccessToken: string(row.AccessToken), RefreshToken: string(row.RefreshToken), InstagramLogin: row.InstagramLogin}
 	if c.ExpiresAt != nil {
 		stored.ExpiresAt = *c.ExpiresAt
 	}
@@ -51,7 +51,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 		if err != nil {
 			return 0, err
 		}
-		if same := present.AccessToken == row.AccessToken; same || !i.ReplaceAll && !place.AwaitsSignIn() {
+		if same := present.AccessToken == string(row.AccessToken); same || !i.ReplaceAll && !place.AwaitsSignIn() {
 			return SecretKept, nil
 		}
 		if stored.RefreshToken == "" {
