@@ -117,12 +117,12 @@ func (h Handler) lines(in io.Reader, skipped int, take func(line int, raw []byte
 func (h Handler) row(line int, fields iter.Seq2[string, any]) error {
 	row := &Row{Line: line, zone: h.Zone, fields: map[string]any{}}
 	for name, value := range fields {
+		if text, ok := value.(string); ok && !utf8.ValidString(text) {
+			return h.Bad(&RowError{line, errNotUTF8})
+		}
 		key := columnKey(name)
 		if _, twice := row.fields[key]; twice {
 			return h.Bad(&RowError{line, fmt.Errorf("column %.40q is there twice", name)})
-		}
-		if text, ok := value.(string); ok && !utf8.ValidString(text) {
-			return h.Bad(&RowError{line, errNotUTF8})
 		}
 		row.fields[key] = value
 	}
