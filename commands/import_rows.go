@@ -39,47 +39,38 @@ var (
 )
 
 // AccountReading makes the event of a row of tSAccountIns.
-func (i Import) AccountReading(row legacy.AccountReading) (domain.Draft, error) {
-	tenant, kind, err := i.World.Tenant(row.Owner)
-	if err != nil {
+func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err error) {
+	read := row.AccountRead
+	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
 		return domain.Draft{}, err
 	}
-	read := domain.AccountRead{Tenant: tenant, Platform: row.Platform, AccountType: kind, CapturedAt: row.CapturedAt, Figures: row.Figures}
-	return i.metric(tenant, read, read.Validate(), read.CapturedAt)
+	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt)
 }
 
 // PostReading makes the event of a row of tSPostInsights. Whether its growth counts is judged as at its
 // capture: by the post's age then, and by the subscriptions that the directory knows of that time.
-func (i Import) PostReading(row legacy.PostReading) (domain.Draft, error) {
-	tenant, kind, err := i.World.Tenant(row.Owner)
-	if err != nil {
+func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
+	read := row.PostRead
+	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
 		return domain.Draft{}, err
 	}
-	read := domain.PostRead{
-		Tenant: tenant, Platform: row.Platform, AccountType: kind, ExternalID: row.ExternalID, CapturedAt: row.CapturedAt,
-		PublishedAt: row.PublishedAt, Counts: row.Counts,
-		GrowthWindow: i.GrowthWindow.String(), SubscriptionActive: i.World.Subscribed(tenant, row.CapturedAt),
-	}
-	if at, ok := i.World.published[domain.PostID(row.SocialAccount, row.ExternalID)]; ok && read.PublishedAt == nil {
+	if at, ok := i.World.published[domain.PostID(read.SocialAccount, read.ExternalID)]; ok && read.PublishedAt == nil {
 		read.PublishedAt = &at
 	}
+	read.GrowthWindow, read.SubscriptionActive = i.GrowthWindow.String(), i.World.Subscribed(read.Tenant, read.CapturedAt)
 	read.GrowthEligible = read.PublishedAt != nil && read.SubscriptionActive && read.CapturedAt.Sub(*read.PublishedAt) <= i.GrowthWindow
-	return i.metric(tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
+	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
 }
 
 // Post makes the event of a row of tSPosts, and notes when the post was published, for readings that do not say.
-func (i Import) Post(row legacy.Post) (domain.Draft, error) {
-	tenant, kind, err := i.World.Tenant(row.Owner)
-	if err != nil {
+func (i Import) Post(row legacy.Post) (_ domain.Draft, err error) {
+	post := row.PostRegistered
+	if post.Tenant, post.AccountType, err = i.World.Tenant(row.Owner); err != nil {
 		return domain.Draft{}, err
 	}
-	draft, err := i.Registered(domain.PostRegistered{
-		Tenant: tenant, Platform: row.Platform, AccountType: kind, ExternalID: row.ExternalID, Origin: domain.OriginMainApp,
-		RegisteredAt: row.RegisteredAt, PublishedAt: row.PublishedAt, CategoryID: row.CategoryID, PostType: row.PostType,
-		Content: row.Content, MediaURL: row.MediaURL, Permalink: row.Permalink,
-	})
-	if err == nil && row.PublishedAt != nil {
-		i.World.published[domain.PostID(row.SocialAccount, row.ExternalID)] = *row.PublishedAt
+	draft, err := i.Registered(post)
+	if err == nil && post.PublishedAt != nil {
+		i.World.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
 	}
 	return draft, err
 }

@@ -41,7 +41,7 @@ type importer struct {
 	name  string
 	files []string
 	count func(*importCounts) *int
-	read  func(io.Reader, legacy.Handler) error
+	read  func(io.Reader, *time.Location) legacy.Rows
 	row   func(place, *legacy.Row) (drafted, error) // the error refuses the row
 }
 
@@ -123,31 +123,32 @@ func (p *importPass) each(ctx context.Context, in importer) error {
 	}
 	bar := newProgress(p.bars, label+" (bytes)", size)
 	for _, path := range in.files {
-		file, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("open import file: %w", err)
-		}
-		err = in.read(&countingReader{file, bar}, legacy.Handler{
-			Zone: p.zone,
-			Row: func(r *legacy.Row) error {
-				at := place{path, r.Line}
-				if d, err := in.row(at, r); err != nil {
-					p.refuse(at, err.Error())
-				} else if err := p.take(ctx, in, d); err != nil {
-					return err
-				}
-				return ctx.Err()
-			},
-			Bad: func(e *legacy.RowError) error {
-				p.refuse(place{path, e.Line}, e.Err.Error())
-				return ctx.Err()
-			},
-		})
-		if err = errors.Join(err, file.Close()); err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
+		if err := p.file(ctx, in, path, bar); err != nil {
+			return err
 		}
 	}
 	bar.end()
+	return nil
+}
+
+func (p *importPass) file(ctx context.Context, in importer, path string, bar *progress) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open import file: %w", err)
+	}
+	defer file.Close()
+	for r, err := range in.read(&countingReader{file, bar}, p.zone) {
+		if bad, ok := errors.AsType[*legacy.RowError](err); ok {
+			p.refuse(place{path, bad.Line}, bad.Err)
+		} else if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		} else if err := p.take(ctx, in, place{path, r.Line}, r); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -163,8 +164,13 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// take counts what a row became, seals its secret, and has it appended if it is new.
-func (p *importPass) take(ctx context.Context, in importer, d drafted) error {
+// take counts what a row becomes, seals its secret, and has it appended if it is new.
+func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.Row) error {
+	d, err := in.row(at, r)
+	if err != nil {
+		p.refuse(at, err)
+		return nil
+	}
 	if d.Key == "" {
 		return nil
 	}
@@ -220,8 +226,8 @@ func (p *importPass) flush(ctx context.Context, in importer) error {
 	return nil
 }
 
-func (p *importPass) refuse(at place, reason string) {
-	p.report.Refused = append(p.report.Refused, importRefusal{at, reason})
+func (p *importPass) refuse(at place, reason error) {
+	p.report.Refused = append(p.report.Refused, importRefusal{at, reason.Error()})
 }
 
 func (p *importPass) entityLine(r *legacy.Row) (domain.Draft, error) {
@@ -288,7 +294,7 @@ func (p *importPass) dashboards(ctx context.Context) error {
 		}
 		p.report.Unchanged.Dashboards += plan.Unchanged
 		for _, note := range plan.Refused {
-			p.refuse(p.documents[parent+note.SubAccountID+note.ID], fmt.Sprintf("account %s %s", note.SubAccountID, note.Reason))
+			p.refuse(p.documents[parent+note.SubAccountID+note.ID], fmt.Errorf("account %s %s", note.SubAccountID, note.Reason))
 		}
 		for _, note := range plan.Repairs {
 			p.report.Repairs = append(p.report.Repairs, importRepair{p.documents[parent+note.SubAccountID], note})

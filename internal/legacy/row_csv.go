@@ -11,45 +11,45 @@ import (
 )
 
 // csv reads a header line and a row a record; fields may be quoted and then hold newlines.
-func (h Handler) csv(in *bufio.Reader, skipped int) error {
-	limited := &lineCounter{in: in}
-	reader := csv.NewReader(limited)
-	reader.Comma = separatorOf(in)
-	reader.FieldsPerRecord = -1 // rows of another width are refused here, with the reason
-	columns, err := reader.Read()
+func (r reader) csv(skipped int) {
+	limited := &lineCounter{in: r.in}
+	records := csv.NewReader(limited)
+	records.Comma = separatorOf(r.in)
+	records.FieldsPerRecord = -1 // rows of another width are refused here, with the reason
+	columns, err := records.Read()
 	if err != nil {
-		return h.Bad(&RowError{skipped + 1, errors.New("has no header line that names the columns")})
+		r.bad(skipped+1, errors.New("has no header line that names the columns"))
+		return
 	}
-	for last := skipped + 1; ; {
-		limited.row = reader.InputOffset()
-		fields, err := reader.Read()
+	for last, more := skipped+1, true; more; {
+		limited.row = records.InputOffset()
+		fields, err := records.Read()
 		var syntax *csv.ParseError
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return
 		case errors.Is(err, errTooLong):
-			return h.Bad(&RowError{last + 1, errTooLong})
+			r.bad(last+1, errTooLong)
+			return
 		case errors.As(err, &syntax):
 			last = skipped + syntax.Line
-			err = h.Bad(&RowError{skipped + syntax.StartLine, fmt.Errorf("is not CSV: %w", syntax.Err)})
+			more = r.bad(skipped+syntax.StartLine, fmt.Errorf("is not CSV: %w", syntax.Err))
 		case err != nil:
-			return fmt.Errorf("read CSV after line %d: %w", last, err)
+			r.yield(nil, fmt.Errorf("read CSV after line %d: %w", last, err))
+			return
 		default:
-			at, _ := reader.FieldPos(0)
+			at, _ := records.FieldPos(0)
 			last = skipped + at
-			err = h.record(last, columns, fields)
-		}
-		if err != nil {
-			return err
+			more = r.record(last, columns, fields)
 		}
 	}
 }
 
-func (h Handler) record(line int, columns, fields []string) error {
+func (r reader) record(line int, columns, fields []string) bool {
 	if len(fields) != len(columns) {
-		return h.Bad(&RowError{line, fmt.Errorf("has %d fields, the header names %d columns", len(fields), len(columns))})
+		return r.bad(line, fmt.Errorf("has %d fields, the header names %d columns", len(fields), len(columns)))
 	}
-	return h.row(line, func(yield func(string, any) bool) {
+	return r.row(line, func(yield func(string, any) bool) {
 		for i, column := range columns {
 			var value any
 			switch strings.TrimSpace(fields[i]) {

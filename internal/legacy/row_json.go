@@ -11,60 +11,51 @@ import (
 )
 
 // array reads the objects of one JSON array, as mongoexport --jsonArray writes them, on one line or on many.
-func (h Handler) array(in io.Reader, skipped int) error {
-	counted := &lineCounter{in: in, line: skipped + 1}
+func (r reader) array(skipped int) {
+	counted := &lineCounter{in: r.in, line: skipped + 1}
 	decoder := json.NewDecoder(counted)
-	if _, err := decoder.Token(); err != nil {
-		return h.endOfArray(counted.at(decoder.InputOffset()), err)
-	}
-	for decoder.More() {
+	_, err := decoder.Token()
+	for err == nil && decoder.More() {
 		var raw json.RawMessage
 		counted.row = decoder.InputOffset()
-		err := decoder.Decode(&raw)
-		line := counted.at(decoder.InputOffset() - int64(len(raw)))
-		if err != nil {
-			return h.endOfArray(line, err)
-		}
-		if err := h.object(line, raw); err != nil {
-			return err
+		err = decoder.Decode(&raw)
+		if line := counted.at(decoder.InputOffset() - int64(len(raw))); err == nil && !r.object(line, raw) {
+			return
 		}
 	}
-	if _, err := decoder.Token(); err != nil {
-		return h.endOfArray(counted.at(decoder.InputOffset()), err)
+	if err == nil {
+		_, err = decoder.Token()
 	}
-	return nil
-}
-
-func (h Handler) endOfArray(line int, err error) error {
+	line := counted.at(decoder.InputOffset())
 	var syntax *json.SyntaxError
 	switch {
+	case err == nil:
 	case errors.Is(err, errTooLong):
-		return h.Bad(&RowError{line, errTooLong})
+		r.bad(line, errTooLong)
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return h.Bad(&RowError{line, errors.New("the array is not JSON from here on; what follows was not read")})
+		r.bad(line, errors.New("the array is not JSON from here on; what follows was not read"))
 	default:
-		return fmt.Errorf("read from line %d on: %w", line, err)
+		r.yield(nil, fmt.Errorf("read from line %d on: %w", line, err))
 	}
 }
 
 // object hands one JSON object over.
-func (h Handler) object(line int, raw []byte) error {
+func (r reader) object(line int, raw []byte) bool {
 	if !utf8.Valid(raw) {
-		return h.Bad(&RowError{line, errNotUTF8})
+		return r.bad(line, errNotUTF8)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var fields map[string]any
 	err := decoder.Decode(&fields)
-	_, end := decoder.Token()
-	if err != nil || end != io.EOF || fields == nil { //nolint:errorlint // the decoder returns it as it is
+	if _, end := decoder.Token(); err != nil || !errors.Is(end, io.EOF) || fields == nil {
 		// Without the decoder's error: it may quote the row, and a row may hold a token.
-		return h.Bad(&RowError{line, errors.New("is not a JSON object")})
+		return r.bad(line, errors.New("is not a JSON object"))
 	}
 	for name, value := range fields {
 		fields[name] = plain(value)
 	}
-	return h.row(line, maps.All(fields))
+	return r.row(line, maps.All(fields))
 }
 
 // plain unwraps extended JSON, canonical and relaxed, where it stands for single values: {"$oid":"…"},

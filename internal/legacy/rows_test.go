@@ -18,17 +18,14 @@ import (
 // read returns what a file's rows say of a column, and its refusals, each with its line.
 func read(t testing.TB, content, column string) (rows, bad []string) {
 	t.Helper()
-	err := legacy.Read(strings.NewReader(content), legacy.Handler{
-		Row: func(r *legacy.Row) error {
-			rows = append(rows, fmt.Sprintf("%d:%s", r.Line, r.Text(column)))
-			return nil
-		},
-		Bad: func(e *legacy.RowError) error {
-			bad = append(bad, e.Error())
-			return nil
-		},
-	})
-	require.NoError(t, err)
+	for r, err := range legacy.Read(strings.NewReader(content), time.UTC) {
+		if err != nil {
+			require.ErrorAs(t, err, new(*legacy.RowError))
+			bad = append(bad, err.Error())
+			continue
+		}
+		rows = append(rows, fmt.Sprintf("%d:%s", r.Line, r.Text(column)))
+	}
 	return rows, bad
 }
 
@@ -77,22 +74,24 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// What the reader or the handler says ends the reading.
+// Reading ends when no more rows are wanted, and with the error of the file.
 func TestReadEnds(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("broken")
-	handler := legacy.Handler{
-		Row: func(*legacy.Row) error { return broken },
-		Bad: func(*legacy.RowError) error { return broken },
-	}
 	for _, content := range []string{"a\n1\n2\n", "a\n1,2\n", `{"a":1}`, `{`, `[{"a":1}]`, `[{`, "[ "} {
-		require.ErrorIs(t, legacy.Read(strings.NewReader(content), handler), broken, content)
+		n := 0
+		for range legacy.Read(strings.NewReader(content), time.UTC) {
+			n++
+			break
+		}
+		require.Equal(t, 1, n, content)
 	}
+	broken := errors.New("broken")
 	for _, content := range []string{"a\n1\n", "{\"a\":1}\n", "[{\"a\":1},", ""} {
-		err := legacy.Read(io.MultiReader(strings.NewReader(content), brokenReader{broken}), legacy.Handler{
-			Row: func(*legacy.Row) error { return nil }, Bad: func(*legacy.RowError) error { return nil },
-		})
-		require.ErrorIs(t, err, broken, content)
+		var last error
+		for _, err := range legacy.Read(io.MultiReader(strings.NewReader(content), brokenReader{broken}), time.UTC) {
+			last = err
+		}
+		require.ErrorIs(t, last, broken, content)
 	}
 }
 
@@ -103,13 +102,13 @@ func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 // rowOf is the only row of a JSON object.
 func rowOf(t testing.TB, object string) *legacy.Row {
 	t.Helper()
-	var row *legacy.Row
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
-	require.NoError(t, legacy.Read(strings.NewReader(object), legacy.Handler{
-		Zone: berlin, Row: func(r *legacy.Row) error { row = r; return nil }, Bad: func(e *legacy.RowError) error { return e },
-	}))
-	return row
+	for row, err := range legacy.Read(strings.NewReader(object), berlin) {
+		require.NoError(t, err)
+		return row
+	}
+	return nil
 }
 
 func TestTimes(t *testing.T) {

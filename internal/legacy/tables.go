@@ -50,11 +50,10 @@ func (r *Row) needFigures(none bool) {
 	}
 }
 
-// AccountReading is a row of tSAccountIns.
+// AccountReading is a row of tSAccountIns: a reading without its tenant.
 type AccountReading struct {
-	Owner
-	CapturedAt time.Time
-	Figures    []domain.Figure
+	Owner Owner
+	domain.AccountRead
 }
 
 // accountColumns are the figures of tSAccountIns in the order of its columns, under the names they may have.
@@ -78,7 +77,8 @@ const unknownWindow = "old_system"
 // likes of TikTok, which knows no others, grow for ever. Of all else the table does not say of which
 // day or span it is: such figures are shown as read and never summed or subtracted.
 func (r *Row) AccountReading() (AccountReading, error) {
-	a := AccountReading{Owner: r.owner(), CapturedAt: r.captured(), Figures: []domain.Figure{}}
+	a := AccountReading{Owner: r.owner()}
+	a.Platform, a.CapturedAt, a.Figures = a.Owner.Platform, r.captured(), []domain.Figure{}
 	for _, names := range accountColumns {
 		n := r.figure(names...)
 		if n == nil {
@@ -97,49 +97,39 @@ func (r *Row) AccountReading() (AccountReading, error) {
 	return a, r.err()
 }
 
-// PostReading is a row of tSPostInsights.
+// PostReading is a row of tSPostInsights: a reading without its tenant.
 type PostReading struct {
-	Owner
-	ExternalID  string
-	CapturedAt  time.Time
-	PublishedAt *time.Time
-	domain.Counts
+	Owner Owner
+	domain.PostRead
 }
 
 // PostReading reads a row of tSPostInsights.
 func (r *Row) PostReading() (PostReading, error) {
-	p := PostReading{
-		Owner: r.owner(), ExternalID: r.externalID(), CapturedAt: r.captured(), PublishedAt: r.published(),
-		Counts: domain.Counts{
-			Likes: r.figure("likes"), Comments: r.figure("comments"), Shares: r.figure("shares"), Views: r.figure("views"),
-			Impressions: r.figure("impressions"), Reach: r.figure("reach"), Clicks: r.figure("clicks"),
-		},
+	p := PostReading{Owner: r.owner()}
+	p.Platform, p.ExternalID, p.CapturedAt, p.PublishedAt = p.Owner.Platform, r.externalID(), r.captured(), r.published()
+	p.Counts = domain.Counts{
+		Likes: r.figure("likes"), Comments: r.figure("comments"), Shares: r.figure("shares"), Views: r.figure("views"),
+		Impressions: r.figure("impressions"), Reach: r.figure("reach"), Clicks: r.figure("clicks"),
 	}
 	r.needFigures(p.Counts == (domain.Counts{}))
 	return p, r.err()
 }
 
-// Post is a row of tSPosts: a post as the main application knows it.
+// Post is a row of tSPosts: a post as the main application knows it, without its tenant.
 type Post struct {
-	Owner
-	ExternalID   string
-	RegisteredAt time.Time
-	PublishedAt  *time.Time
-	CategoryID   *int64
-	PostType     string
-	Content      string
-	MediaURL     string
-	Permalink    string
+	Owner Owner
+	domain.PostRegistered
 }
 
 // Post reads a row of tSPosts.
 func (r *Row) Post() (Post, error) {
-	p := Post{
-		Owner: r.owner(), ExternalID: r.externalID(), PublishedAt: r.published(),
+	owner := r.owner()
+	p := Post{owner, domain.PostRegistered{
+		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.published(),
 		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"), Content: optional(r, asIs, "content", "caption", "message"),
 		MediaURL: optional(r, asIs, "mediaUrl"), Permalink: optional(r, asIs, "permalink", "postUrl"),
 		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
-	}
+	}}
 	if p.CategoryID != nil && *p.CategoryID == 0 {
 		p.CategoryID = nil // the legacy "no category"
 	}
