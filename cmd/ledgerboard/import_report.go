@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -68,29 +69,28 @@ func (r importRepair) String() string {
 	return text + " " + r.Reason
 }
 
-// maxRefusals is how many refused rows, and how many repairs, are listed one by one for people; --json
-// lists all.
-const maxRefusals = 50
-
 // refuse ends an import of which nothing was done.
 func (r importReport) refuse(asJSON bool, out io.Writer) error {
 	if asJSON {
 		r.Imported = importCounts{}
 		return errors.Join(json.NewEncoder(out).Encode(r), usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))})
 	}
-	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:\n%w", listed(r.Refused))}
+	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:%s", listed(r.Refused, "", ""))}
 }
 
-// listed joins the first refusals and says how many there are more.
-func listed(refused []importRefusal) error {
-	var errs []error
-	for _, r := range refused[:min(len(refused), maxRefusals)] {
-		errs = append(errs, errors.New(r.String()))
+// maxListed is how many refused rows, and how many repairs, are listed one by one for people; --json lists all.
+const maxListed = 50
+
+// listed is the beginning of a list, a line each, and how many there are more.
+func listed[T fmt.Stringer](list []T, indent, hint string) string {
+	var text strings.Builder
+	for _, row := range list[:min(len(list), maxListed)] {
+		text.WriteString("\n" + indent + row.String())
 	}
-	if more := len(refused) - maxRefusals; more > 0 {
-		errs = append(errs, fmt.Errorf("… and %d more", more))
+	if more := len(list) - maxListed; more > 0 {
+		fmt.Fprintf(&text, "\n%s… and %d more%s", indent, more, hint)
 	}
-	return errors.Join(errs...)
+	return text.String()
 }
 
 // print writes the report: to Out what was done, to Err what was left out.
@@ -131,23 +131,16 @@ func (r importReport) print(c importCommand, s streams) error {
 	if r.TokensAbsent > 0 {
 		fmt.Fprintf(s.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)
 	}
-	printRepairs(s.Out, "Repaired (nothing was added, so nobody sees more than before):", r.Repairs)
-	printRepairs(s.Out, "Left as they are:", r.Kept)
+	for _, repairs := range []struct {
+		title string
+		list  []importRepair
+	}{{"Repaired (nothing was added, so nobody sees more than before):", r.Repairs}, {"Left as they are:", r.Kept}} {
+		if len(repairs.list) > 0 {
+			fmt.Fprintln(s.Out, repairs.title+listed(repairs.list, "  ", "; --json lists them all"))
+		}
+	}
 	if len(r.Refused) > 0 {
-		fmt.Fprintf(s.Err, "Refused:\n%s\n", listed(r.Refused))
+		fmt.Fprintln(s.Err, "Refused:"+listed(r.Refused, "", ""))
 	}
 	return nil
-}
-
-func printRepairs(out io.Writer, title string, repairs []importRepair) {
-	if len(repairs) == 0 {
-		return
-	}
-	fmt.Fprintln(out, title)
-	for _, r := range repairs[:min(len(repairs), maxRefusals)] {
-		fmt.Fprintln(out, "  "+r.String())
-	}
-	if more := len(repairs) - maxRefusals; more > 0 {
-		fmt.Fprintf(out, "  … and %d more; --json lists them all\n", more)
-	}
 }

@@ -39,11 +39,12 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
+	b := &backends{databaseURL: c.DatabaseURL}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	secrets, err := b.openSecrets(ctx, c.storage, c.logger(s), keys)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
 	done, err := secrets.Rotate(ctx)
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
@@ -60,15 +61,6 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // openSecrets opens the store of sealed secrets in the database that is named, or in the data directory.
-func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (*backends, *vault.Secrets, error) {
-	b := &backends{databaseURL: c.DatabaseURL}
-	secrets, err := b.openSecrets(ctx, c, logger, keys)
-	if err != nil {
-		return nil, nil, errors.Join(err, b.Close())
-	}
-	return b, secrets, nil
-}
-
 func (b *backends) openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (*vault.Secrets, error) {
 	if b.databaseURL == "" {
 		if err := b.startPostgres(ctx, c, logger); err != nil {

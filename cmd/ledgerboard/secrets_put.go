@@ -66,11 +66,12 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return usageError{fmt.Errorf("nothing was stored: standard input %w", err)}
 	}
-	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
+	b := &backends{databaseURL: c.DatabaseURL}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	secrets, err := b.openSecrets(ctx, c.storage, c.logger(s), keys)
 	if err != nil {
 		return explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
 	pool, err := openTables(ctx, b, "secrets-put")
 	if err != nil {
 		return err
