@@ -20,7 +20,9 @@ type TokenPlaces interface {
 type HandOverTokens struct {
 	Places  TokenPlaces
 	Secrets TokenStore
-	Now     func() time.Time
+	// NoSecret tells whether the store's error means that there is none under a ref.
+	NoSecret func(error) bool
+	Now      func() time.Time
 }
 
 // NewTokens are the tokens of a sign-in, as the platform gave them to whoever asked the person.
@@ -112,7 +114,7 @@ func (h HandOverTokens) instagramLogin(ctx context.Context, place domain.TokenPl
 	}
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch {
-	case domain.CodeOf(err) == domain.CodeNotFound:
+	case err != nil && h.NoSecret(err):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", err)

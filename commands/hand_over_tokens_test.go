@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,12 +11,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 func (s *fetchStage) handOver() commands.HandOverTokens {
 	return commands.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
+		NoSecret: func(err error) bool { return errors.Is(err, vault.ErrNoSecret) },
 	}
 }
 

@@ -100,12 +100,19 @@ func TestReadingsThatAreWrongAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "needs")
 }
 
-func TestDirectoryDrafts(t *testing.T) {
+func TestDirectoryPutAndErase(t *testing.T) {
 	t.Parallel()
-	put, erase := commands.EntityDraft(domain.DirectoryCategory{ID: 4, Name: "Events"}, day0), commands.EraseDraft(domain.KindUser, nina, day0)
-	require.Equal(t, "category:4", put.Key)
-	require.Equal(t, "directory.category.v1", put.Envelope.Type)
-	require.Equal(t, "user:"+nina, erase.Key)
-	require.Nil(t, erase.Data, "a tombstone")
-	require.Equal(t, domain.TopicDirectory, erase.Topic)
+	log := &recorder{}
+	d := commands.Directory{Log: log, Now: func() time.Time { return day0 }}
+	require.NoError(t, d.Put(t.Context(), domain.DirectoryCategory{ID: 4, Name: "Events"}))
+	require.NoError(t, d.Erase(t.Context(), domain.KindUser, nina))
+	require.Len(t, log.drafts, 2)
+	require.Equal(t, "category:4", log.drafts[0].Key)
+	require.Equal(t, "directory.category.v1", log.drafts[0].Envelope.Type)
+	require.Equal(t, "user:"+nina, log.drafts[1].Key)
+	require.Nil(t, log.drafts[1].Data, "a tombstone")
+	require.Equal(t, domain.TopicDirectory, log.drafts[1].Topic)
+	log.err = errors.New("away")
+	require.ErrorContains(t, d.Put(t.Context(), domain.DirectoryCategory{ID: 4}), "away")
+	require.ErrorContains(t, d.Erase(t.Context(), domain.KindUser, nina), "away")
 }

@@ -154,6 +154,7 @@ func seedErasure(t *testing.T, a *app) {
 			Platform: domain.LinkedIn, AccountType: kind, Name: "Page", Connected: true,
 		}
 	}
+	directory := commands.Directory{Log: a.Log, Now: time.Now}
 	for _, entity := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"},
 		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"},
@@ -171,7 +172,7 @@ func seedErasure(t *testing.T, a *app) {
 		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
 		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702, 8, 72, domain.LinkedInProfile),
 	} {
-		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
+		require.NoError(t, directory.Put(ctx, entity))
 	}
 	require.Eventually(t, func() bool {
 		var n int
@@ -255,9 +256,10 @@ func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
 	withService(t, t.TempDir(), func(a *app, _ string) {
 		seedErasure(t, a)
 		ctx := t.Context()
-		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindConnection, "70", time.Now())))
-		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindConnection, "71", time.Now())))
-		require.NoError(t, a.Log.Append(ctx, commands.EraseDraft(domain.KindUser, erased, time.Now())))
+		directory := commands.Directory{Log: a.Log, Now: time.Now}
+		require.NoError(t, directory.Erase(ctx, domain.KindConnection, "70"))
+		require.NoError(t, directory.Erase(ctx, domain.KindConnection, "71"))
+		require.NoError(t, directory.Erase(ctx, domain.KindUser, erased))
 		_, err := a.KeptPool.Exec(ctx, `update secrets set updated_at = now() where ref = 'connection:71'`)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {

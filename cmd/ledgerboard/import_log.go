@@ -73,10 +73,23 @@ func (i *importing) open(ctx context.Context) error {
 	if !i.secret() || i.DryRun {
 		return nil
 	}
-	if i.secrets, err = b.openSecrets(ctx, i.storage, logger, i.keys); err != nil {
+	if b.databaseURL == "" {
+		if err := b.startPostgres(ctx, i.storage, logger); err != nil {
+			return err
+		}
+	}
+	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
 		return err
 	}
-	i.places.Pool, err = openTables(ctx, b, "import")
+	pool, err := vault.Open(ctx, b.databaseURL)
+	if err != nil {
+		return err
+	}
+	b.Add(func() error { pool.Close(); return nil })
+	if i.places.Pool, err = openTables(ctx, b, "import"); err != nil {
+		return err
+	}
+	i.secrets, err = vault.NewSecrets(pool, i.keys)
 	return err
 }
 

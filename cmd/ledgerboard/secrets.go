@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // secretsCommand is what concerns the sealed tokens.
@@ -39,12 +39,11 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	b := &backends{databaseURL: c.DatabaseURL}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	secrets, err := b.openSecrets(ctx, c.storage, c.logger(s), keys)
+	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	done, err := secrets.Rotate(ctx)
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
@@ -61,19 +60,29 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // openSecrets opens the store of sealed secrets in the database that is named, or in the data directory.
-func (b *backends) openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (*vault.Secrets, error) {
+func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (_ *backends, _ *vault.Secrets, err error) {
+	b := &backends{databaseURL: c.DatabaseURL}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
 	if b.databaseURL == "" {
 		if err := b.startPostgres(ctx, c, logger); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
-		return nil, err
+	if err := migrations.Up(ctx, b.databaseURL); err != nil {
+		return nil, nil, err
 	}
 	pool, err := vault.Open(ctx, b.databaseURL)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b.Add(func() error { pool.Close(); return nil })
-	return vault.NewSecrets(pool, keys)
+	secrets, err := vault.NewSecrets(pool, keys)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return b, secrets, nil
 }

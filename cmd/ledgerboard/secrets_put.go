@@ -66,18 +66,17 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return usageError{fmt.Errorf("nothing was stored: standard input %w", err)}
 	}
-	b := &backends{databaseURL: c.DatabaseURL}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	secrets, err := b.openSecrets(ctx, c.storage, c.logger(s), keys)
+	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
 	if err != nil {
 		return explainInUse(err)
 	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	pool, err := openTables(ctx, b, "secrets-put")
 	if err != nil {
 		return err
 	}
 	use := commands.HandOverTokens{
-		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now,
+		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
 	}
 	done, err := use.HandOver(ctx, c.Connection, given)
 	switch code := domain.CodeOf(err); {
@@ -91,6 +90,8 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	printHandedOver(s.Out, done)
 	return nil
 }
+
+func noSecret(err error) bool { return errors.Is(err, vault.ErrNoSecret) }
 
 // openTables opens the derived tables to read in them.
 func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, error) {
