@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 var update = flag.Bool("update", false, "write the golden answers anew")
@@ -38,7 +39,7 @@ func TestGoldenAnswers(t *testing.T) {
 	b := setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
 		d.Figures = readmodels.Scopes{Pool: db.ReadOnly}
-		d.Analytics = &readmodels.Analytics{Pool: db.ReadOnly, NextAccountRead: slot, NextPostRead: slot}
+		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly, NextAccountRead: slot, NextPostRead: slot}
 	})
 	ids := world.IDs()
 	token := b.token(ids.ParentAccount, "agency", map[string]any{"exp": anchor.AddDate(1, 0, 0).Unix()})

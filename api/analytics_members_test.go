@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // A member or an account of another agency reads like one that does not exist, by itself and without
@@ -41,25 +42,25 @@ func TestForeignMembersAndAccountsOfThePath(t *testing.T) {
 // Each pattern asks for what its path and query say.
 func TestAnalyticsPaths(t *testing.T) {
 	t.Parallel()
-	may := readmodels.Range{From: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
-	last := readmodels.Range{From: time.Date(2026, 6, 16, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 7, 16, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
-	since := readmodels.Range{From: may.From, To: last.To, Zone: time.UTC}
+	may := analytics.Range{From: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
+	last := analytics.Range{From: time.Date(2026, 6, 16, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 7, 16, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
+	since := analytics.Range{From: may.From, To: last.To, Zone: time.UTC}
 	page := readmodels.Page{Limit: api.DefaultPageLimit}
-	for path, want := range map[string]readmodels.RangeQuery{
+	for path, want := range map[string]analytics.RangeQuery{
 		"/leaderboard/4?limit=3":                                   {Range: last, Page: readmodels.Page{Limit: 3}},
 		"/getTopPostsInsights/2026-05-01/2026-05-31/4/9":           {Range: may, Category: 9, Page: page},
 		"/getPostInsights/2026-05-01/2026-05-31/4?cursor=x":        {Range: may, Page: readmodels.Page{Limit: 50, Cursor: "x"}},
-		"/getPostsLikes/2026-05-01/2026-05-31/4?granularity=month": {Range: may, Granularity: readmodels.ByMonth, Page: page},
-		"/getPostsViews/2026-05-01/2026-05-31/4?granularity=week":  {Range: may, Granularity: readmodels.ByWeek},
+		"/getPostsLikes/2026-05-01/2026-05-31/4?granularity=month": {Range: may, Granularity: analytics.ByMonth, Page: page},
+		"/getPostsViews/2026-05-01/2026-05-31/4?granularity=week":  {Range: may, Granularity: analytics.ByWeek},
 		"/getPostsEngagements/2026-05-01/2026-05-31/4":             {Range: may, Page: page},
-		"/getPostsTotalEngagements/2026-05-01/2026-05-31/4":        {Range: may, Granularity: readmodels.ByDay},
-		"/member-followers-graph/7?pId=4":                          {Range: last, Member: 7, Granularity: readmodels.ByDay},
+		"/getPostsTotalEngagements/2026-05-01/2026-05-31/4":        {Range: may, Granularity: analytics.ByDay},
+		"/member-followers-graph/7?pId=4":                          {Range: last, Member: 7, Granularity: analytics.ByDay},
 		"/accountActiveMembersPlatforms/17?pId=4":                  {Range: last, Page: page},
 		"/membersSocialGrowth/7/2026-05-01/2026-05-31?pId=4":       {Range: may, Member: 7},
 		"/getMembersPostInsights/7/2026-05-01/2026-05-31/4":        {Range: may, Member: 7, Page: page},
-		"/getMembersfollowersGrowth/7/2026-05-01/2026-05-31/4":     {Range: may, Member: 7, Granularity: readmodels.ByDay},
-		"/getMembersPostLikes/7/2026-05-01/2026-05-31/4":           {Range: may, Member: 7, Granularity: readmodels.ByDay, Page: page},
-		"/getMembersPostViews/7/2026-05-01/2026-05-31/4":           {Range: may, Member: 7, Granularity: readmodels.ByDay},
+		"/getMembersfollowersGrowth/7/2026-05-01/2026-05-31/4":     {Range: may, Member: 7, Granularity: analytics.ByDay},
+		"/getMembersPostLikes/7/2026-05-01/2026-05-31/4":           {Range: may, Member: 7, Granularity: analytics.ByDay, Page: page},
+		"/getMembersPostViews/7/2026-05-01/2026-05-31/4":           {Range: may, Member: 7, Granularity: analytics.ByDay},
 		"/getMembersPostEngagement/7/2026-05-01/2026-05-31/4":      {Range: may, Member: 7, Page: page},
 		"/getMembersTopPosts/7/9?pId=4":                            {Range: last, Member: 7, Category: 9, Page: page},
 		"/getMembersTopPosts/7/2026-05-01/9?pId=4":                 {Range: since, Member: 7, Category: 9, Page: page},
@@ -72,7 +73,7 @@ func TestAnalyticsPaths(t *testing.T) {
 			want.Platforms, want.Range.Now = []domain.Platform{domain.LinkedIn}, b.now
 			answer := b.get("/auth"+path, b.agencyToken())
 			require.Equal(t, http.StatusOK, answer.status, answer.body)
-			require.Equal(t, []readmodels.RangeQuery{want}, b.queries)
+			require.Equal(t, []analytics.RangeQuery{want}, b.queries)
 			narrow := readmodels.AccountRef{}
 			if strings.Contains(path, "/17") {
 				narrow.RowID = 17

@@ -5,27 +5,32 @@ import (
 	"net/http"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Analytics is the queries behind the analytics endpoints, one method for each kind: what is asked of all
-// is also asked of one member. *readmodels.Analytics implements it, and documents the answers. Rows
+// is also asked of one member. *analytics.Analytics implements it, and documents the answers. Rows
 // outside scope do not exist for them.
 type Analytics interface {
-	AccountInsights(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountInsights, readmodels.Meta, error)
-	AccountFollowers(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountFollowers, readmodels.Meta, error)
-	RoiViews(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.RoiViews, readmodels.Meta, error)
-	AccountStats(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountStats, readmodels.Meta, error)
-	AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.AccountNetGrowth, readmodels.Meta, error)
-	ActivityMeter(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.ActivityMeter, readmodels.Meta, error)
-	Leaderboard(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.Leaderboard, readmodels.Meta, error)
-	TopPosts(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.TopPosts, readmodels.Meta, error)
-	PostInsights(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostInsights, readmodels.Meta, error)
-	PostsLikes(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsLikes, readmodels.Meta, error)
-	PostsViews(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsViews, readmodels.Meta, error)
-	PostsEngagements(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsEngagements, readmodels.Meta, error)
-	PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PostsTotalEngagements, readmodels.Meta, error)
-	ActiveMembers(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.ActiveMembers, readmodels.Meta, error)
-	MemberGrowth(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.MemberGrowth, readmodels.Meta, error)
+	AccountInsights(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error)
+	AccountFollowers(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error)
+	RoiViews(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error)
+	AccountStats(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountStats, analytics.Meta, error)
+	AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountNetGrowth, analytics.Meta, error)
+	ActivityMeter(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.ActivityMeter, analytics.Meta, error)
+	Leaderboard(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.Leaderboard, analytics.Meta, error)
+	TopPosts(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.TopPosts, analytics.Meta, error)
+	PostInsights(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostInsights, analytics.Meta, error)
+	PostsLikes(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsLikes, analytics.Meta, error)
+	PostsViews(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsViews, analytics.Meta, error)
+	PostsEngagements(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsEngagements, analytics.Meta, error)
+	PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsTotalEngagements, analytics.Meta, error)
+	ActiveMembers(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.ActiveMembers, analytics.Meta, error)
+	MemberGrowth(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error)
+
+	Stats(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error)
+	Activities(ctx context.Context, scope readmodels.Scope, query analytics.ActivitiesQuery) ([]analytics.PostActivity, readmodels.ListMeta, error)
+	Activity(ctx context.Context, scope readmodels.Scope, id string) (analytics.PostActivity, error)
 }
 
 // analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are

@@ -20,13 +20,6 @@ const (
 	exportStall = 30 * time.Second
 )
 
-// exportWriter writes entries in one format, and a last line that says whether they are all.
-type exportWriter interface {
-	header() error
-	entry(e readmodels.HistoryEntry) error
-	end(t exportTrailer) error
-}
-
 // exportTrailer is the last line of an export. An export without it was cut by the way.
 type exportTrailer struct {
 	Complete   bool                      `json:"complete"`
@@ -49,7 +42,7 @@ func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	query.Ascending, query.Limit = true, 0
-	meta, entries, err := s.deps.Audit.Exports.Export(r.Context(), query)
+	meta, entries, err := s.deps.Audit.History.Export(r.Context(), query)
 	if err != nil {
 		return err
 	}
@@ -65,16 +58,9 @@ func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Disposition",
 		fmt.Sprintf(`attachment; filename="link-history-%s-v%d.%s"`, query.ParentAccount, meta.AsOf.Version, format))
-	s.export(w, r, newExportWriter(format, w), meta, entries)
-	return nil
-}
-
-func newExportWriter(format string, w http.ResponseWriter) exportWriter {
 	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
-	if format == "csv" {
-		return newCSVExport(out)
-	}
-	return &jsonlExport{out: out}
+	s.export(w, r, newExportWriter(format, out), meta, entries)
+	return nil
 }
 
 // export writes the entries and the trailer. The status is sent: what goes wrong from here on can only
@@ -93,13 +79,13 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, out exportWriter
 
 func (s *Server) exportEntries(out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error]) (exportTrailer, error) {
 	trailer := exportTrailer{Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf}
-	if err := out.header(); err != nil {
+	var last readmodels.HistoryEntry
+	cut := func(reason string) (exportTrailer, error) {
+		var err error
+		if trailer.Complete, trailer.Reason = false, reason; trailer.Entries > 0 {
+			trailer.NextCursor, err = last.Cursor()
+		}
 		return trailer, err
-	}
-	cursor := ""
-	cut := func(reason string) exportTrailer {
-		trailer.Complete, trailer.Reason, trailer.NextCursor = false, reason, cursor
-		return trailer
 	}
 	for entry, err := range entries {
 		switch {
@@ -107,15 +93,15 @@ func (s *Server) exportEntries(out exportWriter, meta readmodels.HistoryMeta, en
 			return trailer, err
 		case err != nil:
 			s.deps.Logger.Error("export ended early", logError, err.Error())
-			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here."), nil
+			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here.")
 		case trailer.Entries == s.deps.Audit.maxExport():
-			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries)), nil
+			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries))
 		}
 		if err := out.entry(entry); err != nil {
 			return trailer, err
 		}
 		trailer.Entries++
-		cursor = entry.Cursor()
+		last = entry
 	}
 	return trailer, nil
 }

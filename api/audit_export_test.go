@@ -120,7 +120,9 @@ func TestExportsThatAreCut(t *testing.T) {
 			require.Equal(t, test.reason == "", strings.Contains(last, "complete=true") || strings.Contains(last, `"complete":true`), name)
 			require.Equal(t, test.more, strings.Contains(last, "next_cursor"), name)
 			if name == "by the limit" {
-				require.Contains(t, last, "2."+client1, "where to go on")
+				cursor, err := f.entries[1].Cursor()
+				require.NoError(t, err)
+				require.Contains(t, last, cursor, "where to go on")
 			}
 		}
 	}
@@ -153,7 +155,7 @@ func TestAGoneReaderStopsTheExport(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"jsonl", "csv"} {
 		source := endless{&auditFake{}, make(chan struct{})}
-		b, _ := setupAudit(t, func(d *api.Deps) { d.Audit.Exports = source; d.Audit.MaxExport = 1 << 40 })
+		b, _ := setupAudit(t, func(d *api.Deps) { d.Audit.History = source; d.Audit.MaxExport = 1 << 40 })
 		server := httptest.NewServer(b.server)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/audit/export?format="+format, nil)
 		require.NoError(t, err)
@@ -166,7 +168,7 @@ func TestAGoneReaderStopsTheExport(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		select {
 		case <-source.stopped:
-		case <-time.After(20 * time.Second):
+		case <-time.After(5 * time.Minute):
 			require.FailNow(t, "the export reads on")
 		}
 		client.CloseIdleConnections()

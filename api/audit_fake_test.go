@@ -100,7 +100,7 @@ func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
 	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Exports: f, Reads: f, Records: f}
+		d.Audit = &api.AuditDeps{History: f, Records: f}
 	}}, change...)...), f
 }
 

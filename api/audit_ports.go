@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -14,8 +13,6 @@ import (
 // AuditDeps is what the auditors' routes stand on.
 type AuditDeps struct {
 	History HistoryReader
-	Exports HistoryExporter
-	Reads   AuditReadsReader
 	Records AuditRecorder
 
 	// MaxExport is the number of entries after which an export ends and says so; default [DefaultMaxExport].
@@ -32,16 +29,9 @@ type HistoryReader interface {
 	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
 	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
 	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
-}
-
-// HistoryExporter gives the whole history in the order of the stream, in constant memory;
-// *readmodels.History implements it.
-type HistoryExporter interface {
+	// Export gives the whole history in the order of the stream, in constant memory.
 	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
-}
-
-// AuditReadsReader tells who read the audit trail; readmodels.AuditReads implements it.
-type AuditReadsReader interface {
+	// Reads tells who read the audit trail.
 	Reads(ctx context.Context, q readmodels.AuditReadsQuery) (entries []readmodels.AuditReadEntry, next string, err error)
 }
 
@@ -57,12 +47,11 @@ func (d *AuditDeps) validate() error {
 		return nil
 	}
 	var errs []error
-	for name, absent := range map[string]bool{
-		"History": d.History == nil, "Exports": d.Exports == nil, "Reads": d.Reads == nil, "Records": d.Records == nil,
-	} {
-		if absent {
-			errs = append(errs, fmt.Errorf("api: Deps.Audit.%s is not set", name))
-		}
+	if d.History == nil {
+		errs = append(errs, errors.New("api: Deps.Audit.History is not set"))
+	}
+	if d.Records == nil {
+		errs = append(errs, errors.New("api: Deps.Audit.Records is not set"))
 	}
 	return errors.Join(errs...)
 }

@@ -6,11 +6,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// readsMeta stands beside a page of readings.
-type readsMeta struct {
-	NextCursor string `json:"next_cursor,omitempty"`
-}
-
 // getAuditReads answers who read or exported the audit trail, newest first. Looking here is itself not
 // recorded: the list would grow by being looked at, and it shows nothing of a dashboard.
 func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request) error {
@@ -24,9 +19,9 @@ func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request) error {
 	if err := params.Err(); err != nil {
 		return err
 	}
-	entries, next, err := s.deps.Audit.Reads.Reads(r.Context(), query)
+	entries, next, err := s.deps.Audit.History.Reads(r.Context(), query)
 	if err != nil {
 		return err
 	}
-	return s.writeAudit(w, entries, readsMeta{NextCursor: next})
+	return s.writeData(w, entries, readmodels.ListMeta{NextCursor: next})
 }

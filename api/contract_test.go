@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // contract holds answers against the API document: every request that a test of this package makes is
@@ -128,7 +128,7 @@ func (c contract) checkError(t *testing.T, r *http.Request, a answer) {
 
 // usesFakes tells whether the figures of a server are made up by a test.
 func usesFakes(d api.Deps) bool {
-	_, real := d.Analytics.(*readmodels.Analytics)
+	_, real := d.Analytics.(*analytics.Analytics)
 	return !real
 }
 

@@ -2,22 +2,19 @@ package api
 
 import (
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 )
 
 // csvRows writes the rows of an answer.
 type csvRows struct {
 	plan csvPlan
 	pick string // one table; "": all of them
-	out  *csv.Writer
+	out  *csvWriter
 
 	header []string
 	places map[string]int // of columns in the header
@@ -27,16 +24,14 @@ type csvRows struct {
 // csvOf lays an answer out as CSV: all tables, or the one picked.
 func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
-	rows := &csvRows{plan: plan, pick: pick, out: csv.NewWriter(&out), places: map[string]int{}}
+	rows := &csvRows{plan: plan, pick: pick, places: map[string]int{}}
 	rows.head()
-	if err := rows.out.Write(rows.header); err != nil {
-		return nil, fmt.Errorf("write header: %w", err)
-	}
+	rows.out = newCSVWriter(&out, rows.header)
 	if err := rows.root(reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
-	rows.out.Flush()
-	return out.Bytes(), rows.out.Error()
+	err := rows.out.flush()
+	return out.Bytes(), err
 }
 
 // firstLine names the columns of all tables.
@@ -136,7 +131,7 @@ func (r *csvRows) row(t *csvTable, cells []cell) error {
 			r.line[place] = c.text
 		}
 	}
-	if err := r.out.Write(r.line); err != nil {
+	if err := r.out.row(r.line); err != nil {
 		return fmt.Errorf("write row: %w", err)
 	}
 	return nil
@@ -163,37 +158,6 @@ func cellAt(element reflect.Value, c csvColumn) (string, error) {
 		return "", nil
 	}
 	return cellOf(v)
-}
-
-// cellOf is a scalar as a cell: null is empty, a list of scalars is separated by spaces, a map is JSON.
-// Only texts are made harmless: a negative number begins like a formula and is none.
-func cellOf(v reflect.Value) (string, error) {
-	if when, ok := reflect.TypeAssert[time.Time](v); ok {
-		return when.UTC().Format(time.RFC3339Nano), nil
-	}
-	switch v.Kind() { //nolint:exhaustive // the others are written as JSON has them
-	case reflect.Pointer:
-		if v.IsNil() {
-			return "", nil
-		}
-		return cellOf(v.Elem())
-	case reflect.String:
-		return harmless(v.String()), nil
-	case reflect.Slice:
-		if v.Type() == rawType {
-			break
-		}
-		texts := make([]string, v.Len())
-		for i := range texts {
-			texts[i] = fmt.Sprint(v.Index(i).Interface())
-		}
-		return harmless(strings.Join(texts, " ")), nil
-	}
-	raw, err := json.Marshal(v.Interface())
-	if err != nil {
-		return "", fmt.Errorf("encode cell: %w", err)
-	}
-	return string(raw), nil
 }
 
 // headCSV sets the headers of a table. The cursor of the next page goes into a Link, relative to the request,

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // csvTable is one table of an answer as CSV: the elements of one list, or what stands in no list.
@@ -108,7 +109,7 @@ const (
 
 // shapeOf tells the shape and, of an object or a list, the type of the object.
 func shapeOf(t reflect.Type) (shape, reflect.Type) {
-	isObject := func(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != timeType }
+	isObject := func(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() }
 	switch {
 	case isObject(t):
 		return shapeObject, t

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 type csvAnswer struct {
@@ -117,7 +117,7 @@ func records(t *testing.T, text string) (rows []map[string]string) {
 func TestAnalyticsAsCSV(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.meta = readmodels.Meta{NextCursor: "x y"}
+	b.meta = analytics.Meta{NextCursor: "x y"}
 	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
 	for _, accept := range []string{"text/csv", "text/csv, application/json;q=0.5"} {
 		answer := b.get(path, b.agencyToken(), "Accept: "+accept)
@@ -130,8 +130,8 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	for _, accept := range []string{"*/*", "text/csv;q=0.1, application/json", "text/html"} {
 		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).header.Get("Content-Type"), "application/json")
 	}
-	b.meta.Sources = []readmodels.Source{{
-		SocialAccount: 7, Status: readmodels.SourcePartial, Reason: "3 of 31 days were read.",
+	b.meta.Sources = []analytics.Source{{
+		SocialAccount: 7, Status: analytics.SourcePartial, Reason: "3 of 31 days were read.",
 		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}},
 	}}
 	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")

@@ -24,19 +24,19 @@
 //	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
 //	bounds.go ratelimit.go compress.go  time for requests, slashes; requests per caller; gzip and zstd
 //	accept.go etag.go         which form of an answer; tags of answers, 304
-//	csv_plan.go csv_answer.go answers as tables
+//	csv_plan.go csv_answer.go csv_writer.go  answers as tables; the rows and cells of all CSV
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	params.go params_range.go parameters of the analytics
 //	operation.go operations.go      an endpoint with its description; those that are not analytics
 //	asyncapi.go               /asyncapi.json: the topics by the registry and its frozen samples; the streams
 //	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments, in the
 //	                          words of those who see JSON; examples of errors, and a request to copy for each route
-//	endpoint.go analytics_routes.go analytics_queries.go  the one shape of an analytics endpoint; the 22 of them; what they take
+//	endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
 //	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
 //	live.go                   stream of changed figures
 //	history.go history_params.go    auditors: history, state, diff, access; their parameters
-//	audit_ports.go audit_export.go audit_formats.go audit_reads.go  what they stand on; exports; who read
+//	audit_ports.go audit_export.go audit_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
 //	health.go                 /healthz, /readyz
 //
 // # Non-obvious

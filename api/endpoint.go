@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // FigureScopes resolves scopes. A narrowing account outside of what the caller may see is not_found;
@@ -21,7 +22,7 @@ type FigureScopes interface {
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
 // a table, or 304 when the caller has that already.
 func endpoint[Q, R any](
-	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, readmodels.Meta, error),
+	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, analytics.Meta, error),
 ) operation {
 	plan := newCSVPlan(reflect.TypeFor[R]())
 	read := func(params *Params) (Q, figuresRequest) {
@@ -69,7 +70,7 @@ func endpoint[Q, R any](
 		query: methodName(query), tag: tagAnalytics, parse: func(p *Params) { read(p) },
 		headers: []param{{name: headerIfNoneMatch, text: "The ETag of an answer that the caller has.", schema: schema{Type: typeString}}},
 		answers: append(
-			answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[readmodels.Meta]()), headerETag),
+			answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]()), headerETag),
 			answerDoc{status: http.StatusOK, text: "Done.", media: mediaCSV, headers: []string{headerLink, headerDisposition}, example: plan.firstLine()},
 			answerDoc{status: http.StatusNotModified, text: "The caller's answer is still right.", headers: []string{headerETag}},
 		),
@@ -85,10 +86,10 @@ type figuresRequest struct {
 // csvSources is the table of what figures are worth; all tables of an answer together leave it out.
 const csvSources = "meta.sources"
 
-var sourcesPlan = newCSVPlan(reflect.TypeFor[[]readmodels.Source]())
+var sourcesPlan = newCSVPlan(reflect.TypeFor[[]analytics.Source]())
 
 // figuresCSV lays out the tables of an answer, or the sources that its figures come from.
-func figuresCSV(plan csvPlan, data any, meta readmodels.Meta, table string) ([]byte, error) {
+func figuresCSV(plan csvPlan, data any, meta analytics.Meta, table string) ([]byte, error) {
 	if table == csvSources {
 		return csvOf(sourcesPlan, meta.Sources, csvRoot)
 	}

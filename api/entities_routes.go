@@ -9,30 +9,18 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-// Entities is the queries behind the four entities of the data model. readmodels.Entities implements it.
-// What lies outside of scope does not exist for them: not_found.
-type Entities interface {
-	Users(ctx context.Context, scope readmodels.Scope, query readmodels.UsersQuery) ([]readmodels.User, readmodels.ListMeta, error)
-	User(ctx context.Context, scope readmodels.Scope, query readmodels.UsersQuery, id string) (readmodels.User, error)
-	Platforms(ctx context.Context, scope readmodels.Scope, query readmodels.PlatformsQuery) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error)
-	Platform(ctx context.Context, scope readmodels.Scope, id int64) (readmodels.ConnectedPlatform, error)
-	Activities(ctx context.Context, scope readmodels.Scope, query readmodels.ActivitiesQuery) ([]readmodels.PostActivity, readmodels.ListMeta, error)
-	Activity(ctx context.Context, scope readmodels.Scope, id string) (readmodels.PostActivity, error)
-	// Stats are the figures of each platform, by day, week or month.
-	Stats(ctx context.Context, scope readmodels.Scope, query readmodels.RangeQuery) (readmodels.PlatformStats, readmodels.Meta, error)
-}
 
 // entityRoutes are the rows of the four entities in the route table.
 func (s *Server) entityRoutes() []route {
-	entities := s.deps.Entities
+	entities, figures := s.deps.Entities, s.deps.Analytics
 	if entities == nil {
 		return nil
 	}
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
-	stats := endpoint(s, parseSeries, entities.Stats)
+	stats := endpoint(s, parseSeries, figures.Stats)
 	stats.about.tag = tagEntities
 	stats.about.summary = "Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month."
 	return []route{
@@ -48,8 +36,8 @@ func (s *Server) entityRoutes() []route {
 		get("/api/platforms", entityList(s, "The profiles and pages that are connected, with their state, the reason of the last failure and the last reading.",
 			parsePlatforms, entities.Platforms)),
 		get("/api/platforms/{platformId}", entityOne(s, "One connected profile or page.", parsePlatformID, entities.Platform)),
-		get("/api/activities", entityList(s, "Posts with their latest figures, newest first.", parseActivities, entities.Activities)),
-		get("/api/activities/{activityId}", entityOne(s, "One post.", parseActivityID, entities.Activity)),
+		get("/api/activities", entityList(s, "Posts with their latest figures, newest first.", parseActivities, figures.Activities)),
+		get("/api/activities/{activityId}", entityOne(s, "One post.", parseActivityID, figures.Activity)),
 		get("/api/stats", stats),
 	}
 }
@@ -60,24 +48,34 @@ func (s *Server) isClient(ctx context.Context) bool {
 	return !p.Roles.Has(RoleAgency)
 }
 
-// entityEnvelope is the shape of a page of a list: as any other answer, with a meta of its own.
-type entityEnvelope struct {
-	Success bool                 `json:"success"`
-	Message string               `json:"message"`
-	Data    any                  `json:"data"`
-	Meta    *readmodels.ListMeta `json:"meta,omitempty"`
-}
-
-func (s *Server) writeEntities(w http.ResponseWriter, data any, meta *readmodels.ListMeta) error {
-	s.writeJSON(w, mediaJSON+"; charset=utf-8", http.StatusOK, entityEnvelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
-	return nil
-}
-
-// entityList is the one shape of a list: parse, find out whose entities, query, envelope.
+// entityList answers a page of a list.
 func entityList[Q, E any](
 	s *Server, summary string, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
 ) operation {
 	read := func(p *Params) (Q, readmodels.AccountRef) { return parse(p), p.Account("account") }
+	return entityAnswer(s, summary, read, enveloped(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]()),
+		func(ctx context.Context, scope readmodels.Scope, q Q) (data, meta any, err error) {
+			return query(ctx, scope, q)
+		})
+}
+
+// entityOne answers an entity by its id.
+func entityOne[I, E any](
+	s *Server, summary string, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
+) operation {
+	read := func(p *Params) (I, readmodels.AccountRef) { return parse(p), readmodels.AccountRef{} }
+	return entityAnswer(s, summary, read, enveloped(reflect.TypeFor[E](), nil),
+		func(ctx context.Context, scope readmodels.Scope, id I) (data, meta any, err error) {
+			data, err = query(ctx, scope, id)
+			return data, nil, err
+		})
+}
+
+// entityAnswer is the one shape of the entities: parse, find out whose they are, query, envelope.
+func entityAnswer[Q any](
+	s *Server, summary string, read func(*Params) (Q, readmodels.AccountRef), shape reflect.Type,
+	query func(context.Context, readmodels.Scope, Q) (data, meta any, err error),
+) operation {
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
 		q, narrow := read(params)
@@ -89,42 +87,13 @@ func entityList[Q, E any](
 		if err != nil {
 			return err
 		}
-		entries, meta, err := query(r.Context(), scope, q)
+		data, meta, err := query(r.Context(), scope, q)
 		if err != nil {
 			return err
 		}
-		return s.writeEntities(w, entries, &meta)
+		return s.writeData(w, data, meta)
 	}
-	return described(serve, about{
-		summary: summary, tag: tagEntities, parse: func(p *Params) { read(p) },
-		answers: answersJSON(enveloped(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())),
-	})
-}
-
-// entityOne is the one shape of an entity by its id.
-func entityOne[I, E any](
-	s *Server, summary string, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
-) operation {
-	serve := func(w http.ResponseWriter, r *http.Request) error {
-		params := requestParams(r, s.deps.Now())
-		id := parse(params)
-		params.refuseUnread(s.entityParams)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		scope, err := s.scope(r.Context(), readmodels.AccountRef{})
-		if err != nil {
-			return err
-		}
-		entity, err := query(r.Context(), scope, id)
-		if err != nil {
-			return err
-		}
-		return s.writeEntities(w, entity, nil)
-	}
-	return described(serve, about{
-		summary: summary, tag: tagEntities, parse: func(p *Params) { parse(p) }, answers: answersJSON(enveloped(reflect.TypeFor[E](), nil)),
-	})
+	return described(serve, about{summary: summary, tag: tagEntities, parse: func(p *Params) { read(p) }, answers: answersJSON(shape)})
 }
 
 func (s *Server) parseUsers(p *Params) readmodels.UsersQuery {
@@ -157,8 +126,8 @@ func parsePlatforms(p *Params) readmodels.PlatformsQuery {
 
 func parsePlatformID(p *Params) int64 { return p.ID("platformId") }
 
-func parseActivities(p *Params) readmodels.ActivitiesQuery {
-	q := readmodels.ActivitiesQuery{
+func parseActivities(p *Params) analytics.ActivitiesQuery {
+	q := analytics.ActivitiesQuery{
 		Page: p.Page(), Platforms: p.Platforms("pId"), Member: p.optionalID("memberId", "Member who owns the connection."),
 		Social: p.optionalID("platformId", "Connected account."), Category: p.Category("cId"),
 		Type: p.text("type", "Type of post: post, photo, video, reel, story, carousel."),

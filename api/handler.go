@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // DefaultMaxBody is the limit of a request's body in bytes.
@@ -67,7 +68,7 @@ type Deps struct {
 	Analytics Analytics
 
 	// Entities may be nil: then the routes of users, platforms, activities and stats do not exist.
-	Entities Entities
+	Entities *readmodels.Entities
 
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps

@@ -8,20 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// auditEnvelope is the shape of an auditor's answer: as any other, with a meta of its own.
-type auditEnvelope struct {
-	Success bool   `json:"success"`
-	Message string `json:"message"`
-	Data    any    `json:"data"`
-	Meta    any    `json:"meta,omitempty"`
-}
-
-func (s *Server) writeAudit(w http.ResponseWriter, data, meta any) error {
-	s.writeJSON(w, "application/json; charset=utf-8", http.StatusOK,
-		auditEnvelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
-	return nil
-}
-
 // auditRoutes are the auditors' rows of the route table.
 func (s *Server) auditRoutes() []route {
 	if s.deps.Audit == nil {
@@ -34,7 +20,7 @@ func (s *Server) auditRoutes() []route {
 		get("/api/projects/dashboard/{id}/state", described(s.getState, aboutState)),
 		get("/api/projects/dashboard/{id}/diff", described(s.getDiff, aboutDiff)),
 		get("/api/projects/dashboard/{id}/access", described(s.getAccess, aboutAccess)),
-		get("/api/audit/history", described(s.getAuditHistory, aboutHistory("Who changed any dashboard of the agency.", func(*Params) {}))),
+		get("/api/audit/history", described(s.getHistory, aboutHistory("Who changed any dashboard of the agency.", func(*Params) {}))),
 		get(patternExport, described(s.getAuditExport, aboutExport)),
 		get("/api/audit/reads", described(s.getAuditReads, aboutReads)),
 	}
@@ -48,42 +34,35 @@ func auditRole(p Principal) Role {
 	return RoleAgency
 }
 
-// show records what is read and then sends the answer; without the record nothing is shown.
-func (s *Server) show(w http.ResponseWriter, r *http.Request, read domain.AuditRead, data any, meta readmodels.HistoryMeta) error {
-	p, _ := PrincipalFrom(r.Context())
-	read.AsOf = meta.AsOf.Version
-	if err := s.deps.Audit.Records.RecordRead(r.Context(), caller(r, p, p.AccountID, auditRole(p)), read); err != nil {
-		return err
+// answerAudit is the one shape of the auditors' questions about histories: parse, query, record what is read, answer.
+// Without the record nothing is shown. The dashboard is the one in the path; "" where there is none.
+func answerAudit[Q, R any](
+	s *Server, w http.ResponseWriter, r *http.Request, parse func(p *Params, parent, dashboard string) Q,
+	query func(context.Context, Q) (R, readmodels.HistoryMeta, error), read func(Q) domain.AuditRead,
+) error {
+	var dashboard string
+	if _, named := pathParam(r, "id"); named {
+		var err error
+		if dashboard, err = dashboardID(r); err != nil {
+			return err
+		}
 	}
-	return s.writeAudit(w, data, meta)
-}
-
-// getHistory answers who changed the dashboard in the path, page by page.
-func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
-	dashboard, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
-	return s.history(w, r, dashboard)
-}
-
-// getAuditHistory answers the same of all dashboards of the agency.
-func (s *Server) getAuditHistory(w http.ResponseWriter, r *http.Request) error {
-	return s.history(w, r, "")
-}
-
-func (s *Server) history(w http.ResponseWriter, r *http.Request, dashboard string) error {
 	params := s.auditParams(r)
-	query := params.historyQuery()
+	q := parse(params, auditedParent(r.Context()), dashboard)
 	if err := params.Err(); err != nil {
 		return err
 	}
-	query.ParentAccount, query.Dashboard = auditedParent(r.Context()), dashboard
-	entries, meta, err := s.deps.Audit.History.Entries(r.Context(), query)
+	data, meta, err := query(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	return s.show(w, r, domain.AuditRead{What: domain.AuditHistory, Dashboard: dashboard, Filter: filterOf(query)}, entries, meta)
+	record := read(q)
+	record.Dashboard, record.AsOf = dashboard, meta.AsOf.Version
+	p, _ := PrincipalFrom(r.Context())
+	if err := s.deps.Audit.Records.RecordRead(r.Context(), caller(r, p, p.AccountID, auditRole(p)), record); err != nil {
+		return err
+	}
+	return s.writeData(w, data, meta)
 }
 
 // auditedParent is the agency that a caller of these routes belongs to: their roles always name it.
@@ -92,74 +71,50 @@ func auditedParent(ctx context.Context) string {
 	return p.AccountID
 }
 
+// getHistory answers, page by page, who changed the dashboard in the path, or any dashboard of the agency.
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
+	parse := func(p *Params, parent, dashboard string) readmodels.HistoryQuery {
+		q := p.historyQuery()
+		q.ParentAccount, q.Dashboard = parent, dashboard
+		return q
+	}
+	return answerAudit(s, w, r, parse, s.deps.Audit.History.Entries, func(q readmodels.HistoryQuery) domain.AuditRead {
+		return domain.AuditRead{What: domain.AuditHistory, Filter: filterOf(q)}
+	})
+}
+
 // getState answers what the dashboard was at ?at= or ?version=; without either, now.
 func (s *Server) getState(w http.ResponseWriter, r *http.Request) error {
-	dashboard, err := dashboardID(r)
-	if err != nil {
-		return err
+	parse := func(p *Params, parent, dashboard string) readmodels.StateQuery {
+		return readmodels.StateQuery{ParentAccount: parent, Dashboard: dashboard, At: p.oneMoment()}
 	}
-	params := s.auditParams(r)
-	query := readmodels.StateQuery{ParentAccount: auditedParent(r.Context()), Dashboard: dashboard, At: params.oneMoment()}
-	if err := params.Err(); err != nil {
-		return err
-	}
-	state, meta, err := s.deps.Audit.History.State(r.Context(), query)
-	if err != nil {
-		return err
-	}
-	read := domain.AuditRead{What: domain.AuditState, Dashboard: dashboard, Filter: domain.AuditFilter{At: query.At.String()}}
-	return s.show(w, r, read, state, meta)
+	return answerAudit(s, w, r, parse, s.deps.Audit.History.State, func(q readmodels.StateQuery) domain.AuditRead {
+		return domain.AuditRead{What: domain.AuditState, Filter: domain.AuditFilter{At: q.At.String()}}
+	})
 }
 
 // getDiff answers what changed on the dashboard after ?from= up to ?to=, each an instant or a version;
 // without ?to=, up to now.
 func (s *Server) getDiff(w http.ResponseWriter, r *http.Request) error {
-	dashboard, err := dashboardID(r)
-	if err != nil {
-		return err
+	parse := func(p *Params, parent, dashboard string) readmodels.DiffQuery {
+		p.required("from")
+		return readmodels.DiffQuery{
+			ParentAccount: parent, Dashboard: dashboard, From: p.moment("from", true), To: p.moment("to", false),
+		}
 	}
-	params := s.auditParams(r)
-	params.required("from")
-	query := readmodels.DiffQuery{
-		ParentAccount: auditedParent(r.Context()), Dashboard: dashboard,
-		From: params.moment("from", true), To: params.moment("to", false),
-	}
-	if err := params.Err(); err != nil {
-		return err
-	}
-	diff, meta, err := s.deps.Audit.History.Diff(r.Context(), query)
-	if err != nil {
-		return err
-	}
-	read := domain.AuditRead{
-		What: domain.AuditDiff, Dashboard: dashboard,
-		Filter: domain.AuditFilter{From: query.From.String(), To: query.To.String()},
-	}
-	return s.show(w, r, read, diff, meta)
+	return answerAudit(s, w, r, parse, s.deps.Audit.History.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
+		return domain.AuditRead{What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()}}
+	})
 }
 
 // getAccess answers whether ?user_id= had access to the dashboard at ?at= (or ?version=), and which
 // records decided that.
 func (s *Server) getAccess(w http.ResponseWriter, r *http.Request) error {
-	dashboard, err := dashboardID(r)
-	if err != nil {
-		return err
+	parse := func(p *Params, parent, dashboard string) readmodels.AccessQuery {
+		p.required("user_id")
+		return readmodels.AccessQuery{ParentAccount: parent, Dashboard: dashboard, User: p.hex("user_id"), At: p.oneMoment()}
 	}
-	params := s.auditParams(r)
-	params.required("user_id")
-	query := readmodels.AccessQuery{
-		ParentAccount: auditedParent(r.Context()), Dashboard: dashboard, User: params.hex("user_id"), At: params.oneMoment(),
-	}
-	if err := params.Err(); err != nil {
-		return err
-	}
-	access, meta, err := s.deps.Audit.History.Access(r.Context(), query)
-	if err != nil {
-		return err
-	}
-	read := domain.AuditRead{
-		What: domain.AuditAccess, Dashboard: dashboard,
-		Filter: domain.AuditFilter{User: query.User, At: query.At.String()},
-	}
-	return s.show(w, r, read, access, meta)
+	return answerAudit(s, w, r, parse, s.deps.Audit.History.Access, func(q readmodels.AccessQuery) domain.AuditRead {
+		return domain.AuditRead{What: domain.AuditAccess, Filter: domain.AuditFilter{User: q.User, At: q.At.String()}}
+	})
 }

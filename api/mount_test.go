@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Under a prefix everything is where it is at the root, and what an answer says of addresses is right.
@@ -19,7 +19,7 @@ func TestEverythingWorksUnderAPrefix(t *testing.T) {
 		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Config.Prefix = "/main/boards"
 	})
-	b.meta = readmodels.Meta{NextCursor: "next"}
+	b.meta = analytics.Meta{NextCursor: "next"}
 	mux := http.NewServeMux()
 	mux.Handle("/main/boards/", b.server)
 	stripping := http.NewServeMux()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 //go:embed *.go
@@ -46,7 +47,7 @@ func readComments() (comments, error) {
 	for _, p := range []struct {
 		name  string
 		files embed.FS
-	}{{"domain", domain.GoFiles}, {"readmodels", readmodels.GoFiles}, {"api", source}} {
+	}{{"domain", domain.GoFiles}, {"readmodels", readmodels.GoFiles}, {"readmodels/analytics", analytics.GoFiles}, {"api", source}} {
 		if err := c.read(modulePath+p.name, p.files); err != nil {
 			return comments{}, err
 		}
@@ -207,7 +208,7 @@ func (c comments) ofField(t reflect.Type, field string) string {
 }
 
 func (c comments) ofQuery(method string) string {
-	return c.inJSON("", c.methods[modulePath+"readmodels.Analytics."+method])
+	return c.inJSON("", c.methods[modulePath+"readmodels/analytics.Analytics."+method])
 }
 
 var docLink = regexp.MustCompile(`\[([A-Z]\w*(?:\.\w+)*)\]`)

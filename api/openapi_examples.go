@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // exampleValues are what the document's examples send, by the parameters' names.
@@ -85,7 +85,7 @@ func exampleError(code domain.Code) errorBody {
 	case domain.CodeForbidden:
 		return errorOf(errWrongRole, id)
 	case domain.CodeNotFound:
-		return errorOf(readmodels.ErrMemberNotFound, id)
+		return errorOf(analytics.ErrMemberNotFound, id)
 	case domain.CodeConflict:
 		return with("Too many changes of this agency came at once. Send the request again.")
 	case domain.CodePreconditionFailed:

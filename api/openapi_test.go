@@ -30,7 +30,7 @@ func (b *bundle) document() map[string]any {
 func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b, _ := setupAudit(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Entities = readmodels.Entities{} // described, not asked
+		d.Entities = &readmodels.Entities{} // described, not asked
 		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

@@ -20,7 +20,7 @@ type operation struct {
 type about struct {
 	// summary is a sentence. When it is empty, it and text are the comment of query.
 	summary, text string
-	query         string // method of readmodels.Analytics that answers
+	query         string // method of analytics.Analytics that answers
 	tag           string
 
 	// parse reads the parameters of a request; what it notes on the way is documented.
@@ -79,8 +79,7 @@ func answersJSON(body reflect.Type, headers ...string) []answerDoc {
 	return []answerDoc{{status: 200, text: "Done.", media: mediaJSON, body: body, headers: headers}}
 }
 
-// enveloped is the type of [envelope] around data, and of [auditEnvelope] where meta is not of the
-// analytics.
+// enveloped is the type of [envelope] around data.
 func enveloped(data, meta reflect.Type) reflect.Type {
 	fields := []reflect.StructField{
 		{Name: "Success", Type: reflect.TypeFor[bool](), Tag: `json:"success" doc:"Always true here."`},

@@ -94,7 +94,7 @@ var (
 			p.edge("to", 1)
 			p.Zone()
 		},
-		answers: answersJSON(enveloped(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readsMeta]())),
+		answers: answersJSON(enveloped(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.ListMeta]())),
 	}
 	aboutExport = about{
 		tag: tagAudit, summary: "The history as a file, oldest change first.",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Limits of paged lists.
@@ -38,7 +39,7 @@ type Params struct {
 	narrowBy string // see narrowing
 	zone     *time.Location
 	rangeSet bool
-	window   readmodels.Range
+	window   analytics.Range
 }
 
 // NewParams reads parameters through get; now is the end of a range that names none.

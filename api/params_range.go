@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 const (
@@ -56,7 +56,7 @@ func loadZone(name string) (*time.Location, error) {
 // 3339 instant (the end is not included), or Unix seconds or milliseconds. Without both: the last 30
 // days, today included; without one: 30 days from the start's other side, respectively until the end
 // of today.
-func (p *Params) Range(startName, endName string) readmodels.Range {
+func (p *Params) Range(startName, endName string) analytics.Range {
 	if p.rangeSet {
 		return p.window
 	}
@@ -65,7 +65,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	p.note(endName, "End of the range: "+forms+" A day is included, an instant is not. Absent: the end of today. "+
 		"It may lie in the future: parts to come are null, and comparisons are with as many days as have begun.", schema{Type: typeString})
 	zone := p.Zone()
-	window := readmodels.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
+	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
 	before := p.bad.count
 	if text, present := p.value(endName); present {
 		window.To = p.instant(endName, text, zone, 1)
@@ -82,7 +82,7 @@ func (p *Params) Range(startName, endName string) readmodels.Range {
 	return window
 }
 
-func (p *Params) checkOrder(startName, endName string, window readmodels.Range) {
+func (p *Params) checkOrder(startName, endName string, window analytics.Range) {
 	switch {
 	case !window.From.Before(window.To) && p.defaulted(endName):
 		p.bad.addf(startName, "does not lie before the end of today, where the range ends without %s: give it too", endName)
@@ -123,7 +123,7 @@ func parseInstant(text string, zone *time.Location, dayOffset int) (time.Time, e
 
 func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, time.UTC); err == nil {
-		return readmodels.StartOfDay(day.AddDate(0, 0, dayOffset), zone), nil
+		return analytics.StartOfDay(day.AddDate(0, 0, dayOffset), zone), nil
 	}
 	if _, err := time.Parse("20060102", text); err == nil { // as seconds that were in 1970
 		return time.Time{}, errors.New("is a day without its hyphens: use YYYY-MM-DD")
@@ -158,7 +158,7 @@ func unixInstant(number int64) time.Time {
 
 // dayStart is the start of the day that lies offset days after the one of at, in at's zone.
 func dayStart(at time.Time, offset int) time.Time {
-	return readmodels.StartOfDay(civil(at).AddDate(0, 0, offset), at.Location())
+	return analytics.StartOfDay(civil(at).AddDate(0, 0, offset), at.Location())
 }
 
 // daysBefore goes back whole days from the start of one, and by the clock from any other instant.

@@ -3,23 +3,21 @@ package api
 import (
 	"net/http"
 	"strconv"
-
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // envelope is the shape of every successful answer.
 type envelope struct {
-	Success bool             `json:"success"`
-	Message string           `json:"message"`
-	Data    any              `json:"data"`
-	Meta    *readmodels.Meta `json:"meta,omitempty"`
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+	Data    any    `json:"data"`
+	Meta    any    `json:"meta,omitempty"` // of figures, of a page, of a history
 }
 
 const messageSuccess = "SUCCESS"
 
-func (s *Server) writeData(w http.ResponseWriter, data any, meta *readmodels.Meta) error {
-	s.writeJSON(w, "application/json; charset=utf-8", http.StatusOK,
-		envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
+// writeData answers with data, and with meta beside it unless that is nil.
+func (s *Server) writeData(w http.ResponseWriter, data, meta any) error {
+	s.writeJSON(w, mediaJSON+"; charset=utf-8", http.StatusOK, envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
 	return nil
 }
 

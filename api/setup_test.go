@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/notices"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 const (
@@ -52,9 +53,9 @@ type bundle struct {
 	scopes    []readmodels.ScopeRequest
 	scopeErr  error
 	scoped    []string // accounts in the scope
-	queries   []readmodels.RangeQuery
-	meta      readmodels.Meta // beside the range, of AccountInsights
-	large     int             // platforms that AccountInsights lists
+	queries   []analytics.RangeQuery
+	meta      analytics.Meta // beside the range, of AccountInsights
+	large     int            // platforms that AccountInsights lists
 	panics    bool
 
 	// Of [setupTenants]: what the real queries sent, and the log that their tables are made of.
@@ -164,15 +165,15 @@ type fakeAnalytics struct {
 
 // AccountInsights implements api.Analytics.
 func (f fakeAnalytics) AccountInsights(
-	_ context.Context, _ readmodels.Scope, query readmodels.RangeQuery,
-) (readmodels.AccountInsights, readmodels.Meta, error) {
+	_ context.Context, _ readmodels.Scope, query analytics.RangeQuery,
+) (analytics.AccountInsights, analytics.Meta, error) {
 	b := f.bundle
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queries = append(b.queries, query)
 	meta := b.meta
 	meta.From, meta.To, meta.TimeZone = query.Range.From, query.Range.To, query.Range.Zone.String()
-	return readmodels.AccountInsights{Platforms: make([]readmodels.PlatformInsights, b.large)}, meta, nil
+	return analytics.AccountInsights{Platforms: make([]analytics.PlatformInsights, b.large)}, meta, nil
 }
 
 func view(subAccount string, version int64, users ...string) readmodels.DashboardView {

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // The other agency.
@@ -278,9 +279,9 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	history := &readmodels.History{Pool: pool}
 	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
-		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &readmodels.Analytics{Pool: pool}
-		d.Entities = readmodels.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: history, Exports: history, Reads: readmodels.AuditReads{Pool: pool}, Records: audit}
+		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
+		d.Entities = &readmodels.Entities{Pool: pool}
+		d.Audit = &api.AuditDeps{History: history, Records: audit}
 		d.Notices, d.Live = quietHub(t), liveDeps(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)

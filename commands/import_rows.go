@@ -83,7 +83,7 @@ func (i Import) Registered(post domain.PostRegistered) (domain.Draft, error) {
 // metric refuses what a fold would, and times ahead of the clock, which would stay the latest until then. The
 // event's id follows from what is unique about it, so that a row is one event however often it is imported.
 func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string) (domain.Draft, error) {
-	if invalid == nil && at.After(i.Now.Add(defaultMaxSkew)) {
+	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
 		invalid = fmt.Errorf("its time %s lies in the future", at.Format(time.RFC3339))
 	}
 	if invalid != nil {

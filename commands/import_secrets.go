@@ -65,7 +65,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if err != nil {
 		return 0, err
 	}
-	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.times(taken)); err != nil {
+	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.Times(taken)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return outcome, nil

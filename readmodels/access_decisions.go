@@ -58,14 +58,11 @@ type entryFacts struct {
 // the last one taken, which is held against its predecessor only then. What stood before an entry is what
 // stood after the one before it, so that half of the documents, and each only once, have to be unpacked.
 func (d *decided) look(ctx context.Context, tx pgx.Tx, q AccessQuery, version, limit int64) (last int64, err error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select version, created, document->'users' ? $4, document->'allow_client_dashboard' = 'true'::jsonb, document->'scopes'
 		from (select version, before is null as created, after || '{}' as document from dashboard_history
 			where parent_account = $1 and sub_account_id = $2 and version <= $3
 			order by version desc limit $5) unpacked`, q.ParentAccount, q.Dashboard, version, q.User, limit)
-	if err != nil {
-		return 0, err
-	}
 	var e, newer entryFacts
 	_, err = pgx.ForEachRow(rows, []any{&e.version, &e.created, &e.listed, &e.allow, &e.scopes}, func() error {
 		if newer.version > 0 && d.open > 0 {
@@ -118,14 +115,11 @@ func (d *decided) read(ctx context.Context, tx pgx.Tx, q AccessQuery) error {
 	for version := range d.records {
 		versions = append(versions, version)
 	}
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select `+recordColumns+` from dashboard_history h
 		where parent_account = $1 and sub_account_id = $2 and version = any($3)`, q.ParentAccount, q.Dashboard, versions)
-	if err != nil {
-		return fmt.Errorf("read deciding records: %w", err)
-	}
 	var r recordRow
-	_, err = pgx.ForEachRow(rows, r.targets(), func() error {
+	_, err := pgx.ForEachRow(rows, r.targets(), func() error {
 		found := r
 		found.hash = slices.Clone(r.hash)
 		d.records[r.record.Version] = &found

@@ -44,13 +44,10 @@ const (
 // Due returns the social accounts that are due in a slot: never read, or last read in a slot that began
 // at least the interval before it. The most overdue come first.
 func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error) {
-	rows, err := c.Pool.Query(ctx, `select s.id, f.served_slot`+worthReading+`
+	rows, _ := c.Pool.Query(ctx, `select s.id, f.served_slot`+worthReading+`
 		and (f.served_slot is null or f.served_slot <= $4 or f.served_slot > $5)
 		order by f.served_slot nulls first, s.id`,
 		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)), slot.Begin.Add(domain.WrongClock))
-	if err != nil {
-		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
-	}
 	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
 	if err != nil {
 		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
@@ -94,10 +91,7 @@ func (c Connections) ByHand(ctx context.Context, slot domain.FetchSlot, socialAc
 }
 
 func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {
-	rows, err := c.Pool.Query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read accounts to fetch: %w", err)
-	}
+	rows, _ := c.Pool.Query(ctx, query, args...)
 	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
 		err = row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
@@ -115,7 +109,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
-	rows, err := c.Pool.Query(ctx, `
+	rows, _ := c.Pool.Query(ctx, `
 		select p.external_id, coalesce(p.post_type, ''), p.published_at,
 		       (select d.captured_at from post_daily d
 		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
@@ -126,9 +120,6 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3
 		order by p.published_at desc nulls last, p.external_id limit $4`,
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
-	if err != nil {
-		return nil, fmt.Errorf("read posts of social account %d: %w", tenant.SocialAccount, err)
-	}
 	posts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.KnownPost])
 	if err != nil {
 		return nil, fmt.Errorf("read posts of social account %d: %w", tenant.SocialAccount, err)

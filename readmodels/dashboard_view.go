@@ -157,40 +157,31 @@ func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (MainAccount, er
 // linkedAccounts returns the accounts of the set in its order; one that the directory does not hold
 // any more, or holds as another agency's, is shown by its id alone.
 func linkedAccounts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]LinkedAccount, error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select s.id, coalesce(a.name, ''), coalesce(a.email, ''), coalesce(a.phone, ''), coalesce(a.address, '')
 		from unnest($1::text[]) with ordinality as s(id, n) left join accounts a on a.id = s.id and a.parent_account = $2
 		order by s.n`, document.SubAccountIDs, document.ParentAccount)
-	if err != nil {
-		return nil, err
-	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[LinkedAccount])
 }
 
 func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]DashboardUser, error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select u.id, u.name, u.email, u.image, u.account_id, u.is_owner, not u.reset_pending,
 		       (select max(login_at) from sessions s where s.user_id = u.id)
 		from users u join accounts a on a.id = u.account_id
 		where u.id = any($1) and u.account_id = any($2) and u.active and a.parent_account = $3
 		order by u.name, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
-	if err != nil {
-		return nil, err
-	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[DashboardUser])
 }
 
 // contacts returns the points of contact in their order; one that is not of the agency, or not any more,
 // is shown by its id alone.
 func contacts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]POC, error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select p.id, coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.phone, ''),
 		       coalesce(u.image, ''), coalesce(u.meeting_link, '')
 		from unnest($1::text[]) with ordinality as p(id, n)
 		left join (users u join accounts a on a.id = u.account_id and (a.id = $2 or a.parent_account = $2)) on u.id = p.id
 		order by p.n`, document.MainPOC, document.ParentAccount)
-	if err != nil {
-		return nil, err
-	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[POC])
 }

@@ -30,7 +30,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string) {
 	t.Helper()
 	_, err := db.Pool.Exec(t.Context(), `truncate accounts, users, sessions`)
 	require.NoError(t, err)
-	w := &world{directory: []domain.DirectoryEntity{
+	w := &world{Directory: []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agencyA, Name: "A", WhiteLabelURL: "https://a.example"},
 		domain.DirectoryAccount{ID: agencyB, Name: "B"},
 		domain.DirectoryAccount{ID: clientOwn, ParentAccount: agencyA, Name: "own"},
@@ -40,7 +40,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string) {
 		domain.DirectoryUser{ID: staff, AccountID: ofStaff, Name: "stella", Email: "stella@a.example", Phone: "1", MeetingLink: "https://meet.example"},
 		domain.DirectorySession{ID: "s1", UserID: foreman, LoginAt: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)},
 	}}
-	w.fold(t, db)
+	w.Fold(t, db)
 }
 
 // The names beside the ids are those of the agency's own directory: who has moved to another agency is no

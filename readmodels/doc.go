@@ -1,121 +1,49 @@
-// Package readmodels answers questions from the tables that the projections keep. It only reads.
+// Package readmodels answers questions from the tables that the projections keep. It only reads. The figures are in
+// package analytics below it.
 //
 // # Invariants
 //
 //   - Every query is bounded, ordered and scoped to a tenant by the columns of the row: a row belongs for
 //     ever to the agency and sub-account that its event names, whoever owns the social account today.
-//     [Scope] is part of every figure's query, and what lies outside of it does not exist.
+//     What lies outside of [Scope] does not exist.
 //   - One answer is one [pg.Snapshot]: its parts are of one moment.
 //   - The structs with JSON tags are the answers; nobody maps them again. Their comments are the
 //     documentation of the fields: unit, kind, platform metric, and what null means.
-//   - Absent is null and never 0. A comparison without a baseline is null with no_baseline, never 0 % or
-//     100 %. Whatever is left out of a figure has its reason in [Meta].Sources.
-//   - Figures are combined by their kind: stocks by their last reading, cumulative ones
-//     by differences, day flows by summing the platform's days; rolling ones and reach are shown as read.
+//   - Absent is null and never 0.
 //   - Every pool may be read-only; tests connect with one that refuses writes.
 //
-// It may not import commands, projections, watermill or api.
+// It may not import commands, projections, watermill or api, nor analytics, which imports it.
 //
 // # File map
 //
 //	accounts.go                     who belongs to whom
+//	scope.go                        whose figures a caller may see
+//	page.go cursor.go               pages of lists; the one codec of their cursors
+//	platform_ref.go                 how answers name a platform
+//	entities.go entities_users.go entities_platforms.go  users and connected platforms
 //	connections.go                  what the fetchers need to know
 //	connection_token.go             where a connection's tokens are, and whether it waits for new ones
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
-//	access*.go history*.go          who had access; the history of dashboards for auditors
+//	access.go access_decisions.go   who had access, and which records decided so
+//	history.go                      the answers about the history of dashboards; pages of it
+//	history_pages.go history_entries.go  the keys of a page; the entries behind them
+//	history_moment.go history_state.go  moments of a stream; a dashboard at a moment, and between two
+//	directory_names.go              names beside the ids of a history
+//	history_export.go               the whole history, batch by batch
+//	audit_reads.go                  who read or exported the history
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
 //	source.go                       the source itself, for the API document
-//	scope.go                        whose figures a caller may see
-//	entities*.go                    the data model's four entities: users, platforms, activities, stats
-//	analytics.go                    Analytics, Meta, one answer in the making
-//	analytics_range.go              ranges, days, months and where they begin in a zone
-//	analytics_rollups.go analytics_readings.go  the two sources of account figures: roll-ups; raw readings at the edges
-//	analytics_figures.go            Total: figures combined by kind and compared
-//	analytics_gaps.go               what figures lack that are shown all the same
-//	analytics_as_read.go            figures that no total takes
-//	analytics_sources.go            status and reason of every social account
-//	analytics_page.go               pages and their cursors
-//	analytics_account_insights.go   endpoint 1
-//	analytics_followers.go          endpoints 2, 14, 18, and the follower series of 5
-//	analytics_roi.go analytics_roi_costs.go analytics_post_views.go  endpoint 3: views, prices, views of videos
-//	analytics_account_stats.go analytics_reach.go  endpoint 4: impressions; reach
-//	analytics_net_growth.go         endpoint 5
-//	analytics_activity.go           endpoint 6
-//	analytics_leaderboard.go        endpoint 7
-//	analytics_points.go             one reading of one figure; readings by their day
-//	analytics_top_posts.go analytics_ranking*.go  endpoints 8, 22: posts by what their engagement gained
-//	analytics_posts.go analytics_post_list.go  endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
-//	analytics_post_gains.go analytics_gain.go  what posts gained over time: the roll-up, and raw readings at the edges
-//	analytics_post_sources.go       which figures the posts behind a list have
-//	analytics_post_series.go        endpoints 11, 13, 20
-//	analytics_members.go            endpoint 15
-//	analytics_member_growth.go      endpoint 16
 //
 // # Non-obvious
 //
-//   - A reading belongs to exactly one period: the reading before a range is the last one strictly before
-//     its start. Were a reading at the very start both inside and "before", a range or day whose only
-//     reading is at midnight would have gained nothing, and days would not add up to their range.
-//   - account_months holds the last reading of each UTC day. It answers wherever a bucket ends at or after
-//     that reading; where the bucket ends before it (another zone, a cut day) one index probe into
-//     tSAccountIns does. So UTC days never touch raw readings but for what lies before the range.
-//   - Of readings of one instant the event with the smaller id counts. The ids are most of what account_months
-//     holds, so they are read only where such readings meet, in a second query.
-//   - Levels before a range are looked for in the roll-up of the three days before it: only accounts that
-//     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
-//   - What lies before the range is looked for in the 40 days before first. The reading table has a
-//     partition per month and a default one, so "the last reading ever before" opens every partition.
-//   - A reading from before the previous period is no baseline: what a counter gained in two years is not what
-//     it gained in June. Without a baseline a counter counts from its first reading in the range, so that totals
-//     are the sums of their parts. Posts have baselines of any age: old ones are read every 30 days, and in
-//     a range of a week nothing would be left of them.
-//   - A range that has not ended is compared with as many days as have begun of it. [Range].Now says when it is
-//     asked about; its zero value means that all of it is over.
-//   - A day counts as not read once it is over everywhere on earth: platforms label days of their own zones.
-//   - Day flows are compared day by day with the days of the previous period that both have: the newest
-//     days are not there yet when a range ends today, and 28 days against 30 would look like a fall.
-//   - A follower series carries an account's last reading over days without one; else the sum of several
-//     accounts would dip whenever one was not read. A day on which no account was read stays null.
-//   - [time.Date] may give an hour of the day before where clocks change at midnight (Havana, each March):
-//     days begin where day.start says.
-//   - Platforms' day labels are compared with the days of the range by name. A Facebook day is a Pacific
-//     one; nobody can cut it to another zone.
-//   - Rolling windows of days (day, week, days_28) stand in account_months at the day on which they end,
-//     like day flows; other windows (months_12) at the day of capture, and are levels.
-//   - TikTok counts no views of an account; what its videos gained stands in.
-//   - A post published in the range began at 0 then, so its first reading counts: the one baseline that is
-//     not a reading. Figure by figure: insights come hours after a post, and its first readings lack them.
-//     post_gains keeps first figures in rows of their own, by the time of publication.
-//   - post_gains goes by quarters of an hour because days begin at one in every zone: sums of a few rows a day
-//     answer for days of any zone. Only an instant inside of a quarter needs raw readings.
-//   - A series of posts sums steps between readings, each figure since the last reading that had it; a post by
-//     itself compares the ends. They agree unless one of the ends lacks a figure that others have.
-//   - A page that moves between two clients of an agency goes on where it was: before a reading stands the last one
-//     of the agency, whoever had the page, and the gain is the client's at the later reading. A post that both have
-//     registered is shown once, under the newest registration that the scope sees. Only for who sees one client alone, and
-//     a page that came back to it, do list and series differ: the list also has what it gained in between. Between
-//     agencies everything starts anew.
-//   - A post belongs to the member of its last registration, a reading to the member at its capture: when a
-//     connection changes hands, its next listing registers the posts anew and lists move, with all that the posts gained;
-//     series do not. Where both were read in one range, the source says so.
-//   - Rankings look at all posts of the scope. Nearly all have a reading on the last day up to each end of the
-//     range, which is one stretch of an index; only the others are looked for, one by one unless they are many. Where nothing
-//     was read on that day, as at the end of a month that is not over, it is the last day on which something was.
-//   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
-//     thousands are planned each time (grouped); for all others planning would take longer than running.
-//   - "$2 is null or column = any($2)" lets such a plan expect next to no rows, and one for these parameters look
-//     so much cheaper that PostgreSQL makes it every time. What sources, members and rankings are chosen by selects only what
-//     is to be selected (within). A ranking keeps its plan (rank), and its days come by full joins: left ones would be
-//     nested, thousands by thousands, where few posts are expected.
+//   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or ForEachRow, in which every query ends.
 //   - "As of T" is found as a version, once for the whole stream: times grow strictly with versions, and
 //     every index that a history walks is by version.
 //   - Names in a dashboard and in its history are those of the agency's own directory. An account or user
 //     that moved to another agency shows as an id there, as one who was erased does.
 //   - A filtered page of a history ends after a bounded number of entries looked at, with a cursor.
 //   - An export reads batch by batch, each in its own snapshot and all up to the version of the first.
-//   - An account that has left the scope is listed among the sources only while it has figures in the
-//     answer, and without its present name: whose it is now is not this tenant's business.
 //   - A platform's expiry is what the main application said last. Fetchers renew tokens without telling the
 //     log, which holds no secrets' times; once a token was stored after that expiry, it is not known any more.
 package readmodels

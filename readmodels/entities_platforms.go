@@ -81,13 +81,12 @@ type ConnectedPlatform struct {
 
 // Platforms lists the connected accounts of the scope, by platform and id.
 func (e Entities) Platforms(ctx context.Context, scope Scope, q PlatformsQuery) ([]ConnectedPlatform, ListMeta, error) {
-	return e.platforms(scope, q, 0).read(ctx, e.Pool)
+	return e.platforms(scope, q, 0).Read(ctx, e.Pool)
 }
 
 // Platform returns one connected account, or [ErrPlatformNotFound].
 func (e Entities) Platform(ctx context.Context, scope Scope, id int64) (ConnectedPlatform, error) {
-	found, _, err := e.platforms(scope, PlatformsQuery{Platforms: domain.Platforms()}, id).read(ctx, e.Pool)
-	return only(found, err, ErrPlatformNotFound)
+	return e.platforms(scope, PlatformsQuery{Platforms: domain.Platforms()}, id).ReadOne(ctx, e.Pool, ErrPlatformNotFound)
 }
 
 type platformKey struct {
@@ -95,11 +94,11 @@ type platformKey struct {
 	ID       int64 `json:"i"`
 }
 
-// tokenEnds is when the token of connection c ends whose stored secret is k: the main application's word is
+// TokenEnds is when the token of connection c ends whose stored secret is k: the main application's word is
 // of a token that may have been renewed here many times.
-const tokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
+const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// platformsSQL reads when an account was read last from account_newest, as [answering.sourceFacts] does. Of a
+// platformsSQL reads when an account was read last from account_newest, as the sources of figures do. Of a
 // connection that was signed in again since, the old state and failures do not count.
 const platformsSQL = `
 	select * from (
@@ -120,7 +119,7 @@ const platformsSQL = `
 		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then st.reason
 		            else coalesce(f.reason, '') end,
 		       f.not_before, coalesce(f.failures, 0),
-		       ` + tokenEnds + `,
+		       ` + TokenEnds + `,
 		       k.renewable_until, k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
@@ -137,28 +136,28 @@ const platformsSQL = `
 	where ($6 = '' or p.state = $6)
 	order by p.p_id, p.id limit $9`
 
-func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) listed[ConnectedPlatform, platformKey] {
+func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[ConnectedPlatform, platformKey] {
 	page := q.Page
 	q.Page = Page{}
-	return listed[ConnectedPlatform, platformKey]{
-		name: "platforms", scope: scope, page: page, asked: q,
-		query: func(after *platformKey, limit int) (string, []any) {
+	return PageQuery[ConnectedPlatform, platformKey]{
+		List: "platforms", Scope: scope, Page: page, Filters: q,
+		Select: func(after *platformKey, limit int) (string, []any) {
 			if after == nil {
 				after = &platformKey{}
 			}
 			return platformsSQL, []any{
-				scope.ParentAccount, scope.Accounts, platformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit,
+				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit,
 			}
 		},
-		scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
+		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.ExpiresAt,
 				&p.SignInBefore, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt)
-			p.PlatformRef = platformRef(p.Platform)
+			p.PlatformRef = PlatformRefOf(p.Platform)
 			p.Type = profileType(p.Platform, p.AccountType)
 			return p, err
 		},
-		key: func(p ConnectedPlatform) platformKey { return platformKey{int(p.Platform), p.ID} },
+		Key: func(p ConnectedPlatform) platformKey { return platformKey{int(p.Platform), p.ID} },
 	}
 }
 

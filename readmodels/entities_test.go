@@ -20,37 +20,11 @@ var entityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 // entityStage is a log with two agencies, and the queries over its tables.
 func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
 	t.Helper()
-	log := foldtest.New(t)
-	log.Put(t,
-		domain.DirectoryAccount{ID: agencyA, RowID: 1, Name: "Agency A", Active: true},
-		domain.DirectoryAccount{ID: clientA, RowID: 11, ParentAccount: agencyA, Name: "Client A", Active: true},
-		domain.DirectoryAccount{ID: clientC, RowID: 12, ParentAccount: agencyA, Name: "Client C", Active: true},
-		domain.DirectoryAccount{ID: agencyB, RowID: 2, Name: "Agency B", Active: true},
-		domain.DirectoryAccount{ID: clientB, RowID: 21, ParentAccount: agencyB, Name: "Client B", Active: true},
-	)
+	log := foldtest.TwoAgencies(t)
 	return log, readmodels.Entities{Pool: log.DB.ReadOnly}
 }
 
 func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
-
-// all walks a list to its end, limit entries at a time.
-func all[E any](t *testing.T, limit int, list func(readmodels.Page) ([]E, readmodels.ListMeta, error)) (entries []E) {
-	t.Helper()
-	page := readmodels.Page{Limit: limit}
-	for range 100 {
-		got, meta, err := list(page)
-		require.NoError(t, err)
-		require.NotNil(t, got)
-		require.LessOrEqual(t, len(got), limit)
-		entries = append(entries, got...)
-		if meta.NextCursor == "" {
-			return entries
-		}
-		page.Cursor = meta.NextCursor
-	}
-	require.Fail(t, "the list does not end")
-	return nil
-}
 
 func TestUsers(t *testing.T) {
 	t.Parallel()
@@ -64,7 +38,7 @@ func TestUsers(t *testing.T) {
 		domain.DirectoryUser{ID: entityUser(5), AccountID: clientB, Name: "Aaron", Email: "aaron@example.com", Active: true},
 	)
 	names := func(scope readmodels.Scope, q readmodels.UsersQuery) (ids []string) {
-		for _, u := range all(t, 2, func(p readmodels.Page) ([]readmodels.User, readmodels.ListMeta, error) {
+		for _, u := range foldtest.AllPages(t, 2, func(p readmodels.Page) ([]readmodels.User, readmodels.ListMeta, error) {
 			q.Page = p
 			return entities.Users(t.Context(), scope, q)
 		}) {
@@ -152,13 +126,15 @@ func TestPlatforms(t *testing.T) {
 	for _, id := range []int64{1, 8} {
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(id), domain.AccountRead{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: id, SocialAccount: id},
-			Platform: domain.Facebook, CapturedAt: entityDay, Figures: []domain.Figure{people(5)},
+			Platform: domain.Facebook, CapturedAt: entityDay, Figures: []domain.Figure{
+				{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 5, Source: "followers_count"},
+			},
 		}, entityDay)))
 	}
 
 	scope := readmodels.Scope{ParentAccount: agencyA}
 	states := map[int64]readmodels.PlatformState{}
-	for _, p := range all(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
+	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
 		return entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
 	}) {
 		states[p.ID] = p.State
@@ -240,83 +216,4 @@ func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes
 	secrets, err := vault.NewSecrets(pool, keys)
 	require.NoError(t, err)
 	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), times))
-}
-
-func TestActivities(t *testing.T) {
-	t.Parallel()
-	log, entities := entityStage(t)
-	log.Put(t,
-		domain.DirectoryCategory{ID: 5, Name: "Offers"},
-		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "p2", CategoryID: 5},
-		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 5}, // another agency's plan
-	)
-	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
-	foreign := domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 8, SocialAccount: 2}
-	put := func(of domain.Tenant, data domain.Data) {
-		t.Helper()
-		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, of.Key(), data, entityDay)))
-	}
-	register := func(of domain.Tenant, id string, origin domain.PostOrigin, day int, change func(*domain.PostRegistered)) {
-		t.Helper()
-		post := domain.PostRegistered{Tenant: of, Platform: domain.Facebook, ExternalID: id, Origin: origin, RegisteredAt: entityDay}
-		if day > 0 {
-			post.PublishedAt = new(entityDay.AddDate(0, 0, day))
-		}
-		if change != nil {
-			change(&post)
-		}
-		put(of, post)
-	}
-	register(tenant, "p1", domain.OriginListing, 1, func(p *domain.PostRegistered) { p.Content, p.PostType = "as listed", "photo" })
-	register(tenant, "p1", domain.OriginMainApp, 1, func(p *domain.PostRegistered) { p.Content, p.CategoryID = "as written", new(int64(6)) })
-	register(tenant, "p2", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.PostType = "reel" })
-	register(tenant, "p3", domain.OriginListing, 2, nil)
-	register(tenant, "p4", domain.OriginListing, 0, nil)
-	register(tenant, "p5", domain.OriginListing, 0, nil)
-	register(foreign, "q1", domain.OriginListing, 1, nil)
-	seven, zero := int64(7), int64(0)
-	read := entityDay.AddDate(0, 0, 3)
-	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read.Add(-time.Hour), Counts: domain.Counts{Likes: &zero}})
-	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read, Counts: domain.Counts{Likes: &seven, Shares: &zero}})
-
-	scope := readmodels.Scope{ParentAccount: agencyA}
-	ids := func(q readmodels.ActivitiesQuery) (ids []string) {
-		t.Helper()
-		q.Platforms = domain.Platforms()
-		for _, a := range all(t, 2, func(p readmodels.Page) ([]readmodels.PostActivity, readmodels.ListMeta, error) {
-			q.Page = p
-			return entities.Activities(t.Context(), scope, q)
-		}) {
-			ids = append(ids, a.ExternalID)
-		}
-		return ids
-	}
-	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(readmodels.ActivitiesQuery{}), "newest first; one post of two origins is one")
-	require.Equal(t, []string{"p2"}, ids(readmodels.ActivitiesQuery{Category: 5}), "by the content planner, of the same account only")
-	require.Equal(t, []string{"p1"}, ids(readmodels.ActivitiesQuery{Category: 6}), "by its registration")
-	require.Equal(t, []string{"p2"}, ids(readmodels.ActivitiesQuery{Type: "reel"}))
-	require.Equal(t, []string{"p1"}, ids(readmodels.ActivitiesQuery{From: &entityDay, To: new(entityDay.AddDate(0, 0, 2))}))
-	require.Empty(t, ids(readmodels.ActivitiesQuery{Member: 8}))
-	require.Empty(t, ids(readmodels.ActivitiesQuery{Social: 2}))
-	require.Len(t, ids(readmodels.ActivitiesQuery{Social: 1, Member: 7}), 5)
-
-	got, err := entities.Activity(t.Context(), scope, "1:p2")
-	require.NoError(t, err)
-	reel, offers, five := "reel", "Offers", int64(5)
-	require.Equal(t, readmodels.PostActivity{
-		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
-		ID:          "1:p2", SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
-		Likes: &seven, Shares: &zero, ReadAt: &read, PublishedAt: new(entityDay.AddDate(0, 0, 2)), CreatedAt: entityDay, UpdatedAt: read,
-	}, got, "what was not given is null")
-	first, err := entities.Activity(t.Context(), scope, "1:p1")
-	require.NoError(t, err)
-	require.Equal(t, "as written", *first.Content, "what the main application says stands before the listing")
-	require.Equal(t, "photo", *first.Type)
-	require.Nil(t, first.Likes)
-	require.Nil(t, first.ReadAt)
-	require.Nil(t, first.CategoryName, "a number without a name")
-	for _, id := range []string{"2:q1", "1:p9", "x"} {
-		_, err = entities.Activity(t.Context(), scope, id)
-		require.ErrorIs(t, err, readmodels.ErrActivityNotFound, id)
-	}
 }

@@ -43,21 +43,20 @@ type userKey struct {
 // Users lists the users of the scope's accounts, by name. A password hash is nowhere in it: the directory
 // does not hold one.
 func (e Entities) Users(ctx context.Context, scope Scope, q UsersQuery) ([]User, ListMeta, error) {
-	return e.users(scope, q, "").read(ctx, e.Pool)
+	return e.users(scope, q, "").Read(ctx, e.Pool)
 }
 
 // User returns one user, or [ErrNoUser].
 func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string) (User, error) {
-	users, _, err := e.users(scope, q, id).read(ctx, e.Pool)
-	return only(users, err, ErrNoUser)
+	return e.users(scope, q, id).ReadOne(ctx, e.Pool, ErrNoUser)
 }
 
-func (e Entities) users(scope Scope, q UsersQuery, id string) listed[User, userKey] {
+func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, userKey] {
 	page := q.Page
 	q.Page = Page{}
-	return listed[User, userKey]{
-		name: "users", scope: scope, page: page, asked: q,
-		query: func(after *userKey, limit int) (string, []any) {
+	return PageQuery[User, userKey]{
+		List: "users", Scope: scope, Page: page, Filters: q,
+		Select: func(after *userKey, limit int) (string, []any) {
 			if after == nil {
 				after = &userKey{}
 			}
@@ -79,8 +78,8 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) listed[User, userK
 					after.Name, after.ID, limit,
 				}
 		},
-		scan: pgx.RowToStructByPos[User],
-		key:  func(u User) userKey { return userKey{u.Name, u.ID} },
+		Scan: pgx.RowToStructByPos[User],
+		Key:  func(u User) userKey { return userKey{u.Name, u.ID} },
 	}
 }
 

@@ -130,15 +130,15 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
 			return err
 		}
-		page, next, err := findEntries(ctx, tx, q, meta.AsOf.Version)
+		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
 		if err != nil {
 			return err
 		}
-		if page, next, err = h.affordable(ctx, tx, q.ParentAccount, page, next); err != nil {
+		var next *entryKey
+		if entries, next, err = h.readPage(ctx, tx, q, after, meta.AsOf.Version); err != nil || next == nil {
 			return err
 		}
-		meta.NextCursor = next
-		entries, err = readEntries(ctx, tx, q.ParentAccount, page)
+		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
 		return err
 	})
 	if err != nil {

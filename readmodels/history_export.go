@@ -6,6 +6,8 @@ import (
 	"iter"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // exportBatch is the number of entries read at a time. Each batch is a transaction of its own: one that
@@ -19,22 +21,24 @@ const exportBatch = 200
 func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
 	var meta HistoryMeta
-	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-		if q.Cursor != "" {
-			if _, err := parseCursor(q.Cursor); err != nil {
-				return err
-			}
-		}
-		return checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard)
-	})
+	after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
+	if err == nil {
+		err = h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
+			return checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard)
+		})
+	}
 	if err != nil {
 		return HistoryMeta{}, nil, fmt.Errorf("begin export of agency %s: %w", q.ParentAccount, err)
 	}
 	return meta, func(yield func(HistoryEntry, error) bool) {
-		for {
-			entries, next, err := h.exported(ctx, q, meta.AsOf.Version)
+		for next := after; ; {
+			var entries []HistoryEntry
+			err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
+				entries, next, err = h.readPage(ctx, tx, q, next, meta.AsOf.Version)
+				return err
+			})
 			if err != nil {
-				yield(HistoryEntry{}, err)
+				yield(HistoryEntry{}, fmt.Errorf("read history of agency %s for export: %w", q.ParentAccount, err))
 				return
 			}
 			for _, entry := range entries {
@@ -42,32 +46,9 @@ func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter
 					return
 				}
 			}
-			if next == "" {
+			if next == nil {
 				return
 			}
-			q.Cursor = next
 		}
 	}, nil
 }
-
-func (h *History) exported(ctx context.Context, q HistoryQuery, until int64) (entries []HistoryEntry, next string, err error) {
-	var meta HistoryMeta
-	err = h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-		page, cursor, err := findEntries(ctx, tx, q, until)
-		if err != nil {
-			return err
-		}
-		if page, next, err = h.affordable(ctx, tx, q.ParentAccount, page, cursor); err != nil {
-			return err
-		}
-		entries, err = readEntries(ctx, tx, q.ParentAccount, page)
-		return err
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("read history of agency %s for export: %w", q.ParentAccount, err)
-	}
-	return entries, next, nil
-}
-
-// Cursor asks for what follows the entry, as [HistoryMeta].NextCursor does for a page.
-func (e HistoryEntry) Cursor() string { return entryKey{e.Version, e.Dashboard.ID}.cursor() }

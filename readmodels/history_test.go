@@ -41,9 +41,8 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
-	directory := commands.Directory{Log: p, Now: time.Now}
-	require.NoError(t, directory.Erase(t.Context(), domain.KindUser, nina))
-	require.NoError(t, directory.Erase(t.Context(), domain.KindUser, stella))
+	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
+	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, stella, time.Now())))
 	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, readmodels.Named{ID: stella}, entries[0].Actor)

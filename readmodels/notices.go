@@ -31,14 +31,14 @@ func (n Notices) Scan(ctx context.Context, spans []notices.Span, notBefore time.
 	for i, s := range spans {
 		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
 	}
-	rows, err := n.Pool.Query(ctx, `
+	rows, _ := n.Pool.Query(ctx, `
 		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
 		cross join lateral (
 			select parent_account, version, user_id, time from access_notices a
 			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user) and a.time >= $4
 			order by version, user_id limit $5) n
 		order by parent_account, version, user_id limit $5`, parents, after, users, notBefore, limit)
-	return collectNotices(rows, err)
+	return collectNotices(rows)
 }
 
 // Since implements notices.Store.
@@ -47,20 +47,17 @@ func (n Notices) Since(ctx context.Context, positions []notices.Position, notBef
 	for i, p := range positions {
 		parents[i], users[i], after[i] = p.ParentAccount, p.UserID, p.Version
 	}
-	rows, err := n.Pool.Query(ctx, `
+	rows, _ := n.Pool.Query(ctx, `
 		select n.* from unnest($1::text[], $2::text[], $3::bigint[]) as k(parent_account, user_id, after)
 		cross join lateral (
 			select parent_account, version, user_id, time from access_notices a
 			where a.parent_account = k.parent_account and a.user_id = k.user_id and a.version > k.after and a.time >= $4
 			order by version limit $5) n
 		order by parent_account, user_id, version`, parents, users, after, notBefore, limit)
-	return collectNotices(rows, err)
+	return collectNotices(rows)
 }
 
-func collectNotices(rows pgx.Rows, err error) ([]notices.Notice, error) {
-	if err != nil {
-		return nil, fmt.Errorf("read notices: %w", err)
-	}
+func collectNotices(rows pgx.Rows) ([]notices.Notice, error) {
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[notices.Notice])
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)

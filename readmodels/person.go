@@ -87,19 +87,13 @@ func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err e
 	if person.Defaults, err = column[int64](ctx, tx, `select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, `select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
-	if err != nil {
-		return err
-	}
+	rows, _ := tx.Query(ctx, `select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
 	if person.Connections, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PersonConnection]); err != nil {
 		return err
 	}
-	rows, err = tx.Query(ctx, `
+	rows, _ = tx.Query(ctx, `
 		select id, parent_account, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at
 		from tSAccounts where member_id = any($1) order by id`, person.Members)
-	if err != nil {
-		return err
-	}
 	var s domain.DirectorySocialAccount
 	var created *time.Time
 	targets := []any{
@@ -122,9 +116,6 @@ func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err e
 }
 
 func column[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]T, error) {
-	rows, err := tx.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, err
-	}
+	rows, _ := tx.Query(ctx, sql, args...)
 	return pgx.CollectRows(rows, pgx.RowTo[T])
 }

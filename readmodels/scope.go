@@ -89,15 +89,12 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 // openAccounts returns the linked accounts of the dashboards that a client user may open with the
 // scope for figures: allowed, on the list, of its own account or linked with it (rule 11).
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select distinct linked
 		from dashboard_preferences d, unnest(array_append(d.sub_account_ids, d.sub_account_id)) as linked
 		where d.parent_account = $1 and d.users @> array[$3::text] and d.allow_client_dashboard and $4::text = any(d.scopes)
 		  and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids))
 		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope)
-	if err != nil {
-		return nil, fmt.Errorf("read open dashboards: %w", err)
-	}
 	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("read open dashboards: %w", err)
@@ -111,14 +108,11 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 // narrowed returns the accounts of the scope that a request names. Row ids are the main
 // application's; should two accounts of one agency carry the same, both are meant.
 func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to AccountRef) ([]string, error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select id from accounts
 		where (parent_account = $1 or id = $1) and (id = $2 or row_id = nullif($3::bigint, 0))
 		  and ($4::text[] is null or id = any($4))
 		order by id`, scope.ParentAccount, to.ID, to.RowID, scope.Accounts)
-	if err != nil {
-		return nil, fmt.Errorf("read narrowing account: %w", err)
-	}
 	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("read narrowing account: %w", err)

@@ -29,7 +29,7 @@ type dashboard struct {
 func seedScopes(t *testing.T) *pgtest.DB {
 	t.Helper()
 	db := pgtest.New(t)
-	w := &world{directory: []domain.DirectoryEntity{
+	w := &world{Directory: []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agencyA, RowID: 1},
 		domain.DirectoryAccount{ID: clientOwn, RowID: 11, ParentAccount: agencyA},
 		domain.DirectoryAccount{ID: clientTwo, RowID: 12, ParentAccount: agencyA},
@@ -37,7 +37,7 @@ func seedScopes(t *testing.T) *pgtest.DB {
 		domain.DirectoryAccount{ID: agencyB, RowID: 2},
 		domain.DirectoryAccount{ID: clientB, RowID: 21, ParentAccount: agencyB},
 	}}
-	w.fold(t, db)
+	w.Fold(t, db)
 	return db
 }
 

@@ -46,22 +46,17 @@ type importing struct {
 // open connects to the log, and to the database when there is something to seal. A dry run makes nothing, so a log
 // that is not there yet is an empty one to it.
 func (i *importing) open(ctx context.Context) error {
-	logger := i.logger(i.out)
-	b := &backends{brokers: i.KafkaBrokers, databaseURL: i.DatabaseURL}
-	i.Add(b.Close)
-	var err error
-	if b.topics, err = assembly.Topics(); err != nil {
-		return err
-	}
-	if len(b.brokers) == 0 {
-		if i.DryRun && !exists(i.DataDir) {
+	if len(i.KafkaBrokers) == 0 && i.DryRun {
+		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
-		if err := b.startBroker(ctx, i.storage, logger); err != nil {
-			return err
-		}
 	}
-	i.log, err = connectLog(ctx, i.storage, b, i.registry, logger, i.DryRun)
+	at := i.backends(i.logger(i.out))
+	at.Existing, at.SecretsKeys = i.DryRun, i.keys
+	parts := assembly.NewParts(at)
+	i.Add(parts.Close)
+	var err error
+	i.log, err = parts.Log(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
 		i.log = nil
@@ -69,34 +64,23 @@ func (i *importing) open(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	b.Add(i.log.Close)
 	if !i.secret() || i.DryRun {
 		return nil
 	}
-	if b.databaseURL == "" {
-		if err := b.startPostgres(ctx, i.storage, logger); err != nil {
-			return err
-		}
-	}
-	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
+	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
-	pool, err := vault.Open(ctx, b.databaseURL)
-	if err != nil {
+	if i.places.Pool, err = parts.Tables(ctx); err != nil {
 		return err
 	}
-	b.Add(func() error { pool.Close(); return nil })
-	if i.places.Pool, err = openTables(ctx, b, "import"); err != nil {
-		return err
-	}
-	i.secrets, err = vault.NewSecrets(pool, i.keys)
+	i.secrets, err = parts.Secrets(ctx)
 	return err
 }
 
 // checkAll reads the directory from the log, and every file, and appends nothing.
 func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 	if i.log != nil {
-		err := scanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+		err := assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
 			if err != nil {
 				return // parked by the projection; not of this import
 			}
@@ -110,25 +94,6 @@ func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 	return i.pass(ctx, i.out.Err, false)
 }
 
-// scanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error
-// is of one that cannot be decoded.
-func scanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
-	return scanTopic(ctx, log, domain.TopicDirectory, func(r eventlog.Record) { each(log.Decode(r)) })
-}
-
-// scanTopic hands over every record of a topic, one at a time and those of a partition in their order.
-func scanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(eventlog.Record)) error {
-	var mu sync.Mutex // partitions come in parallel
-	return log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range run.Records {
-			each(r)
-		}
-		return nil
-	}})
-}
-
 // rowsInLog are the rows that earlier imports have appended to topic `metrics`, about 40 bytes of memory for each.
 // They are read when the first row of the files asks: the topic is long, and entities alone have none.
 func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
@@ -136,14 +101,20 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 		return i.inLog, nil
 	}
 	inLog := map[uuid.UUID]bool{}
-	err := scanTopic(ctx, i.log, domain.TopicMetrics, func(r eventlog.Record) {
-		if r.Header("ce_source") != commands.SourceImport {
-			return
+	var mu sync.Mutex // partitions come in parallel
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range run.Records {
+			if r.Header("ce_source") != commands.SourceImport {
+				continue
+			}
+			if id, err := uuid.Parse(r.Header("ce_id")); err == nil {
+				inLog[id] = true
+			}
 		}
-		if id, err := uuid.Parse(r.Header("ce_id")); err == nil {
-			inLog[id] = true
-		}
-	})
+		return nil
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("read what was imported before: %w", err)
 	}

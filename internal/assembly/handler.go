@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // HandlerConfig is what the HTTP layer needs to know of those whom it serves.
@@ -38,13 +39,13 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
-		Analytics:         &readmodels.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
-		Entities:          readmodels.Entities{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead},
+		Analytics:         &analytics.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
+		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit:             audit,
 		Notices:           s.hub,
 		Live:              &api.LiveDeps{Hub: s.live, Allowed: accounts.MayListen},
 		Tickets:           c.Tickets,
-		Ready:             func() error { return s.Monitor.Unmade() },
+		Ready:             func() error { return s.Monitor.MayRead() },
 		Checks:            s.checks(),
 		Metrics:           c.Metrics,
 		Registerer:        s.registered,
@@ -58,10 +59,7 @@ func (s *Service) auditDeps() (*api.AuditDeps, error) {
 	if err != nil {
 		return nil, err
 	}
-	history := &readmodels.History{Pool: s.ReadPool}
-	return &api.AuditDeps{
-		History: history, Exports: history, Reads: readmodels.AuditReads{Pool: s.ReadPool}, Records: records,
-	}, nil
+	return &api.AuditDeps{History: &readmodels.History{Pool: s.ReadPool}, Records: records}, nil
 }
 
 // checks are what /readyz asks. Reasons name no address.
@@ -78,7 +76,7 @@ func (s *Service) checks() []api.Check {
 	}
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{
-			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.Monitor.Problem(engine.Name()) },
+			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.Monitor.MayCommand(engine.Name()) },
 		})
 	}
 	return checks

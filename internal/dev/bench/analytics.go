@@ -21,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // figureRequests is how often each endpoint is asked, and its SQL run, for one figure.
@@ -184,7 +185,7 @@ func figureServer(ctx context.Context, url string) (*httptest.Server, *statement
 			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil
 		}),
 		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
-		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool},
+		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
 		Logger: slog.New(slog.DiscardHandler), Now: figureNow,
 	})
 	if err != nil {

@@ -15,12 +15,14 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -43,7 +45,7 @@ type stage struct {
 
 	t        *testing.T
 	wire     *wire
-	collect  *commands.Collect
+	collect  *collect.Collector
 	platform domain.Platform
 	server   *api.Server
 	at       time.Time
@@ -72,8 +74,8 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 		}),
 		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
-		Figures: readmodels.Scopes{Pool: pool}, Analytics: &readmodels.Analytics{Pool: pool},
-		Entities: readmodels.Entities{Pool: pool},
+		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
+		Entities: &readmodels.Entities{Pool: pool},
 		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
 	})
 	require.NoError(t, err)
@@ -103,9 +105,9 @@ func (s *stage) connect() {
 	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s, Now: s.clock})
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s, Now: s.clock})
 	require.NoError(s.t, err)
-	s.collect, err = commands.NewCollect(commands.CollectConfig{
+	s.collect, err = collect.New(collect.Config{
 		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
 		Clients: clients, Budget: plenty{}, Secrets: secrets, Metrics: metrics, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour, Backfill: -1,

@@ -1,0 +1,134 @@
+package foldtest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The accounts of a [World]: two agencies with clients.
+const (
+	AgencyA = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	AgencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	ClientA = "a10000000000000000000000"
+	ClientC = "a20000000000000000000000" // the other client of agency A
+	ClientB = "b10000000000000000000000"
+)
+
+// World is a set of facts, kept as plain slices: the database folds them, oracles read them.
+type World struct {
+	Events []projections.Event // of topic metrics
+	// Directory is what the main application sent; the social accounts' present owners are in it.
+	Directory []domain.DirectoryEntity
+	States    []domain.ConnectionStateChanged
+	Secrets   map[string]domain.SecretTimes // what is stored of tokens, by their refs
+}
+
+// Add adds an event of topic metrics.
+func (w *World) Add(id string, data domain.Data) {
+	w.Events = append(w.Events, projections.Event{Recorded: domain.Recorded{
+		Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data,
+	}})
+}
+
+// Fold empties the tables and folds the facts into them with the projections' own folds.
+func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
+	ctx := context.Background()
+	_, err := db.Pool.Exec(ctx, `
+		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts),
+		     d as (delete from tSPostInsights), e as (delete from tSPostGrowth), f as (delete from post_daily),
+		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
+		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), l as (delete from members),
+		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),
+		     p as (delete from tMemberAuth), q as (delete from tDefaultAccount)
+		delete from operations_trail`)
+	require.NoError(t, err)
+	_, err = db.Pool.Exec(ctx, `delete from kept.secrets`)
+	require.NoError(t, err)
+	for ref, times := range w.Secrets {
+		_, err = db.Pool.Exec(ctx, `insert into kept.secrets (ref, key_id, sealed, updated_at, expires_at) values ($1, 'k', '', $2, nullif($3, '0001-01-01'::timestamptz))`,
+			ref, times.Taken, times.Expires)
+		require.NoError(t, err)
+	}
+	var accounts, posts, directory, operations []projections.Event
+	for _, ev := range w.Events {
+		if _, ok := ev.Data.(domain.AccountRead); ok {
+			accounts = append(accounts, ev)
+		} else {
+			posts = append(posts, ev)
+		}
+	}
+	for _, entity := range w.Directory {
+		directory = append(directory, projections.Event{Recorded: domain.Recorded{
+			Key: domain.DirectoryKey(entity.EntityKind(), entity.EntityID()), Data: entity,
+		}})
+	}
+	for i, state := range w.States {
+		operations = append(operations, projections.Event{Recorded: domain.Recorded{
+			Key: AgencyA, Offset: int64(i), Envelope: domain.Envelope{ID: fmt.Sprint("s", i)}, Data: state,
+		}})
+	}
+	Fold(t, db, projections.AccountInsights{}, accounts)
+	Fold(t, db, projections.PostInsights{}, posts)
+	Fold(t, db, projections.Directory{}, directory)
+	Fold(t, db, projections.Operations{}, operations)
+}
+
+// Fold folds events with one projector.
+func Fold(t require.TestingT, db *pgtest.DB, p projections.Projector, events []projections.Event) {
+	ctx := context.Background()
+	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+		f := p.Begin(1)
+		if err := f.Load(ctx, tx, events); err != nil {
+			return err
+		}
+		for _, ev := range events {
+			if err := f.Apply(ev); err != nil {
+				return err
+			}
+		}
+		return f.Write(ctx, tx)
+	})
+	require.NoError(t, err)
+}
+
+// TwoAgencies is a log that knows the accounts of both agencies, with numbers and names.
+func TwoAgencies(t *testing.T) *Log {
+	t.Helper()
+	log := New(t)
+	log.Put(t,
+		domain.DirectoryAccount{ID: AgencyA, RowID: 1, Name: "Agency A", Active: true},
+		domain.DirectoryAccount{ID: ClientA, RowID: 11, ParentAccount: AgencyA, Name: "Client A", Active: true},
+		domain.DirectoryAccount{ID: ClientC, RowID: 12, ParentAccount: AgencyA, Name: "Client C", Active: true},
+		domain.DirectoryAccount{ID: AgencyB, RowID: 2, Name: "Agency B", Active: true},
+		domain.DirectoryAccount{ID: ClientB, RowID: 21, ParentAccount: AgencyB, Name: "Client B", Active: true},
+	)
+	return log
+}
+
+// AllPages walks a list to its end, limit entries at a time.
+func AllPages[E any](t *testing.T, limit int, list func(readmodels.Page) ([]E, readmodels.ListMeta, error)) (entries []E) {
+	t.Helper()
+	page := readmodels.Page{Limit: limit}
+	for range 100 {
+		got, meta, err := list(page)
+		require.NoError(t, err)
+		require.NotNil(t, got)
+		require.LessOrEqual(t, len(got), limit)
+		entries = append(entries, got...)
+		if meta.NextCursor == "" {
+			return entries
+		}
+		page.Cursor = meta.NextCursor
+	}
+	require.Fail(t, "the list does not end")
+	return nil
+}

@@ -1,0 +1,65 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// AccountInsights is the answer to /getAccountInsights.
+type AccountInsights struct {
+	Total     AccountTotals      `json:"total"`     // over the platforms asked for
+	Platforms []PlatformInsights `json:"platforms"` // each platform asked for, also without accounts
+	// AsRead are the engagement figures that only exist over a platform's own window (LinkedIn's
+	// lifetime statistics); they are in no total.
+	AsRead []ReadFigure `json:"as_read"`
+}
+
+// PlatformInsights are the totals of one platform.
+type PlatformInsights struct {
+	readmodels.PlatformRef
+	AccountTotals
+}
+
+// AccountTotals are the totals of some social accounts.
+type AccountTotals struct {
+	// SocialAccounts is how many there are in scope, read or not, and that have left it with figures in the answer.
+	SocialAccounts int `json:"social_accounts"`
+	// Followers are people, a stock: the last reading of each account in the range. Facebook
+	// followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount,
+	// TikTok follower_count.
+	Followers Total `json:"followers"`
+	// Engagement is interactions gained in the range, as each platform counts them: Facebook
+	// page_post_engagements and Instagram total_interactions (day flows), LinkedIn reactions, comments
+	// and shares (day flows), TikTok likes_count (cumulative; the platform gives no other part).
+	Engagement Total `json:"engagement"`
+}
+
+// AccountInsights is endpoint 1: follower and engagement totals per platform and over all, with the
+// change against the previous period.
+func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
+	var data AccountInsights
+	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
+	meta, err := a.answer(ctx, "account insights", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		buckets := []bucket{query.Range.whole()}
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: buckets})
+		if err != nil {
+			return err
+		}
+		followers := qc.metricValues(series, domain.MetricFollowers, buckets)
+		engagement := qc.metricValues(series, domain.MetricEngagement, buckets)
+		data.AsRead = qc.asRead(series, domain.MetricEngagement)
+		if err := qc.classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total = AccountTotals{SocialAccounts: len(qc.sources), Followers: total(followers), Engagement: total(engagement)}
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformInsights{readmodels.PlatformRefOf(p), AccountTotals{
+				SocialAccounts: qc.accountsOn(p), Followers: total(on(p, followers)), Engagement: total(on(p, engagement)),
+			}})
+		}
+		return nil
+	})
+	return data, meta, err
+}

@@ -1,0 +1,100 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// AccountStats is the answer to /reach/getAccountStats.
+type AccountStats struct {
+	Total     ReachStats           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformReachStats `json:"platforms"` // each platform asked for, also without accounts
+	// Reach is each social account's own: reach counts people, and those of two accounts may be the
+	// same ones. Accounts without any reach in the range are left out; Meta.Sources says why.
+	Reach []AccountReach `json:"reach"`
+	// AsRead are the impressions that only exist over a platform's own window; they are in no total.
+	AsRead []ReadFigure `json:"as_read"`
+}
+
+// PlatformReachStats are the figures of one platform.
+type PlatformReachStats struct {
+	readmodels.PlatformRef
+	ReachStats
+}
+
+// ReachStats are impressions and reach of some social accounts.
+type ReachStats struct {
+	SocialAccounts int `json:"social_accounts"` // in scope, read or not
+	// Impressions are how often contents were shown, gained in the range: Facebook page_media_view and
+	// Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn
+	// impressionCount (day flow). TikTok gives none.
+	Impressions Total `json:"impressions"`
+	// Reach is how many people saw contents in exactly this range, as the platform counted them. Null
+	// when the platform has no window of exactly this range, and whenever there is more than one social
+	// account: people are never summed.
+	Reach  *int64     `json:"reach"`
+	Series []ReachDay `json:"series"` // every part of the range
+}
+
+// ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
+// and Instagram: Pacific time); a figure stands at the day that bears its label.
+type ReachDay struct {
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
+	// some days old, or since its first reading (see [Total]). Null when none was read.
+	Impressions *int64 `json:"impressions"`
+	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without one, and whenever there is more than
+	// one social account.
+	Reach        *int64 `json:"reach"`
+	AccountsRead int    `json:"accounts_read"` // accounts in Impressions
+}
+
+// AccountStats is endpoint 4: reach and impressions, totals and series.
+func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
+	var data AccountStats
+	metrics := []string{domain.MetricImpressions, domain.MetricReach}
+	meta, err := a.answer(ctx, "reach and impressions", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		days := qc.buckets()
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: days})
+		if err != nil {
+			return err
+		}
+		impressions := qc.metricValues(series, domain.MetricImpressions, days)
+		data.AsRead = qc.asRead(series, domain.MetricImpressions)
+		data.Reach = qc.reach(series, days)
+		if err := qc.classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total = reachStats(len(qc.sources), impressions, data.Reach, days)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformReachStats{
+				readmodels.PlatformRefOf(p), reachStats(qc.accountsOn(p), on(p, impressions), reachOn(p, data.Reach), days),
+			})
+		}
+		return nil
+	})
+	return data, meta, err
+}
+
+func reachStats(accounts int, impressions []*metricValue, reach []AccountReach, days []bucket) ReachStats {
+	stats := ReachStats{SocialAccounts: accounts, Impressions: total(impressions), Series: make([]ReachDay, len(days))}
+	alone := accounts == 1 && len(reach) == 1
+	if alone {
+		stats.Reach = reach[0].Value
+	}
+	for i, d := range days {
+		stats.Series[i].Day = d.day.String()
+		for _, c := range impressions {
+			if v := c.buckets[i]; v != nil {
+				stats.Series[i].AccountsRead++
+				stats.Series[i].Impressions = plus(stats.Series[i].Impressions, *v)
+			}
+		}
+		if alone {
+			stats.Series[i].Reach = reach[0].Series[i].Value
+		}
+	}
+	return stats
+}

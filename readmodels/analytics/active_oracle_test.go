@@ -1,0 +1,213 @@
+package analytics_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// drawPeopleWorld draws members who come, go and are renamed, what they have connected, under which
+// authorisations, and what became of these; some accounts are in no directory.
+func drawPeopleWorld(t *rapid.T, season time.Time) *world {
+	w := drawWorld(t, season) // with readings, so that some of the sources were read
+	w.Secrets = map[string]domain.SecretTimes{}
+	owner := func(label string) domain.Tenant {
+		return rapid.SampledFrom(append(slices.Clone(tenants), domain.Tenant{ParentAccount: agencyA, AccountID: "a90000000000000000000000"})).Draw(t, label)
+	}
+	for i := range rapid.IntRange(0, 12).Draw(t, "members") {
+		w.Directory = append(w.Directory, domain.DirectoryMember{
+			ID: rapid.Int64Range(1, 9).Draw(t, "member"), AccountID: owner("employer").AccountID, Name: fmt.Sprint("named ", i),
+			Active: rapid.IntRange(0, 3).Draw(t, "active") > 0,
+		})
+	}
+	for range rapid.IntRange(0, 12).Draw(t, "connected") {
+		at, p := owner("connected by"), rapid.SampledFrom(domain.Platforms()).Draw(t, "platform")
+		s := domain.DirectorySocialAccount{
+			ID: rapid.Int64Range(20, 29).Draw(t, "social"), ParentAccount: at.ParentAccount, AccountID: at.AccountID,
+			MemberID: rapid.Int64Range(1, 9).Draw(t, "connecting member"), ConnectionID: rapid.Int64Range(50, 54).Draw(t, "connection"),
+			Platform: p, ExternalID: "x", Name: "further page", Connected: rapid.IntRange(0, 3).Draw(t, "is connected") > 0,
+		}
+		if p == domain.LinkedIn {
+			s.AccountType = domain.LinkedInCompanyPage
+		}
+		w.Directory = append(w.Directory, s)
+	}
+	for range rapid.IntRange(0, 8).Draw(t, "authorisations") {
+		c := domain.DirectoryConnection{ID: rapid.Int64Range(50, 54).Draw(t, "authorisation"), MemberID: rapid.Int64Range(1, 9).Draw(t, "authorising"), Platform: domain.Facebook}
+		if rapid.Bool().Draw(t, "ends") {
+			c.ExpiresAt = new(drawInstant(t, season))
+		}
+		if rapid.Bool().Draw(t, "stored") { // some are renewed, some renewed without an end
+			c.SecretRef = fmt.Sprint("ref ", c.ID)
+			times := domain.SecretTimes{Taken: season}
+			if rapid.Bool().Draw(t, "stored end") {
+				times.Expires = drawInstant(t, season)
+			}
+			w.Secrets[c.SecretRef] = times
+		}
+		w.Directory = append(w.Directory, c)
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "defaults") {
+		w.Directory = append(w.Directory, domain.DirectoryDefaultAccount{
+			MemberID: rapid.Int64Range(1, 9).Draw(t, "of member"), SocialAccount: rapid.Int64Range(20, 29).Draw(t, "default"),
+		})
+	}
+	for i := range rapid.IntRange(0, 6).Draw(t, "states") {
+		w.States = append(w.States, domain.ConnectionStateChanged{
+			ConnectionID: rapid.Int64Range(50, 54).Draw(t, "of connection"), Platform: domain.Facebook, At: season.Add(time.Duration(i) * time.Hour),
+			State: rapid.SampledFrom([]string{domain.ConnectionOK, domain.ConnectionReconnect}).Draw(t, "state"), Reason: fmt.Sprint("because ", i),
+		})
+	}
+	return w
+}
+
+// lastOf is what the main application said last of an entity.
+func lastOf[E domain.DirectoryEntity](w *world, is func(E) bool) (last E, ok bool) {
+	for _, entity := range w.Directory {
+		if e, right := entity.(E); right && is(e) {
+			last, ok = e, true
+		}
+	}
+	return last, ok
+}
+
+// ours tells whether an account is one of the agency's, or the agency, and of the scope.
+func (o *oracle) ours(account string) bool {
+	a, known := lastOf(o.w, func(a domain.DirectoryAccount) bool { return a.ID == account })
+	return known && (a.ParentAccount == o.scope.ParentAccount || a.ID == o.scope.ParentAccount) &&
+		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, account))
+}
+
+// refusedWhy is the reason for which the platform refuses a connection of agency A's.
+func (o *oracle) refusedWhy(s domain.DirectorySocialAccount) (reason string, refused bool) {
+	for _, state := range o.w.States { // in the order of their times
+		if state.ConnectionID == s.ConnectionID && s.ParentAccount == agencyA {
+			reason, refused = state.Reason, state.State == domain.ConnectionReconnect
+		}
+	}
+	return reason, refused
+}
+
+// connectedNow are the social accounts that the scope has on the query's platforms, by platform and id.
+func (o *oracle) connectedNow() (all []domain.DirectorySocialAccount) {
+	for id := int64(1); id < 100; id++ {
+		s, ok := lastOf(o.w, func(s domain.DirectorySocialAccount) bool { return s.ID == id })
+		if ok && o.seesAll(domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID}, s.Platform) {
+			all = append(all, s)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b domain.DirectorySocialAccount) int { return cmp.Compare(a.Platform, b.Platform) })
+	return all
+}
+
+func (o *oracle) activeMembers() analytics.ActiveMembers {
+	want := analytics.ActiveMembers{Members: []analytics.ActiveMember{}}
+	for id := int64(1); id < 100; id++ {
+		m, known := lastOf(o.w, func(m domain.DirectoryMember) bool { return m.ID == id })
+		if !known || !m.Active || !o.ours(m.AccountID) {
+			continue
+		}
+		member := analytics.ActiveMember{
+			MemberID: id, Name: m.Name, AccountID: m.AccountID, Platforms: []analytics.MemberPlatform{}, SocialAccounts: []analytics.ConnectedSocial{},
+		}
+		if d, ok := lastOf(o.w, func(d domain.DirectoryDefaultAccount) bool { return d.MemberID == id }); ok {
+			s, known := lastOf(o.w, func(s domain.DirectorySocialAccount) bool { return s.ID == d.SocialAccount })
+			if known && s.ParentAccount == o.scope.ParentAccount && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, s.AccountID)) {
+				member.DefaultSocialAccount = &d.SocialAccount
+			}
+		}
+		for _, p := range domain.Platforms() {
+			on := analytics.MemberPlatform{PlatformRef: PlatformRefOf(p)}
+			for _, s := range o.connectedNow() {
+				if s.Platform != p || s.MemberID != id {
+					continue
+				}
+				shown := analytics.ConnectedSocial{PlatformRef: PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
+				if reason, refused := o.refusedWhy(s); refused {
+					shown.NeedsReconnect, shown.Reason = true, reason
+				}
+				c, ok := lastOf(o.w, func(c domain.DirectoryConnection) bool { return c.ID == s.ConnectionID })
+				if ok && c.MemberID == id {
+					shown.ExpiresAt = c.ExpiresAt
+					if times, stored := o.w.Secrets[c.SecretRef]; stored {
+						shown.ExpiresAt = nil
+						if !times.Expires.IsZero() {
+							shown.ExpiresAt = &times.Expires
+						}
+					}
+				}
+				on.SocialAccounts++
+				if s.Connected && !shown.NeedsReconnect {
+					on.Connected++
+				}
+				member.SocialAccounts = append(member.SocialAccounts, shown)
+			}
+			if on.SocialAccounts > 0 {
+				member.Platforms = append(member.Platforms, on)
+			}
+		}
+		want.Members = append(want.Members, member)
+	}
+	return want
+}
+
+// connectionStatus is what a source is worth where no figure is asked for.
+func (o *oracle) connectionStatus(s domain.DirectorySocialAccount) analytics.SourceStatus {
+	_, refused := o.refusedWhy(s)
+	if refused || !s.Connected {
+		return analytics.SourceReconnect
+	}
+	for _, ev := range o.w.Events {
+		if read, ok := ev.Data.(domain.AccountRead); ok && read.SocialAccount == s.ID && read.ParentAccount == o.scope.ParentAccount &&
+			(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, read.AccountID)) {
+			return analytics.SourceOK
+		}
+	}
+	return analytics.SourceNeverRead
+}
+
+// Each page says the same of the sources: what became of a connection is no matter of whom the page shows.
+func TestActiveMembersAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		w := drawPeopleWorld(t, season)
+		w.Fold(t, db)
+		for range 4 {
+			scope, query := drawQuery(t, season)
+			query.Member, query.Page.Limit = 0, rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "limit")
+			o := newOracle(w, scope, query)
+			var statuses []analytics.SourceStatus
+			var ids []int64
+			for _, s := range o.connectedNow() {
+				ids, statuses = append(ids, s.ID), append(statuses, o.connectionStatus(s))
+			}
+			got := analytics.ActiveMembers{Members: []analytics.ActiveMember{}}
+			for first := true; first || query.Page.Cursor != ""; first = false {
+				page, meta, err := queries.ActiveMembers(t.Context(), scope, query)
+				require.NoError(t, err)
+				require.True(t, query.Page.Limit == 0 || len(page.Members) <= query.Page.Limit)
+				got.Members = append(got.Members, page.Members...)
+				o.agreeOnMeta(t, meta)
+				require.Nil(t, meta.AsOf, "it rests on no reading")
+				require.Equal(t, ids, sourceIDs(meta))
+				for i, status := range statuses {
+					require.Equal(t, status, meta.Sources[i].Status, "source %d: %s", ids[i], meta.Sources[i].Reason)
+				}
+				query.Page.Cursor = meta.NextCursor
+			}
+			require.Equal(t, o.activeMembers(), got)
+		}
+	})
+}

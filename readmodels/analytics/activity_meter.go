@@ -1,0 +1,213 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The definition of the activity meter.
+const (
+	// fullFrequency is how many posts a week give an account the full frequency.
+	fullFrequency = 3
+	// regularityDays is the length of the spans of which each should have a post.
+	regularityDays = 7
+)
+
+// ActivityMeter is the answer to /reach/activityMeter.
+type ActivityMeter struct {
+	Total     Activity           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformActivity `json:"platforms"` // each platform asked for, also without accounts
+}
+
+// PlatformActivity is the activity on one platform.
+type PlatformActivity struct {
+	readmodels.PlatformRef
+	Activity
+}
+
+// Activity says how often and how regularly some social accounts posted in the range, as far as its days
+// have begun: days to come are neither idle nor counted, today and days that the range cuts count whole. Each account is
+// measured by itself and the means are given, so that one busy account does not hide idle ones. An
+// account of which no published post is known at all is not measured: null is "not known", 0 is "did
+// not post".
+type Activity struct {
+	SocialAccounts   int `json:"social_accounts"`   // in scope
+	AccountsMeasured int `json:"accounts_measured"` // with at least one published post known, whenever
+	// Score is from 0 to 100 with two decimals: the mean of Frequency and Regularity. Null, as these are, when no
+	// account is measured or no day has begun.
+	Score *float64 `json:"score"`
+	// Frequency is from 0 to 100: posts a week in per cent of 3, at most 100.
+	Frequency *float64 `json:"frequency"`
+	// Regularity is from 0 to 100: of the spans of 7 days, counted back from the end of the range or today, the
+	// per cent with a post. Days left over belong to the oldest span.
+	Regularity *float64 `json:"regularity"`
+	// Posts published in the range, of the measured accounts, by the time the platform (or the main
+	// application) gives; posts without a time are not counted, and those that were deleted since are.
+	Posts *int64 `json:"posts"`
+	// PostsPerWeek is the mean of the measured accounts.
+	PostsPerWeek *float64      `json:"posts_per_week"`
+	Series       []ActivityDay `json:"series"` // every part of the range
+}
+
+// ActivityDay is one part of [Activity]: a day, week or month.
+type ActivityDay struct {
+	Day   string `json:"day"`   // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Posts *int64 `json:"posts"` // null when no account is measured, and while the part is still to come
+}
+
+// accountActivity is the posts of one social account by day.
+type accountActivity struct {
+	social   int64
+	platform domain.Platform
+	days     []int64  // posts
+	starts   []bucket // the days
+}
+
+// ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
+// registration of a post that counts.
+func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
+	var data ActivityMeter
+	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+		qc.blank = "No published post of it is known."
+		days := query.Range.Elapsed().days()
+		accounts, err := qc.activity(ctx, days)
+		if err != nil {
+			return err
+		}
+		if err := qc.classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total = measure(len(qc.sources), accounts, qc.buckets())
+		for _, p := range query.Platforms {
+			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return x.platform != p })
+			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), measure(qc.accountsOn(p), of, qc.buckets())})
+		}
+		return nil
+	})
+	return data, meta, err
+}
+
+// activity returns the measured accounts, by id.
+func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*accountActivity, error) {
+	byID := map[int64]*accountActivity{}
+	measured := func(social int64, p domain.Platform) *accountActivity {
+		if byID[social] == nil {
+			byID[social] = &accountActivity{social, p, make([]int64, len(days)), days}
+			qc.noteMetric(social, domain.MetricPosts)
+		}
+		return byID[social]
+	}
+	if err := qc.knownPosters(ctx, measured); err != nil {
+		return nil, err
+	}
+	if err := qc.countPosts(ctx, days, measured); err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(byID), func(x, y *accountActivity) int { return int(x.social - y.social) }), nil
+}
+
+// knownPosters finds the accounts of the scope of which any published post is known.
+func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, domain.Platform) *accountActivity) error {
+	rows, _ := qc.tx.Query(ctx, `
+		select s.id, s.p_id from tSAccounts s
+		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
+		  and exists (select from tSPosts p
+		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null and `+newestInScope+`
+		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))
+		order by s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member)
+	var social int64
+	var platform domain.Platform
+	_, err := pgx.ForEachRow(rows, []any{&social, &platform}, func() error {
+		measured(social, platform)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read accounts with posts: %w", err)
+	}
+	return nil
+}
+
+// countPosts counts the posts of each account and day.
+func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
+	starts := make([]time.Time, len(days))
+	for i, d := range days {
+		starts[i] = d.from
+	}
+	rows, _ := qc.tx.Query(ctx, `
+		select social_account_id, account_id, p_id, width_bucket(published_at, $4::timestamptz[]), count(*), max(updated_at)
+		from tSPosts
+		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
+		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
+		  and `+newestInScope+`
+		group by 1, 2, 3, 4
+		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts, qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
+	var social, posts int64
+	var account string
+	var platform domain.Platform
+	var nth int
+	var at time.Time
+	_, err := pgx.ForEachRow(rows, []any{&social, &account, &platform, &nth, &posts, &at}, func() error {
+		measured(social, platform).days[nth-1] += posts
+		qc.noteAccount(social, account, platform, at)
+		qc.noteCapture(at)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("count posts: %w", err)
+	}
+	return nil
+}
+
+// measure gives the means of the accounts' scores.
+func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Activity {
+	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts))}
+	for i, d := range parts {
+		m.Series[i].Day = d.day.String()
+	}
+	if len(accounts) == 0 || len(accounts[0].days) == 0 {
+		return m
+	}
+	var frequency, regularity, perWeek float64
+	for _, account := range accounts {
+		f, r, w := account.score()
+		frequency, regularity, perWeek = frequency+f, regularity+r, perWeek+w
+		for i, posts := range account.days {
+			part := &m.Series[bucketOf(account.starts[i].from, parts)]
+			part.Posts = plus(part.Posts, posts)
+			m.Posts = plus(m.Posts, posts)
+		}
+	}
+	n := float64(len(accounts))
+	m.Frequency, m.Regularity, m.PostsPerWeek = new(rounded(frequency/n)), new(rounded(regularity/n)), new(rounded(perWeek/n))
+	m.Score = new(rounded((frequency + regularity) / (2 * n)))
+	return m
+}
+
+func (a *accountActivity) score() (frequency, regularity, perWeek float64) {
+	spans := max(1, len(a.days)/regularityDays)
+	active := make([]bool, spans)
+	var posts int64
+	for i, n := range a.days {
+		span := (len(a.days) - 1 - i) / regularityDays
+		posts += n
+		if n > 0 {
+			active[min(span, spans-1)] = true
+		}
+	}
+	with := 0
+	for _, some := range active {
+		if some {
+			with++
+		}
+	}
+	perWeek = float64(posts) * regularityDays / float64(len(a.days))
+	return min(100, perWeek*100/fullFrequency), float64(with) * 100 / float64(spans), perWeek
+}

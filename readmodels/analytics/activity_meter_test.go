@@ -1,0 +1,246 @@
+package analytics_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		w := drawWorld(t, season)
+		for i := range rapid.IntRange(0, 40).Draw(t, "posts") {
+			s := rapid.SampledFrom(socials).Draw(t, "social")
+			post := domain.PostRegistered{
+				Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), Platform: s.platform,
+				ExternalID: fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
+			}
+			if rapid.IntRange(0, 5).Draw(t, "no time") > 0 {
+				at := drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago")))
+				post.PublishedAt = &at
+			}
+			w.Add(fmt.Sprintf("r%03d", i), post)
+		}
+		w.Fold(t, db)
+		for range 4 {
+			scope, query := drawQuery(t, season)
+			if rapid.Bool().Draw(t, "long") {
+				query.Range.From = query.Range.From.AddDate(0, 0, -21)
+			}
+			got, meta, err := queries.ActivityMeter(t.Context(), scope, query)
+			o := newOracle(w, scope, query)
+			if o.refuses(t, err) {
+				continue
+			}
+			require.Equal(t, o.activityMeter(), got)
+			require.Equal(t, o.asOf, meta.AsOf)
+			o.agreeOnMeta(t, meta)
+			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
+		}
+	})
+}
+
+// posts are the published posts of an account that the scope sees.
+func (o *oracle) posts(id int64) []domain.PostRegistered {
+	var out []domain.PostRegistered
+	for _, p := range o.registrations() {
+		if p.SocialAccount == id && p.PublishedAt != nil && o.sees(p.Tenant, p.Platform) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (o *oracle) ownedNow(id int64) bool {
+	for _, entity := range o.w.Directory {
+		if s, ok := entity.(domain.DirectorySocialAccount); ok && s.ID == id {
+			return o.sees(domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}, s.Platform)
+		}
+	}
+	return false
+}
+
+func (o *oracle) activityMeter() analytics.ActivityMeter {
+	byDate := map[int64]map[string]int64{} // of measured accounts
+	for _, s := range socials {
+		for _, p := range o.posts(s.id) {
+			in := !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.elapsed())
+			if !in && !o.ownedNow(s.id) {
+				continue // left the scope, with nothing in the range
+			}
+			if byDate[s.id] == nil {
+				byDate[s.id] = map[string]int64{}
+			}
+			if in {
+				byDate[s.id][p.PublishedAt.In(o.q.Range.Zone).Format(time.DateOnly)]++
+				o.shown[s.id] = true
+				if o.asOf == nil || p.RegisteredAt.After(*o.asOf) {
+					o.asOf = &p.RegisteredAt
+				}
+			}
+		}
+	}
+	want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.q.Platforms...)}
+	for _, p := range o.q.Platforms {
+		want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
+	}
+	return want
+}
+
+func (o *oracle) activityOf(byDate map[int64]map[string]int64, platforms ...domain.Platform) analytics.Activity {
+	a := analytics.Activity{SocialAccounts: o.socialsOn(platforms...)}
+	dates, parts := o.begun(), o.parts()
+	for _, part := range parts {
+		a.Series = append(a.Series, analytics.ActivityDay{Day: part.day})
+	}
+	var frequency, regularity, perWeek float64
+	for _, s := range o.ids(platforms) {
+		counts, measured := byDate[s.id]
+		if !measured {
+			continue
+		}
+		a.AccountsMeasured++
+		var posts int64
+		for i, part := range parts {
+			for _, date := range part.dates {
+				if !slices.Contains(dates, date) {
+					continue // is still to come
+				}
+				posts += counts[date]
+				sum(&a.Series[i].Posts, counts[date])
+			}
+		}
+		if len(dates) == 0 {
+			continue
+		}
+		sum(&a.Posts, posts)
+		week := float64(posts) * 7 / float64(len(dates))
+		perWeek += week
+		frequency += min(100, week*100/3)
+		regularity += regular(dates, counts)
+	}
+	if a.AccountsMeasured == 0 || len(dates) == 0 {
+		return a
+	}
+	mean := func(v float64) *float64 {
+		v = math.Round(v/float64(a.AccountsMeasured)*100) / 100
+		return &v
+	}
+	a.Frequency, a.Regularity, a.PostsPerWeek = mean(frequency), mean(regularity), mean(perWeek)
+	a.Score = mean((frequency + regularity) / 2)
+	return a
+}
+
+// regular cuts sevens off the end; what is left over joins the oldest.
+func regular(dates []string, counts map[string]int64) float64 {
+	spans, active := 0.0, 0.0
+	for rest := slices.Clone(dates); len(rest) > 0; {
+		n := 7
+		if len(rest) < 14 {
+			n = len(rest)
+		}
+		span := rest[len(rest)-n:]
+		rest = rest[:len(rest)-n]
+		spans++
+		if slices.ContainsFunc(span, func(date string) bool { return counts[date] > 0 }) {
+			active++
+		}
+	}
+	return active * 100 / spans
+}
+
+// Three posts a week, one in each week, is a full score; the same posts in one week are not.
+func TestActivityMeterRewardsFrequencyAndRegularity(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	day := func(n int) time.Time { return time.Date(2026, 6, n, 12, 0, 0, 0, time.UTC) }
+	query := analytics.RangeQuery{
+		Range:     analytics.Range{From: day(1).Truncate(24 * time.Hour), To: day(15).Truncate(24 * time.Hour), Zone: time.UTC},
+		Platforms: []domain.Platform{domain.Facebook},
+	}
+	for name, tt := range map[string]struct {
+		days                         []int
+		score, frequency, regularity *float64
+	}{
+		"full":              {[]int{1, 3, 5, 8, 10, 12}, new(100.0), new(100.0), new(100.0)},
+		"more is not more":  {[]int{1, 2, 3, 4, 5, 6, 8, 9, 10}, new(100.0), new(100.0), new(100.0)},
+		"all in one week":   {[]int{8, 9, 10, 11, 12, 13}, new(75.0), new(100.0), new(50.0)},
+		"one post":          {[]int{9}, new(33.33), new(16.67), new(50.0)},
+		"idle":              {[]int{29}, new(0.0), new(0.0), new(0.0)},
+		"no post known yet": {nil, nil, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+			for _, n := range tt.days {
+				at := day(n)
+				w.Add(fmt.Sprint("r", n), domain.PostRegistered{
+					Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: fmt.Sprint(n),
+					Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: &at,
+				})
+			}
+			w.Fold(t, db)
+			got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActivityMeter(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+			require.NoError(t, err)
+			require.Equal(t, []*float64{tt.score, tt.frequency, tt.regularity}, []*float64{got.Total.Score, got.Total.Frequency, got.Total.Regularity})
+			require.Equal(t, got.Total, got.Platforms[0].Activity)
+			require.Len(t, got.Total.Series, 14)
+			if tt.score == nil {
+				require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status)
+			} else {
+				require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
+			}
+		})
+	}
+}
+
+// Days to come are neither idle nor do they thin the posts out.
+func TestActivityMeterIsOfTheDaysThatHaveBegun(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	for n, when := range []string{"2026-06-01 12:00", "2026-06-03 12:00", "2026-06-05 12:00", "2026-06-08 12:00", "2026-06-10 12:00", "2026-06-12 12:00"} {
+		published := at(when)
+		w.Add(fmt.Sprint("r", n), domain.PostRegistered{
+			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: when, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
+		})
+	}
+	w.Fold(t, db)
+	ask := func(now string) analytics.Activity {
+		query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
+		query.Range.Now = at(now)
+		got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActivityMeter(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+		require.NoError(t, err)
+		require.False(t, meta.Complete)
+		require.Len(t, got.Total.Series, 30, "every day has its place")
+		return got.Total
+	}
+	june14 := ask("2026-06-14 18:00")
+	require.Equal(t, []*float64{new(100.0), new(100.0), new(100.0), new(3.0)}, []*float64{june14.Score, june14.Frequency, june14.Regularity, june14.PostsPerWeek})
+	require.Equal(t, new(int64(0)), june14.Series[13].Posts, "today")
+	require.Nil(t, june14.Series[14].Posts, "tomorrow")
+	before := ask("2026-05-31 18:00")
+	require.Equal(t, 1, before.AccountsMeasured)
+	require.Equal(t, []any{(*float64)(nil), (*float64)(nil), (*int64)(nil)}, []any{before.Score, before.PostsPerWeek, before.Posts})
+}
+
+// page is a connected social account of agency A's first client.
+func page(id int64, p domain.Platform) domain.DirectorySocialAccount {
+	return domain.DirectorySocialAccount{
+		ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: id, Platform: p,
+		ExternalID: "x", Name: fmt.Sprint("page ", id), Connected: true,
+	}
+}

@@ -1,0 +1,108 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// AccountFollowers is the answer to /getAccountFollowers.
+type AccountFollowers struct {
+	Total     FollowerSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformFollowerSeries `json:"platforms"` // each platform asked for, also without accounts
+}
+
+// PlatformFollowerSeries is the series of one platform.
+type PlatformFollowerSeries struct {
+	readmodels.PlatformRef
+	FollowerSeries
+}
+
+// FollowerSeries is how the followers of some social accounts went.
+type FollowerSeries struct {
+	SocialAccounts int           `json:"social_accounts"` // in scope, read or not
+	Followers      Total         `json:"followers"`       // as [AccountTotals].Followers
+	Series         []FollowerDay `json:"series"`          // every part of the range
+}
+
+// FollowerDay is one part of a [FollowerSeries]: a day, week or month.
+type FollowerDay struct {
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Followers are people at the end of the part: the last reading of each account, from an earlier part
+	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
+	// were not read in the whole range are left out; one that was connected in the range joins with its first reading,
+	// and what it brings is in no Change. Null when no account was read in this part.
+	Followers *int64 `json:"followers"`
+	// Change is what the accounts read in this part gained since their reading before, in the range or the
+	// previous period; null when there is none.
+	Change       *int64 `json:"change"`
+	AccountsRead int    `json:"accounts_read"` // in this part
+}
+
+// AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
+func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
+	var data AccountFollowers
+	meta, err := a.followers(ctx, "follower series", scope, query, func(qc *queryContext, followers []*metricValue, days []bucket) {
+		series := func(accounts int, of []*metricValue) FollowerSeries {
+			return FollowerSeries{SocialAccounts: accounts, Followers: total(of), Series: followerDays(of, days)}
+		}
+		data.Total = series(len(qc.sources), followers)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformFollowerSeries{
+				readmodels.PlatformRefOf(p), series(qc.accountsOn(p), on(p, followers)),
+			})
+		}
+	})
+	return data, meta, err
+}
+
+// followers reads the followers by day and hands them to build.
+func (a *Analytics) followers(
+	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery,
+	build func(*queryContext, []*metricValue, []bucket),
+) (Meta, error) {
+	metrics := []string{domain.MetricFollowers}
+	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		days := qc.buckets()
+		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: days})
+		if err != nil {
+			return err
+		}
+		followers := qc.metricValues(series, domain.MetricFollowers, days)
+		if err := qc.classifySources(ctx); err != nil {
+			return err
+		}
+		build(qc, followers, days)
+		return nil
+	})
+}
+
+// followerDays adds stocks up by day.
+func followerDays(stocks []*metricValue, days []bucket) []FollowerDay {
+	series := make([]FollowerDay, len(days))
+	standing := make([]*int64, len(stocks))
+	for i, v := range stocks {
+		standing[i] = v.before
+	}
+	for d := range days {
+		series[d].Day = days[d].day.String()
+		var sum *int64
+		for i, v := range stocks {
+			if now := v.buckets[d]; now != nil {
+				series[d].AccountsRead++
+				if standing[i] != nil {
+					series[d].Change = plus(series[d].Change, *now-*standing[i])
+				}
+				standing[i] = now
+			}
+			if standing[i] != nil {
+				sum = plus(sum, *standing[i])
+			}
+		}
+		if series[d].AccountsRead > 0 {
+			series[d].Followers = sum
+		}
+	}
+	return series
+}

@@ -1,0 +1,85 @@
+package analytics
+
+import (
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Gain is what the posts of some social accounts gained of one figure in the range: the sum of what each
+// reading added since the last one before it, of the same post, that had the figure (the figures are cumulative),
+// and of everything that the first one shows of a post that was published in the range. A reading without the
+// figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later
+// one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while
+// it was not connected stands where it was read again. In this, posts differ from accounts (see [Total]), whose
+// figures have a baseline in the previous period or none. A page that moves between two clients of an
+// agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture.
+// [PostCounts] names the platform metrics.
+//
+// The comparison is with the previous period (see [Total]), over the social accounts that have the
+// figure in both.
+type Gain struct {
+	Value *int64 `json:"value"` // null when no two readings of one post say anything
+	// Previous is the gain of the period before, of the accounts that have both; null without any.
+	Previous *int64 `json:"previous"`
+	// Change is the gain of the same accounts less Previous; null with Previous.
+	Change *int64 `json:"change"`
+	// ChangePct is Change in per cent of Previous, with two decimals; null with Previous, and where Previous
+	// is not positive.
+	ChangePct *float64 `json:"change_pct"`
+	// NoBaseline says that there is a Value and nothing to compare it with.
+	NoBaseline bool `json:"no_baseline"`
+	// ComparedInPart says that accounts of Value have nothing in the period before: they are in neither
+	// Change nor Previous.
+	ComparedInPart bool `json:"compared_in_part"`
+	Accounts       int  `json:"accounts"` // how many social accounts Value is made of
+}
+
+// gain adds up a metric over the social accounts of some platforms.
+func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
+	var sum Gain
+	var compared *int64
+	for _, account := range g.accounts {
+		if !slices.Contains(platforms, account.platform) {
+			continue
+		}
+		now, before := account.now.of(metric).value(), account.before.of(metric).value()
+		switch {
+		case now == nil:
+			continue
+		case before == nil:
+			sum.ComparedInPart = true
+		default:
+			compared, sum.Previous = plus(compared, *now), plus(sum.Previous, *before)
+		}
+		sum.Value = plus(sum.Value, *now)
+		sum.Accounts++
+	}
+	if sum.Previous == nil {
+		sum.NoBaseline, sum.ComparedInPart = sum.Value != nil, false
+		return sum
+	}
+	sum.Change = new(*compared - *sum.Previous)
+	sum.ChangePct = percent(*sum.Change, *sum.Previous)
+	return sum
+}
+
+// buckets adds up the series of some platforms.
+func (g *postGains) buckets(n int, platforms ...domain.Platform) []gainSums {
+	sums := make([]gainSums, n)
+	for p, series := range g.series {
+		if slices.Contains(platforms, p) {
+			for i := range series {
+				sums[i].add(series[i])
+			}
+		}
+	}
+	return sums
+}
+
+// shows notes which social accounts' posts have the answer's figures.
+func (g *postGains) shows(qc *queryContext) {
+	for social, account := range g.accounts {
+		qc.notePostMetrics(social, &account.now)
+	}
+}

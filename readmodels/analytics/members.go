@@ -1,0 +1,155 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// ActiveMembers is the answer to /accountActiveMembersPlatforms.
+type ActiveMembers struct {
+	// Members are those of the account that are active in the main application, by their ids.
+	Members []ActiveMember `json:"members"`
+}
+
+// ActiveMember is a person of an account and what that person has connected.
+type ActiveMember struct {
+	MemberID  int64  `json:"member_id"`
+	Name      string `json:"name"`
+	AccountID string `json:"account_id"` // the sub-account
+	// DefaultSocialAccount is what the member opens first in the main application; null: none, or one that the
+	// caller does not see.
+	DefaultSocialAccount *int64            `json:"default_social_account_id"`
+	Platforms            []MemberPlatform  `json:"platforms"`       // on which the member has a social account, by their numbers
+	SocialAccounts       []ConnectedSocial `json:"social_accounts"` // that the member has connected, by platform and id; no others of the account
+}
+
+// MemberPlatform is a platform of a member.
+type MemberPlatform struct {
+	readmodels.PlatformRef
+
+	SocialAccounts int `json:"social_accounts"` // how many the member has there
+	Connected      int `json:"connected"`       // of these, how many are connected and need no new authorisation
+}
+
+// ConnectedSocial is a social account of a member. Tokens are never shown.
+type ConnectedSocial struct {
+	readmodels.PlatformRef
+
+	SocialAccount int64              `json:"social_account_id"`
+	AccountType   domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	Name          string             `json:"name"`
+	Connected     bool               `json:"connected"` // in the main application
+	// NeedsReconnect says that the platform refuses its authorisation: the member must give it again.
+	NeedsReconnect bool       `json:"needs_reconnect"`
+	Reason         string     `json:"reason"`     // why; "" without a reason
+	ExpiresAt      *time.Time `json:"expires_at"` // when the token in use ends, also after renewals; null: not known, or never
+}
+
+// ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
+// connected, as the directory has them now. Meta's range says nothing here.
+func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
+	data := ActiveMembers{Members: []ActiveMember{}}
+	meta, err := a.answer(ctx, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+		var err error
+		qc.blank = "" // it shows no readings, so that none is missing
+		if data.Members, err = qc.activeMembers(ctx); err != nil {
+			return err
+		}
+		if err := qc.socialsOf(ctx, data.Members); err != nil {
+			return err
+		}
+		for i := range data.Members {
+			data.Members[i].countPlatforms()
+		}
+		return qc.classifySources(ctx)
+	})
+	return data, meta, err
+}
+
+func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, error) {
+	scope := qc.cursorScope("members")
+	last, err := readmodels.DecodeCursor[int64](qc.query.Page.Cursor, scope)
+	if err != nil {
+		return nil, err
+	}
+	if last == nil {
+		last = new(int64)
+	}
+	limit := qc.query.Page.Size()
+	rows, _ := qc.tx.Query(ctx, `
+		select m.id, m.name, m.account_id, d.social_account_id
+		from members m join accounts o on o.id = m.account_id
+		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
+			on d.member_id = m.id and s.parent_account = $1 and `+qc.within("s.account_id")+`
+		where (o.parent_account = $1 or o.id = $1) and `+qc.within("m.account_id")+` and m.active and m.id > $3
+		order by m.id limit $4`, qc.scope.ParentAccount, qc.scope.Accounts, *last, limit+1)
+	members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m ActiveMember, err error) {
+		m.Platforms, m.SocialAccounts = []MemberPlatform{}, []ConnectedSocial{}
+		err = row.Scan(&m.MemberID, &m.Name, &m.AccountID, &m.DefaultSocialAccount)
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read active members: %w", err)
+	}
+	if len(members) > limit {
+		members = members[:limit]
+		if qc.cursor, err = readmodels.EncodeCursor(scope, members[limit-1].MemberID); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
+}
+
+// socialsOf reads the members' social accounts that the scope has.
+func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) error {
+	place := map[int64]int{}
+	ids := make([]int64, len(members))
+	for i, m := range members {
+		ids[i], place[m.MemberID] = m.MemberID, i
+	}
+	rows, _ := qc.tx.Query(ctx, `
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''), coalesce(t.reason, ''), `+readmodels.TokenEnds+`
+		from tSAccounts s
+		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
+		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
+		left join kept.secrets k on k.ref = c.secret_ref
+		where s.member_id = any($4) and s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
+		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
+	var member int64
+	var s ConnectedSocial
+	var state string
+	_, err := pgx.ForEachRow(rows, []any{
+		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected, &state, &s.Reason, &s.ExpiresAt,
+	}, func() error {
+		s.PlatformRef, s.NeedsReconnect = readmodels.PlatformRefOf(s.Platform), state == domain.ConnectionReconnect
+		if !s.NeedsReconnect {
+			s.Reason = ""
+		}
+		m := &members[place[member]]
+		m.SocialAccounts = append(m.SocialAccounts, s)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read social accounts of members: %w", err)
+	}
+	return nil
+}
+
+func (m *ActiveMember) countPlatforms() {
+	for _, s := range m.SocialAccounts { // by platform
+		if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {
+			m.Platforms = append(m.Platforms, MemberPlatform{PlatformRef: s.PlatformRef})
+		}
+		p := &m.Platforms[len(m.Platforms)-1]
+		p.SocialAccounts++
+		if s.Connected && !s.NeedsReconnect {
+			p.Connected++
+		}
+	}
+}

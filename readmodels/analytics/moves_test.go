@@ -1,0 +1,191 @@
+package analytics_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// A page moves in June: its video was read at 100 likes under the old client and at 120 under the new one, both
+// of which have registered it, and both have read the 50 views of one day. The agency has gained 120 likes of one
+// post, the new client 20; another agency, which connects the page then, starts anew.
+func TestAPageThatMovesGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	published := june.From.Add(time.Hour)
+	for i, tenant := range []domain.Tenant{tenants[0], tenants[1], tenants[2]} {
+		at := inJune.Add(time.Duration(i) * time.Hour)
+		likes, id := 100+20*int64(i), string(rune('a'+i))
+		w.Add(id+"1", domain.PostRegistered{
+			Tenant: tenantOf(tenant, 11), Platform: domain.Facebook, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: &published,
+		})
+		w.Add(id+"2", domain.PostRead{
+			Tenant: tenantOf(tenant, 11), Platform: domain.Facebook, ExternalID: "v", CapturedAt: at, PublishedAt: &published, Counts: domain.Counts{Likes: &likes},
+		})
+		w.Add(id+"3", domain.AccountRead{
+			Tenant: tenantOf(tenant, 11), Platform: domain.Facebook, CapturedAt: at, Figures: []domain.Figure{flow(domain.MetricViews, "2026-06-09", 50)},
+		})
+	}
+	w.Fold(t, db)
+	a := &analytics.Analytics{Pool: db.ReadOnly}
+	query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
+	for name, tt := range map[string]struct {
+		scope  readmodels.Scope
+		gained int64
+		owner  string
+	}{
+		"the agency":     {readmodels.Scope{ParentAccount: agencyA}, 120, clientC},
+		"the old client": {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, 100, clientA},
+		"the new client": {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 20, clientC},
+		"both clients":   {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA, clientC}}, 120, clientC},
+		"another agency": {readmodels.Scope{ParentAccount: agencyB}, 140, clientB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			likes, _, err := a.PostsLikes(t.Context(), tt.scope, query)
+			require.NoError(t, err)
+			require.Equal(t, &tt.gained, likes.Total.Likes.Value)
+			require.Len(t, likes.Posts, 1, "one post, however often it is registered")
+			require.Equal(t, &tt.gained, likes.Posts[0].Gained)
+			require.Equal(t, tt.owner, likes.Posts[0].AccountID)
+
+			top, _, err := a.TopPosts(t.Context(), tt.scope, query)
+			require.NoError(t, err)
+			require.Len(t, top.Posts, 1)
+			require.Equal(t, &tt.gained, top.Posts[0].Growth.Engagement)
+
+			activity, _, err := a.ActivityMeter(t.Context(), tt.scope, query)
+			require.NoError(t, err)
+			require.Equal(t, new(int64(1)), activity.Total.Posts)
+
+			growth, _, err := a.MemberGrowth(t.Context(), tt.scope, query)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, growth.Total.PostsPublished)
+
+			roi, _, err := a.RoiViews(t.Context(), tt.scope, query)
+			require.NoError(t, err)
+			require.Equal(t, new(int64(50)), roi.Total.Views, "a day counts once")
+
+			activities, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).Activities(t.Context(), tt.scope, analytics.ActivitiesQuery{Platforms: query.Platforms})
+			require.NoError(t, err)
+			require.Len(t, activities, 1)
+		})
+	}
+}
+
+// Alice hands her page to Bob in June. From then on its posts are his, with all that they gained in June, while sums
+// are of who had the page: the sources say so, so that 35 in the list is no contradiction of 30 above it.
+func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const alice, bob = 1, successor
+	handed := page(11, domain.Facebook)
+	handed.MemberID = bob
+	w := &world{Directory: append(tenantPeople(), handed, domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: at("2026-01-01 00:00")})}
+	published := at("2026-05-01 10:00")
+	of := func(member int64) domain.Tenant {
+		tenant := tenantOf(tenants[0], 11)
+		tenant.MemberID = member
+		return tenant
+	}
+	for i, registered := range []struct {
+		member int64
+		when   string
+	}{{alice, "2026-05-01 11:00"}, {bob, "2026-06-15 11:00"}} {
+		w.Add(fmt.Sprint("r", i), domain.PostRegistered{
+			Tenant: of(registered.member), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at(registered.when), PublishedAt: &published,
+		})
+	}
+	for i, one := range []struct {
+		when   string
+		likes  int64
+		member int64
+	}{{"2026-05-31 10:00", 10, alice}, {"2026-06-10 10:00", 15, alice}, {"2026-06-20 10:00", 40, bob}, {"2026-06-25 10:00", 45, bob}} {
+		w.Add(fmt.Sprint("p", i), domain.PostRead{
+			Tenant: of(one.member), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(one.when), PublishedAt: &published, Counts: domain.Counts{Likes: &one.likes},
+		})
+	}
+	w.Fold(t, db)
+	a, scope := &analytics.Analytics{Pool: db.ReadOnly}, readmodels.Scope{ParentAccount: agencyA}
+	late := analytics.Range{From: at("2026-06-16 00:00"), To: at("2026-07-01 00:00"), Zone: time.UTC}
+	for name, tt := range map[string]struct {
+		of     analytics.Range
+		member int64
+		total  int64
+		listed []int64
+		status analytics.SourceStatus
+		reason string
+	}{
+		"everybody": {june, 0, 35, []int64{35}, analytics.SourceOK, ""},
+		"alice": {
+			june, alice, 5, nil, analytics.SourcePartial, "It does not belong to this member any more; what was read before stays.",
+		},
+		"bob": {
+			june, bob, 30,
+			[]int64{35},
+			analytics.SourcePartial,
+			"Another member had it for a part of this range: sums are of this member's part, lists of posts of all of it.",
+		},
+		"bob, once it was his": {late, bob, 30, []int64{30}, analytics.SourceOK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			query := analytics.RangeQuery{Range: tt.of, Platforms: []domain.Platform{domain.Facebook}, Member: tt.member}
+			likes, meta, err := a.PostsLikes(t.Context(), scope, query)
+			require.NoError(t, err)
+			require.Equal(t, &tt.total, likes.Total.Likes.Value)
+			var listed []int64
+			for _, p := range likes.Posts {
+				listed = append(listed, *p.Gained)
+				require.EqualValues(t, bob, p.MemberID)
+			}
+			require.Equal(t, tt.listed, listed)
+			require.Len(t, meta.Sources, 1)
+			require.Equal(t, tt.reason, meta.Sources[0].Reason)
+			require.Equal(t, tt.status, meta.Sources[0].Status)
+		})
+	}
+}
+
+// A page with a counter and followers moves between two clients in June. The agency sees one page that goes on, each
+// client what it read itself.
+func TestAccountFiguresOfAPageThatMoves(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.TikTok))}
+	for i, r := range []struct {
+		tenant domain.Tenant
+		when   string
+		n      int64
+	}{{tenants[0], "2026-05-31 10:00", 100}, {tenants[0], "2026-06-10 10:00", 110}, {tenants[1], "2026-06-20 10:00", 150}, {tenants[1], "2026-06-30 10:00", 175}} {
+		w.Add(fmt.Sprint("a", i), domain.AccountRead{
+			Tenant: tenantOf(r.tenant, 11), Platform: domain.TikTok, CapturedAt: at(r.when),
+			Figures: []domain.Figure{people(r.n), counter(domain.MetricEngagement, 10*r.n)},
+		})
+	}
+	w.Fold(t, db)
+	n := func(v int64) *int64 { return &v }
+	for name, tt := range map[string]struct {
+		accounts                      []string
+		followers, change, engagement *int64
+	}{
+		"the agency":     {nil, n(175), n(75), n(750)},
+		"both clients":   {[]string{clientA, clientC}, n(175), n(75), n(750)},
+		"the old client": {[]string{clientA}, n(110), n(10), n(100)},
+		"the new client": {[]string{clientC}, n(175), nil, n(250)}, // the 400 between the two clients' readings are the agency's alone
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: tt.accounts},
+				analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.TikTok}})
+			require.NoError(t, err)
+			require.Equal(t, []*int64{tt.followers, tt.change, tt.engagement},
+				[]*int64{got.Total.Followers.Value, got.Total.Followers.Change, got.Total.Engagement.Value})
+		})
+	}
+}

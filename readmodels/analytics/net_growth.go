@@ -1,0 +1,78 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// AccountNetGrowth is the answer to /reach/getAccountNetGrowth.
+type AccountNetGrowth struct {
+	Total     NetGrowth           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformNetGrowth `json:"platforms"` // each platform asked for, also without accounts
+}
+
+// PlatformNetGrowth is the growth of one platform.
+type PlatformNetGrowth struct {
+	readmodels.PlatformRef
+	NetGrowth
+}
+
+// NetGrowth is followers won less followers lost, over the social accounts that have a reading in the
+// previous period (see [Total]) and one in the range. Followers are a stock (see [AccountTotals].Followers); platforms do not say
+// how many came and how many left.
+type NetGrowth struct {
+	SocialAccounts int `json:"social_accounts"` // in scope, read or not
+	// Start are the followers at the last readings in the previous period, End those at the last readings in
+	// the range, of the same accounts; null when no account has both.
+	Start *int64 `json:"start"`
+	End   *int64 `json:"end"`
+	// Net is End less Start; it is negative when more people left than came.
+	Net *int64 `json:"net"`
+	// NetPct is Net in per cent of Start, with two decimals; null with Net, and where Start is 0.
+	NetPct *float64 `json:"net_pct"`
+	// NoBaseline says that followers were read in the range and not in the previous period.
+	NoBaseline bool `json:"no_baseline"`
+	// ComparedInPart says that accounts without a reading in the previous period are left out.
+	ComparedInPart bool        `json:"compared_in_part"`
+	Series         []GrowthDay `json:"series"` // every part of the range
+}
+
+// GrowthDay is one part of [NetGrowth]: a day, week or month.
+type GrowthDay struct {
+	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// Net is what the accounts read in this part gained since their reading before, which may be some
+	// days old; null when no account was read, or none of them before. An account that was not read in the
+	// previous period counts from its second reading on, so the parts may hold more than the total.
+	Net          *int64 `json:"net"`
+	AccountsRead int    `json:"accounts_read"` // in this part
+}
+
+// AccountNetGrowth is endpoint 5: net follower growth per platform and over all.
+func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
+	var data AccountNetGrowth
+	meta, err := a.followers(ctx, "net growth", scope, query, func(qc *queryContext, followers []*metricValue, days []bucket) {
+		data.Total = netGrowth(len(qc.sources), followers, days)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformNetGrowth{
+				readmodels.PlatformRefOf(p), netGrowth(qc.accountsOn(p), on(p, followers), days),
+			})
+		}
+	})
+	return data, meta, err
+}
+
+func netGrowth(accounts int, followers []*metricValue, days []bucket) NetGrowth {
+	t := total(followers)
+	g := NetGrowth{
+		SocialAccounts: accounts, Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
+		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, Series: make([]GrowthDay, len(days)),
+	}
+	if g.Net != nil {
+		g.End = new(*g.Start + *g.Net)
+	}
+	for i, d := range followerDays(followers, days) {
+		g.Series[i] = GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead}
+	}
+	return g
+}

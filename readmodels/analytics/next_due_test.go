@@ -1,0 +1,92 @@
+package analytics_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// When newer figures are to be expected: only of accounts that can be read, and only while the range was
+// not over; and an answer about the past stays as it is, whatever is read since.
+func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	later := inJune.Add(3 * time.Hour)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
+	w.Add("r1", read(domain.Facebook, inJune, people(5)))
+	dead := read(domain.Facebook, later, people(7))
+	dead.Tenant = tenantOf(tenants[0], 12)
+	w.Add("r2", dead)
+	w.Fold(t, db)
+	hourly := func(after time.Time) time.Time { return after.Truncate(time.Hour).Add(time.Hour) }
+	queries := analytics.Analytics{Pool: db.ReadOnly, NextAccountRead: hourly}
+	scope := readmodels.Scope{ParentAccount: agencyA}
+	ask := func(r analytics.Range) []analytics.Meta {
+		query := analytics.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}}
+		_, first, err := queries.AccountInsights(t.Context(), scope, query)
+		require.NoError(t, err)
+		_, second, err := queries.Stats(t.Context(), scope, query)
+		require.NoError(t, err)
+		return []analytics.Meta{first, second}
+	}
+	for _, meta := range ask(june) {
+		require.Equal(t, new(hourly(later)), meta.NextDue)
+		require.Equal(t, &later, meta.Sources[1].LastRead)
+	}
+
+	past := analytics.Range{From: june.From, To: inJune.Add(-time.Hour), Zone: time.UTC}
+	before := ask(past)
+	for _, meta := range before {
+		require.Nil(t, meta.NextDue, "nothing more is expected of a range that was over")
+		for _, s := range meta.Sources {
+			require.Nil(t, s.LastRead)
+			require.NotEqual(t, analytics.SourceNeverRead, s.Status)
+		}
+	}
+	w.Add("r3", read(domain.Facebook, later.Add(time.Hour), people(9)))
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 1012, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: later}}
+	for i, entity := range w.Directory {
+		if s, ok := entity.(domain.DirectorySocialAccount); ok && s.ID == 12 {
+			s.ConnectionID = 1012
+			w.Directory[i] = s
+		}
+	}
+	w.Fold(t, db)
+	for _, meta := range ask(june) {
+		require.Equal(t, new(hourly(later.Add(time.Hour))), meta.NextDue)
+		require.Equal(t, analytics.SourceReconnect, meta.Sources[1].Status)
+	}
+	after := ask(past)
+	for i := range after {
+		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
+	}
+}
+
+// Splits by place are as long as the platform likes; answers hold the largest places.
+func TestDemographicsShowTheLargestPlaces(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	r := read(domain.Facebook, inJune, people(5000))
+	cities := map[string]int64{}
+	for n := range 40 {
+		cities[fmt.Sprintf("town %02d", n)] = int64(100 + n)
+	}
+	r.Demographics = []domain.DemographicFacet{{Facet: "city", Values: cities}}
+	w.Add("r1", r)
+	w.Fold(t, db)
+	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).Stats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}, Granularity: analytics.ByMonth})
+	require.NoError(t, err)
+	shown := got.Platforms[0].Periods[0].Demographics.Cities
+	require.Len(t, shown, 25)
+	require.Equal(t, analytics.AudienceShare{Name: "town 39", Followers: 139}, shown[0])
+	require.Equal(t, analytics.AudienceShare{Name: "town 15", Followers: 115}, shown[24])
+}

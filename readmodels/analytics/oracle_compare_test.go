@@ -1,0 +1,156 @@
+package analytics_test
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// agree draws worlds and queries, and compares an endpoint's answer with the oracle's.
+func agree[R any](
+	t *testing.T, answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	want func(*oracle) R,
+) {
+	t.Helper()
+	agreeOn(t, drawWorld, answer, want)
+}
+
+// agreeOn is agree over other worlds.
+func agreeOn[R any](
+	t *testing.T, draw func(*rapid.T, time.Time) *world,
+	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	want func(*oracle) R,
+) {
+	t.Helper()
+	db := pgtest.New(t)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		w := draw(t, season)
+		w.Fold(t, db)
+		for range 4 {
+			scope, query := drawQuery(t, season)
+			got, meta, err := answer(queries, t.Context(), scope, query)
+			o := newOracle(w, scope, query)
+			if o.refuses(t, err) {
+				continue
+			}
+			require.Equal(t, want(o), got)
+			require.Equal(t, o.asOf, meta.AsOf)
+			o.agreeOnMeta(t, meta)
+			if o.metrics != nil {
+				o.agreeOnSources(t, meta)
+			}
+			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
+		}
+	})
+}
+
+// agreeOnMeta compares what meta repeats of the query.
+func (o *oracle) agreeOnMeta(t require.TestingT, meta analytics.Meta) {
+	require.Equal(t, o.q.Range.From.UTC(), meta.From)
+	require.Equal(t, o.q.Range.To.UTC(), meta.To)
+	require.Equal(t, o.q.Range.Zone.String(), meta.TimeZone)
+	require.Equal(t, cmp.Or(o.q.Granularity, analytics.ByDay), meta.Granularity)
+	require.Equal(t, o.q.Range.Now.IsZero() || !o.q.Range.To.After(o.q.Range.Now), meta.Complete)
+}
+
+// sourceIDs are the social accounts of an answer's sources, as they stand there.
+func sourceIDs(meta analytics.Meta) (ids []int64) {
+	for _, s := range meta.Sources {
+		ids = append(ids, s.SocialAccount)
+	}
+	return ids
+}
+
+// refuses demands the error that the query deserves, and tells whether it deserves one.
+func (o *oracle) refuses(t require.TestingT, err error) bool {
+	for _, entity := range o.w.Directory {
+		m, ok := entity.(domain.DirectoryMember)
+		if !ok || m.ID != o.q.Member {
+			continue
+		}
+		for _, owner := range tenants {
+			if owner.AccountID == m.AccountID && owner.ParentAccount == o.scope.ParentAccount &&
+				(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, m.AccountID)) {
+				require.NoError(t, err)
+				return false
+			}
+		}
+	}
+	if o.q.Member == 0 {
+		require.NoError(t, err)
+		return false
+	}
+	require.ErrorIs(t, err, analytics.ErrMemberNotFound)
+	return true
+}
+
+func TestAccountInsightsAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
+	agree(t, (*analytics.Analytics).AccountInsights, (*oracle).accountInsights)
+}
+
+func TestAccountFollowersAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
+	agree(t, (*analytics.Analytics).AccountFollowers, (*oracle).followers)
+}
+
+func TestAccountNetGrowthAgreesWithTheOracle(t *testing.T) {
+	t.Parallel()
+	agree(t, (*analytics.Analytics).AccountNetGrowth, (*oracle).netGrowth)
+}
+
+func TestAccountStatsAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
+	agree(t, (*analytics.Analytics).AccountStats, (*oracle).accountStats)
+}
+
+// A total is the sum of its parts: what is in a bar of the chart is in the number above it.
+func TestTotalsAreTheSumsOfTheirParts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		drawWorld(t, season).Fold(t, db)
+		for range 4 {
+			scope, query := drawQuery(t, season)
+			query.Member = 0
+			got, _, err := queries.AccountStats(t.Context(), scope, query)
+			require.NoError(t, err)
+			for _, stats := range append([]analytics.PlatformReachStats{{ReachStats: got.Total}}, got.Platforms...) {
+				var parts *int64
+				for _, day := range stats.Series {
+					if day.Impressions != nil {
+						sum(&parts, *day.Impressions)
+					}
+				}
+				require.Equal(t, stats.Impressions.Value, parts)
+			}
+		}
+	})
+}
+
+// The period before a range is as many days before days, else as long, also where clocks change.
+func TestPreviousAgreesWithTheOracle(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		_, query := drawQuery(t, rapid.SampledFrom(seasons).Draw(t, "season"))
+		o := &oracle{q: query}
+		from, to := o.previous()
+		previous := query.Range.Previous()
+		require.Equal(t, []time.Time{from.UTC(), to.UTC()}, []time.Time{previous.From.UTC(), previous.To.UTC()})
+		require.Equal(t, query.Range.Zone, previous.Zone)
+	})
+}

@@ -1,0 +1,428 @@
+package analytics_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// drawPostWorld adds posts with readings and registrations to a world: gaps, absent figures, changes of
+// owner and member, posts that nobody registered.
+func drawPostWorld(t *rapid.T, season time.Time) *world {
+	w := drawWorld(t, season)
+	w.Directory = append(w.Directory, domain.DirectoryCategory{ID: 1, Name: "one"}, domain.DirectoryCategory{ID: 2, Name: "two"})
+	published := map[string]*time.Time{}
+	taken := map[string]bool{}
+	posts := []string{"p1", "p2", "P3", "ä4"}
+	draw := func(label string) (social, domain.Tenant, string, *time.Time) {
+		s := rapid.SampledFrom(socials[:4]).Draw(t, label+" social")
+		owner := tenantOf(tenants[s.id%2], s.id)
+		if rapid.IntRange(0, 5).Draw(t, label+" moved") == 0 {
+			owner = tenantOf(rapid.SampledFrom(tenants).Draw(t, label+" owner"), s.id)
+		}
+		if rapid.IntRange(0, 5).Draw(t, label+" successor") == 0 && owner.AccountID == clientA {
+			owner.MemberID = successor
+		}
+		post := rapid.SampledFrom(posts).Draw(t, label+" post")
+		key := fmt.Sprint(s.id, post)
+		if _, ok := published[key]; !ok {
+			published[key] = nil
+			if rapid.IntRange(0, 3).Draw(t, label+" published") > 0 {
+				published[key] = new(drawInstant(t, season))
+			}
+		}
+		return s, owner, post, published[key]
+	}
+	for i := range rapid.IntRange(0, 12).Draw(t, "registrations") {
+		s, owner, post, at := draw("registered")
+		e := domain.PostRegistered{
+			Tenant: owner, Platform: s.platform, ExternalID: post, Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
+			PublishedAt: at, Content: fmt.Sprint("text ", i),
+		}
+		if rapid.IntRange(0, 2).Draw(t, "category") == 0 {
+			e.CategoryID = new(rapid.Int64Range(1, 2).Draw(t, "which category"))
+		} else if key := fmt.Sprint("plan", s.id, post, owner.AccountID); rapid.Bool().Draw(t, "planned") && !taken[key] {
+			taken[key] = true
+			w.Directory = append(w.Directory, domain.DirectoryPlannedPost{
+				ID: int64(i + 1), AccountID: owner.AccountID, SocialAccount: s.id, ExternalID: post, CategoryID: rapid.Int64Range(1, 2).Draw(t, "planned category"),
+			})
+		}
+		w.Add(fmt.Sprintf("g%03d", i), e)
+	}
+	var last *domain.PostRead
+	for i := range rapid.IntRange(0, 40).Draw(t, "post readings") {
+		s, owner, post, published := draw("read")
+		at := drawInstant(t, season)
+		if last != nil && rapid.IntRange(0, 9).Draw(t, "again") == 0 {
+			// Read twice at one instant: the smaller event id counts.
+			s, owner, post, at = social{last.SocialAccount, last.Platform}, last.Tenant, last.ExternalID, last.CapturedAt
+			published = last.PublishedAt
+		} else if key := fmt.Sprint(s.id, post, at); taken[key] {
+			continue
+		} else {
+			taken[key] = true
+		}
+		if rapid.IntRange(0, 4).Draw(t, "unknown") == 0 {
+			published = nil
+		}
+		last = &domain.PostRead{
+			Tenant: owner, Platform: s.platform, ExternalID: post, CapturedAt: at, PublishedAt: published, Counts: drawCounts(t),
+			Backfilled: rapid.IntRange(0, 5).Draw(t, "post backfilled") == 0,
+		}
+		w.Add(fmt.Sprintf("p%03d", 999-i), *last)
+	}
+	return w
+}
+
+func drawCounts(t *rapid.T) domain.Counts {
+	maybe := func(label string, top int64) *int64 {
+		if rapid.IntRange(0, 7).Draw(t, label+" absent") == 0 {
+			return nil
+		}
+		return new(rapid.Int64Range(0, top).Draw(t, label))
+	}
+	return domain.Counts{
+		Likes: maybe("likes", 9), Comments: maybe("comments", 5), Shares: maybe("shares", 3), Views: maybe("views", 900),
+		Impressions: maybe("impressions", 900), Reach: maybe("reach", 500), Clicks: maybe("clicks", 50),
+	}
+}
+
+// agencyReads are the readings of posts of all clients of the agency, in order of their capture.
+func (o *oracle) agencyReads() []domain.PostRead {
+	smallest := map[string]string{} // event of an instant
+	for _, ev := range o.w.Events {
+		if read, ok := ev.Data.(domain.PostRead); ok {
+			key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
+			if id, known := smallest[key]; !known || ev.Envelope.ID < id {
+				smallest[key] = ev.Envelope.ID
+			}
+		}
+	}
+	var out []domain.PostRead
+	for _, ev := range o.w.Events {
+		read, ok := ev.Data.(domain.PostRead)
+		key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
+		if ok && smallest[key] == ev.Envelope.ID && read.ParentAccount == o.scope.ParentAccount {
+			smallest[key] = "" // once: the same event may come twice
+			out = append(out, read)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b domain.PostRead) int { return a.CapturedAt.Compare(b.CapturedAt) })
+	return out
+}
+
+func samePost(a, b domain.PostRead) bool {
+	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
+}
+
+// minus is what one reading has more than another, figure by figure; what the other one does not have it has
+// gained whole since its publication, when that is to be counted.
+func minus(now domain.PostRead, before *domain.PostRead, sincePublished bool) (g analytics.PostGrowth) {
+	if before == nil {
+		before = &domain.PostRead{}
+	} else {
+		g.Since = &before.CapturedAt
+	}
+	sub := func(a, b *int64) *int64 {
+		switch {
+		case a == nil:
+			return nil
+		case b != nil:
+			return new(*a - *b)
+		case sincePublished:
+			return new(*a)
+		default:
+			return nil
+		}
+	}
+	g.Likes, g.Comments, g.Shares = sub(now.Likes, before.Likes), sub(now.Comments, before.Comments), sub(now.Shares, before.Shares)
+	g.Views, g.Impressions, g.Clicks = sub(now.Views, before.Views), sub(now.Impressions, before.Impressions), sub(now.Clicks, before.Clicks)
+	lacks := false
+	for _, v := range []*int64{g.Likes, g.Comments, g.Shares} {
+		if v == nil {
+			lacks = true
+		} else {
+			sum(&g.Engagement, *v)
+		}
+	}
+	g.EngagementPartial = g.Engagement != nil && lacks
+	return g
+}
+
+// stepsIn are what each reading of [from, to) that the query is about gained of each figure since the last reading
+// that had it, whichever client of the agency had the page then.
+func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytics.PostGrowth)) {
+	reads := o.agencyReads()
+	for i, read := range reads {
+		if !o.seesAll(read.Tenant, read.Platform) || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) || o.q.Member > 0 && read.MemberID != o.q.Member {
+			continue
+		}
+		var known domain.PostRead
+		for _, other := range reads[:i] {
+			if !samePost(other, read) || !other.CapturedAt.Before(read.CapturedAt) {
+				continue
+			}
+			for _, figure := range []struct{ of, was **int64 }{
+				{&known.Likes, &other.Likes}, {&known.Comments, &other.Comments}, {&known.Shares, &other.Shares}, {&known.Views, &other.Views},
+			} {
+				if *figure.was != nil {
+					*figure.of = *figure.was
+				}
+			}
+		}
+		each(read, minus(read, &known, read.PublishedAt != nil && !read.PublishedAt.Before(from)))
+	}
+}
+
+// figureOf picks a figure of what a reading gained.
+var figureOf = map[string]func(analytics.PostGrowth) *int64{
+	domain.MetricLikes:      func(g analytics.PostGrowth) *int64 { return g.Likes },
+	domain.MetricComments:   func(g analytics.PostGrowth) *int64 { return g.Comments },
+	domain.MetricShares:     func(g analytics.PostGrowth) *int64 { return g.Shares },
+	domain.MetricViews:      func(g analytics.PostGrowth) *int64 { return g.Views },
+	domain.MetricEngagement: func(g analytics.PostGrowth) *int64 { return g.Engagement },
+}
+
+// gainedBy adds up what the posts of one account gained of a metric in [from, to).
+func (o *oracle) gainedBy(social int64, metric string, from, to time.Time) (v *int64) {
+	o.stepsIn(from, to, func(read domain.PostRead, g analytics.PostGrowth) {
+		if read.SocialAccount != social {
+			return
+		}
+		if n := figureOf[metric](g); n != nil {
+			sum(&v, *n)
+		}
+	})
+	return v
+}
+
+func (o *oracle) postGain(metric string, platforms ...domain.Platform) analytics.Gain {
+	var g analytics.Gain
+	var now *int64
+	alone := false
+	for _, s := range o.ids(platforms) {
+		value := o.gainedBy(s.id, metric, o.q.Range.From, o.q.Range.To)
+		from, to := o.previous()
+		before := o.gainedBy(s.id, metric, from, to)
+		if value == nil {
+			continue
+		}
+		g.Accounts++
+		sum(&g.Value, *value)
+		if before == nil {
+			alone = true
+			continue
+		}
+		sum(&now, *value)
+		sum(&g.Previous, *before)
+	}
+	g.NoBaseline = g.Value != nil && g.Previous == nil
+	if g.Previous != nil {
+		g.Change, g.ComparedInPart = new(*now-*g.Previous), alone
+		if *g.Previous > 0 {
+			g.ChangePct = new(math.Round(float64(*g.Change)*10000/float64(*g.Previous)) / 100)
+		}
+	}
+	return g
+}
+
+// part is one part of the range by the granularity.
+type part struct {
+	day      string
+	from, to time.Time
+	dates    []string
+}
+
+// parts cuts the range at days, Mondays or firsts of months.
+func (o *oracle) parts() []part {
+	var out []part
+	for _, date := range o.dates() {
+		day, _ := time.Parse(time.DateOnly, date)
+		label := date
+		switch o.q.Granularity {
+		case analytics.ByMonth:
+			label = date[:8] + "01"
+		case analytics.ByWeek:
+			for day.Weekday() != time.Monday {
+				day = day.AddDate(0, 0, -1)
+			}
+			label = day.Format(time.DateOnly)
+		}
+		if n := len(out); n == 0 || out[n-1].day != label {
+			out = append(out, part{day: label, from: o.startOf(date)})
+		}
+		last := &out[len(out)-1]
+		last.to, last.dates = o.endOf(date), append(last.dates, date)
+	}
+	return out
+}
+
+// gainedIn adds up what posts gained in a part of the range; a first reading counts when its post was
+// published in the range.
+func (o *oracle) gainedIn(p part, metric string, platforms []domain.Platform) (v *int64, readings int64, partial bool) {
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g analytics.PostGrowth) {
+		if !slices.Contains(platforms, read.Platform) || read.CapturedAt.Before(p.from) || !read.CapturedAt.Before(p.to) {
+			return
+		}
+		readings++
+		partial = partial || g.EngagementPartial
+		if n := figureOf[metric](g); n != nil {
+			sum(&v, *n)
+		}
+	})
+	return v, readings, partial
+}
+
+// lastPostRead is the newest reading in the range: what answers about posts rest on.
+func (o *oracle) lastPostRead() *time.Time {
+	var last *time.Time
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, _ analytics.PostGrowth) { last = &read.CapturedAt })
+	return last
+}
+
+// registrations are the posts of the scope, each as it was registered last: at one instant the greater
+// sub-account counts, of one sub-account the smaller event id.
+func (o *oracle) registrations() []domain.PostRegistered {
+	latest := map[string]domain.PostRegistered{}
+	ids := map[string]string{}
+	for _, ev := range o.w.Events {
+		e, ok := ev.Data.(domain.PostRegistered)
+		if !ok || !o.seesAll(e.Tenant, e.Platform) {
+			continue
+		}
+		key := fmt.Sprint(e.SocialAccount, " ", e.ExternalID)
+		was, known := latest[key]
+		if known && cmp.Or(e.RegisteredAt.Compare(was.RegisteredAt), strings.Compare(e.AccountID, was.AccountID), strings.Compare(ids[key], ev.Envelope.ID)) < 0 {
+			continue
+		}
+		latest[key], ids[key] = e, ev.Envelope.ID
+	}
+	return slices.Collect(maps.Values(latest))
+}
+
+// knownPost is a registered post with its readings: those of the scope, and those of the whole agency.
+type knownPost struct {
+	analytics.Post
+
+	reads, agency []domain.PostRead
+}
+
+// knownPosts are the registered posts that a list shows, newest first.
+func (o *oracle) knownPosts() []knownPost {
+	var out []knownPost
+	for _, e := range o.registrations() {
+		p := knownPost{Post: analytics.Post{
+			PlatformRef: PlatformRefOf(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
+			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: &e.Content,
+		}}
+		if p.Category == nil {
+			for _, entity := range o.w.Directory {
+				if plan, ok := entity.(domain.DirectoryPlannedPost); ok && plan.SocialAccount == e.SocialAccount && plan.ExternalID == e.ExternalID && plan.AccountID == e.AccountID {
+					p.Category = &plan.CategoryID
+				}
+			}
+		}
+		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To)
+		if later || o.q.Member > 0 && p.MemberID != o.q.Member || o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
+			continue
+		}
+		for _, read := range o.agencyReads() {
+			if read.SocialAccount != p.SocialAccount || read.ExternalID != p.ExternalID {
+				continue
+			}
+			p.agency = append(p.agency, read)
+			if o.seesAll(read.Tenant, read.Platform) {
+				p.reads = append(p.reads, read)
+			}
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b knownPost) int { return newestFirst(a.Post, b.Post) })
+	return out
+}
+
+func newestFirst(a, b analytics.Post) int {
+	at := func(p analytics.Post) time.Time {
+		if p.PublishedAt == nil {
+			return time.Time{}
+		}
+		return *p.PublishedAt
+	}
+	return cmp.Or(at(b).Compare(at(a)), cmp.Compare(b.SocialAccount, a.SocialAccount),
+		strings.Compare(b.ExternalID, a.ExternalID), strings.Compare(b.AccountID, a.AccountID))
+}
+
+// at is the last reading before an instant.
+func (p *knownPost) at(to time.Time) *domain.PostRead {
+	var last *domain.PostRead
+	for _, read := range p.reads {
+		if read.CapturedAt.Before(to) {
+			last = &read
+		}
+	}
+	return last
+}
+
+func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
+	last := p.at(to)
+	if last == nil {
+		return c
+	}
+	c = analytics.PostCounts{
+		CapturedAt: &last.CapturedAt, Likes: last.Likes, Comments: last.Comments, Shares: last.Shares, Views: last.Views,
+		Impressions: last.Impressions, Reach: last.Reach, Clicks: last.Clicks,
+	}
+	for _, v := range []*int64{last.Likes, last.Comments, last.Shares} {
+		if v == nil {
+			c.EngagementPartial = true
+		} else {
+			sum(&c.Engagement, *v)
+		}
+	}
+	return c
+}
+
+func (p *knownPost) growth(r analytics.Range) analytics.PostGrowth {
+	now := p.at(r.To)
+	if now == nil || now.CapturedAt.Before(r.From) {
+		return analytics.PostGrowth{}
+	}
+	published := now.PublishedAt != nil && !now.PublishedAt.Before(r.From)
+	if before := p.at(r.From); before != nil {
+		return minus(*now, before, published)
+	}
+	first := p.reads[0]
+	for i, read := range p.agency {
+		if i > 0 && read.CapturedAt.Equal(first.CapturedAt) {
+			return minus(*now, &p.agency[i-1], published) // the page came from another client, which the scope does not see
+		}
+	}
+	switch {
+	case published:
+		return minus(*now, nil, true)
+	case first.CapturedAt.Before(now.CapturedAt):
+		return minus(*now, &first, false)
+	default:
+		return analytics.PostGrowth{NoBaseline: true}
+	}
+}
+
+// asOfList is the newest capture that a list of posts rests on.
+func (o *oracle) asOfList(shown []knownPost) *time.Time {
+	last := o.lastPostRead()
+	for _, p := range shown {
+		if read := p.at(o.q.Range.To); read != nil && (last == nil || read.CapturedAt.After(*last)) {
+			last = &read.CapturedAt
+		}
+	}
+	return last
+}

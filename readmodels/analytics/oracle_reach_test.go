@@ -1,0 +1,84 @@
+package analytics_test
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// reach looks for each window and day by itself.
+func (o *oracle) reach() []analytics.AccountReach {
+	out := []analytics.AccountReach{}
+	whole := o.wholeDates(o.q.Range.From, o.q.Range.To)
+	for _, s := range socials {
+		account := analytics.AccountReach{SocialAccount: s.id, PlatformRef: PlatformRefOf(s.platform)}
+		for _, window := range []string{"day", "days_3", "months_12", "week"} {
+			if w := o.lastWindow(s.id, window, whole); w != nil {
+				account.Windows = append(account.Windows, *w)
+			}
+		}
+		if len(account.Windows) == 0 {
+			continue
+		}
+		for _, part := range o.parts() {
+			account.Series = append(account.Series, analytics.ReachPoint{Day: part.day, Value: o.windowOver(s.id, part.dates, part.from, part.to)})
+		}
+		account.Value = o.windowOver(s.id, o.dates(), o.q.Range.From, o.q.Range.To)
+		out = append(out, account)
+	}
+	return out
+}
+
+// windowOver is the figure of the window that is exactly these days, all of them whole.
+func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64 {
+	if !slices.Equal(o.wholeDates(from, to), dates) {
+		return nil
+	}
+	window, ok := map[int]string{1: "day", 3: "days_3", 7: "week"}[len(dates)]
+	if !ok {
+		return nil
+	}
+	h := o.window(id, window, dates[len(dates)-1])
+	if h == nil {
+		return nil
+	}
+	o.uses(h)
+	return &h.figure.Value
+}
+
+// window is what the newest reading says of the window that ends on a day.
+func (o *oracle) window(id int64, window, date string) *hit {
+	hits := o.find(id, func(_ domain.AccountRead, f domain.Figure) bool {
+		return f.Name == domain.MetricReach && f.Window == window && f.Day == date
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[len(hits)-1]
+}
+
+// lastWindow is the window that ends last in the range, or the last reading of one without an end.
+func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.ReachWindow {
+	var found *analytics.ReachWindow
+	undated := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
+		return f.Name == domain.MetricReach && f.Window == window && f.Day == "" &&
+			!r.CapturedAt.Before(o.q.Range.From) && r.CapturedAt.Before(o.q.Range.To)
+	})
+	if len(undated) > 0 {
+		h := undated[len(undated)-1]
+		return &analytics.ReachWindow{Window: window, Value: o.uses(&h), SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt}
+	}
+	for _, date := range whole {
+		if h := o.window(id, window, date); h != nil {
+			found = &analytics.ReachWindow{
+				Window: window, EndsOn: &date, Value: h.figure.Value, SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt,
+			}
+		}
+	}
+	if found != nil {
+		o.uses(o.window(id, window, *found.EndsOn))
+	}
+	return found
+}

@@ -1,0 +1,298 @@
+package analytics_test
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// oracle answers by looking through all events again for every single figure. It shares nothing with
+// the queries but the shape of their answers.
+type oracle struct {
+	w     *world
+	scope readmodels.Scope
+	q     analytics.RangeQuery
+	asOf  *time.Time
+	shown map[int64]bool // social accounts with a figure in the range
+	// metrics are those by which sources are judged; without any they are not compared. figures are those that
+	// accounts have in the range, gaps what is lacking of these.
+	metrics []string
+	figures map[int64]map[string]bool
+	gaps    map[int64]map[string]string
+}
+
+func newOracle(w *world, scope readmodels.Scope, q analytics.RangeQuery) *oracle {
+	o := &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}, figures: map[int64]map[string]bool{}, gaps: map[int64]map[string]string{}}
+	for _, s := range socials {
+		o.figures[s.id], o.gaps[s.id] = map[string]bool{}, map[string]string{}
+	}
+	return o
+}
+
+// firstInstants remembers what [firstInstant] found: looking takes long.
+var firstInstants sync.Map
+
+// firstInstant is the first minute in which a clock in the zone shows the date of day.
+func firstInstant(day time.Time, zone *time.Location) time.Time {
+	key := day.Format(time.DateOnly) + zone.String()
+	if at, ok := firstInstants.Load(key); ok {
+		return at.(time.Time)
+	}
+	at := day.Add(-15 * time.Hour)
+	for at.In(zone).Format(time.DateOnly) < day.Format(time.DateOnly) {
+		at = at.Add(time.Minute)
+	}
+	firstInstants.Store(key, at)
+	return at
+}
+
+// dates are the days that the range touches.
+func (o *oracle) dates() []string {
+	r := o.q.Range
+	var out []string
+	for day := r.From.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); day.Before(r.To.AddDate(0, 0, 2)); day = day.AddDate(0, 0, 1) {
+		if firstInstant(day, r.Zone).Before(r.To) && firstInstant(day.AddDate(0, 0, 1), r.Zone).After(r.From) {
+			out = append(out, day.Format(time.DateOnly))
+		}
+	}
+	return out
+}
+
+// wholeDates are the days that lie in [from, to) from their first to their last instant.
+func (o *oracle) wholeDates(from, to time.Time) []string {
+	var out []string
+	for day := from.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); day.Before(to.AddDate(0, 0, 2)); day = day.AddDate(0, 0, 1) {
+		if !firstInstant(day, o.q.Range.Zone).Before(from) && !firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone).After(to) {
+			out = append(out, day.Format(time.DateOnly))
+		}
+	}
+	return out
+}
+
+// elapsed is the end of what has happened of the range, today included.
+func (o *oracle) elapsed() time.Time {
+	r := o.q.Range
+	if r.Now.IsZero() {
+		return r.To
+	}
+	today, _ := time.Parse(time.DateOnly, r.Now.In(r.Zone).Format(time.DateOnly))
+	switch end := firstInstant(today.AddDate(0, 0, 1), r.Zone); {
+	case end.Before(r.From):
+		return r.From
+	case end.Before(r.To):
+		return end
+	default:
+		return r.To
+	}
+}
+
+// begun are the days that the range touches and that have begun.
+func (o *oracle) begun() []string {
+	narrow := *o
+	narrow.q.Range.To = o.elapsed()
+	if !narrow.q.Range.From.Before(narrow.q.Range.To) {
+		return nil
+	}
+	return narrow.dates()
+}
+
+// previous is the period that the range is compared with.
+func (o *oracle) previous() (from, to time.Time) {
+	return o.periodBefore(o.q.Range.From, o.elapsed())
+}
+
+// periodBefore is the period before: as many days before a range of days, else as long.
+func (o *oracle) periodBefore(from, to time.Time) (time.Time, time.Time) {
+	zone := o.q.Range.Zone
+	days := o.wholeDates(from, to)
+	if len(days) > 0 {
+		first, _ := time.Parse(time.DateOnly, days[0])
+		last, _ := time.Parse(time.DateOnly, days[len(days)-1])
+		if firstInstant(first, zone).Equal(from) && firstInstant(last.AddDate(0, 0, 1), zone).Equal(to) {
+			return firstInstant(first.AddDate(0, 0, -len(days)), zone), from
+		}
+	}
+	return from.Add(-to.Sub(from)), from
+}
+
+// hit is one figure of one reading.
+type hit struct {
+	read   domain.AccountRead
+	figure domain.Figure
+}
+
+// find returns the figures that match, of the rows that the scope sees, the latest capture last.
+func (o *oracle) find(id int64, match func(domain.AccountRead, domain.Figure) bool) []hit {
+	var hits []hit
+	for _, ev := range o.w.Events {
+		read, ok := ev.Data.(domain.AccountRead)
+		if !ok || read.SocialAccount != id || !o.sees(read.Tenant, read.Platform) {
+			continue
+		}
+		for _, f := range read.Figures {
+			if match(read, f) {
+				hits = append(hits, hit{read, f})
+			}
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return a.read.CapturedAt.Compare(b.read.CapturedAt) })
+	return hits
+}
+
+func (o *oracle) sees(t domain.Tenant, p domain.Platform) bool {
+	return o.seesAll(t, p) && (o.q.Member == 0 || t.MemberID == o.q.Member)
+}
+
+// seesAll sees also what is not of the query's member.
+func (o *oracle) seesAll(t domain.Tenant, p domain.Platform) bool {
+	return t.ParentAccount == o.scope.ParentAccount && slices.Contains(o.q.Platforms, p) &&
+		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, t.AccountID))
+}
+
+// last is the last reading of a figure in [from, to).
+func (o *oracle) last(id int64, metric string, kind domain.Kind, from, to time.Time) *hit {
+	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
+		return f.Name == metric && f.Kind == kind && !r.CapturedAt.Before(from) && r.CapturedAt.Before(to)
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[len(hits)-1]
+}
+
+// first is the first reading of a counter in [from, to).
+func (o *oracle) first(id int64, metric string, from, to time.Time) *hit {
+	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
+		return f.Name == metric && f.Kind == domain.Cumulative && !r.CapturedAt.Before(from) && r.CapturedAt.Before(to)
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[0]
+}
+
+// counted is what a counter gained in [from, to), a part of the range: since the reading before, which is of
+// the range or of the period before it; without one, since the first reading.
+func (o *oracle) counted(id int64, metric string, from, to time.Time) *int64 {
+	last := o.last(id, metric, domain.Cumulative, from, to)
+	if last == nil {
+		return nil
+	}
+	previousFrom, _ := o.previous()
+	base := o.last(id, metric, domain.Cumulative, previousFrom, from)
+	if base == nil {
+		base = o.first(id, metric, from, to)
+	}
+	if base.read.CapturedAt.Equal(last.read.CapturedAt) {
+		return nil
+	}
+	return new(last.figure.Value - base.figure.Value)
+}
+
+func (o *oracle) flow(id int64, metric, date string) *hit {
+	hits := o.find(id, func(_ domain.AccountRead, f domain.Figure) bool {
+		return f.Name == metric && f.Kind == domain.DayFlow && f.Day == date
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[len(hits)-1]
+}
+
+func (o *oracle) uses(h *hit) int64 {
+	if o.asOf == nil || h.read.CapturedAt.After(*o.asOf) {
+		o.asOf = &h.read.CapturedAt
+	}
+	o.shown[h.read.SocialAccount] = true
+	o.figures[h.read.SocialAccount][h.figure.Name] = true
+	return h.figure.Value
+}
+
+// socialsOn counts the social accounts that answers should list.
+func (o *oracle) socialsOn(platforms ...domain.Platform) int { return len(o.socialIDs(platforms...)) }
+
+// socialIDs are the social accounts that answers should list, by platform and id: owned now, or shown.
+func (o *oracle) socialIDs(platforms ...domain.Platform) (ids []int64) {
+	owned := map[int64]bool{}
+	for _, entity := range o.w.Directory {
+		if s, ok := entity.(domain.DirectorySocialAccount); ok {
+			owner := domain.Tenant{ParentAccount: s.ParentAccount, AccountID: s.AccountID, MemberID: s.MemberID}
+			owned[s.ID] = o.sees(owner, s.Platform)
+		}
+	}
+	for _, s := range socials { // in that order
+		if slices.Contains(platforms, s.platform) && (owned[s.id] || o.shown[s.id]) {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids
+}
+
+// parts are the sides of a comparison, added up account by account.
+type parts struct {
+	value, now, before *int64
+	accounts           int
+	inPart, read       bool
+	kinds              []domain.Kind
+	sources            []string
+}
+
+func (p *parts) note(kind domain.Kind, hits ...*hit) {
+	p.read = true
+	p.kinds = append(p.kinds, kind)
+	for _, h := range hits {
+		p.sources = append(p.sources, h.figure.Source)
+	}
+}
+
+func sum(to **int64, v int64) {
+	if *to == nil {
+		*to = new(int64)
+	}
+	**to += v
+}
+
+func (p *parts) total() analytics.Total {
+	distinct := func(list []string) []string {
+		out := append([]string{}, list...)
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	kinds := []domain.Kind{}
+	for _, kind := range []domain.Kind{domain.Cumulative, domain.DayFlow, domain.Stock} {
+		if slices.Contains(p.kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	t := analytics.Total{
+		Value: p.value, Accounts: p.accounts, Kinds: kinds, SourceMetrics: distinct(p.sources),
+		NoBaseline: p.read && p.before == nil,
+	}
+	if p.before != nil {
+		change := *p.now - *p.before
+		t.Previous, t.Change, t.ComparedInPart = p.before, &change, p.inPart
+		if *p.before > 0 {
+			pct := math.Round(float64(change)*100/float64(*p.before)*100) / 100
+			t.ChangePct = &pct
+		}
+	}
+	return t
+}
+
+// platformsOf are the platforms to add up for one row of an answer.
+func (o *oracle) ids(platforms []domain.Platform) []social {
+	var out []social
+	for _, s := range socials {
+		if slices.Contains(platforms, s.platform) {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b social) int { return cmp.Compare(a.id, b.id) })
+	return out
+}

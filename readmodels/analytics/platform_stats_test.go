@@ -1,0 +1,192 @@
+package analytics_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// drawStatsWorld is a world with posts, and splits of audiences in some readings.
+func drawStatsWorld(t *rapid.T, season time.Time) *world {
+	w := drawWorld(t, season)
+	for _, ev := range w.Events {
+		read, ok := ev.Data.(domain.AccountRead)
+		if !ok || rapid.IntRange(0, 2).Draw(t, "splits") > 0 {
+			continue
+		}
+		for _, facet := range []string{"age", "gender", "country", "city"} {
+			if rapid.Bool().Draw(t, facet) {
+				read.Demographics = append(read.Demographics, domain.DemographicFacet{Facet: facet, Values: map[string]int64{
+					"x": rapid.Int64Range(1, 9).Draw(t, "x"), rapid.SampledFrom([]string{"y", "z"}).Draw(t, "name"): rapid.Int64Range(1, 9).Draw(t, "n"),
+				}})
+			}
+		}
+		for j := range w.Events { // a duplicate stays one
+			if w.Events[j].Envelope.ID == ev.Envelope.ID {
+				w.Events[j].Data = read
+			}
+		}
+	}
+	for n := range rapid.IntRange(0, 12).Draw(t, "posts") {
+		s := rapid.SampledFrom(socials).Draw(t, "social")
+		post := domain.PostRegistered{
+			Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), Platform: s.platform, ExternalID: fmt.Sprint("p", rapid.IntRange(0, n).Draw(t, "post")),
+			Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
+		}
+		if rapid.IntRange(0, 4).Draw(t, "dated") > 0 {
+			at := drawInstant(t, season)
+			post.PublishedAt = &at
+		}
+		w.Add(fmt.Sprint("r", n), post)
+	}
+	return w
+}
+
+// stats looks at each platform and period by itself.
+func (o *oracle) stats() analytics.PlatformStats {
+	var want analytics.PlatformStats
+	reach := o.reach()
+	for _, p := range o.q.Platforms {
+		of := analytics.StatsOfPlatform{PlatformRef: PlatformRefOf(p)}
+		one := []domain.Platform{p}
+		o.stock(domain.MetricFollowers, one) // what it rests on counts for as_of
+		o.gain(domain.MetricEngagement, one)
+		o.gain(domain.MetricImpressions, one)
+		var alone []analytics.AccountReach
+		for _, r := range reach {
+			if r.Platform == p {
+				alone = append(alone, r)
+			}
+		}
+		followers := o.followerDays(one)
+		for i, part := range o.parts() {
+			period := analytics.StatsPeriod{
+				Day: part.day, From: part.from.UTC(), To: part.to.UTC(), Followers: followers[i].Followers, FollowersChange: followers[i].Change,
+				Posts: o.publishedIn(p, part), Demographics: o.demographics(p, part),
+			}
+			for _, s := range o.ids(one) {
+				if v := o.gained(s.id, domain.MetricEngagement, part); v != nil {
+					sum(&period.Engagement, *v)
+				}
+				if v := o.gained(s.id, domain.MetricImpressions, part); v != nil {
+					sum(&period.Impressions, *v)
+				}
+			}
+			if len(alone) == 1 {
+				period.Reach = alone[0].Series[i].Value
+			}
+			of.Periods = append(of.Periods, period)
+		}
+		want.Platforms = append(want.Platforms, of)
+	}
+	for i, p := range o.q.Platforms {
+		want.Platforms[i].SocialAccounts = o.socialsOn(p)
+		if want.Platforms[i].SocialAccounts == 1 {
+			continue
+		}
+		for j := range want.Platforms[i].Periods {
+			want.Platforms[i].Periods[j].Reach = nil
+		}
+	}
+	return want
+}
+
+// publishedIn counts posts; nil when no published post is known on the platform.
+func (o *oracle) publishedIn(p domain.Platform, in part) *int64 {
+	var n *int64
+	for _, post := range o.registrations() {
+		if post.Platform != p || post.PublishedAt == nil || !o.sees(post.Tenant, p) || !post.PublishedAt.Before(o.q.Range.To) {
+			continue
+		}
+		sum(&n, 0)
+		if !post.PublishedAt.Before(in.from) && post.PublishedAt.Before(in.to) {
+			sum(&n, 1)
+		}
+	}
+	return n
+}
+
+func (o *oracle) demographics(p domain.Platform, in part) *analytics.Demographics {
+	out := analytics.Demographics{}
+	facets := map[string]map[string]int64{}
+	for _, s := range o.ids([]domain.Platform{p}) {
+		var last *domain.AccountRead
+		for _, ev := range o.w.Events {
+			read, ok := ev.Data.(domain.AccountRead)
+			if !ok || read.SocialAccount != s.id || len(read.Demographics) == 0 || !o.sees(read.Tenant, p) ||
+				read.CapturedAt.Before(in.from) || !read.CapturedAt.Before(in.to) {
+				continue
+			}
+			if o.asOf == nil || read.CapturedAt.After(*o.asOf) {
+				o.asOf = &read.CapturedAt
+			}
+			if last == nil || read.CapturedAt.After(last.CapturedAt) {
+				last = &read
+			}
+		}
+		if last == nil {
+			continue
+		}
+		out.Accounts++
+		if last.CapturedAt.After(out.CapturedAt) {
+			out.CapturedAt = last.CapturedAt
+		}
+		for _, facet := range last.Demographics {
+			for name, n := range facet.Values {
+				if facets[facet.Facet] == nil {
+					facets[facet.Facet] = map[string]int64{}
+				}
+				facets[facet.Facet][name] += n
+			}
+		}
+	}
+	if out.Accounts == 0 {
+		return nil
+	}
+	list := func(facet string, largest bool) []analytics.AudienceShare {
+		shares := []analytics.AudienceShare{}
+		for _, name := range []string{"x", "y", "z"} {
+			if n, ok := facets[facet][name]; ok {
+				shares = append(shares, analytics.AudienceShare{Name: name, Followers: n})
+			}
+		}
+		if largest {
+			slices.SortStableFunc(shares, func(a, b analytics.AudienceShare) int { return cmp.Compare(b.Followers, a.Followers) })
+		}
+		return shares
+	}
+	out.AgeGroups, out.Gender, out.Countries, out.Cities = list("age", false), list("gender", false), list("country", true), list("city", true)
+	return &out
+}
+
+func TestStatsAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
+	agreeOn(t, drawStatsWorld,
+		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error) {
+			return a.Stats(ctx, scope, q)
+		}, (*oracle).stats)
+}
+
+// Without anything there is null, and lists are lists.
+func TestStatsOfNothing(t *testing.T) {
+	t.Parallel()
+	got, meta, err := (&analytics.Analytics{Pool: pgtest.New(t).ReadOnly}).Stats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		analytics.RangeQuery{Range: june, Platforms: domain.Platforms(), Granularity: analytics.ByMonth})
+	require.NoError(t, err)
+	require.Len(t, got.Platforms, 4)
+	for _, p := range got.Platforms {
+		require.Equal(t, []analytics.StatsPeriod{{Day: "2026-06-01", From: june.From, To: june.To}}, p.Periods)
+	}
+	require.Nil(t, meta.AsOf)
+}

@@ -1,0 +1,132 @@
+package analytics
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// ActivitiesQuery asks for activities, which are posts.
+type ActivitiesQuery struct {
+	Page      readmodels.Page
+	Platforms []domain.Platform // never empty
+	Member    int64             // owner of the connection; 0: any
+	Social    int64             // social account; 0: any
+	Category  int64             // 0: any
+	Type      string            // "": any
+	// From and To bound the time of publication, half-open; nil: no bound. With a bound, posts without a time
+	// of publication are left out.
+	From, To *time.Time
+}
+
+// PostActivity is a post with its latest figures. The same post read under two sub-accounts of an agency, one
+// after the other, is an activity of each.
+//
+// Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
+// reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach; LinkedIn
+// likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT,
+// RESHARE, IMPRESSION, MEMBERS_REACHED); TikTok like_count, comment_count, share_count, view_count. All are
+// cumulative: what the post gathered since its publication.
+type PostActivity struct {
+	readmodels.PlatformRef
+
+	ID            string  `json:"id"` // <social account>:<external id>
+	SocialAccount int64   `json:"social_account_id"`
+	AccountID     string  `json:"account_id"`  // the sub-account whose post it is
+	MemberID      int64   `json:"member_id"`   // who owned the connection when the post was last registered
+	ExternalID    string  `json:"external_id"` // the platform's id
+	Type          *string `json:"type"`        // post, photo, video, reel, story, carousel, or as the main application says; null: not known
+	Content       *string `json:"content"`     // its text; null: not known
+	MediaURL      *string `json:"media_url"`   // may expire at the platform; null: not known
+	Permalink     *string `json:"permalink"`   // its address at the platform; null: not known
+	Category      *int64  `json:"c_id"`        // of the main application's categories; null: none
+	CategoryName  *string `json:"category"`    // null: none, or not known by this number
+	// Likes are likes or reactions; null, here and below: the platform did not give it, or it was not read yet.
+	Likes       *int64     `json:"likes"`
+	Comments    *int64     `json:"comments"`
+	Shares      *int64     `json:"shares"`
+	Views       *int64     `json:"views"`
+	Impressions *int64     `json:"impressions"`  // Facebook and Instagram count views only: the same number
+	Reach       *int64     `json:"reach"`        // people
+	ReadAt      *time.Time `json:"read_at"`      // capture of these figures; null: not read yet
+	PublishedAt *time.Time `json:"published_at"` // null: not known
+	CreatedAt   time.Time  `json:"created_at"`   // when it was first registered here
+	UpdatedAt   time.Time  `json:"updated_at"`   // when it was last registered or read
+}
+
+// ErrActivityNotFound answers a post that the caller does not see.
+var ErrActivityNotFound = domain.NewError(domain.CodeNotFound, "There is no such activity. Check the id.")
+
+type activityKey struct {
+	Published *time.Time `json:"p"`
+	Social    int64      `json:"s"`
+	External  string     `json:"e"`
+	Account   string     `json:"a"`
+}
+
+// Activities lists the posts of the scope, newest first; those without a time of publication stand last.
+func (a *Analytics) Activities(ctx context.Context, scope readmodels.Scope, q ActivitiesQuery) ([]PostActivity, readmodels.ListMeta, error) {
+	return a.activities(scope, q, "").Read(ctx, a.Pool)
+}
+
+// Activity returns one post by its id, or [ErrActivityNotFound].
+func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id string) (PostActivity, error) {
+	social, external, ok := domain.SplitPostID(id)
+	if !ok {
+		return PostActivity{}, ErrActivityNotFound
+	}
+	return a.activities(scope, ActivitiesQuery{Platforms: domain.Platforms(), Social: social}, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+}
+
+func activitiesSQL() string {
+	return `
+	select p.p_id, p.social_account_id, p.account_id, p.member_id, p.external_id, p.post_type, p.content, p.media_url, p.permalink,
+	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.captured_at,
+	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
+	from (
+		select p.*, ` + categoryOfPost + ` as category
+		from tSPosts p
+		where p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3) and ` + newestInScope + `
+		  and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or p.social_account_id = $5)
+		  and ($6::bigint = 0 or ` + categoryOfPost + ` = $6) and ($7 = '' or p.post_type = $7)
+		  and ($8::timestamptz is null or p.published_at >= $8) and ($9::timestamptz is null or p.published_at < $9)
+		  and ($10 = '' or p.external_id = $10)
+		  and ($13 = '' or (coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc
+		limit $15) p
+	left join tDefaultCategories c on c.id = p.category
+	left join lateral ` + lastDaily("'infinity'", inScope, "") + ` d on true
+	order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
+}
+
+func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, external string) readmodels.PageQuery[PostActivity, activityKey] {
+	page := q.Page
+	q.Page = readmodels.Page{}
+	return readmodels.PageQuery[PostActivity, activityKey]{
+		List: "activities", Scope: scope, Page: page, Filters: q,
+		Select: func(after *activityKey, limit int) (string, []any) {
+			if after == nil {
+				after = &activityKey{}
+			}
+			return activitiesSQL(), []any{
+				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
+				after.Published, after.Social, after.External, after.Account, limit,
+			}
+		},
+		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
+			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
+				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.ReadAt,
+				&a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
+			a.PlatformRef, a.ID = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID)
+			return a, err
+		},
+		Key: func(a PostActivity) activityKey {
+			return activityKey{a.PublishedAt, a.SocialAccount, a.ExternalID, a.AccountID}
+		},
+	}
+}

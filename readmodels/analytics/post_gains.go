@@ -1,0 +1,328 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// tally is a sum of figures and how many there are: without any it is null and not 0.
+type tally struct{ sum, n int64 }
+
+func (t *tally) add(u tally) { t.sum, t.n = t.sum+u.sum, t.n+u.n }
+
+func (t *tally) count(v *int64) {
+	if v != nil {
+		t.add(tally{*v, 1})
+	}
+}
+
+func (t *tally) value() *int64 {
+	if t.n == 0 {
+		return nil
+	}
+	return new(t.sum)
+}
+
+// gainSums are what some readings of posts gained, each against the one before it of the same post and
+// agency, whichever of its clients had the page then.
+type gainSums struct {
+	readings                                   int64 // how many there are, with a gain or without
+	likes, comments, shares, views, engagement tally
+	partial                                    int64 // of the engagements, those that lack a part
+}
+
+func (g *gainSums) add(o gainSums) {
+	g.readings += o.readings
+	g.partial += o.partial
+	g.likes.add(o.likes)
+	g.comments.add(o.comments)
+	g.shares.add(o.shares)
+	g.views.add(o.views)
+	g.engagement.add(o.engagement)
+}
+
+func (g *gainSums) growth(by domain.Growth) {
+	g.likes.count(by.Likes)
+	g.comments.count(by.Comments)
+	g.shares.count(by.Shares)
+	g.views.count(by.Views)
+	g.engagement.count(by.Engagement)
+	if by.EngagementPartial {
+		g.partial++
+	}
+}
+
+// of is the sum of a metric.
+func (g *gainSums) of(metric string) *tally {
+	switch metric {
+	case domain.MetricLikes:
+		return &g.likes
+	case domain.MetricComments:
+		return &g.comments
+	case domain.MetricShares:
+		return &g.shares
+	case domain.MetricViews:
+		return &g.views
+	default:
+		return &g.engagement
+	}
+}
+
+// accountGains are those of one social account in the range and in the period before it.
+type accountGains struct {
+	platform    domain.Platform
+	now, before gainSums
+}
+
+// postGains are what the posts of a query gained.
+type postGains struct {
+	accounts map[int64]*accountGains
+	series   map[domain.Platform][]gainSums // by bucket of the range
+}
+
+func (g *postGains) account(social int64, p domain.Platform) *accountGains {
+	if g.accounts[social] == nil {
+		g.accounts[social] = &accountGains{platform: p}
+	}
+	return g.accounts[social]
+}
+
+func (g *postGains) bucket(p domain.Platform, i, n int) *gainSums {
+	if g.series[p] == nil {
+		g.series[p] = make([]gainSums, n)
+	}
+	return &g.series[p][i]
+}
+
+// gainQuery says which gains of posts are wanted: every sum costs time in every row.
+type gainQuery struct {
+	metrics []string  // engagement with its partial ones; of metrics that are not here, nothing is known
+	from    time.Time // the start of the range, or of the period before it
+	buckets []bucket  // of the series; without any there is none
+}
+
+// gains reads what posts gained in the range and, when the query begins before it, in the period before.
+func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, error) {
+	qc.ofPosts = true
+	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
+	sets := `(social_account_id, p_id, current)`
+	if len(q.buckets) > 0 {
+		sets += `, (p_id, bucket)`
+	}
+	rows, err := qc.gainRows(ctx, qc.platformIDs(), q, sets)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		switch {
+		case r.social == nil && *r.bucket > 0:
+			g.bucket(r.platform, *r.bucket-1, len(q.buckets)).add(r.gainSums)
+		case r.social == nil:
+		case *r.current:
+			g.account(*r.social, r.platform).now.add(r.gainSums)
+			qc.usesLast(r)
+		default:
+			g.account(*r.social, r.platform).before.add(r.gainSums)
+		}
+	}
+	cut, err := qc.cutGains(ctx, q.from)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range cut {
+		account := g.account(r.social, r.platform)
+		if r.at.Before(qc.query.Range.From) {
+			account.before.add(r.gainSums)
+			continue
+		}
+		account.now.add(r.gainSums)
+		qc.noteCapture(r.at)
+		if i := bucketOf(r.at, q.buckets); i >= 0 {
+			g.bucket(r.platform, i, len(q.buckets)).add(r.gainSums)
+		}
+	}
+	return g, nil
+}
+
+func (qc *queryContext) usesLast(r gainRow) {
+	if r.last != nil {
+		qc.noteCapture(*r.last)
+	}
+}
+
+// bucketOf is the index of the bucket that an instant lies in; -1 before the first.
+func bucketOf(at time.Time, buckets []bucket) int {
+	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].from) }) - 1
+}
+
+// gainRow is a group of rows of post_gains; what it is not grouped by is nil.
+type gainRow struct {
+	social   *int64
+	account  *string
+	platform domain.Platform
+	current  *bool // in the range; else in the period before it
+	bucket   *int  // from 1 on; 0 is the period before
+	last     *time.Time
+	gainSums
+}
+
+// gainRows sums the roll-up of platforms up to the end of the range, by grouping sets over
+// social_account_id, account_id, p_id, current and bucket. Quarters of an hour that an end cuts are left
+// out: [queryContext.cutGains] has them.
+func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
+	starts := make([]time.Time, len(q.buckets))
+	for i, b := range q.buckets {
+		starts[i] = b.from
+	}
+	rows, err := qc.queryGrouped(ctx, `
+		with part as (
+			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
+			       readings, case when readings > 0 then last_at end as last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
+			from post_gains
+			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
+			  and quarter >= $6 and quarter < $7 and quarter <> all($9::timestamptz[])
+			  and began >= case when quarter >= $5 then $5 else $6 end
+		)
+		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint, `+sumsOf(q.metrics)+`
+		from part
+		group by grouping sets (`+sets+`)`,
+		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member,
+		qc.query.Range.From, q.from, qc.query.Range.To, starts, cutQuarters(q.from, qc.query.Range.From, qc.query.Range.To))
+	if err != nil {
+		return nil, fmt.Errorf("read gains of posts: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
+		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
+			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
+			&r.views.sum, &r.views.n, &r.engagement.sum, &r.engagement.n, &r.partial)
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read gains of posts: %w", err)
+	}
+	return list, nil
+}
+
+// groupedBy selects the columns of a [gainRow] that are in a grouping set, and null for the others.
+func groupedBy(sets string) string {
+	grouping := strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) })
+	var cols []string
+	for _, c := range []struct{ name, kind string }{
+		{"social_account_id", "bigint"}, {"account_id", "text"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
+	} {
+		if slices.Contains(grouping, c.name) {
+			cols = append(cols, c.name)
+		} else {
+			cols = append(cols, "null::"+c.kind) // an untyped one would be tried as every type, in every row
+		}
+	}
+	return strings.Join(cols, ", ")
+}
+
+// sumsOf selects the sums of some metrics, and 0 for the others, in the order of [gainSums].
+func sumsOf(metrics []string) string {
+	var cols []string
+	sum := func(metric string, names ...string) {
+		for _, name := range names {
+			if slices.Contains(metrics, metric) {
+				cols = append(cols, "sum("+name+")::bigint")
+			} else {
+				cols = append(cols, "0::bigint")
+			}
+		}
+	}
+	for _, metric := range []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews} {
+		sum(metric, metric, metric+"_n")
+	}
+	sum(domain.MetricEngagement, "engagement", "engagement_n", "partial_n")
+	return strings.Join(cols, ", ")
+}
+
+// cutQuarters are the quarters of an hour inside of which one of the instants lies.
+func cutQuarters(instants ...time.Time) []time.Time {
+	cut := []time.Time{}
+	for _, at := range instants {
+		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
+			cut = append(cut, quarter)
+		}
+	}
+	return cut
+}
+
+// cutGain is what one reading gained that lies in a quarter of an hour which an end cuts.
+type cutGain struct {
+	social   int64
+	account  string
+	platform domain.Platform
+	at       time.Time
+	gainSums
+}
+
+// cutGains reads the raw readings of the quarters that the ends cut. Where there are any the roll-up
+// says.
+func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain, error) {
+	to, current := qc.query.Range.To, qc.query.Range.From
+	quarters := cutQuarters(from, current, to)
+	if len(quarters) == 0 {
+		return nil, nil
+	}
+	rows, err := qc.tx.Query(ctx, `
+		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.published_at, r.likes, r.comments, r.shares, r.views,
+		       `+lastKnown("likes")+", "+lastKnown("comments")+", "+lastKnown("shares")+", "+lastKnown("views")+`
+		from (select distinct social_account_id, quarter from post_gains
+		      where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
+		        and quarter = any($5)) g
+		join tSPostInsights r on r.social_account_id = g.social_account_id
+			and r.captured_at >= g.quarter and r.captured_at < g.quarter + interval '15 minutes'
+			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3) and ($4::bigint = 0 or r.member_id = $4)
+		left join lateral (
+			select * from tSPostInsights b
+			where b.social_account_id = r.social_account_id and b.external_id = r.external_id and b.captured_at < r.captured_at
+			  and b.parent_account = r.parent_account
+			order by b.captured_at desc limit 1) b on true
+		where r.captured_at >= $6 and r.captured_at < $7
+		order by r.captured_at`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read readings at the edges: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g cutGain, err error) {
+		var now, before postReading
+		err = row.Scan(&g.social, &g.account, &g.platform, &g.at, &now.published, &now.Likes, &now.Comments, &now.Shares, &now.Views,
+			&before.Likes, &before.Comments, &before.Shares, &before.Views)
+		begin := from
+		if !g.at.Before(current) {
+			begin = current
+		}
+		g.gainSums = now.gainedSince(before, begin)
+		return g, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read readings at the edges: %w", err)
+	}
+	return list, nil
+}
+
+// lastKnown selects what the last reading with a figure said of it: mostly that is the one right before, b.
+func lastKnown(figure string) string {
+	return fmt.Sprintf(`case when b.%[1]s is not null or r.%[1]s is null then b.%[1]s else (
+		select k.%[1]s from tSPostInsights k
+		where k.social_account_id = r.social_account_id and k.external_id = r.external_id and k.captured_at < b.captured_at
+		  and k.parent_account = r.parent_account and k.%[1]s is not null
+		order by k.captured_at desc limit 1) end`, figure)
+}
+
+// gainedSince is what a reading gained against what was known before it, in a period that begins at begin.
+func (p postReading) gainedSince(before postReading, begin time.Time) gainSums {
+	sums := gainSums{readings: 1}
+	sums.growth(domain.GrowthSince(before.Counts, p.Counts, p.published != nil && !p.published.Before(begin)))
+	return sums
+}

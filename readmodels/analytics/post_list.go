@@ -1,0 +1,157 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// PostInsights is the answer to /getPostInsights and /getMembersPostInsights.
+type PostInsights struct {
+	// Posts are all that were published before the end of the range, newest first.
+	Posts []PostInsight `json:"posts"`
+}
+
+// PostInsight is a post with its figures.
+type PostInsight struct {
+	Post
+
+	Latest PostCounts `json:"latest"` // at the end of the range
+	Growth PostGrowth `json:"growth"` // in the range
+}
+
+// PostInsights answers the endpoints 9 and 17: every post with its latest metrics, and what it gained in
+// the range.
+func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostInsights, Meta, error) {
+	data := PostInsights{Posts: []PostInsight{}}
+	metrics := append(engagementMetrics(), domain.MetricViews)
+	meta, err := a.answer(ctx, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		posts, err := qc.readPosts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range posts {
+			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts(), p.growth(query.Range)})
+		}
+		return qc.classifyPostSources(ctx)
+	})
+	return data, meta, err
+}
+
+// PostsLikes is the answer to /getPostsLikes and /getMembersPostLikes.
+type PostsLikes struct {
+	Total     LikesSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformLikesSeries `json:"platforms"` // each platform asked for, also without posts
+	// Posts are all that were published before the end of the range, newest first. The pages of one answer
+	// differ in them only. Of one member they are those whose connection is the member's now, with all that they gained;
+	// Total is what they gained while it was: where the two differ, Meta.Sources says so.
+	Posts []PostLikes `json:"posts"`
+}
+
+// PlatformLikesSeries are the likes of one platform.
+type PlatformLikesSeries struct {
+	readmodels.PlatformRef
+	LikesSeries
+}
+
+// LikesSeries is the likes (or reactions) that posts gained.
+type LikesSeries struct {
+	// Likes are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles:
+	// REACTION), TikTok like_count; all cumulative.
+	Likes  Gain       `json:"likes"`
+	Series []LikesDay `json:"series"` // every part of the range
+}
+
+// LikesDay is one part of a [LikesSeries].
+type LikesDay struct {
+	Day      string `json:"day"`      // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Likes    *int64 `json:"likes"`    // gained since the readings before, which may be some days old; null when nothing was read
+	Readings int64  `json:"readings"` // of posts, captured in this part
+}
+
+// PostLikes is the likes of one post.
+type PostLikes struct {
+	Post
+
+	Likes      *int64 `json:"likes"`       // at the end of the range, since publication; null: not read, or not given
+	Gained     *int64 `json:"gained"`      // in the range, as [PostGrowth].Likes
+	NoBaseline bool   `json:"no_baseline"` // as [PostGrowth].NoBaseline
+}
+
+// PostsLikes answers the endpoints 10 and 19: likes per post and over time.
+func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
+	data := PostsLikes{Posts: []PostLikes{}}
+	meta, err := a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(ctx context.Context, qc *queryContext) error {
+		posts, err := qc.readPosts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range posts {
+			growth := p.growth(query.Range)
+			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
+		}
+		days := qc.buckets()
+		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
+		if err != nil {
+			return err
+		}
+		data.Total = g.likes(days, query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformLikesSeries{readmodels.PlatformRefOf(p), g.likes(days, p)})
+		}
+		return nil
+	})
+	return data, meta, err
+}
+
+func (g *postGains) likes(days []bucket, platforms ...domain.Platform) LikesSeries {
+	s := LikesSeries{Likes: g.gain(domain.MetricLikes, platforms...), Series: make([]LikesDay, len(days))}
+	for i, sums := range g.buckets(len(days), platforms...) {
+		s.Series[i] = LikesDay{Day: days[i].day.String(), Likes: sums.likes.value(), Readings: sums.readings}
+	}
+	return s
+}
+
+// PostsEngagements is the answer to /getPostsEngagements and /getMembersPostEngagement.
+type PostsEngagements struct {
+	// Posts are all that were published before the end of the range, newest first.
+	Posts []PostEngagement `json:"posts"`
+}
+
+// PostEngagement is the interactions with one post.
+type PostEngagement struct {
+	Post
+
+	// Likes, Comments, Shares and their sum Engagement are at the end of the range, since publication; as in
+	// [PostCounts].
+	Likes             *int64 `json:"likes"`
+	Comments          *int64 `json:"comments"`
+	Shares            *int64 `json:"shares"`
+	Engagement        *int64 `json:"engagement"`
+	EngagementPartial bool   `json:"engagement_partial"` // a part of Engagement is missing
+	// Gained is what Engagement gained in the range, as [PostGrowth].Engagement.
+	Gained        *int64 `json:"gained"`
+	GainedPartial bool   `json:"gained_partial"` // as [PostGrowth].EngagementPartial
+	NoBaseline    bool   `json:"no_baseline"`    // as [PostGrowth].NoBaseline
+}
+
+// PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.
+func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
+	data := PostsEngagements{Posts: []PostEngagement{}}
+	meta, err := a.answer(ctx, "engagement per post", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+		posts, err := qc.readPosts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range posts {
+			c, g := p.counts(), p.growth(query.Range)
+			data.Posts = append(data.Posts, PostEngagement{
+				Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
+				EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
+			})
+		}
+		return qc.classifyPostSources(ctx)
+	})
+	return data, meta, err
+}

@@ -1,0 +1,152 @@
+package analytics
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// PostsViews is the answer to /getPostsViews and /getMembersPostViews.
+type PostsViews struct {
+	Total     ViewsSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformViewsSeries `json:"platforms"` // each platform asked for, also without posts
+}
+
+// PlatformViewsSeries are the views of one platform.
+type PlatformViewsSeries struct {
+	readmodels.PlatformRef
+	ViewsSeries
+}
+
+// ViewsSeries is how often posts were seen.
+type ViewsSeries struct {
+	// Views are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views,
+	// TikTok view_count; all cumulative. LinkedIn counts no views of posts, only PostCounts.Impressions.
+	Views  Gain       `json:"views"`
+	Series []ViewsDay `json:"series"` // every part of the range
+}
+
+// ViewsDay is one part of a [ViewsSeries].
+type ViewsDay struct {
+	Day      string `json:"day"`      // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Views    *int64 `json:"views"`    // gained since the readings before, which may be some days old; null when nothing was read
+	Readings int64  `json:"readings"` // of posts, captured in this part
+}
+
+// PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
+func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
+	var data PostsViews
+	views := []string{domain.MetricViews}
+	meta, err := a.postSeries(ctx, "views of posts", scope, query, views, views,
+		func(g *postGains, days []bucket) {
+			series := func(platforms ...domain.Platform) ViewsSeries {
+				s := ViewsSeries{Views: g.gain(domain.MetricViews, platforms...), Series: make([]ViewsDay, len(days))}
+				for i, sums := range g.buckets(len(days), platforms...) {
+					s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
+				}
+				return s
+			}
+			data.Total = series(query.Platforms...)
+			for _, p := range query.Platforms {
+				data.Platforms = append(data.Platforms, PlatformViewsSeries{readmodels.PlatformRefOf(p), series(p)})
+			}
+		})
+	return data, meta, err
+}
+
+// PostsTotalEngagements is the answer to /getPostsTotalEngagements.
+type PostsTotalEngagements struct {
+	Total     EngagementTotals           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformEngagementTotals `json:"platforms"` // each platform asked for, also without posts
+}
+
+// PlatformEngagementTotals are the totals of one platform.
+type PlatformEngagementTotals struct {
+	readmodels.PlatformRef
+	EngagementTotals
+}
+
+// EngagementTotals are the interactions that all posts together gained in the range.
+type EngagementTotals struct {
+	// Engagement is likes + comments + shares gained: the sum of the three beside it, of those that are known.
+	Engagement Gain `json:"engagement"`
+	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
+	EngagementPartial bool            `json:"engagement_partial"`
+	Likes             Gain            `json:"likes"`    // likes or reactions gained
+	Comments          Gain            `json:"comments"` // comments gained
+	Shares            Gain            `json:"shares"`   // shares gained, reposts included
+	Series            []EngagementDay `json:"series"`   // every part of the range
+}
+
+// EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
+// some days old. Null when nothing was read.
+type EngagementDay struct {
+	Day        string `json:"day"`        // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Engagement *int64 `json:"engagement"` // likes + comments + shares gained, of the parts that are there
+	Likes      *int64 `json:"likes"`      // likes or reactions gained
+	Comments   *int64 `json:"comments"`   // comments gained
+	Shares     *int64 `json:"shares"`     // shares gained, reposts included
+	Readings   int64  `json:"readings"`   // of posts, captured in this part
+}
+
+// engagementMetrics are what answers about engagement show.
+func engagementMetrics() []string {
+	return []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
+}
+
+// PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
+// time.
+func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsTotalEngagements, Meta, error) {
+	var data PostsTotalEngagements
+	sums := append(engagementMetrics(), domain.MetricEngagement)
+	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket) {
+		data.Total = g.engagementTotals(days, query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformEngagementTotals{readmodels.PlatformRefOf(p), g.engagementTotals(days, p)})
+		}
+	})
+	return data, meta, err
+}
+
+func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform) EngagementTotals {
+	t := EngagementTotals{
+		Engagement: g.gain(domain.MetricEngagement, platforms...), Likes: g.gain(domain.MetricLikes, platforms...),
+		Comments: g.gain(domain.MetricComments, platforms...), Shares: g.gain(domain.MetricShares, platforms...),
+		Series: make([]EngagementDay, len(days)),
+	}
+	for i, sums := range g.buckets(len(days), platforms...) {
+		t.EngagementPartial = t.EngagementPartial || sums.partial > 0
+		t.Series[i] = EngagementDay{
+			Day: days[i].day.String(), Engagement: sums.engagement.value(), Likes: sums.likes.value(),
+			Comments: sums.comments.value(), Shares: sums.shares.value(), Readings: sums.readings,
+		}
+	}
+	return t
+}
+
+// postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
+// status of the sources is found.
+func (a *Analytics) postSeries(
+	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket),
+) (Meta, error) {
+	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+		days := qc.buckets()
+		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: sums, from: qc.query.Range.Previous().From, buckets: days})
+		if err != nil {
+			return err
+		}
+		build(g, days)
+		return nil
+	})
+}
+
+// gainsWithSources reads what posts gained and completes the sources of an answer that rests on nothing else.
+func (qc *queryContext) gainsWithSources(ctx context.Context, q gainQuery) (*postGains, error) {
+	g, err := qc.gains(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	g.shows(qc)
+	return g, qc.classifySources(ctx)
+}

@@ -1,0 +1,60 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// classifyPostSources completes the sources of an answer that lists posts: which figures the posts of each social
+// account have in the range, whatever the page shows. Whether there are any is found in less time than how many.
+func (qc *queryContext) classifyPostSources(ctx context.Context) error {
+	qc.ofPosts = true
+	from, to := qc.query.Range.From, qc.query.Range.To
+	rows, err := qc.queryGrouped(ctx, `
+		select social_account_id, max(last_at) filter (where readings > 0), max(readings), max(likes_n), max(comments_n), max(shares_n), max(views_n)
+		from post_gains
+		where parent_account = $1 and `+qc.within("account_id")+` and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
+		  and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[]) and began >= $5
+		group by social_account_id`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, from, to, cutQuarters(from, to))
+	if err != nil {
+		return fmt.Errorf("read figures of posts: %w", err)
+	}
+	var social int64
+	var last *time.Time
+	var most gainSums
+	_, err = pgx.ForEachRow(rows, []any{&social, &last, &most.readings, &most.likes.n, &most.comments.n, &most.shares.n, &most.views.n}, func() error {
+		qc.notePostMetrics(social, &most)
+		if last != nil {
+			qc.noteCapture(*last)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read figures of posts: %w", err)
+	}
+	cut, err := qc.cutGains(ctx, from)
+	if err != nil {
+		return err
+	}
+	for _, r := range cut {
+		qc.notePostMetrics(r.social, &r.gainSums)
+		qc.noteCapture(r.at)
+	}
+	return qc.classifySources(ctx)
+}
+
+// notePostMetrics notes which of the answer's figures the posts of a social account have.
+func (qc *queryContext) notePostMetrics(social int64, now *gainSums) {
+	for _, metric := range qc.metrics {
+		if now.of(metric).n > 0 {
+			qc.noteMetric(social, metric)
+		}
+	}
+	if now.readings > 0 {
+		qc.notePostsRead(social)
+	}
+}

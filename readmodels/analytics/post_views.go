@@ -1,0 +1,54 @@
+package analytics
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// postViewsSource names what stands in for the views of an account whose platform only counts those of
+// its posts.
+const postViewsSource = "view_count"
+
+// postViews adds, for TikTok, what the views of its videos gained: the platform counts none of the
+// account; should one be counted all the same, its videos are left out.
+func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted map[int64]bool, views []monthViews, sources map[domain.Platform][]string) error {
+	if !slices.Contains(qc.query.Platforms, domain.TikTok) {
+		return nil
+	}
+	add := func(social int64, account string, month int, sums gainSums) {
+		if v := sums.views.value(); v != nil {
+			qc.noteMetric(social, domain.MetricViews)
+			views[month].add(domain.TikTok, account, *v)
+			sources[domain.TikTok] = append(sources[domain.TikTok], postViewsSource)
+		}
+	}
+	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, gainQuery{
+		metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: months,
+	}, `(social_account_id, account_id, p_id, bucket)`)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if counted[*r.social] || r.last == nil {
+			continue
+		}
+		add(*r.social, *r.account, *r.bucket-1, r.gainSums)
+		qc.noteAccount(*r.social, *r.account, domain.TikTok, *r.last)
+		qc.noteCapture(*r.last)
+	}
+	cut, err := qc.cutGains(ctx, qc.query.Range.From)
+	if err != nil {
+		return err
+	}
+	for _, r := range cut {
+		if r.platform != domain.TikTok || counted[r.social] {
+			continue
+		}
+		add(r.social, r.account, bucketOf(r.at, months), r.gainSums)
+		qc.noteAccount(r.social, r.account, domain.TikTok, r.at)
+		qc.noteCapture(r.at)
+	}
+	return nil
+}

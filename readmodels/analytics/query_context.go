@@ -1,0 +1,178 @@
+package analytics
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// queryContext is what one answer is made with: its snapshot, its query, and what it collects for meta.
+type queryContext struct {
+	tx    pgx.Tx
+	scope readmodels.Scope
+	query RangeQuery
+	// metrics are those that the answer shows: the status of a source goes by them. blank says why a source that is
+	// otherwise well shows nothing; "" when there was nothing to show.
+	metrics []string
+	blank   string
+	// uncompared says that the answer shows no previous period, and rests on none of its readings.
+	uncompared bool
+	// ofPosts says that the answer rests on readings of posts, not of accounts.
+	ofPosts bool
+	cursor  string // of the next page
+
+	asOf        *time.Time
+	metricsRead map[int64]map[string]bool // social account → metrics that have a figure in the range
+	accounts    map[int64]knownAccount    // social accounts with rows; some may have left the scope since
+	gaps        gaps                      // what figures in the answer lack
+	// classifySources sets sources, and lastRead: the newest reading of those that can be read.
+	sources  []Source
+	lastRead time.Time
+}
+
+// answer runs build in one snapshot and completes meta. what names the answer in errors.
+func (a *Analytics) answer(ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string, build func(context.Context, *queryContext) error) (Meta, error) {
+	var made *queryContext
+	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
+		made = &queryContext{
+			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
+			metricsRead: map[int64]map[string]bool{}, accounts: map[int64]knownAccount{},
+			gaps: gaps{days: map[metricOf][]byDay{}, words: map[metricOf]string{}},
+		}
+		if r := query.Range; !r.Now.IsZero() && r.Now.Before(r.From) {
+			made.blank = "This range has not begun."
+		}
+		if err := made.checkFilters(ctx); err != nil {
+			return err
+		}
+		return build(ctx, made)
+	})
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
+		return Meta{}, refused
+	}
+	if err != nil {
+		return Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
+	}
+	r := query.Range
+	return Meta{
+		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
+		AsOf: made.asOf, NextDue: made.nextDue(a), Sources: made.sources, NextCursor: made.cursor,
+	}, nil
+}
+
+// checkFilters refuses a member or a category that the caller does not see.
+func (qc *queryContext) checkFilters(ctx context.Context) error {
+	if qc.query.Member == 0 && qc.query.Category == 0 {
+		return nil
+	}
+	var member, category bool
+	err := qc.tx.QueryRow(ctx, `
+		select $3::bigint = 0 or exists (
+			select from members m join accounts o on o.id = m.account_id
+			where m.id = $3 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or m.account_id = any($2))),
+		  $4::bigint = 0 or exists (select from tDefaultCategories where id = $4) or exists (
+			select from tSPosts where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and c_id = $4) or exists (
+			select from tContentPlanner p join accounts o on o.id = p.account_id
+			where p.c_id = $4 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or p.account_id = any($2)))`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Member, qc.query.Category).Scan(&member, &category)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for member and category: %w", err)
+	case !member:
+		return ErrMemberNotFound
+	case !category:
+		return ErrCategoryNotFound
+	default:
+		return nil
+	}
+}
+
+// queryGrouped runs a statement that groups the rows of many accounts. A plan for any parameters expects a single row,
+// which it would sort for nothing: it sorts thousands. So the statement is planned anew each time, unless it is
+// about one member, whose rows are read faster than planned for.
+func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if qc.query.Member == 0 {
+		args = slices.Insert(args, 0, any(pgx.QueryExecModeCacheDescribe))
+	}
+	return qc.tx.Query(ctx, sql, args...)
+}
+
+// within selects the rows whose column is a sub-account of the scope $2. What does not select anything is no condition
+// of the rows, and a single sub-account is one value: so the plan that PostgreSQL keeps for any parameters expects
+// as many rows as there are, and nothing is planned again.
+func (qc *queryContext) within(column string) string {
+	switch {
+	case qc.scope.Accounts == nil:
+		return "$2::text[] is null"
+	case len(qc.scope.Accounts) == 1:
+		return column + " = ($2::text[])[1]"
+	default:
+		return column + " = any($2::text[])"
+	}
+}
+
+// nextDue is the slot after the newest reading of the sources that can be read, if it came within the range.
+func (qc *queryContext) nextDue(of *Analytics) *time.Time {
+	next := of.NextAccountRead
+	if qc.ofPosts {
+		next = of.NextPostRead
+	}
+	if next == nil || qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
+		return nil
+	}
+	return new(next(qc.lastRead).UTC())
+}
+
+// buckets are the parts of the range that the query asks for.
+func (qc *queryContext) buckets() []bucket { return qc.query.Range.cut(qc.query.Granularity) }
+
+// noteCapture notes that the answer rests on a capture.
+func (qc *queryContext) noteCapture(at time.Time) {
+	if qc.asOf == nil || at.After(*qc.asOf) {
+		qc.asOf = &at
+	}
+}
+
+// noteMetric notes that a metric of a social account has a figure in the range.
+func (qc *queryContext) noteMetric(account int64, metric string) {
+	if qc.metricsRead[account] == nil {
+		qc.metricsRead[account] = map[string]bool{}
+	}
+	qc.metricsRead[account][metric] = true
+}
+
+// accountsOn counts the social accounts on a platform.
+func (qc *queryContext) accountsOn(p domain.Platform) int {
+	n := 0
+	for _, s := range qc.sources {
+		if s.Platform == p {
+			n++
+		}
+	}
+	return n
+}
+
+// platformIDs are the platforms of the query as parameters.
+func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }
+
+// cursorScope is what the cursors of one list of this answer belong to.
+func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
+	q := qc.query
+	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}}
+}
+
+// sorted returns the distinct values in order; never nil, so that JSON shows a list.
+func sorted[T ~string](values []T) []T {
+	out := append([]T{}, values...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}

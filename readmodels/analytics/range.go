@@ -1,0 +1,206 @@
+package analytics
+
+import "time"
+
+// Range is a half-open span of time and the zone in which its days begin.
+type Range struct {
+	From time.Time // first instant
+	To   time.Time // first instant after it
+	Zone *time.Location
+	// Now is when it is asked about: what lies after it has not happened yet. Zero: the range is over.
+	Now time.Time
+}
+
+// Complete reports whether the range has ended.
+func (r Range) Complete() bool { return r.Now.IsZero() || !r.Now.Before(r.To) }
+
+// Elapsed is the part of the range that has happened: up to the end of today, which counts whole, as it does
+// in a range that ends with it. Empty while the range is still to come.
+func (r Range) Elapsed() Range {
+	if !r.Now.IsZero() {
+		tomorrow := (dayOf(r.Now.In(r.Zone)) + 1).start(r.Zone)
+		r.To = later(r.From, earlier(r.To, tomorrow))
+	}
+	return r
+}
+
+// Previous is the period that the range is compared with: right before it, and as long as what has elapsed
+// of it. On the 20th, this month is compared with the 20 days before it: all of last month would make it look
+// like a decline. Whole days give whole days, also across a change of the clocks.
+func (r Range) Previous() Range {
+	e := r.Elapsed()
+	if first, end, whole := e.wholeDays(); whole {
+		return Range{From: (first - (end - first)).start(r.Zone), To: r.From, Zone: r.Zone}
+	}
+	return Range{From: r.From.Add(-e.To.Sub(r.From)), To: r.From, Zone: r.Zone}
+}
+
+// over reports whether a day has ended wherever on earth it may be counted: platforms' days are of their own
+// zones, and what is not over yet is not missed.
+func (r Range) over(d day) bool {
+	const everywhere = 12 * time.Hour // UTC-12 is the last zone
+	return r.Now.IsZero() || !r.Now.Before((d + 1).utc().Add(everywhere))
+}
+
+// labels are the days that lie wholly inside the range: first to end-1. A platform's day flow counts
+// when its label is among them, whatever hours the platform means by that day.
+func (r Range) labels() (first, end day) {
+	first = dayOf(r.From.In(r.Zone))
+	if r.From.After(first.start(r.Zone)) {
+		first++
+	}
+	return first, max(first, dayOf(r.To.In(r.Zone)))
+}
+
+// wholeDays are the labels, and whether the range consists of nothing else.
+func (r Range) wholeDays() (first, end day, whole bool) {
+	first, end = r.labels()
+	return first, end, r.From.Equal(first.start(r.Zone)) && r.To.Equal(end.start(r.Zone))
+}
+
+// bucket is a part of a range that gets a figure of its own.
+type bucket struct {
+	from, to   time.Time // clipped to the range
+	first, end day       // the labels wholly inside
+	day        day       // the day, or the first day of the week or month, that it is
+}
+
+func (r Range) bucket(of, next day) bucket {
+	part := Range{From: later(r.From, of.start(r.Zone)), To: earlier(r.To, next.start(r.Zone)), Zone: r.Zone}
+	b := bucket{from: part.From, to: part.To, day: of}
+	b.first, b.end = part.labels()
+	return b
+}
+
+// whole is the range as one bucket.
+func (r Range) whole() bucket {
+	b := bucket{from: r.From, to: r.To, day: dayOf(r.From.In(r.Zone))}
+	b.first, b.end = r.labels()
+	return b
+}
+
+// days cuts the range at the starts of its days.
+func (r Range) days() []bucket {
+	var buckets []bucket
+	if !r.From.Before(r.To) {
+		return nil // nothing has elapsed yet
+	}
+	for d := dayOf(r.From.In(r.Zone)); d.start(r.Zone).Before(r.To); d++ {
+		if d.start(r.Zone).Before((d + 1).start(r.Zone)) { // a zone that jumps the date line has a day less
+			buckets = append(buckets, r.bucket(d, d+1))
+		}
+	}
+	return buckets
+}
+
+// Granularity is the length of the parts of a series.
+type Granularity string
+
+// The granularities.
+const (
+	ByDay   Granularity = "day"
+	ByWeek  Granularity = "week"  // from Monday on
+	ByMonth Granularity = "month" // calendar months
+)
+
+// cut cuts the range into the parts of a series: all of them, whether anything was read or not.
+func (r Range) cut(by Granularity) []bucket {
+	switch by {
+	case ByWeek:
+		return r.weeks()
+	case ByMonth:
+		return r.months()
+	default:
+		return r.days()
+	}
+}
+
+// weeks cuts the range at the starts of its Mondays.
+func (r Range) weeks() []bucket {
+	var buckets []bucket
+	for monday := dayOf(r.From.In(r.Zone)).monday(); monday.start(r.Zone).Before(r.To); monday += daysOfWeek {
+		buckets = append(buckets, r.bucket(monday, monday+daysOfWeek))
+	}
+	return buckets
+}
+
+// months cuts the range at the starts of its months.
+func (r Range) months() []bucket {
+	var buckets []bucket
+	for month := dayOf(r.From.In(r.Zone)).month(); month.start(r.Zone).Before(r.To); month = month.nextMonth() {
+		buckets = append(buckets, r.bucket(month, month.nextMonth()))
+	}
+	return buckets
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// day is a calendar day without a zone, counted from 1970-01-01: what platforms label their figures
+// with, and what the days of a range are.
+type day int32
+
+// dayOf is the day that a clock in at's zone shows.
+func dayOf(at time.Time) day {
+	year, month, date := at.Date()
+	return civil(year, month, date)
+}
+
+func civil(year int, month time.Month, date int) day {
+	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay)
+}
+
+const secondsPerDay = 24 * 60 * 60
+
+// utc is the day's start in UTC; as a parameter it is PostgreSQL's date.
+func (d day) utc() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC() }
+
+// String returns the day as YYYY-MM-DD.
+func (d day) String() string { return d.utc().Format(time.DateOnly) }
+
+const daysOfWeek = 7
+
+// monday is the last Monday up to the day; 1970-01-01 was a Thursday.
+func (d day) monday() day { return d - ((d+3)%daysOfWeek+daysOfWeek)%daysOfWeek }
+
+func (d day) month() day {
+	year, month, _ := d.utc().Date()
+	return civil(year, month, 1)
+}
+
+func (d day) nextMonth() day {
+	year, month, _ := d.utc().Date()
+	return civil(year, month+1, 1)
+}
+
+// StartOfDay is the first instant of date's day in a zone, whatever zone date is in: ranges of whole
+// days begin and end there.
+func StartOfDay(date time.Time, zone *time.Location) time.Time { return dayOf(date).start(zone) }
+
+// start is the first instant of the day in a zone. Where the clocks change at midnight, [time.Date]
+// may give an hour of the day before (Havana, each March) or the second of two midnights.
+func (d day) start(zone *time.Location) time.Time {
+	year, month, date := d.utc().Date()
+	at := time.Date(year, month, date, 0, 0, 0, 0, zone)
+	if dayOf(at) < d { // there is no midnight: the day begins when the clocks have jumped
+		_, at = at.ZoneBounds()
+	}
+	changed, _ := at.ZoneBounds()
+	if before := changed.Add(-time.Nanosecond); !changed.IsZero() && dayOf(before) >= d {
+		_, now := at.Zone()
+		_, then := before.Zone()
+		at = at.Add(time.Duration(now-then) * time.Second) // the first of two midnights
+	}
+	return at.UTC()
+}

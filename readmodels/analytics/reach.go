@@ -1,0 +1,142 @@
+package analytics
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// AccountReach is the reach of one social account: people, rolling figures of the platform's own
+// windows (Facebook page_total_media_view_unique, Instagram reach, LinkedIn uniqueImpressionsCount).
+// They are shown as read, never summed and never subtracted.
+type AccountReach struct {
+	readmodels.PlatformRef
+
+	SocialAccount int64 `json:"social_account_id"`
+	// Value is the figure of the window that is exactly the range; null when the platform has none.
+	Value *int64 `json:"value"`
+	// Windows are, of each window, the one that ends last in the range.
+	Windows []ReachWindow `json:"windows"`
+	// Series are, for every part of the range, the platform's figures of exactly that part.
+	Series []ReachPoint `json:"series"`
+}
+
+// ReachWindow is one figure of reach.
+type ReachWindow struct {
+	Window       string    `json:"window"`  // the platform's name for it: day, week, days_28, …
+	EndsOn       *string   `json:"ends_on"` // its last day, the platform's label; null: the platform gave none
+	Value        int64     `json:"value"`
+	SourceMetric string    `json:"source_metric"`
+	CapturedAt   time.Time `json:"captured_at"`
+}
+
+// ReachPoint is the reach of one part of the range: a day, week or month.
+type ReachPoint struct {
+	Day   string `json:"day"`   // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Value *int64 `json:"value"` // null: not read
+}
+
+// windowDays is the length of a platform's window in days; 0 when it is not of days.
+func windowDays(window string) int {
+	switch window {
+	case "day":
+		return 1
+	case "week":
+		return 7
+	}
+	if text, ok := strings.CutPrefix(window, "days_"); ok {
+		if n, err := strconv.Atoi(text); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// reach returns the reach of every account that has some in the range.
+func (qc *queryContext) reach(series []*metricSeries, days []bucket) []AccountReach {
+	accounts := []AccountReach{}
+	for _, s := range series {
+		if s.metric != domain.MetricReach {
+			continue
+		}
+		r := AccountReach{SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: qc.reachWindows(s)}
+		if len(r.Windows) > 0 {
+			r.Value, r.Series = qc.reachOfRange(s), qc.reachOfParts(s, days)
+			accounts = append(accounts, r)
+		}
+	}
+	return accounts
+}
+
+// reachWindows are, by name, the last figure of each window.
+func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
+	var windows []ReachWindow
+	show := func(name string, endsOn *string, p *sample) {
+		qc.noteCapture(p.at)
+		qc.noteMetric(s.social, domain.MetricReach)
+		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
+	}
+	first, end := qc.query.Range.labels()
+	for name, days := range s.windows {
+		for d := end - 1; d >= first; d-- {
+			if p := days.of(d); p != nil {
+				show(name, new(d.String()), p)
+				break
+			}
+		}
+	}
+	for key, g := range s.gauges {
+		if last := g.latest(); key.kind == domain.Rolling && last != nil {
+			show(key.window, nil, last)
+		}
+	}
+	slices.SortFunc(windows, func(x, y ReachWindow) int { return cmp.Compare(x.Window, y.Window) })
+	return windows
+}
+
+// reachOfRange is the figure of the window that is exactly the range.
+func (qc *queryContext) reachOfRange(s *metricSeries) *int64 {
+	return qc.reachOf(s, s.windowNames(), qc.query.Range)
+}
+
+// windowNames are the windows of days in their order.
+func (s *metricSeries) windowNames() []string { return slices.Sorted(maps.Keys(s.windows)) }
+
+// reachOfParts are the figures of the windows that are exactly the parts. Of a day that the range cuts, a
+// figure of the whole day says nothing.
+func (qc *queryContext) reachOfParts(s *metricSeries, parts []bucket) []ReachPoint {
+	series, names := make([]ReachPoint, len(parts)), s.windowNames()
+	for i, part := range parts {
+		series[i] = ReachPoint{part.day.String(), qc.reachOf(s, names, Range{From: part.from, To: part.to, Zone: qc.query.Range.Zone})}
+	}
+	return series
+}
+
+// reachOf is the figure of the platform's window, one of names, that is exactly r.
+func (qc *queryContext) reachOf(s *metricSeries, names []string, r Range) *int64 {
+	first, end, whole := r.wholeDays()
+	for _, name := range names {
+		p := s.windows[name].of(end - 1)
+		if p != nil && whole && windowDays(name) == int(end-first) {
+			qc.noteCapture(p.at)
+			return &p.value
+		}
+	}
+	return nil
+}
+
+func reachOn(p domain.Platform, reach []AccountReach) []AccountReach {
+	var out []AccountReach
+	for _, r := range reach {
+		if r.Platform == p {
+			out = append(out, r)
+		}
+	}
+	return out
+}

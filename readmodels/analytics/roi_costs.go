@@ -1,0 +1,209 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// monthPrices are what the accounts of a scope pay in one month, or in the part of it that counts.
+type monthPrices struct {
+	days, daysInMonth int
+	accounts          map[string]price // by paying account
+	// agency is the agency's own price, which covers all its clients; not set in a narrower scope.
+	agency price
+}
+
+// price is what an account pays in some time.
+type price struct {
+	subscribed bool // a subscription ran
+	unknown    bool // of one of them the price is not known
+	mixed      bool // they are in several currencies
+	minor      int64
+	currency   string
+}
+
+func (p price) known() bool { return p.subscribed && !p.unknown && !p.mixed }
+
+// and adds two prices.
+func (p price) and(q price) price {
+	switch {
+	case !p.subscribed:
+		return q
+	case !q.subscribed:
+		return p
+	}
+	return price{
+		subscribed: true, unknown: p.unknown || q.unknown, minor: p.minor + q.minor, currency: p.currency,
+		mixed: p.mixed || q.mixed || !p.unknown && !q.unknown && p.currency != q.currency,
+	}
+}
+
+type subscription struct {
+	account    string
+	priceMinor *int64
+	currency   string
+	starts     time.Time
+	ends       *time.Time
+}
+
+// prices reads the subscriptions that ran in the range and shares their prices out to the months.
+func (qc *queryContext) prices(ctx context.Context, months []bucket) ([]monthPrices, error) {
+	rows, _ := qc.tx.Query(ctx, `
+		select b.account_id, b.price_minor, b.currency, b.starts_at, b.ends_at
+		from tSubscriptions b join accounts o on o.id = b.account_id
+		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or b.account_id = any($2))
+		  and b.starts_at < $4 and (b.ends_at is null or b.ends_at > $3)
+		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s subscription, err error) {
+		err = row.Scan(&s.account, &s.priceMinor, &s.currency, &s.starts, &s.ends)
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read subscriptions: %w", err)
+	}
+	prices := make([]monthPrices, len(months))
+	for i, month := range months {
+		days := Range{From: month.from, To: month.to, Zone: qc.query.Range.Zone, Now: qc.query.Range.Now}.Elapsed().days()
+		prices[i] = monthPrices{
+			days: len(days), daysInMonth: int(month.day.nextMonth() - month.day), accounts: map[string]price{},
+		}
+		for _, s := range list {
+			paid := s.share(days, prices[i].daysInMonth)
+			if s.account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
+				prices[i].agency = prices[i].agency.and(paid)
+			} else {
+				prices[i].accounts[s.account] = prices[i].accounts[s.account].and(paid)
+			}
+		}
+	}
+	return prices, nil
+}
+
+// share is the price of the days on which the subscription ran, rounded to the minor unit. Of a day on which it
+// began or ended it is the price of the part: where one subscription ends at noon and the next one begins, the
+// day costs once.
+func (s subscription) share(days []bucket, daysInMonth int) price {
+	whole, parts := int64(0), new(big.Rat)
+	for _, d := range days {
+		ends := d.to
+		if s.ends != nil {
+			ends = earlier(ends, *s.ends)
+		}
+		switch ran, length := ends.Sub(later(d.from, s.starts)), d.to.Sub(d.from); {
+		case ran == length:
+			whole++
+		case ran > 0:
+			parts.Add(parts, big.NewRat(int64(ran), int64(length)))
+		}
+	}
+	ran := parts.Add(parts, new(big.Rat).SetInt64(whole))
+	if ran.Sign() == 0 {
+		return price{}
+	}
+	p := price{subscribed: true, unknown: s.priceMinor == nil, currency: s.currency}
+	if s.priceMinor != nil {
+		cost := ran.Mul(ran, big.NewRat(*s.priceMinor, int64(daysInMonth)))
+		half := cost.Add(cost, big.NewRat(1, 2)) // rounds up from there
+		p.minor = new(big.Int).Div(half.Num(), half.Denom()).Int64()
+	}
+	return p
+}
+
+// against sets the prices against the views of some accounts. Only accounts with both count, so that
+// the two sides are of the same accounts.
+func (m monthPrices) against(views map[string]int64) Roi {
+	var r Roi
+	if len(views) == 0 {
+		r.Price = PriceNoViews
+		return r
+	}
+	var cost price
+	unknown, mixed, covered := m.agency.unknown, m.agency.mixed, 0
+	for account, gained := range views {
+		r.Views = plus(r.Views, gained)
+		own := m.accounts[account]
+		unknown, mixed = unknown || own.unknown, mixed || own.mixed
+		if own.known() || !own.subscribed && m.agency.known() {
+			cost = cost.and(own)
+			r.PricedViews = plus(r.PricedViews, gained)
+			covered++
+		}
+	}
+	cost = cost.and(m.agency)
+	switch {
+	case covered > 0 && cost.known():
+		r.Price = PriceKnown
+		if covered < len(views) {
+			r.Price = PriceKnownInPart
+		}
+		r.Cost, r.Currency = &cost.minor, cost.currency
+	case unknown:
+		r.Price = PriceUnknown
+	case cost.mixed || mixed:
+		r.Price = PriceSeveralCurrencies
+	default:
+		r.Price = PriceNoSubscription
+	}
+	if r.Cost == nil {
+		r.PricedViews = nil
+	}
+	r.CostPerThousandViews = perThousand(r.Cost, r.PricedViews)
+	return r
+}
+
+func perThousand(cost, views *int64) *float64 {
+	if cost == nil || views == nil || *views <= 0 {
+		return nil
+	}
+	return new(rounded(float64(*cost) * 1000 / float64(*views)))
+}
+
+// roiSum adds months up. Months without a price add to the views alone.
+type roiSum struct {
+	views, priced *int64
+	cost          price
+	statuses      map[PriceStatus]bool
+}
+
+func (s *roiSum) add(r Roi) {
+	if r.Views == nil {
+		return
+	}
+	if s.statuses == nil {
+		s.statuses = map[PriceStatus]bool{}
+	}
+	s.statuses[r.Price] = true
+	s.views = plus(s.views, *r.Views)
+	if r.Cost != nil {
+		s.priced = plus(s.priced, *r.PricedViews)
+		s.cost = s.cost.and(price{subscribed: true, minor: *r.Cost, currency: r.Currency})
+	}
+}
+
+func (s *roiSum) roi() Roi {
+	r := Roi{Views: s.views}
+	known := s.statuses[PriceKnown] || s.statuses[PriceKnownInPart]
+	switch {
+	case s.views == nil:
+		r.Price = PriceNoViews
+	case s.cost.mixed, s.statuses[PriceSeveralCurrencies] && !known:
+		r.Price = PriceSeveralCurrencies
+	case s.statuses[PriceKnown] && len(s.statuses) == 1:
+		r.Price = PriceKnown
+	case known:
+		r.Price = PriceKnownInPart
+	case s.statuses[PriceUnknown]:
+		r.Price = PriceUnknown
+	default:
+		r.Price = PriceNoSubscription
+	}
+	if known && !s.cost.mixed {
+		r.PricedViews, r.Cost, r.Currency = s.priced, &s.cost.minor, s.cost.currency
+	}
+	r.CostPerThousandViews = perThousand(r.Cost, r.PricedViews)
+	return r
+}

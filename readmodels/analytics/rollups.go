@@ -1,0 +1,236 @@
+package analytics
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// figureQuery says which figures of the accounts are wanted.
+type figureQuery struct {
+	metrics []string
+	buckets []bucket // in order; together they are the range
+	// byAccount keeps the sub-accounts apart under which a social account has been.
+	byAccount bool
+}
+
+// metricSeries is everything found of one metric of one social account.
+type metricSeries struct {
+	social   int64
+	account  string // sub-account; "" unless asked for by account
+	platform domain.Platform
+	metric   string
+
+	dayFlows byDay               // by the platform's day, of the range and of the period before
+	windows  map[string]byDay    // rolling figures of windows of days, by window and last day
+	gauges   map[gaugeKey]*gauge // what else is read and not summed
+}
+
+// gaugeKey tells the readings of a metric apart that must never be mixed.
+type gaugeKey struct {
+	kind   domain.Kind
+	window string // rolling figures only: a window that is not of days, like a lifetime
+}
+
+// gauge is a figure that stands at some value whenever it is read: stock, cumulative or rolling.
+type gauge struct {
+	daily byDay // the last reading of each UTC day that the range touches
+
+	last []*sample // the last reading in each bucket
+	// before is the last reading before the range, earlier the one before the previous period. A reading from
+	// before the period before says nothing of when its difference came about: it is no baseline.
+	// Not looked for where the kind has no difference (rolling).
+	before, earlier *sample
+	// Of a counter without before: the first reading in the range, and the last one ever before it.
+	first, stale *sample
+}
+
+// latest is the last reading in the range.
+func (g *gauge) latest() *sample {
+	for _, p := range slices.Backward(g.last) {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// figureKey is what the samples of one figure have in common.
+type figureKey struct {
+	social         int64
+	account        string
+	platform       domain.Platform
+	metric         string
+	kind           domain.Kind
+	source, window string
+}
+
+type seriesKey struct {
+	social  int64
+	account string
+	metric  string
+}
+
+// figures reads the roll-ups of the range and of the period before it, and what raw readings are
+// needed beside them. The series are ordered by platform, social account, sub-account and metric.
+func (qc *queryContext) figures(ctx context.Context, q figureQuery) ([]*metricSeries, error) {
+	series, tied, err := qc.readSeries(ctx, q, nil)
+	if err == nil && len(tied) > 0 {
+		series, _, err = qc.readSeries(ctx, q, tied)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return series, qc.resolve(ctx, series, q)
+}
+
+// readSeries reads the roll-ups, with the ids of events of the social accounts withIDs alone: they take more space than all
+// else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
+// without ids: what was kept of those is chance.
+func (qc *queryContext) readSeries(ctx context.Context, q figureQuery, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
+	byKey := map[seriesKey]*metricSeries{}
+	span := qc.figureSpan()
+	err = qc.rollups(ctx, q, span, withIDs, func(f figureKey, points []sample) {
+		key := seriesKey{social: f.social, metric: f.metric}
+		if q.byAccount {
+			key.account = f.account
+		}
+		s, ok := byKey[key]
+		if !ok {
+			s = &metricSeries{
+				social: key.social, account: key.account, platform: f.platform, metric: key.metric,
+				windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{},
+			}
+			byKey[key] = s
+			series = append(series, s)
+		}
+		if s.add(span, f.kind, f.window, points) {
+			tied = append(tied, f.social)
+		}
+		qc.noteAccount(f.social, f.account, f.platform, slices.MaxFunc(points, func(x, y sample) int { return x.at.Compare(y.at) }).at)
+	})
+	slices.SortFunc(series, func(x, y *metricSeries) int {
+		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
+			cmp.Compare(x.account, y.account), cmp.Compare(x.metric, y.metric))
+	})
+	return series, tied, err
+}
+
+// add takes samples of one figure, and may keep them; tied as [byDay.put] says.
+func (s *metricSeries) add(span figureSpan, kind domain.Kind, window string, points []sample) (tied bool) {
+	var days byDay
+	byCapture := false
+	switch {
+	case kind == domain.DayFlow:
+		s.dayFlows = s.dayFlows.or(span)
+		days = s.dayFlows
+	case kind == domain.Rolling && windowDays(window) > 0:
+		s.windows[window] = s.windows[window].or(span)
+		days = s.windows[window]
+	default:
+		key := gaugeKey{kind: kind}
+		if kind == domain.Rolling {
+			key.window = window
+		}
+		if s.gauges[key] == nil {
+			s.gauges[key] = &gauge{daily: byDay{}.or(span)}
+		}
+		days, byCapture = s.gauges[key].daily, true
+	}
+	for i := range points {
+		of := points[i].day
+		if byCapture {
+			of = dayOf(points[i].at.UTC())
+		}
+		tied = days.put(of, &points[i]) || tied
+	}
+	return tied
+}
+
+// drop forgets the sample of a day.
+func (d byDay) drop(which day) { d.samples[which-d.first] = nil }
+
+// lookBack is how many days before a period its gauges are looked for in the roll-up: there nearly every
+// account has its last reading before.
+const lookBack = 3
+
+// figureSpan are the days of which figures are read, ends left out.
+type figureSpan struct {
+	first, end           day // all of them
+	flowFirst, flowEnd   day // day flows: the range and the period before
+	gaugeFirst, gaugeEnd day // everything else: the range, and a few days before it
+	earlierFirst         day // gauges before the previous period too, in a few days
+	earlierEnd           day
+}
+
+// has says whether the days of a kind of figure are read on a day.
+func (s figureSpan) has(kind domain.Kind, d day) bool {
+	if kind == domain.DayFlow {
+		return d >= s.flowFirst && d < s.flowEnd
+	}
+	return d >= s.gaugeFirst && d < s.gaugeEnd || d >= s.earlierFirst && d < s.earlierEnd
+}
+
+func (qc *queryContext) figureSpan() figureSpan {
+	r, previous := qc.query.Range, qc.query.Range.Previous()
+	first, end := r.labels()
+	flowFirst, _ := previous.labels()
+	before := dayOf(previous.From.UTC())
+	span := figureSpan{
+		flowFirst: flowFirst, flowEnd: end,
+		gaugeFirst: min(first, dayOf(r.From.UTC())-lookBack), gaugeEnd: max(end, dayOf(r.To.Add(-time.Nanosecond).UTC())+1),
+		earlierFirst: before - lookBack, earlierEnd: before + 1,
+	}
+	span.first = min(span.flowFirst, span.gaugeFirst, span.earlierFirst)
+	span.end = max(span.flowEnd, span.gaugeEnd)
+	return span
+}
+
+// rollups reads account_months: day flows by the platform's days of the range and of the period before,
+// everything else by the days of the range, by the UTC days that it touches, and by a few days before both
+// periods. add is called for each month of each figure that has such days. The accounts withIDs get the ids of their events.
+func (qc *queryContext) rollups(ctx context.Context, q figureQuery, span figureSpan, withIDs []int64, add func(figureKey, []sample)) error {
+	rows, _ := qc.tx.Query(ctx, `
+		select social_account_id, account_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
+		       case when social_account_id = any($8) then event_ids end
+		from account_months
+		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
+		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
+		qc.scope.ParentAccount, q.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
+	var figure figureKey
+	var month time.Time
+	var days arrayOf[int16]
+	var values arrayOf[int64]
+	var captured arrayOf[time.Time]
+	var events arrayOf[string]
+	_, err := pgx.ForEachRow(rows, []any{
+		&figure.social, &figure.account, &figure.platform, &figure.metric, &figure.kind, &figure.source, &figure.window,
+		&month, &days, &values, &captured, &events,
+	}, func() error {
+		first := dayOf(month)
+		points := make([]sample, 0, len(days))
+		for i, d := range days {
+			p := sample{value: values[i], at: captured[i], source: figure.source, day: first + day(d) - 1, window: figure.window}
+			if len(events) > 0 {
+				p.eventID = events[i]
+			}
+			if span.has(figure.kind, p.day) {
+				points = append(points, p)
+			}
+		}
+		if len(points) > 0 {
+			add(figure, points)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read daily figures: %w", err)
+	}
+	return nil
+}

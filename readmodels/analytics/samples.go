@@ -1,0 +1,82 @@
+package analytics
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// sample is one reading of one figure.
+type sample struct {
+	value  int64
+	at     time.Time // of capture
+	source string    // the platform's name for it
+
+	day             day    // the platform's, else the UTC day of capture
+	eventID, window string // break ties; the id is "" as long as no tie needs it
+}
+
+// replaces is the order in which readings of one thing replace each other: the later capture, at one
+// instant the smaller event id, within one event the later day, then the first source and window by
+// name.
+func (p sample) replaces(present sample) bool {
+	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID), cmp.Compare(present.day, p.day),
+		cmp.Compare(p.source, present.source), cmp.Compare(p.window, present.window)) < 0
+}
+
+// byDay holds samples by their days, of the days of one span: nobody asks for others.
+type byDay struct {
+	first   day
+	samples []*sample // nil where there is none
+}
+
+// or makes room for a span unless there is.
+func (d byDay) or(span figureSpan) byDay {
+	if d.samples == nil {
+		return byDay{span.first, make([]*sample, span.end-span.first)}
+	}
+	return d
+}
+
+// of is the sample of a day; nil when there is none.
+func (d byDay) of(which day) *sample {
+	if i := which - d.first; i >= 0 && int(i) < len(d.samples) {
+		return d.samples[i]
+	}
+	return nil
+}
+
+// put keeps a sample unless one is there that it does not replace. They are tied when only the ids of their events,
+// which were not read, could tell.
+func (d byDay) put(of day, p *sample) (tied bool) {
+	i := of - d.first
+	if i < 0 || int(i) >= len(d.samples) {
+		return false
+	}
+	present := d.samples[i]
+	if present == nil || p.replaces(*present) {
+		d.samples[i] = p
+	}
+	return present != nil && p.eventID == "" && p.at.Equal(present.at)
+}
+
+// arrayOf is an array that is scanned into the same memory in every row.
+type arrayOf[T any] []T
+
+// SetDimensions implements [pgtype.ArraySetter].
+func (a *arrayOf[T]) SetDimensions(dimensions []pgtype.ArrayDimension) error {
+	n := 0
+	if len(dimensions) > 0 {
+		n = int(dimensions[0].Length)
+	}
+	*a = slices.Grow((*a)[:0], n)[:n]
+	return nil
+}
+
+// ScanIndex implements [pgtype.ArraySetter].
+func (a *arrayOf[T]) ScanIndex(i int) any { return &(*a)[i] }
+
+// ScanIndexType implements [pgtype.ArraySetter].
+func (*arrayOf[T]) ScanIndexType() any { return new(T) }

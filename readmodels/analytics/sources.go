@@ -1,0 +1,314 @@
+package analytics
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// SourceStatus says what the figures of a social account are worth.
+type SourceStatus string
+
+// The statuses, the gravest first: an account has the first one that fits.
+const (
+	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
+	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
+	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
+	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, a counter has no baseline, or another member had it for a part
+	SourceOK          SourceStatus = "ok"          // nothing is missing
+)
+
+// Source is one social account behind an answer.
+type Source struct {
+	readmodels.PlatformRef
+
+	SocialAccount int64              `json:"social_account_id"`
+	AccountID     string             `json:"account_id"`       // the sub-account it belongs to
+	AccountType   domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	Name          string             `json:"name"`             // "" when the directory does not know it any more
+	Status        SourceStatus       `json:"status"`
+	Reason        string             `json:"reason"` // a sentence; "" when the status is ok
+	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
+	// unsupported, permission, throttled, empty or error.
+	Missing []domain.MissingFigure `json:"missing"`
+	// LastRead is the capture time of the newest reading; null without one, when the range was over by then
+	// (it says nothing of that range, and the answer of a past range shall stay the same), and
+	// when the account has left the scope.
+	LastRead *time.Time `json:"last_read"`
+}
+
+// sourceFacts are what the status of a source is derived from.
+type sourceFacts struct {
+	Source
+
+	connected    bool
+	state        string // of its connection; "" unknown
+	stateReason  string
+	subscribed   bool     // a subscription ran in the range; without one nothing is read
+	figures      []string // metrics of the newest reading
+	missing      []domain.MissingFigure
+	leftTheScope bool
+	ofMember     bool
+	ofPosts      bool
+	postsRead    bool // in the range
+	gaps         []string
+}
+
+// knownAccount is a social account that has rows in the range.
+type knownAccount struct {
+	account  string // sub-account of the newest row
+	platform domain.Platform
+	at       time.Time
+}
+
+// noteAccount notes a social account that has rows.
+func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
+	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
+		qc.accounts[social] = knownAccount{account, platform, at}
+	}
+}
+
+// classifySources completes the sources: the social accounts that the scope has now, and those that have left it
+// and still have figures in the answer. It comes after everything that calls noteMetric.
+func (qc *queryContext) classifySources(ctx context.Context) error {
+	facts, err := qc.sourceFacts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := qc.findSharedAccounts(ctx, facts); err != nil {
+		return err
+	}
+	present := map[int64]bool{}
+	for _, f := range facts {
+		present[f.SocialAccount] = true
+	}
+	if err := qc.findFormerAccounts(ctx, present); err != nil {
+		return err
+	}
+	for id, met := range qc.accounts {
+		if !present[id] && len(qc.metricsRead[id]) > 0 {
+			facts = append(facts, sourceFacts{leftTheScope: true, ofMember: qc.query.Member > 0, ofPosts: qc.ofPosts, Source: Source{
+				SocialAccount: id, AccountID: met.account, PlatformRef: readmodels.PlatformRefOf(met.platform),
+			}})
+		}
+	}
+	blank := qc.whyBlank()
+	qc.sources = make([]Source, len(facts))
+	for i, f := range facts {
+		f.postsRead = qc.metricsRead[f.SocialAccount] != nil
+		f.gaps = qc.gapsOf(f)
+		s := f.classify(qc.metrics, qc.metricsRead[f.SocialAccount], blank)
+		if s.LastRead != nil {
+			if s.Status != SourceReconnect {
+				qc.lastRead = later(qc.lastRead, *s.LastRead)
+			}
+			if !s.LastRead.Before(qc.query.Range.To) {
+				s.LastRead = nil
+			}
+		}
+		qc.sources[i] = s
+	}
+	slices.SortFunc(qc.sources, func(x, y Source) int {
+		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
+	})
+	return nil
+}
+
+// The newest reading of social account s, as far as the scope sees it: of itself, or of any of its posts,
+// which does not say what it has figures of. The quarter of an hour is found first: ordered by more than the index holds,
+// all quarters of the account would be read.
+const (
+	newestOfAccount = `
+		select n.captured_at, n.metrics, n.missing from account_newest n
+		where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
+		order by n.captured_at desc limit 1`
+	newestOfPosts = `
+		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
+			select g.last_at from post_gains g
+			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
+			  and g.readings > 0 and g.last_at is not null
+			order by g.quarter desc fetch first row with ties) g`
+)
+
+// sourceFacts reads the social accounts of the scope, with what their newest readings say.
+func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
+	newest := newestOfAccount
+	if qc.ofPosts {
+		newest = newestOfPosts
+	}
+	rows, _ := qc.tx.Query(ctx, `
+		with subscribed as materialized (
+			select b.account_id from tSubscriptions b
+			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1 and `+qc.within("account_id")+`) || $1::text)
+			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
+		)
+		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
+		       coalesce(c.state, ''), coalesce(c.reason, ''),
+		       s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
+		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]')
+		from tSAccounts s
+		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
+		left join lateral (`+newest+`) n on true
+		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
+		  and ($6::bigint = 0 or s.member_id = $6)
+		order by s.p_id, s.id`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member)
+	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
+			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)
+		f.PlatformRef, f.ofPosts = readmodels.PlatformRefOf(f.Platform), qc.ofPosts
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read sources: %w", err)
+	}
+	return facts, nil
+}
+
+// findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
+func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
+	var gone []int64
+	for id, figures := range qc.metricsRead {
+		if _, known := qc.accounts[id]; !known && !present[id] && len(figures) > 0 {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	rows, _ := qc.tx.Query(ctx, `
+		select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
+		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
+		  and ($5::bigint = 0 or member_id = $5) and quarter < $6 and readings > 0 and last_at is not null
+		order by social_account_id, last_at desc`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), gone, qc.query.Member, qc.query.Range.To)
+	var id int64
+	var met knownAccount
+	_, err := pgx.ForEachRow(rows, []any{&id, &met.account, &met.platform, &met.at}, func() error {
+		qc.noteAccount(id, met.account, met.platform, met.at)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read former sources: %w", err)
+	}
+	return nil
+}
+
+// notePostsRead notes that posts of a social account were read in the range.
+func (qc *queryContext) notePostsRead(account int64) {
+	if qc.metricsRead[account] == nil {
+		qc.metricsRead[account] = map[string]bool{}
+	}
+}
+
+// classify gives the status. A metric that has a figure in the range is not missing, whatever the newest
+// reading says: some are not read every time.
+func (f sourceFacts) classify(metrics []string, read map[string]bool, blank string) Source {
+	s := f.Source
+	s.Missing = []domain.MissingFigure{}
+	unsupported := 0
+	for _, metric := range metrics {
+		if read[metric] || f.LastRead == nil || f.leftTheScope || f.ofPosts && len(read) == 0 && !f.givesNone(metrics) || slices.Contains(f.figures, metric) {
+			continue
+		}
+		missing := f.missingFigure(metric)
+		if missing.Reason == reasonUnsupported {
+			unsupported++
+		}
+		s.Missing = append(s.Missing, missing)
+	}
+	switch {
+	case f.leftTheScope:
+		s.Status, s.Reason = SourcePartial, f.left()
+	case f.state == domain.ConnectionReconnect:
+		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
+	case !f.connected:
+		s.Status, s.Reason = SourceReconnect, "It is not connected in the main application."
+	case f.LastRead == nil && len(read) == 0:
+		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
+	case len(s.Missing) > 0 && unsupported == len(metrics):
+		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(metrics, " and ")+f.ofWhat()
+	case len(s.Missing) > 0:
+		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{f.reasonOf(s.Missing)}, f.gaps...), " ")
+	case len(read) == 0 && f.postsRead:
+		s.Status, s.Reason = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
+	case len(read) == 0 && blank != "":
+		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
+	case len(f.gaps) > 0:
+		s.Status, s.Reason = SourcePartial, strings.Join(f.gaps, " ")
+	default:
+		s.Status = SourceOK
+	}
+	return s
+}
+
+func (f sourceFacts) unsubscribedOr(reason string) string {
+	if !f.subscribed {
+		return "No subscription ran in this range, and without one nothing is read."
+	}
+	return reason
+}
+
+func (f sourceFacts) left() string {
+	if f.ofMember {
+		return "It does not belong to this member any more; what was read before stays."
+	}
+	return "It does not belong to this account any more; what was read before stays."
+}
+
+const reasonUnsupported = "unsupported"
+
+// givesNone tells whether a platform has no such figure of any post: LinkedIn counts impressions of posts, and no views.
+func (f sourceFacts) givesNone(metrics []string) bool {
+	return f.ofPosts && f.Platform == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
+}
+
+func (f sourceFacts) ofWhat() string {
+	if f.ofPosts {
+		return " of a post."
+	}
+	return " of an account."
+}
+
+// missingFigure is what the newest reading says of a metric that it has no figure of. When it says
+// nothing the metric was not asked for, because the platform has none.
+func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
+	for _, m := range f.missing {
+		if m.Name == metric {
+			return m
+		}
+	}
+	if f.givesNone([]string{metric}) {
+		return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of a post"}
+	}
+	if f.ofPosts {
+		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no two readings of a post in the range have it"}
+	}
+	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of an account"}
+}
+
+func (f sourceFacts) reasonOf(missing []domain.MissingFigure) string {
+	parts := make([]string, len(missing))
+	for i, m := range missing {
+		parts[i] = m.Name + " (" + m.Reason + ")"
+	}
+	if f.ofPosts {
+		return "The readings of its posts lack " + strings.Join(parts, ", ") + "."
+	}
+	return "Its newest reading lacks " + strings.Join(parts, ", ") + "."
+}
+
+func sentence(text, detail string) string {
+	if detail == "" {
+		return text + "."
+	}
+	return text + ": " + strings.TrimSuffix(detail, ".") + "."
+}

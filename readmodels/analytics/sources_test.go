@@ -1,0 +1,245 @@
+package analytics_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+var (
+	june   = analytics.Range{From: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
+	inJune = time.Date(2026, 6, 10, 9, 30, 0, 0, time.UTC)
+)
+
+func people(v int64) domain.Figure {
+	return domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: v, Source: "followers_count"}
+}
+
+func flow(name, day string, v int64) domain.Figure {
+	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
+}
+
+// read is a reading of the social account 11.
+func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
+	return domain.AccountRead{Tenant: tenantOf(tenants[0], 11), Platform: p, CapturedAt: at, Figures: figures}
+}
+
+// Nobody sees a blank without a reason: what meta says of one Facebook page in every condition.
+func TestSourcesSayWhyThereIsABlank(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	subscription := domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
+	all := []domain.Figure{people(5)}
+	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
+		all = append(all, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
+	}
+	few := append([]domain.Figure{people(5)}, all[7:10]...)
+	counted := func(at time.Time, v int64) domain.AccountRead {
+		return read(domain.Facebook, at, people(5), counter(domain.MetricEngagement, v))
+	}
+	lacking := read(domain.Facebook, inJune, all[0])
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission", Detail: "read_insights"}}
+	nothing := read(domain.Facebook, inJune)
+	nothing.Missing = []domain.MissingFigure{
+		{Name: domain.MetricFollowers, Reason: "unsupported"}, {Name: domain.MetricEngagement, Reason: "unsupported"},
+	}
+	disconnected := page(11, domain.Facebook)
+	disconnected.Connected = false
+	moved := page(11, domain.Facebook)
+	moved.ParentAccount, moved.AccountID = agencyB, clientB
+	for name, tt := range map[string]struct {
+		page   domain.DirectorySocialAccount
+		reads  []domain.AccountRead
+		states []domain.ConnectionStateChanged
+		paid   bool
+		status analytics.SourceStatus
+		reason string
+		lacks  int
+		of     analytics.Range // june unless set
+	}{
+		"ok": {page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true, status: analytics.SourceOK},
+		"a metric lacks in the newest reading": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{lacking}, paid: true,
+			status: analytics.SourcePartial, reason: "Its newest reading lacks engagement (permission).", lacks: 1,
+		},
+		"a metric lacks in the newest reading and has figures in the range": {
+			page: page(11, domain.Facebook), paid: true, status: analytics.SourceOK,
+			reads: []domain.AccountRead{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking},
+		},
+		"three days of thirty": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, few...)}, paid: true,
+			status: analytics.SourcePartial, reason: "Of engagement, 3 of 30 days were read.",
+		},
+		"a metric of another time": {
+			page: page(11, domain.Facebook), paid: true,
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-05-31", 1))},
+			status: analytics.SourcePartial, reason: "Of engagement, nothing was read in this range.",
+		},
+		"a counter with a baseline": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, paid: true,
+			status: analytics.SourceOK,
+		},
+		"a counter that was first read in the range": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune, 1), counted(inJune.AddDate(0, 0, 3), 5)}, paid: true,
+			status: analytics.SourcePartial, reason: "Of engagement, it was first read on 2026-06-10; what it gained before is not known.",
+		},
+		"a counter that was not read for long": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, paid: true,
+			status: analytics.SourcePartial, reason: "Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between is not counted.",
+		},
+		"what is counted by days, in a day and a half": {
+			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: at("2026-06-09 00:00"), To: at("2026-06-10 12:00"), Zone: time.UTC},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
+			status: analytics.SourcePartial, reason: "Of engagement, only whole days count, of which this range has 1.",
+		},
+		"what is counted by days, in an hour": {
+			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: inJune.Add(-time.Hour), To: inJune.Add(time.Hour), Zone: time.UTC},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
+			status: analytics.SourcePartial, reason: "Of engagement, nothing was read in this range, which has no whole day.",
+		},
+		"what is counted by days, today": {
+			page: page(11, domain.Facebook), paid: true,
+			of:     analytics.Range{From: at("2026-06-10 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC, Now: inJune.Add(time.Hour)},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
+			status: analytics.SourcePartial, reason: "Of engagement, nothing was read yet of the days of this range, which are not over.",
+		},
+		"a range to come": {
+			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: june.To, To: june.To.AddDate(0, 1, 0), Zone: time.UTC, Now: inJune},
+			reads:  []domain.AccountRead{read(domain.Facebook, inJune, all...)},
+			status: analytics.SourcePartial, reason: "This range has not begun.",
+		},
+		"unsupported": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{nothing}, paid: true,
+			status: analytics.SourceUnsupported, reason: "Its platform does not give followers and engagement of an account.", lacks: 2,
+		},
+		"a metric that the platform was not asked for": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all[0])}, paid: true,
+			status: analytics.SourcePartial, reason: "Its newest reading lacks engagement (unsupported).", lacks: 1,
+		},
+		"read, but not in the range": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, june.To.AddDate(0, 0, 40), all[0], flow(domain.MetricEngagement, "2026-08-09", 1))}, paid: true,
+			status: analytics.SourcePartial, reason: "Nothing of it was read in this range.",
+		},
+		"never read": {page: page(11, domain.Facebook), paid: true, status: analytics.SourceNeverRead, reason: "It was not read yet."},
+		"never read without a subscription": {
+			page: page(11, domain.Facebook), status: analytics.SourceNeverRead,
+			reason: "No subscription ran in this range, and without one nothing is read.",
+		},
+		"disconnected": {
+			page: disconnected, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			status: analytics.SourceReconnect, reason: "It is not connected in the main application.",
+		},
+		"token refused": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
+			status: analytics.SourceReconnect, reason: "Its connection must be authorised again: password changed.",
+		},
+		"token accepted again": {
+			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			states: []domain.ConnectionStateChanged{
+				{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
+			},
+			status: analytics.SourceOK,
+		},
+		"moved to another agency": {
+			page: moved, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			status: analytics.SourcePartial, reason: "It does not belong to this account any more; what was read before stays.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{Directory: []domain.DirectoryEntity{tt.page}, States: tt.states}
+			if tt.paid {
+				w.Directory = append(w.Directory, subscription)
+			}
+			for i, r := range tt.reads {
+				w.Add(string(rune('a'+i)), r)
+			}
+			w.Fold(t, db)
+			asked := june
+			if tt.of.Zone != nil {
+				asked = tt.of
+			}
+			meta := insightsMeta(t, db, asked)
+			require.Len(t, meta.Sources, 1)
+			got := meta.Sources[0]
+			require.Equal(t, tt.status, got.Status)
+			require.Equal(t, tt.reason, got.Reason)
+			require.Len(t, got.Missing, tt.lacks)
+			require.Equal(t, clientA, got.AccountID)
+			if tt.page.ParentAccount == agencyA {
+				require.Equal(t, "page 11", got.Name)
+			} else {
+				require.Empty(t, got.Name, "whose it is now is none of our business")
+			}
+		})
+	}
+}
+
+func insightsMeta(t *testing.T, db *pgtest.DB, r analytics.Range) analytics.Meta {
+	t.Helper()
+	_, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(context.Background(), readmodels.Scope{ParentAccount: agencyA},
+		analytics.RangeQuery{Range: r, Platforms: domain.Platforms()})
+	require.NoError(t, err)
+	return meta
+}
+
+// LinkedIn counts no views of posts: it says so, instead of "no two readings of a post have them" for ever.
+func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}}}
+	w.Add("a", domain.PostRegistered{
+		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: inJune, PublishedAt: &june.From,
+	})
+	w.Add("b", domain.PostRead{
+		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", CapturedAt: inJune, PublishedAt: &june.From,
+		Counts: domain.Counts{Likes: new(int64(3)), Comments: new(int64(2)), Shares: new(int64(1)), Impressions: new(int64(90))},
+	})
+	w.Fold(t, db)
+	a := &analytics.Analytics{Pool: db.ReadOnly}
+	query := analytics.RangeQuery{Range: june, Platforms: domain.Platforms()}
+	lacks := []domain.MissingFigure{{Name: domain.MetricViews, Reason: "unsupported", Detail: "the platform does not give it of a post"}}
+
+	_, meta, err := a.PostsViews(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+	require.NoError(t, err)
+	require.Equal(t, analytics.SourceUnsupported, meta.Sources[0].Status)
+	require.Equal(t, "Its platform does not give views of a post.", meta.Sources[0].Reason)
+	require.Equal(t, lacks, meta.Sources[0].Missing)
+
+	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+	require.NoError(t, err)
+	require.Equal(t, analytics.SourcePartial, meta.Sources[0].Status, "its likes are there")
+	require.Equal(t, "The readings of its posts lack views (unsupported).", meta.Sources[0].Reason)
+	require.Equal(t, lacks, meta.Sources[0].Missing)
+
+	query.Range = analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC}
+	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+	require.NoError(t, err)
+	require.Equal(t, "Nothing of it was read in this range.", meta.Sources[0].Reason, "which is the graver lack")
+}
+
+// Sources come by platform and id, whatever the order of the directory, and only those asked for.
+func TestSourcesAreOrderedAndOfThePlatformsAskedFor(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(9, domain.TikTok), page(12, domain.Facebook), page(3, domain.LinkedIn), page(11, domain.Facebook)}}
+	w.Fold(t, db)
+	ids := func(platforms ...domain.Platform) (out []int64) {
+		_, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+			analytics.RangeQuery{Range: june, Platforms: platforms})
+		require.NoError(t, err)
+		for _, s := range meta.Sources {
+			out = append(out, s.SocialAccount)
+		}
+		return out
+	}
+	require.Equal(t, []int64{11, 12, 3, 9}, ids(domain.Platforms()...))
+	require.Equal(t, []int64{11, 12}, ids(domain.Facebook))
+}
