@@ -8,7 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// EraseDraft makes the draft of a tombstone.
+// EraseDraft makes the draft of a tombstone: the entity disappears from the read model, and from the log once it is
+// compacted.
 func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	key := domain.DirectoryKey(kind, id)
 	return domain.Draft{Topic: domain.TopicDirectory, Key: key, Envelope: domain.Envelope{
@@ -17,7 +18,7 @@ func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	}}
 }
 
-// EntityDraft makes the draft that puts an entity, for writers that append many at once.
+// EntityDraft makes the draft of the whole last state of an entity.
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.DirectoryKey(entity.EntityKind(), entity.EntityID()), entity, now)
 }

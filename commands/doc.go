@@ -22,7 +22,10 @@
 //	open_dashboard.go    an agency's first GET
 //	directory.go         reference entities
 //	import_world.go      the directory as an import sees it
-//	import_dashboards.go import_readings.go import_connections.go import_passwords.go  the old system's data
+//	import_entities.go   a line of a file of entities
+//	import_rows.go       legacy rows become events
+//	import_secrets.go    their tokens and password hashes are sealed
+//	import_dashboards.go legacy dashboards, agency by agency
 //	erase_person.go      a person disappears from the directory
 //	forget_secrets.go    what the main application deletes leaves no secret behind
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
@@ -40,5 +43,5 @@
 //     record that rests on one which lost a race would look like tampering and park the stream.
 //   - Ids of imported readings follow from whose they are and when they were captured, so that a row is
 //     one event however often it is imported. Tokens that are stored already stay: TikTok's refresh
-//     tokens work once, and the old system's are used up by the first renewal here.
+//     tokens work once, and the legacy ones are used up by the first renewal here.
 package commands

@@ -18,12 +18,12 @@ type ImportStream struct {
 	Present map[string]domain.PresentDashboard
 }
 
-// ImportDashboards takes an agency's old dashboards over, some sets a record, one record at a time: a
+// ImportDashboards takes an agency's legacy dashboards over, some sets a record, one record at a time: a
 // second one that rests on a record which lost a race would look like tampering.
 type ImportDashboards struct {
 	// Stream reads the agency's stream from the log, up to its end.
 	Stream func(ctx context.Context, parent string) (ImportStream, error)
-	Log    Appender
+	Log    Appender // nil: nothing is appended, for a dry run
 	Now    func() time.Time
 }
 
@@ -34,16 +34,6 @@ const (
 	// importRaces is how often an agency may be faster than its import before it is given up.
 	importRaces = 20
 )
-
-// Plan says what an import would do, and does nothing.
-func (i ImportDashboards) Plan(ctx context.Context, facts domain.ImportFacts, documents []domain.ImportedDashboard) (domain.ImportPlan, error) {
-	stream, err := i.Stream(ctx, facts.ParentAccount)
-	if err != nil {
-		return domain.ImportPlan{}, fmt.Errorf("read the dashboards of agency %s: %w", facts.ParentAccount, err)
-	}
-	facts.Present = stream.Present
-	return domain.PlanImport(facts, documents), nil
-}
 
 // Import appends what is not there yet and returns what it found at its beginning. When it returns nil
 // every set is in the log; repeating it is safe at any time, also after it was killed.
@@ -62,7 +52,7 @@ func (i ImportDashboards) Import(ctx context.Context, facts domain.ImportFacts, 
 		case len(plan.Sets) >= left:
 			races++
 		}
-		if left = len(plan.Sets); left == 0 {
+		if left = len(plan.Sets); left == 0 || i.Log == nil {
 			return first, nil
 		}
 		draft, err := i.draft(facts.ParentAccount, stream.Head, plan.Sets)
@@ -101,7 +91,7 @@ func (i ImportDashboards) draft(parent string, head domain.StreamHead, sets [][]
 		Envelope: domain.Envelope{
 			ID: id, Type: event.EventType(), Source: SourceImport, Subject: event.Dashboards[0].SubAccountID, Time: at,
 			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash},
-			Audit: domain.Audit{Actor: "system:import", CommandID: id},
+			Audit: domain.Audit{Actor: ImportActor, CommandID: id},
 		},
 	}, nil
 }

@@ -187,20 +187,24 @@ func TestImportConnections(t *testing.T) {
 	member := domain.DirectoryMember{ID: 7, AccountID: movedAccount(1)}
 	require.True(t, world.Put(domain.DirectoryKey(member.EntityKind(), member.EntityID()), member))
 	secrets := importSecrets{}
-	use := commands.ImportConnections{World: world, Secrets: secrets, NoSecret: func(err error) bool { return errors.Is(err, errNoImportSecret) }, Now: time.Now()}
+	use := commands.Import{World: world, Secrets: secrets, Now: time.Now()}
 	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
-	draft, connection, err := use.Draft(row)
+	connect := func() domain.DirectoryConnection {
+		draft, err := use.Connection(row)
+		require.NoError(t, err)
+		require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
+		return draft.Data.(domain.DirectoryConnection) //nolint:forcetypeassert // it must be one
+	}
+	connection := connect()
+	outcome, err := use.SealTokens(t.Context(), connection, row)
 	require.NoError(t, err)
-	require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
-	outcome, err := use.Seal(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.TokenStored, outcome)
+	require.Equal(t, commands.SecretStored, outcome)
 	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]))
 
 	secrets["connection/70"] = []byte("renewed")
-	outcome, err = use.Seal(t.Context(), connection, row)
+	outcome, err = use.SealTokens(t.Context(), connection, row)
 	require.NoError(t, err)
-	require.Equal(t, commands.TokenKept, outcome)
+	require.Equal(t, commands.SecretKept, outcome)
 	require.Equal(t, "renewed", string(secrets["connection/70"]))
 
 	// Where a person must sign in, the row's token is that of the new sign-in, if it is another one.
@@ -208,39 +212,38 @@ func TestImportConnections(t *testing.T) {
 	stored, waits := time.Now().Add(-time.Hour), time.Now()
 	place := domain.TokenPlace{State: domain.ConnectionReconnect, StoredAt: &stored, StateAt: &waits}
 	use.Places = places{70: place}
-	for _, want := range []commands.TokenOutcome{commands.TokenReplaced, commands.TokenKept} {
-		outcome, err = use.Seal(t.Context(), connection, row)
+	for _, want := range []commands.SecretOutcome{commands.SecretReplaced, commands.SecretKept} {
+		outcome, err = use.SealTokens(t.Context(), connection, row)
 		require.NoError(t, err)
 		require.Equal(t, want, outcome)
 		require.JSONEq(t, `{"access_token":"invented","refresh_token":"stays"}`, string(secrets["connection/70"]))
 	}
 	for _, safe := range []domain.TokenPlace{{}, {State: domain.ConnectionOK, StateAt: &waits}, {State: domain.ConnectionReconnect, StoredAt: &waits, StateAt: &stored}} {
 		use.Places, secrets["connection/70"] = places{70: safe}, []byte(`{"access_token":"renewed"}`)
-		outcome, err = use.Seal(t.Context(), connection, row)
+		outcome, err = use.SealTokens(t.Context(), connection, row)
 		require.NoError(t, err)
-		require.Equal(t, commands.TokenKept, outcome, safe)
+		require.Equal(t, commands.SecretKept, outcome, safe)
 	}
-	use.Replace = true
-	outcome, err = use.Seal(t.Context(), connection, row)
+	use.ReplaceAll = true
+	outcome, err = use.SealTokens(t.Context(), connection, row)
 	require.NoError(t, err)
-	require.Equal(t, commands.TokenReplaced, outcome)
+	require.Equal(t, commands.SecretReplaced, outcome)
 	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]))
 	row.AccessToken = ""
-	outcome, err = use.Seal(t.Context(), connection, row)
+	outcome, err = use.SealTokens(t.Context(), connection, row)
 	require.NoError(t, err)
-	require.Equal(t, commands.TokenAbsent, outcome)
+	require.Equal(t, commands.SecretAbsent, outcome)
 	require.JSONEq(t, `{"access_token":"invented"}`, string(secrets["connection/70"]), "an empty one never replaces")
 
 	row.Connection.ID = 71
-	_, connection, err = use.Draft(row)
+	connection = connect()
+	outcome, err = use.SealTokens(t.Context(), connection, row)
 	require.NoError(t, err)
-	outcome, err = use.Seal(t.Context(), connection, row)
-	require.NoError(t, err)
-	require.Equal(t, commands.TokenAbsent, outcome)
+	require.Equal(t, commands.SecretAbsent, outcome)
 	require.NotContains(t, secrets, "connection/71")
 
 	row.Connection.MemberID = 8
-	_, _, err = use.Draft(row)
+	_, err = use.Connection(row)
 	require.ErrorIs(t, err, commands.ErrNoMember)
 }
 
@@ -254,7 +257,7 @@ func (p places) TokenPlace(_ context.Context, connection int64) (domain.TokenPla
 	return domain.TokenPlace{}, domain.NewError(domain.CodeNotFound, "unknown")
 }
 
-var errNoImportSecret = errors.New("none")
+var errNoImportSecret = domain.NewError(domain.CodeNotFound, "none")
 
 type importSecrets map[string][]byte
 

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
+	"maps"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -14,42 +14,51 @@ import (
 )
 
 // ImportWorld is the directory as an import sees it: what the log holds, and on top of it what the files
-// bring. Old rows say of whom they are in the old system's words; it knows what those mean.
+// bring. Legacy rows name their owners by legacy ids; it knows what those mean.
 type ImportWorld struct {
-	states        map[string]uint64 // by directory key: digest of the last state
-	accounts      map[string]domain.DirectoryAccount
-	rows          map[int64][]string // row id → account ids
-	users         map[string]domain.DirectoryUser
-	members       map[int64]domain.DirectoryMember
-	socials       map[int64]domain.DirectorySocialAccount
-	connections   map[int64]domain.DirectoryConnection
-	subscriptions map[string][]domain.DirectorySubscription // by account
+	states    map[string]uint64                 // by directory key: digest of the last state
+	entities  map[string]domain.DirectoryEntity // by directory key, of the kinds that rows are looked up in
+	index     *importIndex                      // nil: to be made anew
+	published map[string]time.Time              // posts of the files, by [domain.PostID]
+}
+
+// importIndex finds entities otherwise than by their keys.
+type importIndex struct {
+	accounts      map[int64][]string // row id → account ids
+	subscriptions map[string][]domain.DirectorySubscription
 }
 
 // NewImportWorld returns an empty directory.
 func NewImportWorld() *ImportWorld {
-	return &ImportWorld{
-		states: map[string]uint64{}, accounts: map[string]domain.DirectoryAccount{}, rows: map[int64][]string{},
-		users: map[string]domain.DirectoryUser{}, members: map[int64]domain.DirectoryMember{}, socials: map[int64]domain.DirectorySocialAccount{},
-		connections: map[int64]domain.DirectoryConnection{}, subscriptions: map[string][]domain.DirectorySubscription{},
-	}
+	return &ImportWorld{states: map[string]uint64{}, entities: map[string]domain.DirectoryEntity{}, published: map[string]time.Time{}}
+}
+
+// Clone returns a directory of the same entities that changes on its own.
+func (w *ImportWorld) Clone() *ImportWorld {
+	return &ImportWorld{states: maps.Clone(w.states), entities: maps.Clone(w.entities), published: map[string]time.Time{}}
 }
 
 // Put notes the last state of an entity, and tells whether it is another one than before. A nil entity
 // is a tombstone of the key.
 func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity) (changed bool) {
+	before, had := w.states[key]
 	if entity == nil {
-		_, had := w.states[key]
-		w.forget(key)
+		delete(w.states, key)
+		delete(w.entities, key)
+		w.index = nil
 		return had
 	}
 	state := digest(entity)
-	if known, ok := w.states[key]; ok && known == state {
+	if had && before == state {
 		return false
 	}
-	w.forget(key)
 	w.states[key] = state
-	w.note(entity)
+	switch entity.(type) {
+	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
+		domain.DirectoryConnection, domain.DirectorySubscription:
+		w.entities[key] = entity
+		w.index = nil
+	}
 	return true
 }
 
@@ -61,110 +70,64 @@ func digest(entity domain.DirectoryEntity) uint64 {
 	return h.Sum64()
 }
 
-func (w *ImportWorld) note(entity domain.DirectoryEntity) {
-	switch e := entity.(type) {
-	case domain.DirectoryAccount:
-		w.accounts[e.ID] = e
-		w.rows[e.RowID] = append(w.rows[e.RowID], e.ID)
-	case domain.DirectoryUser:
-		w.users[e.ID] = e
-	case domain.DirectoryMember:
-		w.members[e.ID] = e
-	case domain.DirectorySocialAccount:
-		w.socials[e.ID] = e
-	case domain.DirectoryConnection:
-		w.connections[e.ID] = e
-	case domain.DirectorySubscription:
-		w.subscriptions[e.AccountID] = append(w.subscriptions[e.AccountID], e)
-	}
+// find returns an entity that the directory knows; the zero value when it does not.
+func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, bool) {
+	entity, ok := w.entities[domain.DirectoryKey(kind, fmt.Sprint(id))].(T)
+	return entity, ok
 }
 
-func (w *ImportWorld) forget(key string) {
-	delete(w.states, key)
-	kind, id, err := domain.SplitDirectoryKey(key)
-	if err != nil {
-		return
-	}
-	var number int64
-	_, _ = fmt.Sscan(id, &number) // 0 for the kinds whose ids are no numbers
-	switch kind {
-	case domain.KindAccount:
-		if row := w.accounts[id].RowID; w.accounts[id].ID != "" {
-			w.rows[row] = slices.DeleteFunc(w.rows[row], func(other string) bool { return other == id })
-		}
-		delete(w.accounts, id)
-	case domain.KindUser:
-		delete(w.users, id)
-	case domain.KindMember:
-		delete(w.members, number)
-	case domain.KindSocialAccount:
-		delete(w.socials, number)
-	case domain.KindConnection:
-		delete(w.connections, number)
-	case domain.KindSubscription:
-		for account, list := range w.subscriptions {
-			w.subscriptions[account] = slices.DeleteFunc(list, func(s domain.DirectorySubscription) bool { return s.ID == number })
+func (w *ImportWorld) indexed() *importIndex {
+	if w.index == nil {
+		w.index = &importIndex{accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{}}
+		for _, entity := range w.entities {
+			switch e := entity.(type) {
+			case domain.DirectoryAccount:
+				w.index.accounts[e.RowID] = append(w.index.accounts[e.RowID], e.ID)
+			case domain.DirectorySubscription:
+				w.index.subscriptions[e.AccountID] = append(w.index.subscriptions[e.AccountID], e)
+			}
 		}
 	}
+	return w.index
 }
 
-// Keeping returns an entity with the references to its secrets that the directory knows, where it names
-// none itself: the main application's own exports know nothing of them.
-func (w *ImportWorld) Keeping(entity domain.DirectoryEntity) domain.DirectoryEntity {
-	switch e := entity.(type) {
-	case domain.DirectoryUser:
-		e.PasswordRef = cmp.Or(e.PasswordRef, w.users[e.ID].PasswordRef)
-		return e
-	case domain.DirectoryConnection:
-		e.SecretRef = cmp.Or(e.SecretRef, w.connections[e.ID].SecretRef)
-		return e
-	default:
-		return entity
-	}
-}
-
-// User returns a user whom the directory knows.
-func (w *ImportWorld) User(id string) (domain.DirectoryUser, bool) {
-	user, ok := w.users[id]
-	return user, ok
-}
-
-// Facts are what a decision about an agency's old dashboards may look at in the directory.
+// Facts are what a decision about an agency's legacy dashboards may look at in the directory.
 func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	f := domain.ImportFacts{ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now}
-	for id, account := range w.accounts {
-		if account.ParentAccount == parent {
-			f.Accounts[id] = true
+	for _, entity := range w.entities {
+		if account, ok := entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
+			f.Accounts[account.ID] = true
 		}
 	}
-	for id, user := range w.users {
-		if user.AccountID == parent || f.Accounts[user.AccountID] {
-			f.UserAccounts[id] = user.AccountID
+	for _, entity := range w.entities {
+		if user, ok := entity.(domain.DirectoryUser); ok && (user.AccountID == parent || f.Accounts[user.AccountID]) {
+			f.UserAccounts[user.ID] = user.AccountID
 		}
 	}
 	return f
 }
 
-// Tenant says to whom an old row belongs. What the row itself says was so at its capture and counts; the
+// Tenant says to whom a legacy row belongs. What the row itself says was so at its capture and counts; the
 // directory's social account says the rest, as it is today.
 func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType, error) {
-	social, known := w.socials[o.SocialAccount]
+	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
 	if known && social.Platform != o.Platform {
 		return domain.Tenant{}, 0, fmt.Errorf("social account %d is on %s in the directory, the row says %s", o.SocialAccount, social.Platform, o.Platform)
 	}
-	account, err := w.account(o.Account, social.AccountID)
+	id, err := w.account(o.Account, social.AccountID)
 	if err != nil {
 		return domain.Tenant{}, 0, fmt.Errorf("accountId: %w", err)
 	}
-	parent, err := w.account(o.ParentAccount, cmp.Or(w.accounts[account].ParentAccount, social.ParentAccount))
+	account, _ := find[domain.DirectoryAccount](w, domain.KindAccount, id)
+	parent, err := w.account(o.ParentAccount, cmp.Or(account.ParentAccount, social.ParentAccount))
 	if err != nil {
 		return domain.Tenant{}, 0, fmt.Errorf("parentAccount: %w", err)
 	}
-	if belongs := w.accounts[account].ParentAccount; account != parent && belongs != "" && belongs != parent {
-		return domain.Tenant{}, 0, fmt.Errorf("account %s is not one of agency %s", account, parent)
+	if belongs := account.ParentAccount; id != parent && belongs != "" && belongs != parent {
+		return domain.Tenant{}, 0, fmt.Errorf("account %s is not one of agency %s", id, parent)
 	}
 	t := domain.Tenant{
-		ParentAccount: parent, AccountID: account, MemberID: cmp.Or(o.MemberID, social.MemberID), SocialAccount: o.SocialAccount,
+		ParentAccount: parent, AccountID: id, MemberID: cmp.Or(o.MemberID, social.MemberID), SocialAccount: o.SocialAccount,
 	}
 	if t.MemberID == 0 {
 		return t, 0, fmt.Errorf("memberId is missing, and the directory does not know social account %d", o.SocialAccount)
@@ -172,9 +135,9 @@ func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType,
 	return t, cmp.Or(o.AccountType, social.AccountType), t.Validate()
 }
 
-// account resolves an old row's account; otherwise stands in when the row names none.
+// account resolves a legacy row's account; otherwise stands in when the row names none.
 func (w *ImportWorld) account(ref legacy.AccountRef, otherwise string) (string, error) {
-	switch ids := w.rows[ref.RowID]; {
+	switch ids := w.indexed().accounts[ref.RowID]; {
 	case ref.ID != "":
 		return ref.ID, nil
 	case ref.RowID == 0 && otherwise != "":
@@ -193,23 +156,11 @@ func (w *ImportWorld) account(ref legacy.AccountRef, otherwise string) (string, 
 // Subscribed tells whether an account, or its agency for it, had a subscription at a time.
 func (w *ImportWorld) Subscribed(t domain.Tenant, at time.Time) bool {
 	for _, account := range []string{t.AccountID, t.ParentAccount} {
-		for _, s := range w.subscriptions[account] {
+		for _, s := range w.indexed().subscriptions[account] {
 			if !s.StartsAt.After(at) && (s.EndsAt == nil || s.EndsAt.After(at)) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// Connection returns a connection that the directory knows.
-func (w *ImportWorld) Connection(id int64) (domain.DirectoryConnection, bool) {
-	c, ok := w.connections[id]
-	return c, ok
-}
-
-// KnowsMember tells whether the directory knows a member.
-func (w *ImportWorld) KnowsMember(id int64) bool {
-	_, ok := w.members[id]
-	return ok
 }

@@ -3,11 +3,12 @@ package domain
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
 
-// The rules by which dashboards of the old system are taken over. A repair never lets anybody see more
+// The rules by which legacy dashboards are taken over. A repair never lets anybody see more
 // than before: it takes links and names away and adds none.
 //
 //  1. A document is refused when its account is not one of the agency's, is the agency itself, or stands
@@ -18,9 +19,9 @@ import (
 //     it belongs to an account whose link was taken away.
 //  4. A scope stays when it has the form of one.
 //  5. A dashboard that was changed here is left as it is, and so are its links. One that was only opened
-//     here, by somebody's look at it, takes the old one's place, id and times.
+//     here, by somebody's look at it, takes the legacy one's place, id and times.
 
-// ImportFacts is what the decision about an agency's old dashboards may look at.
+// ImportFacts is what the decision about an agency's legacy dashboards may look at.
 type ImportFacts struct {
 	ParentAccount string
 	Accounts      map[string]bool   // the sub-accounts of the agency
@@ -44,7 +45,7 @@ type ImportNote struct {
 	Reason       string `json:"reason"`
 }
 
-// ImportPlan is what becomes of an agency's old dashboards.
+// ImportPlan is what becomes of an agency's legacy dashboards.
 type ImportPlan struct {
 	// Sets are to be appended, each linked set together, in the order of its first account.
 	Sets      [][]ImportedDashboard
@@ -54,37 +55,34 @@ type ImportPlan struct {
 	Refused   []ImportNote
 }
 
-// PlanImport decides what becomes of an agency's old dashboards. It is a function of what is given, so
+// PlanImport decides what becomes of an agency's legacy dashboards. It is a function of what is given, so
 // that the same files on the same log give the same plan.
 func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 	var plan ImportPlan
 	admitted := f.admit(documents, &plan)
-	whole := f.repair(admitted, nil)
-	present := map[string]bool{}
-	for _, d := range whole.dashboards {
+	sets, notes := f.repair(admitted, nil)
+	here := map[string]bool{}
+	for _, d := range slices.Concat(sets...) {
 		there, ok := f.Present[d.SubAccountID]
 		if !ok || there.OnlyOpened {
 			continue
 		}
-		present[d.SubAccountID] = true
+		here[d.SubAccountID] = true
 		if sameAs(there.Dashboard, d, f.ParentAccount) {
 			plan.Unchanged++
 			continue
 		}
 		plan.Kept = append(plan.Kept, ImportNote{SubAccountID: d.SubAccountID, Reason: "was changed here already and stays as it is"})
 	}
-	rest := slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return present[d.SubAccountID] })
-	fresh := f.repair(rest, present)
-	plan.Sets = fresh.sets
-	plan.Repairs = fresh.notes
-	for _, note := range whole.notes { // of those that are here: the same report at every repetition
-		if present[note.SubAccountID] {
+	plan.Sets, plan.Repairs = f.repair(slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return here[d.SubAccountID] }), here)
+	for _, note := range notes { // of those that are here: the same report at every repetition
+		if here[note.SubAccountID] {
 			plan.Repairs = append(plan.Repairs, note)
 		}
 	}
-	slices.SortStableFunc(plan.Repairs, compareNotes)
-	slices.SortStableFunc(plan.Kept, compareNotes)
-	slices.SortStableFunc(plan.Refused, compareNotes)
+	for _, notes := range [][]ImportNote{plan.Repairs, plan.Kept, plan.Refused} {
+		slices.SortStableFunc(notes, compareNotes)
+	}
 	return plan
 }
 
@@ -129,16 +127,9 @@ func newestFirst(a, b ImportedDashboard) int {
 	return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(a.DocumentID, b.DocumentID))
 }
 
-// repaired is a set of documents after rules 2 to 4.
-type repaired struct {
-	dashboards []ImportedDashboard
-	sets       [][]ImportedDashboard
-	notes      []ImportNote
-}
-
 // repair is rules 2 to 4 for documents in the order of [newestFirst]; here are the accounts whose
 // dashboards stay out of it by rule 5.
-func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool) repaired {
+func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool) (sets [][]ImportedDashboard, notes []ImportNote) {
 	byAccount := map[string]ImportedDashboard{}
 	for _, d := range documents {
 		byAccount[d.SubAccountID] = d
@@ -146,7 +137,6 @@ func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool)
 	both := func(a, b string) bool {
 		return slices.Contains(byAccount[a].SubAccountIDs, b) && slices.Contains(byAccount[b].SubAccountIDs, a)
 	}
-	var out repaired
 	linked := map[string][]string{}
 	for _, d := range documents {
 		if linked[d.SubAccountID] != nil {
@@ -166,48 +156,39 @@ func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool)
 			linked[id] = members
 		}
 	}
-	var firsts []string
-	for id, members := range linked {
-		if members[0] == id {
-			firsts = append(firsts, id)
+	unlinked := func(account, other string) string {
+		_, known := byAccount[other]
+		switch {
+		case !f.Accounts[other]:
+			return "is not an account of this agency"
+		case here[other]:
+			return "has a dashboard here that the import leaves as it is"
+		case !known:
+			return "has no dashboard in the files"
+		case !both(account, other):
+			return fmt.Sprintf("does not name %s in turn", account)
+		default:
+			return "stands in another set, or not all of this set name it"
 		}
 	}
-	slices.Sort(firsts)
-	for _, first := range firsts {
+	for _, first := range slices.Sorted(maps.Keys(linked)) {
+		if linked[first][0] != first {
+			continue
+		}
 		var together []ImportedDashboard
 		for _, id := range linked[first] {
-			d := f.mend(byAccount[id], linked[id], &out, func(other string) string {
-				_, known := byAccount[other]
-				return f.unlinked(id, other, known, here[other], both(id, other))
-			})
-			together = append(together, d)
+			d, mended := f.mend(byAccount[id], linked[first], unlinked)
+			together, notes = append(together, d), append(notes, mended...)
 		}
-		out.sets = append(out.sets, together)
-		out.dashboards = append(out.dashboards, together...)
+		sets = append(sets, together)
 	}
-	return out
-}
-
-// unlinked says why a link was taken away.
-func (f ImportFacts) unlinked(account, other string, known, here, both bool) string {
-	switch {
-	case !f.Accounts[other]:
-		return "is not an account of this agency"
-	case here:
-		return "has a dashboard here that the import leaves as it is"
-	case !known:
-		return "has no dashboard in the files"
-	case !both:
-		return fmt.Sprintf("does not name %s in turn", account)
-	default:
-		return "stands in another set, or not all of this set name it"
-	}
+	return sets, notes
 }
 
 // mend is what one document becomes, with a note for everything that was taken away.
-func (f ImportFacts) mend(d ImportedDashboard, linked []string, out *repaired, why func(other string) string) ImportedDashboard {
+func (f ImportFacts) mend(d ImportedDashboard, linked []string, unlinked func(account, other string) string) (_ ImportedDashboard, notes []ImportNote) {
 	note := func(field, id, reason string) {
-		out.notes = append(out.notes, ImportNote{SubAccountID: d.SubAccountID, Field: field, ID: id, Reason: reason})
+		notes = append(notes, ImportNote{SubAccountID: d.SubAccountID, Field: field, ID: id, Reason: reason})
 	}
 	parted := map[string]bool{}
 	if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
@@ -216,7 +197,7 @@ func (f ImportFacts) mend(d ImportedDashboard, linked []string, out *repaired, w
 	for _, id := range set(d.SubAccountIDs) {
 		if !slices.Contains(linked, id) {
 			parted[id] = true
-			note("sub_account_ids", id, why(id))
+			note("sub_account_ids", id, unlinked(d.SubAccountID, id))
 		}
 	}
 	people := func(field string, ids []string) []string {
@@ -241,5 +222,5 @@ func (f ImportFacts) mend(d ImportedDashboard, linked []string, out *repaired, w
 		note("scopes", fmt.Sprintf("%.64q", scope), "is not a scope")
 		return true
 	})
-	return d
+	return d, notes
 }

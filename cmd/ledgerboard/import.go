@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// importCommand appends the main application's reference entities, and takes over what the system before
-// this one left behind. Entities are one JSON object a line:
-//
-//	{"type":"directory.account.v1","data":{…}}
-//	{"type":"directory.user.v1","id":"…","erase":true}
-//	{"type":"metrics.post_registered.v1","data":{…}}
+// importCommand appends the main application's reference entities ([commands.EntityLine]), and takes over
+// legacy data.
 type importCommand struct {
 	storage
 	logging
@@ -39,43 +38,46 @@ var errRowsLeftOut = errors.New("rows were left out")
 
 // Run implements the command: everything is checked before anything is appended.
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
-	zone, keys, err := c.check()
-	if err != nil {
+	i := &importing{importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(), directory: commands.NewImportWorld()}
+	if err := i.check(); err != nil {
 		return err
 	}
-	i := newImporting(c, s, zone, keys)
 	defer func() { err = errors.Join(err, i.Close()) }()
-	if err := i.entities(); err != nil {
+	if !c.legacy() && !c.SkipRefused { // nothing need be opened to refuse a line
+		report, err := i.pass(ctx, io.Discard, false)
+		switch {
+		case err != nil:
+			return interrupted(ctx, err, "nothing was imported")
+		case len(report.Refused) > 0:
+			return report.refuse(c.JSON, s.Out)
+		}
+	}
+	if err := i.open(ctx); err != nil {
 		return err
 	}
-	if c.old() || len(i.report.Refused) == 0 || c.SkipRefused { // else nothing need be opened to refuse it
-		if err := i.open(ctx); err != nil {
-			return err
-		}
-		if err := i.checkAll(ctx); err != nil {
-			return interrupted(ctx, err, "nothing was imported")
-		}
+	report, err := i.checkAll(ctx)
+	if err != nil {
+		return interrupted(ctx, err, "nothing was imported")
 	}
-	refused := len(i.report.Refused)
-	if refused > 0 && !c.SkipRefused {
-		return i.refuse()
+	if len(report.Refused) > 0 && !c.SkipRefused {
+		return report.refuse(c.JSON, s.Out)
 	}
 	if !c.DryRun {
-		if err := i.appendAll(ctx); err != nil {
+		if report, err = i.appendAll(ctx, report); err != nil {
 			return interrupted(ctx, err, "a part is imported, whole rows and sets; the same import again goes on where this one ended")
 		}
 	}
-	if err := i.print(); err != nil {
+	if err := report.print(c, s); err != nil {
 		return err
 	}
-	if refused > 0 {
+	if refused := len(report.Refused); refused > 0 {
 		return fmt.Errorf("%d %w", refused, errRowsLeftOut)
 	}
 	return nil
 }
 
-// old tells whether anything but entities is to be imported.
-func (c importCommand) old() bool {
+// legacy tells whether anything but entities is to be imported.
+func (c importCommand) legacy() bool {
 	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth)+len(c.Passwords) > 0
 }
 
@@ -83,23 +85,23 @@ func (c importCommand) old() bool {
 func (c importCommand) secret() bool { return len(c.MemberAuth)+len(c.Passwords) > 0 }
 
 // check judges the arguments.
-func (c importCommand) check() (zone *time.Location, keys vault.Keys, err error) {
-	if len(c.Files) == 0 && !c.old() {
-		return nil, nil, usageError{errors.New("name what to import: files of entities, or --preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
+func (i *importing) check() (err error) {
+	if len(i.Files) == 0 && !i.legacy() {
+		return usageError{errors.New("name what to import: files of entities, or --preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
 	}
-	if zone, err = time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
-		return nil, nil, usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", c.TimeZone)}
+	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
+		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}
 	}
-	if c.GrowthWindow <= 0 {
-		return nil, nil, usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
+	if i.GrowthWindow <= 0 {
+		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", i.GrowthWindow)}
 	}
-	if c.secret() && !c.DryRun {
-		if keys, err = vault.ParseKeys(c.SecretsKey); err != nil {
-			return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth and --passwords bring: %w", err)}
+	if i.secret() && !i.DryRun {
+		if i.keys, err = vault.ParseKeys(i.SecretsKey); err != nil {
+			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth and --passwords bring: %w", err)}
 		}
 	}
-	if c.ReplaceTokens && len(c.MemberAuth) == 0 {
-		return nil, nil, usageError{errors.New("--replace-tokens says what becomes of the tokens of --member-auth, which is not given")}
+	if i.ReplaceTokens && len(i.MemberAuth) == 0 {
+		return usageError{errors.New("--replace-tokens says what becomes of the tokens of --member-auth, which is not given")}
 	}
-	return zone, keys, nil
+	return nil
 }

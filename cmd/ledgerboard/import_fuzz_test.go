@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -26,7 +27,7 @@ func FuzzEntityLine(f *testing.F) {
 	registry := domain.NewRegistry()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, line []byte) {
-		draft, err := entityDraft(line, registry, now)
+		draft, err := commands.EntityLine(line, registry, now)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return

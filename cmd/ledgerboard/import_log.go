@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,10 +20,31 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// open connects to what the import needs: the log, and the database when there is something to seal. A dry run makes
-// nothing, so a log that is not there yet is an empty one to it.
+// importing is the command at work: what is given, what is open, and what is in the log.
+type importing struct {
+	assembly.Closers
+	importCommand
+
+	zone     *time.Location
+	keys     vault.Keys // none in a dry run
+	out      streams
+	now      time.Time
+	registry *domain.Registry
+
+	log     *eventlog.Log          // nil: there is none yet (dry run)
+	secrets *vault.Secrets         // nil: nothing is to be sealed
+	places  readmodels.Connections // with secrets
+
+	directory *commands.ImportWorld
+	inLog     map[uuid.UUID]bool // see rowsInLog; nil: not read yet
+}
+
+// open connects to the log, and to the database when there is something to seal. A dry run makes nothing, so a log
+// that is not there yet is an empty one to it.
 func (i *importing) open(ctx context.Context) error {
 	if len(i.KafkaBrokers) == 0 && i.DryRun {
 		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
@@ -44,38 +70,38 @@ func (i *importing) open(ctx context.Context) error {
 	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
-	if i.tables, err = parts.Tables(ctx); err != nil {
+	if i.places.Pool, err = parts.Tables(ctx); err != nil {
 		return err
 	}
 	i.secrets, err = parts.Secrets(ctx)
 	return err
 }
 
-// loadWorld reads the directory from the log.
-func (i *importing) loadWorld(ctx context.Context) error {
-	if i.log == nil {
-		return nil
-	}
-	err := assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+// checkAll reads the directory from the log, and every file, and appends nothing.
+func (i *importing) checkAll(ctx context.Context) (importReport, error) {
+	if i.log != nil {
+		err := assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+			if err != nil {
+				return // parked by the projection; not of this import
+			}
+			entity, _ := recorded.Data.(domain.DirectoryEntity)
+			i.directory.Put(recorded.Key, entity)
+		})
 		if err != nil {
-			return // parked by the projection; not of this import
+			return importReport{}, fmt.Errorf("read the directory: %w", err)
 		}
-		entity, _ := recorded.Data.(domain.DirectoryEntity)
-		i.world.Put(recorded.Key, entity)
-	})
-	if err != nil {
-		return fmt.Errorf("read the directory: %w", err)
 	}
-	return nil
+	return i.pass(ctx, i.out.Err, false)
 }
 
-// loadImported reads which rows earlier imports have appended to topic `metrics`: about 40 bytes of
-// memory for each.
-func (i *importing) loadImported(ctx context.Context) error {
-	if i.log == nil || len(i.AccountInsights)+len(i.PostInsights)+len(i.Posts)+i.registrations == 0 {
-		return nil
+// rowsInLog are the rows that earlier imports have appended to topic `metrics`, about 40 bytes of memory for each.
+// They are read when the first row of the files asks: the topic is long, and entities alone have none.
+func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
+	if i.inLog != nil || i.log == nil {
+		return i.inLog, nil
 	}
-	var mu sync.Mutex
+	inLog := map[uuid.UUID]bool{}
+	var mu sync.Mutex // partitions come in parallel
 	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -84,15 +110,16 @@ func (i *importing) loadImported(ctx context.Context) error {
 				continue
 			}
 			if id, err := uuid.Parse(r.Header("ce_id")); err == nil {
-				i.rows[id] = rowInLog
+				inLog[id] = true
 			}
 		}
 		return nil
 	}})
 	if err != nil {
-		return fmt.Errorf("read what was imported before: %w", err)
+		return nil, fmt.Errorf("read what was imported before: %w", err)
 	}
-	return nil
+	i.inLog = inLog
+	return inLog, nil
 }
 
 // stream reads an agency's dashboards from the log.
@@ -127,4 +154,44 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 	}
 	stream.Head = domain.StreamHead{Version: done.Version, Hash: hash, Time: done.Time}
 	return stream, nil
+}
+
+// appendAll appends what was checked, after a record of the import if there is anything to append.
+func (i *importing) appendAll(ctx context.Context, checked importReport) (importReport, error) {
+	n := checked.Imported
+	record := domain.DataImported{
+		Entities: n.Entities, Connections: n.Connections, Users: n.Users, Dashboards: n.Dashboards, Posts: n.Posts,
+		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
+	}
+	if n != (importCounts{}) {
+		record.Repaired, record.Refused = len(checked.Repairs), len(checked.Refused)
+		for _, path := range slices.Concat(i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth, i.Passwords) {
+			file, err := importedFile(path)
+			if err != nil {
+				return checked, err
+			}
+			record.Files = append(record.Files, file)
+		}
+		draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, i.now)
+		draft.Envelope.Audit.Actor = commands.ImportActor
+		if err := i.log.Append(ctx, draft); err != nil {
+			return checked, fmt.Errorf("put the import on record (nothing was imported): %w", err)
+		}
+	}
+	return i.pass(ctx, i.out.Err, true)
+}
+
+// importedFile reads a file's size and digest.
+func importedFile(path string) (domain.ImportedFile, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return domain.ImportedFile{}, fmt.Errorf("open import file: %w", err)
+	}
+	defer file.Close()
+	digest := sha256.New()
+	size, err := io.Copy(digest, file)
+	if err != nil {
+		return domain.ImportedFile{}, fmt.Errorf("read import file: %w", err)
+	}
+	return domain.ImportedFile{Name: filepath.Base(path), Bytes: size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -31,6 +32,7 @@ type importCounts struct {
 	Connections     int `json:"connections"`
 	Tokens          int `json:"tokens"`
 	Passwords       int `json:"passwords"`
+	Users           int `json:"-"` // whose entity changes, because it refers to a password hash from now on
 	Dashboards      int `json:"dashboards"`
 	Posts           int `json:"posts"`
 	AccountReadings int `json:"account_readings"`
@@ -67,39 +69,35 @@ func (r importRepair) String() string {
 	return text + " " + r.Reason
 }
 
-// maxRefusals is how many refused rows, and how many repairs, are listed one by one for people; --json
-// lists all.
-const maxRefusals = 50
-
 // refuse ends an import of which nothing was done.
-func (i *importing) refuse() error {
-	refused := i.report.Refused
-	if i.JSON {
-		i.report.Imported = importCounts{}
-		return errors.Join(json.NewEncoder(i.out.Out).Encode(i.report),
-			usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(refused))})
+func (r importReport) refuse(asJSON bool, out io.Writer) error {
+	if asJSON {
+		r.Imported = importCounts{}
+		return errors.Join(json.NewEncoder(out).Encode(r), usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))})
 	}
-	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:\n%w", listed(refused))}
+	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:%s", listed(r.Refused, "", ""))}
 }
 
-// listed joins the first refusals and says how many there are more.
-func listed(refused []importRefusal) error {
-	var errs []error
-	for _, r := range refused[:min(len(refused), maxRefusals)] {
-		errs = append(errs, errors.New(r.String()))
+// maxListed is how many refused rows, and how many repairs, are listed one by one for people; --json lists all.
+const maxListed = 50
+
+// listed is the beginning of a list, a line each, and how many there are more.
+func listed[T fmt.Stringer](list []T, indent, hint string) string {
+	var text strings.Builder
+	for _, row := range list[:min(len(list), maxListed)] {
+		text.WriteString("\n" + indent + row.String())
 	}
-	if more := len(refused) - maxRefusals; more > 0 {
-		errs = append(errs, fmt.Errorf("… and %d more", more))
+	if more := len(list) - maxListed; more > 0 {
+		fmt.Fprintf(&text, "\n%s… and %d more%s", indent, more, hint)
 	}
-	return errors.Join(errs...)
+	return text.String()
 }
 
 // print writes the report: to Out what was done, to Err what was left out.
-func (i *importing) print() error {
-	if i.JSON {
-		return json.NewEncoder(i.out.Out).Encode(i.report)
+func (r importReport) print(c importCommand, s streams) error {
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(r)
 	}
-	r := i.report
 	did := "imported"
 	if r.DryRun {
 		did = "would be imported (--dry-run; nothing was appended)"
@@ -109,47 +107,40 @@ func (i *importing) print() error {
 		imported, unchanged int
 		given               bool
 	}{
-		{"entities", r.Imported.Entities, r.Unchanged.Entities, len(i.Files) > 0},
-		{"connections", r.Imported.Connections, r.Unchanged.Connections, len(i.MemberAuth) > 0},
-		{"tokens", r.Imported.Tokens, r.TokensKept, len(i.MemberAuth) > 0},
-		{"password hashes", r.Imported.Passwords, r.Unchanged.Passwords, len(i.Passwords) > 0},
-		{"dashboards", r.Imported.Dashboards, r.Unchanged.Dashboards, len(i.Preferences) > 0},
-		{"posts", r.Imported.Posts, r.Unchanged.Posts, len(i.Posts) > 0 || r.Imported.Posts+r.Unchanged.Posts > 0},
-		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(i.AccountInsights) > 0},
-		{"post readings", r.Imported.PostReadings, r.Unchanged.PostReadings, len(i.PostInsights) > 0},
+		{"entities", r.Imported.Entities, r.Unchanged.Entities, len(c.Files) > 0},
+		{"connections", r.Imported.Connections, r.Unchanged.Connections, len(c.MemberAuth) > 0},
+		{"tokens", r.Imported.Tokens, r.TokensKept, len(c.MemberAuth) > 0},
+		{"password hashes", r.Imported.Passwords, r.Unchanged.Passwords, len(c.Passwords) > 0},
+		{"dashboards", r.Imported.Dashboards, r.Unchanged.Dashboards, len(c.Preferences) > 0},
+		{"posts", r.Imported.Posts, r.Unchanged.Posts, len(c.Posts) > 0 || r.Imported.Posts+r.Unchanged.Posts > 0},
+		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(c.AccountInsights) > 0},
+		{"post readings", r.Imported.PostReadings, r.Unchanged.PostReadings, len(c.PostInsights) > 0},
 	} {
 		if !kind.given {
 			continue
 		}
-		fmt.Fprintf(i.out.Out, "%d %s %s", kind.imported, kind.name, did)
+		fmt.Fprintf(s.Out, "%d %s %s", kind.imported, kind.name, did)
 		if kind.unchanged > 0 {
-			fmt.Fprintf(i.out.Out, "; %d were here already", kind.unchanged)
+			fmt.Fprintf(s.Out, "; %d were here already", kind.unchanged)
 		}
-		fmt.Fprintln(i.out.Out, ".")
+		fmt.Fprintln(s.Out, ".")
 	}
 	if r.TokensReplaced > 0 {
-		fmt.Fprintf(i.out.Out, "%d of the tokens took the place of others; their connections are read again with their next slots.\n", r.TokensReplaced)
+		fmt.Fprintf(s.Out, "%d of the tokens took the place of others; their connections are read again with their next slots.\n", r.TokensReplaced)
 	}
 	if r.TokensAbsent > 0 {
-		fmt.Fprintf(i.out.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)
+		fmt.Fprintf(s.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)
 	}
-	printRepairs(i.out.Out, "Repaired (nothing was added, so nobody sees more than before):", r.Repairs)
-	printRepairs(i.out.Out, "Left as they are:", r.Kept)
+	for _, repairs := range []struct {
+		title string
+		list  []importRepair
+	}{{"Repaired (nothing was added, so nobody sees more than before):", r.Repairs}, {"Left as they are:", r.Kept}} {
+		if len(repairs.list) > 0 {
+			fmt.Fprintln(s.Out, repairs.title+listed(repairs.list, "  ", "; --json lists them all"))
+		}
+	}
 	if len(r.Refused) > 0 {
-		fmt.Fprintf(i.out.Err, "Refused:\n%s\n", listed(r.Refused))
+		fmt.Fprintln(s.Err, "Refused:"+listed(r.Refused, "", ""))
 	}
 	return nil
-}
-
-func printRepairs(out io.Writer, title string, repairs []importRepair) {
-	if len(repairs) == 0 {
-		return
-	}
-	fmt.Fprintln(out, title)
-	for _, r := range repairs[:min(len(repairs), maxRefusals)] {
-		fmt.Fprintln(out, "  "+r.String())
-	}
-	if more := len(repairs) - maxRefusals; more > 0 {
-		fmt.Fprintf(out, "  … and %d more; --json lists them all\n", more)
-	}
 }

@@ -79,7 +79,7 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	use := collect.HandOverTokens{
-		Places: readmodels.Connections{Pool: tables}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
+		Places: readmodels.Connections{Pool: tables}, Secrets: secrets, Now: time.Now,
 	}
 	done, err := use.HandOver(ctx, c.Connection, given)
 	switch code := domain.CodeOf(err); {
@@ -93,8 +93,6 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	printHandedOver(s.Out, done)
 	return nil
 }
-
-func noSecret(err error) bool { return errors.Is(err, vault.ErrNoSecret) }
 
 // readTokens reads the one object. Its errors never quote what was read: a token may stand in any field.
 func readTokens(in io.Reader) (t collect.NewTokens, err error) {

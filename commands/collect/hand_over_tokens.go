@@ -16,8 +16,6 @@ import (
 type HandOverTokens struct {
 	Places  commands.TokenPlaces
 	Secrets commands.TokenStore
-	// NoSecret tells whether the store's error means that there is none under a ref.
-	NoSecret func(error) bool
 	Now      func() time.Time
 }
 
@@ -110,7 +108,7 @@ func (h HandOverTokens) instagramLogin(ctx context.Context, place domain.TokenPl
 	}
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch {
-	case err != nil && h.NoSecret(err):
+	case domain.CodeOf(err) == domain.CodeNotFound:
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", err)

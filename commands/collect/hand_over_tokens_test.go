@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -12,14 +11,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
-		NoSecret: func(err error) bool { return errors.Is(err, vault.ErrNoSecret) },
 	}
 }
 

@@ -13,22 +13,22 @@
 //
 // # File map
 //
-//	rows.go          Rows: CSV, JSON Lines or a JSON array → rows with their lines
-//	row_json.go      JSON documents and extended JSON
-//	row_csv.go       CSV: separator, lines, limits
+//	rows.go          Read: CSV, JSON Lines or a JSON array → rows with their lines
+//	row_json.go      JSON arrays, JSON objects and extended JSON
+//	row_csv.go       CSV: separator, lines
 //	fields.go        Row: typed fields, all faults of a row at once
-//	times.go         the forms in which the old system wrote times
-//	preferences.go   Preferences: a dashboard's document
-//	readings.go      AccountReading, PostReading
-//	posts.go         Post
-//	member_auth.go   MemberAuth
-//	passwords.go     Password
+//	times.go         the forms in which legacy exports write times
+//	preferences.go   Preference: a dashboard's document
+//	tables.go        AccountReading, PostReading, Post
+//	secrets.go       MemberAuth, Password
 //
 // # Non-obvious
 //
 //   - Columns are found by name, whatever their order, case and underscores: sAccountId, s_account_id
-//     and SACCOUNTID are one name. Both the old system's names and those of the read models are known.
-//   - A time without a zone is in the zone that the caller names (UTC unless told): the old tables hold
-//     DATETIME columns, which say nothing of theirs.
+//     and SACCOUNTID are one name. Both the legacy names and those of the read models are known.
+//   - A time without a zone is in the zone that the caller names (UTC unless told): the legacy tables
+//     hold DATETIME columns, which say nothing of theirs.
 //   - An ObjectId holds the second at which it was made: a document without created_at takes it.
+//   - The standard CSV reader and one generic field reader do what a library of struct tags does not: a column
+//     under several names, the same fields from JSON, and all faults of a row in one error.
 package legacy

@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,28 +11,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Row is one row of a file. Its methods read a field under the first of its names that the row has,
-// and note what is wrong with it, so that [Row.Err] names every fault of the row at once.
+// Row is one row of a file. What is wrong with a field is noted, so that an error names every fault of the row at
+// once.
 type Row struct {
-	Line   int
+	Line int
+	Raw  []byte // of [ReadLines], until its handler returns
+
 	zone   *time.Location
-	fields map[string]value
+	fields map[string]any // by [columnKey]: nil (absent), string, json.Number, bool, []any, or an object
 	faults []error
 	secret bool // no fault may show a value
-}
-
-func newRow(line int, zone *time.Location) *Row {
-	return &Row{Line: line, zone: zone, fields: map[string]value{}}
-}
-
-// put notes a field; false when the row has it already.
-func (r *Row) put(name string, v value) bool {
-	key := columnKey(name)
-	if _, twice := r.fields[key]; twice {
-		return false
-	}
-	r.fields[key] = v
-	return true
 }
 
 // columnKey is a column's name without case and underscores.
@@ -39,11 +28,10 @@ func columnKey(name string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(name), "_", ""))
 }
 
-// Err joins the faults of the fields that were read so far; nil when there are none.
-func (r *Row) Err() error { return errors.Join(r.faults...) }
+func (r *Row) err() error { return errors.Join(r.faults...) }
 
-func (r *Row) faultf(name, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Errorf("%s "+format, append([]any{name}, args...)...))
+func (r *Row) fault(name string, reason error) {
+	r.faults = append(r.faults, fmt.Errorf("%s %w", name, reason))
 }
 
 // shown is a value as a fault may quote it.
@@ -51,193 +39,182 @@ func (r *Row) shown(text string) string {
 	if r.secret {
 		return "(not shown)"
 	}
-	return fmt.Sprintf("%.40q", text)
+	return fmt.Sprintf("%.40q", strings.TrimSpace(text))
 }
 
-// scalar returns a field's text; ok is false when it is absent, or none.
-func (r *Row) scalar(names ...string) (name, text string, ok bool) {
+// parser reads a value; its error says what the value is not, and quotes it as shown.
+type parser[T any] func(text, shown string) (T, error)
+
+// field reads a field under the first of its names that the row has; nil when it is absent, or wrong.
+func field[T any](r *Row, parse parser[T], names ...string) *T {
 	for _, name := range names {
-		v, has := r.fields[columnKey(name)]
-		if !has || v.absent {
+		v := r.fields[columnKey(name)]
+		if v == nil {
 			continue
 		}
-		if v.isList || v.odd {
-			r.faultf(name, "is not a single value")
-			return name, "", false
+		text, ok := scalar(v)
+		if !ok {
+			r.fault(name, errors.New("is not a single value"))
+			return nil
 		}
-		return name, v.text, true
+		value, err := parse(text, r.shown(text))
+		if err != nil {
+			r.fault(name, err)
+			return nil
+		}
+		return &value
 	}
-	return names[0], "", false
+	return nil
 }
 
-// Text reads an optional text; "" when it is absent.
-func (r *Row) Text(names ...string) string {
-	_, text, _ := r.scalar(names...)
-	return text
+// optional is a field, or the zero value.
+func optional[T any](r *Row, parse parser[T], names ...string) (value T) {
+	if v := field(r, parse, names...); v != nil {
+		value = *v
+	}
+	return value
 }
 
-// Int reads an optional whole number; nil when it is absent. 12.0, as some exports write integers, is 12.
-func (r *Row) Int(names ...string) *int64 {
-	name, text, ok := r.scalar(names...)
-	if !ok {
+// required is a field that the row must have.
+func required[T any](r *Row, parse parser[T], names ...string) (value T) {
+	faults := len(r.faults)
+	v := field(r, parse, names...)
+	if v != nil {
+		return *v
+	}
+	if len(r.faults) == faults {
+		r.fault(names[0], errMissing)
+	}
+	return value
+}
+
+var errMissing = errors.New("is missing")
+
+// list reads a list; nil when it is absent. What is wrong with an element is a fault of the row.
+func list[T any](r *Row, parse parser[T], name string) []T {
+	v := r.fields[columnKey(name)]
+	if v == nil {
 		return nil
 	}
+	items, ok := v.([]any)
+	if !ok {
+		r.fault(name, errors.New("is not a list of single values"))
+		return nil
+	}
+	values := make([]T, 0, len(items))
+	for i, item := range items {
+		text, ok := scalar(item)
+		value, err := parse(text, r.shown(text))
+		switch {
+		case item == nil:
+			err = errors.New("is null")
+		case !ok:
+			err = errors.New("is not a single value")
+		}
+		if err != nil {
+			r.fault(fmt.Sprintf("%s[%d]", name, i), err)
+			continue
+		}
+		values = append(values, value)
+	}
+	return values
+}
+
+// scalar is a single value as it was written; ok is false for lists, objects and null.
+func scalar(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	default:
+		return "", false
+	}
+}
+
+// asIs takes any text.
+func asIs(text, _ string) (string, error) { return text, nil }
+
+// filled is a text that is there.
+func filled(text, _ string) (string, error) {
+	if text == "" {
+		return "", errMissing
+	}
+	return text, nil
+}
+
+// integer reads a whole number. 12.0, as some exports write integers, is 12.
+func integer(text, shown string) (int64, error) {
 	text = strings.TrimSpace(text)
 	if whole, zeros, cut := strings.Cut(text, "."); cut && strings.Trim(zeros, "0") == "" {
 		text = whole
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		r.faultf(name, "%s is not a whole number", r.shown(text))
-		return nil
+		return 0, fmt.Errorf("%s is not a whole number", shown)
 	}
-	return &n
+	return n, nil
 }
 
-// ID reads a required positive number.
-func (r *Row) ID(names ...string) int64 {
-	n := r.Int(names...)
-	switch {
-	case n == nil:
-		r.missing(names...)
-		return 0
-	case *n <= 0:
-		r.faultf(names[0], "is %d; ids are positive", *n)
-		return 0
-	default:
-		return *n
+func positive(text, shown string) (int64, error) {
+	n, err := integer(text, shown)
+	if err == nil && n <= 0 {
+		err = fmt.Errorf("is %d; ids are positive", n)
 	}
+	return n, err
 }
 
-// missing notes that a required field is absent, unless it is there and wrong.
-func (r *Row) missing(names ...string) {
-	for _, name := range names {
-		if v, has := r.fields[columnKey(name)]; has && !v.absent {
-			return // its own fault stands already
-		}
-	}
-	r.faultf(names[0], "is missing")
-}
-
-// HexID reads a required id of 24 hex digits, in lower case.
-func (r *Row) HexID(names ...string) string {
-	name, text, ok := r.scalar(names...)
-	if !ok {
-		r.missing(names...)
-		return ""
-	}
+// hexID reads an id of 24 hex digits, in lower case.
+func hexID(text, shown string) (string, error) {
 	id, ok := domain.HexID(strings.TrimSpace(text))
 	if !ok {
-		r.faultf(name, "%s is not an id of 24 hex digits", r.shown(text))
+		return "", fmt.Errorf("%s is not an id of 24 hex digits", shown)
 	}
-	return id
+	return id, nil
 }
 
-// HexIDs reads a list of ids; nil when it is absent. Ids that are none are faults of the row.
-func (r *Row) HexIDs(name string) []string {
-	var ids []string
-	for i, text := range r.Texts(name) {
-		id, ok := domain.HexID(strings.TrimSpace(text))
-		if !ok {
-			r.faultf(fmt.Sprintf("%s[%d]", name, i), "%s is not an id of 24 hex digits", r.shown(text))
-			continue
-		}
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// Texts reads a list of texts; nil when it is absent.
-func (r *Row) Texts(name string) []string {
-	v, has := r.fields[columnKey(name)]
-	if !has || v.absent {
-		return nil
-	}
-	if !v.isList || v.odd {
-		r.faultf(name, "is not a list of single values")
-		return nil
-	}
-	texts := make([]string, 0, len(v.list))
-	for i, item := range v.list {
-		if item.absent {
-			r.faultf(fmt.Sprintf("%s[%d]", name, i), "is null")
-			continue
-		}
-		texts = append(texts, item.text)
-	}
-	return texts
-}
-
-// Bool reads an optional truth value: true, false, 1 or 0; nil when it is absent.
-func (r *Row) Bool(names ...string) *bool {
-	name, text, ok := r.scalar(names...)
-	if !ok {
-		return nil
-	}
+// truth reads true, false, 1 or 0.
+func truth(text, shown string) (bool, error) {
 	b, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
 	if err != nil {
-		r.faultf(name, "%s is neither true nor false", r.shown(text))
-		return nil
+		return false, fmt.Errorf("%s is neither true nor false", shown)
 	}
-	return &b
+	return b, nil
 }
 
-// Time reads an optional time, in UTC and whole microseconds; nil when it is absent.
-func (r *Row) Time(names ...string) *time.Time {
-	name, text, ok := r.scalar(names...)
-	if !ok {
-		return nil
+func platform(text, shown string) (domain.Platform, error) {
+	n, err := positive(text, shown)
+	p := domain.Platform(n)
+	if err == nil && !p.Valid() {
+		err = fmt.Errorf("is %d; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)", n)
 	}
-	at, ok := parseTime(text, r.zone)
-	if !ok {
-		r.faultf(name, "%s is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)", r.shown(text))
-		return nil
-	}
-	return &at
+	return p, err
 }
 
-// Platform reads a required pId.
-func (r *Row) Platform() domain.Platform {
-	p := domain.Platform(r.ID("pId", "platformId"))
-	if p != 0 && !p.Valid() {
-		r.faultf("pId", "is %d; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)", int(p))
+func accountType(text, shown string) (domain.AccountType, error) {
+	n, err := integer(text, shown)
+	if err == nil && (n < 0 || n > int64(domain.LinkedInCompanyPage)) {
+		err = fmt.Errorf("is %d; use 1 (profile) or 2 (company page) for LinkedIn, 0 elsewhere", n)
 	}
-	return p
+	return domain.AccountType(n), err
 }
 
-// AccountType reads an optional aType; absent is 0.
-func (r *Row) AccountType() domain.AccountType {
-	n := r.Int("aType", "accountType")
-	if n == nil {
-		return 0
-	}
-	t := domain.AccountType(*n)
-	if t < 0 || t > domain.LinkedInCompanyPage {
-		r.faultf("aType", "is %d; use 1 (profile) or 2 (company page) for LinkedIn, 0 elsewhere", *n)
-	}
-	return t
-}
-
-// Account reads an optional account, by its id or its row id.
-func (r *Row) Account(names ...string) AccountRef {
-	name, text, ok := r.scalar(names...)
-	if !ok {
-		return AccountRef{}
-	}
-	text = strings.TrimSpace(text)
-	if id, ok := domain.HexID(text); ok {
-		return AccountRef{ID: id}
-	}
-	row, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || row <= 0 {
-		r.faultf(name, "%s is neither an id of 24 hex digits nor a row id", r.shown(text))
-		return AccountRef{}
-	}
-	return AccountRef{RowID: row}
-}
-
-// AccountRef names an account as an old row does; the zero value names none.
+// AccountRef names an account as a legacy row does; the zero value names none.
 type AccountRef struct {
 	ID    string // 24 hex digits in lower case
 	RowID int64
+}
+
+func account(text, shown string) (AccountRef, error) {
+	text = strings.TrimSpace(text)
+	if id, ok := domain.HexID(text); ok {
+		return AccountRef{ID: id}, nil
+	}
+	row, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || row <= 0 {
+		return AccountRef{}, fmt.Errorf("%s is neither an id of 24 hex digits nor a row id", shown)
+	}
+	return AccountRef{RowID: row}, nil
 }

@@ -28,35 +28,31 @@ func FuzzRead(f *testing.F) {
 			require.LessOrEqual(t, line, lines+1)
 			last = line
 		}
-		err := legacy.Read(bytes.NewReader(content), legacy.Handler{
-			Zone: time.UTC,
-			Row: func(r *legacy.Row) error {
-				at(r.Line)
-				for _, form := range []func(*legacy.Row) error{
-					func(r *legacy.Row) error { _, err := r.AccountReading(); return err },
-					func(r *legacy.Row) error { _, err := r.PostReading(); return err },
-					func(r *legacy.Row) error { _, err := r.Post(); return err },
-					func(r *legacy.Row) error { _, err := r.Preference(); return err },
-					func(r *legacy.Row) error { _, err := r.Password(); return err },
-				} {
-					row := *r
-					if err := form(&row); err != nil {
-						require.NotEmpty(t, err.Error())
-					}
-				}
+		for r, err := range legacy.Read(bytes.NewReader(content), time.UTC) {
+			if err != nil {
+				var bad *legacy.RowError
+				require.ErrorAs(t, err, &bad)
+				at(bad.Line)
+				require.NotContains(t, bad.Error(), "invented-token")
+				continue
+			}
+			at(r.Line)
+			for _, form := range []func(*legacy.Row) error{
+				func(r *legacy.Row) error { _, err := r.AccountReading(); return err },
+				func(r *legacy.Row) error { _, err := r.PostReading(); return err },
+				func(r *legacy.Row) error { _, err := r.Post(); return err },
+				func(r *legacy.Row) error { _, err := r.Preference(); return err },
+				func(r *legacy.Row) error { _, err := r.Password(); return err },
+			} {
 				row := *r
-				m, err := row.MemberAuth()
-				if err == nil {
-					require.Positive(t, m.Connection.ID)
+				if err := form(&row); err != nil {
+					require.NotEmpty(t, err.Error())
 				}
-				return nil
-			},
-			Bad: func(e *legacy.RowError) error {
-				at(e.Line)
-				require.NotContains(t, e.Error(), "invented-token")
-				return nil
-			},
-		})
-		require.NoError(t, err)
+			}
+			row := *r
+			if m, err := row.MemberAuth(); err == nil {
+				require.Positive(t, m.Connection.ID)
+			}
+		}
 	})
 }

@@ -8,82 +8,67 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
-// readCSV reads a header line and a row a record; fields may be quoted and then hold newlines.
-func readCSV(in *bufio.Reader, skipped int, h Handler) error {
-	limited := &lineCounter{in: in}
-	reader := csv.NewReader(limited)
-	reader.Comma = separatorOf(in)
-	reader.FieldsPerRecord = -1 // rows of another width are refused here, with the reason
-	reader.ReuseRecord = true
-	header, err := reader.Read()
+// csv reads a header line and a row a record; fields may be quoted and then hold newlines.
+func (r reader) csv(skipped int) {
+	limited := &lineCounter{in: r.in}
+	records := csv.NewReader(limited)
+	records.Comma = separatorOf(r.in)
+	records.FieldsPerRecord = -1 // rows of another width are refused here, with the reason
+	columns, err := records.Read()
 	if err != nil {
-		return h.Bad(&RowError{skipped + 1, errors.New("has no header line that names the columns")})
+		r.bad(skipped+1, errors.New("has no header line that names the columns"))
+		return
 	}
-	columns := make([]string, len(header))
-	for i, name := range header {
-		columns[i] = strings.Clone(name)
-	}
-	for last := skipped + 1; ; {
-		limited.begin(reader.InputOffset())
-		fields, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+	for last, more := skipped+1, true; more; {
+		limited.row = records.InputOffset()
+		fields, err := records.Read()
 		var syntax *csv.ParseError
 		switch {
-		case errors.Is(err, errRowTooLong):
-			return h.Bad(&RowError{last + 1, errRowTooLong})
+		case errors.Is(err, io.EOF):
+			return
+		case errors.Is(err, errTooLong):
+			r.bad(last+1, errTooLong)
+			return
 		case errors.As(err, &syntax):
 			last = skipped + syntax.Line
-			err = h.Bad(&RowError{skipped + syntax.StartLine, fmt.Errorf("is not CSV: %w", syntax.Err)})
+			more = r.bad(skipped+syntax.StartLine, fmt.Errorf("is not CSV: %w", syntax.Err))
 		case err != nil:
-			return fmt.Errorf("read CSV after line %d: %w", last, err)
+			r.yield(nil, fmt.Errorf("read CSV after line %d: %w", last, err))
+			return
 		default:
-			at, _ := reader.FieldPos(0)
+			at, _ := records.FieldPos(0)
 			last = skipped + at
-			err = h.record(last, columns, fields)
-		}
-		if err != nil {
-			return err
+			more = r.record(last, columns, fields)
 		}
 	}
 }
 
-func (h Handler) record(line int, columns, fields []string) error {
+func (r reader) record(line int, columns, fields []string) bool {
 	if len(fields) != len(columns) {
-		return h.Bad(&RowError{line, fmt.Errorf("has %d fields, the header names %d columns", len(fields), len(columns))})
+		return r.bad(line, fmt.Errorf("has %d fields, the header names %d columns", len(fields), len(columns)))
 	}
-	row := newRow(line, h.Zone)
-	for i, field := range fields {
-		if !utf8.ValidString(field) {
-			return h.Bad(&RowError{line, errors.New("is not UTF-8")})
+	return r.row(line, func(yield func(string, any) bool) {
+		for i, column := range columns {
+			var value any
+			switch strings.TrimSpace(fields[i]) {
+			case "", "NULL", `\N`, "null":
+			default:
+				value = fields[i]
+			}
+			if !yield(column, value) {
+				return
+			}
 		}
-		if !row.put(columns[i], csvValue(strings.Clone(field))) {
-			return h.Bad(&RowError{line, fmt.Errorf("column %.40q is there twice", columns[i])})
-		}
-	}
-	return h.Row(row)
-}
-
-func csvValue(field string) value {
-	switch strings.TrimSpace(field) {
-	case "", "NULL", `\N`, "null":
-		return value{absent: true}
-	default:
-		return value{text: field}
-	}
+	})
 }
 
 // separatorOf looks at the header: exports of spreadsheets separate by semicolons where the comma is
 // for decimals, those of database tools by tabs.
 func separatorOf(in *bufio.Reader) rune {
 	head, _ := in.Peek(4 << 10)
-	if end := bytes.IndexByte(head, '\n'); end >= 0 {
-		head = head[:end]
-	}
+	head, _, _ = bytes.Cut(head, []byte{'\n'})
 	best, most := ',', bytes.Count(head, []byte{','})
 	for _, other := range []rune{';', '\t'} {
 		if n := bytes.Count(head, []byte(string(other))); n > most {

@@ -1,159 +1,80 @@
 package legacy
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"unicode/utf8"
 )
 
-// readLines reads one JSON object a line, as mongoexport writes them without --jsonArray.
-func readLines(in *bufio.Reader, skipped int, h Handler) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, MaxRow)
-	n := skipped
-	for lines.Scan() {
-		n++
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		if err := h.document(n, line); err != nil {
-			return err
-		}
-	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return h.Bad(&RowError{n + 1, errRowTooLong})
-	}
-	if lines.Err() != nil {
-		return fmt.Errorf("read after line %d: %w", n, lines.Err())
-	}
-	return nil
-}
-
-// readArray reads the objects of one JSON array, as mongoexport --jsonArray writes them, on one line or
-// on many.
-func readArray(in io.Reader, skipped int, h Handler) error {
-	counted := &lineCounter{in: in, line: skipped + 1}
+// array reads the objects of one JSON array, as mongoexport --jsonArray writes them, on one line or on many.
+func (r reader) array(skipped int) {
+	counted := &lineCounter{in: r.in, line: skipped + 1}
 	decoder := json.NewDecoder(counted)
-	if _, err := decoder.Token(); err != nil {
-		return h.Bad(&RowError{counted.at(decoder.InputOffset()), errors.New("is not JSON")})
-	}
-	for decoder.More() {
+	_, err := decoder.Token()
+	for err == nil && decoder.More() {
 		var raw json.RawMessage
-		counted.begin(decoder.InputOffset())
-		err := decoder.Decode(&raw)
-		line := counted.at(decoder.InputOffset() - int64(len(raw)))
-		if err != nil {
-			return h.endOfArray(line, err)
-		}
-		if err := h.document(line, raw); err != nil {
-			return err
+		counted.row = decoder.InputOffset()
+		err = decoder.Decode(&raw)
+		if line := counted.at(decoder.InputOffset() - int64(len(raw))); err == nil && !r.object(line, raw) {
+			return
 		}
 	}
-	if _, err := decoder.Token(); err != nil {
-		return h.endOfArray(counted.at(decoder.InputOffset()), err)
+	if err == nil {
+		_, err = decoder.Token()
 	}
-	return nil
-}
-
-func (h Handler) endOfArray(line int, err error) error {
+	line := counted.at(decoder.InputOffset())
 	var syntax *json.SyntaxError
 	switch {
-	case errors.Is(err, errRowTooLong):
-		return h.Bad(&RowError{line, errRowTooLong})
+	case err == nil:
+	case errors.Is(err, errTooLong):
+		r.bad(line, errTooLong)
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return h.Bad(&RowError{line, errors.New("the array is not JSON from here on; what follows was not read")})
+		r.bad(line, errors.New("the array is not JSON from here on; what follows was not read"))
 	default:
-		return fmt.Errorf("read from line %d on: %w", line, err)
+		r.yield(nil, fmt.Errorf("read from line %d on: %w", line, err))
 	}
 }
 
-// document hands one JSON object over.
-func (h Handler) document(line int, raw []byte) error {
+// object hands one JSON object over.
+func (r reader) object(line int, raw []byte) bool {
 	if !utf8.Valid(raw) {
-		return h.Bad(&RowError{line, errors.New("is not UTF-8")})
+		return r.bad(line, errNotUTF8)
 	}
-	var object map[string]json.RawMessage
-	// Not the decoder's error: it may quote the row, and a row may hold a token.
-	if json.Unmarshal(raw, &object) != nil || object == nil {
-		return h.Bad(&RowError{line, errors.New("is not a JSON object")})
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var fields map[string]any
+	err := decoder.Decode(&fields)
+	if _, end := decoder.Token(); err != nil || !errors.Is(end, io.EOF) || fields == nil {
+		// Without the decoder's error: it may quote the row, and a row may hold a token.
+		return r.bad(line, errors.New("is not a JSON object"))
 	}
-	row := newRow(line, h.Zone)
-	for name, value := range object {
-		if !row.put(name, jsonValue(value)) {
-			return h.Bad(&RowError{line, fmt.Errorf("column %.40q is there twice", name)})
+	for name, value := range fields {
+		fields[name] = plain(value)
+	}
+	return r.row(line, maps.All(fields))
+}
+
+// plain unwraps extended JSON, canonical and relaxed, where it stands for single values: {"$oid":"…"},
+// {"$date":{"$numberLong":"…"}} and their like. Other objects stay as they are.
+func plain(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
 		}
-	}
-	return h.Row(row)
-}
-
-// value is a field as it was written: a scalar, or a list of them.
-type value struct {
-	absent bool
-	text   string // of a scalar: numbers and booleans as JSON spells them
-	list   []value
-	isList bool
-	odd    bool // an object that is no extended JSON, or a list within a list
-}
-
-// extended are the wrappings of extended JSON, canonical and relaxed, that stand for scalars.
-var extended = []string{"$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$uuid", "$symbol"}
-
-func jsonValue(raw json.RawMessage) value {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
-		return value{absent: true}
-	}
-	switch raw[0] {
-	case 'n':
-		return value{absent: true}
-	case '"':
-		var text string
-		if json.Unmarshal(raw, &text) != nil {
-			return value{odd: true}
+	case map[string]any:
+		for _, name := range []string{"$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$uuid", "$symbol"} {
+			inner, ok := v[name]
+			if _, isList := inner.([]any); ok && !isList && len(v) == 1 {
+				return plain(inner)
+			}
 		}
-		return value{text: text}
-	case '[':
-		return jsonList(raw)
-	case '{':
-		return jsonWrapped(raw)
-	default:
-		return value{text: string(raw)}
-	}
-}
-
-func jsonList(raw json.RawMessage) value {
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return value{odd: true}
-	}
-	v := value{isList: true, list: make([]value, 0, len(items))}
-	for _, item := range items {
-		element := jsonValue(item)
-		v.odd = v.odd || element.odd || element.isList
-		v.list = append(v.list, element)
 	}
 	return v
-}
-
-// jsonWrapped unwraps {"$oid":"…"}, {"$date":{"$numberLong":"…"}} and their like.
-func jsonWrapped(raw json.RawMessage) value {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(raw, &object) != nil || len(object) != 1 {
-		return value{odd: true}
-	}
-	for _, name := range extended {
-		if inner, ok := object[name]; ok {
-			v := jsonValue(inner)
-			v.odd = v.odd || v.isList
-			return v
-		}
-	}
-	return value{odd: true}
 }
 
 // lineCounter tells on which line an offset of what was read lies, and ends rows without an end.
@@ -167,7 +88,7 @@ type lineCounter struct {
 
 func (c *lineCounter) Read(p []byte) (int, error) {
 	if c.read-c.row > MaxRow {
-		return 0, errRowTooLong
+		return 0, errTooLong
 	}
 	n, err := c.in.Read(p)
 	for i := range n {
@@ -178,8 +99,6 @@ func (c *lineCounter) Read(p []byte) (int, error) {
 	c.read += int64(n)
 	return n, err
 }
-
-func (c *lineCounter) begin(offset int64) { c.row = offset }
 
 // at is the line of an offset; offsets never go down.
 func (c *lineCounter) at(offset int64) int {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
+	"unicode/utf8"
 )
 
 // MaxRow is the longest row, in bytes: as much as a record of the log may have.
@@ -24,48 +26,62 @@ func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 // Unwrap gives the reason.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// errRowTooLong ends a file: where the next row begins is not known.
-var errRowTooLong = fmt.Errorf("the row is longer than %d bytes; what follows it was not read", MaxRow)
+// errTooLong ends a file: where the next row begins is not known.
+var (
+	errTooLong = fmt.Errorf("the row is longer than %d bytes; what follows it was not read", MaxRow)
+	errNotUTF8 = errors.New("is not UTF-8")
+)
 
-// Handler takes the rows of a file. Row gets each one that could be read as a row; Bad each that could
-// not, with its line. An error of either ends the reading and is returned as it is.
-type Handler struct {
-	Zone *time.Location // of times that name none; nil: UTC
-	Row  func(*Row) error
-	Bad  func(*RowError) error
-}
+// Rows are those of a file, each with a nil error; a [RowError] in the place of one that cannot be read; and at last,
+// if the file itself cannot be read to its end, the error of that.
+type Rows = iter.Seq2[*Row, error]
 
 // Read reads CSV (with a header line), JSON Lines or one JSON array of objects, whichever it is: the
-// first character that is no space decides. The error is that of the reader or of the handler.
-func Read(in io.Reader, h Handler) error {
-	if h.Zone == nil {
-		h.Zone = time.UTC
-	}
-	buffered := bufio.NewReaderSize(in, 64<<10)
-	if mark, err := buffered.Peek(len(byteOrderMark)); err == nil && bytes.Equal(mark, byteOrderMark) {
-		_, _ = buffered.Discard(len(byteOrderMark)) // spreadsheets begin their exports with it
-	}
-	first, lines, err := firstOf(buffered)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
-		return fmt.Errorf("read the beginning: %w", err)
-	case first == '[':
-		return readArray(buffered, lines, h)
-	case first == '{':
-		return readLines(buffered, lines, h)
-	default:
-		return readCSV(buffered, lines, h)
+// first character that is no space decides. Times that name no zone are in the given one.
+func Read(in io.Reader, zone *time.Location) Rows {
+	return func(yield func(*Row, error) bool) {
+		r := reader{bufio.NewReaderSize(in, 64<<10), zone, yield}
+		if mark, err := r.in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
+			_, _ = r.in.Discard(len(byteOrderMark)) // spreadsheets begin their exports with it
+		}
+		first, skipped, err := r.first()
+		switch {
+		case errors.Is(err, io.EOF):
+		case err != nil:
+			yield(nil, fmt.Errorf("read the beginning: %w", err))
+		case first == '[':
+			r.array(skipped)
+		case first == '{':
+			r.lines(skipped, r.object)
+		default:
+			r.csv(skipped)
+		}
 	}
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
+// ReadLines reads JSON Lines as they stand: of each row only Line and Raw are set.
+func ReadLines(in io.Reader, _ *time.Location) Rows {
+	return func(yield func(*Row, error) bool) {
+		r := reader{in: bufio.NewReader(in), yield: yield}
+		r.lines(0, func(line int, raw []byte) bool { return yield(&Row{Line: line, Raw: raw}, nil) })
+	}
+}
 
-// firstOf skips the space before the first row and counts its lines.
-func firstOf(in *bufio.Reader) (first byte, lines int, err error) {
+const byteOrderMark = "\xef\xbb\xbf"
+
+// reader reads a file. Its methods tell whether more rows are wanted.
+type reader struct {
+	in    *bufio.Reader
+	zone  *time.Location
+	yield func(*Row, error) bool
+}
+
+func (r reader) bad(line int, reason error) bool { return r.yield(nil, &RowError{line, reason}) }
+
+// first skips the space before the first row and counts its lines.
+func (r reader) first() (first byte, lines int, err error) {
 	for {
-		c, err := in.ReadByte()
+		c, err := r.in.ReadByte()
 		if err != nil {
 			return 0, lines, err
 		}
@@ -74,7 +90,42 @@ func firstOf(in *bufio.Reader) (first byte, lines int, err error) {
 			lines++
 		case ' ', '\t', '\r':
 		default:
-			return c, lines, in.UnreadByte()
+			return c, lines, r.in.UnreadByte()
 		}
 	}
+}
+
+// lines hands over every line that is not empty, for example as mongoexport writes them without --jsonArray.
+func (r reader) lines(skipped int, take func(line int, raw []byte) bool) {
+	lines := bufio.NewScanner(r.in)
+	lines.Buffer(nil, MaxRow)
+	n := skipped
+	for lines.Scan() {
+		n++
+		if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 && !take(n, line) {
+			return
+		}
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		r.bad(n+1, errTooLong)
+	case err != nil:
+		r.yield(nil, fmt.Errorf("read after line %d: %w", n, err))
+	}
+}
+
+// row hands over what was read of a row.
+func (r reader) row(line int, fields iter.Seq2[string, any]) bool {
+	row := &Row{Line: line, zone: r.zone, fields: map[string]any{}}
+	for name, value := range fields {
+		if text, ok := value.(string); ok && !utf8.ValidString(text) {
+			return r.bad(line, errNotUTF8)
+		}
+		key := columnKey(name)
+		if _, twice := row.fields[key]; twice {
+			return r.bad(line, fmt.Errorf("column %.40q is there twice", name))
+		}
+		row.fields[key] = value
+	}
+	return r.yield(row, nil)
 }

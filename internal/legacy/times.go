@@ -1,7 +1,9 @@
 package legacy
 
 import (
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -16,40 +18,40 @@ var (
 // unixMillisFrom is where numbers are milliseconds: as seconds it would be the year 5138.
 const unixMillisFrom = 100_000_000_000
 
-// parseTime reads a time in one of the forms that the old system's exports show. MySQL's zero date is none.
-func parseTime(text string, zone *time.Location) (time.Time, bool) {
-	text = strings.TrimSpace(text)
+// time reads a time, in UTC and whole microseconds as PostgreSQL keeps it. MySQL's zero date is none, and years
+// that JSON cannot write are refused.
+func (r *Row) time(text, shown string) (time.Time, error) {
+	at, ok := parseTime(strings.TrimSpace(text), r.zone)
+	at = at.UTC().Truncate(time.Microsecond)
+	if !ok || at.Year() < 1 || at.Year() > 9999 {
+		return at, fmt.Errorf("%s is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)", shown)
+	}
+	return at, nil
+}
+
+func parseTime(text string, zone *time.Location) (at time.Time, ok bool) {
 	for _, layout := range zoned {
 		if at, err := time.Parse(layout, text); err == nil {
-			return micros(at)
+			return at, true
 		}
 	}
 	for _, layout := range local {
 		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return micros(at)
+			return at, true
 		}
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return time.Time{}, false
-	}
 	if n >= unixMillisFrom || n <= -unixMillisFrom {
-		return micros(time.UnixMilli(n))
+		return time.UnixMilli(n), err == nil
 	}
-	return micros(time.Unix(n, 0))
-}
-
-// micros keeps what PostgreSQL keeps, and refuses years that JSON cannot write.
-func micros(at time.Time) (time.Time, bool) {
-	at = at.UTC().Truncate(time.Microsecond)
-	return at, at.Year() >= 1 && at.Year() <= 9999
+	return time.Unix(n, 0), err == nil
 }
 
 // madeAt is the second in an ObjectId's first four bytes.
 func madeAt(objectID string) time.Time {
-	var seconds [4]byte
-	if _, err := hex.Decode(seconds[:], []byte(objectID[:2*len(seconds)])); err != nil {
+	raw, err := hex.DecodeString(objectID)
+	if err != nil {
 		return time.Time{}
 	}
-	return time.Unix(int64(seconds[0])<<24|int64(seconds[1])<<16|int64(seconds[2])<<8|int64(seconds[3]), 0).UTC()
+	return time.Unix(int64(binary.BigEndian.Uint32(raw)), 0).UTC()
 }

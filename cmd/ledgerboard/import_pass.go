@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
+)
+
+// importBatch is the number of events that are appended at a time.
+const importBatch = 1000
+
+// importPass reads all files once. A dry pass checks and counts; a real one does the same, and seals and appends
+// what is new. A process that is killed in between leaves whole events, and the same import again goes on where
+// this one ended.
+type importPass struct {
+	*importing
+	commands.Import
+
+	real      bool
+	bars      io.Writer
+	report    importReport
+	batch     []domain.Draft
+	seen      map[uuid.UUID]bool                    // rows of the metrics, by event id
+	agencies  map[string][]domain.ImportedDashboard // their legacy dashboards
+	documents map[string]place                      // by agency, account and document; and by agency and account
+}
+
+// pass reads everything; the report says what it did or would do.
+func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
+	p := &importPass{
+		importing: i, real: real, bars: bars,
+		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, Now: i.now},
+		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
+		seen:   map[uuid.UUID]bool{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
+	}
+	if real && i.secrets != nil {
+		p.Secrets, p.Places = i.secrets, i.places
+	}
+	for _, in := range p.importers() {
+		if err := p.each(ctx, in); err != nil {
+			return p.report, err
+		}
+		if err := p.flush(ctx, in); err != nil {
+			return p.report, err
+		}
+	}
+	return p.report, p.dashboards(ctx)
+}
+
+// each takes the rows of an importer's files. What is wrong with a row refuses it; another error ends the pass.
+func (p *importPass) each(ctx context.Context, in importer) error {
+	if len(in.files) == 0 {
+		return nil
+	}
+	label, size := "check", 0
+	if p.real {
+		label = in.name
+	}
+	for _, path := range in.files {
+		if info, err := os.Stat(path); err == nil {
+			size += int(info.Size())
+		}
+	}
+	bar := newProgress(p.bars, label+" (bytes)", size)
+	for _, path := range in.files {
+		if err := p.file(ctx, in, path, bar); err != nil {
+			return err
+		}
+	}
+	bar.end()
+	return nil
+}
+
+func (p *importPass) file(ctx context.Context, in importer, path string, bar *progress) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open import file: %w", err)
+	}
+	defer file.Close()
+	for r, err := range in.read(&countingReader{file, bar}, p.zone) {
+		if bad, ok := errors.AsType[*legacy.RowError](err); ok {
+			p.refuse(place{path, bad.Line}, bad.Err)
+		} else if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		} else if err := p.take(ctx, in, place{path, r.Line}, r); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countingReader moves a progress bar by what is read.
+type countingReader struct {
+	in  io.Reader
+	bar *progress
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	c.bar.add(n)
+	return n, err
+}
+
+// take counts what a row becomes, seals its secret, and has it appended if it is new.
+func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.Row) error {
+	d, err := in.row(at, r)
+	if err != nil {
+		p.refuse(at, err)
+		return nil
+	}
+	if d.Key == "" {
+		return nil
+	}
+	if d.seal != nil && (p.real || p.DryRun) { // whether a secret is here already a dry run cannot say: it opens no database
+		if err := d.seal(ctx); err != nil {
+			return err
+		}
+	}
+	count := in.count
+	if _, post := d.Data.(domain.PostRegistered); post {
+		count = posts // also among the entities
+	}
+	switch fresh, err := p.fresh(ctx, d.Draft); {
+	case err != nil:
+		return err
+	case !fresh:
+		*count(&p.report.Unchanged)++
+		return nil
+	}
+	*count(&p.report.Imported)++
+	if p.batch = append(p.batch, d.Draft); len(p.batch) < importBatch {
+		return nil
+	}
+	return p.flush(ctx, in)
+}
+
+// fresh tells whether an event is neither in the log nor in the files before.
+func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
+	if d.Topic == domain.TopicDirectory {
+		entity, _ := d.Data.(domain.DirectoryEntity)
+		return p.World.Put(d.Key, entity), nil
+	}
+	inLog, err := p.rowsInLog(ctx)
+	if err != nil {
+		return false, err
+	}
+	id := uuid.MustParse(d.Envelope.ID)
+	known := inLog[id] || p.seen[id]
+	p.seen[id] = true
+	return !known, nil
+}
+
+// flush appends the batch; a dry pass drops it.
+func (p *importPass) flush(ctx context.Context, in importer) error {
+	batch := p.batch
+	p.batch = p.batch[:0]
+	if len(batch) == 0 || !p.real {
+		return nil
+	}
+	if err := p.log.AppendBulk(ctx, batch); err != nil {
+		return fmt.Errorf("append %s (repeating the import is safe): %w", in.name, err)
+	}
+	return nil
+}
+
+func (p *importPass) refuse(at place, reason error) {
+	p.report.Refused = append(p.report.Refused, importRefusal{at, reason.Error()})
+}
+
+// dashboards decides what becomes of the legacy dashboards, agency by agency, and appends it.
+func (p *importPass) dashboards(ctx context.Context) error {
+	use := commands.ImportDashboards{Stream: p.stream, Now: time.Now}
+	bars := io.Discard
+	if p.real {
+		use.Log, bars = p.log, p.bars
+	}
+	bar := newProgress(bars, "agencies", len(p.agencies))
+	for _, parent := range slices.Sorted(maps.Keys(p.agencies)) {
+		plan, err := use.Import(ctx, p.World.Facts(parent, p.now), p.agencies[parent])
+		if err != nil {
+			return err
+		}
+		for _, together := range plan.Sets {
+			p.report.Imported.Dashboards += len(together)
+		}
+		p.report.Unchanged.Dashboards += plan.Unchanged
+		for _, note := range plan.Refused {
+			p.refuse(p.documents[parent+note.SubAccountID+note.ID], fmt.Errorf("account %s %s", note.SubAccountID, note.Reason))
+		}
+		for _, note := range plan.Repairs {
+			p.report.Repairs = append(p.report.Repairs, importRepair{p.documents[parent+note.SubAccountID], note})
+		}
+		for _, note := range plan.Kept {
+			p.report.Kept = append(p.report.Kept, importRepair{p.documents[parent+note.SubAccountID], note})
+		}
+		bar.add(1)
+	}
+	if len(p.agencies) > 0 {
+		bar.end()
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
+)
+
+// importer is a kind of input: files, what a row of them becomes, and where that is counted.
+type importer struct {
+	name  string
+	files []string
+	count func(*importCounts) *int
+	read  func(io.Reader, *time.Location) legacy.Rows
+	row   func(place, *legacy.Row) (drafted, error) // the error refuses the row
+}
+
+// drafted is what a row becomes.
+type drafted struct {
+	domain.Draft                             // without a key: nothing by itself
+	seal         func(context.Context) error // stores the row's secret, before the draft is appended; nil: it has none
+}
+
+// importers are the kinds of input in the order in which they are appended: first who is who, then what belongs to
+// them. Dashboards are only collected; what becomes of them is decided at the end, agency by agency.
+func (p *importPass) importers() []importer {
+	read := legacy.Read
+	return []importer{
+		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, row(p.entityLine, p.Entity, nil)},
+		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, p.Connection, p.sealTokens)},
+		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Users }, read, row((*legacy.Row).Password, p.User, p.sealPassword)},
+		{"dashboards", p.Preferences, nil, read, p.preference},
+		{"posts", p.Posts, posts, read, row((*legacy.Row).Post, p.Post, nil)},
+		{"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read, row((*legacy.Row).AccountReading, p.AccountReading, nil)},
+		{"post readings", p.PostInsights, func(c *importCounts) *int { return &c.PostReadings }, read, row((*legacy.Row).PostReading, p.PostReading, nil)},
+	}
+}
+
+func posts(c *importCounts) *int { return &c.Posts }
+
+// row puts together what the row holds, the event that it becomes, and the sealing of its secret.
+func row[T any](
+	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) error,
+) func(place, *legacy.Row) (drafted, error) {
+	return func(_ place, r *legacy.Row) (drafted, error) {
+		values, err := decode(r)
+		if err != nil {
+			return drafted{}, err
+		}
+		d, err := draft(values)
+		if err != nil || seal == nil {
+			return drafted{Draft: d}, err
+		}
+		return drafted{d, func(ctx context.Context) error { return seal(ctx, values, d) }}, nil
+	}
+}
+
+func (p *importPass) entityLine(r *legacy.Row) (domain.Draft, error) {
+	return commands.EntityLine(r.Raw, p.registry, p.now)
+}
+
+func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) error {
+	connection, _ := d.Data.(domain.DirectoryConnection)
+	outcome, err := p.SealTokens(ctx, connection, row)
+	switch outcome {
+	case commands.SecretStored:
+		p.report.Imported.Tokens++
+	case commands.SecretReplaced:
+		p.report.Imported.Tokens++
+		p.report.TokensReplaced++
+	case commands.SecretKept:
+		p.report.TokensKept++
+	case commands.SecretAbsent:
+		p.report.TokensAbsent++
+	}
+	return err
+}
+
+func (p *importPass) sealPassword(ctx context.Context, row legacy.Password, d domain.Draft) error {
+	user, _ := d.Data.(domain.DirectoryUser)
+	outcome, err := p.SealPassword(ctx, user, row)
+	switch {
+	case err != nil:
+		return err
+	case outcome == commands.SecretStored:
+		p.report.Imported.Passwords++
+	default:
+		p.report.Unchanged.Passwords++
+	}
+	return nil
+}
+
+// preference notes a legacy dashboard: those of an agency are decided together.
+func (p *importPass) preference(at place, r *legacy.Row) (drafted, error) {
+	d, err := r.Preference()
+	if err == nil {
+		p.agencies[d.ParentAccount] = append(p.agencies[d.ParentAccount], d.ImportedDashboard)
+		p.documents[d.ParentAccount+d.SubAccountID+d.DocumentID] = at
+		p.documents[d.ParentAccount+d.SubAccountID] = at
+	}
+	return drafted{}, err
+}

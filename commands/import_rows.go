@@ -1,0 +1,146 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
+)
+
+// SourceImport is the ce_source of what an import appends.
+const SourceImport = "/ledgerboard/import"
+
+// ImportActor is who the trail names for an import: the command line knows no user.
+const ImportActor = "system:import"
+
+// importSpace is the name space of the ids of imported events.
+var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
+
+// Import makes events of legacy rows, with their old times. An error of a method that makes a draft says why
+// the row cannot be taken.
+type Import struct {
+	World        *ImportWorld
+	Secrets      TokenStore  // nil: nothing is stored, for a dry run
+	Places       TokenPlaces // which connections wait for a sign-in: their tokens are replaced; nil: none does
+	ReplaceAll   bool        // tokens are replaced in any case
+	GrowthWindow time.Duration
+	Now          time.Time
+}
+
+// Refusals of rows whose owner nobody knows.
+var (
+	ErrNoMember = errors.New("memberId: the directory does not know this member; import the members first")
+	ErrNoUser   = errors.New("userId: the directory does not know this user; import the users first")
+)
+
+// AccountReading makes the event of a row of tSAccountIns.
+func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err error) {
+	read := row.AccountRead
+	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
+		return domain.Draft{}, err
+	}
+	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt)
+}
+
+// PostReading makes the event of a row of tSPostInsights. Whether its growth counts is judged as at its
+// capture: by the post's age then, and by the subscriptions that the directory knows of that time.
+func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
+	read := row.PostRead
+	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
+		return domain.Draft{}, err
+	}
+	if at, ok := i.World.published[domain.PostID(read.SocialAccount, read.ExternalID)]; ok && read.PublishedAt == nil {
+		read.PublishedAt = &at
+	}
+	read.GrowthWindow, read.SubscriptionActive = i.GrowthWindow.String(), i.World.Subscribed(read.Tenant, read.CapturedAt)
+	read.GrowthEligible = read.PublishedAt != nil && read.SubscriptionActive && read.CapturedAt.Sub(*read.PublishedAt) <= i.GrowthWindow
+	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
+}
+
+// Post makes the event of a row of tSPosts, and notes when the post was published, for readings that do not say.
+func (i Import) Post(row legacy.Post) (_ domain.Draft, err error) {
+	post := row.PostRegistered
+	if post.Tenant, post.AccountType, err = i.World.Tenant(row.Owner); err != nil {
+		return domain.Draft{}, err
+	}
+	draft, err := i.Registered(post)
+	if err == nil && post.PublishedAt != nil {
+		i.World.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
+	}
+	return draft, err
+}
+
+// Registered makes the event of a post that the main application registers.
+func (i Import) Registered(post domain.PostRegistered) (domain.Draft, error) {
+	return i.metric(post.Tenant, post, post.Validate(), post.RegisteredAt, post.ExternalID, string(post.Origin))
+}
+
+// metric refuses what a fold would, and times ahead of the clock, which would stay the latest until then. The
+// event's id follows from what is unique about it, so that a row is one event however often it is imported.
+func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string) (domain.Draft, error) {
+	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
+		invalid = fmt.Errorf("its time %s lies in the future", at.Format(time.RFC3339))
+	}
+	if invalid != nil {
+		return domain.Draft{}, invalid
+	}
+	parts := append([]string{data.EventType(), t.ParentAccount, t.AccountID, t.Key()}, unique...)
+	parts = append(parts, at.UTC().Format(time.RFC3339Nano))
+	d := NewDraft(domain.TopicMetrics, t.Key(), data, i.Now)
+	d.Envelope.ID = uuid.NewSHA1(importSpace, []byte(strings.Join(parts, "\x00"))).String()
+	d.Envelope.Source = SourceImport
+	return d, nil
+}
+
+// Connection makes the event of a row of tMemberAuth. A connection that the directory holds keeps its reference.
+func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
+	c := row.Connection
+	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
+		return domain.Draft{}, ErrNoMember
+	}
+	c.SecretRef = importedRef(domain.KindConnection, c.EntityID())
+	if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, c.ID); ok && known.SecretRef != "" {
+		c.SecretRef = known.SecretRef
+	}
+	if err := c.Validate(); err != nil {
+		return domain.Draft{}, err
+	}
+	return EntityDraft(c, i.Now), nil
+}
+
+// User makes the event of a user with a reference to the password hash of a row.
+func (i Import) User(row legacy.Password) (domain.Draft, error) {
+	user, ok := find[domain.DirectoryUser](i.World, domain.KindUser, row.UserID)
+	if !ok {
+		return domain.Draft{}, ErrNoUser
+	}
+	if user.PasswordRef == "" {
+		user.PasswordRef = importedRef(domain.KindUser, user.ID)
+	}
+	return EntityDraft(user, i.Now), nil
+}
+
+// Entity makes the event of a line of entities, see [EntityLine]. An entity keeps the references to its secrets
+// where the line names none: the main application's own exports know nothing of them.
+func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
+	switch e := line.Data.(type) {
+	case domain.PostRegistered:
+		return i.Registered(e)
+	case domain.DirectoryUser:
+		if known, ok := find[domain.DirectoryUser](i.World, domain.KindUser, e.ID); ok && e.PasswordRef == "" {
+			e.PasswordRef = known.PasswordRef
+		}
+		line.Data = e
+	case domain.DirectoryConnection:
+		if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, e.ID); ok && e.SecretRef == "" {
+			e.SecretRef = known.SecretRef
+		}
+		line.Data = e
+	}
+	return line, nil
+}

@@ -1,0 +1,102 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/legacy"
+)
+
+// TokenStore is where secrets are sealed. Get's error is of [domain.CodeNotFound] where nothing is stored.
+type TokenStore interface {
+	Get(ctx context.Context, ref string) ([]byte, error)
+	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
+}
+
+// SecretOutcome says what became of a row's secret.
+type SecretOutcome int
+
+// The outcomes.
+const (
+	SecretStored   SecretOutcome = iota + 1 // or would be
+	SecretKept                              // the stored one stays: it is the same, or may have been renewed since
+	SecretAbsent                            // the row has none: a person must connect the account again
+	SecretReplaced                          // another one took the place of what was stored
+)
+
+// SealTokens stores a row's tokens under the connection's reference, before the event that names it is
+// appended. A token that is stored stays, because it may be the renewed one, and the old one's renewal is
+// used up; unless the connection waits for a person to sign in and the row has another one.
+func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (SecretOutcome, error) {
+	if row.AccessToken == "" {
+		return SecretAbsent, nil
+	}
+	if i.Secrets == nil {
+		return SecretStored, nil
+	}
+	stored := StoredTokens{AccessToken: string(row.AccessToken), RefreshToken: string(row.RefreshToken), InstagramLogin: row.InstagramLogin}
+	if c.ExpiresAt != nil {
+		stored.ExpiresAt = *c.ExpiresAt
+	}
+	outcome, taken := SecretStored, i.Now
+	raw, err := i.Secrets.Get(ctx, c.SecretRef)
+	switch {
+	case err == nil:
+		var present StoredTokens
+		_ = json.Unmarshal(raw, &present) // what is no token of ours is another one than the row's
+		place, err := i.place(ctx, c)
+		if err != nil {
+			return 0, err
+		}
+		if same := present.AccessToken == string(row.AccessToken); same || !i.ReplaceAll && !place.AwaitsSignIn() {
+			return SecretKept, nil
+		}
+		if stored.RefreshToken == "" {
+			stored.RefreshToken, stored.RefreshExpiresAt = present.RefreshToken, present.RefreshExpiresAt
+		}
+		outcome, taken = SecretReplaced, place.Taken(i.Now)
+	case domain.CodeOf(err) != domain.CodeNotFound:
+		return 0, fmt.Errorf("look for the tokens of connection %d: %w", c.ID, err)
+	}
+	sealed, err := EncodeTokens(stored)
+	if err != nil {
+		return 0, err
+	}
+	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.Times(taken)); err != nil {
+		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
+	}
+	return outcome, nil
+}
+
+// place is what the tables show of a connection; nothing when they do not have it yet.
+func (i Import) place(ctx context.Context, c domain.DirectoryConnection) (place domain.TokenPlace, err error) {
+	if i.Places == nil {
+		return place, nil
+	}
+	place, err = i.Places.TokenPlace(ctx, c.ID)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return place, nil
+	}
+	return place, err
+}
+
+// SealPassword stores the hash under the user's reference, before the event that names it is appended.
+func (i Import) SealPassword(ctx context.Context, user domain.DirectoryUser, row legacy.Password) (SecretOutcome, error) {
+	if i.Secrets == nil {
+		return SecretStored, nil
+	}
+	stored, err := i.Secrets.Get(ctx, user.PasswordRef)
+	switch {
+	case err == nil && bytes.Equal(stored, []byte(row.Hash)):
+		return SecretKept, nil
+	case err != nil && domain.CodeOf(err) != domain.CodeNotFound:
+		return 0, fmt.Errorf("look for the password hash of user %s: %w", user.ID, err)
+	}
+	if err := i.Secrets.Put(ctx, user.PasswordRef, []byte(row.Hash), domain.SecretTimes{Taken: i.Now}); err != nil {
+		return 0, fmt.Errorf("store the password hash of user %s: %w", user.ID, err)
+	}
+	return SecretStored, nil
+}

@@ -1,0 +1,137 @@
+package legacy
+
+import (
+	"errors"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Owner is what a legacy row says of whose it is. What it leaves open, the directory tells.
+type Owner struct {
+	ParentAccount AccountRef
+	Account       AccountRef
+	MemberID      int64 // 0: not said
+	SocialAccount int64
+	Platform      domain.Platform
+	AccountType   domain.AccountType
+}
+
+func (r *Row) owner() Owner {
+	return Owner{
+		ParentAccount: optional(r, account, "parentAccount", "parentAccountId"), Account: optional(r, account, "accountId", "subAccountId"),
+		SocialAccount: required(r, positive, "sAccountId", "socialAccountId"), Platform: r.platform(), AccountType: r.accountType(),
+		MemberID: optional(r, integer, "memberId"),
+	}
+}
+
+func (r *Row) platform() domain.Platform { return required(r, platform, "pId", "platformId") }
+
+func (r *Row) accountType() domain.AccountType {
+	return optional(r, accountType, "aType", "accountType")
+}
+
+// captured reads when a row was read at its platform.
+func (r *Row) captured() time.Time {
+	return required(r, r.time, "capturedAt", "createdAt", "readAt", "date")
+}
+
+func (r *Row) published() *time.Time { return field(r, r.time, "publishedAt", "postedAt") }
+
+// externalID reads the platform's id of a post; `postId` is the legacy tables' name for it.
+func (r *Row) externalID() string { return required(r, filled, "externalId", "postId") }
+
+func (r *Row) figure(names ...string) *int64 { return field(r, integer, names...) }
+
+// needFigures refuses a row without any figure.
+func (r *Row) needFigures(none bool) {
+	if none && len(r.faults) == 0 {
+		r.fault("the row", errors.New("holds no figure at all"))
+	}
+}
+
+// AccountReading is a row of tSAccountIns: a reading without its tenant.
+type AccountReading struct {
+	Owner Owner
+	domain.AccountRead
+}
+
+// accountColumns are the figures of tSAccountIns in the order of its columns, under the names they may have.
+var accountColumns = [][]string{
+	{domain.MetricFollowers, "followersCount", "followerCount"},
+	{domain.MetricEngagement, "engagements", "totalEngagement"},
+	{domain.MetricImpressions},
+	{domain.MetricViews},
+	{domain.MetricReach},
+	{domain.MetricPosts, "postsCount"},
+	{domain.MetricLikes},
+	{domain.MetricComments},
+	{domain.MetricShares},
+	{domain.MetricClicks},
+}
+
+// unknownWindow is the window of figures whose legacy rows do not say of which span they are.
+const unknownWindow = "old_system"
+
+// AccountReading reads a row of tSAccountIns. Followers and posts are counts of that moment, and the
+// likes of TikTok, which knows no others, grow for ever. Of all else the table does not say of which
+// day or span it is: such figures are shown as read and never summed or subtracted.
+func (r *Row) AccountReading() (AccountReading, error) {
+	a := AccountReading{Owner: r.owner()}
+	a.Platform, a.CapturedAt, a.Figures = a.Owner.Platform, r.captured(), []domain.Figure{}
+	for _, names := range accountColumns {
+		n := r.figure(names...)
+		if n == nil {
+			continue
+		}
+		figure := domain.Figure{Name: names[0], Kind: domain.Rolling, Value: *n, Source: "tSAccountIns." + names[0], Window: unknownWindow}
+		switch {
+		case figure.Name == domain.MetricFollowers || figure.Name == domain.MetricPosts:
+			figure.Kind, figure.Window = domain.Stock, ""
+		case figure.Name == domain.MetricLikes && a.Platform == domain.TikTok:
+			figure.Kind, figure.Window = domain.Cumulative, ""
+		}
+		a.Figures = append(a.Figures, figure)
+	}
+	r.needFigures(len(a.Figures) == 0)
+	return a, r.err()
+}
+
+// PostReading is a row of tSPostInsights: a reading without its tenant.
+type PostReading struct {
+	Owner Owner
+	domain.PostRead
+}
+
+// PostReading reads a row of tSPostInsights.
+func (r *Row) PostReading() (PostReading, error) {
+	p := PostReading{Owner: r.owner()}
+	p.Platform, p.ExternalID, p.CapturedAt, p.PublishedAt = p.Owner.Platform, r.externalID(), r.captured(), r.published()
+	p.Counts = domain.Counts{
+		Likes: r.figure("likes"), Comments: r.figure("comments"), Shares: r.figure("shares"), Views: r.figure("views"),
+		Impressions: r.figure("impressions"), Reach: r.figure("reach"), Clicks: r.figure("clicks"),
+	}
+	r.needFigures(p.Counts == (domain.Counts{}))
+	return p, r.err()
+}
+
+// Post is a row of tSPosts: a post as the main application knows it, without its tenant.
+type Post struct {
+	Owner Owner
+	domain.PostRegistered
+}
+
+// Post reads a row of tSPosts.
+func (r *Row) Post() (Post, error) {
+	owner := r.owner()
+	p := Post{owner, domain.PostRegistered{
+		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.published(),
+		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"), Content: optional(r, asIs, "content", "caption", "message"),
+		MediaURL: optional(r, asIs, "mediaUrl"), Permalink: optional(r, asIs, "permalink", "postUrl"),
+		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
+	}}
+	if p.CategoryID != nil && *p.CategoryID == 0 {
+		p.CategoryID = nil // the legacy "no category"
+	}
+	return p, r.err()
+}
