@@ -10,8 +10,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/live"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // asyncAPI is the document of what is not asked for: the topics of the log and the streams (AsyncAPI 3).
@@ -188,29 +187,27 @@ func (doc *asyncAPI) addEvents(made *schemas) error {
 // addStreams adds what browsers listen to, as far as it is served.
 func (s *Server) addStreams(doc *asyncAPI, made *schemas) {
 	empty := schema{Type: typeObject}
-	if s.deps.Notices != nil {
+	if s.deps.Streams != nil {
 		const text = "The caller's own notices."
 		lost := asyncMessage{
-			Name: notices.EventName, Summary: "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
+			Name: stream.NoticeEvent, Summary: "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
 			Payload:  schema{Type: typeObject, Required: []string{"user_id"}, Properties: &members{[]string{"user_id"}, map[string]schema{"user_id": {Type: typeString}}}},
 			Examples: []asyncExample{{"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`)}},
 		}
-		place := asyncMessage{Name: notices.CursorEvent, Summary: "Where the stream stands, before its first notice.", Payload: empty}
+		place := asyncMessage{Name: stream.NoticeCursorEvent, Summary: "Where the stream stands, before its first notice.", Payload: empty}
 		doc.channel("notices", patternNotices, asyncHTTP, "send", text+" Server-Sent Events with Last-Event-ID.")
 		doc.channel("socketIO", prefixSocketIO, asyncHTTP, "send", text+" Socket.IO v4; the notice's id is a second argument.")
 		for _, channel := range []string{"notices", "socketIO"} {
 			doc.message(channel, lost)
 			doc.message(channel, place)
 		}
-	}
-	if s.deps.Live != nil {
 		doc.channel("live", patternLive, asyncHTTP, "send", "Which figures of the caller's accounts changed, at most once a second, after they can be read.")
 		doc.message("live", asyncMessage{
-			Name: live.EventName, Summary: "Figures can be read anew. The id of the event resumes the stream after it.",
-			Payload:  made.of(reflect.TypeFor[live.Event]()),
+			Name: stream.FiguresEvent, Summary: "Figures can be read anew. The id of the event resumes the stream after it.",
+			Payload:  made.of(reflect.TypeFor[stream.Event]()),
 			Examples: []asyncExample{{"all", json.RawMessage(`{"all":true,"changes":[]}`)}},
 		})
-		doc.message("live", asyncMessage{Name: live.CursorEvent, Summary: "Where the stream stands, before anything has changed.", Payload: empty})
+		doc.message("live", asyncMessage{Name: stream.FiguresCursorEvent, Summary: "Where the stream stands, before anything has changed.", Payload: empty})
 	}
 }
 

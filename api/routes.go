@@ -51,19 +51,15 @@ func (s *Server) routes() []route {
 	if s.deps.Metrics != nil {
 		table = append(table, route{http.MethodGet, "/metrics", nil, described(plain(s.deps.Metrics), aboutMetrics)})
 	}
-	if s.deps.Notices != nil {
+	if s.deps.Streams != nil {
 		table = append(
 			table,
 			route{http.MethodGet, patternNotices, nil, described(s.getNotices, aboutNotices)}, // a ticket may stand for the token
 			route{http.MethodGet, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
 			route{http.MethodPost, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
+			route{http.MethodGet, patternLive, nil, described(s.getLive, aboutLive)}, // likewise
+			route{http.MethodPost, "/api/notices/ticket", listeners, described(s.postTicket, aboutTicket)},
 		)
-	}
-	if s.deps.Live != nil {
-		table = append(table, route{http.MethodGet, patternLive, nil, described(s.getLive, aboutLive)}) // likewise
-	}
-	if s.deps.Notices != nil || s.deps.Live != nil {
-		table = append(table, route{http.MethodPost, "/api/notices/ticket", listeners, described(s.postTicket, aboutTicket)})
 	}
 	for _, r := range s.analyticsRoutes() {
 		table = append(table, route{r.method, "/auth" + r.pattern, r.roles, r.operation})

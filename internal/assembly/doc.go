@@ -23,7 +23,7 @@
 //	engines.go    one engine for each projection; Fold
 //	months.go     partitions for coming months
 //	monitor.go    whether read models can be relied upon
-//	notices.go    hubs of notices and live updates
+//	streams.go    the hub of notices and live updates
 //	reactors.go   wake-ups from the log
 //	run.go        Follow, Stream
 //	handler.go    the HTTP layer, its checks

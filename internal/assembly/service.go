@@ -14,9 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/live"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -58,8 +57,7 @@ type Service struct {
 	progress      *pg.Progress
 	projectorPool *pgxpool.Pool
 	engines       []*projections.Engine
-	hub           *notices.Hub
-	live          *live.Hub
+	streams       *stream.Hub
 }
 
 // Pool sizes. Projectors hold one connection per worker and projection; reads come and go with requests.
@@ -100,9 +98,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openCommands(); err != nil {
 		return nil, err
 	}
-	if err := s.openNotices(); err != nil {
-		return nil, err
-	}
+	s.openStreams()
 	return s, s.observe()
 }
 

@@ -42,9 +42,6 @@ const reconnectAfter = 500 * time.Millisecond
 // Progress wakes whoever waits for a projection to move. It is a hint: a waiter looks at the tables
 // again when woken, and also now and then when not.
 type Progress struct {
-	// OnMove, if set before Listen, is called with each move; no keys mean that any may have moved.
-	OnMove func(projection string, keys []string)
-
 	mu      sync.Mutex
 	waiters map[string]map[string]chan struct{} // by projection and key; closed and forgotten at a move
 	figures func(payload string)                // may be nil
@@ -87,13 +84,6 @@ func (p *Progress) MovedFor(projection, key string) <-chan struct{} {
 func (p *Progress) wake(payload string) {
 	projection, rest, _ := strings.Cut(payload, " ")
 	keys := strings.Fields(rest)
-	p.wakeKeys(projection, keys)
-	if p.OnMove != nil {
-		p.OnMove(projection, keys)
-	}
-}
-
-func (p *Progress) wakeKeys(projection string, keys []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting := p.waiters[projection]

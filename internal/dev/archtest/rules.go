@@ -31,7 +31,7 @@ func Rules() []Rule {
 			Because: "use cases know what they need, not who provides it",
 		},
 		{
-			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/notices", "internal/live"},
+			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/stream"},
 			Because: "a fold reads its topic and writes its tables, and can send nothing",
 		},
 		{
@@ -58,12 +58,12 @@ func Rules() []Rule {
 			Package: "api/mount",
 			Forbid: []string{
 				pgx, watermill, sarama, "cmd", "commands", "projections", "readmodels", "migrations", "deploy",
-				"internal/pg", "internal/vault", "internal/live", "internal/notices", "internal/embedded",
+				"internal/pg", "internal/vault", "internal/stream", "internal/embedded",
 			},
 			Because: "a main application gets what the program runs: it is put together in internal/assembly",
 		},
 		{
-			Package: "internal/live", Forbid: []string{pgx, watermill, chi, "internal/pg"},
+			Package: "internal/stream", Forbid: []string{pgx, watermill, chi, "internal/pg"},
 			Because: "it is told what moved, and knows neither tables nor log",
 		},
 		{

@@ -1,20 +1,19 @@
-package notices_test
+package stream_test
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // memoryStore keeps notices as the table does, and counts the queries.
 type memoryStore struct {
 	mu      sync.Mutex
-	rows    []notices.Notice
+	rows    []stream.Notice
 	heads   map[string]int64
 	cursors map[[2]string]int64
 	scans   int
@@ -36,7 +35,7 @@ func (m *memoryStore) appendAt(at time.Time, parent string, users ...string) int
 	defer m.mu.Unlock()
 	m.heads[parent]++
 	for _, user := range users {
-		m.rows = append(m.rows, notices.Notice{ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: at})
+		m.rows = append(m.rows, stream.Notice{ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: at})
 	}
 	return m.heads[parent]
 }
@@ -59,43 +58,37 @@ func (m *memoryStore) saved(parent, user string) int64 {
 	return m.cursors[[2]string{parent, user}]
 }
 
-var errBroken = errors.New("the database is away")
-
-func (m *memoryStore) Scan(_ context.Context, spans []notices.Span, notBefore time.Time, limit int) ([]notices.Notice, error) {
+func (m *memoryStore) Scan(_ context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scans++
 	if m.broken {
-		return nil, errBroken
+		return nil, errAway
 	}
-	found := slices.DeleteFunc(slices.Clone(m.rows), func(n notices.Notice) bool {
-		return n.Time.Before(notBefore) || !slices.ContainsFunc(spans, func(s notices.Span) bool {
+	found := slices.DeleteFunc(slices.Clone(m.rows), func(n stream.Notice) bool {
+		return n.Time.Before(notBefore) || !slices.ContainsFunc(spans, func(s stream.Span) bool {
 			after := cmp.Or(cmp.Compare(n.Version, s.AfterVersion), cmp.Compare(n.UserID, s.AfterUser)) > 0
 			return s.ParentAccount == n.ParentAccount && after
 		})
 	})
-	slices.SortFunc(found, func(a, b notices.Notice) int {
+	slices.SortFunc(found, func(a, b stream.Notice) int {
 		return cmp.Or(cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.Version, b.Version), cmp.Compare(a.UserID, b.UserID))
 	})
 	return found[:min(limit, len(found))], nil
 }
 
-func (m *memoryStore) Since(_ context.Context, positions []notices.Position, notBefore time.Time, limit int) ([]notices.Notice, error) {
+func (m *memoryStore) Since(_ context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.looks++
 	if m.broken {
-		return nil, errBroken
+		return nil, errAway
 	}
-	var found []notices.Notice
-	for _, p := range positions {
-		count := 0
-		for _, n := range m.rows { // appended in the order of versions
-			if n.ParentAccount == p.ParentAccount && n.UserID == p.UserID && n.Version > p.Version &&
-				!n.Time.Before(notBefore) && count < limit {
-				found = append(found, n)
-				count++
-			}
+	var found []stream.Notice
+	for _, n := range m.rows { // appended in the order of versions
+		if n.ParentAccount == after.ParentAccount && n.UserID == after.UserID && n.Version > after.Version &&
+			!n.Time.Before(notBefore) && len(found) < limit {
+			found = append(found, n)
 		}
 	}
 	return found, nil
@@ -105,7 +98,7 @@ func (m *memoryStore) Head(_ context.Context, parent string) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
-		return 0, errBroken
+		return 0, errAway
 	}
 	return m.heads[parent], nil
 }
@@ -117,11 +110,11 @@ func (m *memoryStore) Cursor(_ context.Context, parent, user string) (int64, boo
 	return version, found, nil
 }
 
-func (m *memoryStore) SaveCursors(_ context.Context, cursors []notices.Position) error {
+func (m *memoryStore) SaveCursors(_ context.Context, cursors []stream.Cursor) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
-		return errBroken
+		return errAway
 	}
 	for _, c := range cursors {
 		key := [2]string{c.ParentAccount, c.UserID}

@@ -1,4 +1,4 @@
-package notices_test
+package stream_test
 
 import (
 	"bufio"
@@ -8,21 +8,22 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-const patience = 20 * time.Second
+// patience is how long a test waits for a signal that is sure to come, on however busy a machine.
+const patience = 5 * time.Minute
 
 // runHub runs a hub by the real clock, until the test ends.
-func runHub(t *testing.T, store *memoryStore, cfg notices.Config) *notices.Hub {
+func runHub(t *testing.T, store *memoryStore, cfg stream.Config) *stream.Hub {
 	t.Helper()
-	hub, err := notices.New(store, cfg)
-	require.NoError(t, err)
+	hub := stream.New(store, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hub.Run(ctx) }()
@@ -30,10 +31,10 @@ func runHub(t *testing.T, store *memoryStore, cfg notices.Config) *notices.Hub {
 	return hub
 }
 
-func serveSSE(t *testing.T, hub *notices.Hub, who notices.Subscriber) string {
+func serveSSE(t *testing.T, hub *stream.Hub, who stream.Listener) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := hub.ServeSSE(w, r, who); err != nil {
+		if err := hub.ServeNotices(w, r, who); err != nil {
 			w.Header().Set("Code", string(domain.CodeOf(err)))
 			w.WriteHeader(http.StatusTeapot)
 		}
@@ -42,13 +43,13 @@ func serveSSE(t *testing.T, hub *notices.Hub, who notices.Subscriber) string {
 	return server.URL
 }
 
-// stream reads blocks of an event stream.
-type stream struct {
+// reader reads blocks of an event stream.
+type reader struct {
 	response *http.Response
 	lines    *bufio.Scanner
 }
 
-func openStream(t *testing.T, url, lastEventID string) *stream {
+func openStream(t *testing.T, url, lastEventID string) *reader {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -59,11 +60,11 @@ func openStream(t *testing.T, url, lastEventID string) *stream {
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	t.Cleanup(func() { cancel(); _ = response.Body.Close() })
-	return &stream{response: response, lines: bufio.NewScanner(response.Body)}
+	return &reader{response: response, lines: bufio.NewScanner(response.Body)}
 }
 
 // next returns the next block, its lines joined by a bar; "" at the end of the stream.
-func (s *stream) next() string {
+func (s *reader) next() string {
 	var block []string
 	for s.lines.Scan() {
 		if s.lines.Text() == "" {
@@ -82,13 +83,13 @@ func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	store.append(agency, alice)
-	hub := runHub(t, store, notices.Config{})
-	s := openStream(t, serveSSE(t, hub, notices.Subscriber{ParentAccount: agency, UserID: alice}), "")
+	hub := runHub(t, store, stream.Config{})
+	s := openStream(t, serveSSE(t, hub, stream.Listener{ParentAccount: agency, UserID: alice}), "")
 	require.Equal(t, "text/event-stream", s.response.Header.Get("Content-Type"))
 	require.Equal(t, "event: notice_cursor|id: "+id(1)+"|data: {}", s.next(), "a cursor at once, before any notice")
 	store.append(agency, bob)
 	store.append(agency, alice, bob)
-	hub.WakeParent(agency)
+	hub.Wake(agency)
 	require.Equal(t, toAlice(3), s.next())
 }
 
@@ -98,9 +99,9 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 	for range 4 {
 		store.append(agency, alice)
 	}
-	hub := runHub(t, store, notices.Config{})
-	url := serveSSE(t, hub, notices.Subscriber{ParentAccount: agency, UserID: alice})
-	for name, s := range map[string]*stream{
+	hub := runHub(t, store, stream.Config{})
+	url := serveSSE(t, hub, stream.Listener{ParentAccount: agency, UserID: alice})
+	for name, s := range map[string]*reader{
 		"by header":                      openStream(t, url, id(2)),
 		"by address":                     openStream(t, url+"?last_event_id="+id(2), ""),
 		"the header is newer":            openStream(t, url+"?last_event_id="+id(0), id(2)),
@@ -114,8 +115,8 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 
 func TestStreamRefusesACursorThatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
-	hub := runHub(t, newStore(), notices.Config{})
-	url := serveSSE(t, hub, notices.Subscriber{ParentAccount: agency, UserID: alice})
+	hub := runHub(t, newStore(), stream.Config{})
+	url := serveSSE(t, hub, stream.Listener{ParentAccount: agency, UserID: alice})
 	for _, cursor := range []string{"7", "x", agency, agency + ".x", agency2 + ".1"} {
 		s := openStream(t, url, cursor)
 		require.Equal(t, http.StatusTeapot, s.response.StatusCode, cursor)
@@ -125,54 +126,54 @@ func TestStreamRefusesACursorThatIsNotItsOwn(t *testing.T) {
 
 func TestStreamIsKeptAliveAndEndsWithTheToken(t *testing.T) {
 	t.Parallel()
-	hub := runHub(t, newStore(), notices.Config{KeepAlive: 20 * time.Millisecond})
-	s := openStream(t, serveSSE(t, hub, notices.Subscriber{
-		ParentAccount: agency, UserID: alice, ExpiresAt: time.Now().Add(200 * time.Millisecond),
-	}), id(0))
-	require.Equal(t, ": connected", s.next())
-	require.Equal(t, ": keep-alive", s.next())
-	last := ""
-	for block := s.next(); block != ""; block = s.next() {
-		last = block
-	}
-	require.Equal(t, ": "+notices.ErrExpired.Message, last)
+	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		expires := time.Now().Add(20 * time.Second)
+		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice, ExpiresAt: expires}, id(0))
+		require.Equal(t, ": connected\n\n", l.out.String())
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		require.Equal(t, ": connected\n\n: keep-alive\n\n", l.out.String())
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		require.True(t, l.over())
+		blocks := l.take()
+		require.Equal(t, ": "+stream.ErrExpired.Message, blocks[len(blocks)-1])
+	})
 }
 
 func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	hub := runHub(t, store, notices.Config{KeepAlive: 10 * time.Millisecond})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = hub.ServeSSE(w, r, notices.Subscriber{ParentAccount: agency, UserID: alice})
-	}))
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
-	server.Start()
-	t.Cleanup(server.Close)
-	s := openStream(t, server.URL, "")
-	until := time.Now().Add(400 * time.Millisecond)
-	for time.Now().Before(until) {
-		require.NotEmpty(t, s.next())
-	}
-	store.append(agency, alice)
-	hub.Wake(alice)
-	for block := s.next(); block != toAlice(1); block = s.next() {
-		require.NotEmpty(t, block)
-	}
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		server := &http.Server{ReadTimeout: time.Second, WriteTimeout: time.Second}
+		clients := servePipes(t, hub, server)
+		conn, lines := clients.connect(t)
+		for range 3 {
+			require.Equal(t, ": keep-alive", nextLine(t, lines))
+		}
+		store.append(agency, alice)
+		hub.Wake(agency)
+		require.Equal(t, "event: client_access_removed", nextLine(t, lines))
+		require.Equal(t, "id: "+id(1), nextLine(t, lines))
+		require.NoError(t, conn.Close())
+	})
 }
 
 func TestStreamThatIsReadByNobodyLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	hub := runHub(t, newStore(), notices.Config{})
+	hub := runHub(t, newStore(), stream.Config{})
 	ctx, cancel := context.WithCancel(context.Background())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		serveSSE(t, hub, notices.Subscriber{ParentAccount: agency, UserID: alice}), nil)
+		serveSSE(t, hub, stream.Listener{ParentAccount: agency, UserID: alice}), nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	require.Equal(t, 1, hub.Connections())
+	require.Equal(t, 1, hub.NoticeListeners())
 	cancel()
 	_ = response.Body.Close()
-	require.Eventually(t, func() bool { return hub.Connections() == 0 }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return hub.NoticeListeners() == 0 }, patience, 5*time.Millisecond)
 }
 
 func serveHandler(t *testing.T, handler http.Handler) string {

@@ -1,11 +1,11 @@
-package notices_test
+package stream_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 func TestParseID(t *testing.T) {
@@ -33,7 +33,7 @@ func TestParseID(t *testing.T) {
 		agency + ".9223372036854775807":  {9223372036854775807, true},
 		agency + ".9223372036854775808":  {},
 	} {
-		parent, version, ok := notices.ParseID(text)
+		parent, version, ok := stream.ParseID(text)
 		require.Equal(t, want.ok, ok, "%q", text)
 		require.Equal(t, want.version, version, "%q", text)
 		if ok {
@@ -46,11 +46,11 @@ func FuzzParseID(f *testing.F) {
 	f.Add(agency + ".17")
 	f.Add("x.y")
 	f.Fuzz(func(t *testing.T, text string) {
-		parent, version, ok := notices.ParseID(text)
+		parent, version, ok := stream.ParseID(text)
 		if !ok {
 			return
 		}
-		again, sameVersion, ok := notices.ParseID(notices.FormatID(parent, version))
+		again, sameVersion, ok := stream.ParseID(stream.FormatID(parent, version))
 		require.True(t, ok)
 		require.Equal(t, parent, again)
 		require.Equal(t, version, sameVersion)

@@ -1,4 +1,4 @@
-package notices_test
+package stream_test
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // node is one run of the server: a hub, Socket.IO and a listener.
 type node struct {
-	hub     *notices.Hub
+	hub     *stream.Hub
 	sockets http.Handler
 	url     string
 	stop    func()
@@ -29,6 +29,7 @@ type tokens struct {
 	mu      sync.Mutex
 	expires time.Time
 	fault   error
+	access  func(context.Context) ([]string, error)
 }
 
 func (k *tokens) set(expires time.Time, fault error) {
@@ -37,36 +38,35 @@ func (k *tokens) set(expires time.Time, fault error) {
 	k.expires, k.fault = expires, fault
 }
 
-func (k *tokens) authenticate(r *http.Request, token string) (notices.Subscriber, error) {
+func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.fault != nil {
-		return notices.Subscriber{}, k.fault
+		return stream.Listener{}, k.fault
 	}
 	if token == "" {
 		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	}
 	user, ok := strings.CutPrefix(token, "token-of-")
 	if !ok {
-		return notices.Subscriber{}, domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified.")
+		return stream.Listener{}, domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified.")
 	}
-	return notices.Subscriber{ParentAccount: agency, UserID: user, ExpiresAt: k.expires}, nil
+	return stream.Listener{ParentAccount: agency, UserID: user, ExpiresAt: k.expires, Access: k.access}, nil
 }
 
-func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, cfg notices.Config) *node {
+func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, cfg stream.Config) *node {
 	t.Helper()
-	hub, err := notices.New(store, cfg)
-	require.NoError(t, err)
+	hub := stream.New(store, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = hub.Run(ctx) })
-	sockets, err := notices.NewSocketIO(hub, notices.SocketIOConfig{Authenticate: keys.authenticate})
+	sockets, err := stream.NewSocketIO(hub, keys.authenticate)
 	require.NoError(t, err)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
 	running.Go(func() { _ = server.Serve(listener) })
 	stop := sync.OnceFunc(func() {
 		sockets.Close()
@@ -103,12 +103,12 @@ func TestStockClientHearsItsNotices(t *testing.T) {
 			t.Parallel()
 			store := newStore()
 			store.append(agency, alice)
-			n := startNode(t, store, &tokens{}, "127.0.0.1:0", notices.Config{})
+			n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
 			client := startJS(t, way(n.url))
 			client.until("event", "notice_cursor")
 			store.append(agency, bob)
 			store.append(agency, alice, bob)
-			n.hub.WakeParent(agency)
+			n.hub.Wake(agency)
 			line := client.until("event", "client_access_removed")
 			require.Len(t, line.Args, 2)
 			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
@@ -129,13 +129,13 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 			t.Run(title, func(t *testing.T) {
 				t.Parallel()
 				store := newStore()
-				first := startNode(t, store, &tokens{}, "127.0.0.1:0", notices.Config{})
+				first := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
 				client := startJS(t, way(first.url))
 				client.until("event", "notice_cursor")
 				var want []string
 				if heardOne {
 					seen := id(store.append(agency, alice))
-					first.hub.Wake(alice)
+					first.hub.Wake(agency)
 					require.Equal(t, []string{seen}, client.notices(seen))
 				}
 				first.stop()
@@ -143,15 +143,15 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				// The stored cursor is beyond the missed notices, as if another page had got them: only the
 				// offset that the client sends back can bring them.
 				want = append(want, id(store.append(agency, alice)), id(store.append(agency, alice)))
-				require.NoError(t, store.SaveCursors(t.Context(), []notices.Position{
+				require.NoError(t, store.SaveCursors(t.Context(), []stream.Cursor{
 					{ParentAccount: agency, UserID: alice, Version: 100},
 				}))
-				second := startNode(t, store, &tokens{}, strings.TrimPrefix(first.url, "http://"), notices.Config{})
+				second := startNode(t, store, &tokens{}, strings.TrimPrefix(first.url, "http://"), stream.Config{})
 				client.until("connect", "")
 				last := want[len(want)-1]
 				require.Equal(t, want, client.notices(last))
 				next := id(store.append(agency, alice))
-				second.hub.Wake(alice)
+				second.hub.Wake(agency)
 				require.Equal(t, []string{next}, client.notices(next), "each missed notice came once")
 			})
 		}
@@ -161,15 +161,15 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", notices.Config{})
+	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
 	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
 	first.until("event", "notice_cursor")
 	seen := id(store.append(agency, alice))
-	n.hub.Wake(alice)
+	n.hub.Wake(agency)
 	require.Equal(t, []string{seen}, first.notices(seen))
 	first.tell(map[string]any{"close": true})
 	first.until("disconnect", "")
-	require.Eventually(t, func() bool { return n.hub.Connections() == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
 
 	missed := id(store.append(agency, alice))
 	second := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
@@ -178,7 +178,7 @@ func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
 
 func TestWrongTokenIsRefusedForGood(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", notices.Config{})
+	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{})
 	for _, cfg := range []jsConfig{
 		{URL: n.url, Auth: map[string]any{"token": "forged"}},
 		{URL: n.url, Auth: map[string]any{"token": 7}},
@@ -189,14 +189,14 @@ func TestWrongTokenIsRefusedForGood(t *testing.T) {
 		require.Equal(t, "The token cannot be verified.", line.Text)
 		require.False(t, line.Active)
 	}
-	require.Zero(t, n.hub.Connections())
+	require.Zero(t, n.hub.NoticeListeners())
 }
 
 func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
 	keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
-	n := startNode(t, newStore(), keys, "127.0.0.1:0", notices.Config{})
+	n := startNode(t, newStore(), keys, "127.0.0.1:0", stream.Config{})
 	for _, way := range ways {
 		client := startJS(t, way(n.url))
 		time.AfterFunc(300*time.Millisecond, func() { keys.set(time.Time{}, nil) })
@@ -208,7 +208,7 @@ func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
 func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", notices.Config{})
+	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
 	auth := aliceAuth()
 	auth["room"], auth["user_id"], auth["offset"] = bob, bob, agency2+".0"
 	client := startJS(t, jsConfig{URL: n.url + "?user_id=" + bob, Auth: auth})
@@ -218,7 +218,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	}
 	store.append(agency, bob)
 	own := id(store.append(agency, alice))
-	n.hub.WakeParent(agency)
+	n.hub.Wake(agency)
 	require.Equal(t, []string{own}, client.notices(own))
 }
 
@@ -229,12 +229,12 @@ func TestExpiredTokenCutsTheConnection(t *testing.T) {
 			t.Parallel()
 			keys := &tokens{}
 			keys.set(time.Now().Add(time.Second), nil)
-			n := startNode(t, newStore(), keys, "127.0.0.1:0", notices.Config{})
+			n := startNode(t, newStore(), keys, "127.0.0.1:0", stream.Config{})
 			client := startJS(t, way(n.url))
 			client.until("connect", "")
-			keys.set(time.Time{}, notices.ErrExpired)
+			keys.set(time.Time{}, stream.ErrExpired)
 			client.until("disconnect", "")
-			line := client.until("connect_error", notices.ErrExpired.Message)
+			line := client.until("connect_error", stream.ErrExpired.Message)
 			require.False(t, line.Active)
 		})
 	}
@@ -245,15 +245,15 @@ func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
 	store := newStore()
 	var mu sync.Mutex
 	dismissed := false
-	cfg := notices.Config{Recheck: 20 * time.Millisecond, Allowed: func(context.Context, notices.Subscriber) error {
+	keys := &tokens{access: func(context.Context) ([]string, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if dismissed {
-			return domain.NewError(domain.CodeForbidden, "not active")
+			return nil, domain.NewError(domain.CodeForbidden, "not active")
 		}
-		return nil
+		return nil, nil
 	}}
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", cfg)
+	n := startNode(t, store, keys, "127.0.0.1:0", stream.Config{Recheck: 20 * time.Millisecond})
 	client := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth(), Transports: []string{"websocket"}})
 	client.until("event", "notice_cursor")
 	mu.Lock()
@@ -262,13 +262,13 @@ func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
 	mu.Unlock()
 	require.Equal(t, []string{last}, client.notices(last), "the last notice comes before the cut")
 	client.until("disconnect", "")
-	require.Eventually(t, func() bool { return n.hub.Connections() == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
 }
 
 func TestClosedServerRefusesNewConnections(t *testing.T) {
 	t.Parallel()
-	hub := runHub(t, newStore(), notices.Config{})
-	sockets, err := notices.NewSocketIO(hub, notices.SocketIOConfig{Authenticate: (&tokens{}).authenticate})
+	hub := runHub(t, newStore(), stream.Config{})
+	sockets, err := stream.NewSocketIO(hub, (&tokens{}).authenticate)
 	require.NoError(t, err)
 	sockets.Close()
 	sockets.Close()
@@ -281,7 +281,7 @@ func TestClosedServerRefusesNewConnections(t *testing.T) {
 
 func TestOversizedMessageIsRefused(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", notices.Config{})
+	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{})
 	response, err := http.Get(n.url + "/socket.io/?EIO=4&transport=polling")
 	require.NoError(t, err)
 	var raw json.RawMessage

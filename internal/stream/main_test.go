@@ -1,4 +1,4 @@
-package notices_test
+package stream_test
 
 import (
 	"testing"

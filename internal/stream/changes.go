@@ -1,4 +1,4 @@
-package live
+package stream
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Event is what a stream sends as [EventName].
+// Event is what a stream sends as [FiguresEvent].
 type Event struct {
 	All     bool     `json:"all"`     // anything may have changed: read everything anew
 	Changes []Change `json:"changes"` // whose figures changed; empty with All
@@ -67,22 +67,22 @@ func known[T ~int | ~int64](id T) *T {
 
 // byAccount names the accounts of changes alone.
 func byAccount(changes []domain.FigureChange) []domain.FigureChange {
-	merged := newSet()
+	merged := newChangeSet()
 	for _, c := range changes {
 		merged.add(c.OfAccount())
 	}
 	return merged.list
 }
 
-// set keeps distinct changes in the order in which they came first.
-type set struct {
+// changeSet keeps distinct changes in the order in which they came first.
+type changeSet struct {
 	list []domain.FigureChange
 	has  map[domain.FigureChange]bool
 }
 
-func newSet() *set { return &set{has: map[domain.FigureChange]bool{}} }
+func newChangeSet() *changeSet { return &changeSet{has: map[domain.FigureChange]bool{}} }
 
-func (s *set) add(c domain.FigureChange) {
+func (s *changeSet) add(c domain.FigureChange) {
 	if !s.has[c] {
 		s.has[c] = true
 		s.list = append(s.list, c)

@@ -1,7 +1,6 @@
-package live_test
+package stream_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,130 +8,30 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/live"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
-
-const (
-	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
-	other   = "bbbbbbbbbbbbbbbbbbbbbbbb"
-	client1 = "c10000000000000000000001"
-	client2 = "c10000000000000000000002"
-	alice   = "a11ce0000000000000000000"
-)
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// listener is a stream in a bubble: what it was sent, and how it ends.
-type listener struct {
-	mu       sync.Mutex
-	out      strings.Builder
-	accounts []string
-	refusal  error
-	asked    int
-	blocked  chan struct{} // writes wait for it; nil: they do not
-
-	cancel context.CancelFunc
-	ended  bool
-}
-
-func (l *listener) Header() http.Header { return http.Header{} }
-func (l *listener) WriteHeader(int)     {}
-func (l *listener) Flush()              {}
-
-func (l *listener) Write(piece []byte) (int, error) {
-	if l.blocked != nil {
-		<-l.blocked
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(piece)
-}
-
-// take returns the events and comments since it was last called.
-func (l *listener) take() (blocks []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for block := range strings.SplitSeq(l.out.String(), "\n\n") {
-		if block != "" && block != ": keep-alive" {
-			blocks = append(blocks, block)
-		}
-	}
-	l.out.Reset()
-	return blocks
-}
-
-func (l *listener) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ended
-}
-
-func (l *listener) see(accounts ...string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.accounts = accounts
-}
-
-func (l *listener) refuse(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.refusal = err
-}
 
 // bubble runs a hub inside of a synctest bubble.
-func bubble(t *testing.T, cfg live.Config, test func(t *testing.T, hub *live.Hub)) {
+func bubble(t *testing.T, test func(t *testing.T, hub *stream.Hub)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		hub, err := live.New(cfg)
-		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = hub.Run(ctx) }()
-		test(t, hub)
-		cancel()
-		<-done
-	})
+	inBubble(t, newStore(), stream.Config{}, test)
 }
 
-// open serves a stream until the listener is cut or cancelled.
-func open(t *testing.T, hub *live.Hub, l *listener, lastID string, change ...func(*live.Listener)) *listener {
+// open listens for figures.
+func open(t *testing.T, hub *stream.Hub, l *listener, lastID string, change ...func(*stream.Listener)) *listener {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	l.cancel = cancel
-	t.Cleanup(cancel)
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/live", http.NoBody)
-	if lastID != "" {
-		r.Header.Set("Last-Event-ID", lastID)
-	}
-	who := live.Listener{ParentAccount: agency, UserID: alice, Accounts: func(context.Context) ([]string, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.asked++
-		return l.accounts, l.refusal
-	}}
+	who := stream.Listener{ParentAccount: agency, UserID: alice}
 	for _, c := range change {
 		c(&who)
 	}
-	go func() {
-		err := hub.ServeSSE(l, r, who)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.ended = true
-		if err != nil {
-			l.out.WriteString("refused: " + err.Error())
-		}
-	}()
-	synctest.Wait()
-	return l
+	return l.open(t, hub.ServeFigures, who, lastID)
 }
 
 func payload(changes ...domain.FigureChange) string {
@@ -153,25 +52,16 @@ func reading(parent, account string, social int64) domain.FigureChange {
 // idOf and dataOf take an event apart.
 func idOf(block string) string { return field(block, "id: ") }
 
-func dataOf(t *testing.T, block string) (event live.Event) {
+func dataOf(t *testing.T, block string) (event stream.Event) {
 	t.Helper()
 	require.True(t, strings.HasPrefix(block, "event: figures_changed\n"), block)
 	require.NoError(t, json.Unmarshal([]byte(field(block, "data: ")), &event), block)
 	return event
 }
 
-func field(block, name string) string {
-	for line := range strings.SplitSeq(block, "\n") {
-		if value, ok := strings.CutPrefix(line, name); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 func TestChangesAreToldOnceASecond(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
 		require.Equal(t, []string{"event: live_cursor"}, firstLines(l.take()), "its place at once")
 		hub.Hear(payload(reading(agency, client1, 70)))
@@ -196,9 +86,9 @@ func TestChangesAreToldOnceASecond(t *testing.T) {
 
 func TestWhatIsToldIsTheListenersOwn(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
-		stranger := open(t, hub, &listener{}, "", func(w *live.Listener) { w.ParentAccount = other })
+		stranger := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ParentAccount = agency2 })
 		staff.take()
 		client.take()
 		stranger.take()
@@ -217,7 +107,7 @@ func TestWhatIsToldIsTheListenersOwn(t *testing.T) {
 
 func TestStreamResumesWhereItWas(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
 		id := idOf(l.take()[0])
 		l.cancel()
@@ -242,9 +132,9 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 
 func TestStreamThatWasAwayTooLongReadsEverything(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{Retain: 3}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		id := idOf(open(t, hub, &listener{}, "").take()[0])
-		for range 4 {
+		for range 601 {
 			hub.Hear(payload(reading(agency, client1, 70)))
 			time.Sleep(2 * time.Second)
 		}
@@ -254,7 +144,7 @@ func TestStreamThatWasAwayTooLongReadsEverything(t *testing.T) {
 
 func TestWhatCannotBeKnownIsEverything(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "")
 		l.take()
 		for _, told := range []string{"*", "", "{"} {
@@ -269,7 +159,7 @@ func TestWhatCannotBeKnownIsEverything(t *testing.T) {
 
 func TestManyChangesNameTheirAccounts(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
 		l.take()
 		var many []domain.FigureChange
@@ -285,20 +175,20 @@ func TestManyChangesNameTheirAccounts(t *testing.T) {
 
 func TestAccessIsLookedAtAnew(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "")
 		l.take()
-		hub.AccessMoved(other)
+		hub.Wake(agency2)
 		synctest.Wait()
 		asked := l.asked
 		time.Sleep(time.Second)
-		hub.AccessMoved(other, agency)
+		hub.Wake(agency)
 		synctest.Wait()
 		require.Empty(t, l.take(), "its accounts are the same")
 		require.Equal(t, asked+1, l.asked)
 		l.see(client1, client2)
 		time.Sleep(time.Second)
-		hub.AccessMoved()
+		hub.Wake(agency)
 		synctest.Wait()
 		require.True(t, dataOf(t, l.take()[0]).All, "its figures are others now")
 		l.refuse(domain.NewError(domain.CodeUnavailable, "the database is away"))
@@ -312,17 +202,17 @@ func TestAccessIsLookedAtAnew(t *testing.T) {
 		require.Len(t, dataOf(t, l.take()[0]).Changes, 1, "and loses nothing")
 		l.refuse(domain.NewError(domain.CodeForbidden, "closed"))
 		time.Sleep(time.Second)
-		hub.AccessMoved(agency)
+		hub.Wake(agency)
 		synctest.Wait()
 		require.Equal(t, []string{": This listener has lost its access."}, l.take())
 		require.True(t, l.over())
-		require.Zero(t, hub.Connections())
+		require.False(t, hub.Listens(agency))
 	})
 }
 
 func TestIdleListenersAreLookedAt(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
 		l.take()
 		l.refuse(domain.NewError(domain.CodeNotFound, "gone"))
@@ -334,8 +224,8 @@ func TestIdleListenersAreLookedAt(t *testing.T) {
 
 func TestExpiredTokenIsCut(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
-		l := open(t, hub, &listener{}, "", func(w *live.Listener) { w.ExpiresAt = time.Now().Add(time.Minute) })
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ExpiresAt = time.Now().Add(time.Minute) })
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
 		require.False(t, l.over())
@@ -349,7 +239,7 @@ func TestExpiredTokenIsCut(t *testing.T) {
 // A listener that takes nothing holds nobody up, and what waits for it is not kept for it.
 func TestSlowListenerHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		slow, quick := &listener{blocked: make(chan struct{})}, &listener{}
 		open(t, hub, slow, "")
 		open(t, hub, quick, "").take()
@@ -368,13 +258,15 @@ func TestSlowListenerHoldsNobodyUp(t *testing.T) {
 
 func TestStreamsOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{MaxPerUser: 2}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		first := open(t, hub, &listener{}, "")
-		open(t, hub, &listener{}, "")
+		for range 63 {
+			open(t, hub, &listener{}, "")
+		}
 		refused := open(t, hub, &listener{}, "")
 		require.True(t, refused.over())
 		require.Contains(t, refused.take()[0], "rate_limited")
-		require.False(t, open(t, hub, &listener{}, "", func(w *live.Listener) { w.UserID = "another" }).over())
+		require.False(t, open(t, hub, &listener{}, "", func(w *stream.Listener) { w.UserID = "another" }).over())
 		first.cancel()
 		synctest.Wait()
 		require.False(t, open(t, hub, &listener{}, "").over())
@@ -383,25 +275,19 @@ func TestStreamsOfAUserAreBounded(t *testing.T) {
 
 func TestRefusedListenerGetsNoStream(t *testing.T) {
 	t.Parallel()
-	bubble(t, live.Config{}, func(t *testing.T, hub *live.Hub) {
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{refusal: domain.NewError(domain.CodeForbidden, "closed")}, "")
 		require.Equal(t, []string{"refused: forbidden: closed"}, l.take())
-		require.Zero(t, hub.Connections())
+		require.False(t, hub.Listens(agency))
 	})
 }
 
 func TestStopCutsStreams(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hub, err := live.New(live.Config{})
-		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = hub.Run(ctx) }()
+		hub, stop := start(t, newStore(), stream.Config{})
 		l := open(t, hub, &listener{}, "")
-		cancel()
-		<-done
-		synctest.Wait()
+		stop()
 		require.True(t, l.over())
 		require.Equal(t, ": The server is stopping. Reconnect to go on.", slices.Concat(l.take())[1])
 		require.Contains(t, open(t, hub, &listener{}, "").take()[0], "unavailable")
@@ -411,14 +297,9 @@ func TestStopCutsStreams(t *testing.T) {
 // A client that is gone ends its stream by the connection's own deadline: a real one.
 func TestStreamOverHTTP(t *testing.T) {
 	t.Parallel()
-	hub, err := live.New(live.Config{Every: time.Millisecond})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = hub.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	hub := runHub(t, newStore(), stream.Config{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = hub.ServeSSE(w, r, live.Listener{ParentAccount: agency, Accounts: func(context.Context) ([]string, error) { return nil, nil }})
+		_ = hub.ServeFigures(w, r, stream.Listener{ParentAccount: agency})
 	}))
 	defer server.Close()
 	response, err := server.Client().Get(server.URL)
@@ -433,7 +314,7 @@ func TestStreamOverHTTP(t *testing.T) {
 		text.Write(buffer[:n])
 	}
 	_ = response.Body.Close()
-	require.Eventually(t, func() bool { return hub.Connections() == 0 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !hub.Listens(agency) }, patience, time.Millisecond)
 }
 
 func firstLines(blocks []string) (lines []string) {
@@ -442,10 +323,4 @@ func firstLines(blocks []string) (lines []string) {
 		lines = append(lines, first)
 	}
 	return lines
-}
-
-func TestSettingsAreChecked(t *testing.T) {
-	t.Parallel()
-	_, err := live.New(live.Config{Every: -1})
-	require.Error(t, err)
 }

@@ -1,10 +1,9 @@
-package notices
+package stream
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -20,24 +19,19 @@ import (
 const (
 	maxMessageBytes = 64 << 10 // a client sends its token and heartbeats, nothing larger
 	authTimeout     = 10 * time.Second
+	pingInterval    = 25 * time.Second
+	pingTimeout     = 20 * time.Second
 )
 
-// SocketIOConfig configures [NewSocketIO].
-type SocketIOConfig struct {
-	// Authenticate proves who connects: token is that of the client's auth payload, or "" when it
-	// gave none; r is the request that opened the connection, with its headers. Errors with a code of
-	// the caller's fault refuse the connection for good; others make the client try again.
-	Authenticate func(r *http.Request, token string) (Subscriber, error)
-
-	PingInterval time.Duration // 25 s
-	PingTimeout  time.Duration // 20 s
-	Logger       *slog.Logger
-}
+// Authenticate proves who opens a Socket.IO connection: token is that of the client's auth payload, or "" when
+// it gave none; r is the request that opened the connection, with its headers. Errors with a code of
+// the caller's fault refuse the connection for good; others make the client try again.
+type Authenticate func(r *http.Request, token string) (Listener, error)
 
 // SocketIO serves the existing frontends' Socket.IO v4 client. Its path is /socket.io/.
 type SocketIO struct {
 	hub    *Hub
-	cfg    SocketIOConfig
+	prove  Authenticate
 	server *socket.Server
 	engine http.Handler
 
@@ -47,26 +41,19 @@ type SocketIO struct {
 }
 
 // NewSocketIO returns the handler; [SocketIO.Close] ends it.
-func NewSocketIO(hub *Hub, cfg SocketIOConfig) (*SocketIO, error) {
-	if cfg.Authenticate == nil {
-		return nil, errors.New("notices: SocketIOConfig.Authenticate is not set")
-	}
-	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	cfg.PingInterval = cmp.Or(cfg.PingInterval, 25*time.Second)
-	cfg.PingTimeout = cmp.Or(cfg.PingTimeout, 20*time.Second)
-	s := &SocketIO{hub: hub, cfg: cfg}
-	options := serverOptions(cfg)
-	s.server = socket.NewServer(nil, options)
+func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
+	s := &SocketIO{hub: hub, prove: prove}
+	s.server = socket.NewServer(nil, serverOptions())
 	s.server.Use(s.authenticate)
 	if err := s.server.On("connection", s.connected); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("listen for connections: %w", err)
 	}
 	s.engine = s.server.ServeHandler(nil)
 	s.server.Engine().Use(armed)
 	return s, nil
 }
 
-func serverOptions(cfg SocketIOConfig) *socket.ServerOptions {
+func serverOptions() *socket.ServerOptions {
 	recovery := socket.DefaultConnectionStateRecovery()
 	// Recovery is on only because the stock client keeps an offset when the server gives it a private
 	// session id. Middlewares are never skipped: a recovered session must prove its token again. And
@@ -79,8 +66,8 @@ func serverOptions(cfg SocketIOConfig) *socket.ServerOptions {
 	options.SetServeClient(false)
 	options.SetConnectTimeout(authTimeout)
 	options.SetMaxHttpBufferSize(maxMessageBytes)
-	options.SetPingInterval(cfg.PingInterval)
-	options.SetPingTimeout(cfg.PingTimeout)
+	options.SetPingInterval(pingInterval)
+	options.SetPingTimeout(pingTimeout)
 	options.SetTransports(types.NewSet[transports.TransportCtor](&longPolls{}, &webSockets{}))
 	return options
 }
@@ -123,7 +110,7 @@ func (s *SocketIO) closeTransports() {
 
 // authenticate is the middleware that every connection, a recovered one too, passes.
 func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.ExtendedError)) {
-	who, err := s.cfg.Authenticate(handshakeRequest(client), authToken(client))
+	who, err := s.prove(handshakeRequest(client), authToken(client))
 	if err == nil {
 		client.SetData(who)
 		next(nil)
@@ -133,7 +120,7 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 	if !errors.As(err, &known) || known.Code == domain.CodeUnavailable || known.Code == domain.CodeInternal {
 		// The stock client gives up for good on a refusal, and tries again on a closed transport: a
 		// server that is still starting must not lose its listeners.
-		s.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
+		s.hub.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
 		go func() {
 			closeConn(client.Conn())
 			next(socket.NewExtendedError(errNotReady.Message, nil)) // frees the socket; nobody is there to hear it
@@ -156,7 +143,7 @@ func authToken(client *socket.Socket) string {
 }
 
 // offset is the notice id that the stock client last saw and sends back, as a cursor.
-func offset(client *socket.Socket, who Subscriber) (version int64, given bool) {
+func offset(client *socket.Socket, who Listener) (version int64, given bool) {
 	id, _ := client.Handshake().Auth["offset"].(string)
 	parent, version, ok := ParseID(id)
 	return version, ok && parent == who.ParentAccount // another server's or agency's offset says nothing here
@@ -168,7 +155,7 @@ func (s *SocketIO) connected(args ...any) {
 	if !ok {
 		return
 	}
-	who, ok := client.Data().(Subscriber)
+	who, ok := client.Data().(Listener)
 	if !ok {
 		client.Disconnect(true)
 		return
