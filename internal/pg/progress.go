@@ -47,9 +47,6 @@ type Progress struct {
 	figures func(payload string)                // may be nil
 }
 
-// anyKey is what those wait for who want to hear of every move.
-const anyKey = ""
-
 // NewProgress returns a Progress that no one feeds yet; see Listen.
 func NewProgress() *Progress {
 	return &Progress{waiters: map[string]map[string]chan struct{}{}}
@@ -59,12 +56,9 @@ func NewProgress() *Progress {
 // listening connection was made anew. hear must not block. Call it before [Progress.Listen].
 func (p *Progress) HearFigures(hear func(payload string)) { p.figures = hear }
 
-// Moved returns a channel that is closed at the next move of the projection. Take it before looking
-// at the tables: a move between the look and the wait is then not missed.
-func (p *Progress) Moved(projection string) <-chan struct{} { return p.MovedFor(projection, anyKey) }
-
-// MovedFor is Moved for those who wait for the rows of one key: moves that name other keys do not wake.
-func (p *Progress) MovedFor(projection, key string) <-chan struct{} {
+// Moved returns a channel that is closed at the next move of the projection that may be of the key: one that
+// names it, or none. Take it before looking at the tables: a move between the look and the wait is then not missed.
+func (p *Progress) Moved(projection, key string) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	keys, ok := p.waiters[projection]
@@ -94,7 +88,7 @@ func (p *Progress) wake(payload string) {
 		delete(p.waiters, projection)
 		return
 	}
-	for _, key := range append(keys, anyKey) {
+	for _, key := range keys {
 		if ch, ok := waiting[key]; ok {
 			close(ch)
 			delete(waiting, key)

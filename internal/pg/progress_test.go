@@ -30,17 +30,17 @@ func TestProgressWakesWhomAMoveConcerns(t *testing.T) {
 			require.FailNow(t, "not woken: "+what)
 		}
 	}
-	waitFor(progress.Moved("dashboards"), "everyone is woken once it listens")
+	waitFor(progress.Moved("dashboards", "any"), "everyone is woken once it listens")
 	notify := func(payload string) {
 		t.Helper()
 		_, err := db.Pool.Exec(t.Context(), `select pg_notify($1, $2)`, pg.ProgressChannel, payload)
 		require.NoError(t, err)
 	}
 	const name = "progress_test" // the channel is the database's, and other tests notify on it
-	any1, one, other := progress.Moved(name), progress.MovedFor(name, "one"), progress.MovedFor(name, "other")
+	one, third, other := progress.Moved(name, "one"), progress.Moved(name, "third"), progress.Moved(name, "other")
 	notify(pg.ProgressPayload(name, []string{"one", "third"}))
-	waitFor(any1, "who waits for any move")
 	waitFor(one, "who waits for a key that moved")
+	waitFor(third, "who waits for another that moved")
 	select {
 	case <-other:
 		require.FailNow(t, "woken by another key's move")

@@ -25,9 +25,6 @@ type Change struct {
 	Figures  domain.Figures   `json:"figures"`
 }
 
-// maxNamed is the number of changes that one event names; beyond it, it names their accounts.
-const maxNamed = 500
-
 // news is what an agency's listeners have not been told yet.
 type news struct {
 	all     bool
@@ -35,25 +32,25 @@ type news struct {
 	upTo    int64
 }
 
-// event is the part of the news that is about the given accounts; false when there is none.
+// event is the part of the news that is about the given accounts, nil for all; false when there is none.
 func (n news) event(accounts []string) (Event, bool) {
 	if n.all {
 		return everything(), true
 	}
-	visible := slices.DeleteFunc(slices.Clone(n.changes), func(c domain.FigureChange) bool {
-		return accounts != nil && !slices.Contains(accounts, c.AccountID)
-	})
-	if len(visible) > maxNamed {
-		visible = byAccount(visible)
-	}
-	event := Event{Changes: make([]Change, len(visible))}
-	for i, c := range visible {
-		event.Changes[i] = Change{
-			AccountID: c.AccountID, MemberID: known(c.MemberID), SocialAccountID: known(c.SocialAccount),
-			Platform: known(c.Platform), Figures: c.Figures,
+	var visible domain.FigureChanges
+	for _, c := range n.changes {
+		if accounts == nil || slices.Contains(accounts, c.AccountID) {
+			visible.Add(c)
 		}
 	}
-	return event, len(visible) > 0
+	event := Event{Changes: []Change{}}
+	for _, c := range visible.Named() {
+		event.Changes = append(event.Changes, Change{
+			AccountID: c.AccountID, MemberID: known(c.MemberID), SocialAccountID: known(c.SocialAccount),
+			Platform: known(c.Platform), Figures: c.Figures,
+		})
+	}
+	return event, len(event.Changes) > 0
 }
 
 func everything() Event { return Event{All: true, Changes: []Change{}} }
@@ -63,28 +60,4 @@ func known[T ~int | ~int64](id T) *T {
 		return nil
 	}
 	return &id
-}
-
-// byAccount names the accounts of changes alone.
-func byAccount(changes []domain.FigureChange) []domain.FigureChange {
-	merged := newChangeSet()
-	for _, c := range changes {
-		merged.add(c.OfAccount())
-	}
-	return merged.list
-}
-
-// changeSet keeps distinct changes in the order in which they came first.
-type changeSet struct {
-	list []domain.FigureChange
-	has  map[domain.FigureChange]bool
-}
-
-func newChangeSet() *changeSet { return &changeSet{has: map[domain.FigureChange]bool{}} }
-
-func (s *changeSet) add(c domain.FigureChange) {
-	if !s.has[c] {
-		s.has[c] = true
-		s.list = append(s.list, c)
-	}
 }

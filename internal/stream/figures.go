@@ -22,7 +22,7 @@ type figures struct {
 	kick      chan struct{} // capacity 1: something is pending
 
 	mu      sync.Mutex
-	pending *changeSet
+	pending domain.FigureChanges
 	all     bool            // pending: anything may have changed
 	access  map[string]bool // pending: agencies where access may be another
 	steps   []step
@@ -39,7 +39,7 @@ type step struct {
 func newFigures(h *Hub) *figures {
 	return &figures{
 		process: rand.Text(), listeners: newRegistry(h, errTooManyFigures), kick: make(chan struct{}, 1),
-		pending: newChangeSet(), access: map[string]bool{},
+		access: map[string]bool{},
 	}
 }
 
@@ -53,7 +53,7 @@ func (h *Hub) Hear(payload string) {
 	defer f.mu.Unlock()
 	f.all = f.all || unknown
 	for _, c := range changes {
-		f.pending.add(c)
+		f.pending.Add(c)
 	}
 	kick(f.kick)
 }
@@ -88,10 +88,10 @@ func (f *figures) step() {
 	f.mu.Lock()
 	f.last++
 	made, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}}, f.access
-	for _, c := range f.pending.list {
+	for _, c := range f.pending.List() {
 		made.changes[c.ParentAccount] = append(made.changes[c.ParentAccount], c)
 	}
-	f.pending, f.all, f.access = newChangeSet(), false, map[string]bool{}
+	f.pending, f.all, f.access = domain.FigureChanges{}, false, map[string]bool{}
 	f.steps = append(f.steps, made)
 	f.steps = f.steps[max(0, len(f.steps)-maxSteps):]
 	f.mu.Unlock()
@@ -117,16 +117,11 @@ func (f *figures) since(parent string, told int64) news {
 		n.all = true
 		return n
 	}
-	merged := newChangeSet()
 	for _, s := range f.steps {
-		if s.number <= told {
-			continue
-		}
-		n.all = n.all || s.all
-		for _, c := range s.changes[parent] {
-			merged.add(c)
+		if s.number > told {
+			n.all = n.all || s.all
+			n.changes = append(n.changes, s.changes[parent]...)
 		}
 	}
-	n.changes = merged.list
 	return n
 }

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -51,7 +50,7 @@ func newNotices(h *Hub, store Store) *notices {
 
 // run looks for notices until ctx ends. It is the only goroutine that finds them, so that they are in order.
 func (n *notices) run(ctx context.Context) {
-	sweep := time.NewTimer(0)
+	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	var save <-chan time.Time
 	for {
@@ -64,7 +63,6 @@ func (n *notices) run(ctx context.Context) {
 			n.forget(time.Now().Add(-rememberFor))
 			n.scan(ctx, n.spans(true))
 			n.saveCursors(ctx)
-			sweep.Reset(jittered(sweepEvery))
 		case <-n.cursors.moved:
 			if save == nil {
 				save = time.After(saveInterval)
@@ -74,11 +72,6 @@ func (n *notices) run(ctx context.Context) {
 			n.saveCursors(ctx)
 		}
 	}
-}
-
-// jittered spreads the sweeps of several processes that were started together.
-func jittered(every time.Duration) time.Duration {
-	return every*9/10 + rand.N(every/5)
 }
 
 // wake makes an agency be looked at. It costs nothing when nobody listens there.
