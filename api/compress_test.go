@@ -70,7 +70,7 @@ func TestTagOfADashboardIsItsVersion(t *testing.T) {
 // A stream is neither compressed nor held back: its first event comes while it is open.
 func TestStreamsAreNotCompressed(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(d *api.Deps) { d.Notices = quietHub(t) })
+	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/notices", http.NoBody)

@@ -56,15 +56,11 @@ func (s *Server) asyncAPIServed() (document, error) {
 	if err := json.Unmarshal(doc["operations"], &operations); err != nil {
 		return nil, fmt.Errorf("read operations of event document: %w", err)
 	}
-	if s.deps.Notices == nil {
-		delete(channels, "notices")
-		delete(operations, "sendNotices")
-		delete(channels, "socketIO")
-		delete(operations, "sendSocketIO")
-	}
-	if s.deps.Live == nil {
-		delete(channels, "live")
-		delete(operations, "sendLive")
+	if s.deps.Streams == nil {
+		for channel, operation := range map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"} {
+			delete(channels, channel)
+			delete(operations, operation)
+		}
 	}
 	if err := doc.set("channels", channels); err != nil {
 		return nil, err

@@ -105,7 +105,7 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 	t.Parallel()
 	asked := make(chan time.Duration, 1)
 	b := setup(t, func(d *api.Deps) {
-		d.Notices = quietHub(t)
+		d.Streams = quietHub(t)
 		d.Config.RequestTimeout = 50 * time.Millisecond
 		d.Figures = scopesFunc(func(ctx context.Context) error {
 			deadline, _ := ctx.Deadline()

@@ -13,7 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -73,11 +73,12 @@ type Deps struct {
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps
 
-	// Notices may be nil: then the routes of notices and Socket.IO do not exist.
-	Notices *notices.Hub
-	// Live may be nil: then there is no /api/live.
-	Live    *LiveDeps
-	Tickets TicketStore // [NewMemoryTickets]; share one between processes behind one address
+	// Streams may be nil: then the routes of notices, Socket.IO and /api/live do not exist.
+	Streams *stream.Hub
+	// MayListen tells whether a user may still listen: an error with the code unauthenticated, forbidden or
+	// not_found when not. Nil: what the token says holds until it expires.
+	MayListen func(ctx context.Context, user, account string) error
+	Tickets   TicketStore // [NewMemoryTickets]; share one between processes behind one address
 
 	// Ready says why the read models must not be relied upon now; nil when they may. Until then every
 	// route but health, readiness and metrics answers 503: half-made figures are no figures. Nil: always.
@@ -134,7 +135,7 @@ type Server struct {
 	deps     Deps
 	metrics  *requestMetrics
 	mux      *chi.Mux
-	socketIO *notices.SocketIO
+	socketIO *stream.SocketIO
 	limits   *rateLimits
 	// figureParams and entityParams are the names of all parameters that their routes take somewhere.
 	figureParams, entityParams map[string]bool
@@ -163,12 +164,8 @@ func Handler(deps Deps) (*Server, error) {
 	if s.compressed, err = newCompressor(); err != nil {
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
-	if deps.Notices != nil {
-		s.socketIO, err = notices.NewSocketIO(deps.Notices, notices.SocketIOConfig{
-			Authenticate: s.socketSubscriber,
-			Logger:       deps.Logger,
-		})
-		if err != nil {
+	if deps.Streams != nil {
+		if s.socketIO, err = stream.NewSocketIO(deps.Streams, s.socketListener); err != nil {
 			return nil, err
 		}
 	}
@@ -189,7 +186,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves.
-// Streams end with the [notices.Hub]. Call both before http.Server.Shutdown, which waits for them.
+// Streams end with the [stream.Hub]. Call both before http.Server.Shutdown, which waits for them.
 func (s *Server) Close() {
 	if s.socketIO != nil {
 		s.socketIO.Close()

@@ -4,17 +4,9 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/ledgerboard/ledgerboard/internal/live"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// LiveDeps is what /api/live stands on.
-type LiveDeps struct {
-	Hub *live.Hub
-	// Allowed tells whether a user may still listen: an error with the code unauthenticated, forbidden or
-	// not_found when not. Nil: what the token says holds until it expires.
-	Allowed func(ctx context.Context, user, account string) error
-}
 
 // getLive streams which figures of the caller's accounts changed. The caller is proven by a token or by
 // ?ticket=; ?account= narrows as it does elsewhere.
@@ -34,9 +26,9 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, params *Params)
 	if err != nil {
 		return err
 	}
-	return s.deps.Live.Hub.ServeSSE(w, r, live.Listener{
+	return s.deps.Streams.ServeFigures(w, r, stream.Listener{
 		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt,
-		Accounts: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
+		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
 	})
 }
 
@@ -45,10 +37,8 @@ func (s *Server) liveAccounts(ctx context.Context, p Principal, narrow readmodel
 	if err := s.deps.Ready(); err != nil {
 		return nil, err
 	}
-	if s.deps.Live.Allowed != nil {
-		if err := s.deps.Live.Allowed(ctx, p.UserID, p.AccountID); err != nil {
-			return nil, err
-		}
+	if err := s.mayListen(ctx, p); err != nil {
+		return nil, err
 	}
 	scope, err := s.scope(WithPrincipal(ctx, p), narrow)
 	return scope.Accounts, err

@@ -14,22 +14,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/live"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-func liveDeps(t *testing.T) *api.LiveDeps {
-	t.Helper()
-	hub, err := live.New(live.Config{
-		Every: time.Millisecond, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, // as setup has it
-	})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = hub.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return &api.LiveDeps{Hub: hub}
-}
 
 // liveStream reads the events of /api/live.
 type liveStream struct {
@@ -78,13 +65,14 @@ func told(t *testing.T, account string, social int64) string {
 	return string(raw)
 }
 
-func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *live.Hub, url string) {
+func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.Hub, url string) {
 	t.Helper()
-	deps := liveDeps(t)
-	b = setup(t, append([]func(*api.Deps){func(d *api.Deps) { d.Live = deps }}, change...)...)
+	hub = quietHub(t)
+	b = setup(t, append([]func(*api.Deps){func(d *api.Deps) { d.Streams = hub }}, change...)...)
+	b.now = time.Now() // streams end with their tokens
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
-	return b, deps.Hub, server.URL + "/api/live"
+	return b, hub, server.URL + "/api/live"
 }
 
 func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
@@ -92,10 +80,10 @@ func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
 	b, hub, url := setupLive(t)
 	staff := b.listen(url, b.agencyToken())
 	require.Equal(t, http.StatusOK, staff.response.StatusCode)
-	require.Equal(t, "{}", staff.next(live.CursorEvent))
+	require.Equal(t, "{}", staff.next(stream.FiguresCursorEvent))
 	b.scoped = []string{client1}
 	client := b.listen(url+"?account="+client1, b.token(client1, "client"))
-	require.Equal(t, "{}", client.next(live.CursorEvent))
+	require.Equal(t, "{}", client.next(stream.FiguresCursorEvent))
 	b.mu.Lock()
 	require.Equal(t, readmodels.ScopeRequest{
 		ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.AccountRef{ID: client1},
@@ -104,7 +92,7 @@ func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
 	b.mu.Unlock()
 	hub.Hear(told(t, client2, 71))
 	require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client2+`","member_id":7,"social_account_id":71,"p_id":1,"figures":"posts"}]}`,
-		staff.next(live.EventName))
+		staff.next(stream.FiguresEvent))
 }
 
 // A ticket opens one stream, as the browser's EventSource needs it.
@@ -115,7 +103,7 @@ func TestLiveStreamByTicket(t *testing.T) {
 	require.Equal(t, http.StatusOK, issued.status)
 	var body struct{ Data struct{ Ticket string } }
 	require.NoError(t, json.Unmarshal([]byte(issued.body), &body))
-	require.Equal(t, "{}", b.listen(url+"?ticket="+body.Data.Ticket, "").next(live.CursorEvent))
+	require.Equal(t, "{}", b.listen(url+"?ticket="+body.Data.Ticket, "").next(stream.FiguresCursorEvent))
 	require.Equal(t, http.StatusUnauthorized, b.listen(url+"?ticket="+body.Data.Ticket, "").response.StatusCode, "used up")
 }
 
@@ -148,14 +136,14 @@ func TestLiveStreamIsCut(t *testing.T) {
 	t.Parallel()
 	var refusal error
 	b, hub, url := setupLive(t, func(d *api.Deps) {
-		d.Live.Allowed = func(_ context.Context, user, account string) error {
+		d.MayListen = func(_ context.Context, user, account string) error {
 			require.Equal(t, []string{alice, agency}, []string{user, account})
 			return refusal
 		}
 	})
 	s := b.listen(url, b.agencyToken())
-	require.Equal(t, "{}", s.next(live.CursorEvent))
+	require.Equal(t, "{}", s.next(stream.FiguresCursorEvent))
 	refusal = domain.NewError(domain.CodeForbidden, "not active any more")
 	hub.Hear(told(t, client1, 70))
-	require.Empty(t, s.next(live.EventName), "the stream ends, and nothing was told")
+	require.Empty(t, s.next(stream.FiguresEvent), "the stream ends, and nothing was told")
 }

@@ -11,7 +11,7 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(
 		pgtest.Runner{Tests: m},
-		// Timers of the Socket.IO library; see internal/notices.
+		// Timers of the Socket.IO library; see internal/stream.
 		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
 		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
 	)

@@ -16,7 +16,7 @@ import (
 func TestEverythingWorksUnderAPrefix(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
-		d.Notices, d.Live = quietHub(t), liveDeps(t)
+		d.Streams = quietHub(t)
 		d.Config.Prefix = "/main/boards"
 	})
 	b.meta = analytics.Meta{NextCursor: "next"}

@@ -5,8 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // ticketLife is how long a ticket for an EventSource may wait to be used.
@@ -36,11 +35,11 @@ func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	subscriber, err := s.subscriber(r.Context(), p)
+	listener, err := s.noticeListener(r.Context(), p)
 	if err != nil {
 		return err
 	}
-	return s.deps.Notices.ServeSSE(w, r, subscriber)
+	return s.deps.Streams.ServeNotices(w, r, listener)
 }
 
 // streamPrincipal proves the caller of a stream, whose opening counts as a request.
@@ -65,35 +64,42 @@ func (s *Server) ticketPrincipal(r *http.Request) (Principal, error) {
 	return p.canonical()
 }
 
-// subscriber is the listener that a caller may be: itself, at its agency.
-func (s *Server) subscriber(ctx context.Context, p Principal) (notices.Subscriber, error) {
+// noticeListener is the listener that a caller may be: itself, at its agency.
+func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listener, error) {
 	if !p.Roles.Has(RoleAgency, RoleClient) {
-		return notices.Subscriber{}, errWrongRole
+		return stream.Listener{}, errWrongRole
 	}
-	if !s.deps.Notices.Ready() {
-		e := domain.NewError(domain.CodeUnavailable, "Notices are not ready yet: the read model is being built. Try again shortly.")
-		e.RetryAfter = 2
-		return notices.Subscriber{}, e
+	if err := s.deps.Streams.Ready(); err != nil {
+		return stream.Listener{}, err
 	}
 	parent, err := s.parentOf(ctx, p)
 	if err != nil {
-		return notices.Subscriber{}, err
+		return stream.Listener{}, err
 	}
-	return notices.Subscriber{
-		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: p.ExpiresAt,
+	return stream.Listener{
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt,
+		Access: func(ctx context.Context) ([]string, error) { return nil, s.mayListen(ctx, p) },
 	}, nil
 }
 
-// socketSubscriber proves the caller of a Socket.IO connection: by the token of its auth payload,
+// mayListen refuses who has lost its access since its token was made.
+func (s *Server) mayListen(ctx context.Context, p Principal) error {
+	if s.deps.MayListen == nil {
+		return nil
+	}
+	return s.deps.MayListen(ctx, p.UserID, p.AccountID)
+}
+
+// socketListener proves the caller of a Socket.IO connection: by the token of its auth payload,
 // else as any other request (Bearer header, or a middleware of the main application).
-func (s *Server) socketSubscriber(r *http.Request, token string) (notices.Subscriber, error) {
+func (s *Server) socketListener(r *http.Request, token string) (stream.Listener, error) {
 	if token != "" {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	p, err := s.principal(r)
 	if err != nil {
-		return notices.Subscriber{}, err
+		return stream.Listener{}, err
 	}
-	return s.subscriber(r.Context(), p)
+	return s.noticeListener(r.Context(), p)
 }

@@ -14,12 +14,12 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 func listening(t *testing.T) (*bundle, string) {
 	t.Helper()
-	b := setup(t, func(d *api.Deps) { d.Notices = quietHub(t) })
+	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	b.now = time.Now()
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
@@ -145,9 +145,8 @@ func TestSocketIOIsServed(t *testing.T) {
 
 func TestNoticesWaitForTheReadModel(t *testing.T) {
 	t.Parallel()
-	hub, err := notices.New(emptyStore{}, notices.Config{Ready: func() bool { return false }})
-	require.NoError(t, err)
-	b := setup(t, func(d *api.Deps) { d.Notices = hub })
+	hub := stream.New(emptyStore{}, stream.Config{Ready: func() bool { return false }})
+	b := setup(t, func(d *api.Deps) { d.Streams = hub })
 	answer := b.get("/api/notices", b.token("f00000000000000000000000", "client"))
 	require.Equal(t, http.StatusServiceUnavailable, answer.status, "an account that is not folded yet is not unknown")
 	require.Equal(t, "2", answer.header.Get("Retry-After"))

@@ -31,7 +31,7 @@ func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b, _ := setupAudit(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Entities = &readmodels.Entities{} // described, not asked
-		d.Notices, d.Live = quietHub(t), liveDeps(t)
+		d.Streams = quietHub(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		})

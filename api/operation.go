@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -64,7 +64,7 @@ type Description struct {
 func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
-		Notices: &notices.Hub{}, Live: &LiveDeps{}, Metrics: http.NotFoundHandler(),
+		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{
 		Update: reflect.TypeFor[updateBody](), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),

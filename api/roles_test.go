@@ -25,7 +25,7 @@ func pathOf(pattern string) string {
 func TestEveryRouteKeepsItsRoles(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
-		d.Notices, d.Live = quietHub(t), liveDeps(t)
+		d.Streams = quietHub(t)
 		d.Metrics = http.NotFoundHandler()
 	})
 	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/api/live", "/openapi.json", "/asyncapi.json"}

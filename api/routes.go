@@ -59,7 +59,7 @@ func (s *Server) routes() []route {
 	if s.deps.Metrics != nil {
 		table = append(table, route{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
 	}
-	if s.deps.Notices != nil {
+	if s.deps.Streams != nil {
 		table = append(
 			table,
 			route{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
@@ -67,16 +67,12 @@ func (s *Server) routes() []route {
 			}},
 			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: plain(s.socketIO)}},
 			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: plain(s.socketIO)}},
+			route{http.MethodGet, patternLive, "getLive", nil,
+				s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent)}, // likewise
+			route{http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners, operation{
+				serve: s.postTicket, answer: Answer{Data: reflect.TypeFor[ticketBody]()},
+			}},
 		)
-	}
-	if s.deps.Live != nil {
-		live := s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent)
-		table = append(table, route{http.MethodGet, patternLive, "getLive", nil, live}) // likewise
-	}
-	if s.deps.Notices != nil || s.deps.Live != nil {
-		table = append(table, route{http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners, operation{
-			serve: s.postTicket, answer: Answer{Data: reflect.TypeFor[ticketBody]()},
-		}})
 	}
 	for _, r := range s.analyticsRoutes() {
 		table = append(table, route{r.method, "/auth" + r.pattern, r.id, r.roles, r.operation})

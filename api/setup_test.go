@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -277,10 +277,9 @@ func (b *bundle) put(subAccount, body string, headers ...string) answer {
 }
 
 // quietHub is a hub over a store without notices.
-func quietHub(t *testing.T) *notices.Hub {
+func quietHub(t *testing.T) *stream.Hub {
 	t.Helper()
-	hub, err := notices.New(emptyStore{}, notices.Config{})
-	require.NoError(t, err)
+	hub := stream.New(emptyStore{}, stream.Config{})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hub.Run(ctx) }()
@@ -290,15 +289,15 @@ func quietHub(t *testing.T) *notices.Hub {
 
 type emptyStore struct{}
 
-func (emptyStore) Scan(context.Context, []notices.Span, time.Time, int) ([]notices.Notice, error) {
+func (emptyStore) Scan(context.Context, []stream.Span, time.Time, int) ([]stream.Notice, error) {
 	return nil, nil
 }
 
-func (emptyStore) Since(context.Context, []notices.Position, time.Time, int) ([]notices.Notice, error) {
+func (emptyStore) Since(context.Context, stream.Cursor, time.Time, int) ([]stream.Notice, error) {
 	return nil, nil
 }
 func (emptyStore) Head(context.Context, string) (int64, error) { return 7, nil }
 func (emptyStore) Cursor(context.Context, string, string) (int64, bool, error) {
 	return 0, false, nil
 }
-func (emptyStore) SaveCursors(context.Context, []notices.Position) error { return nil }
+func (emptyStore) SaveCursors(context.Context, []stream.Cursor) error { return nil }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"maps"
@@ -281,7 +282,8 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Records: audit}
-		d.Notices, d.Live = quietHub(t), liveDeps(t)
+		d.Streams = quietHub(t)
+		d.MayListen = func(context.Context, string, string) error { return nil }
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)
 	b.statements, b.facts = statements, log

@@ -204,28 +204,37 @@ func (d *Dashboards) append(ctx context.Context, c change, draft domain.Draft) e
 // settle waits until the head has passed the version. Only then is it known whose record holds it:
 // before that, neither success nor refusal may be told, because the record may still come.
 func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
+	s, err := d.AwaitHead(ctx, c.ParentAccount, version)
+	switch {
+	case err != nil || s.CommandID == "":
+		return r, false, c.open()
+	case s.CommandID != c.commandID:
+		return r, false, nil
+	}
+	document, err := d.Store.Document(ctx, c.ParentAccount, c.need.Primary, version)
+	if err != nil {
+		return r, false, c.open()
+	}
+	return Result{Dashboard: document}, true, nil
+}
+
+// AwaitHead waits until the head of an agency's stream has passed a version, and tells whose record that was.
+// Its error is that of ctx.
+func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	for {
-		moved := d.Store.Moved(c.ParentAccount)
-		s, err := d.Store.Settle(ctx, c.ParentAccount, version)
+		moved := d.Store.Moved(parent)
+		s, err := d.Store.Settle(ctx, parent, version)
 		switch {
-		case err != nil && ctx.Err() == nil:
-			d.Logger.WarnContext(ctx, "look for outcome", "command_id", c.commandID, "error", err)
-		case err == nil && s.Passed && s.CommandID == c.commandID:
-			document, err := d.Store.Document(ctx, c.ParentAccount, c.need.Primary, version)
-			if err != nil {
-				return r, false, c.open()
-			}
-			return Result{Dashboard: document}, true, nil
-		case err == nil && s.Passed && s.CommandID == "":
-			return r, false, c.open()
 		case err == nil && s.Passed:
-			return r, false, nil
+			return s, nil
+		case err != nil && ctx.Err() == nil:
+			d.Logger.WarnContext(ctx, "look for outcome", "parent_account", parent, "version", version, "error", err)
 		}
 		select {
 		case <-moved:
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
-			return r, false, c.open()
+			return domain.Settlement{}, ctx.Err()
 		}
 	}
 }

@@ -9,8 +9,8 @@ type FigureChange struct {
 	Figures  Figures  `json:"figures"`
 }
 
-// OfAccount is the change without what tells the social accounts of one sub-account apart.
-func (c FigureChange) OfAccount() FigureChange {
+// ofAccount is the change without what tells the social accounts of one sub-account apart.
+func (c FigureChange) ofAccount() FigureChange {
 	return FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
 }
 
@@ -39,4 +39,39 @@ func (e PostRead) FigureChange() FigureChange {
 // FigureChange implements [ChangesFigures].
 func (e PostRegistered) FigureChange() FigureChange {
 	return FigureChange{e.Tenant, e.Platform, FiguresOfPosts}
+}
+
+// FigureChanges are distinct changes in the order in which they came first. Its zero value is empty.
+type FigureChanges struct {
+	list []FigureChange
+	has  map[FigureChange]bool
+}
+
+// maxNamedChanges is the number of social accounts that listeners are told by name.
+const maxNamedChanges = 500
+
+// Add takes a change in.
+func (s *FigureChanges) Add(c FigureChange) {
+	if s.has == nil {
+		s.has = map[FigureChange]bool{}
+	}
+	if !s.has[c] {
+		s.has[c] = true
+		s.list = append(s.list, c)
+	}
+}
+
+// List returns all changes.
+func (s *FigureChanges) List() []FigureChange { return s.list }
+
+// Named returns the changes as listeners are told of them: beyond 500, their accounts alone.
+func (s *FigureChanges) Named() []FigureChange {
+	if len(s.list) <= maxNamedChanges {
+		return s.list
+	}
+	var accounts FigureChanges
+	for _, c := range s.list {
+		accounts.Add(c.ofAccount())
+	}
+	return accounts.list
 }

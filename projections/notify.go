@@ -12,13 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Bounds of what a batch tells.
-const (
-	// maxNamed is the number of social accounts that a batch names; beyond it, it names their accounts.
-	maxNamed = 500
-	// maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
-	maxPayload = 7500
-)
+// maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
+const maxPayload = 7500
 
 // notifyProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
 // and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
@@ -67,34 +62,16 @@ func streamsOf(state Fold, events []Event) []string {
 	return slices.Compact(keys)
 }
 
-// figureChanges are the distinct changes of the events, in their order.
+// figureChanges are what the events change for listeners. One that was parked changed nothing; to name it costs
+// a listener one reading too many.
 func figureChanges(events []Event) []domain.FigureChange {
-	changes := distinctChanges(events, func(c domain.FigureChange) domain.FigureChange { return c })
-	if len(changes) <= maxNamed {
-		return changes
-	}
-	return distinctChanges(events, domain.FigureChange.OfAccount)
-}
-
-func distinctChanges(events []Event, as func(domain.FigureChange) domain.FigureChange) (changes []domain.FigureChange) {
-	seen := map[domain.FigureChange]bool{}
+	var changes domain.FigureChanges
 	for _, ev := range events {
-		change, ok := changeOf(ev)
-		if change = as(change); ok && !seen[change] {
-			seen[change] = true
-			changes = append(changes, change)
+		if data, ok := ev.Data.(domain.ChangesFigures); ok {
+			changes.Add(data.FigureChange())
 		}
 	}
-	return changes
-}
-
-// changeOf is what an event changes for listeners. One that was parked changed nothing; to name it costs a
-// listener one reading too many.
-func changeOf(ev Event) (domain.FigureChange, bool) {
-	if data, ok := ev.Data.(domain.ChangesFigures); ok {
-		return data.FigureChange(), true
-	}
-	return domain.FigureChange{}, false
+	return changes.Named()
 }
 
 // figurePayloads are lists of changes in JSON, each short enough for one NOTIFY.

@@ -36,7 +36,7 @@ func NewDashboards(c DashboardsConfig) *Dashboards { return &Dashboards{c} }
 
 // Moved returns a channel that is closed when the tables of the agency's dashboards may have moved.
 func (d *Dashboards) Moved(parent string) <-chan struct{} {
-	return d.Progress.MovedFor(dashboardsProjection, parent)
+	return d.Progress.Moved(dashboardsProjection, parent)
 }
 
 // Load reads, in one transaction and one round trip within it, all that a decision about need.Primary

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// Notices reads access notices: the part of notices.Store that the log can rebuild.
+// Notices reads access notices: the part of stream.Store that the log can rebuild.
 type Notices struct{ Pool *pgxpool.Pool }
 
 // Head returns the version of the agency's newest record; 0 without one.
@@ -25,8 +25,8 @@ func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 	return version, nil
 }
 
-// Scan implements notices.Store.
-func (n Notices) Scan(ctx context.Context, spans []notices.Span, notBefore time.Time, limit int) ([]notices.Notice, error) {
+// Scan implements stream.Store.
+func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	parents, users, after := make([]string, len(spans)), make([]string, len(spans)), make([]int64, len(spans))
 	for i, s := range spans {
 		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
@@ -41,24 +41,17 @@ func (n Notices) Scan(ctx context.Context, spans []notices.Span, notBefore time.
 	return collectNotices(rows)
 }
 
-// Since implements notices.Store.
-func (n Notices) Since(ctx context.Context, positions []notices.Position, notBefore time.Time, limit int) ([]notices.Notice, error) {
-	parents, users, after := make([]string, len(positions)), make([]string, len(positions)), make([]int64, len(positions))
-	for i, p := range positions {
-		parents[i], users[i], after[i] = p.ParentAccount, p.UserID, p.Version
-	}
+// Since implements stream.Store.
+func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	rows, _ := n.Pool.Query(ctx, `
-		select n.* from unnest($1::text[], $2::text[], $3::bigint[]) as k(parent_account, user_id, after)
-		cross join lateral (
-			select parent_account, version, user_id, time from access_notices a
-			where a.parent_account = k.parent_account and a.user_id = k.user_id and a.version > k.after and a.time >= $4
-			order by version limit $5) n
-		order by parent_account, user_id, version`, parents, users, after, notBefore, limit)
+		select parent_account, version, user_id, time from access_notices
+		where parent_account = $1 and user_id = $2 and version > $3 and time >= $4
+		order by version limit $5`, after.ParentAccount, after.UserID, after.Version, notBefore, limit)
 	return collectNotices(rows)
 }
 
-func collectNotices(rows pgx.Rows) ([]notices.Notice, error) {
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[notices.Notice])
+func collectNotices(rows pgx.Rows) ([]stream.Notice, error) {
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stream.Notice])
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 		pgtest.Runner{Tests: m},
 		// sarama's metrics library keeps one ticker for ever.
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
-		// Timers of the Socket.IO library; see internal/notices.
+		// Timers of the Socket.IO library; see internal/stream.
 		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
 		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
 	)

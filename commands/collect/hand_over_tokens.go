@@ -16,7 +16,7 @@ import (
 type HandOverTokens struct {
 	Places  commands.TokenPlaces
 	Secrets commands.TokenStore
-	Now      func() time.Time
+	Now     func() time.Time
 }
 
 // NewTokens are the tokens of a sign-in, as the platform gave them to whoever asked the person.

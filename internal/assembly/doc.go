@@ -28,7 +28,7 @@
 //	service.go     Config, Service, Open
 //	months.go      partitions for coming months
 //	monitor.go     whether read models may be read, and take commands
-//	notices.go     hubs of notices and live updates
+//	streams.go     the hub of notices and live updates
 //	reactors.go    wake-ups from the log
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer, its checks

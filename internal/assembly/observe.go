@@ -15,7 +15,7 @@ import (
 func (s *Service) observe() (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
-	}, func() float64 { return float64(s.hub.Connections()) })
+	}, func() float64 { return float64(s.streams.NoticeListeners()) })
 	for _, c := range []prometheus.Collector{projectionCollector{s.Monitor}, connections} {
 		if err := s.registered.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

@@ -24,8 +24,7 @@ func (s *Service) Follow(ctx context.Context) error {
 // Stream feeds the streams of notices and figures until ctx is done, which ends them.
 func (s *Service) Stream(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.hub.Run(ctx) })
-	group.Go(func() error { return s.live.Run(ctx) })
-	group.Go(func() error { return runReactors(ctx, s.Log, s.hub, s.config.Logger) })
+	group.Go(func() error { return s.streams.Run(ctx) })
+	group.Go(func() error { return s.runReactors(ctx) })
 	return group.Wait()
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/live"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -50,8 +49,7 @@ type Service struct {
 	progress      *pg.Progress
 	projectorPool *pgxpool.Pool
 	engines       []*projections.Engine
-	hub           *notices.Hub
-	live          *live.Hub
+	streams       *stream.Hub
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
@@ -79,9 +77,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openCommands(); err != nil {
 		return nil, err
 	}
-	if err := s.openNotices(); err != nil {
-		return nil, err
-	}
+	s.openStreams()
 	if c.Fetch != nil {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable

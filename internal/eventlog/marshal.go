@@ -20,6 +20,8 @@ const (
 	MetadataKey = "_key"
 	// MetadataTopic holds the domain's name of the topic.
 	MetadataTopic = "_topic"
+	// MetadataVersion holds the version of a record of a chained topic: a header of the record.
+	MetadataVersion = headerChainVersion
 )
 
 // eventMarshaler is the EventBus's marshaler. An event on the bus is a [Record] that [Codec.Encode]

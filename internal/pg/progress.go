@@ -42,16 +42,10 @@ const reconnectAfter = 500 * time.Millisecond
 // Progress wakes whoever waits for a projection to move. It is a hint: a waiter looks at the tables
 // again when woken, and also now and then when not.
 type Progress struct {
-	// OnMove, if set before Listen, is called with each move; no keys mean that any may have moved.
-	OnMove func(projection string, keys []string)
-
 	mu      sync.Mutex
 	waiters map[string]map[string]chan struct{} // by projection and key; closed and forgotten at a move
 	figures func(payload string)                // may be nil
 }
-
-// anyKey is what those wait for who want to hear of every move.
-const anyKey = ""
 
 // NewProgress returns a Progress that no one feeds yet; see Listen.
 func NewProgress() *Progress {
@@ -62,12 +56,9 @@ func NewProgress() *Progress {
 // listening connection was made anew. hear must not block. Call it before [Progress.Listen].
 func (p *Progress) HearFigures(hear func(payload string)) { p.figures = hear }
 
-// Moved returns a channel that is closed at the next move of the projection. Take it before looking
-// at the tables: a move between the look and the wait is then not missed.
-func (p *Progress) Moved(projection string) <-chan struct{} { return p.MovedFor(projection, anyKey) }
-
-// MovedFor is Moved for those who wait for the rows of one key: moves that name other keys do not wake.
-func (p *Progress) MovedFor(projection, key string) <-chan struct{} {
+// Moved returns a channel that is closed at the next move of the projection that may be of the key: one that
+// names it, or none. Take it before looking at the tables: a move between the look and the wait is then not missed.
+func (p *Progress) Moved(projection, key string) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	keys, ok := p.waiters[projection]
@@ -87,13 +78,6 @@ func (p *Progress) MovedFor(projection, key string) <-chan struct{} {
 func (p *Progress) wake(payload string) {
 	projection, rest, _ := strings.Cut(payload, " ")
 	keys := strings.Fields(rest)
-	p.wakeKeys(projection, keys)
-	if p.OnMove != nil {
-		p.OnMove(projection, keys)
-	}
-}
-
-func (p *Progress) wakeKeys(projection string, keys []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting := p.waiters[projection]
@@ -104,7 +88,7 @@ func (p *Progress) wakeKeys(projection string, keys []string) {
 		delete(p.waiters, projection)
 		return
 	}
-	for _, key := range append(keys, anyKey) {
+	for _, key := range keys {
 		if ch, ok := waiting[key]; ok {
 			close(ch)
 			delete(waiting, key)

@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// Cursors is the part of [notices.Store] that is stored here: up to which version of its agency each
+// Cursors is the part of [stream.Store] that is stored here: up to which version of its agency each
 // user has been told.
 type Cursors struct{ pool *pgxpool.Pool }
 
@@ -36,7 +36,7 @@ func (c *Cursors) Cursor(ctx context.Context, parent, user string) (version int6
 
 // SaveCursors stores cursors in one statement; one never moves backwards. Of several cursors of one
 // user the highest counts.
-func (c *Cursors) SaveCursors(ctx context.Context, cursors []notices.Position) error {
+func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error {
 	if len(cursors) == 0 {
 		return nil
 	}
@@ -62,11 +62,11 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []notices.Position) e
 }
 
 // highest returns one cursor for each user, in the one order that all writers share.
-func highest(cursors []notices.Position) []notices.Position {
-	sorted := slices.SortedFunc(slices.Values(cursors), func(a, b notices.Position) int {
+func highest(cursors []stream.Cursor) []stream.Cursor {
+	sorted := slices.SortedFunc(slices.Values(cursors), func(a, b stream.Cursor) int {
 		return cmp.Or(cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.UserID, b.UserID), cmp.Compare(b.Version, a.Version))
 	})
-	return slices.CompactFunc(sorted, func(a, b notices.Position) bool {
+	return slices.CompactFunc(sorted, func(a, b stream.Cursor) bool {
 		return a.ParentAccount == b.ParentAccount && a.UserID == b.UserID
 	})
 }

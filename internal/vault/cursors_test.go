@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 var _ interface {
 	Cursor(ctx context.Context, parent, user string) (int64, bool, error)
-	SaveCursors(ctx context.Context, cursors []notices.Position) error
+	SaveCursors(ctx context.Context, cursors []stream.Cursor) error
 } = (*vault.Cursors)(nil)
 
 const parent = "64b7f2a1c3d4e5f6a7b8c9d0"
 
-func at(user string, version int64) notices.Position {
-	return notices.Position{ParentAccount: parent, UserID: user, Version: version}
+func at(user string, version int64) stream.Cursor {
+	return stream.Cursor{ParentAccount: parent, UserID: user, Version: version}
 }
 
 func TestCursorNeverMovesBackwards(t *testing.T) {
@@ -35,13 +35,13 @@ func TestCursorNeverMovesBackwards(t *testing.T) {
 	require.False(t, found)
 
 	for _, step := range []struct {
-		save []notices.Position
+		save []stream.Cursor
 		want int64
 	}{
-		{[]notices.Position{at("u1", 0)}, 0}, // a first cursor may stand at the beginning
-		{[]notices.Position{at("u1", 7), at("u2", 1)}, 7},
-		{[]notices.Position{at("u1", 3)}, 7},
-		{[]notices.Position{at("u1", 5), at("u1", 9), at("u1", 8)}, 9}, // the same user several times
+		{[]stream.Cursor{at("u1", 0)}, 0}, // a first cursor may stand at the beginning
+		{[]stream.Cursor{at("u1", 7), at("u2", 1)}, 7},
+		{[]stream.Cursor{at("u1", 3)}, 7},
+		{[]stream.Cursor{at("u1", 5), at("u1", 9), at("u1", 8)}, 9}, // the same user several times
 		{nil, 9},
 	} {
 		require.NoError(t, cursors.SaveCursors(ctx, step.save))
@@ -55,7 +55,7 @@ func TestCursorNeverMovesBackwards(t *testing.T) {
 func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
 	t.Parallel()
 	cursors := vault.NewCursors(setup(t))
-	require.NoError(t, cursors.SaveCursors(t.Context(), []notices.Position{at("u1", 4)}))
+	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{at("u1", 4)}))
 	_, found, err := cursors.Cursor(t.Context(), "64b7f2a1c3d4e5f6a7b8c9d1", "u1")
 	require.NoError(t, err)
 	require.False(t, found)
@@ -65,7 +65,7 @@ func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	cursors := vault.NewCursors(pool)
-	position := rapid.Custom(func(t *rapid.T) notices.Position {
+	position := rapid.Custom(func(t *rapid.T) stream.Cursor {
 		return at("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
 	rapid.Check(t, func(r *rapid.T) {
@@ -97,7 +97,7 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	for writer := range writers {
 		group.Go(func() error {
 			for round := range rounds {
-				var batch []notices.Position
+				var batch []stream.Cursor
 				for _, user := range rand.Perm(users) {
 					batch = append(batch, at("u"+strconv.Itoa(user), int64(round*writers+writer)))
 				}

@@ -13,8 +13,8 @@
 //   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
 //     fetchers' states and budgets, which may be lost ([OpenFetching]).
 //
-// It may not import any package of this module but domain, internal/pg, internal/notices (for
-// [notices.Position]) and internal/quota (for [quota.Store]).
+// It may not import any package of this module but domain, internal/pg, internal/stream (for
+// [stream.Cursor]) and internal/quota (for [quota.Store]).
 //
 // # File map
 //
@@ -24,7 +24,7 @@
 //	budgets.go  Budgets: the quotas that all fetchers share
 //	marks.go    Marks: one of several fetchers records a change
 //	lease.go    Secrets: one process at a time renews a token, and replaces what it has read
-//	cursors.go  Cursors: the part of notices.Store that is stored here
+//	cursors.go  Cursors: the part of stream.Store that is stored here
 //	pauses.go   Pauses: which projections stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form

@@ -13,8 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/live"
-	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // asyncDoc is the document of what is not asked for: the topics of the log and the streams (AsyncAPI 3). Its
@@ -189,20 +188,20 @@ func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error 
 	user.Value.Required, user.Value.Properties = []string{"user_id"}, openapi3.Schemas{"user_id": typed("string")}
 	for _, channel := range []string{"notices", "socketIO"} {
 		doc.message(channel, asyncMessage{
-			Name: notices.EventName, Summary: "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
+			Name: stream.NoticeEvent, Summary: "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
 			Payload: user, Examples: []asyncExample{{"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`)}},
 		})
 		doc.message(channel, asyncMessage{
-			Name: notices.CursorEvent, Summary: "Where the stream stands, before its first notice.", Payload: typed("object"),
+			Name: stream.NoticeCursorEvent, Summary: "Where the stream stands, before its first notice.", Payload: typed("object"),
 		})
 	}
 	doc.message("live", asyncMessage{
-		Name: live.EventName, Summary: "The caller can read the figures anew. The id of the event resumes the stream after it.",
-		Payload:  made.of(reflect.TypeFor[live.Event]()),
+		Name: stream.FiguresEvent, Summary: "The caller can read the figures anew. The id of the event resumes the stream after it.",
+		Payload:  made.of(reflect.TypeFor[stream.Event]()),
 		Examples: []asyncExample{{"all", json.RawMessage(`{"all":true,"changes":[]}`)}},
 	})
 	doc.message("live", asyncMessage{
-		Name: live.CursorEvent, Summary: "Where the stream stands, before anything has changed.", Payload: typed("object"),
+		Name: stream.FiguresCursorEvent, Summary: "Where the stream stands, before anything has changed.", Payload: typed("object"),
 	})
 	return nil
 }

@@ -52,7 +52,7 @@ const (
 )
 
 var (
-	stream         = []answer{{status: 200, text: "The stream.", media: []string{mediaEvents}}}
+	streamAnswers  = []answer{{status: 200, text: "The stream.", media: []string{mediaEvents}}}
 	streamRefusals = []domain.Code{
 		domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound, domain.CodeRateLimited, domain.CodeUnavailable,
 	}
@@ -138,12 +138,12 @@ var operations = map[string]about{
 	},
 
 	"getNotices": {
-		tag: tagStreams, summary: "The caller's notices as Server-Sent Events.", answers: stream, refuses: streamRefusals,
+		tag: tagStreams, summary: "The caller's notices as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
 		text: "The event is client_access_removed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without one it begins " +
 			"at the newest notice.",
 	},
 	"getLive": {
-		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.", answers: stream, refuses: streamRefusals,
+		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
 		text: "The event is figures_changed, at most once a second, after the figures can be read; see the AsyncAPI document. " +
 			"It tells of readings and of posts that became known. It does not tell what the main application changes: names, members, categories of " +
 			"posts, prices, connections. Ask again for those when their page is opened. " +

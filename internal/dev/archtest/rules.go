@@ -29,7 +29,7 @@ func hiding() []string { return []string{"readmodels", "internal/eventlog"} }
 // the network or the environment, and nothing that logs.
 func pureStandard() []string {
 	return []string{
-		"bytes", "cmp", "crypto/sha256", "embed", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math",
+		"bytes", "cmp", "crypto/sha256", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math",
 		"math/bits", "regexp", "slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
 	}
 }
@@ -47,7 +47,7 @@ func Rules() []Rule {
 			Because: "use cases know what they need, not who provides it",
 		},
 		{
-			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/stream", "internal/notices", "internal/live"},
+			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/stream"},
 			StopsAt: hiding(),
 			Because: "a fold reads its topic and writes its tables, and can send nothing",
 		},
@@ -87,16 +87,12 @@ func Rules() []Rule {
 			Package: "api/mount", Direct: true,
 			Forbid: []string{
 				pgx, watermill, sarama, "cmd", "commands", "projections", "readmodels", "migrations", "deploy",
-				"internal/pg", "internal/vault", "internal/stream", "internal/live", "internal/notices", "internal/embedded",
+				"internal/pg", "internal/vault", "internal/stream", "internal/embedded",
 			},
 			Because: "a main application gets what the program runs: internal/assembly puts it together",
 		},
 		{
 			Package: "internal/stream", Forbid: []string{pgx, watermill, chi, "internal/pg"},
-			Because: "it is told what moved, and knows neither tables nor log",
-		},
-		{
-			Package: "internal/live", Forbid: []string{pgx, watermill, chi, "internal/pg"},
 			Because: "it is told what moved, and knows neither tables nor log",
 		},
 		{

@@ -1,0 +1,27 @@
+package assembly
+
+import (
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// noticeStore joins what the log can rebuild with the cursors, which it must not.
+type noticeStore struct {
+	readmodels.Notices
+	*vault.Cursors
+}
+
+func (s *Service) openStreams() {
+	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool)}, stream.Config{
+		// It rests on who listens and to what; the figures may be as late as they like.
+		Ready: func() bool {
+			return s.Monitor.MayRead(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+		},
+		Logger: s.config.Logger,
+	})
+	if s.config.Streams {
+		s.progress.HearFigures(s.streams.Hear)
+	}
+}

@@ -1,0 +1,76 @@
+// Package stream brings news to the listeners of this process: "you have lost access" and which figures have
+// changed. Both go out as Server-Sent Events, and notices over Socket.IO too, for the existing frontends.
+//
+// # Invariants
+//
+//   - A row of access_notices never causes sending. A notice is sent because a connection's cursor is
+//     below it, so that a rebuild, a restore or an audit replay delivers nothing.
+//   - A connection gets exactly the notices that follow its cursor, in order, once. Wake-ups are hints: a lost
+//     one delays a notice until the next sweep, and never loses it.
+//   - What is told of figures can be read: the projections tell it in the transaction that changes the rows.
+//     It is a hint to read, never a figure: losing one must be known, not impossible. Whoever cannot be told
+//     exactly what it has missed is told that anything may have changed.
+//   - A listener is told of figures at most once a second, however much changes, and then all of it at once.
+//   - What a listener hears follows from its verified token alone, never from what it asks for. Who has lost
+//     its access is cut.
+//   - A slow listener delays no other and costs no memory: each source has one list for all, and a listener
+//     has a place in it.
+//   - Until the read model has caught up with the log no notice is looked for and no head is taken.
+//
+// It may not import pgx, watermill, chi, internal/pg or any package above internal, domain excepted.
+//
+// # File map
+//
+//	hub.go                   Hub, its settings, wake-ups, the reasons of a cut
+//	registry.go              Listener; who listens, and the limit per user
+//	serve.go                 the loop that serves one listener, on every transport
+//	sse.go                   Server-Sent Events
+//	notice.go                Notice, ids, Store
+//	notices.go               the source of notices: the one goroutine that finds them
+//	notice_feed.go           what one listener is told of notices
+//	cursors.go               stored cursors of Socket.IO users
+//	figures.go changes.go    the source of changed figures; changes put together
+//	figure_feed.go           what one listener is told of figures
+//	socketio.go              the Socket.IO server and who may connect
+//	socketio_connection.go   delivery to one Socket.IO client
+//	socketio_transport.go    what keeps the engine's faults from the clients
+//
+// # Non-obvious
+//
+//   - Idle connections cost no query each: the source keeps one place per agency up to which all notices were
+//     found, and asks for what lies above, all agencies in one query. What was found is remembered for
+//     30 seconds; only a connection whose cursor is below that reads the store by itself.
+//   - An agency's scan begins at its head, not at the cursor of its first listener: that is the
+//     client's word, and a made-up one would hide notices from everybody else.
+//   - Socket.IO clients have three places to go on from: the offset that the stock client sends back on
+//     a reconnect, the user's stored cursor (a new page), the head (a new user). Each connection is told
+//     its place at once by the event "notice_cursor", as an SSE stream without a cursor is; without
+//     it, a client that is cut before its first notice would come back with no offset, and what went
+//     into the dead connection would be lost.
+//   - The stored cursor moves when a notice has been written to a transport, not when it is read. A page
+//     that dies silently (no close, a sleeping laptop) and is never resumed can so lose what was written
+//     before the ping timeout. The other choice, moving it on a heartbeat, would repeat a notice to every
+//     page that loads anew, and frontends load anew on this very notice.
+//   - Last-Event-ID of figures is a place in the list of one process: "<process>.<number>". A stream that comes
+//     back to its process within some minutes is told exactly what it has missed, merged into one event. At
+//     another process, after a restart or too late it is told "all": true. A stream without an id begins
+//     now, and is told its place at once.
+//   - A change of dashboards is no figure, but changes what clients may see. It makes their streams look
+//     again at once: who is out is cut, and whose accounts are others is told "all": true.
+//   - The first change of figures after a quiet second is told at once, the next ones a second later.
+//   - Refusing a Socket.IO client is final for it, closing its transport is not: so what is the
+//     caller's fault is refused, and what is ours closes the transport.
+//
+// # What stays of the Socket.IO library
+//
+// Used are servers/socket (the server), servers/engine and its transports (polling and websocket alone are
+// switched on), parsers/socket (the encoder), parsers/engine/packet (the goodbye of a poll) and pkg/types
+// (options). The adapter is the plain one: the session-aware adapter restores rooms without asking, and appends
+// its own offset where ours belongs.
+//
+// No smaller set exists in v3.0.2. All of these import pkg/types, and it imports quic-go and webtransport-go
+// (http-server.go, webtransport-conn.go). So do servers/engine (server.go, type.go) and
+// transports (webtransport.go) directly; servers/socket (server.go) and transports (polling.go) import brotli.
+// None of it runs here: no QUIC port is opened, WebTransport is not among the transports, no packet of ours asks
+// to be compressed, and the client's script is not served.
+package stream

@@ -1,0 +1,326 @@
+package stream_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// bubble runs a hub inside of a synctest bubble.
+func bubble(t *testing.T, test func(t *testing.T, hub *stream.Hub)) {
+	t.Helper()
+	inBubble(t, newStore(), stream.Config{}, test)
+}
+
+// open listens for figures.
+func open(t *testing.T, hub *stream.Hub, l *listener, lastID string, change ...func(*stream.Listener)) *listener {
+	t.Helper()
+	who := stream.Listener{ParentAccount: agency, UserID: alice}
+	for _, c := range change {
+		c(&who)
+	}
+	return l.open(t, hub.ServeFigures, who, lastID)
+}
+
+func payload(changes ...domain.FigureChange) string {
+	raw, err := json.Marshal(changes)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+func reading(parent, account string, social int64) domain.FigureChange {
+	return domain.FigureChange{
+		Tenant:   domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: 7, SocialAccount: social},
+		Platform: domain.TikTok, Figures: domain.FiguresOfAccount,
+	}
+}
+
+// idOf and dataOf take an event apart.
+func idOf(block string) string { return field(block, "id: ") }
+
+func dataOf(t *testing.T, block string) (event stream.Event) {
+	t.Helper()
+	require.True(t, strings.HasPrefix(block, "event: figures_changed\n"), block)
+	require.NoError(t, json.Unmarshal([]byte(field(block, "data: ")), &event), block)
+	return event
+}
+
+func TestChangesAreToldOnceASecond(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{}, "")
+		require.Equal(t, []string{"event: live_cursor"}, firstLines(l.take()), "its place at once")
+		hub.Hear(payload(reading(agency, client1, 70)))
+		synctest.Wait()
+		blocks := l.take()
+		require.Len(t, blocks, 1, "the first change after a quiet time is told at once")
+		require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client1+`","member_id":7,"social_account_id":70,"p_id":6,"figures":"account"}]}`,
+			field(blocks[0], "data: "))
+		for range 10 {
+			hub.Hear(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
+			time.Sleep(50 * time.Millisecond)
+		}
+		synctest.Wait()
+		require.Empty(t, l.take(), "the second is not over")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		blocks = l.take()
+		require.Len(t, blocks, 1)
+		require.Len(t, dataOf(t, blocks[0]).Changes, 2, "each change once")
+	})
+}
+
+func TestWhatIsToldIsTheListenersOwn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
+		stranger := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ParentAccount = agency2 })
+		staff.take()
+		client.take()
+		stranger.take()
+		hub.Hear(payload(reading(agency, client2, 71)))
+		synctest.Wait()
+		require.Len(t, staff.take(), 1)
+		require.Empty(t, client.take(), "another client of the agency")
+		time.Sleep(time.Second)
+		hub.Hear(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
+		synctest.Wait()
+		require.Len(t, dataOf(t, client.take()[0]).Changes, 1)
+		require.Len(t, dataOf(t, staff.take()[0]).Changes, 2)
+		require.Empty(t, stranger.take(), "another agency")
+	})
+}
+
+func TestStreamResumesWhereItWas(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{}, "")
+		id := idOf(l.take()[0])
+		l.cancel()
+		synctest.Wait()
+		for social := int64(70); social < 73; social++ {
+			hub.Hear(payload(reading(agency, client1, social)))
+			time.Sleep(2 * time.Second)
+		}
+		back := open(t, hub, &listener{}, id).take()
+		require.Equal(t, ": connected", back[0])
+		require.Len(t, dataOf(t, back[1]).Changes, 3, "exactly what was missed, in one event")
+		again := open(t, hub, &listener{}, idOf(back[1])).take()
+		require.Equal(t, []string{": connected"}, again, "nothing was missed")
+		for _, unknown := range []string{"x", "x.1", strings.Split(id, ".")[0] + ".99", strings.Split(id, ".")[0] + ".-1", "7"} {
+			blocks := open(t, hub, &listener{}, unknown).take()
+			require.Len(t, blocks, 1, unknown)
+			require.True(t, dataOf(t, blocks[0]).All, "what it has missed is not known")
+			require.NotEqual(t, unknown, idOf(blocks[0]))
+		}
+	})
+}
+
+func TestStreamThatWasAwayTooLongReadsEverything(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		id := idOf(open(t, hub, &listener{}, "").take()[0])
+		for range 601 {
+			hub.Hear(payload(reading(agency, client1, 70)))
+			time.Sleep(2 * time.Second)
+		}
+		require.True(t, dataOf(t, open(t, hub, &listener{}, id).take()[1]).All)
+	})
+}
+
+func TestWhatCannotBeKnownIsEverything(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{accounts: []string{client1}}, "")
+		l.take()
+		for _, told := range []string{"*", "", "{"} {
+			hub.Hear(told)
+			time.Sleep(2 * time.Second)
+			blocks := l.take()
+			require.Len(t, blocks, 1)
+			require.JSONEq(t, `{"all":true,"changes":[]}`, field(blocks[0], "data: "))
+		}
+	})
+}
+
+func TestManyChangesNameTheirAccounts(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{}, "")
+		l.take()
+		var many []domain.FigureChange
+		for social := range int64(501) {
+			many = append(many, reading(agency, client1, social+1))
+		}
+		hub.Hear(payload(many...))
+		synctest.Wait()
+		require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client1+`","member_id":null,"social_account_id":null,"p_id":null,"figures":"account"}]}`,
+			field(l.take()[0], "data: "))
+	})
+}
+
+func TestAccessIsLookedAtAnew(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{accounts: []string{client1}}, "")
+		l.take()
+		hub.Wake(agency2)
+		synctest.Wait()
+		asked := l.asked
+		time.Sleep(time.Second)
+		hub.Wake(agency)
+		synctest.Wait()
+		require.Empty(t, l.take(), "its accounts are the same")
+		require.Equal(t, asked+1, l.asked)
+		l.see(client1, client2)
+		time.Sleep(time.Second)
+		hub.Wake(agency)
+		synctest.Wait()
+		require.True(t, dataOf(t, l.take()[0]).All, "its figures are others now")
+		l.refuse(domain.NewError(domain.CodeUnavailable, "the database is away"))
+		time.Sleep(time.Second)
+		hub.Hear(payload(reading(agency, client2, 71)))
+		synctest.Wait()
+		require.Empty(t, l.take(), "a passing fault cuts nobody and tells nothing")
+		l.refuse(nil)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, dataOf(t, l.take()[0]).Changes, 1, "and loses nothing")
+		l.refuse(domain.NewError(domain.CodeForbidden, "closed"))
+		time.Sleep(time.Second)
+		hub.Wake(agency)
+		synctest.Wait()
+		require.Equal(t, []string{": This listener has lost its access."}, l.take())
+		require.True(t, l.over())
+		require.False(t, hub.Listens(agency))
+	})
+}
+
+func TestIdleListenersAreLookedAt(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{}, "")
+		l.take()
+		l.refuse(domain.NewError(domain.CodeNotFound, "gone"))
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		require.True(t, l.over())
+	})
+}
+
+func TestExpiredTokenIsCut(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ExpiresAt = time.Now().Add(time.Minute) })
+		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		require.False(t, l.over())
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.True(t, l.over())
+		require.Contains(t, l.take(), ": The token has expired. Sign in again and reconnect.")
+	})
+}
+
+// A listener that takes nothing holds nobody up, and what waits for it is not kept for it.
+func TestSlowListenerHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		slow, quick := &listener{blocked: make(chan struct{})}, &listener{}
+		open(t, hub, slow, "")
+		open(t, hub, quick, "").take()
+		for social := int64(70); social < 75; social++ {
+			hub.Hear(payload(reading(agency, client1, social)))
+			time.Sleep(2 * time.Second)
+			require.Len(t, quick.take(), 1)
+		}
+		close(slow.blocked)
+		synctest.Wait()
+		blocks := slow.take()
+		require.Len(t, blocks, 2, "its place, and all it has missed at once")
+		require.Len(t, dataOf(t, blocks[1]).Changes, 5)
+	})
+}
+
+func TestStreamsOfAUserAreBounded(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		first := open(t, hub, &listener{}, "")
+		for range 63 {
+			open(t, hub, &listener{}, "")
+		}
+		refused := open(t, hub, &listener{}, "")
+		require.True(t, refused.over())
+		require.Contains(t, refused.take()[0], "rate_limited")
+		require.False(t, open(t, hub, &listener{}, "", func(w *stream.Listener) { w.UserID = "another" }).over())
+		first.cancel()
+		synctest.Wait()
+		require.False(t, open(t, hub, &listener{}, "").over())
+	})
+}
+
+func TestRefusedListenerGetsNoStream(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, hub *stream.Hub) {
+		l := open(t, hub, &listener{refusal: domain.NewError(domain.CodeForbidden, "closed")}, "")
+		require.Equal(t, []string{"refused: forbidden: closed"}, l.take())
+		require.False(t, hub.Listens(agency))
+	})
+}
+
+func TestStopCutsStreams(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub, stop := start(t, newStore(), stream.Config{})
+		l := open(t, hub, &listener{}, "")
+		stop()
+		require.True(t, l.over())
+		require.Equal(t, ": The server is stopping. Reconnect to go on.", slices.Concat(l.take())[1])
+		require.Contains(t, open(t, hub, &listener{}, "").take()[0], "unavailable")
+	})
+}
+
+// A client that is gone ends its stream by the connection's own deadline: a real one.
+func TestStreamOverHTTP(t *testing.T) {
+	t.Parallel()
+	hub := runHub(t, newStore(), stream.Config{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = hub.ServeFigures(w, r, stream.Listener{ParentAccount: agency})
+	}))
+	defer server.Close()
+	response, err := server.Client().Get(server.URL)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	hub.Hear(payload(reading(agency, client1, 70)))
+	var text strings.Builder
+	for buffer := make([]byte, 512); !strings.Contains(text.String(), `"social_account_id":70`); {
+		n, err := response.Body.Read(buffer)
+		require.False(t, err != nil && !errors.Is(err, io.EOF), "%v", err)
+		text.Write(buffer[:n])
+	}
+	_ = response.Body.Close()
+	require.Eventually(t, func() bool { return !hub.Listens(agency) }, patience, time.Millisecond)
+}
+
+func firstLines(blocks []string) (lines []string) {
+	for _, block := range blocks {
+		first, _, _ := strings.Cut(block, "\n")
+		lines = append(lines, first)
+	}
+	return lines
+}

@@ -1,0 +1,187 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+const (
+	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	agency2 = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	client1 = "c10000000000000000000001"
+	client2 = "c10000000000000000000002"
+	alice   = "a11ce0000000000000000000"
+	bob     = "b0b000000000000000000000"
+)
+
+// inBubble runs a hub under a clock of its own, so that two seconds of sweeping cost nothing.
+func inBubble(t *testing.T, store *memoryStore, cfg stream.Config, test func(t *testing.T, hub *stream.Hub)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		hub, stop := start(t, store, cfg)
+		test(t, hub)
+		stop()
+		require.Zero(t, hub.NoticeListeners())
+	})
+}
+
+// start runs a hub; stop waits for its end and for that of its streams.
+func start(t *testing.T, store *memoryStore, cfg stream.Config) (hub *stream.Hub, stop func()) {
+	t.Helper()
+	hub = stream.New(store, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- hub.Run(ctx) }()
+	return hub, func() {
+		cancel()
+		require.NoError(t, <-done)
+		synctest.Wait()
+	}
+}
+
+// listener is a stream in a bubble: what it was sent, and how it ends.
+type listener struct {
+	mu       sync.Mutex
+	out      strings.Builder
+	last     string // the last block that was taken
+	accounts []string
+	refusal  error
+	asked    int
+	blocked  chan struct{} // writes wait for it; nil: they do not
+
+	cancel context.CancelFunc
+	ended  bool
+	fault  error // of a stream that did not begin
+}
+
+func (l *listener) Header() http.Header { return http.Header{} }
+func (l *listener) WriteHeader(int)     {}
+func (l *listener) Flush()              {}
+
+func (l *listener) Write(piece []byte) (int, error) {
+	if l.blocked != nil {
+		<-l.blocked
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(piece)
+}
+
+// take returns the events and comments since it was last called.
+func (l *listener) take() (blocks []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for block := range strings.SplitSeq(l.out.String(), "\n\n") {
+		if block != "" && block != ": keep-alive" {
+			blocks = append(blocks, block)
+			l.last = block
+		}
+	}
+	l.out.Reset()
+	return blocks
+}
+
+func (l *listener) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
+// reason is what the stream said last, as an error, once it has ended; nil: it said no reason.
+func (l *listener) reason() error {
+	l.take()
+	for _, reason := range []error{stream.ErrExpired, stream.ErrAccessLost, stream.ErrClosed} {
+		if l.over() && strings.HasSuffix(reason.Error(), strings.TrimPrefix(l.last, ": ")) {
+			return reason
+		}
+	}
+	return nil
+}
+
+func (l *listener) see(accounts ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accounts = accounts
+}
+
+func (l *listener) refuse(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusal = err
+}
+
+func (l *listener) access(context.Context) ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	return l.accounts, l.refusal
+}
+
+// open serves a stream until the listener is cut or cancelled.
+func (l *listener) open(t *testing.T, serve func(http.ResponseWriter, *http.Request, stream.Listener) error, who stream.Listener, lastID string) *listener {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	l.cancel = cancel
+	t.Cleanup(cancel)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	if lastID != "" {
+		r.Header.Set("Last-Event-ID", lastID)
+	}
+	if who.Access == nil {
+		who.Access = l.access
+	}
+	go func() {
+		err := serve(l, r, who)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.ended = true
+		if err != nil {
+			l.fault = err
+			l.out.WriteString("refused: " + err.Error())
+		}
+	}()
+	synctest.Wait()
+	return l
+}
+
+// close ends the stream as a client does that goes away.
+func (l *listener) close() {
+	l.cancel()
+	synctest.Wait()
+}
+
+// ids takes the ids of the notices that came since it was last called; "closed" stands for the end.
+func (l *listener) ids() (ids []string) {
+	synctest.Wait()
+	for _, block := range l.take() {
+		if strings.HasPrefix(block, "event: client_access_removed\n") {
+			ids = append(ids, field(block, "id: "))
+		}
+	}
+	if l.over() {
+		ids = append(ids, "closed")
+	}
+	return ids
+}
+
+// field returns what follows a name in a block.
+func field(block, name string) string {
+	for line := range strings.SplitSeq(block, "\n") {
+		if value, ok := strings.CutPrefix(line, name); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+var errAway = errors.New("the database is away")

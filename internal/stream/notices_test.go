@@ -1,0 +1,346 @@
+package stream_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+func user(i int) string { return fmt.Sprintf("%024x", i+1) }
+
+// subscribe listens for notices after a version.
+func subscribe(t *testing.T, hub *stream.Hub, parent, user string, after int64) *listener {
+	t.Helper()
+	return listen(t, hub, stream.Listener{ParentAccount: parent, UserID: user}, after)
+}
+
+func listen(t *testing.T, hub *stream.Hub, who stream.Listener, after int64) *listener {
+	t.Helper()
+	l := (&listener{}).open(t, hub.ServeNotices, who, stream.FormatID(who.ParentAccount, after))
+	require.NoError(t, l.fault)
+	return l
+}
+
+func id(version int64) string { return stream.FormatID(agency, version) }
+
+func TestCatchesUpFromTheCursorAndNoFurther(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	for range 3 {
+		store.append(agency, alice, bob)
+	}
+	store.append(agency2, alice)
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 1)
+		require.Equal(t, []string{id(2), id(3)}, s.ids())
+		time.Sleep(10 * time.Second)
+		require.Empty(t, s.ids(), "a row is sent once, however often it is looked at")
+	})
+}
+
+func TestSweepFindsWhatNoHintAnnounced(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		require.Empty(t, s.ids())
+		store.append(agency, alice)
+		time.Sleep(2300 * time.Millisecond)
+		require.Equal(t, []string{id(1)}, s.ids())
+	})
+}
+
+func TestWakeUpFindsAtOnceWhatIsFolded(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		require.Empty(t, s.ids())
+		store.append(agency, alice)
+		require.Empty(t, s.ids())
+		hub.Wake(agency2)
+		hub.Wake(agency)
+		require.Equal(t, []string{id(1)}, s.ids(), "no time has passed: it was not a sweep")
+		scans, _ := store.queries()
+		hub.Wake(agency2)
+		synctest.Wait()
+		again, _ := store.queries()
+		require.Equal(t, scans, again, "nobody listens there")
+	})
+}
+
+func TestWakeUpOfNobodyAsksNothing(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		synctest.Wait()
+		require.False(t, hub.Listens(agency))
+		hub.Wake(agency)
+		time.Sleep(time.Minute)
+		scans, looks := store.queries()
+		require.Zero(t, scans+looks)
+	})
+}
+
+func TestIdleConnectionsShareOneQuery(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		const connections = 10_000
+		for i := range connections {
+			subscribe(t, hub, fmt.Sprintf("%024x", i%50), user(i), 0)
+		}
+		time.Sleep(3 * time.Second)
+		scansBefore, looksBefore := store.queries()
+		time.Sleep(20 * time.Second)
+		scans, looks := store.queries()
+		require.LessOrEqual(t, scans-scansBefore, 12, "one query a sweep for all of them")
+		require.Equal(t, looksBefore, looks, "none of them is looked up by itself")
+	})
+}
+
+func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		const users = 2500 // more than two pages of a scan, all of one version
+		all := make([]string, users)
+		subscriptions := make([]*listener, users)
+		for i := range users {
+			all[i] = user(i)
+			subscriptions[i] = subscribe(t, hub, agency, all[i], 0)
+		}
+		synctest.Wait()
+		store.append(agency, all...)
+		store.append(agency, all[users-1])
+		hub.Wake(agency)
+		for i, s := range subscriptions[:users-1] {
+			require.Equal(t, []string{id(1)}, s.ids(), "user %d", i)
+		}
+		require.Equal(t, []string{id(1), id(2)}, subscriptions[users-1].ids())
+	})
+}
+
+func TestLongAbsenceIsCaughtUpInPages(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	var want []string
+	for range 200 {
+		want = append(want, id(store.append(agency, alice)))
+	}
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		require.Equal(t, want, s.ids())
+		_, looks := store.queries()
+		require.Greater(t, looks, 1, "they do not fit into one page")
+		store.append(agency, alice)
+		hub.Wake(agency)
+		require.Equal(t, []string{id(201)}, s.ids(), "and it goes on live")
+	})
+}
+
+// What drops a listener that takes nothing is the deadline of its transport: see stalled_test.go.
+func TestSlowConnectionDelaysNobodyAndMissesNothing(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		slow, quick := &listener{blocked: make(chan struct{})}, subscribe(t, hub, agency, alice, 0)
+		slow.open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, id(0))
+		var want []string
+		for i := range int64(6) {
+			want = append(want, id(i+1))
+			store.append(agency, alice)
+			hub.Wake(agency)
+			require.Equal(t, want[i:], quick.ids())
+		}
+		time.Sleep(time.Minute) // what it has missed is not remembered any more
+		close(slow.blocked)
+		require.Equal(t, want, slow.ids())
+		require.NoError(t, slow.reason())
+		require.NoError(t, quick.reason())
+	})
+}
+
+func TestMadeUpCursorHidesNothingFromOthers(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		liar := subscribe(t, hub, agency, bob, 1_000_000)
+		s := subscribe(t, hub, agency, alice, 0)
+		synctest.Wait()
+		store.append(agency, alice, bob)
+		time.Sleep(3 * time.Second)
+		require.Equal(t, []string{id(1)}, s.ids())
+		require.Empty(t, liar.ids())
+	})
+}
+
+func TestExpiredTokenCutsAtItsTime(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := listen(t, hub, stream.Listener{ParentAccount: agency, UserID: alice, ExpiresAt: time.Now().Add(90 * time.Second)}, 0)
+		time.Sleep(89 * time.Second)
+		require.Empty(t, s.ids())
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"closed"}, s.ids())
+		require.ErrorIs(t, s.reason(), stream.ErrExpired)
+	})
+}
+
+func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s, other := subscribe(t, hub, agency, alice, 0), subscribe(t, hub, agency, bob, 0)
+		s.refuse(errAway)
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, s.ids(), "a question that cannot be answered cuts nobody")
+
+		store.append(agency, alice)
+		s.refuse(domain.NewError(domain.CodeForbidden, "not active"))
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{id(1), "closed"}, s.ids())
+		require.ErrorIs(t, s.reason(), stream.ErrAccessLost)
+		require.Empty(t, other.ids())
+	})
+}
+
+// While the read model is made anew nobody is found in it, and the stock client takes a cut for good.
+func TestNobodyIsAskedAboutBeforeTheReadModelIsReady(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	ready.Store(true)
+	cfg := stream.Config{Ready: ready.Load}
+	inBubble(t, newStore(), cfg, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		ready.Store(false)
+		s.refuse(domain.NewError(domain.CodeNotFound, "no such user"))
+		time.Sleep(3 * time.Minute)
+		s.refuse(nil)
+		ready.Store(true)
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, s.ids())
+	})
+}
+
+// Who has lost its access is owed the notice that says so, also when the store fails in that moment.
+func TestLostAccessIsToldBeforeTheCutThoughTheStoreFails(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		synctest.Wait()
+		store.setBroken(true)
+		store.append(agency, alice)
+		s.refuse(domain.NewError(domain.CodeForbidden, "not active"))
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, s.ids())
+		store.setBroken(false)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{id(1), "closed"}, s.ids())
+		require.ErrorIs(t, s.reason(), stream.ErrAccessLost)
+	})
+}
+
+func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	var ready atomic.Bool
+	ready.Store(true)
+	inBubble(t, store, stream.Config{Ready: ready.Load}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		synctest.Wait()
+		ready.Store(false)
+		store.append(agency, alice)
+		hub.Wake(agency)
+		time.Sleep(5 * time.Second)
+		require.Empty(t, s.ids())
+		for _, lastID := range []string{id(0), ""} {
+			refused := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: bob}, lastID)
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(refused.fault))
+		}
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(hub.Ready()))
+
+		ready.Store(true)
+		time.Sleep(3 * time.Second)
+		require.Equal(t, []string{id(1)}, s.ids())
+	})
+}
+
+func TestBrokenStoreDelaysAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		s := subscribe(t, hub, agency, alice, 0)
+		synctest.Wait()
+		store.setBroken(true)
+		store.append(agency, alice)
+		time.Sleep(10 * time.Second)
+		require.Empty(t, s.ids())
+		store.setBroken(false)
+		time.Sleep(3 * time.Second)
+		require.Equal(t, []string{id(1)}, s.ids())
+	})
+}
+
+func TestRetentionEndsWhatCanBeResumed(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		store.appendAt(time.Now().Add(-8*24*time.Hour), agency, alice)
+		store.appendAt(time.Now().Add(-6*24*time.Hour), agency, alice)
+		require.Equal(t, []string{id(2)}, subscribe(t, hub, agency, alice, 0).ids())
+	})
+}
+
+func TestConnectionsOfOneUserAreLimited(t *testing.T) {
+	t.Parallel()
+	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		first := subscribe(t, hub, agency, alice, 0)
+		for range 63 {
+			subscribe(t, hub, agency, alice, 0)
+		}
+		refused := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
+		require.Equal(t, domain.CodeRateLimited, domain.CodeOf(refused.fault))
+		subscribe(t, hub, agency, bob, 0)
+		first.close()
+		subscribe(t, hub, agency, alice, 0)
+	})
+}
+
+func TestEndOfTheHubCutsEveryConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub, stop := start(t, newStore(), stream.Config{})
+		s := subscribe(t, hub, agency, alice, 0)
+		stop()
+		require.Equal(t, []string{"closed"}, s.ids())
+		require.ErrorIs(t, s.reason(), stream.ErrClosed)
+		refused := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
+		require.ErrorIs(t, refused.fault, stream.ErrClosed)
+	})
+}

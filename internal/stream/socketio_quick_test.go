@@ -1,0 +1,133 @@
+package stream_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+const (
+	quickClients = 400
+	quickAtATime = 40
+)
+
+// A client that answers the greeting at once, or does not even wait for it, is heard: the engine would
+// have dropped what it says while it is being set up.
+func TestQuickWebSocketIsHeard(t *testing.T) {
+	t.Parallel()
+	sockets := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{}).sockets
+	url := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sockets.ServeHTTP(&slowSetup{ResponseWriter: w}, r)
+	}))
+	conn, response, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	require.NoError(t, err)
+	defer conn.Close()
+	_ = response.Body.Close()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience))) // the engine cuts a client that says nothing after 10 s
+	require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(`40{"token":"token-of-`+alice+`"}`)))
+	for {
+		_, message, err := conn.ReadMessage()
+		require.NoError(t, err, "the server has not heard the client")
+		if bytes.HasPrefix(message, []byte("40")) {
+			return
+		}
+	}
+}
+
+// slowSetup makes the engine take its time while it sets up a websocket: it asks for the address then.
+type slowSetup struct{ http.ResponseWriter }
+
+func (s *slowSetup) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(s.ResponseWriter).Hijack()
+	return &slowConn{Conn: conn, read: make(chan struct{})}, buffered, err
+}
+
+type slowConn struct {
+	net.Conn
+
+	once sync.Once
+	read chan struct{} // closed when something was read
+}
+
+func (c *slowConn) Read(into []byte) (int, error) {
+	n, err := c.Conn.Read(into)
+	c.once.Do(func() { close(c.read) })
+	return n, err
+}
+
+func (c *slowConn) RemoteAddr() net.Addr {
+	select {
+	case <-c.read: // too early: nobody listens yet
+		time.Sleep(10 * time.Millisecond)
+	case <-time.After(300 * time.Millisecond):
+	}
+	return c.Conn.RemoteAddr()
+}
+
+// Long polls of many at once: the answer that names the session comes when the session is there.
+func TestQuickLongPollIsHeard(t *testing.T) {
+	t.Parallel()
+	url := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{}).url + "/socket.io/?EIO=4&transport=polling"
+	connectMany(t, func(user string) error {
+		greeting, err := ask(http.MethodGet, url, "")
+		if err != nil {
+			return err
+		}
+		_, sid, _ := strings.Cut(greeting, `"sid":"`)
+		sid, _, _ = strings.Cut(sid, `"`)
+		session := url + "&sid=" + sid
+		if _, err := ask(http.MethodPost, session, fmt.Sprintf(`40{"token":"token-of-%s"}`, user)); err != nil {
+			return err
+		}
+		answer, err := ask(http.MethodGet, session, "")
+		if err == nil && !strings.HasPrefix(answer, "40") {
+			err = fmt.Errorf("answered %q", answer)
+		}
+		return err
+	})
+}
+
+func connectMany(t *testing.T, connect func(user string) error) {
+	t.Helper()
+	var group errgroup.Group
+	group.SetLimit(quickAtATime)
+	for i := range quickClients {
+		group.Go(func() error {
+			if err := connect(user(i)); err != nil {
+				return fmt.Errorf("client %d: %w", i, err)
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+}
+
+func ask(method, url, body string) (string, error) {
+	request, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	response, err := (&http.Client{Timeout: patience}).Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %d: %s", method, response.StatusCode, answer)
+	}
+	return string(answer), err
+}

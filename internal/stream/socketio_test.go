@@ -1,0 +1,300 @@
+package stream_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// node is one run of the server: a hub, Socket.IO and a listener.
+type node struct {
+	hub     *stream.Hub
+	sockets http.Handler
+	url     string
+	stop    func()
+}
+
+// tokens stands for the verification of tokens: "token-of-<user>" is good. The verdict may be changed.
+type tokens struct {
+	mu      sync.Mutex
+	expires time.Time
+	fault   error
+	access  func(context.Context) ([]string, error)
+}
+
+func (k *tokens) set(expires time.Time, fault error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.expires, k.fault = expires, fault
+}
+
+func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fault != nil {
+		return stream.Listener{}, k.fault
+	}
+	if token == "" {
+		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	}
+	user, ok := strings.CutPrefix(token, "token-of-")
+	if !ok {
+		return stream.Listener{}, domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified.")
+	}
+	return stream.Listener{ParentAccount: agency, UserID: user, ExpiresAt: k.expires, Access: k.access}, nil
+}
+
+func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, cfg stream.Config) *node {
+	t.Helper()
+	hub := stream.New(store, cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = hub.Run(ctx) })
+	sockets, err := stream.NewSocketIO(hub, keys.authenticate)
+	require.NoError(t, err)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
+	running.Go(func() { _ = server.Serve(listener) })
+	stop := sync.OnceFunc(func() {
+		sockets.Close()
+		cancel()
+		_ = server.Close()
+		running.Wait()
+	})
+	t.Cleanup(stop)
+	return &node{hub: hub, sockets: sockets, url: "http://" + listener.Addr().String(), stop: stop}
+}
+
+func aliceAuth() map[string]any { return map[string]any{"token": "token-of-" + alice} }
+
+// Each case is a way in which existing frontends connect.
+var ways = map[string]func(url string) jsConfig{
+	"websocket": func(url string) jsConfig {
+		return jsConfig{URL: url, Transports: []string{"websocket"}, Auth: aliceAuth()}
+	},
+	"polling": func(url string) jsConfig {
+		return jsConfig{URL: url, Transports: []string{"polling"}, Auth: aliceAuth()}
+	},
+	"polling with upgrade": func(url string) jsConfig {
+		return jsConfig{URL: url, Auth: aliceAuth()}
+	},
+	"bearer header": func(url string) jsConfig {
+		return jsConfig{URL: url, Headers: map[string]string{"Authorization": "Bearer token-of-" + alice}}
+	},
+}
+
+func TestStockClientHearsItsNotices(t *testing.T) {
+	t.Parallel()
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore()
+			store.append(agency, alice)
+			n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+			client := startJS(t, way(n.url))
+			client.until("event", "notice_cursor")
+			store.append(agency, bob)
+			store.append(agency, alice, bob)
+			n.hub.Wake(agency)
+			line := client.until("event", "client_access_removed")
+			require.Len(t, line.Args, 2)
+			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
+			require.JSONEq(t, `"`+id(3)+`"`, string(line.Args[1]), "neither the old notice nor another user's came first")
+			require.Eventually(t, func() bool { return store.saved(agency, alice) == 3 }, patience, time.Millisecond)
+		})
+	}
+}
+
+func TestStockClientResumesAtARestartedServer(t *testing.T) {
+	t.Parallel()
+	for name, way := range ways {
+		for _, heardOne := range []bool{true, false} {
+			title := name + ", cut before its first notice"
+			if heardOne {
+				title = name + ", cut after a notice"
+			}
+			t.Run(title, func(t *testing.T) {
+				t.Parallel()
+				store := newStore()
+				first := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+				client := startJS(t, way(first.url))
+				client.until("event", "notice_cursor")
+				var want []string
+				if heardOne {
+					seen := id(store.append(agency, alice))
+					first.hub.Wake(agency)
+					require.Equal(t, []string{seen}, client.notices(seen))
+				}
+				first.stop()
+				require.True(t, client.until("disconnect", "").Active, "the client comes back by itself")
+				// The stored cursor is beyond the missed notices, as if another page had got them: only the
+				// offset that the client sends back can bring them.
+				want = append(want, id(store.append(agency, alice)), id(store.append(agency, alice)))
+				require.NoError(t, store.SaveCursors(t.Context(), []stream.Cursor{
+					{ParentAccount: agency, UserID: alice, Version: 100},
+				}))
+				second := startNode(t, store, &tokens{}, strings.TrimPrefix(first.url, "http://"), stream.Config{})
+				client.until("connect", "")
+				last := want[len(want)-1]
+				require.Equal(t, want, client.notices(last))
+				next := id(store.append(agency, alice))
+				second.hub.Wake(agency)
+				require.Equal(t, []string{next}, client.notices(next), "each missed notice came once")
+			})
+		}
+	}
+}
+
+func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
+	first.until("event", "notice_cursor")
+	seen := id(store.append(agency, alice))
+	n.hub.Wake(agency)
+	require.Equal(t, []string{seen}, first.notices(seen))
+	first.tell(map[string]any{"close": true})
+	first.until("disconnect", "")
+	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
+
+	missed := id(store.append(agency, alice))
+	second := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
+	require.Equal(t, []string{missed}, second.notices(missed))
+}
+
+func TestWrongTokenIsRefusedForGood(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{})
+	for _, cfg := range []jsConfig{
+		{URL: n.url, Auth: map[string]any{"token": "forged"}},
+		{URL: n.url, Auth: map[string]any{"token": 7}},
+		{URL: n.url},
+		{URL: n.url, Headers: map[string]string{"Authorization": "Bearer forged"}, Transports: []string{"websocket"}},
+	} {
+		line := startJS(t, cfg).until("connect_error", "")
+		require.Equal(t, "The token cannot be verified.", line.Text)
+		require.False(t, line.Active)
+	}
+	require.Zero(t, n.hub.NoticeListeners())
+}
+
+func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
+	t.Parallel()
+	keys := &tokens{}
+	keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
+	n := startNode(t, newStore(), keys, "127.0.0.1:0", stream.Config{})
+	for _, way := range ways {
+		client := startJS(t, way(n.url))
+		time.AfterFunc(300*time.Millisecond, func() { keys.set(time.Time{}, nil) })
+		client.until("connect", "")
+		keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
+	}
+}
+
+func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+	auth := aliceAuth()
+	auth["room"], auth["user_id"], auth["offset"] = bob, bob, agency2+".0"
+	client := startJS(t, jsConfig{URL: n.url + "?user_id=" + bob, Auth: auth})
+	client.until("event", "notice_cursor")
+	for _, event := range []string{"join", "subscribe", "room"} {
+		client.tell(map[string]any{"emit": []any{event, bob}})
+	}
+	store.append(agency, bob)
+	own := id(store.append(agency, alice))
+	n.hub.Wake(agency)
+	require.Equal(t, []string{own}, client.notices(own))
+}
+
+func TestExpiredTokenCutsTheConnection(t *testing.T) {
+	t.Parallel()
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys := &tokens{}
+			keys.set(time.Now().Add(time.Second), nil)
+			n := startNode(t, newStore(), keys, "127.0.0.1:0", stream.Config{})
+			client := startJS(t, way(n.url))
+			client.until("connect", "")
+			keys.set(time.Time{}, stream.ErrExpired)
+			client.until("disconnect", "")
+			line := client.until("connect_error", stream.ErrExpired.Message)
+			require.False(t, line.Active)
+		})
+	}
+}
+
+func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	var mu sync.Mutex
+	dismissed := false
+	keys := &tokens{access: func(context.Context) ([]string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if dismissed {
+			return nil, domain.NewError(domain.CodeForbidden, "not active")
+		}
+		return nil, nil
+	}}
+	n := startNode(t, store, keys, "127.0.0.1:0", stream.Config{Recheck: 20 * time.Millisecond})
+	client := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth(), Transports: []string{"websocket"}})
+	client.until("event", "notice_cursor")
+	mu.Lock()
+	last := id(store.append(agency, alice))
+	dismissed = true
+	mu.Unlock()
+	require.Equal(t, []string{last}, client.notices(last), "the last notice comes before the cut")
+	client.until("disconnect", "")
+	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
+}
+
+func TestClosedServerRefusesNewConnections(t *testing.T) {
+	t.Parallel()
+	hub := runHub(t, newStore(), stream.Config{})
+	sockets, err := stream.NewSocketIO(hub, (&tokens{}).authenticate)
+	require.NoError(t, err)
+	sockets.Close()
+	sockets.Close()
+	url := serveHandler(t, sockets)
+	response, err := http.Get(url + "/socket.io/?EIO=4&transport=polling")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+}
+
+func TestOversizedMessageIsRefused(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{})
+	response, err := http.Get(n.url + "/socket.io/?EIO=4&transport=polling")
+	require.NoError(t, err)
+	var raw json.RawMessage
+	body := json.NewDecoder(skipOne(response.Body))
+	require.NoError(t, body.Decode(&raw))
+	require.NoError(t, response.Body.Close())
+	var hello struct {
+		Sid string `json:"sid"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &hello))
+	response, err = http.Post(n.url+"/socket.io/?EIO=4&transport=polling&sid="+hello.Sid, "text/plain",
+		strings.NewReader("40"+strings.Repeat("x", 1<<20)))
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+}

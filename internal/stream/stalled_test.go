@@ -1,0 +1,123 @@
+package stream_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// pipes is a listener whose connections hold nothing on the way: what is not read blocks the writer.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
+
+// connect asks for the stream and reads until it has told its cursor.
+func (p *pipes) connect(t *testing.T) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	client, server := net.Pipe()
+	p.conns <- server
+	_, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	require.NoError(t, err)
+	reader := bufio.NewReaderSize(client, 16)
+	for {
+		line, err := reader.ReadString('\n')
+		require.NoError(t, err)
+		if strings.HasPrefix(line, "data: {}") {
+			return client, reader
+		}
+	}
+}
+
+// servePipes serves alice's notices over pipes.
+func servePipes(t *testing.T, hub *stream.Hub, server *http.Server) *pipes {
+	t.Helper()
+	listener := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = hub.ServeNotices(w, r, stream.Listener{ParentAccount: agency, UserID: alice})
+	})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		require.NoError(t, server.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+	return listener
+}
+
+// nextLine returns the next line of an event stream that is not empty.
+func nextLine(t *testing.T, lines *bufio.Reader) string {
+	t.Helper()
+	for {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		// What is sent in chunks has a line with the length before each.
+		if line = strings.TrimSpace(line); strings.Contains(line, ":") {
+			return line
+		}
+	}
+}
+
+// A listener that stops reading, with nothing on the way that could hold what it is sent, delays nobody
+// else and is dropped.
+func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		listener := servePipes(t, hub, &http.Server{ReadHeaderTimeout: time.Minute})
+		stalled, rest := listener.connect(t)
+		quick, lines := listener.connect(t)
+		heard := make(chan string, 100)
+		go func() {
+			defer close(heard)
+			for {
+				line, err := lines.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if id, isID := strings.CutPrefix(strings.TrimSpace(line), "id: "); isID {
+					heard <- id
+				}
+			}
+		}()
+		for i := range int64(50) {
+			store.append(agency, alice)
+			hub.Wake(agency)
+			synctest.Wait() // no time passes: everybody who can go on has gone on
+			require.Equal(t, id(i+1), <-heard)
+		}
+		require.Equal(t, 2, hub.NoticeListeners())
+		time.Sleep(time.Minute)
+		require.Equal(t, 1, hub.NoticeListeners(), "who read nothing for so long is dropped")
+		_, err := io.Copy(io.Discard, rest)
+		require.NoError(t, err, "its connection is closed")
+		require.NoError(t, stalled.Close())
+		require.NoError(t, quick.Close())
+		for range heard { // to its end
+		}
+	})
+}

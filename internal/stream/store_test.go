@@ -1,0 +1,124 @@
+package stream_test
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// memoryStore keeps notices as the table does, and counts the queries.
+type memoryStore struct {
+	mu      sync.Mutex
+	rows    []stream.Notice
+	heads   map[string]int64
+	cursors map[[2]string]int64
+	scans   int
+	looks   int
+	broken  bool
+}
+
+func newStore() *memoryStore {
+	return &memoryStore{heads: map[string]int64{}, cursors: map[[2]string]int64{}}
+}
+
+// append folds one record: the agency's head moves on and the users have lost access by it.
+func (m *memoryStore) append(parent string, users ...string) int64 {
+	return m.appendAt(time.Now(), parent, users...)
+}
+
+func (m *memoryStore) appendAt(at time.Time, parent string, users ...string) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.heads[parent]++
+	for _, user := range users {
+		m.rows = append(m.rows, stream.Notice{ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: at})
+	}
+	return m.heads[parent]
+}
+
+func (m *memoryStore) setBroken(broken bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = broken
+}
+
+func (m *memoryStore) queries() (scans, looks int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.scans, m.looks
+}
+
+func (m *memoryStore) saved(parent, user string) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cursors[[2]string{parent, user}]
+}
+
+func (m *memoryStore) Scan(_ context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scans++
+	if m.broken {
+		return nil, errAway
+	}
+	found := slices.DeleteFunc(slices.Clone(m.rows), func(n stream.Notice) bool {
+		return n.Time.Before(notBefore) || !slices.ContainsFunc(spans, func(s stream.Span) bool {
+			after := cmp.Or(cmp.Compare(n.Version, s.AfterVersion), cmp.Compare(n.UserID, s.AfterUser)) > 0
+			return s.ParentAccount == n.ParentAccount && after
+		})
+	})
+	slices.SortFunc(found, func(a, b stream.Notice) int {
+		return cmp.Or(cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.Version, b.Version), cmp.Compare(a.UserID, b.UserID))
+	})
+	return found[:min(limit, len(found))], nil
+}
+
+func (m *memoryStore) Since(_ context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looks++
+	if m.broken {
+		return nil, errAway
+	}
+	var found []stream.Notice
+	for _, n := range m.rows { // appended in the order of versions
+		if n.ParentAccount == after.ParentAccount && n.UserID == after.UserID && n.Version > after.Version &&
+			!n.Time.Before(notBefore) && len(found) < limit {
+			found = append(found, n)
+		}
+	}
+	return found, nil
+}
+
+func (m *memoryStore) Head(_ context.Context, parent string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken {
+		return 0, errAway
+	}
+	return m.heads[parent], nil
+}
+
+func (m *memoryStore) Cursor(_ context.Context, parent, user string) (int64, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	version, found := m.cursors[[2]string{parent, user}]
+	return version, found, nil
+}
+
+func (m *memoryStore) SaveCursors(_ context.Context, cursors []stream.Cursor) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken {
+		return errAway
+	}
+	for _, c := range cursors {
+		key := [2]string{c.ParentAccount, c.UserID}
+		m.cursors[key] = max(m.cursors[key], c.Version)
+	}
+	return nil
+}
