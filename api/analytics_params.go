@@ -13,7 +13,7 @@ func parseTotals(p *Params) analytics.RangeQuery {
 
 func parseSeries(p *Params) analytics.RangeQuery {
 	q := parseTotals(p)
-	q.Granularity = p.Granularity()
+	q.Granularity = p.granularity()
 	return q
 }
 
@@ -25,7 +25,7 @@ func parsePosts(p *Params) analytics.RangeQuery {
 
 func parsePostsSeries(p *Params) analytics.RangeQuery {
 	q := parsePosts(p)
-	q.Granularity = p.Granularity()
+	q.Granularity = p.granularity()
 	return q
 }
 
@@ -62,7 +62,7 @@ func ofMember(parse func(*Params) analytics.RangeQuery) func(*Params) analytics.
 }
 
 // Granularity reads `granularity`: day (also when absent), week or month.
-func (p *Params) Granularity() analytics.Granularity {
+func (p *Params) granularity() analytics.Granularity {
 	const name = "granularity"
 	p.note(name, "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
 		schema{Type: typeString, Enum: []any{"day", "week", "month"}, Default: "day"})
