@@ -25,19 +25,19 @@ func endpoint[Q, R any](
 	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, analytics.Meta, error),
 ) operation {
 	plan := newCSVPlan(reflect.TypeFor[R]())
-	read := func(params *Params) (Q, figuresRequest) {
-		q := parse(params)
+	read := func(params *Params) (q Q, narrow readmodels.AccountRef, table string) {
+		q = parse(params)
 		params.Zone() // judged for every endpoint, also where no range is read
-		return q, figuresRequest{narrow: params.narrowing(), table: params.csvTable(plan)}
+		return q, params.narrowing(), params.csvTable(plan)
 	}
 	serve := func(w http.ResponseWriter, r *http.Request) error {
 		params := requestParams(r, s.deps.Now())
-		q, asked := read(params)
+		q, narrow, table := read(params)
 		params.refuseUnread(s.figureParams)
 		if err := params.Err(); err != nil {
 			return err
 		}
-		scope, err := s.scope(r.Context(), asked.narrow)
+		scope, err := s.scope(r.Context(), narrow)
 		if err != nil {
 			return err
 		}
@@ -46,12 +46,12 @@ func endpoint[Q, R any](
 			return err
 		}
 		if prefers(r, mediaCSV) {
-			body, err := figuresCSV(plan, data, meta, asked.table)
+			body, err := figuresCSV(plan, data, meta, table)
 			if err != nil {
 				return err
 			}
 			next := meta.NextCursor
-			if asked.table == csvSources {
+			if table == csvSources {
 				next = "" // they are the same on every page
 			}
 			headCSV(w.Header(), r, next)
@@ -75,12 +75,6 @@ func endpoint[Q, R any](
 			answerDoc{status: http.StatusNotModified, text: "The caller's answer is still right.", headers: []string{headerETag}},
 		),
 	})
-}
-
-// figuresRequest is what every analytics request may ask beside its query.
-type figuresRequest struct {
-	narrow readmodels.AccountRef
-	table  string // of CSV
 }
 
 // csvSources is the table of what figures are worth; all tables of an answer together leave it out.
