@@ -1,28 +1,54 @@
-.PHONY: demo test lint bench build e2e soak
+.DEFAULT_GOAL := help
+.PHONY: help demo test build lint unreachable generate size e2e soak kafka bench benchstat
+
+# What `ledgerboard version` says where the go command does not look into the repository by itself.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 
 # What the README promises: `make demo` and `make test` work in a fresh clone with Go alone.
-demo:
+demo: ## run the whole thing in one process, with a made-up agency
 	go run ./cmd/ledgerboard demo
 
-test:
-	go test -p 2 -timeout 20m ./...
+test: ## run all tests; its last line says what it left out for want of a program (CI=true: nothing may be)
+	go test -p 2 -timeout 40m ./...
+	@.ci/left-out
 
-build:
-	CGO_ENABLED=0 go build -trimpath -o bin/ledgerboard ./cmd/ledgerboard
+build: ## make bin/ledgerboard
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/ledgerboard ./cmd/ledgerboard
 
-lint:
+lint: unreachable ## format, vet, golangci-lint, functions that nothing reaches
 	gofmt -l $$(git ls-files '*.go') | (! grep .)
-	go vet ./...
+	go vet -tags e2e ./...
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --build-tags e2e ./...
 
+unreachable: ## list functions that the program cannot reach, but for those that .ci/unreachable names
+	.ci/unreachable
+
+generate: ## write again what is generated; CI fails if that changes a file
+	go generate ./...
+
+size: ## print files, lines and exported names of each package, tests left out
+	@go run ./internal/dev/size
+
 # The deeper suites: the program as a process, killed at random under load, with real clients.
-e2e:
-	go test -count=1 -timeout 40m -tags e2e ./internal/dev/e2e/...
+e2e: ## test the program as a process: kill -9 under load, stock clients
+	go test -count=1 -timeout 60m -tags e2e ./internal/dev/e2e/...
 
 # 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
-soak:
+soak: ## fetch for ten hours of compressed time, with faults on
 	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
 
+kafka: ## run the log's suite against Apache Kafka (needs Java and Maven)
+	.ci/kafka
+
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
-bench:
+bench: ## measure, each figure beside the limit of what it stands on
 	go run ./internal/dev/bench
+
+# Two files of Go benchmarks, each made by: go test -run '^$$' -bench . -count 10 ./package > FILE
+benchstat: ## compare two runs of Go benchmarks: make benchstat OLD=a.txt NEW=b.txt
+	@test -n "$(OLD)" -a -n "$(NEW)" || { echo 'usage: make benchstat OLD=a.txt NEW=b.txt'; exit 2; }
+	go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da $(OLD) $(NEW)
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

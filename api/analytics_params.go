@@ -1,19 +1,32 @@
 package api
 
 import (
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"slices"
+
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// The parsers of the analytics: what each endpoint asks of a request, and documents by asking.
+// figuresReading is what an analytics endpoint asks of a request.
+type figuresReading = reading[analytics.RangeQuery]
+
+var (
+	totalsQuery = figuresReading{parseTotals, []Param{paramStartTime, paramEndTime, paramZone, paramPlatform}}
+	seriesQuery = figuresReading{parseSeries, append(slices.Clone(totalsQuery.takes), paramGranularity)}
+	postsQuery  = figuresReading{parsePosts, append(slices.Clone(totalsQuery.takes), paramCursor, paramLimit)}
+
+	postsSeriesQuery = figuresReading{parsePostsSeries, append(slices.Clone(postsQuery.takes), paramGranularity)}
+	topPostsQuery    = figuresReading{parseTopPosts, append(slices.Clone(postsQuery.takes), paramCategory)}
+	leaderboardQuery = figuresReading{parseLeaderboard, append(slices.Clone(totalsQuery.takes), paramLimit)}
+	growthQuery      = figuresReading{parseGrowth, []Param{paramFromDate, paramToDate, paramZone, paramPlatform}}
+)
 
 func parseTotals(p *Params) analytics.RangeQuery {
-	return analytics.RangeQuery{Range: p.Range("startTime", "endTime"), Platforms: p.Platforms("pId")}
+	return analytics.RangeQuery{Range: p.Range(paramStartTime, paramEndTime), Platforms: p.Platforms()}
 }
 
 func parseSeries(p *Params) analytics.RangeQuery {
 	q := parseTotals(p)
-	q.Granularity = p.granularity()
+	q.Granularity = p.Granularity()
 	return q
 }
 
@@ -25,13 +38,13 @@ func parsePosts(p *Params) analytics.RangeQuery {
 
 func parsePostsSeries(p *Params) analytics.RangeQuery {
 	q := parsePosts(p)
-	q.Granularity = p.granularity()
+	q.Granularity = p.Granularity()
 	return q
 }
 
 func parseTopPosts(p *Params) analytics.RangeQuery {
 	q := parsePosts(p)
-	q.Category = p.Category("cId")
+	q.Category = p.Category()
 	return q
 }
 
@@ -42,46 +55,18 @@ func parseLeaderboard(p *Params) analytics.RangeQuery {
 }
 
 func parseGrowth(p *Params) analytics.RangeQuery {
-	return analytics.RangeQuery{Range: p.Range("fromDate", "toDate"), Platforms: p.Platforms("pId")}
-}
-
-// parseActiveMembers narrows to the account of the path instead of the query.
-func parseActiveMembers(p *Params) analytics.RangeQuery {
-	p.narrowBy = "accountId"
-	return parsePosts(p)
+	return analytics.RangeQuery{Range: p.Range(paramFromDate, paramToDate), Platforms: p.Platforms()}
 }
 
 // ofMember asks the same of one member.
-func ofMember(parse func(*Params) analytics.RangeQuery) func(*Params) analytics.RangeQuery {
-	return func(p *Params) analytics.RangeQuery {
-		member := p.ID("memberId")
-		q := parse(p)
-		q.Member = member
-		return q
+func ofMember(all figuresReading) figuresReading {
+	return figuresReading{
+		parse: func(p *Params) analytics.RangeQuery {
+			member := p.ID(paramMember)
+			q := all.parse(p)
+			q.Member = member
+			return q
+		},
+		takes: append([]Param{paramMember}, all.takes...),
 	}
-}
-
-// Granularity reads `granularity`: day (also when absent), week or month.
-func (p *Params) granularity() analytics.Granularity {
-	const name = "granularity"
-	p.note(name, "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
-		schema{Type: typeString, Enum: []any{"day", "week", "month"}, Default: "day"})
-	value, present := p.value(name)
-	switch by := analytics.Granularity(value); {
-	case !present:
-		return analytics.ByDay
-	case by == analytics.ByDay, by == analytics.ByWeek, by == analytics.ByMonth:
-		return by
-	}
-	p.bad.addf(name, "is not a granularity: use day, week or month")
-	return analytics.ByDay
-}
-
-// narrowing is the account that the figures are narrowed to: of the path where it names one, else of
-// ?account=.
-func (p *Params) narrowing() readmodels.AccountRef {
-	if p.narrowBy != "" {
-		return p.RequiredAccount(p.narrowBy)
-	}
-	return p.Account("account")
 }

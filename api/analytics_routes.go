@@ -38,38 +38,52 @@ type Analytics interface {
 // does not name (startTime, endTime, pId) may come in the query.
 func (s *Server) analyticsRoutes() []route {
 	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, readers, op} }
+	get := func(pattern, id string, op operation) route { return route{http.MethodGet, pattern, id, readers, op} }
 	figures := s.deps.Analytics
-	netGrowth := endpoint(s, parseSeries, figures.AccountNetGrowth)
-	membersTop := endpoint(s, ofMember(parseTopPosts), figures.TopPosts)
+	netGrowth := endpoint(s, seriesQuery, figures.AccountNetGrowth)
+	membersTop := endpoint(s, ofMember(topPostsQuery), figures.TopPosts)
 	return []route{
-		get("/getAccountInsights/{startTime}/{endTime}/{pId}", endpoint(s, parseTotals, figures.AccountInsights)),
-		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", endpoint(s, parseSeries, figures.AccountFollowers)),
-		get("/getRoiViews", endpoint(s, parseTotals, figures.RoiViews)),
-		get("/reach/getAccountStats/{pId}", endpoint(s, parseSeries, figures.AccountStats)),
-		get("/reach/getAccountNetGrowth/{pId}", netGrowth),
-		get("/reach/getAccountNetGrowth", netGrowth),
-		get("/reach/activityMeter", endpoint(s, parseSeries, figures.ActivityMeter)),
-		get("/leaderboard/{pId}", endpoint(s, parseLeaderboard, figures.Leaderboard)),
-		get("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", endpoint(s, parseTopPosts, figures.TopPosts)),
-		get("/getPostInsights/{startTime}/{endTime}/{pId}", endpoint(s, parsePosts, figures.PostInsights)),
-		get("/getPostsLikes/{startTime}/{endTime}/{pId}", endpoint(s, parsePostsSeries, figures.PostsLikes)),
-		get("/getPostsViews/{startTime}/{endTime}/{pId}", endpoint(s, parseSeries, figures.PostsViews)),
-		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", endpoint(s, parsePosts, figures.PostsEngagements)),
-		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", endpoint(s, parseSeries, figures.PostsTotalEngagements)),
+		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(s, totalsQuery, figures.AccountInsights)),
+		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
+			endpoint(s, seriesQuery, figures.AccountFollowers)),
+		get("/getRoiViews", "getRoiViews", endpoint(s, totalsQuery, figures.RoiViews)),
+		get("/reach/getAccountStats/{pId}", "getAccountStats", endpoint(s, seriesQuery, figures.AccountStats)),
+		get("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", netGrowth),
+		get("/reach/getAccountNetGrowth", "getAccountNetGrowth", netGrowth),
+		get("/reach/activityMeter", "getActivityMeter", endpoint(s, seriesQuery, figures.ActivityMeter)),
+		get("/leaderboard/{pId}", "getLeaderboard", endpoint(s, leaderboardQuery, figures.Leaderboard)),
+		get("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
+			endpoint(s, topPostsQuery, figures.TopPosts)),
+		get("/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights", endpoint(s, postsQuery, figures.PostInsights)),
+		get("/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes", endpoint(s, postsSeriesQuery, figures.PostsLikes)),
+		get("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", endpoint(s, seriesQuery, figures.PostsViews)),
+		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
+			endpoint(s, postsQuery, figures.PostsEngagements)),
+		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
+			endpoint(s, seriesQuery, figures.PostsTotalEngagements)),
 
-		get("/member-followers-graph/{memberId}", endpoint(s, ofMember(parseSeries), figures.AccountFollowers)),
-		get("/accountActiveMembersPlatforms/{accountId}", endpoint(s, parseActiveMembers, figures.ActiveMembers)),
-		get("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", endpoint(s, ofMember(parseGrowth), figures.MemberGrowth)),
-		get("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parsePosts), figures.PostInsights)),
-		get("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parseSeries), figures.AccountFollowers)),
-		get("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parsePostsSeries), figures.PostsLikes)),
-		get("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parseSeries), figures.PostsViews)),
-		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", endpoint(s, ofMember(parsePosts), figures.PostsEngagements)),
+		get("/member-followers-graph/{memberId}", "getMemberFollowersGraph",
+			endpoint(s, ofMember(seriesQuery), figures.AccountFollowers)),
+		get("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
+			endpointOf(s, postsQuery, paramAccountID, figures.ActiveMembers)),
+		get("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
+			endpoint(s, ofMember(growthQuery), figures.MemberGrowth)),
+		get("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
+			endpoint(s, ofMember(postsQuery), figures.PostInsights)),
+		get("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
+			endpoint(s, ofMember(seriesQuery), figures.AccountFollowers)),
+		get("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
+			endpoint(s, ofMember(postsSeriesQuery), figures.PostsLikes)),
+		get("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
+			endpoint(s, ofMember(seriesQuery), figures.PostsViews)),
+		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
+			endpoint(s, ofMember(postsQuery), figures.PostsEngagements)),
 		// The optional segments of old: the number of segments says which they are.
-		get("/getMembersTopPosts/{memberId}/{cId}", membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}", membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}", membersTop),
+		get("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId", membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId",
+			membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}", "getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId",
+			membersTop),
 	}
 }

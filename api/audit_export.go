@@ -30,14 +30,13 @@ type exportTrailer struct {
 }
 
 // getAuditExport streams the history as CSV or JSON Lines (?format=), oldest first.
-func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request) error {
-	params := s.auditParams(r)
-	format, _ := params.value("format")
+func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *Params) error {
+	format, _ := params.value(paramFormat, KindFormat)
 	if format != "csv" && format != "jsonl" {
-		params.bad.addf("format", "is not a format: use csv or jsonl")
+		params.bad.addf(paramFormat.Name, "is not a format: use csv or jsonl")
 	}
 	query := params.historyQuery()
-	query.ParentAccount, query.Dashboard = auditedParent(r.Context()), params.hex("dashboard")
+	query.ParentAccount, query.Dashboard = auditedParent(r.Context()), params.hex(paramOnlyDashboard)
 	if err := params.Err(); err != nil {
 		return err
 	}

@@ -124,3 +124,17 @@ func sortedSet(list *[]string) *[]string {
 	}
 	return &set
 }
+
+// updateBody is the body of a PUT. Each member may be left out, and none may be null.
+type updateBody struct {
+	// AllowClientDashboard opens the dashboards to their clients.
+	AllowClientDashboard bool `json:"allow_client_dashboard,omitempty"`
+	// SubAccountIDs are accounts to link; with unlink, exactly those that stay linked. 24 hex digits each.
+	SubAccountIDs []string `json:"sub_account_ids,omitempty"`
+	// Users become the list of every linked dashboard. 24 hex digits each.
+	Users []string `json:"users,omitempty"`
+	// Scopes become those of every linked dashboard.
+	Scopes []string `json:"scopes,omitempty"`
+	// Unlink makes sub_account_ids the whole linked set, which otherwise only grows.
+	Unlink bool `json:"unlink,omitempty"`
+}

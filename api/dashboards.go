@@ -107,7 +107,7 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 }
 
 func dashboardID(r *http.Request) (string, error) {
-	raw, _ := pathParam(r, "id")
+	raw, _ := pathParam(r, paramDashboard.Name)
 	id, ok := domain.HexID(raw)
 	if !ok {
 		return "", invalidField("sub_account_id", "is not an account id: use 24 hex digits")
@@ -128,14 +128,14 @@ func caller(r *http.Request, p Principal, parent string, role Role) commands.Cal
 
 // idempotencyKey returns the key of the request, or "" when it has none.
 func idempotencyKey(header http.Header) (string, error) {
-	values := header.Values("Idempotency-Key")
+	values := header.Values(headerIdempotency)
 	if len(values) == 0 {
 		return "", nil
 	}
 	const maxKey = 255
 	printable := strings.IndexFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }) < 0
 	if len(values) > 1 || values[0] == "" || len(values[0]) > maxKey || !printable {
-		return "", invalidField("Idempotency-Key", "must be given once and have 1 to 255 printable ASCII characters")
+		return "", invalidField(headerIdempotency, "must be given once and have 1 to 255 printable ASCII characters")
 	}
 	return values[0], nil
 }
@@ -145,13 +145,13 @@ var errIfMatch = errors.New("malformed If-Match")
 // ifMatch parses If-Match: "*", or a list of entity tags. A weak tag, or one that we never gave, is
 // well-formed and matches nothing, as RFC 9110 §13.1.1 has it.
 func ifMatch(header http.Header) (*domain.VersionMatch, error) {
-	values := header.Values("If-Match")
+	values := header.Values(headerIfMatch)
 	if len(values) == 0 {
 		return nil, nil
 	}
 	match, err := parseIfMatch(strings.Join(values, ","))
 	if err != nil {
-		return nil, invalidField("If-Match", `must be * or entity tags as ETag gives them, like "7"`)
+		return nil, invalidField(headerIfMatch, `must be * or entity tags as ETag gives them, like "7"`)
 	}
 	return match, nil
 }

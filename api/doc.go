@@ -26,11 +26,10 @@
 //	accept.go etag.go         which form of an answer; tags of answers, 304
 //	csv_plan.go csv_answer.go csv_writer.go  answers as tables; the rows and cells of all CSV
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
-//	params.go params_range.go parameters of the analytics
-//	operation.go operations.go      an endpoint with its description; those that are not analytics
-//	asyncapi.go               /asyncapi.json: the topics by the registry and its frozen samples; the streams
-//	openapi*.go               /openapi.json: made of the routes, their parsers, the answers' structs and comments, in the
-//	                          words of those who see JSON; examples of errors, and a request to copy for each route
+//	declared.go               every parameter and header that a route can take, as data
+//	params.go params_range.go what reads parameters by their declarations; ranges and time zones
+//	operation.go              an endpoint with what it takes and answers; all of them, for the generator of the documents
+//	document.go headers.go    /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names of headers
 //	endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
 //	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
 //	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
@@ -79,9 +78,10 @@
 //     the others. Cells that begin like a formula get an apostrophe.
 //   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version
 //     or a time may stand is a version.
-//   - The API document takes descriptions from the comments in the source, which the program carries: of a
-//     query, of an answer's struct, of its fields. A parser is run once without a request, and what it reads
-//     is documented; a new method of [Params] notes what it reads ([Params.note]).
+//   - openapi.json and asyncapi.json are written by internal/dev/apidoc from [Describe] and from the comments of the
+//     answers' structs; `go generate ./api` after a change of either, and a test there fails until it is done. A route
+//     declares its parameters, and [Params] reads no others and all of them: where the two differ, each request is a
+//     500, so that no test of the route passes.
 //   - What a lenient parser drops without a word is a 400 for the figures and entities: a query that does not
 //     decode, a parameter given twice or against the path, one that is known and does nothing at an address.
 //     Names that nobody knows pass: old frontends add some against caches.

@@ -20,28 +20,33 @@ type FigureScopes interface {
 }
 
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
-// a table, or 304 when the caller has that already.
-func endpoint[Q, R any](
-	s *Server, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) (R, analytics.Meta, error),
+// a table, or 304 when the caller has that already. ?account= may narrow the figures to one account.
+func endpoint[R any](
+	s *Server, q figuresReading, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+) operation {
+	return endpointOf(s, q, paramAccount, query)
+}
+
+// endpointOf narrows the figures to the account that the parameter names.
+func endpointOf[R any](
+	s *Server, q figuresReading, narrow Param,
+	query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
 	plan := newCSVPlan(reflect.TypeFor[R]())
-	read := func(params *Params) (q Q, narrow readmodels.AccountRef, table string) {
-		q = parse(params)
-		params.Zone() // judged for every endpoint, also where no range is read
-		return q, params.narrowing(), params.csvTable(plan)
-	}
-	serve := func(w http.ResponseWriter, r *http.Request) error {
-		params := requestParams(r, s.deps.Now())
-		q, narrow, table := read(params)
+	tables := paramTable
+	tables.Words = append(plan.names(), csvSources)
+	op := s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		asked := q.parse(params)
+		whose, table := params.narrowing(narrow), params.table(tables)
 		params.refuseUnread(s.figureParams)
 		if err := params.Err(); err != nil {
 			return err
 		}
-		scope, err := s.scope(r.Context(), narrow)
+		scope, err := s.scope(r.Context(), whose)
 		if err != nil {
 			return err
 		}
-		data, meta, err := query(r.Context(), scope, q)
+		data, meta, err := query(r.Context(), scope, asked)
 		if err != nil {
 			return err
 		}
@@ -65,16 +70,9 @@ func endpoint[Q, R any](
 		w.Header().Set("Content-Type", mediaJSON+"; charset=utf-8")
 		writeTagged(w, r, append(body, '\n'))
 		return nil
-	}
-	return described(serve, about{
-		query: methodName(query), tag: tagAnalytics, parse: func(p *Params) { read(p) },
-		headers: []param{{name: headerIfNoneMatch, text: "The ETag of an answer that the caller has.", schema: schema{Type: typeString}}},
-		answers: append(
-			answersJSON(enveloped(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]()), headerETag),
-			answerDoc{status: http.StatusOK, text: "Done.", media: mediaCSV, headers: []string{headerLink, headerDisposition}, example: plan.firstLine()},
-			answerDoc{status: http.StatusNotModified, text: "The caller's answer is still right.", headers: []string{headerETag}},
-		),
-	})
+	}, append(slices.Clone(q.takes), narrow, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
+	op.answer.CSV = plan.firstLine()
+	return op
 }
 
 // csvSources is the table of what figures are worth; all tables of an answer together leave it out.
@@ -90,26 +88,22 @@ func figuresCSV(plan csvPlan, data any, meta analytics.Meta, table string) ([]by
 	return csvOf(plan, data, table)
 }
 
-// csvTable reads `table`, which picks one table of an answer as CSV.
-func (p *Params) csvTable(plan csvPlan) string {
-	names := append(plan.names(), csvSources)
-	p.note("table", "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. "+
-		"Absent: all tables of the data, told apart by the column table.",
-		schema{Type: typeString, Enum: anyOf(names)})
-	name, present := p.value("table")
-	if present && !slices.Contains(names, name) {
-		p.bad.addf("table", "is not a table of this answer: use %s", strings.Join(names, ", "))
+// narrowing is the account that the figures are narrowed to.
+func (p *Params) narrowing(declared Param) readmodels.AccountRef {
+	if declared.Name == paramAccountID.Name {
+		return p.RequiredAccount(declared)
+	}
+	return p.Account(declared)
+}
+
+// table reads `table`, which picks one table of an answer as CSV.
+func (p *Params) table(declared Param) string {
+	name, present := p.value(declared, KindWord)
+	if present && !slices.Contains(declared.Words, name) {
+		p.bad.addf(declared.Name, "is not a table of this answer: use %s", strings.Join(declared.Words, ", "))
 		return ""
 	}
 	return name
-}
-
-func anyOf(names []string) []any {
-	values := make([]any, len(names))
-	for i, name := range names {
-		values[i] = name
-	}
-	return values
 }
 
 func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readmodels.Scope, error) {

@@ -4,25 +4,88 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
+
+// What the entities ask of a request.
+var (
+	usersQuery = reading[readmodels.UsersQuery]{parseUsers, []Param{
+		paramCursor, paramLimit, paramSearch, paramUserRole, paramUserActive,
+	}}
+	platformsQuery = reading[readmodels.PlatformsQuery]{parsePlatforms, []Param{
+		paramCursor, paramLimit, paramPlatform, paramOwner, paramState,
+	}}
+	activitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
+		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramStartTime, paramEndTime, paramZone,
+	}}
+	oneUserQuery     = reading[string]{parseUserID, []Param{paramUserID}}
+	onePlatformQuery = reading[int64]{func(p *Params) int64 { return p.ID(paramPlatformID) }, []Param{paramPlatformID}}
+	oneActivityQuery = reading[string]{parseActivityID, []Param{paramActivityID}}
+)
+
+func parseUsers(p *Params) readmodels.UsersQuery {
+	return readmodels.UsersQuery{
+		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole), Active: p.optionalBool(paramUserActive),
+	}
+}
+
+func parseUserID(p *Params) string {
+	value, _ := p.value(paramUserID, KindHexID)
+	id, ok := domain.HexID(value)
+	if !ok {
+		p.bad.addf(paramUserID.Name, "is not a user id: use 24 hex digits")
+	}
+	return id
+}
+
+func parsePlatforms(p *Params) readmodels.PlatformsQuery {
+	return readmodels.PlatformsQuery{
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), State: readmodels.PlatformState(p.word(paramState)),
+	}
+}
+
+func parseActivities(p *Params) analytics.ActivitiesQuery {
+	q := analytics.ActivitiesQuery{
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(paramConnection),
+		Category: p.Category(), Type: p.text(paramPostType),
+	}
+	// Unlike figures, a list without a range is the whole list.
+	_, from := p.value(paramStartTime, KindTime)
+	_, to := p.value(paramEndTime, KindTime)
+	if window := p.Range(paramStartTime, paramEndTime); from || to {
+		q.From, q.To = &window.From, &window.To
+	}
+	return q
+}
+
+func parseActivityID(p *Params) string {
+	value, _ := p.value(paramActivityID, KindActivity)
+	_, _, ok := domain.SplitPostID(value)
+	if !ok || len(value) > maxCursor || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		p.bad.addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
+	}
+	return value
+}
 
 // maxText is the longest text that is searched for, in bytes.
 const maxText = 200
 
 // text reads an optional text.
-func (p *Params) text(name, about string) string {
-	p.note(name, about, schema{Type: typeString})
-	value, _ := p.value(name)
+func (p *Params) text(declared Param) string {
+	value, _ := p.value(declared, KindText)
 	if len(value) > maxText || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		p.bad.addf(name, "is not a text of at most %d bytes", maxText)
+		p.bad.addf(declared.Name, "is not a text of at most %d bytes", maxText)
 		return ""
 	}
 	return value
 }
 
 // optionalBool reads true or false; nil when it is absent.
-func (p *Params) optionalBool(name, about string) *bool {
-	switch p.oneOf(name, about, []any{"true", "false"}) {
+func (p *Params) optionalBool(declared Param) *bool {
+	switch p.word(declared) {
 	case "true":
 		return new(true)
 	case "false":
@@ -32,27 +95,11 @@ func (p *Params) optionalBool(name, about string) *bool {
 	}
 }
 
-// optionalID reads an id of a member or social account; 0 when it is absent.
-func (p *Params) optionalID(name, about string) int64 {
-	p.note(name, about, schema{Type: typeInteger, Minimum: new(1)})
-	value, present := p.value(name)
-	number, ok := plainNumber(value)
-	if present && (!ok || number == 0) {
-		p.bad.addf(name, "is not an id: use a positive integer")
-	}
-	return number
-}
-
-// oneOf reads one of some words; "" when it is absent.
-func (p *Params) oneOf(name, about string, words []any) string {
-	p.note(name, about, schema{Type: typeString, Enum: words})
-	value, present := p.value(name)
-	if present && !slices.Contains(words, any(value)) {
-		names := make([]string, len(words))
-		for i, word := range words {
-			names[i], _ = word.(string)
-		}
-		p.bad.addf(name, "is none of %s", strings.Join(names, ", "))
+// word reads one of the words that are declared; "" when it is absent.
+func (p *Params) word(declared Param) string {
+	value, present := p.value(declared, KindWord)
+	if present && !slices.Contains(declared.Words, value) {
+		p.bad.addf(declared.Name, "is none of %s", strings.Join(declared.Words, ", "))
 		return ""
 	}
 	return value

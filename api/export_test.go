@@ -2,7 +2,12 @@ package api
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"reflect"
+	"strconv"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -23,16 +28,53 @@ func (s *Server) Routes() (routes []Route) {
 
 // EveryRole returns the constants of type Role, as the source has them.
 func EveryRole() (roles []Role, err error) {
-	c, err := sourceComments()
+	file, err := parser.ParseFile(token.NewFileSet(), "principal.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}
-	values, _ := c.constants(reflect.TypeFor[Role]())
-	for _, value := range values {
-		roles = append(roles, Role(value.(string)))
-	}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if of, ok := spec.Type.(*ast.Ident); ok && of.Name == "Role" {
+			role, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			roles = append(roles, Role(role))
+		}
+		return true
+	})
 	return roles, nil
 }
+
+// NewParams reads parameters through get; now is the end of a range that names none. A test need not read all
+// that there are.
+func NewParams(get func(name string) (string, bool), now time.Time) *Params {
+	var takes []Param
+	for _, operation := range Describe().Operations {
+		for _, declared := range operation.Takes {
+			declared.elsewhere = true
+			takes = append(takes, declared)
+		}
+	}
+	return &Params{get: get, now: now, takes: takes}
+}
+
+// ReadDeclared reads by the declarations of a route from a request without any parameter.
+func ReadDeclared(read func(*Params), takes ...Param) error {
+	p := &Params{get: func(string) (string, bool) { return "", false }, takes: takes}
+	read(p)
+	return p.Err()
+}
+
+// Declared parameters that tests read.
+var (
+	StartTime = paramStartTime
+	EndTime   = paramEndTime
+	Member    = paramMember
+	Account   = paramAccount
+	AccountID = paramAccountID
+	Limit     = paramLimit
+)
 
 // Absent names what a server was not given of [Deps]: routes may depend on it.
 func (s *Server) Absent() (names []string) {
@@ -50,7 +92,7 @@ func (s *Server) Absent() (names []string) {
 
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {
-	doc, err := s.documentAt("")
+	doc, err := s.openAPI()
 	if err != nil {
 		return nil, err
 	}

@@ -141,9 +141,8 @@ type Server struct {
 
 	compressed func(http.Handler) http.HandlerFunc
 
-	// The documents are made once, when they are first asked for: routes and source do not change.
-	openAPI  func() (*openAPI, error)
-	asyncAPI func() (*asyncAPI, error)
+	// The documents are read once, when they are first asked for: routes do not change.
+	openAPI, asyncAPI func() (document, error)
 }
 
 // Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
@@ -173,8 +172,8 @@ func Handler(deps Deps) (*Server, error) {
 			return nil, err
 		}
 	}
-	s.figureParams, s.entityParams = parametersNamed(s.routes(), tagAnalytics), parametersNamed(s.routes(), tagEntities)
-	s.openAPI, s.asyncAPI = sync.OnceValues(s.makeOpenAPI), sync.OnceValues(s.makeAsyncAPI)
+	s.figureParams, s.entityParams = namesOf(s.analyticsRoutes()), namesOf(s.entityRoutes())
+	s.openAPI, s.asyncAPI = sync.OnceValues(s.openAPIServed), sync.OnceValues(s.asyncAPIServed)
 	s.mux = s.router()
 	return s, nil
 }

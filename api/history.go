@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -13,17 +15,35 @@ func (s *Server) auditRoutes() []route {
 	if s.deps.Audit == nil {
 		return nil
 	}
-	auditors := []Role{RoleAgency, RoleAuditor}
-	get := func(pattern string, op operation) route { return route{http.MethodGet, pattern, auditors, op} }
-	return []route{
-		get("/api/projects/dashboard/{id}/history", described(s.getHistory, aboutHistory("Who changed a dashboard, when and by which request.", noteDashboard))),
-		get("/api/projects/dashboard/{id}/state", described(s.getState, aboutState)),
-		get("/api/projects/dashboard/{id}/diff", described(s.getDiff, aboutDiff)),
-		get("/api/projects/dashboard/{id}/access", described(s.getAccess, aboutAccess)),
-		get("/api/audit/history", described(s.getHistory, aboutHistory("Who changed any dashboard of the agency.", func(*Params) {}))),
-		get(patternExport, described(s.getAuditExport, aboutExport)),
-		get("/api/audit/reads", described(s.getAuditReads, aboutReads)),
+	get := func(pattern, id string, op operation) route {
+		return route{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
+	entries, meta := reflect.TypeFor[[]readmodels.HistoryEntry](), reflect.TypeFor[readmodels.HistoryMeta]()
+	ofDashboard := append([]Param{paramDashboard}, historyParams...)
+	return []route{
+		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, meta)),
+		get("/api/projects/dashboard/{id}/state", "getDashboardState",
+			s.auditing(s.getState, paramDashboard, paramAt, paramVersion).answering(reflect.TypeFor[readmodels.StateAnswer](), meta)),
+		get("/api/projects/dashboard/{id}/diff", "getDashboardDiff",
+			s.auditing(s.getDiff, paramDashboard, paramFromMoment, paramToMoment).answering(reflect.TypeFor[readmodels.DiffAnswer](), meta)),
+		get("/api/projects/dashboard/{id}/access", "getDashboardAccess",
+			s.auditing(s.getAccess, paramDashboard, paramAccessUser, paramAt, paramVersion).
+				answering(reflect.TypeFor[readmodels.AccessAnswer](), meta)),
+		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, meta)),
+		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, historyParams...)...)),
+		get("/api/audit/reads", "getAuditReads",
+			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).
+				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.ListMeta]())),
+	}
+}
+
+// auditing hands an endpoint the parameters that it declares and the time zone, which is judged also where no
+// day is named.
+func (s *Server) auditing(serve paramsFunc, takes ...Param) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		params.Zone()
+		return serve(w, r, params)
+	}, append(slices.Clone(takes), paramZone)...)
 }
 
 // auditRole is the role under which a caller of these routes is recorded: the one that may less.
@@ -37,7 +57,7 @@ func auditRole(p Principal) Role {
 // answerAudit is the one shape of the auditors' questions about histories: parse, query, record what is read, answer.
 // Without the record nothing is shown. The dashboard is the one in the path; "" where there is none.
 func answerAudit[Q, R any](
-	s *Server, w http.ResponseWriter, r *http.Request, parse func(p *Params, parent, dashboard string) Q,
+	s *Server, w http.ResponseWriter, r *http.Request, params *Params, parse func(parent, dashboard string) Q,
 	query func(context.Context, Q) (R, readmodels.HistoryMeta, error), read func(Q) domain.AuditRead,
 ) error {
 	var dashboard string
@@ -47,8 +67,7 @@ func answerAudit[Q, R any](
 			return err
 		}
 	}
-	params := s.auditParams(r)
-	q := parse(params, auditedParent(r.Context()), dashboard)
+	q := parse(auditedParent(r.Context()), dashboard)
 	if err := params.Err(); err != nil {
 		return err
 	}
@@ -72,49 +91,50 @@ func auditedParent(ctx context.Context) string {
 }
 
 // getHistory answers, page by page, who changed the dashboard in the path, or any dashboard of the agency.
-func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
-	parse := func(p *Params, parent, dashboard string) readmodels.HistoryQuery {
-		q := p.historyQuery()
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request, params *Params) error {
+	parse := func(parent, dashboard string) readmodels.HistoryQuery {
+		q := params.historyQuery()
 		q.ParentAccount, q.Dashboard = parent, dashboard
 		return q
 	}
-	return answerAudit(s, w, r, parse, s.deps.Audit.History.Entries, func(q readmodels.HistoryQuery) domain.AuditRead {
+	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.Entries, func(q readmodels.HistoryQuery) domain.AuditRead {
 		return domain.AuditRead{What: domain.AuditHistory, Filter: filterOf(q)}
 	})
 }
 
 // getState answers what the dashboard was at ?at= or ?version=; without either, now.
-func (s *Server) getState(w http.ResponseWriter, r *http.Request) error {
-	parse := func(p *Params, parent, dashboard string) readmodels.StateQuery {
-		return readmodels.StateQuery{ParentAccount: parent, Dashboard: dashboard, At: p.oneMoment()}
+func (s *Server) getState(w http.ResponseWriter, r *http.Request, params *Params) error {
+	parse := func(parent, dashboard string) readmodels.StateQuery {
+		return readmodels.StateQuery{ParentAccount: parent, Dashboard: dashboard, At: params.oneMoment()}
 	}
-	return answerAudit(s, w, r, parse, s.deps.Audit.History.State, func(q readmodels.StateQuery) domain.AuditRead {
+	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.State, func(q readmodels.StateQuery) domain.AuditRead {
 		return domain.AuditRead{What: domain.AuditState, Filter: domain.AuditFilter{At: q.At.String()}}
 	})
 }
 
 // getDiff answers what changed on the dashboard after ?from= up to ?to=, each an instant or a version;
 // without ?to=, up to now.
-func (s *Server) getDiff(w http.ResponseWriter, r *http.Request) error {
-	parse := func(p *Params, parent, dashboard string) readmodels.DiffQuery {
-		p.required("from")
+func (s *Server) getDiff(w http.ResponseWriter, r *http.Request, params *Params) error {
+	parse := func(parent, dashboard string) readmodels.DiffQuery {
+		params.required(paramFromMoment)
 		return readmodels.DiffQuery{
-			ParentAccount: parent, Dashboard: dashboard, From: p.moment("from", true), To: p.moment("to", false),
+			ParentAccount: parent, Dashboard: dashboard,
+			From: params.moment(paramFromMoment, true), To: params.moment(paramToMoment, false),
 		}
 	}
-	return answerAudit(s, w, r, parse, s.deps.Audit.History.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
+	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
 		return domain.AuditRead{What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()}}
 	})
 }
 
 // getAccess answers whether ?user_id= had access to the dashboard at ?at= (or ?version=), and which
 // records decided that.
-func (s *Server) getAccess(w http.ResponseWriter, r *http.Request) error {
-	parse := func(p *Params, parent, dashboard string) readmodels.AccessQuery {
-		p.required("user_id")
-		return readmodels.AccessQuery{ParentAccount: parent, Dashboard: dashboard, User: p.hex("user_id"), At: p.oneMoment()}
+func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, params *Params) error {
+	parse := func(parent, dashboard string) readmodels.AccessQuery {
+		params.required(paramAccessUser)
+		return readmodels.AccessQuery{ParentAccount: parent, Dashboard: dashboard, User: params.hex(paramAccessUser), At: params.oneMoment()}
 	}
-	return answerAudit(s, w, r, parse, s.deps.Audit.History.Access, func(q readmodels.AccessQuery) domain.AuditRead {
+	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.Access, func(q readmodels.AccessQuery) domain.AuditRead {
 		return domain.AuditRead{What: domain.AuditAccess, Filter: domain.AuditFilter{User: q.User, At: q.At.String()}}
 	})
 }

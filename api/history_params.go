@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -21,19 +20,18 @@ const maxActor = 255
 func (p *Params) historyQuery() readmodels.HistoryQuery {
 	page := p.Page()
 	q := readmodels.HistoryQuery{
-		Types: p.eventTypes("type"), Actor: p.actor("actor"), User: p.hex("user"), Account: p.hex("account"),
+		Types: p.eventTypes(), Actor: p.actor(), User: p.hex(paramChangedUser), Account: p.hex(paramChangedAccount),
 		Limit: page.Limit, Cursor: page.Cursor,
 	}
 	q.From, q.To = p.edges()
-	q.Ascending = p.ascending("order")
+	q.Ascending = p.ascending()
 	return q
 }
 
 // eventTypes reads types of events on `dashboards`, separated by commas: whole names, or the short
 // ones between "dashboard." and the version, which stand for all versions.
-func (p *Params) eventTypes(name string) []string {
-	p.note(name, "Types of changes, separated by commas: short (accounts_linked) or whole names.", schema{Type: typeString})
-	value, present := p.value(name)
+func (p *Params) eventTypes() []string {
+	value, present := p.value(paramChanges, KindChanges)
 	if !present {
 		return nil
 	}
@@ -55,7 +53,7 @@ func (p *Params) eventTypes(name string) []string {
 				shorts = append(shorts, short)
 			}
 			slices.Sort(shorts)
-			p.bad.addf(name, "names %q, which is no type of change: use %s", clip(wanted), strings.Join(shorts, ", "))
+			p.bad.addf(paramChanges.Name, "names %q, which is no type of change: use %s", clip(wanted), strings.Join(shorts, ", "))
 		}
 	}
 	slices.Sort(types)
@@ -75,31 +73,26 @@ func dashboardTypes() map[string][]string {
 }
 
 // hex reads an optional id of 24 hex digits.
-func (p *Params) hex(name string) string {
-	p.note(name, map[string]string{
-		"user": "Only changes of this user's access: 24 hex digits.", "account": "Only changes of this account's links: 24 hex digits.",
-		"user_id": "The user: 24 hex digits.", "dashboard": "Only this dashboard: its sub-account's id, 24 hex digits.",
-	}[name], schema{Type: typeString, Pattern: "^[0-9a-fA-F]{24}$"})
-	value, present := p.value(name)
+func (p *Params) hex(declared Param) string {
+	value, present := p.value(declared, KindHexID)
 	if !present {
 		return ""
 	}
 	id, ok := domain.HexID(value)
 	if !ok {
-		p.bad.addf(name, "is not an id: use 24 hex digits")
+		p.bad.addf(declared.Name, "is not an id: use 24 hex digits")
 	}
 	return id
 }
 
 // actor reads an optional actor: a user's id, or what the program calls itself ("system:fetcher").
-func (p *Params) actor(name string) string {
-	p.note(name, "Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher.", schema{Type: typeString})
-	value, _ := p.value(name)
+func (p *Params) actor() string {
+	value, _ := p.value(paramActor, KindActor)
 	if id, ok := domain.HexID(value); ok {
 		return id
 	}
 	if len(value) > maxActor || strings.IndexFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) >= 0 {
-		p.bad.addf(name, "is not an actor: use a user's id (24 hex digits)")
+		p.bad.addf(paramActor.Name, "is not an actor: use a user's id (24 hex digits)")
 		return ""
 	}
 	return value
@@ -108,39 +101,36 @@ func (p *Params) actor(name string) string {
 // edges reads the optional range `from` and `to`.
 func (p *Params) edges() (from, to *time.Time) {
 	before := p.bad.count
-	from, to = p.edge("from", 0), p.edge("to", 1)
+	from, to = p.edge(paramFrom, 0), p.edge(paramTo, 1)
 	if p.bad.count == before && from != nil && to != nil && from.After(*to) {
-		p.bad.addf("from", "lies after to: exchange them")
+		p.bad.addf(paramFrom.Name, "lies after to: exchange them")
 	}
 	return from, to
 }
 
 // edge reads an optional end of a range as [Params.Range] reads them: a day means its start, moved on
 // by dayOffset days. Nil: that end is open.
-func (p *Params) edge(name string, dayOffset int) *time.Time {
-	p.note(name, "One end of a range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Absent: open.", schema{Type: typeString})
-	text, present := p.value(name)
+func (p *Params) edge(declared Param, dayOffset int) *time.Time {
+	text, present := p.value(declared, KindTime)
 	if !present {
 		return nil
 	}
-	at := p.instant(name, text, p.Zone(), dayOffset)
+	at := p.instant(declared, text, p.Zone(), dayOffset)
 	return &at
 }
 
-func (p *Params) ascending(name string) bool {
-	p.note(name, "Oldest or newest first.", schema{Type: typeString, Enum: []any{"asc", "desc"}, Default: "desc"})
-	value, _ := p.value(name)
+func (p *Params) ascending() bool {
+	value, _ := p.value(paramOrder, KindOrder)
 	if value != "" && value != "asc" && value != "desc" {
-		p.bad.addf(name, "is not an order: use asc or desc")
+		p.bad.addf(paramOrder.Name, "is not an order: use asc or desc")
 	}
 	return value == "asc"
 }
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.
 // A day stands for its end, and where it begins a range, for the end of the day before it.
-func (p *Params) moment(name string, beginsRange bool) readmodels.Moment {
-	p.note(name, "A point in the history: a version (v12, or a number below 100,000,000) or a time. Absent: now.", schema{Type: typeString})
-	text, present := p.value(name)
+func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
+	text, present := p.value(declared, KindMoment)
 	if !present {
 		return readmodels.Moment{}
 	}
@@ -152,14 +142,14 @@ func (p *Params) moment(name string, beginsRange bool) readmodels.Moment {
 	case ok && (marked || version < maxVersionNumber):
 		return readmodels.Moment{Version: version}
 	case marked:
-		p.bad.addf(name, "is not a version: use v and a number, like v12")
+		p.bad.addf(declared.Name, "is not a version: use v and a number, like v12")
 		return readmodels.Moment{}
 	}
 	dayOffset := 1
 	if beginsRange {
 		dayOffset = 0
 	}
-	at := p.instant(name, text, p.Zone(), dayOffset)
+	at := p.instant(declared, text, p.Zone(), dayOffset)
 	if _, err := time.Parse(time.DateOnly, text); err == nil && !at.IsZero() {
 		at = at.Add(-time.Microsecond)
 	}
@@ -168,30 +158,25 @@ func (p *Params) moment(name string, beginsRange bool) readmodels.Moment {
 
 // oneMoment reads `at` or `version`; neither means now.
 func (p *Params) oneMoment() readmodels.Moment {
-	p.note("at", "The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Absent: now.", schema{Type: typeString})
-	p.note("version", "The version, instead of at.", schema{Type: typeString, Pattern: "^v?[1-9][0-9]*$"})
-	_, byTime := p.value("at")
-	number, byVersion := p.value("version")
+	_, byTime := p.value(paramAt, KindMoment)
+	number, byVersion := p.value(paramVersion, KindVersion)
 	if byTime && byVersion {
-		p.bad.addf("version", "stands beside at: give one of them")
+		p.bad.addf(paramVersion.Name, "stands beside at: give one of them")
 	}
 	if !byVersion {
-		return p.moment("at", false)
+		return p.moment(paramAt, false)
 	}
 	version, ok := plainNumber(strings.TrimPrefix(number, "v"))
 	if !ok || version < 1 {
-		p.bad.addf("version", "is not a version: use a number from 1")
+		p.bad.addf(paramVersion.Name, "is not a version: use a number from 1")
 	}
 	return readmodels.Moment{Version: version}
 }
 
 // required notes that a parameter is missing.
-func (p *Params) required(names ...string) {
-	for _, name := range names {
-		p.noteRequired(name)
-		if _, present := p.value(name); !present {
-			p.bad.addf(name, "is missing")
-		}
+func (p *Params) required(declared Param) {
+	if _, present := p.value(declared, declared.Kind); !present {
+		p.bad.addf(declared.Name, "is missing")
 	}
 }
 
@@ -212,11 +197,4 @@ func instantText(at *time.Time) string {
 		return ""
 	}
 	return at.UTC().Format(time.RFC3339Nano)
-}
-
-// auditParams are the parameters of an auditor's request.
-func (s *Server) auditParams(r *http.Request) *Params {
-	p := requestParams(r, s.deps.Now())
-	p.Zone() // judged also where no day is named
-	return p
 }

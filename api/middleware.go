@@ -97,7 +97,7 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 		AllowOriginFunc: allowOrigin(origins),
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodOptions},
 		AllowedHeaders: []string{
-			"Accept", "Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match", headerIfNoneMatch,
+			"Accept", "Authorization", "Cache-Control", "Content-Type", headerIdempotency, headerIfMatch, headerIfNoneMatch,
 			headerLastEventID, "Traceparent", headerRequestID,
 		},
 		ExposedHeaders: []string{

@@ -54,7 +54,7 @@ func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request) (Princi
 }
 
 func (s *Server) ticketPrincipal(r *http.Request) (Principal, error) {
-	ticket := r.URL.Query().Get("ticket")
+	ticket := r.URL.Query().Get(paramTicket.Name)
 	if ticket == "" {
 		return s.principal(r)
 	}

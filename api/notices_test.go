@@ -45,7 +45,7 @@ func ticket(t *testing.T, b *bundle, token string) string {
 // firstLines opens a stream, reads its first two lines and closes it.
 func firstLines(t *testing.T, url string, headers ...string) (status int, first, second string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	require.NoError(t, err)

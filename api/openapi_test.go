@@ -51,7 +51,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 			op := operation.(map[string]any)
 			require.NotEmpty(t, op["summary"], "%s %s", method, path)
 			for _, p := range list(op["parameters"]) {
-				require.NotEmpty(t, p["description"], "parameter %s of %s %s: note it in the method of Params that reads it", p["name"], method, path)
+				require.NotEmpty(t, p["description"], "parameter %s of %s %s", p["name"], method, path)
 			}
 		}
 	}

@@ -1,135 +1,82 @@
 package api
 
 import (
+	"net/http"
 	"reflect"
-	"runtime"
-	"slices"
-	"strings"
 
-	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/notices"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// operation is the endpoint of a route with what the API document says of it: the table that serves is
-// the table that is described.
+// operation is the endpoint of a route with what it takes and answers.
 type operation struct {
-	serve endpointFunc
-	about about
+	serve  endpointFunc
+	takes  []Param
+	answer Answer
 }
 
-// about describes an operation.
-type about struct {
-	// summary is a sentence. When it is empty, it and text are the comment of query.
-	summary, text string
-	query         string // method of analytics.Analytics that answers
-	tag           string
-
-	// parse reads the parameters of a request; what it notes on the way is documented.
-	parse   func(*Params)
-	headers []param      // of the request
-	body    reflect.Type // of its JSON; nil: none
-
-	answers []answerDoc
-	refuses []domain.Code // beside those that every route of its kind can give
+// Answer is the types of an operation's good answer; all are nil where it is no JSON.
+type Answer struct {
+	Data reflect.Type // in the envelope
+	Meta reflect.Type // beside the data; nil: the answer has none
+	Bare reflect.Type // of an answer without the envelope
+	CSV  string       // the header line of the answer as CSV; "" where there is none
 }
 
-// answerDoc is one answer without an error.
-type answerDoc struct {
-	status  int
-	text    string
-	media   string       // type of its content; "": it has none
-	body    reflect.Type // of its JSON; nil: text
-	headers []string     // by name; see responseHeaders
-	example string       // of its text
+// reading is a parser with the parameters that it reads.
+type reading[Q any] struct {
+	parse func(*Params) Q
+	takes []Param
 }
 
-// The groups of the API document.
-const (
-	tagDashboards = "Dashboards"
-	tagAnalytics  = "Analytics"
-	tagEntities   = "Users, platforms, activities and stats"
-	tagAudit      = "Audit"
-	tagStreams    = "Notices and live updates"
-	tagService    = "Service"
-)
+// paramsFunc answers a request whose parameters are read by their declarations.
+type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
-// tagTexts say what the groups are for; every group has one.
-var tagTexts = map[string]string{
-	tagDashboards: "Who sees which client's dashboard, and which clients share one view.",
-	tagAnalytics:  "Figures of the social accounts and posts that the caller may see.",
-	tagEntities:   "The people, the connections and what was posted, one by one; and the figures of each platform over time.",
-	tagAudit:      "The history of dashboards, for auditors; each look at it is itself recorded.",
-	tagStreams:    "What happens while a page is open.",
-	tagService:    "Health, metrics and this document.",
+// taking hands an endpoint the parameters that it declares.
+func (s *Server) taking(serve paramsFunc, takes ...Param) operation {
+	return operation{takes: takes, serve: func(w http.ResponseWriter, r *http.Request) error {
+		return serve(w, r, requestParams(r, s.deps.Now(), takes))
+	}}
 }
 
-const (
-	mediaJSON        = "application/json"
-	mediaProblem     = "application/problem+json"
-	mediaCSV         = "text/csv"
-	mediaNDJSON      = "application/x-ndjson"
-	mediaEventStream = "text/event-stream"
-	mediaText        = "text/plain"
-)
-
-// described joins an endpoint with its description.
-func described(serve endpointFunc, a about) operation { return operation{serve, a} }
-
-// answersJSON is a description's one good answer, in JSON.
-func answersJSON(body reflect.Type, headers ...string) []answerDoc {
-	return []answerDoc{{status: 200, text: "Done.", media: mediaJSON, body: body, headers: headers}}
+// answering adds the types of what the operation answers in the envelope.
+func (o operation) answering(data, meta reflect.Type) operation {
+	o.answer.Data, o.answer.Meta = data, meta
+	return o
 }
 
-// enveloped is the type of [envelope] around data.
-func enveloped(data, meta reflect.Type) reflect.Type {
-	fields := []reflect.StructField{
-		{Name: "Success", Type: reflect.TypeFor[bool](), Tag: `json:"success" doc:"Always true here."`},
-		{Name: "Message", Type: reflect.TypeFor[string](), Tag: `json:"message" doc:"Always SUCCESS here."`},
-		{Name: "Data", Type: data, Tag: `json:"data"`},
+// Operation is a row of the route table, for the generator of the API document.
+type Operation struct {
+	ID, Method, Pattern string
+	Roles               []Role // nil: public, or the endpoint itself asks who is calling
+	Takes               []Param
+	Answer              Answer
+}
+
+// Description is what the API document is made of: every operation that can be served, and the shapes of errors.
+type Description struct {
+	Operations     []Operation
+	Update         reflect.Type // the body of a PUT
+	Error, Problem reflect.Type
+}
+
+// Describe returns the description. It serves no request.
+func Describe() Description {
+	s := &Server{deps: Deps{
+		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
+		Notices: &notices.Hub{}, Live: &LiveDeps{}, Metrics: http.NotFoundHandler(),
+	}}
+	d := Description{
+		Update: reflect.TypeFor[updateBody](), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),
 	}
-	if meta != nil {
-		fields = append(fields, reflect.StructField{Name: "Meta", Type: meta, Tag: `json:"meta"`})
+	for _, r := range s.routes() {
+		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer})
 	}
-	return reflect.StructOf(fields)
+	return d
 }
 
-// methodName is the name of the method that a method value holds: endpoints are described by the comment
-// of the query that answers them.
-func methodName(method any) string {
-	name := runtime.FuncForPC(reflect.ValueOf(method).Pointer()).Name()
-	return strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "-fm")
-}
-
-// param is a parameter or a header as the API document shows it.
-type param struct {
-	name, text string
-	required   bool
-	schema     schema
-}
-
-// note describes a parameter to the API document; while a request is served it does nothing. Each
-// method of [Params] notes what it reads.
-func (p *Params) note(name, text string, s schema) {
-	if p.noted == nil {
-		return
-	}
-	if i := slices.IndexFunc(*p.noted, func(known param) bool { return known.name == name }); i >= 0 {
-		if (*p.noted)[i].text == "" {
-			(*p.noted)[i].text, (*p.noted)[i].schema = text, s
-		}
-		return
-	}
-	*p.noted = append(*p.noted, param{name: name, text: text, schema: s})
-}
-
-// noteRequired marks a parameter as one that must be given.
-func (p *Params) noteRequired(name string) {
-	if p.noted == nil {
-		return
-	}
-	p.note(name, "", schema{Type: typeString})
-	for i := range *p.noted {
-		if (*p.noted)[i].name == name {
-			(*p.noted)[i].required = true
-		}
-	}
+// Refusal returns an error as a caller reads it: its status, and the body in both shapes.
+func Refusal(err error, requestID string) (status int, body, problem any) {
+	shape := errorOf(publicError(err), requestID)
+	return statusOf(shape.Code), shape, problemOf(shape)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -23,36 +24,29 @@ const (
 	maxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
 )
 
-// Params reads the parameters of an analytics request, from the path first and then from the query.
+// Params reads the declared parameters of a request, from the path first and then from the query.
 // Its methods never fail one by one: they return a harmless value and note what is wrong, so that
-// [Params.Err] names every bad parameter at once. They look at nothing but their input and the
-// time given to [NewParams].
+// [Params.Err] names every bad parameter at once. They look at nothing but the request and the time.
 type Params struct {
 	get func(name string) (value string, present bool)
 	now time.Time
 	bad fieldErrors
 
-	given url.Values // the query; nil when it is not known
+	takes []Param    // what the route declares
+	given url.Values // the query
 	asked []string   // names that were read
-	noted *[]param   // set while the API document is made
+	drift []string   // what was read against its declaration
 
-	narrowBy string // see narrowing
 	zone     *time.Location
 	rangeSet bool
 	window   analytics.Range
 }
 
-// NewParams reads parameters through get; now is the end of a range that names none.
-func NewParams(get func(name string) (string, bool), now time.Time) *Params {
-	return &Params{get: get, now: now}
-}
-
-// requestParams reads those of a request. What a lenient parser would drop without a word is refused: a
-// query that cannot be decoded, a parameter given twice, one that contradicts the path.
-func requestParams(r *http.Request, now time.Time) *Params {
+// requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
+// is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path.
+func requestParams(r *http.Request, now time.Time, takes []Param) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	p := NewParams(nil, now)
-	p.given = query
+	p := &Params{now: now, takes: takes, given: query}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
@@ -87,22 +81,46 @@ func (p *Params) refuseUnread(known map[string]bool) {
 	}
 }
 
-// Err returns a 400 that names every bad parameter, or nil.
-func (p *Params) Err() error { return p.bad.err() }
+// namesOf are the names of what some routes take in paths and queries.
+func namesOf(routes []route) map[string]bool {
+	names := map[string]bool{}
+	for _, r := range routes {
+		for _, declared := range r.takes {
+			names[declared.Name] = names[declared.Name] || !declared.Header
+		}
+	}
+	return names
+}
 
-// value returns a parameter; an empty one in the query (?tz=) is absent.
-func (p *Params) value(name string) (string, bool) {
-	p.note(name, "", schema{Type: typeString})
+// Err returns a 400 that names every bad parameter, or nil. When what was read is not what the route declares,
+// the program is wrong and every request fails: such a route does not get through a test.
+func (p *Params) Err() error {
+	drift := p.drift
+	for _, declared := range p.takes {
+		if !declared.elsewhere && !slices.Contains(p.asked, declared.Name) {
+			drift = append(drift, declared.Name+" is declared and not read")
+		}
+	}
+	if len(drift) > 0 {
+		return fmt.Errorf("read parameters: %s", strings.Join(drift, ", "))
+	}
+	return p.bad.err()
+}
+
+// value returns a parameter; an empty one in the query (?tz=) is absent. kind is what its reader takes.
+func (p *Params) value(declared Param, kind Kind) (string, bool) {
+	name := declared.Name
+	if !slices.ContainsFunc(p.takes, func(d Param) bool { return d.Name == name && d.Kind == kind }) {
+		p.drift = append(p.drift, fmt.Sprintf("%s is read as %s and not declared so", name, kind))
+	}
 	value, _ := p.get(name)
 	p.asked = append(p.asked, name)
 	return value, value != ""
 }
 
 // Platforms reads `pId`: one of 1, 3, 4, 6; "0", "all" and absent mean all four.
-func (p *Params) Platforms(name string) []domain.Platform {
-	p.note(name, "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all (also when absent) for all four.",
-		schema{Type: typeString, Enum: []any{"all", "0", "1", "3", "4", "6"}})
-	value, present := p.value(name)
+func (p *Params) Platforms() []domain.Platform {
+	value, present := p.value(paramPlatform, KindPlatform)
 	if !present || value == "0" || strings.EqualFold(value, "all") {
 		return domain.Platforms()
 	}
@@ -110,48 +128,49 @@ func (p *Params) Platforms(name string) []domain.Platform {
 	if platform := domain.Platform(number); ok && platform.Valid() {
 		return []domain.Platform{platform}
 	}
-	p.bad.addf(name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
+	p.bad.addf(paramPlatform.Name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
 	return domain.Platforms()
 }
 
 // Category reads `cId`: a category's number, or 0 for all of them ("0", "all", absent).
-func (p *Params) Category(name string) int64 {
-	p.note(name, "Category of posts: its number; 0 or all (also when absent) for all of them.", schema{Type: typeString, Pattern: `^([0-9]+|all)$`})
-	value, present := p.value(name)
+func (p *Params) Category() int64 {
+	value, present := p.value(paramCategory, KindCategory)
 	if !present || strings.EqualFold(value, "all") {
 		return 0
 	}
 	number, ok := plainNumber(value)
 	if !ok {
-		p.bad.addf(name, "is not a category: use its number, or 0 or all for all of them")
+		p.bad.addf(paramCategory.Name, "is not a category: use its number, or 0 or all for all of them")
 	}
 	return number
 }
 
 // ID reads a required id of a member or social account: a positive integer.
-func (p *Params) ID(name string) int64 {
-	about := "Connected profile or page, by the main application's id: a positive integer."
-	if name == "memberId" {
-		about = "Member, by the main application's id: a positive integer."
+func (p *Params) ID(declared Param) int64 {
+	value, _ := p.value(declared, KindRowID)
+	return p.positive(declared, value)
+}
+
+// optionalID reads an id of a member or social account; 0 when it is absent.
+func (p *Params) optionalID(declared Param) int64 {
+	value, present := p.value(declared, KindRowID)
+	if !present {
+		return 0
 	}
-	p.note(name, about, schema{Type: typeInteger, Format: "int64", Minimum: new(1)})
-	value, _ := p.value(name)
+	return p.positive(declared, value)
+}
+
+func (p *Params) positive(declared Param, value string) int64 {
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
-		p.bad.addf(name, "is not an id: use a positive integer")
+		p.bad.addf(declared.Name, "is not an id: use a positive integer")
 	}
 	return number
 }
 
 // Account reads an optional account: 24 hex digits or a row id.
-func (p *Params) Account(name string) readmodels.AccountRef {
-	about := "Narrows to one account, by its id (24 hex digits) or its row id (a positive integer). Absent: all that the caller may see."
-	if name == "accountId" {
-		about = "The account, by its id (24 hex digits) or its row id (a positive integer)."
-	}
-	p.note(name, about,
-		schema{Type: typeString, Pattern: "^([0-9a-fA-F]{24}|[1-9][0-9]*)$"})
-	value, present := p.value(name)
+func (p *Params) Account(declared Param) readmodels.AccountRef {
+	value, present := p.value(declared, KindAccount)
 	if !present {
 		return readmodels.AccountRef{}
 	}
@@ -161,28 +180,25 @@ func (p *Params) Account(name string) readmodels.AccountRef {
 	if number, ok := plainNumber(value); ok && number > 0 {
 		return readmodels.AccountRef{RowID: number}
 	}
-	p.bad.addf(name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
+	p.bad.addf(declared.Name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
 	return readmodels.AccountRef{}
 }
 
 // RequiredAccount reads an account that the path must name.
-func (p *Params) RequiredAccount(name string) readmodels.AccountRef {
-	defer p.noteRequired(name)
-	if _, present := p.value(name); !present {
-		p.bad.addf(name, "is missing: give an account's id (24 hex digits) or its row id")
+func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
+	if _, present := p.value(declared, KindAccount); !present {
+		p.bad.addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
 	}
-	return p.Account(name)
+	return p.Account(declared)
 }
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
-	p.note("cursor", "Goes on after a page: its meta.next_cursor. All else but limit must be as it was for that page: a cursor of another "+
-		"question or viewer is a 400. Absent: the first page.", schema{Type: typeString})
 	page := readmodels.Page{Limit: p.Limit()}
-	cursor, _ := p.value("cursor")
+	cursor, _ := p.value(paramCursor, KindCursor)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > maxCursor || !printable {
-		p.bad.addf("cursor", "is not a cursor: use next_cursor of the page before")
+		p.bad.addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
 		return page
 	}
 	page.Cursor = cursor
@@ -191,17 +207,29 @@ func (p *Params) Page() readmodels.Page {
 
 // Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
 func (p *Params) Limit() int {
-	p.note("limit", "Entries of a page, or of each ranking: 1 to 500.", schema{Type: typeInteger, Minimum: new(1), Maximum: new(MaxPageLimit), Default: DefaultPageLimit})
-	value, present := p.value("limit")
+	value, present := p.value(paramLimit, KindLimit)
 	if !present {
 		return DefaultPageLimit
 	}
 	limit, ok := plainNumber(value)
 	if !ok || limit < 1 || limit > MaxPageLimit {
-		p.bad.addf("limit", "is not a page size: use 1 to %d", MaxPageLimit)
+		p.bad.addf(paramLimit.Name, "is not a page size: use 1 to %d", MaxPageLimit)
 		return DefaultPageLimit
 	}
 	return int(limit)
+}
+
+// Granularity reads `granularity`: day (also when absent), week or month.
+func (p *Params) Granularity() analytics.Granularity {
+	value, present := p.value(paramGranularity, KindGranularity)
+	switch by := analytics.Granularity(value); {
+	case !present:
+		return analytics.ByDay
+	case by == analytics.ByDay, by == analytics.ByWeek, by == analytics.ByMonth:
+		return by
+	}
+	p.bad.addf(paramGranularity.Name, "is not a granularity: use day, week or month")
+	return analytics.ByDay
 }
 
 // plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.

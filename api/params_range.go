@@ -21,12 +21,11 @@ func (p *Params) Zone() *time.Location {
 	if p.zone != nil {
 		return p.zone
 	}
-	p.note("tz", "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.", schema{Type: typeString, Default: "UTC"})
 	p.zone = time.UTC
-	if name, present := p.value("tz"); present {
+	if name, present := p.value(paramZone, KindZone); present {
 		zone, err := loadZone(name)
 		if err != nil {
-			p.bad.addf("tz", "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
+			p.bad.addf(paramZone.Name, "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
 		} else {
 			p.zone = zone
 		}
@@ -56,27 +55,23 @@ func loadZone(name string) (*time.Location, error) {
 // 3339 instant (the end is not included), or Unix seconds or milliseconds. Without both: the last 30
 // days, today included; without one: 30 days from the start's other side, respectively until the end
 // of today.
-func (p *Params) Range(startName, endName string) analytics.Range {
+func (p *Params) Range(start, end Param) analytics.Range {
 	if p.rangeSet {
 		return p.window
 	}
-	const forms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
-	p.note(startName, "Start of the range: "+forms+" Absent: 30 days before its end.", schema{Type: typeString})
-	p.note(endName, "End of the range: "+forms+" A day is included, an instant is not. Absent: the end of today. "+
-		"It may lie in the future: parts to come are null, and comparisons are with as many days as have begun.", schema{Type: typeString})
 	zone := p.Zone()
 	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
 	before := p.bad.count
-	if text, present := p.value(endName); present {
-		window.To = p.instant(endName, text, zone, 1)
+	if text, present := p.value(end, KindTime); present {
+		window.To = p.instant(end, text, zone, 1)
 	}
-	if text, present := p.value(startName); present {
-		window.From = p.instant(startName, text, zone, 0)
+	if text, present := p.value(start, KindTime); present {
+		window.From = p.instant(start, text, zone, 0)
 	} else {
 		window.From = daysBefore(window.To.In(zone), defaultRangeDays)
 	}
 	if p.bad.count == before {
-		p.checkOrder(startName, endName, window)
+		p.checkOrder(start.Name, end.Name, window)
 	}
 	p.window, p.rangeSet = window, true
 	return window
@@ -100,10 +95,10 @@ func (p *Params) defaulted(name string) bool {
 }
 
 // instant reads one end; a day means its start, moved on by dayOffset days.
-func (p *Params) instant(name, text string, zone *time.Location, dayOffset int) time.Time {
+func (p *Params) instant(declared Param, text string, zone *time.Location, dayOffset int) time.Time {
 	at, err := parseInstant(text, zone, dayOffset)
 	if err != nil {
-		p.bad.addf(name, "%s", err.Error())
+		p.bad.addf(declared.Name, "%s", err.Error())
 	}
 	return at
 }

@@ -64,11 +64,11 @@ func TestRanges(t *testing.T) {
 		"leap day":                      {"2024-02-29", "2024-02-29", "", "2024-02-29T00:00:00Z", "2024-03-01T00:00:00Z"},
 	} {
 		p := paramsOf(map[string]string{"startTime": test.start, "endTime": test.end, "tz": test.tz})
-		window := p.Range("startTime", "endTime")
+		window := p.Range(api.StartTime, api.EndTime)
 		require.NoError(t, p.Err(), name)
 		require.Equal(t, test.from, window.From.UTC().Format(time.RFC3339Nano), name)
 		require.Equal(t, test.to, window.To.UTC().Format(time.RFC3339Nano), name)
-		require.Equal(t, window, p.Range("startTime", "endTime"), "asked twice")
+		require.Equal(t, window, p.Range(api.StartTime, api.EndTime), "asked twice")
 		if test.tz != "" {
 			require.Equal(t, test.tz, window.Zone.String())
 		}
@@ -103,14 +103,14 @@ func TestRangesThatAreRefused(t *testing.T) {
 		"a NUL":                  {"2026-01-01", "2026-01-02", "UTC\x00", []string{"tz"}},
 	} {
 		p := paramsOf(map[string]string{"startTime": test.start, "endTime": test.end, "tz": test.tz})
-		p.Range("startTime", "endTime")
+		p.Range(api.StartTime, api.EndTime)
 		require.Equal(t, test.fields, fieldsOf(t, p.Err()), name)
 	}
 	p := paramsOf(map[string]string{"startTime": "2026-01-01 10:00:00"})
-	p.Range("startTime", "endTime")
+	p.Range(api.StartTime, api.EndTime)
 	require.ErrorContains(t, p.Err(), "startTime has no zone: add Z or an offset like +02:00")
 	p = paramsOf(map[string]string{"startTime": "2026-08-01"})
-	p.Range("startTime", "endTime")
+	p.Range(api.StartTime, api.EndTime)
 	require.ErrorContains(t, p.Err(), "startTime does not lie before the end of today, where the range ends without endTime: give it too")
 }
 
@@ -122,7 +122,7 @@ func TestPlatformsAndCategories(t *testing.T) {
 		"2": nil, "5": nil, "01": nil, "1,3": nil, "-1": nil, "facebook": nil, "+1": nil, "１": nil,
 	} {
 		p := paramsOf(map[string]string{"pId": text})
-		got := p.Platforms("pId")
+		got := p.Platforms()
 		require.NotEmpty(t, got)
 		if want == nil {
 			require.Equal(t, []string{"pId"}, fieldsOf(t, p.Err()), text)
@@ -133,7 +133,7 @@ func TestPlatformsAndCategories(t *testing.T) {
 	}
 	for text, want := range map[string]int64{"": 0, "0": 0, "all": 0, "17": 17, "-1": -1, "x": -1, "1.5": -1} {
 		p := paramsOf(map[string]string{"cId": text})
-		got := p.Category("cId")
+		got := p.Category()
 		require.Equal(t, want < 0, p.Err() != nil, text)
 		if want >= 0 {
 			require.Equal(t, want, got)
@@ -145,7 +145,7 @@ func TestIDsAndAccounts(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{"1": true, "9223372036854775807": true, "": false, "0": false, "-1": false, "x": false, "01": false, "9223372036854775808": false} {
 		p := paramsOf(map[string]string{"memberId": text})
-		p.ID("memberId")
+		p.ID(api.Member)
 		require.Equal(t, ok, p.Err() == nil, text)
 	}
 	for text, want := range map[string]*readmodels.AccountRef{
@@ -157,14 +157,14 @@ func TestIDsAndAccounts(t *testing.T) {
 		"0":                      nil, "-7": nil, "x": nil, client1 + "0": nil,
 	} {
 		p := paramsOf(map[string]string{"account": text})
-		got := p.Account("account")
+		got := p.Account(api.Account)
 		require.Equal(t, want == nil, p.Err() != nil, text)
 		if want != nil {
 			require.Equal(t, *want, got)
 		}
 	}
 	p := paramsOf(nil)
-	p.RequiredAccount("accountId")
+	p.RequiredAccount(api.AccountID)
 	require.Equal(t, []string{"accountId"}, fieldsOf(t, p.Err()))
 }
 
@@ -189,9 +189,9 @@ func TestPages(t *testing.T) {
 func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	p := paramsOf(map[string]string{"startTime": "x", "endTime": "y", "pId": "2", "tz": "z", "account": "w"})
-	p.Range("startTime", "endTime")
-	p.Platforms("pId")
-	p.Account("account")
+	p.Range(api.StartTime, api.EndTime)
+	p.Platforms()
+	p.Account(api.Account)
 	require.ElementsMatch(t, []string{"tz", "startTime", "endTime", "pId", "account"}, fieldsOf(t, p.Err()))
 }
 
@@ -202,8 +202,8 @@ func FuzzParams(f *testing.F) {
 		p := paramsOf(map[string]string{
 			"startTime": start, "endTime": end, "tz": tz, "pId": platform, "account": account, "limit": limit, "cursor": cursor,
 		})
-		window := p.Range("startTime", "endTime")
-		platforms, page, ref := p.Platforms("pId"), p.Page(), p.Account("account")
+		window := p.Range(api.StartTime, api.EndTime)
+		platforms, page, ref := p.Platforms(), p.Page(), p.Account(api.Account)
 		if p.Err() != nil {
 			require.NotEmpty(t, fieldsOf(t, p.Err()))
 			return

@@ -2,12 +2,14 @@ package api
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // endpointFunc answers a request, or returns an error before anything is written.
@@ -17,6 +19,7 @@ type endpointFunc func(http.ResponseWriter, *http.Request) error
 type route struct {
 	method  string
 	pattern string
+	id      string // names the operation in generated clients; it is stable as long as the path is
 	roles   []Role // nil: public, or (notices) judged by the endpoint itself
 	operation
 }
@@ -38,40 +41,61 @@ func (s *Server) routes() []route {
 	dashboards := []Role{RoleAgency, RoleClient, RoleAuditor}
 	listeners := []Role{RoleAgency, RoleClient}
 	table := []route{
-		{http.MethodGet, "/healthz", nil, described(s.getHealth, aboutHealth)},
-		{http.MethodGet, "/readyz", nil, described(s.getReady, aboutReady)},
-		{http.MethodGet, patternOpenAPI, nil, described(s.getOpenAPI, aboutOpenAPI)},
-		{http.MethodGet, patternAsyncAPI, nil, described(s.getAsyncAPI, aboutAsyncAPI)},
+		{http.MethodGet, "/healthz", "getHealthz", nil, operation{serve: s.getHealth, answer: Answer{Bare: reflect.TypeFor[healthBody]()}}},
+		{http.MethodGet, "/readyz", "getReadyz", nil, operation{serve: s.getReady, answer: Answer{Bare: reflect.TypeFor[healthBody]()}}},
+		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
+		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
 
-		{http.MethodGet, patternDashboard, dashboards, described(s.getDashboard, aboutGetDashboard)},
-		{http.MethodPut, patternDashboard, []Role{RoleAgency}, described(s.putDashboard, aboutPutDashboard)},
+		{http.MethodGet, patternDashboard, "getDashboard", dashboards, operation{
+			serve: s.getDashboard, takes: []Param{paramDashboard}, answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
+		}},
+		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
+			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIdempotency},
+			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()},
+		}},
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.auditRoutes()...)
 	if s.deps.Metrics != nil {
-		table = append(table, route{http.MethodGet, "/metrics", nil, described(plain(s.deps.Metrics), aboutMetrics)})
+		table = append(table, route{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
 	}
 	if s.deps.Notices != nil {
 		table = append(
 			table,
-			route{http.MethodGet, patternNotices, nil, described(s.getNotices, aboutNotices)}, // a ticket may stand for the token
-			route{http.MethodGet, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
-			route{http.MethodPost, patternSocketIO, nil, described(plain(s.socketIO), aboutSocketIO)},
+			route{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
+				serve: s.getNotices, takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
+			}},
+			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: plain(s.socketIO)}},
+			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: plain(s.socketIO)}},
 		)
 	}
 	if s.deps.Live != nil {
-		table = append(table, route{http.MethodGet, patternLive, nil, described(s.getLive, aboutLive)}) // likewise
+		live := s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent)
+		table = append(table, route{http.MethodGet, patternLive, "getLive", nil, live}) // likewise
 	}
 	if s.deps.Notices != nil || s.deps.Live != nil {
-		table = append(table, route{http.MethodPost, "/api/notices/ticket", listeners, described(s.postTicket, aboutTicket)})
+		table = append(table, route{http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners, operation{
+			serve: s.postTicket, answer: Answer{Data: reflect.TypeFor[ticketBody]()},
+		}})
 	}
 	for _, r := range s.analyticsRoutes() {
-		table = append(table, route{r.method, "/auth" + r.pattern, r.roles, r.operation})
+		table = append(table, route{r.method, "/auth" + r.pattern, r.id, r.roles, r.operation})
 		if s.deps.Config.AnalyticsAtRoot {
+			r.id = idAtRoot(r.id)
 			table = append(table, r)
 		}
 	}
 	return table
+}
+
+// idAtRoot names the operation that is served at the root too. The parameters that tell two operations apart stay
+// at the end: getAccountNetGrowthAtRootByPId.
+func idAtRoot(id string) string {
+	name, by, found := strings.Cut(id, "By")
+	if !found {
+		return name + "AtRoot"
+	}
+	return name + "AtRootBy" + by
 }
 
 // whenReady refuses what rests on the read models while they are being made. Notices judge by

@@ -49,7 +49,7 @@ type DashboardsConfig struct {
 // Dashboards decides and records changes of dashboards: load, decide, append, wait.
 type Dashboards struct {
 	DashboardsConfig
-	locks *keyedLock
+	locks *KeyedLock
 }
 
 // Defaults of DashboardsConfig, and how long a waiter trusts that it will be woken.
@@ -75,7 +75,7 @@ func NewDashboards(c DashboardsConfig) (*Dashboards, error) {
 	if c.Gate == nil {
 		c.Gate = func() error { return nil }
 	}
-	return &Dashboards{DashboardsConfig: c, locks: newKeyedLock()}, nil
+	return &Dashboards{DashboardsConfig: c, locks: NewKeyedLock()}, nil
 }
 
 // Result is a dashboard after a command.
@@ -101,7 +101,7 @@ func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
 	if err := d.Gate(); err != nil {
 		return Result{}, err
 	}
-	unlock, err := d.locks.lock(ctx, c.ParentAccount)
+	unlock, err := d.locks.Lock(ctx, c.ParentAccount)
 	if err != nil {
 		return Result{}, unavailable("Too many changes of this agency are waiting. Nothing was changed; try again.")
 	}

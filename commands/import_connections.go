@@ -99,7 +99,7 @@ func (i ImportConnections) Seal(ctx context.Context, c domain.DirectoryConnectio
 	if err != nil {
 		return 0, err
 	}
-	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.times(taken)); err != nil {
+	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.Times(taken)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return outcome, nil

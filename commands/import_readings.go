@@ -98,7 +98,7 @@ func (i ImportReadings) Registered(post domain.PostRegistered) (domain.Draft, er
 
 // check refuses what a fold would, and times ahead of the clock, which would stay the latest until then.
 func (i ImportReadings) check(invalid error, at time.Time) error {
-	if invalid == nil && at.After(i.Now.Add(defaultMaxSkew)) {
+	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
 		return fmt.Errorf("its time %s lies in the future", at.Format(time.RFC3339))
 	}
 	return invalid

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// keyedLock queues callers by key, so that the commands of one agency run one after the other in a
+// KeyedLock queues callers by key, so that the commands of one agency run one after the other in a
 // process and races come only from other processes. A key that no one holds takes no memory.
-type keyedLock struct {
+type KeyedLock struct {
 	mu    sync.Mutex
 	holds map[string]*hold
 }
@@ -17,10 +17,11 @@ type hold struct {
 	users int           // holder and waiters
 }
 
-func newKeyedLock() *keyedLock { return &keyedLock{holds: map[string]*hold{}} }
+// NewKeyedLock returns one of which nobody holds a key.
+func NewKeyedLock() *KeyedLock { return &KeyedLock{holds: map[string]*hold{}} }
 
-// lock waits for the key until ctx is done; the returned function gives the key back.
-func (l *keyedLock) lock(ctx context.Context, key string) (unlock func(), err error) {
+// Lock waits for the key until ctx is done; the returned function gives the key back.
+func (l *KeyedLock) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	l.mu.Lock()
 	h, ok := l.holds[key]
 	if !ok {

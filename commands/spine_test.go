@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 // spine is the real thing: a broker, the log, PostgreSQL, the projections that commands need and the
 // read side.

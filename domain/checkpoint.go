@@ -10,8 +10,8 @@ import (
 // 1,000 partitions takes less than 32 KiB.
 const maxCheckpointNote = 64 << 10
 
-// CheckpointSigned records, on `operations` under [OperationsKeyAll], a signed statement about all of
-// `dashboards` up to a position. The note alone is evidence; Size and Positions repeat what it says for
+// CheckpointSigned records, on `operations` under the key of all agencies, a signed statement about all of
+// `dashboards` up to a position. The note alone is evidence; `size` and `positions` repeat what it says for
 // readers that do not parse it. It names no agency.
 type CheckpointSigned struct {
 	Size      int64   `json:"size"`      // effective records that the checkpoint covers

@@ -58,7 +58,7 @@ type DirectoryAccount struct {
 	Active        bool   `json:"active"`
 }
 
-// DirectoryUser is a person who can sign in. Password hashes never enter the log: PasswordRef names
+// DirectoryUser is a person who can sign in. Password hashes never enter the log: `password_ref` names
 // the row of the `kept` schema.
 type DirectoryUser struct {
 	ID           string    `json:"id"`
@@ -104,7 +104,7 @@ type DirectoryMember struct {
 }
 
 // DirectoryConnection is a member's authorisation at a platform (`tMemberAuth`) without its
-// secrets: SecretRef names the sealed row of the `kept` schema.
+// secrets: `secret_ref` names the sealed row of the `kept` schema.
 type DirectoryConnection struct {
 	ID          int64       `json:"id"`
 	MemberID    int64       `json:"member_id"`
@@ -149,7 +149,7 @@ type DirectoryPlannedPost struct {
 }
 
 // DirectorySubscription is what an account pays for (`tSubscriptions`). Price is in minor units
-// (cents) of Currency per month; nil when it is not known.
+// (cents) of `currency` per month; nil when it is not known.
 type DirectorySubscription struct {
 	ID         int64      `json:"id"`
 	AccountID  string     `json:"account_id"`

@@ -22,9 +22,9 @@
 //	connected.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
 //	person.go            what an erasure must find of a person
 //	operations.go        operator actions, connection states
+//	signed_in.go secret.go  where a connection stands between sign-ins; the times of a stored secret
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
-//	source.go            the source itself, for the API document
 //	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side

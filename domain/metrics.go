@@ -187,7 +187,7 @@ type PostRead struct {
 	Counts
 	Missing []MissingFigure `json:"missing,omitempty"`
 
-	// GrowthEligible is the verdict at capture: published within GrowthWindow, subscription active.
+	// GrowthEligible is the verdict at capture: published within `growth_window`, subscription active.
 	// The window and the subscription's state stand beside it so that an auditor can re-judge it.
 	GrowthEligible     bool   `json:"growth_eligible"`
 	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
@@ -224,7 +224,7 @@ const (
 )
 
 // PostRegistered makes a post known, or changes what is known of it. Of two registrations of one
-// origin the one with the later RegisteredAt counts; what the main application says stands before
+// origin the one with the later `registered_at` counts; what the main application says stands before
 // what the listing says, field by field.
 type PostRegistered struct {
 	Tenant

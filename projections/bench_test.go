@@ -25,7 +25,7 @@ import (
 
 // patience bounds every wait of these tests; nothing sleeps for a fixed time.
 const (
-	patience = 60 * time.Second
+	patience = 5 * time.Minute
 	tick     = 10 * time.Millisecond
 )
 

@@ -90,7 +90,7 @@ func TestBuildingGoesOnAfterAStop(t *testing.T) {
 
 // every is all projections.
 func every() []projections.Projector {
-	return []projections.Projector{dashboards, projections.AccountInsights{}, projections.PostInsights{}, projections.Directory{}, projections.Operations{}}
+	return projections.All(partitions[domain.TopicDashboards])
 }
 
 // mixture fills all topics, poison and races included.

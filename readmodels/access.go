@@ -29,7 +29,7 @@ type AccessAnswer struct {
 	Dashboard Named          `json:"dashboard"`
 	User      Named          `json:"user"`
 	AsOf      StreamPosition `json:"as_of"`
-	// Access is Listed and Allowed: what a client user needs. Each of Scopes was then open to the user.
+	// Access is `listed` and `allowed`: what a client user needs. Each of `scopes` was then open to the user.
 	Access  bool            `json:"access"`
 	Listed  DecidedFlag     `json:"listed"`  // the user was on the list
 	Allowed DecidedFlag     `json:"allowed"` // the dashboard was open to its clients

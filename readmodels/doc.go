@@ -33,7 +33,6 @@
 //	audit_reads.go                  who read or exported the history
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
-//	source.go                       the source itself, for the API document
 //
 // # Non-obvious
 //

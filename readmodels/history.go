@@ -32,7 +32,7 @@ type Named struct {
 // Record says who decided a change, when, and by which record of the log.
 type Record struct {
 	Version    int64     `json:"version"` // of the agency's stream
-	Time       time.Time `json:"time"`    // UTC; grows strictly with Version
+	Time       time.Time `json:"time"`    // UTC; grows strictly with `version`
 	Type       string    `json:"type"`    // for example dashboard.accounts_linked.v1
 	Actor      Named     `json:"actor"`
 	Role       string    `json:"role"`         // under which it was allowed

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
@@ -31,7 +29,7 @@ const (
 
 const (
 	followers = 4711
-	patience  = time.Minute
+	patience  = 5 * time.Minute
 	often     = 20 * time.Millisecond
 )
 
@@ -44,16 +42,12 @@ type running struct {
 // runBeside starts it and appends the agency's facts.
 func runBeside(t *testing.T) running {
 	t.Helper()
-	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	topics, err := assembly.EmbeddedTopics(broker.TopicOverrides())
-	require.NoError(t, err)
-	r := running{broker.Addrs(), pgtest.New(t).URL}
+	r := running{databaseURL: pgtest.New(t).URL}
 	projector, err := assembly.Open(t.Context(), assembly.Config{
-		Log: eventlog.Config{Brokers: r.brokers, Topics: topics}, DatabaseURL: r.databaseURL,
-		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Settings: assembly.Settings{DatabaseURL: r.databaseURL, Embedded: embedded.Directory{Path: t.TempDir()}},
 	})
+	require.NoError(t, err)
+	r.brokers, err = projector.Brokers(t.Context())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	group, ctx := errgroup.WithContext(ctx)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
@@ -135,14 +136,14 @@ func (c Config) Validate() error {
 	return errors.Join(append(errs, c.HTTP.Validate())...)
 }
 
-// log says where the log is and how to reach it.
-func (c Config) log() eventlog.Config {
-	config := eventlog.Config{Brokers: c.Brokers, TLS: c.TLS}
+// backends say where the log and the database are and how to reach them.
+func (c Config) backends() assembly.Settings {
+	at := assembly.Settings{Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, Logger: c.Logger, Registerer: c.Registerer}
 	if c.SASL != nil {
-		config.SASL = &eventlog.SASLConfig{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password}
-		if config.SASL.Mechanism == "" {
-			config.SASL.Mechanism = eventlog.SASLScramSHA512
+		at.SASL = &eventlog.SASLConfig{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password}
+		if at.SASL.Mechanism == "" {
+			at.SASL.Mechanism = eventlog.SASLScramSHA512
 		}
 	}
-	return config
+	return at
 }

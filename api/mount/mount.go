@@ -37,9 +37,9 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 		return nil, err
 	}
 	s, err := assembly.Open(ctx, assembly.Config{
-		Log: c.log(), DatabaseURL: c.DatabaseURL,
+		Settings:     c.backends(),
 		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions, MaxLag: c.MaxLag,
-		Streams: true, Logger: c.Logger, Registerer: c.Registerer,
+		Streams: true,
 	})
 	if err != nil {
 		return nil, err

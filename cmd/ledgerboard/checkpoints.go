@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -117,30 +119,40 @@ func (e evidence) file(s storage) (*proof.File, error) {
 	return &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
 }
 
+// open returns both: keys, nil when none is known, and the list of checkpoints.
+func (e evidence) open(s storage) (note.Verifiers, *proof.File, error) {
+	known, err := e.verifiers(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := e.file(s)
+	return known, file, err
+}
+
 // startCheckpoints signs checkpoints while the process folds.
-func (a *app) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
-	if !a.has(roleProjector) {
+func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
+	if !p.has(roleProjector) {
 		return nil
 	}
-	if a.CheckpointKey == "" {
-		a.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so that a cut-off end of the log would not show")
+	if p.CheckpointKey == "" {
+		p.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so that a cut-off end of the log would not show")
 		return nil
 	}
-	signer, public, err := a.newSigner()
+	signer, public, err := p.newSigner()
 	if err != nil {
 		return err
 	}
-	a.logger.Info("checkpoints are signed", "public_key", public, "every", a.CheckpointEvery.String())
-	group.Go(func() error { return signer.Run(ctx, a.CheckpointEvery, checkpointPatience) })
+	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
+	group.Go(func() error { return signer.Run(ctx, p.CheckpointEvery, checkpointPatience) })
 	return nil
 }
 
-func (a *app) newSigner() (*proof.Signer, string, error) {
-	key, public, err := proof.ParseKey(a.CheckpointKey)
+func (p *process) newSigner() (*proof.Signer, string, error) {
+	key, public, err := proof.ParseKey(p.CheckpointKey)
 	if err != nil {
 		return nil, "", err
 	}
-	earlier, err := evidence{Keys: a.CheckpointPublicKeys}.keys()
+	earlier, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
 	if err != nil {
 		return nil, "", err
 	}
@@ -148,31 +160,31 @@ func (a *app) newSigner() (*proof.Signer, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	path, err := a.checkpointPath()
+	path, err := p.checkpointPath()
 	if err != nil {
 		return nil, "", err
 	}
-	if err := a.keepPublicKey(public); err != nil {
+	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
 	signer, err := proof.NewSigner(proof.SignerConfig{
-		Source: a.Log, Append: a.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
-		Lock: signingLock(a.KeptPool, a.logger), Now: time.Now, Logger: a.logger, Observe: observeCheckpoints(a.registry),
+		Source: p.Log, Append: p.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
+		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	})
 	return signer, public, err
 }
 
 // checkpointPath is where the list of checkpoints lies.
-func (a *app) checkpointPath() (string, error) {
-	if a.CheckpointFile != "" {
-		return a.CheckpointFile, nil
+func (p *process) checkpointPath() (string, error) {
+	if p.CheckpointFile != "" {
+		return p.CheckpointFile, nil
 	}
-	return a.dataPath(checkpointList)
+	return p.dataPath(checkpointList)
 }
 
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
-func (a *app) keepPublicKey(public string) error {
-	path, err := a.dataPath(checkpointPublic)
+func (p *process) keepPublicKey(public string) error {
+	path, err := p.dataPath(checkpointPublic)
 	if err != nil {
 		return err
 	}
@@ -183,7 +195,7 @@ func (a *app) keepPublicKey(public string) error {
 	if slices.Contains(strings.Fields(string(raw)), public) {
 		return nil
 	}
-	return writeFile(path, append(raw, public+"\n"...), 0o644)
+	return embedded.WriteFile(path, append(raw, public+"\n"...), 0o644)
 }
 
 // signingLock lets one process sign at a time: an advisory lock on a connection of its own.
@@ -212,3 +224,48 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 		}, true, nil
 	}
 }
+
+// observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:
+// then what was signed earlier is not what the log holds, and nobody but a person may go on.
+func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
+	turns := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ledgerboard_checkpoint_turns_total", Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
+	}, []string{"outcome"})
+	refused := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ledgerboard_checkpoint_refused", Help: "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.",
+	})
+	last := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ledgerboard_checkpoint_last_signed_timestamp_seconds", Help: "When this process last signed a checkpoint; 0: not since its start.",
+	})
+	covered := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ledgerboard_checkpoint_covered_records", Help: "Records that the last checkpoint of this process covers; 0: none since its start.",
+	})
+	registry.MustRegister(turns, refused, last, covered)
+	for _, outcome := range []string{checkpointSigned, checkpointNothing, checkpointFailed, checkpointRefused} {
+		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
+	}
+	return func(t proof.Turn) {
+		outcome := checkpointNothing
+		switch {
+		case errors.Is(t.Err, proof.ErrContradiction):
+			outcome = checkpointRefused
+			refused.Set(1)
+		case t.Err != nil:
+			outcome = checkpointFailed
+		case t.Signed:
+			outcome = checkpointSigned
+			refused.Set(0)
+			last.Set(float64(t.Checkpoint.Time.UnixMicro()) / 1e6)
+			covered.Set(float64(t.Checkpoint.Size))
+		}
+		turns.WithLabelValues(outcome).Inc()
+	}
+}
+
+// Outcomes of a turn of the signer.
+const (
+	checkpointSigned  = "signed"
+	checkpointNothing = "nothing_new"
+	checkpointFailed  = "failed"
+	checkpointRefused = "refused"
+)

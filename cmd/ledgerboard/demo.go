@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // demoCommand runs everything with a made-up agency. It is serve with embedded parts, a simulator of
@@ -24,16 +25,7 @@ type demoCommand struct {
 	mock bool // serve --mock: the same for frontend developers, who get a screen of their own
 }
 
-// Settings that demo fills in when they are not given.
 const (
-	defaultPostsCron = "0 */12 * * *"
-	defaultRateLimit = 6000
-	demoRateLimit    = 60_000 // a demo is also tried under load, by one user
-	demoLog          = "demo.log"
-	demoPostsCron    = "* * * * *" // every minute, so that live readings can be watched
-	// Soon, so that the first look finds a history that is signed.
-	defaultCheckpointEvery = time.Hour
-	demoCheckpointEvery    = 10 * time.Second
 	// A year of link history, for auditors to look at.
 	demoChanges    = 520
 	mockChanges    = 60 // frontend developers start anew each time, and should not wait
@@ -48,52 +40,54 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if !c.has(roleAPI) || !c.has(roleProjector) {
 		return usageError{errors.New("LEDGERBOARD_ROLES: demo needs the roles api and projector; without fetcher it shows its history and fetches nothing")}
 	}
+	state, err := launch.LoadState(c.DataDir)
+	if err != nil {
+		return err
+	}
 	logger, closeLog, err := c.logFile()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	state, err := loadDemoState(c.storage)
-	if err != nil {
-		return err
-	}
-	state.fill(&c.settings)
 	changes := demoChanges
 	if c.mock {
 		changes = mockChanges
 	}
 	world := demo.New(demo.Config{Seed: state.Seed, Anchor: state.Anchor, Changes: changes, ChangeDays: demoChangeDays})
-	stop, err := c.simulate(ctx, world, state.Seed, logger)
+	platforms, stop, err := launch.Simulate(ctx, world, state.Seed, logger)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	c.Backfill = 0 // its history is seeded
+	c.fill(state, platforms)
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
 	if err := checkFree(ctx, c.Addr); err != nil {
 		return err
 	}
-	a, err := newApp(ctx, c.settings, logger)
+	p, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	seeding := &seeder{app: a, world: world, state: state, out: s.Err}
-	if err := seeding.facts(ctx); err != nil {
+	defer func() { err = errors.Join(err, p.Close()) }()
+	seeder := &launch.Seeder{Service: p.Service, World: world, State: state, Progress: func(label string, total int) (func(int), func()) {
+		bar := newProgress(s.Err, label, total)
+		return bar.add, bar.end
+	}}
+	if err := seeder.Facts(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return a.run(ctx, c.Addr, func(ctx context.Context, base string) error {
-		if err := a.Monitor.Followed(); err != nil { // a data directory whose parts do not belong together
-			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to begin anew", err, demoLog)
+	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
+		if err := p.Monitor.MayCommand(); err != nil { // a data directory whose parts do not belong together
+			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to begin anew", err, launch.LogFile)
 		}
-		if err := seeding.changes(ctx); err != nil {
+		if err := seeder.Changes(ctx); err != nil {
 			return err
 		}
-		if err := c.announce(a, world, base, s); err != nil {
+		if err := c.announce(ctx, p, world, base, s); err != nil {
 			return err
 		}
 		if c.ExitAfter > 0 {
@@ -103,37 +97,60 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	})
 }
 
-// logFile sends log lines to a file: the screen belongs to what a newcomer should read.
+// logFile opens the file that log lines go to.
 func (c *demoCommand) logFile() (*slog.Logger, func() error, error) {
-	path, err := c.dataPath(demoLog)
-	if err != nil {
-		return nil, nil, err
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(filepath.Join(c.DataDir, launch.LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open log file: %w", err)
 	}
 	return c.logger(streams{Err: file}), file.Close, nil
 }
 
-// simulate starts the platforms' simulator and points the clients at it.
-func (c *demoCommand) simulate(ctx context.Context, world *demo.World, seed uint64, logger *slog.Logger) (stop func(), err error) {
-	platforms := simulator.New(simulator.Config{Seed: seed})
-	if err := world.Register(platforms); err != nil {
-		return nil, err
+// fill sets what the command line left open, and points the clients at the simulated platforms.
+func (c *demoCommand) fill(state *launch.State, platforms string) {
+	if c.JWTSecret == "" && c.JWTKeys == "" {
+		c.JWTSecret = state.JWTSecret
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the simulator: %w", err)
+	if c.SecretsKey == "" {
+		c.SecretsKey = state.SecretsKey
 	}
-	server := &http.Server{Handler: platforms, ReadHeaderTimeout: readHeaderTimeout}
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("the simulator ended", "error", err)
+	if c.CheckpointKey == "" {
+		c.CheckpointKey = state.Checkpoint
+	}
+	if len(c.ManagedSubscriptions) == 0 {
+		c.ManagedSubscriptions = demo.ManagedSubscriptions()
+	}
+	if len(c.CORSOrigins) == 0 {
+		for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
+			c.CORSOrigins = append(c.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
 		}
-	}()
-	base := "http://" + listener.Addr().String()
-	c.FacebookURL, c.InstagramURL, c.TikTokURL = base+simulator.PathFacebook, base+simulator.PathInstagram, base+simulator.PathTikTok
-	c.LinkedInURL, c.LinkedInAuthURL = base+simulator.PathLinkedIn, base+simulator.PathLinkedIn
-	return func() { server.Close() }, nil //nolint:errcheck // it holds nothing
+	}
+	c.Backfill = 0 // its history is seeded
+	c.FacebookURL, c.InstagramURL = platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
+	c.LinkedInURL, c.LinkedInAuthURL = platforms+simulator.PathLinkedIn, platforms+simulator.PathLinkedIn
+	c.TikTokURL = platforms + simulator.PathTikTok
+}
+
+// announce signs a token for each role and says what to open.
+func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, base string, s streams) error {
+	screen := launch.Screen{BaseURL: base, Tokens: map[string]string{}, IDs: world.IDs()}
+	var err error
+	if screen.Brokers, err = p.Brokers(ctx); err != nil {
+		return err
+	}
+	if screen.DatabaseURL, err = p.Parts.DatabaseURL(ctx); err != nil {
+		return err
+	}
+	if _, screen.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
+		return err
+	}
+	people := world.People()
+	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
+		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
+		if err != nil {
+			return err
+		}
+		screen.Tokens[person.Role] = token
+	}
+	return screen.Announce(s.Out, c.DataDir, c.mock)
 }

@@ -14,9 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -58,51 +56,41 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 
 // erasure is the command at work.
 type erasure struct {
-	assembly.Closers
+	*assembly.Parts
 	eraseCommand
 
 	log        *eventlog.Log
 	people     readmodels.People
-	keptPool   *pgxpool.Pool
+	kept       *pgxpool.Pool
 	directory  *projections.Engine
 	standalone bool // nobody else can be folding: the broker is this process's own
 }
 
 func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err error) {
-	e := &erasure{eraseCommand: c, standalone: len(c.KafkaBrokers) == 0}
+	e := &erasure{Parts: assembly.NewParts(c.backends(c.logger(s))), eraseCommand: c, standalone: len(c.KafkaBrokers) == 0}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	logger := c.logger(s)
-	b, err := openBackends(ctx, c.storage, logger)
+	if e.log, err = e.Log(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if e.people.Pool, err = e.Tables(ctx); err != nil {
+		return nil, err
+	}
+	if e.kept, err = e.Vault(ctx); err != nil {
+		return nil, err
+	}
+	engines, err := e.Engines(ctx, projections.Directory{}.Name())
 	if err != nil {
 		return nil, err
 	}
-	e.Add(b.Close)
-	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
-		return nil, err
-	}
-	registry := domain.NewRegistry()
-	if e.log, err = openLog(ctx, c.storage, b, registry, logger); err != nil {
-		return nil, err
-	}
-	e.Add(e.log.Close)
-	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "erase", AsyncCommit: true})
-	if err != nil {
-		return nil, err
-	}
-	e.Add(func() error { pool.Close(); return nil })
-	if e.keptPool, err = vault.Open(ctx, b.databaseURL); err != nil {
-		return nil, err
-	}
-	e.Add(func() error { e.keptPool.Close(); return nil })
-	e.people = readmodels.People{Pool: pool}
-	e.directory, err = projections.New(projections.Config{
-		Projector: projections.Directory{}, Log: e.log, Pool: pool, Topics: b.topics, Registry: registry, Logger: logger,
-	})
-	return e, err
+	e.directory = engines[0]
+	return e, nil
 }
 
 // run finds, shows, erases, and waits until the tables show it.
@@ -129,7 +117,7 @@ func (e *erasure) run(ctx context.Context, s streams) (err error) {
 		}
 		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
 	}
-	erase := commands.ErasePerson{Log: e.log, Kept: vault.NewEraser(e.keptPool), Now: time.Now}
+	erase := commands.ErasePerson{Log: e.log, Kept: vault.NewEraser(e.kept), Now: time.Now}
 	if err := erase.Erase(ctx, person); err != nil {
 		return err
 	}

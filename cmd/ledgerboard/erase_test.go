@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -35,21 +36,21 @@ func eraseSettings(dir string) settings {
 		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
-		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsCron: defaultPostsCron, TokenRefreshEvery: 5 * time.Minute},
+		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsCron: mount.DefaultPostInsightsCron, TokenRefreshEvery: 5 * time.Minute},
 		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: time.Second,
 	}
 }
 
 // withService runs the service on a data directory while use does something with it.
-func withService(t *testing.T, dir string, use func(a *app, base string)) {
+func withService(t *testing.T, dir string, use func(a *process, base string)) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	a, err := newApp(ctx, eraseSettings(dir), slog.New(slog.DiscardHandler))
+	a, err := eraseSettings(dir).open(ctx, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
 		defer stop()
-		require.Eventually(t, a.Monitor.Ready, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, 30*time.Second, 10*time.Millisecond)
 		use(a, base)
 		return nil
 	})
@@ -62,7 +63,7 @@ func withService(t *testing.T, dir string, use func(a *app, base string)) {
 func TestErasePerson(t *testing.T) {
 	dir := t.TempDir()
 	var before []chained
-	withService(t, dir, func(a *app, base string) {
+	withService(t, dir, func(a *process, base string) {
 		seedErasure(t, a)
 		before = chainOf(t, a)
 		names := historyNames(t, a, base)
@@ -88,7 +89,7 @@ func TestErasePerson(t *testing.T) {
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
 		"connections":[70,71],"profiles":[700],"pages":[701],"secrets":3}`, out.String())
 
-	withService(t, dir, func(a *app, base string) {
+	withService(t, dir, func(a *process, base string) {
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
 		names := historyNames(t, a, base)
 		require.Contains(t, names, erased)
@@ -128,7 +129,7 @@ func TestErasePerson(t *testing.T) {
 const erasureActorName = "system:erase"
 
 // seedErasure fills the log: the one who goes, one who stays, and a history in which both stand.
-func seedErasure(t *testing.T, a *app) {
+func seedErasure(t *testing.T, a *process) {
 	t.Helper()
 	ctx := t.Context()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -176,7 +177,7 @@ func seedErasure(t *testing.T, a *app) {
 	}
 	require.Eventually(t, func() bool {
 		var n int
-		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702").Scan(&n) == nil && n == 1 && a.Monitor.Ready()
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
 	}, 30*time.Second, 10*time.Millisecond)
 	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
 	for _, users := range lists {
@@ -195,8 +196,10 @@ type chained struct {
 }
 
 // chainOf reads the agency's stream from the log, judges every record, and compares the tables with it.
-func chainOf(t *testing.T, a *app) (chain []chained) {
+func chainOf(t *testing.T, a *process) (chain []chained) {
 	t.Helper()
+	topics, err := assembly.Topics()
+	require.NoError(t, err)
 	ranges, _, err := a.Log.Ranges(t.Context(), domain.TopicDashboards)
 	require.NoError(t, err)
 	head := eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, eraseAgency)}
@@ -204,7 +207,7 @@ func chainOf(t *testing.T, a *app) (chain []chained) {
 		for offset := partition.Start; offset < partition.End; offset++ {
 			record, err := a.Log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})
 			require.NoError(t, err)
-			verdict, next, reason := eventlog.Judge(head, record, assembly.PartitionsOf(a.backends.topics, domain.TopicDashboards))
+			verdict, next, reason := eventlog.Judge(head, record, assembly.PartitionsOf(topics, domain.TopicDashboards))
 			require.Equal(t, eventlog.Effective, verdict, reason)
 			head = next
 			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})
@@ -219,7 +222,7 @@ func chainOf(t *testing.T, a *app) (chain []chained) {
 }
 
 // historyNames asks over HTTP, as an auditor does, and returns every person that the answer shows.
-func historyNames(t *testing.T, a *app, base string) map[string]any {
+func historyNames(t *testing.T, a *process, base string) map[string]any {
 	t.Helper()
 	token, err := a.sign(eraseStaff, eraseAgency, []string{"auditor"}, time.Now().Add(time.Hour))
 	require.NoError(t, err)
@@ -253,7 +256,7 @@ func historyNames(t *testing.T, a *app, base string) map[string]any {
 // What the main application deletes leaves no token and no hash behind; what has not been there for long
 // stays, because its owner may be about to come back.
 func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
-	withService(t, t.TempDir(), func(a *app, _ string) {
+	withService(t, t.TempDir(), func(a *process, _ string) {
 		seedErasure(t, a)
 		ctx := t.Context()
 		directory := commands.Directory{Log: a.Log, Now: time.Now}
@@ -263,7 +266,7 @@ func TestSecretsOfWhatTheMainApplicationDeletes(t *testing.T) {
 		_, err := a.KeptPool.Exec(ctx, `update secrets set updated_at = now() where ref = 'connection:71'`)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
-			deleted, err := a.forgetOnce(ctx)
+			deleted, err := a.ForgetSecrets(ctx)
 			return err == nil && deleted == 2
 		}, 30*time.Second, 10*time.Millisecond)
 		rows, err := a.KeptPool.Query(ctx, `select ref from secrets order by ref`)

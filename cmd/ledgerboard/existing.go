@@ -3,40 +3,46 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
 // Commands that look at what is there must not make a new, empty log or database in its place and then
 // find nothing wrong with it.
 
+// hexFlag reads the id of an agency, a dashboard or a user.
+func hexFlag(name, value string) (string, error) {
+	id, ok := domain.HexID(value)
+	if !ok {
+		return "", usageError{fmt.Errorf("%s %q is not 24 hex digits", name, value)}
+	}
+	return id, nil
+}
+
 // needLog refuses when neither brokers are named nor a log lies in the data directory.
 func (s storage) needLog() error {
-	if len(s.KafkaBrokers) > 0 || exists(filepath.Join(s.DataDir, "broker")) {
+	if len(s.KafkaBrokers) > 0 || s.embedded(nil).HasBroker() {
 		return nil
 	}
-	return usageError{fmt.Errorf("there is no log to look at: set LEDGERBOARD_KAFKA_BROKERS to the brokers of the service, or --data-dir to the data directory of a service that has stopped (%s holds no log)", s.DataDir)}
+	return usageError{fmt.Errorf("there is no log to look at: set LEDGERBOARD_KAFKA_BROKERS to the brokers of the service, "+
+		"or --data-dir to the data directory of a service that has stopped (%s holds no log)", s.DataDir)}
 }
 
 // needTables refuses when neither a database is named nor one lies in the data directory.
 func (s storage) needTables(instead string) error {
-	if s.DatabaseURL != "" || exists(filepath.Join(s.DataDir, "postgres")) {
+	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
 		return nil
 	}
-	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service%s (%s holds no database)", instead, s.DataDir)}
+	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service%s "+
+		"(%s holds no database)", instead, s.DataDir)}
 }
 
 // explainInUse says how to reach what a running service holds.
 func explainInUse(err error) error {
 	if errors.Is(err, embedded.ErrLocked) {
-		return fmt.Errorf("%w; or reach the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL (a demo says both in its demo.json)", err)
+		return fmt.Errorf("%w; or reach the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
+			"(a demo says both in its demo.json)", err)
 	}
 	return err
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -27,23 +28,23 @@ const notWritten = "no bundle was written; run it again"
 
 // Run implements the command. The file is there whole or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
-	parent, ok := domain.HexID(c.Parent)
-	if !ok {
-		return usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
-	}
-	known, err := c.verifiers(c.storage)
+	parent, err := hexFlag("--parent", c.Parent)
 	if err != nil {
 		return err
 	}
-	file, err := c.file(c.storage)
+	known, file, err := c.open(c.storage)
 	if err != nil {
 		return err
 	}
-	log, done, err := openLogAlone(ctx, c.storage, c.logger(s))
-	if err != nil {
-		return interrupted(ctx, err, notWritten)
+	if err := c.needLog(); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return interrupted(ctx, explainInUse(err), notWritten)
+	}
 	out, err := os.CreateTemp(filepath.Dir(c.Bundle), filepath.Base(c.Bundle)+".*")
 	if err != nil {
 		return fmt.Errorf("write bundle: %w", err)
@@ -71,7 +72,8 @@ func explainProof(err error) error {
 	case errors.Is(err, proof.ErrKeyNeeded):
 		return usageError{fmt.Errorf("%w: --key KEY or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
 	case errors.Is(err, proof.ErrNotCovered):
-		return fmt.Errorf("%w: the service signs one when it starts, every LEDGERBOARD_CHECKPOINT_EVERY (1h) and when it stops, if LEDGERBOARD_CHECKPOINT_KEY is set", err)
+		return fmt.Errorf("%w: the service signs one when it starts, every LEDGERBOARD_CHECKPOINT_EVERY (1h) and when it stops, "+
+			"if LEDGERBOARD_CHECKPOINT_KEY is set", err)
 	case errors.Is(err, proof.ErrContradiction):
 		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)
 	default:

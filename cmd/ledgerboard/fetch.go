@@ -13,11 +13,12 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // fetchCommand reads one connection by hand, with the settings of the service, and prints what was read.
@@ -33,28 +34,26 @@ type fetchCommand struct {
 
 // Run implements the command.
 func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
-	c.Roles = []string{roleFetcher}
 	if err := c.check(); err != nil {
 		return err
 	}
-	a, err := newApp(ctx, c.settings, c.logger(s))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
 	recorded := &recording{}
-	collect, closeLanes, err := recorded.collect(a)
+	parts, collector, err := c.open(ctx, s, recorded)
+	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeLanes()) }()
+	tables, err := parts.Tables(ctx)
+	if err != nil {
+		return err
+	}
 	kind := domain.FetchAccounts
 	if c.Posts {
 		kind = domain.FetchPosts
 	}
 	at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == c.Platform })
 	for {
-		err := collect.Once(ctx, a.Connections, kind, domain.Platforms()[at], c.Account)
+		err := collector.Once(ctx, readmodels.Connections{Pool: tables}, kind, domain.Platforms()[at], c.Account)
 		c.print(s.Out, recorded.take())
 		wait := max(c.AccountInsightsInterval, time.Second)
 		switch {
@@ -75,6 +74,28 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// open opens what fetching needs, with an ear on what is recorded. The parts are there to be closed also when
+// it fails.
+func (c fetchCommand) open(ctx context.Context, s streams, recorded *recording) (*assembly.Parts, *collect.Collector, error) {
+	at := c.backends(c.logger(s))
+	keys, errKeys := vault.ParseKeys(c.SecretsKey)
+	config, errFetch := c.fetching.config()
+	at.SecretsKeys = keys
+	parts := assembly.NewParts(at)
+	if err := errors.Join(errKeys, errFetch); err != nil {
+		return parts, nil, usageError{err}
+	}
+	if err := parts.Migrate(ctx); err != nil {
+		return parts, nil, err
+	}
+	config.Appended = recorded.add
+	fetcher, err := parts.NewFetcher(ctx, *config)
+	if err != nil {
+		return parts, nil, err
+	}
+	return parts, fetcher.Collect, nil
 }
 
 // passes tells whether a failure may be over by itself when the account is read again.
@@ -98,48 +119,22 @@ func (c fetchCommand) check() error {
 // explain adds to an error what to do about it.
 func (c fetchCommand) explain(err error) error {
 	err = fmt.Errorf("%s account %d was not read: %w", c.Platform, c.Account, err)
-	if advice := commands.Advice(err); advice != "" {
+	if advice := collect.Advice(err); advice != "" {
 		err = fmt.Errorf("%w\n%s", err, advice)
 	}
 	return err
 }
 
-// recording is an appender that remembers what went into the log.
+// recording remembers what went into the log.
 type recording struct {
-	lanes *eventlog.Lanes
-
 	mu     sync.Mutex
 	drafts []domain.Draft
 }
 
-// collect is the app's fetching with this appender.
-func (r *recording) collect(a *app) (*commands.Collect, func() error, error) {
-	lanes, err := a.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	if err != nil {
-		return nil, nil, err
-	}
-	r.lanes = lanes
-	config := a.collect.CollectConfig
-	config.Metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: r, Now: time.Now})
-	if err != nil {
-		return nil, nil, errors.Join(err, lanes.Close())
-	}
-	collect, err := commands.NewCollect(config)
-	if err != nil {
-		return nil, nil, errors.Join(err, lanes.Close())
-	}
-	return collect, lanes.Close, nil
-}
-
-// Append implements commands.Appender.
-func (r *recording) Append(ctx context.Context, d domain.Draft) error {
-	if err := r.lanes.Append(ctx, d); err != nil {
-		return err
-	}
+func (r *recording) add(d domain.Draft) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drafts = append(r.drafts, d)
-	return nil
 }
 
 func (r *recording) take() (drafts []domain.Draft) {

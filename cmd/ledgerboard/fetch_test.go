@@ -44,7 +44,7 @@ func TestFetchByHand(t *testing.T) {
 	sim := simulator.New(simulator.Config{Seed: 7})
 	platform := httptest.NewServer(sim)
 	defer platform.Close()
-	withService(t, dir, func(a *app, _ string) { seedFetching(t, a, sim) })
+	withService(t, dir, func(a *process, _ string) { seedFetching(t, a, sim) })
 	fetch := func(account int, more ...string) (int, string, string) {
 		return byHand(t, append([]string{
 			"fetch", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", platform.URL + simulator.PathFacebook,
@@ -165,7 +165,7 @@ func (l *lockedBuffer) String() string {
 }
 
 // seedFetching puts the accounts into the directory, the simulator and the store of tokens.
-func seedFetching(t *testing.T, a *app, sim *simulator.Server) {
+func seedFetching(t *testing.T, a *process, sim *simulator.Server) {
 	t.Helper()
 	const lapsed = "c20000000000000000000000"
 	now := time.Now()

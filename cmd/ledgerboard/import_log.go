@@ -15,28 +15,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // open connects to what the import needs: the log, and the database when there is something to seal. A dry run makes
 // nothing, so a log that is not there yet is an empty one to it.
 func (i *importing) open(ctx context.Context) error {
-	logger := i.logger(i.out)
-	b := &backends{brokers: i.KafkaBrokers, databaseURL: i.DatabaseURL}
-	i.Add(b.Close)
-	var err error
-	if b.topics, err = assembly.Topics(); err != nil {
-		return err
-	}
-	if len(b.brokers) == 0 {
-		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) && i.DryRun {
+	if len(i.KafkaBrokers) == 0 && i.DryRun {
+		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
-		if err := b.startBroker(ctx, i.storage, logger); err != nil {
-			return err
-		}
 	}
-	i.log, err = connectLog(ctx, i.storage, b, i.registry, logger, i.DryRun)
+	at := i.backends(i.logger(i.out))
+	at.Existing, at.SecretsKeys = i.DryRun, i.keys
+	parts := assembly.NewParts(at)
+	i.Add(parts.Close)
+	var err error
+	i.log, err = parts.Log(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
 		i.log = nil
@@ -44,31 +38,16 @@ func (i *importing) open(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	b.Add(i.log.Close)
 	if !i.secret() || i.DryRun {
 		return nil
 	}
-	return i.openSecrets(ctx, b)
-}
-
-func (i *importing) openSecrets(ctx context.Context, b *backends) error {
-	if b.databaseURL == "" {
-		if err := b.startPostgres(ctx, i.storage, i.logger(i.out)); err != nil {
-			return err
-		}
-	}
-	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
+	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
-	pool, err := vault.Open(ctx, b.databaseURL)
-	if err != nil {
+	if i.tables, err = parts.Tables(ctx); err != nil {
 		return err
 	}
-	b.Add(func() error { pool.Close(); return nil })
-	if i.tables, err = openTables(ctx, b, "import"); err != nil {
-		return err
-	}
-	i.secrets, err = vault.NewSecrets(pool, i.keys)
+	i.secrets, err = parts.Secrets(ctx)
 	return err
 }
 
@@ -77,7 +56,7 @@ func (i *importing) loadWorld(ctx context.Context) error {
 	if i.log == nil {
 		return nil
 	}
-	err := scanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+	err := assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
 		if err != nil {
 			return // parked by the projection; not of this import
 		}
@@ -88,20 +67,6 @@ func (i *importing) loadWorld(ctx context.Context) error {
 		return fmt.Errorf("read the directory: %w", err)
 	}
 	return nil
-}
-
-// scanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error
-// is of one that cannot be decoded.
-func scanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
-	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
-	return log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range run.Records {
-			each(log.Decode(r))
-		}
-		return nil
-	}})
 }
 
 // loadImported reads which rows earlier imports have appended to topic `metrics`: about 40 bytes of

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -105,7 +106,7 @@ func TestImportMovesIn(t *testing.T) {
 	require.Equal(t, report.Repairs, again.Repairs)
 	require.Equal(t, ends, importedEnds(t, dir), "nothing was appended")
 
-	withService(t, dir, func(a *app, _ string) {
+	withService(t, dir, func(a *process, _ string) {
 		requireMovedIn(t, a)
 		requireOnRecord(t, a)
 	})
@@ -138,7 +139,7 @@ func lines(repairs []importRepair) (out []string) {
 }
 
 // requireMovedIn looks at the tables, the secrets and the log.
-func requireMovedIn(t *testing.T, a *app) {
+func requireMovedIn(t *testing.T, a *process) {
 	t.Helper()
 	var got []string
 	for _, query := range []string{
@@ -199,7 +200,7 @@ func requireMovedIn(t *testing.T, a *app) {
 }
 
 // requireOnRecord: auditors find one record of the import, with the files as they were and no content.
-func requireOnRecord(t *testing.T, a *app) {
+func requireOnRecord(t *testing.T, a *process) {
 	t.Helper()
 	var records []domain.DataImported
 	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account is null`,
@@ -229,9 +230,10 @@ func requireOnRecord(t *testing.T, a *app) {
 // importedEnds are the end offsets of every topic.
 func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	log, done, err := openLogAlone(t.Context(), storage{DataDir: dir}, slog.New(slog.DiscardHandler))
+	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
+	defer func() { require.NoError(t, parts.Close()) }()
+	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, done()) }()
 	ends := map[string]int64{}
 	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
 		ranges, _, err := log.Ranges(t.Context(), topic)

@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // The exit codes, as `ledgerboard --help` documents them.
@@ -38,16 +41,17 @@ type cli struct {
 	Keygen  keygenCommand  `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
 	Token   tokenCommand   `cmd:"" help:"Make a signed token for trying things out."`
 	Status  statusCommand  `cmd:"" help:"Ask a running service whether it is ready."`
+	Version versionCommand `cmd:"" help:"Print the version of this program, its commit, its Go version and the versions of its projectors; so does --version."`
 }
 
 const description = `Event-sourced dashboards for marketing agencies.
 
-Every flag can also be given as the environment variable shown beside it, or as a line NAME=value in
-the file that LEDGERBOARD_CONFIG names; a flag wins over the environment, the environment over the file.
+You can set every flag in three ways: on the command line, as the environment variable shown beside it,
+or as a line NAME=value in the file that LEDGERBOARD_CONFIG names. A flag wins over the environment, the
+environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status); 4 done, but rows
-were left out (import --skip-refused); 130 cut by Ctrl-C or SIGTERM (verify, export, replay,
-import).`
+were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (verify, export, replay, import).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -70,12 +74,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage
 	}
+	if len(args) == 1 && args[0] == "--version" { // no flag of kong's: replay has one of that name
+		args = []string{"version"}
+	}
 	exited := -1
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("ledgerboard"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -92,6 +100,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(streams{Out: stdout, Err: stderr})
 	return exitCode(parsed.Run(), stderr)
+}
+
+// demoDefault is a demo's default of a flag, also of serve --mock, in the place of the service's: nil where it is
+// the same, or where the flag was given.
+func demoDefault(c *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	value, ok := launch.Defaults()[flag.Name]
+	if !ok || slices.ContainsFunc(flag.Envs, func(name string) bool { return os.Getenv(name) != "" }) {
+		return nil, nil
+	}
+	demo := c.Selected().Name == "demo"
+	for _, f := range c.Flags() {
+		demo = demo || f.Name == "mock" && c.FlagValue(f) == true
+	}
+	if !demo {
+		return nil, nil
+	}
+	return value, nil
 }
 
 func exitCode(err error, stderr io.Writer) int {

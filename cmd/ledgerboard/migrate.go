@@ -16,14 +16,9 @@ type migrateCommand struct {
 
 // Run implements the command.
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	b := &backends{databaseURL: c.DatabaseURL}
-	if b.databaseURL == "" {
-		if err := b.startPostgres(ctx, c.storage, c.logger(s)); err != nil {
-			return err
-		}
-	}
-	defer b.Close() //nolint:errcheck // nothing is written after the migration
-	if err := assembly.Migrate(ctx, b.databaseURL); err != nil {
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer parts.Close() //nolint:errcheck // nothing is written after the migration
+	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Out, "The schemas lb, kept and river are at this version.")

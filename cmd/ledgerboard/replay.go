@@ -72,12 +72,11 @@ func (c replayCommand) summary(s streams, done proof.Replayed) {
 }
 
 func (c replayCommand) config() (cfg proof.ReplayConfig, err error) {
-	var ok bool
-	if cfg.Parent, ok = domain.HexID(c.Parent); !ok && c.Bundle == "" {
-		return cfg, usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
+	if cfg.Parent, err = hexFlag("--parent", c.Parent); err != nil && c.Bundle == "" {
+		return cfg, err
 	}
-	if cfg.Dashboard, ok = domain.HexID(c.Dashboard); !ok && c.Dashboard != "" {
-		return cfg, usageError{fmt.Errorf("--dashboard %q is not 24 hex digits", c.Dashboard)}
+	if cfg.Dashboard, err = hexFlag("--dashboard", c.Dashboard); err != nil && c.Dashboard != "" {
+		return cfg, err
 	}
 	if c.Version < 0 {
 		return cfg, usageError{fmt.Errorf("--version is %d; use 1 or more", c.Version)}
@@ -108,11 +107,15 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	if c.Bundle != "" {
 		return c.fromBundle(ctx, s, cfg)
 	}
-	log, closeLog, err := openLogAlone(ctx, c.storage, c.logger(s))
-	if err != nil {
+	if err := c.needLog(); err != nil {
 		return done, err
 	}
-	defer func() { err = errors.Join(err, closeLog()) }()
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return done, explainInUse(err)
+	}
 	return proof.Replay(ctx, log, cfg)
 }
 

@@ -4,10 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -18,10 +26,48 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
+// process is the service with the settings of the program.
+type process struct {
+	settings
+	*assembly.Service
+
+	logger   *slog.Logger
+	registry *prometheus.Registry
+}
+
+func newMetricsRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), thisBuild().collector())
+	return registry
+}
+
+// open opens everything that the process needs; nothing runs yet. Close gives it back.
+func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
+	p := &process{settings: s, logger: logger, registry: newMetricsRegistry()}
+	config := assembly.Config{
+		Settings:     s.backends(logger),
+		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
+		Streams: s.has(roleAPI),
+	}
+	config.Registerer = p.registry
+	var err error
+	if s.has(roleFetcher) {
+		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
+			return nil, usageError{err}
+		}
+		if config.Fetch, err = s.fetching.config(); err != nil {
+			return nil, usageError{err}
+		}
+		config.Fetch.Schedule.DrainTimeout = min(s.StopWithin, scheduler.DefaultDrainTimeout)
+	}
+	p.Service, err = assembly.Open(ctx, config)
+	return p, err
+}
+
 // run runs the roles of this process until ctx is done, then stops them in the order of the flow:
 // first nothing comes in any more, then nothing is fetched, then what is in the log is folded. Ready,
 // if given, is called once all read models are live; its error ends the run.
-func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
+func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -30,12 +76,12 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
-	a.startFolding(group, work)
-	if err := a.startCheckpoints(group, work); err != nil {
+	p.startFolding(group, work)
+	if err := p.startCheckpoints(group, work); err != nil {
 		stopWork()
 		return errors.Join(err, group.Wait())
 	}
-	stopServing, err := a.startServing(group, work, listener)
+	stopServing, err := p.startServing(group, work, listener)
 	if err != nil {
 		stopWork()
 		return errors.Join(err, group.Wait())
@@ -44,7 +90,7 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 	defer stopFetching()
 	group.Go(func() error {
 		select {
-		case <-a.Monitor.Live():
+		case <-p.Monitor.Made():
 		case <-fetching.Done():
 			return nil
 		}
@@ -53,11 +99,14 @@ func (a *app) run(ctx context.Context, addr string, ready func(ctx context.Conte
 				return err
 			}
 		}
-		return a.fetch(fetching)
+		if p.Fetcher == nil {
+			return nil
+		}
+		return p.Fetcher.Run(fetching)
 	})
 	select {
 	case <-ctx.Done():
-		a.logger.Info("stopping")
+		p.logger.Info("stopping")
 	case <-work.Done():
 	}
 	stopServing()
@@ -97,25 +146,25 @@ func baseURL(addr net.Addr) string {
 }
 
 // startFolding starts what follows the log.
-func (a *app) startFolding(group *errgroup.Group, ctx context.Context) {
-	group.Go(func() error { return a.Follow(ctx) })
-	if a.has(roleProjector) {
-		group.Go(func() error { return a.Fold(ctx) })
+func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
+	group.Go(func() error { return p.Follow(ctx) })
+	if p.has(roleProjector) {
+		group.Go(func() error { return p.Fold(ctx) })
 	}
-	if a.has(roleFetcher) {
-		group.Go(func() error { a.forgetSecrets(ctx); return nil })
+	if p.has(roleFetcher) {
+		group.Go(func() error { p.TidySecrets(ctx); return nil })
 	}
-	group.Go(func() error { return a.backends.watch(ctx) })
+	group.Go(func() error { return p.Watch(ctx) })
 }
 
 // startServing starts the HTTP layer and what feeds its streams. The returned function ends it: it
 // tells streams to end, then waits for requests within the configured time.
-func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
-	if !a.has(roleAPI) {
+func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
+	if !p.has(roleAPI) {
 		listener.Close()
 		return func() {}, nil
 	}
-	handler, err := a.newHandler()
+	handler, err := p.newHandler()
 	if err != nil {
 		return nil, err
 	}
@@ -123,22 +172,43 @@ func (a *app) startServing(group *errgroup.Group, ctx context.Context, listener 
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	streaming, endStreams := context.WithCancel(ctx)
-	group.Go(func() error { return a.Stream(streaming) })
+	group.Go(func() error { return p.Stream(streaming) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil
 	})
-	a.logger.Info("listening", "address", listener.Addr().String())
+	p.logger.Info("listening", "address", listener.Addr().String())
 	return func() {
 		endStreams()
 		handler.Close()
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.StopWithin)
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.StopWithin)
 		defer cancel()
 		if err := server.Shutdown(within); err != nil {
-			a.logger.Warn("requests were cut at the stop", "error", err)
+			p.logger.Warn("requests were cut at the stop", "error", err)
 			server.Close() //nolint:errcheck // nothing is left to do about it
 		}
 	}, nil
+}
+
+// newHandler makes the HTTP layer of the program.
+func (p *process) newHandler() (*api.Server, error) {
+	authenticator, err := api.NewJWT(p.jwt())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	schedules, err := p.schedules()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return p.Handler(assembly.HandlerConfig{
+		HTTP: api.Config{
+			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
+		},
+		Authenticator:   authenticator,
+		Metrics:         promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}),
+		NextAccountRead: schedules[scheduler.AccountInsights].Due(p.AccountInsightsInterval),
+		NextPostRead:    schedules[scheduler.PostInsights].Due(0),
+	})
 }

@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // secretsCommand is what concerns the sealed tokens.
@@ -39,11 +38,17 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
+	at := c.backends(c.logger(s))
+	at.SecretsKeys = keys
+	parts := assembly.NewParts(at)
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err := parts.Migrate(ctx); err != nil {
+		return err
+	}
+	secrets, err := parts.Secrets(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
 	done, err := secrets.Rotate(ctx)
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
@@ -57,32 +62,4 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 		err = fmt.Errorf("%d secrets remain under other keys: run it again once every process has the new key first; what no key opens must be connected again", done.Remaining)
 	}
 	return err
-}
-
-// openSecrets opens the store of sealed secrets in the database that is named, or in the data directory.
-func openSecrets(ctx context.Context, c storage, logger *slog.Logger, keys vault.Keys) (_ *backends, _ *vault.Secrets, err error) {
-	b := &backends{databaseURL: c.DatabaseURL}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.Close())
-		}
-	}()
-	if b.databaseURL == "" {
-		if err := b.startPostgres(ctx, c, logger); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := migrations.Up(ctx, b.databaseURL); err != nil {
-		return nil, nil, err
-	}
-	pool, err := vault.Open(ctx, b.databaseURL)
-	if err != nil {
-		return nil, nil, err
-	}
-	b.Add(func() error { pool.Close(); return nil })
-	secrets, err := vault.NewSecrets(pool, keys)
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	return b, secrets, nil
 }

@@ -9,13 +9,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -66,17 +63,23 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return usageError{fmt.Errorf("nothing was stored: standard input %w", err)}
 	}
-	b, secrets, err := openSecrets(ctx, c.storage, c.logger(s), keys)
-	if err != nil {
+	at := c.backends(c.logger(s))
+	at.SecretsKeys = keys
+	parts := assembly.NewParts(at)
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err := parts.Migrate(ctx); err != nil {
 		return explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	pool, err := openTables(ctx, b, "secrets-put")
+	secrets, err := parts.Secrets(ctx)
 	if err != nil {
 		return err
 	}
-	use := commands.HandOverTokens{
-		Places: readmodels.Connections{Pool: pool}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
+	tables, err := parts.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	use := collect.HandOverTokens{
+		Places: readmodels.Connections{Pool: tables}, Secrets: secrets, Now: time.Now, NoSecret: noSecret,
 	}
 	done, err := use.HandOver(ctx, c.Connection, given)
 	switch code := domain.CodeOf(err); {
@@ -93,18 +96,8 @@ func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 
 func noSecret(err error) bool { return errors.Is(err, vault.ErrNoSecret) }
 
-// openTables opens the derived tables to read in them.
-func openTables(ctx context.Context, b *backends, name string) (*pgxpool.Pool, error) {
-	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: name, ReadOnly: true})
-	if err != nil {
-		return nil, err
-	}
-	b.Add(func() error { pool.Close(); return nil })
-	return pool, nil
-}
-
 // readTokens reads the one object. Its errors never quote what was read: a token may stand in any field.
-func readTokens(in io.Reader) (t commands.NewTokens, err error) {
+func readTokens(in io.Reader) (t collect.NewTokens, err error) {
 	raw, err := io.ReadAll(io.LimitReader(in, maxTokensInput+1))
 	if err != nil {
 		return t, fmt.Errorf("cannot be read: %w", err)
@@ -131,7 +124,7 @@ func readTokens(in io.Reader) (t commands.NewTokens, err error) {
 	return t, errors.Join(wrong...)
 }
 
-func printHandedOver(out io.Writer, done commands.HandedOver) {
+func printHandedOver(out io.Writer, done collect.HandedOver) {
 	fmt.Fprintf(out, "The tokens of connection %d (%s) are stored", done.Connection, done.Platform)
 	if done.Replaced {
 		fmt.Fprint(out, " in the place of the old ones")

@@ -8,7 +8,7 @@ import (
 // serveCommand runs the service.
 type serveCommand struct {
 	settings
-	Addr string `env:"LEDGERBOARD_ADDR" default:":6001" help:"Address to listen on."`
+	Addr string `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address to listen on."`
 	Mock bool   `help:"Serve made-up data, for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
 }
 
@@ -23,10 +23,10 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := checkFree(ctx, c.Addr); err != nil {
 		return err
 	}
-	a, err := newApp(ctx, c.settings, c.logger(s))
+	p, err := c.open(ctx, c.logger(s))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	return a.run(ctx, c.Addr, nil)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return p.run(ctx, c.Addr, nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -66,7 +70,7 @@ type tokens struct {
 
 // dashboardSettings are the configured values that dashboards begin with.
 type dashboardSettings struct {
-	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"analytics,posts,reports" help:"Scopes that a new dashboard starts with."`
+	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"${client_scopes}" help:"Scopes that a new dashboard starts with."`
 	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders make points of contact. Required."`
 }
 
@@ -84,7 +88,7 @@ type settings struct {
 	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
 	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
 	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	MaxLag      int64    `env:"LEDGERBOARD_MAX_LAG" default:"10000" help:"Events a projection may be behind before the service is not ready."`
+	MaxLag      int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"Events a projection may be behind before the service is not ready."`
 	// answerHeaders are on every answer; mock mode sets them.
 	answerHeaders map[string]string
 
@@ -181,6 +185,23 @@ func (t tokens) jwt() api.JWTConfig {
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
+
+// backends say where the log and the database are and how to reach them.
+func (s storage) backends(logger *slog.Logger) assembly.Settings {
+	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger}
+	if s.KafkaTLS {
+		at.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if s.KafkaUser != "" {
+		at.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
+	}
+	return at
+}
+
+// embedded keeps, in the data directory, what is not configured.
+func (s storage) embedded(logger *slog.Logger) embedded.Directory {
+	return embedded.Directory{Path: s.DataDir, Logger: logger}
+}
 
 // dataPath is a path below the data directory, which is made when it is missing.
 func (s storage) dataPath(elem ...string) (string, error) {

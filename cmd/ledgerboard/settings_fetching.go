@@ -7,41 +7,43 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 // fetching says how often the platforms are read, within which limits, and where they are.
 type fetching struct {
-	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"30s" help:"How often it is looked which accounts are due for a reading."`
-	AccountInsightsInterval time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"How long after its last reading an account is due again, the quota permitting."`
-	PostInsightsCron        string                   `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"0 */12 * * *" help:"When post insights are due (cron, UTC)."`
+	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"${account_insights_every}" help:"How often it is looked which accounts are due for a reading."`
+	AccountInsightsInterval time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"${account_insights_interval}" help:"How long after its last reading an account is due again, the quota permitting."`
+	PostInsightsCron        string                   `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"${post_insights_cron}" help:"When post insights are due (cron, UTC)."`
 	PostLadder              []string                 `env:"LEDGERBOARD_POST_LADDER" placeholder:"AGE=INTERVAL,…" help:"How often posts are read by age. Default: the growth window in each round, then 720h=24h,2160h=168h,any=720h."`
 	GrowthWindow            time.Duration            `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth is counted."`
 	TokenRefreshEvery       time.Duration            `env:"LEDGERBOARD_TOKEN_REFRESH_EVERY" default:"5m" help:"How often it is looked which tokens expire soon."`
-	TokenRefreshAhead       map[string]time.Duration `env:"LEDGERBOARD_TOKEN_REFRESH_AHEAD" mapsep:"," default:"tiktok=20m,linkedin=168h,instagram=168h" help:"How long before its expiry a token is renewed."`
-	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"672h" help:"How far back history is read from an account's first reading on, a part with each reading; 0: not at all."`
-	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"24h" help:"How often demographics are read."`
-	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"32" help:"Accounts of one job that are read at a time."`
-	FetchShard              int                      `env:"LEDGERBOARD_FETCH_SHARD" default:"200" help:"Accounts of one job, at most 200."`
-	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"4" help:"Jobs of each kind and platform that this process does at a time."`
-	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"15s" help:"How long one call to a platform may take."`
-	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"24h" help:"How long a metric that a platform refuses is not asked for."`
+	TokenRefreshAhead       map[string]time.Duration `env:"LEDGERBOARD_TOKEN_REFRESH_AHEAD" mapsep:"," default:"${token_refresh_ahead}" help:"How long before its expiry a token is renewed."`
+	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"${backfill}" help:"How far back history is read from an account's first reading on, a part with each reading; 0: not at all."`
+	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"${demographics_every}" help:"How often demographics are read."`
+	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"${fetch_parallel}" help:"Accounts of one job that are read at a time."`
+	FetchShard              int                      `env:"LEDGERBOARD_FETCH_SHARD" default:"${fetch_shard}" help:"Accounts of one job, at most 200."`
+	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Jobs of each kind and platform that this process does at a time."`
+	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"${fetch_timeout}" help:"How long one call to a platform may take."`
+	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"${fetch_refused_for}" help:"How long a metric that a platform refuses is not asked for."`
 	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account) in the place of the defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:100000/24h, tiktok:operation:600/1m. PLATFORM:none: no limit."`
-	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"0.9" help:"Part of each quota that is used, at most 0.9."`
-	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"90" help:"Percentage in a platform's usage header from which on its caller is left alone for a while."`
-	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"https://graph.facebook.com" help:"Base URL of the Graph API."`
-	InstagramURL            string                   `env:"LEDGERBOARD_INSTAGRAM_URL" default:"https://graph.instagram.com" help:"Base URL of Instagram's API for accounts of Instagram login."`
-	MetaVersion             string                   `env:"LEDGERBOARD_META_VERSION" default:"v26.0" help:"Version of the Graph API."`
-	LinkedInURL             string                   `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"https://api.linkedin.com" help:"Base URL of LinkedIn's API."`
-	LinkedInAuthURL         string                   `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"https://www.linkedin.com" help:"Base URL of LinkedIn's token endpoint."`
-	LinkedInVersion         string                   `name:"linkedin-version" env:"LEDGERBOARD_LINKEDIN_VERSION" default:"202608" help:"Version of LinkedIn's API, a month."`
+	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"${quota_share}" help:"Part of each quota that is used, at most 0.9."`
+	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"${quota_hold_at}" help:"Percentage in a platform's usage header from which on its caller is left alone for a while."`
+	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"${facebook_url}" help:"Base URL of the Graph API."`
+	InstagramURL            string                   `env:"LEDGERBOARD_INSTAGRAM_URL" default:"${instagram_url}" help:"Base URL of Instagram's API for accounts of Instagram login."`
+	MetaVersion             string                   `env:"LEDGERBOARD_META_VERSION" default:"${meta_version}" help:"Version of the Graph API."`
+	LinkedInURL             string                   `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"${linkedin_url}" help:"Base URL of LinkedIn's API."`
+	LinkedInAuthURL         string                   `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"${linkedin_auth_url}" help:"Base URL of LinkedIn's token endpoint."`
+	LinkedInVersion         string                   `name:"linkedin-version" env:"LEDGERBOARD_LINKEDIN_VERSION" default:"${linkedin_version}" help:"Version of LinkedIn's API, a month."`
 	LinkedInClientID        string                   `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for refreshing tokens."`
 	LinkedInClientSecret    string                   `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
-	TikTokURL               string                   `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"https://open.tiktokapis.com" help:"Base URL of TikTok's Display API."`
-	TikTokVersion           string                   `name:"tiktok-version" env:"LEDGERBOARD_TIKTOK_VERSION" default:"v2" help:"Version of the Display API."`
+	TikTokURL               string                   `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"${tiktok_url}" help:"Base URL of TikTok's Display API."`
+	TikTokVersion           string                   `name:"tiktok-version" env:"LEDGERBOARD_TIKTOK_VERSION" default:"${tiktok_version}" help:"Version of the Display API."`
 	TikTokClientKey         string                   `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for refreshing tokens."`
 	TikTokClientSecret      string                   `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
 }
@@ -74,11 +76,11 @@ func (f fetching) validate() (wrong []error) {
 			add(fmt.Errorf("%s is %s; use more than 0", name, d))
 		}
 	}
-	if f.FetchParallel < 1 || f.FetchParallel > commands.MaxShard {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, commands.MaxShard))
+	if f.FetchParallel < 1 || f.FetchParallel > collect.MaxShard {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, collect.MaxShard))
 	}
-	if f.FetchShard < 1 || f.FetchShard > commands.MaxShard {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_SHARD is %d; use 1 to %d", f.FetchShard, commands.MaxShard))
+	if f.FetchShard < 1 || f.FetchShard > collect.MaxShard {
+		add(fmt.Errorf("LEDGERBOARD_FETCH_SHARD is %d; use 1 to %d", f.FetchShard, collect.MaxShard))
 	}
 	if f.FetchWorkers < 1 || f.FetchWorkers > 1000 {
 		add(fmt.Errorf("LEDGERBOARD_FETCH_WORKERS is %d; use 1 to 1000", f.FetchWorkers))
@@ -114,9 +116,9 @@ func named(setting string, err error) error {
 }
 
 // reading is how often posts are read by age, and when tokens are renewed.
-func (f fetching) reading() (ladder commands.Ladder, ahead map[domain.Platform]time.Duration, err error) {
+func (f fetching) reading() (tiers collect.Tiers, ahead map[domain.Platform]time.Duration, err error) {
 	if len(f.PostLadder) > 0 {
-		ladder, err = commands.ParseLadder(f.PostLadder)
+		tiers, err = collect.ParseTiers(f.PostLadder)
 		err = named("LEDGERBOARD_POST_LADDER", err)
 	}
 	ahead = map[domain.Platform]time.Duration{}
@@ -128,7 +130,7 @@ func (f fetching) reading() (ladder commands.Ladder, ahead map[domain.Platform]t
 		}
 		ahead[domain.Platforms()[at]] = d
 	}
-	return ladder, ahead, err
+	return tiers, ahead, err
 }
 
 // quota is how the platforms' limits are kept.
@@ -141,4 +143,36 @@ func (f fetching) quota() (quota.Config, error) {
 		err = errors.Join(err, fmt.Errorf("LEDGERBOARD_QUOTA_HOLD_AT is %d; use 1 to 100", f.QuotaHoldAt))
 	}
 	return quota.Config{Limits: limits, Share: f.QuotaShare, HoldAt: f.QuotaHoldAt}, named("LEDGERBOARD_QUOTAS", err)
+}
+
+// config is what the fetchers are made of.
+func (f fetching) config() (*assembly.FetchConfig, error) {
+	limits, errQuota := f.quota()
+	tiers, ahead, errReading := f.reading()
+	every, errEvery := f.schedules()
+	if err := errors.Join(errQuota, errReading, errEvery); err != nil {
+		return nil, err
+	}
+	backfill := f.Backfill
+	if backfill == 0 {
+		backfill = -1 // none: 0 is the default there
+	}
+	return &assembly.FetchConfig{
+		Quota: limits,
+		Platforms: platforms.Config{
+			Facebook:  platforms.Endpoint{BaseURL: f.FacebookURL, Version: f.MetaVersion},
+			Instagram: platforms.Endpoint{BaseURL: f.InstagramURL, Version: f.MetaVersion},
+			LinkedIn: platforms.Endpoint{
+				BaseURL: f.LinkedInURL, AuthURL: f.LinkedInAuthURL, Version: f.LinkedInVersion,
+				ClientID: f.LinkedInClientID, ClientSecret: f.LinkedInClientSecret,
+			},
+			TikTok:  platforms.Endpoint{BaseURL: f.TikTokURL, Version: f.TikTokVersion, ClientID: f.TikTokClientKey, ClientSecret: f.TikTokClientSecret},
+			Timeout: f.FetchTimeout, RefusedFor: f.FetchRefusedFor,
+		},
+		Collect: collect.Config{
+			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, Parallel: f.FetchParallel, ShardSize: f.FetchShard,
+			Backfill: backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
+		},
+		Schedule: scheduler.Config{Every: every, MaxWorkers: f.FetchWorkers},
+	}, nil
 }

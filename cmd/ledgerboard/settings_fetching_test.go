@@ -8,7 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -20,7 +21,7 @@ func parsedFetching(t *testing.T, args ...string) fetching {
 	var f struct {
 		fetching
 	}
-	parser, err := kong.New(&f)
+	parser, err := kong.New(&f, defaults())
 	require.NoError(t, err)
 	_, err = parser.Parse(args)
 	require.NoError(t, err)
@@ -36,12 +37,12 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	ladder, ahead, err := f.reading()
 	require.NoError(t, err)
 	require.Nil(t, ladder, "that of the growth window")
-	require.Equal(t, commands.DefaultRefreshAhead(), ahead)
-	require.Equal(t, commands.DefaultBackfill, f.Backfill)
-	require.Equal(t, commands.DefaultDemographicsEvery, f.DemographicsEvery)
-	require.Equal(t, commands.DefaultParallel, f.FetchParallel)
-	require.Equal(t, defaultPostsCron, f.PostInsightsCron)
-	require.Equal(t, commands.MaxShard, f.FetchShard)
+	require.Equal(t, collect.DefaultRefreshAhead(), ahead)
+	require.Equal(t, collect.DefaultBackfill, f.Backfill)
+	require.Equal(t, collect.DefaultDemographicsEvery, f.DemographicsEvery)
+	require.Equal(t, collect.DefaultParallel, f.FetchParallel)
+	require.Equal(t, mount.DefaultPostInsightsCron, f.PostInsightsCron)
+	require.Equal(t, collect.MaxShard, f.FetchShard)
 	require.Equal(t, platforms.DefaultTimeout, f.FetchTimeout)
 	require.Equal(t, platforms.DefaultRefusedFor, f.FetchRefusedFor)
 	require.Equal(t, "v2", f.TikTokVersion)
@@ -51,7 +52,7 @@ func TestFetchingIsRead(t *testing.T) {
 	f := parsedFetching(t, "--post-ladder=168h=0,any=24h", "--token-refresh-ahead=tiktok=1m", "--quotas=tiktok:none,linkedin:app:500/24h")
 	ladder, ahead, err := f.reading()
 	require.NoError(t, err)
-	require.Equal(t, commands.Ladder{{Age: 168 * time.Hour}, {Every: 24 * time.Hour}}, ladder)
+	require.Equal(t, collect.Tiers{{Age: 168 * time.Hour}, {Every: 24 * time.Hour}}, ladder)
 	require.Equal(t, map[domain.Platform]time.Duration{domain.TikTok: time.Minute}, ahead)
 	config, err := f.quota()
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
 	t.Parallel()
 	var c cli
-	parser, err := kong.New(&c)
+	parser, err := kong.New(&c, defaults())
 	require.NoError(t, err)
 	_, err = parser.Parse([]string{"serve"})
 	require.NoError(t, err)

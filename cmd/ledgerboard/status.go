@@ -13,7 +13,7 @@ import (
 
 // statusCommand asks a running service for its readiness; containers use it as health check.
 type statusCommand struct {
-	Addr    string        `env:"LEDGERBOARD_ADDR" default:":6001" help:"Address the service listens on."`
+	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address the service listens on."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
 	JSON    bool          `name:"json" help:"Print the service's answer as it is."`
 }

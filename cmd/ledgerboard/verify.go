@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // verifyCommand proves that nothing in the history was changed, or names what was.
@@ -49,16 +47,12 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	}
 	parent := ""
 	if !c.All {
-		var ok bool
-		if parent, ok = domain.HexID(c.Parent); !ok {
-			return usageError{fmt.Errorf("--parent %q is not 24 hex digits", c.Parent)}
+		var err error
+		if parent, err = hexFlag("--parent", c.Parent); err != nil {
+			return err
 		}
 	}
-	known, err := c.verifiers(c.storage)
-	if err != nil {
-		return err
-	}
-	file, err := c.file(c.storage)
+	known, file, err := c.open(c.storage)
 	if err != nil {
 		return err
 	}
@@ -83,37 +77,28 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 
 // verify opens what is needed and gives it back.
 func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyConfig) (report proof.Report, err error) {
-	logger := c.logger(s)
 	if err := c.needLog(); err != nil {
 		return report, err
 	}
-	if c.LogOnly {
-		log, done, err := openLogAlone(ctx, c.storage, logger)
-		if err != nil {
+	if !c.LogOnly {
+		if err := c.needTables(", or leave them out with --log-only"); err != nil {
 			return report, err
 		}
-		defer func() { err = errors.Join(err, done()) }()
-		return c.run(ctx, s, log, cfg)
 	}
-	if err := c.needTables(", or leave them out with --log-only"); err != nil {
-		return report, err
-	}
-	b, err := openBackends(ctx, c.storage, logger)
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
 	if err != nil {
 		return report, explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	log, err := openLog(ctx, c.storage, b, domain.NewRegistry(), logger)
-	if err != nil {
-		return report, err
+	if c.LogOnly {
+		return c.run(ctx, s, log, cfg)
 	}
-	b.Add(log.Close)
-	pool, err := pg.Open(ctx, pg.Config{URL: b.databaseURL, SearchPath: migrations.Derived, Name: "verify", MaxConns: 2, ReadOnly: true})
+	tables, err := parts.Tables(ctx)
 	if err != nil {
-		return report, err
+		return report, explainInUse(err)
 	}
-	b.Add(func() error { pool.Close(); return nil })
-	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
+	err = pg.Snapshot(ctx, tables, func(tx pgx.Tx) error {
 		cfg.Tables = verifyTables{tx}
 		report, err = c.run(ctx, s, log, cfg)
 		return err
@@ -142,28 +127,6 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	report, err := proof.Verify(ctx, cfg)
 	bar.end()
 	return report, err
-}
-
-// openLogAlone opens the log and nothing else.
-func openLogAlone(ctx context.Context, s storage, logger *slog.Logger) (_ *eventlog.Log, done func() error, err error) {
-	if err := s.needLog(); err != nil {
-		return nil, nil, err
-	}
-	b := &backends{brokers: s.KafkaBrokers}
-	if b.topics, err = assembly.Topics(); err != nil {
-		return nil, nil, err
-	}
-	if len(b.brokers) == 0 {
-		if err := b.startBroker(ctx, s, logger); err != nil {
-			return nil, nil, explainInUse(err)
-		}
-	}
-	log, err := openLog(ctx, s, b, domain.NewRegistry(), logger)
-	if err != nil {
-		return nil, nil, errors.Join(err, b.Close())
-	}
-	b.Add(log.Close)
-	return log, b.Close, nil
 }
 
 // bundle verifies a bundle.
@@ -206,7 +169,8 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 	if !r.OK() {
 		verdict = fmt.Sprintf("%d findings.", len(r.Findings))
 	}
-	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; %d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",
+	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+
+		"%d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",
 		verdict, r.Records, r.Effective, r.Stale, r.Agencies, r.Checkpoints, r.Covered, r.Compared, took.Seconds(), float64(r.Records)/took.Seconds())
 }
 
@@ -217,7 +181,8 @@ func printBundleReport(out io.Writer, r proof.BundleReport) {
 	if !r.OK() {
 		return
 	}
-	fmt.Fprintf(out, "Agency %s: %d records are what was signed on %s; version %d was the last then. Nothing was altered, removed, inserted or reordered.\n",
+	fmt.Fprintf(out, "Agency %s: %d records are what was signed on %s; version %d was the last then. "+
+		"Nothing was altered, removed, inserted or reordered.\n",
 		r.Agency, r.Covered, r.SignedAt.Format("2006-01-02 15:04:05 MST"), r.Head)
 	if r.NotCovered > 0 {
 		fmt.Fprintf(out, "%d later records follow from them and are not covered by a checkpoint yet.\n", r.NotCovered)

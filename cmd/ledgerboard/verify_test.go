@@ -27,12 +27,11 @@ import (
 
 // audited is a log on a broker, projected into tables, with one checkpoint.
 type audited struct {
-	db     *pgtest.DB
-	log    *eventlog.Log
-	broker *embedded.Broker
-	topics []eventlog.TopicSpec
-	heads  map[string]eventlog.Head
-	dir    string // data directory: checkpoints.txt and checkpoint.pub
+	db    *pgtest.DB
+	parts *assembly.Parts
+	log   *eventlog.Log
+	heads map[string]eventlog.Head
+	dir   string // data directory: checkpoints.txt and checkpoint.pub
 }
 
 var auditedAgencies = []string{"aa0000000000000000000001", "aa0000000000000000000002", "aa0000000000000000000003"}
@@ -41,16 +40,10 @@ func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
 	a := &audited{db: pgtest.New(t), heads: map[string]eventlog.Head{}, dir: t.TempDir()}
 	var err error
-	a.broker, err = embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(a.dir, "broker")})
+	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
+	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
+	a.log, err = a.parts.Log(t.Context())
 	require.NoError(t, err)
-	a.topics, err = assembly.EmbeddedTopics(a.broker.TopicOverrides())
-	require.NoError(t, err)
-	a.log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: a.broker.Addrs(), Topics: a.topics})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, a.log.Close())
-		require.NoError(t, a.broker.Close())
-	})
 	var drafts []domain.Draft
 	for n := range changes {
 		drafts = append(drafts, a.change(t, auditedAgencies[n%len(auditedAgencies)]))
@@ -99,14 +92,11 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 
 func (a *audited) project(t *testing.T, records int) {
 	t.Helper()
-	engine, err := projections.New(projections.Config{
-		Projector: projections.Dashboards{Partitions: assembly.PartitionsOf(a.topics, domain.TopicDashboards)},
-		Log:       a.log, Pool: a.db.Pool, Topics: a.topics, Registry: domain.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
-	})
+	engines, err := a.parts.Engines(t.Context(), projections.Dashboards{}.Name())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- engine.Run(ctx) }()
+	go func() { done <- engines[0].Run(ctx) }()
 	require.Eventually(t, func() bool {
 		var folded int
 		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints where state = 'live'")
@@ -136,7 +126,8 @@ func (a *audited) sign(t *testing.T) {
 }
 
 func (a *audited) storage() storage {
-	return storage{DataDir: a.dir, KafkaBrokers: a.broker.Addrs(), DatabaseURL: a.db.URL}
+	brokers, _ := a.parts.Brokers(context.Background()) // started
+	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL}
 }
 
 // verify runs the command.

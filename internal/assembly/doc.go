@@ -1,40 +1,48 @@
 // Package assembly puts a process of ledgerboard together: the log, the pools, the read models, the commands,
-// notices, live updates and the HTTP layer over them. The program does it here, and so does api/mount for
-// a main application: there is one assembly.
+// notices, live updates, the HTTP layer over them, and what reads the platforms. The program does it here, each of
+// its subcommands, the soak, and api/mount for a main application: there is one assembly.
 //
 // # Invariants
 //
-//   - Every dependency of the roles api and projector is made here and nowhere else. Nothing is read from
-//     the environment and nothing is printed: who calls has settings and says what is wrong with them.
-//   - [Open] starts nothing that goes on by itself; [Service.Follow], [Service.Stream] and [Service.Fold] run
-//     until their context is done. What was opened is given back by [Service.Close], also after a failed Open.
-//   - Read models are looked at by every process, whoever fills them: no command is taken and no figure
-//     shown on tables that do not hold what the log does.
+//   - [Parts] open each thing when it is first asked for, and give all back last first. Nothing else in the module
+//     opens the log, the database or the vault to serve. [Open] makes a service of them.
+//   - Nothing is read from the environment and nothing is printed: who calls has settings and says what is wrong
+//     with them.
+//   - [Open] starts nothing that goes on by itself; [Service.Follow], [Service.Stream], [Service.Fold] and
+//     [Fetcher.Run] run until their context is done. What was opened is given back by [Parts.Close], also after a
+//     failed Open.
+//   - Of a projection two things are asked, and nothing else: [Monitor.MayRead] and [Monitor.MayCommand]. Read models
+//     are looked at by every process, whoever fills them: no command is taken and no figure shown on tables that do
+//     not hold what the log does.
 //
 // Alone among the internal packages it imports commands, projections, readmodels, api, migrations and deploy.
-// It may not import platforms, quota, the simulator or the demo: fetching is the program's. Only
-// cmd/ledgerboard and api/mount import it.
+// It may not import the simulator, the demo or internal/embedded, which is handed in: a main application links none
+// of them. Only cmd/ledgerboard, api/mount and internal/dev import it.
 //
 // # File map
 //
-//	service.go    Config, Service, Open, Close
-//	closers.go    what was opened is given back last first
-//	migrate.go topics.go    what every start does first; the topics of the log
-//	engines.go    one engine for each projection; Fold
-//	months.go     partitions for coming months
-//	monitor.go    whether read models can be relied upon
-//	notices.go    hubs of notices and live updates
-//	reactors.go   wake-ups from the log
-//	run.go        Follow, Stream
-//	handler.go    the HTTP layer, its checks
-//	observe.go registrations.go  metrics; giving their names back
+//	settings.go    where the log and the database are, or who starts them
+//	parts.go closers.go    what is opened, once, and given back last first
+//	topics.go      the topics of the log
+//	engines.go     one engine for each projection; Fold
+//	service.go     Config, Service, Open
+//	months.go      partitions for coming months
+//	monitor.go     whether read models may be read, and take commands
+//	notices.go     hubs of notices and live updates
+//	reactors.go    wake-ups from the log
+//	run.go         Follow, Stream
+//	handler.go     the HTTP layer, its checks
+//	fetching.go    quotas, clients, collecting and its schedule
+//	forget_secrets.go    secrets of what was deleted go
+//	observe.go registrations.go fetch_metrics.go    metrics; giving their names back
 //
 // # Non-obvious
 //
 //   - Streams end before requests do: the context of [Service.Stream] first, then [api.Server.Close], then the
 //     HTTP server, then the context of [Service.Follow], which wakes commands that wait for their fold.
-//   - Metrics are unregistered by [Service.Close]: a main application may open, close and open again over
+//   - Metrics are unregistered by [Parts.Close]: a main application may open, close and open again over
 //     its one registry.
+//   - [Open] opens the log before it touches the database: faults of the settings show first.
 //   - AttachMonths runs at every start, also without the role projector: on new tables it costs nothing, and
 //     a role that may not create tables only reads a warning.
 package assembly

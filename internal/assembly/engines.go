@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,20 +12,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// newEngines makes one engine per projection. Processes without the role projector make them too:
+// Engines are those of the named projections, or of all. Processes without the role projector make them too:
 // the engines' Status reads the tables, whoever fills them.
-func (s *Service) newEngines(registry *domain.Registry) ([]*projections.Engine, error) {
-	pauses, topics := vault.NewPauses(s.KeptPool), s.config.Log.Topics
+func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Engine, error) {
+	log, err := p.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := p.Folding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := p.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
 	var engines []*projections.Engine
-	for _, projector := range []projections.Projector{
-		projections.Dashboards{Partitions: PartitionsOf(topics, domain.TopicDashboards)},
-		projections.AccountInsights{},
-		projections.PostInsights{},
-		projections.Directory{},
-		projections.Operations{},
-	} {
+	for _, projector := range projections.All(PartitionsOf(topics, domain.TopicDashboards)) {
+		if len(only) > 0 && !slices.Contains(only, projector.Name()) {
+			continue
+		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: s.Log, Pool: s.projectorPool, Topics: topics, Registry: registry, Logger: s.config.Logger,
+			Projector: projector, Log: log, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
 			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
 		})
 		if err != nil {

@@ -45,7 +45,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Notices:           s.hub,
 		Live:              &api.LiveDeps{Hub: s.live, Allowed: accounts.MayListen},
 		Tickets:           c.Tickets,
-		Ready:             func() error { return s.Monitor.Unmade() },
+		Ready:             func() error { return s.Monitor.MayRead() },
 		Checks:            s.checks(),
 		Metrics:           c.Metrics,
 		Registerer:        s.registered,
@@ -76,7 +76,7 @@ func (s *Service) checks() []api.Check {
 	}
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{
-			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.Monitor.Problem(engine.Name()) },
+			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.Monitor.MayCommand(engine.Name()) },
 		})
 	}
 	return checks

@@ -42,12 +42,12 @@ type Monitor struct {
 	// are folded, what was appended while this process was away does not show yet.
 	targets map[string]map[int32]int64
 	told    map[string]string // by projection: why it does not follow the log, as it was logged
-	live    chan struct{}     // closed once every projection was live and had reached its targets
+	made    chan struct{}
 }
 
 // NewMonitor returns a monitor that has seen nothing yet; see [Monitor.Run]. A projection may be maxLag events behind.
 func NewMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *Monitor {
-	m := &Monitor{maxLag: maxLag, logger: logger, told: map[string]string{}, live: make(chan struct{})}
+	m := &Monitor{maxLag: maxLag, logger: logger, told: map[string]string{}, made: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
@@ -90,22 +90,19 @@ func (m *Monitor) Look(ctx context.Context) {
 	for _, s := range statuses {
 		m.tell(ctx, s)
 	}
-	for _, s := range statuses {
-		if !s.Live() || m.missing(s) > 0 {
-			return
-		}
-	}
 	select {
-	case <-m.live:
+	case <-m.made:
 	default:
-		close(m.live)
-		m.logger.Info("all read models are live")
+		if m.first(m.unmade, nil) == nil {
+			close(m.made)
+			m.logger.Info("all read models are live")
+		}
 	}
 }
 
 // tell logs once what keeps a projection from following the log, and what to do about it; it needs the lock.
 func (m *Monitor) tell(ctx context.Context, s projections.Status) {
-	reason := stopped(s)
+	reason := astray(s)
 	if reason != "" && m.told[s.Projection] != reason {
 		m.logger.ErrorContext(ctx, "read model "+s.Projection+" "+reason, "mend", "bring back the log that the tables were made of; "+
 			"or, if this log is the right one, stop every process and drop schema lb: the next start makes the tables anew from it")
@@ -133,12 +130,21 @@ func (m *Monitor) missing(s projections.Status) int64 {
 	return n
 }
 
-// Ready tells whether every projection has caught up with the log once and is fit since.
-func (m *Monitor) Ready() bool { return m.Problem() == nil }
+// MayRead says why one of the named projections (none: every one) cannot be read yet; nil when all can.
+// What was made once can be read also while the brokers are away or an operator has stopped it: it is
+// old then, and says as of when it is.
+func (m *Monitor) MayRead(names ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen.IsZero() {
+		return errNotSeen()
+	}
+	return m.first(m.unmade, names)
+}
 
-// Problem says why one of the named projections (none: every one) must not be relied upon; nil when all
-// may.
-func (m *Monitor) Problem(names ...string) error {
+// MayCommand says why a command must not be taken that rests on one of the named projections (none: on every
+// one); nil when it may.
+func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if time.Since(m.seen) > StaleAfter {
@@ -147,37 +153,8 @@ func (m *Monitor) Problem(names ...string) error {
 	return m.first(m.unfit, names)
 }
 
-// Unmade says why one of the named projections (none: every one) cannot be read yet; nil when all can.
-// What was made once can be read also while the brokers are away or an operator has stopped it: it is
-// old then, and says as of when it is.
-func (m *Monitor) Unmade(names ...string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.seen.IsZero() {
-		return errNotSeen()
-	}
-	return m.first(m.making, names)
-}
-
-// Live is closed once every projection has been caught up with the log.
-func (m *Monitor) Live() <-chan struct{} { return m.live }
-
-// CaughtUp tells whether every projection has been caught up with the log once since the start.
-func (m *Monitor) CaughtUp() bool {
-	select {
-	case <-m.live:
-		return true
-	default:
-		return false
-	}
-}
-
-// Followed says which projection does not follow the log, and will not by itself; nil when all do.
-func (m *Monitor) Followed() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.first(stopped, nil)
-}
+// Made is closed once every projection may be read.
+func (m *Monitor) Made() <-chan struct{} { return m.made }
 
 func errNotSeen() error {
 	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet.")
@@ -200,8 +177,8 @@ func (m *Monitor) first(fault func(projections.Status) string, names []string) e
 	return nil
 }
 
-// making says how far a projection is that has not caught up with the log yet; "" when it has.
-func (m *Monitor) making(s projections.Status) string {
+// unmade says how far a projection is that has not caught up with the log yet; "" when it has.
+func (m *Monitor) unmade(s projections.Status) string {
 	switch {
 	case !s.Live():
 		return fmt.Sprintf("is being rebuilt (%d events to go). Try again shortly", s.Lag)
@@ -212,22 +189,21 @@ func (m *Monitor) making(s projections.Status) string {
 	}
 }
 
+// unfit says why a projection does not follow the log closely enough for commands; "" when it does.
 func (m *Monitor) unfit(s projections.Status) string {
-	if reason := m.making(s); reason != "" {
-		return reason
+	reason := m.unmade(s)
+	if reason == "" {
+		reason = astray(s)
 	}
-	if reason := stopped(s); reason != "" {
-		return reason
+	if reason == "" && s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds() {
+		reason = fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag)
 	}
-	if s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds() {
-		return fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag)
-	}
-	return ""
+	return reason
 }
 
-// stopped says which partition of a projection is not followed, and why; "" when all are. What is appended
+// astray says which partition of a projection is not followed, and why; "" when all are. What is appended
 // there would not show for ever, however small the lag.
-func stopped(s projections.Status) string {
+func astray(s projections.Status) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
 			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must mend that; the log of the service says how", p.Partition, p.Stopped)

@@ -39,6 +39,16 @@ func look(t *testing.T, models ...*fakeModel) *assembly.Monitor {
 	return m
 }
 
+// made tells whether every projection could be read once.
+func made(m *assembly.Monitor) bool {
+	select {
+	case <-m.Made():
+		return true
+	default:
+		return false
+	}
+}
+
 // A log that is not that of the tables shows no lag: what is appended to it would never be folded, and a
 // command would wait for it in vain.
 func TestStoppedPartitionIsUnfit(t *testing.T) {
@@ -47,13 +57,11 @@ func TestStoppedPartitionIsUnfit(t *testing.T) {
 	model.status.Lag = 0
 	model.status.Partitions[0].Stopped = "another log: rebuild"
 	m := look(t, model)
-	err := m.Problem("dashboards")
+	err := m.MayCommand("dashboards")
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.ErrorContains(t, err, "partition 0: another log: rebuild")
-	require.False(t, m.Ready())
-	require.ErrorContains(t, m.Followed(), "another log: rebuild")
-	require.NoError(t, m.Unmade(), "what was made can still be read")
-	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).Followed())
+	require.NoError(t, m.MayRead(), "what was made can still be read")
+	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).MayCommand())
 }
 
 // What one projection suffers says nothing about the others.
@@ -61,17 +69,17 @@ func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	t.Parallel()
 	late := liveModel("post_insights", 0, 1000)
 	m := look(t, liveModel("dashboards", 5, 5), late)
-	require.ErrorContains(t, m.Unmade(), "catching up", "it has not folded what the log held at the start")
-	require.NoError(t, m.Unmade("dashboards"))
-	require.False(t, m.CaughtUp())
+	require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log held at the start")
+	require.NoError(t, m.MayRead("dashboards"))
+	require.False(t, made(m))
 	late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
 	late.status.Lag, late.status.LagSeconds = 2000, 60
 	m.Look(t.Context())
-	require.True(t, m.CaughtUp())
-	require.NoError(t, m.Unmade())
-	require.ErrorContains(t, m.Problem(), "2000 events behind")
-	require.NoError(t, m.Problem("dashboards"))
-	require.ErrorContains(t, m.Problem("dashboards", "post_insights"), "post_insights")
+	require.True(t, made(m))
+	require.NoError(t, m.MayRead())
+	require.ErrorContains(t, m.MayCommand(), "2000 events behind")
+	require.NoError(t, m.MayCommand("dashboards"))
+	require.ErrorContains(t, m.MayCommand("dashboards", "post_insights"), "post_insights")
 }
 
 // While the brokers are away nothing is known of the lag, so that commands are refused; the tables are
@@ -81,14 +89,14 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
 		m := assembly.NewMonitor([]*fakeModel{model}, 100, slog.New(slog.DiscardHandler))
-		require.Error(t, m.Unmade(), "nothing was seen yet")
+		require.Error(t, m.MayRead(), "nothing was seen yet")
 		m.Look(t.Context())
 		model.err = errors.New("no broker answers")
 		m.Look(t.Context())
-		require.NoError(t, m.Problem("dashboards"))
+		require.NoError(t, m.MayCommand("dashboards"))
 		time.Sleep(assembly.StaleAfter + time.Second) // of the bubble's clock
 		m.Look(t.Context())
-		require.ErrorContains(t, m.Problem("dashboards"), "not known")
-		require.NoError(t, m.Unmade())
+		require.ErrorContains(t, m.MayCommand("dashboards"), "not known")
+		require.NoError(t, m.MayRead())
 	})
 }

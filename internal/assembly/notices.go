@@ -19,9 +19,9 @@ type noticeStore struct {
 
 func (s *Service) openNotices() (err error) {
 	s.hub, err = notices.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool)}, notices.Config{
-		// After the start it rests on who listens and to what; the figures may be as late as they like.
+		// It rests on who listens and to what; the figures may be as late as they like.
 		Ready: func() bool {
-			return s.Monitor.CaughtUp() && s.Monitor.Unmade(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+			return s.Monitor.MayRead(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
 		},
 		Logger: s.config.Logger,
 		Allowed: func(ctx context.Context, who notices.Subscriber) error {

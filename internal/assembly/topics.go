@@ -15,10 +15,3 @@ func Topics() ([]eventlog.TopicSpec, error) {
 	}
 	return topics, nil
 }
-
-// EmbeddedTopics are the topics as a single broker inside of a process keeps them, whose own settings lie
-// over theirs: it must never compact or expire.
-func EmbeddedTopics(settings map[string]string) ([]eventlog.TopicSpec, error) {
-	topics, err := Topics()
-	return eventlog.OnOneBroker(topics, settings), err
-}

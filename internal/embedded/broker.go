@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -19,39 +20,12 @@ import (
 // connectionsClose bounds the wait for client connections to end once the log is safe.
 const connectionsClose = 2 * time.Second
 
-// BrokerConfig says where the broker keeps its log and where it listens.
+// BrokerConfig says where the broker keeps its log.
 type BrokerConfig struct {
 	// DataDir holds the log, the lock file and the last address. Created when missing. Required.
 	DataDir string
-	// Addr is the host:port to listen on and to advertise, 127.0.0.1:0 when empty. Port 0 takes the port of the
-	// last run on this directory when it is free, else any free one. There is no authentication: keep it on loopback.
-	Addr string
 	// Logger receives warnings of the broker; slog.Default when nil.
 	Logger *slog.Logger
-}
-
-func (c BrokerConfig) withDefaults() BrokerConfig {
-	if c.Addr == "" {
-		c.Addr = "127.0.0.1:0"
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c
-}
-
-func (c BrokerConfig) validate() error {
-	var errs []error
-	if c.DataDir == "" {
-		errs = append(errs, errors.New("broker data directory is empty: name one, the log must outlive the process"))
-	}
-	host, _, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("parse broker address %q: %w", c.Addr, err))
-	} else if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		errs = append(errs, fmt.Errorf("broker address %q names no host: clients are told this address, so write one that they reach, as 127.0.0.1", c.Addr))
-	}
-	return errors.Join(errs...)
 }
 
 // Broker is a running embedded broker. It is safe for concurrent use.
@@ -60,19 +34,20 @@ type Broker struct {
 	listener *brokerListener
 	lock     *dirLock
 	log      *brokerLog
-	addrs    []string
+	addr     string
 	closing  sync.Once
 	closed   error
 }
 
 // StartBroker opens or creates the log in cfg.DataDir and serves it. A torn tail, as kill -9 leaves it, is cut off;
-// everything acknowledged is there. Errors: ErrLocked when the directory has an owner; an address in use; a log that
-// cannot be read. The context bounds the start only: end the broker with Close.
+// everything acknowledged is there. It listens on loopback, for there is no authentication: on the port of the last run
+// on this directory when that is free, else on any free one. Errors: ErrLocked when the directory has an owner; a log
+// that cannot be read. The context bounds the start only: end the broker with Close.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, err
+	if cfg.DataDir == "" {
+		return nil, errors.New("broker data directory is empty: name one, the log must outlive the process")
 	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
@@ -88,7 +63,7 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if err := b.open(cfg, logDir); err != nil {
 		return nil, errors.Join(fmt.Errorf("start broker on %s: %w", cfg.DataDir, err), lock.release())
 	}
-	cfg.Logger.Info("embedded broker started", "addr", b.addrs[0], "data_dir", cfg.DataDir)
+	cfg.Logger.Info("embedded broker started", "addr", b.addr, "data_dir", cfg.DataDir)
 	return b, nil
 }
 
@@ -96,7 +71,7 @@ func (b *Broker) open(cfg BrokerConfig, logDir string) error {
 	if err := repairEntryLogs(logDir, cfg.Logger); err != nil {
 		return err
 	}
-	listener, err := listenBroker(cfg.Addr, filepath.Join(cfg.DataDir, addressFileName))
+	listener, err := listenBroker(filepath.Join(cfg.DataDir, addressFileName))
 	if err != nil {
 		return err
 	}
@@ -114,16 +89,18 @@ func (b *Broker) open(cfg BrokerConfig, logDir string) error {
 		return fmt.Errorf("open log: %w", err)
 	}
 	refuseDeletion(cluster)
-	b.cluster, b.listener, b.addrs = cluster, listener, []string{listener.Addr().String()}
+	b.cluster, b.listener, b.addr = cluster, listener, listener.Addr().String()
 	return nil
 }
 
 // Addrs returns the host:port list to give to Kafka clients.
-func (b *Broker) Addrs() []string { return append([]string(nil), b.addrs...) }
+func (b *Broker) Addrs() []string { return []string{b.addr} }
 
 // TopicOverrides returns the topic settings to use here, over those that a topic is defined with: the embedded broker
 // must never compact or expire, and it is one replica. Create topics with replication factor 1 or -1.
-func (b *Broker) TopicOverrides() map[string]string { return topicOverrides() }
+func (b *Broker) TopicOverrides() map[string]string {
+	return map[string]string{"retention.ms": "-1", "retention.bytes": "-1", "min.insync.replicas": "1"}
+}
 
 // Close stops the broker and returns when everything is on disk and the directory is free again. Requests in flight
 // are dropped unanswered. A second Close returns the result of the first.

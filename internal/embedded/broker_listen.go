@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,31 +19,25 @@ const (
 	maxRequestBytes = 100 << 20 // Kafka's socket.request.max.bytes
 )
 
-// listenBroker opens the port. With port 0 it first tries the address of the last run, so that clients of a restarted
-// broker find it again; that port may be taken by now, and then any free one will do.
-func listenBroker(addr, addressFile string) (*brokerListener, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("parse broker address %q: %w", addr, err)
-	}
+// listenBroker opens the port. It first tries the address of the last run, so that clients of a restarted broker find it
+// again; that port may be taken by now, and then any free one will do.
+func listenBroker(addressFile string) (*brokerListener, error) {
 	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
-	if last := readLine(addressFile); port == "0" && sameHost(last, host) {
+	last := readLine(addressFile)
+	if host, _, _ := net.SplitHostPort(last); host == loopback {
 		inner, err = listenPatiently(last)
 	}
 	if err != nil {
-		inner, err = listenPatiently(addr)
-	}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: %w: stop the other program or use port 0 for any free port", addr, err)
+		inner, err = net.Listen("tcp", net.JoinHostPort(loopback, "0"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w", loopback, err)
 	}
-	if err := replaceFile(addressFile, inner.Addr().String()+"\n"); err != nil {
+	if err := WriteFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
 		inner.Close()
 		return nil, err
 	}
-	return &brokerListener{Listener: inner, idle: make(chan struct{}, 1)}, nil
+	return &brokerListener{Listener: inner}, nil
 }
 
 // listenPatiently tries a port that is taken for a moment longer: it may be our own of just now, in a child between
@@ -56,17 +51,10 @@ func listenPatiently(addr string) (net.Listener, error) {
 	}
 }
 
-func sameHost(addr, host string) bool {
-	last, _, err := net.SplitHostPort(addr)
-	return err == nil && (last == host || host == "localhost" && net.ParseIP(last).IsLoopback())
-}
-
 // brokerListener counts its connections, so that Close can wait for their end, and guards the first request of each.
 type brokerListener struct {
 	net.Listener
-	mu   sync.Mutex
-	open int
-	idle chan struct{} // has a token when open fell to 0
+	open atomic.Int64
 }
 
 // Accept implements net.Listener.
@@ -75,37 +63,13 @@ func (l *brokerListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.count(1)
-	return &brokerConn{Conn: conn, closed: func() { l.count(-1) }}, nil
-}
-
-func (l *brokerListener) count(n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open += n
-	if l.open == 0 {
-		select {
-		case l.idle <- struct{}{}:
-		default:
-		}
-	}
+	l.open.Add(1)
+	return &brokerConn{Conn: conn, closed: func() { l.open.Add(-1) }}, nil
 }
 
 func (l *brokerListener) waitConnections(limit time.Duration) {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	for {
-		l.mu.Lock()
-		open := l.open
-		l.mu.Unlock()
-		if open == 0 {
-			return
-		}
-		select {
-		case <-l.idle:
-		case <-deadline.C:
-			return
-		}
+	for deadline := time.Now().Add(limit); l.open.Load() > 0 && time.Now().Before(deadline); {
+		time.Sleep(forkPoll)
 	}
 }
 

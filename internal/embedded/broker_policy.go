@@ -23,14 +23,6 @@ func brokerSettings() map[string]string {
 	}
 }
 
-func topicOverrides() map[string]string {
-	return map[string]string{
-		"retention.ms":        "-1",
-		"retention.bytes":     "-1",
-		"min.insync.replicas": "1",
-	}
-}
-
 // refuseDeletion answers POLICY_VIOLATION to the requests that would make the log forget: DeleteRecords, and changes
 // of broker settings (a shorter cleaner pause would start compaction). Deleting a whole topic stays possible.
 func refuseDeletion(cluster *kfake.Cluster) {
@@ -38,16 +30,36 @@ func refuseDeletion(cluster *kfake.Cluster) {
 		cluster.KeepControl()
 		return refuseDeleteRecords(req.(*kmsg.DeleteRecordsRequest)), nil, true
 	})
-	cluster.ControlKey(int16(kmsg.IncrementalAlterConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+	cluster.ControlKey(int16(kmsg.IncrementalAlterConfigs), func(req kmsg.Request) (_ kmsg.Response, _ error, refused bool) {
 		cluster.KeepControl()
-		resp, refused := refuseIncrementalAlter(req.(*kmsg.IncrementalAlterConfigsRequest))
+		resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+		resp.Resources, refused = refuseBrokers(req.(*kmsg.IncrementalAlterConfigsRequest).Resources,
+			func(r kmsg.IncrementalAlterConfigsRequestResource) (answer kmsg.IncrementalAlterConfigsResponseResource, _ kmsg.ConfigResourceType) {
+				answer.ResourceType, answer.ResourceName, answer.ErrorCode = r.ResourceType, r.ResourceName, kerr.PolicyViolation.Code
+				return answer, r.ResourceType
+			})
 		return resp, nil, refused
 	})
-	cluster.ControlKey(int16(kmsg.AlterConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+	cluster.ControlKey(int16(kmsg.AlterConfigs), func(req kmsg.Request) (_ kmsg.Response, _ error, refused bool) {
 		cluster.KeepControl()
-		resp, refused := refuseAlter(req.(*kmsg.AlterConfigsRequest))
+		resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
+		resp.Resources, refused = refuseBrokers(req.(*kmsg.AlterConfigsRequest).Resources,
+			func(r kmsg.AlterConfigsRequestResource) (answer kmsg.AlterConfigsResponseResource, _ kmsg.ConfigResourceType) {
+				answer.ResourceType, answer.ResourceName, answer.ErrorCode = r.ResourceType, r.ResourceName, kerr.PolicyViolation.Code
+				return answer, r.ResourceType
+			})
 		return resp, nil, refused
 	})
+}
+
+// refuseBrokers answers for each resource, and refuses the whole request when one of them is a broker: a control function
+// answers all or nothing.
+func refuseBrokers[Q, A any](asked []Q, answer func(Q) (A, kmsg.ConfigResourceType)) (answers []A, refused bool) {
+	for _, resource := range asked {
+		answered, kind := answer(resource)
+		answers, refused = append(answers, answered), refused || kind == kmsg.ConfigResourceTypeBroker
+	}
+	return answers, refused
 }
 
 func refuseDeleteRecords(req *kmsg.DeleteRecordsRequest) kmsg.Response {
@@ -63,35 +75,4 @@ func refuseDeleteRecords(req *kmsg.DeleteRecordsRequest) kmsg.Response {
 		resp.Topics = append(resp.Topics, topic)
 	}
 	return resp
-}
-
-// refuseIncrementalAlter refuses the whole request when it touches a broker: a control function answers all or nothing.
-func refuseIncrementalAlter(req *kmsg.IncrementalAlterConfigsRequest) (kmsg.Response, bool) {
-	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
-	refused := false
-	for _, rr := range req.Resources {
-		refused = refused || rr.ResourceType == kmsg.ConfigResourceTypeBroker
-		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
-		answer.ResourceType, answer.ResourceName, answer.ErrorCode = rr.ResourceType, rr.ResourceName, kerr.PolicyViolation.Code
-		resp.Resources = append(resp.Resources, answer)
-	}
-	if !refused {
-		return nil, false
-	}
-	return resp, true
-}
-
-func refuseAlter(req *kmsg.AlterConfigsRequest) (kmsg.Response, bool) {
-	resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
-	refused := false
-	for _, rr := range req.Resources {
-		refused = refused || rr.ResourceType == kmsg.ConfigResourceTypeBroker
-		answer := kmsg.NewAlterConfigsResponseResource()
-		answer.ResourceType, answer.ResourceName, answer.ErrorCode = rr.ResourceType, rr.ResourceName, kerr.PolicyViolation.Code
-		resp.Resources = append(resp.Resources, answer)
-	}
-	if !refused {
-		return nil, false
-	}
-	return resp, true
 }

@@ -18,6 +18,7 @@
 //
 // # File map
 //
+//	directory.go                 a data directory with both servers
 //	lock.go                      flock of a data directory; small files replaced atomically
 //	broker.go                    StartBroker, Close
 //	broker_listen.go             port of the last run; connections counted and guarded
@@ -32,7 +33,7 @@
 //	postgres_launch.go           start, wait for a real connection, explain a failure
 //	postgres_log.go              tails of logs
 //	postgres_orphan.go           servers and pid files that a killed run left
-//	postgres_process.go          children: account, descriptors, OS thread; _linux and _other: death signal, /proc
+//	postgres_process*.go         children: account, descriptors, OS thread; _linux and _other: death signal, /proc
 //	postgres_root.go             whom the server runs as when we are root; what that account can reach
 //	postgres_settings.go         defaults, and the settings that callers may not touch
 //	postgres_watchdog.go         fast shutdown when we are killed

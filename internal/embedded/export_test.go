@@ -4,11 +4,15 @@ package embedded
 
 func WithoutInstalled(c PostgresConfig) PostgresConfig { c.skipInstalled = true; return c }
 
+func WithCache(c PostgresConfig, dir string) PostgresConfig { c.cacheDir = dir; return c }
+
 func WithoutDeathSignal(c PostgresConfig) PostgresConfig { c.skipDeathSignal = true; return c }
 
 func WithoutWatchdog(c PostgresConfig) PostgresConfig { c.skipWatchdog = true; return c }
 
 func ServerProcesses(data string) []int { return serverProcesses(data) }
+
+func (p *Postgres) Version() string { return p.binaries.version }
 
 func (p *Postgres) PID() int { return p.server.pid() }
 

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,7 +41,7 @@ func lockDir(dir string) (*dirLock, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := errors.Join(file.Truncate(0), writeAt(file, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
+	if err := errors.Join(file.Truncate(0), writePID(file)); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("write lock file: %w", err)
 	}
@@ -80,20 +81,20 @@ func lockOwner(path string) string {
 	return "process " + pid
 }
 
-func writeAt(file *os.File, text string) error {
-	_, err := file.WriteAt([]byte(text), 0)
+func writePID(file *os.File) error {
+	_, err := fmt.Fprintf(file, "%d\n", os.Getpid())
 	return err
 }
 
-// replaceFile writes a small file that only its owner may read, so that a reader, or a start after a crash, sees the old text or the new one.
-func replaceFile(path, text string) error {
+// WriteFile replaces a small file in one step: a reader, or a start after a crash, sees the old or the new one.
+func WriteFile(path string, raw []byte, mode fs.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp")
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(text)
-	if err = errors.Join(err, tmp.Chmod(0o600), tmp.Sync(), tmp.Close()); err != nil {
+	defer os.Remove(tmp.Name()) // of a moved file there is nothing to remove
+	_, err = tmp.Write(raw)
+	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {

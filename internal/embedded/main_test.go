@@ -105,7 +105,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -131,7 +131,7 @@ func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, 30*time.Second, 20*time.Millisecond, what)
+	require.Eventually(t, ok, 5*time.Minute, 20*time.Millisecond, what)
 }
 
 func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }

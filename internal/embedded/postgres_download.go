@@ -34,7 +34,7 @@ func downloadBinaries(ctx context.Context, cfg PostgresConfig, acct account, maj
 	if !known {
 		return binaries{}, fmt.Errorf("no download of PostgreSQL %s is known", major)
 	}
-	cache, err := cacheDir(cfg.CacheDir)
+	cache, err := cacheDir(cfg.cacheDir)
 	if err != nil {
 		return binaries{}, err
 	}
@@ -58,15 +58,17 @@ func downloadBinaries(ctx context.Context, cfg PostgresConfig, acct account, maj
 	return inspectBinaries(ctx, filepath.Join(target, "bin"), acct)
 }
 
-func cacheDir(configured string) (string, error) {
-	dir := configured
+// cacheDir makes the directory that keeps downloads: the named one, else /var/cache/ledgerboard for root, else one in the
+// user's cache directory.
+func cacheDir(named string) (string, error) {
+	dir := named
 	if dir == "" && os.Geteuid() == 0 {
 		dir = "/var/cache/ledgerboard" // root's home is closed to the account that runs the server
 	}
 	if dir == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
-			return "", fmt.Errorf("find a cache directory: %w: set HOME or CacheDir", err)
+			return "", fmt.Errorf("find a cache directory: %w: set HOME", err)
 		}
 		dir = filepath.Join(user, "ledgerboard")
 	}

@@ -95,13 +95,13 @@ func (h *postgresHome) loadPassword() (string, error) {
 	var secret [24]byte
 	rand.Read(secret[:])
 	password := hex.EncodeToString(secret[:])
-	return password, replaceFile(path, password+"\n")
+	return password, WriteFile(path, []byte(password+"\n"), 0o600)
 }
 
 func (h *postgresHome) close() error {
 	var err error
 	if h.temporary {
-		err = removeTree(h.dir)
+		err = os.RemoveAll(h.dir)
 	}
 	return errors.Join(err, h.lock.release())
 }

@@ -69,12 +69,7 @@ func (p *Postgres) runInitdb(ctx context.Context, staging string) error {
 	if p.home.temporary {
 		c.args = append(c.args, "--no-sync") // it need not survive a power cut
 	}
-	out, err := os.Create(p.home.startLog())
-	if err != nil {
-		return fmt.Errorf("create start log: %w", err)
-	}
-	defer out.Close()
-	initdb, err := c.start(out, syscall.SIGKILL)
+	initdb, err := c.startLogged(p.home.startLog(), syscall.SIGKILL)
 	if err != nil {
 		return err
 	}
@@ -94,7 +89,7 @@ func (p *Postgres) runInitdb(ctx context.Context, staging string) error {
 // passwordForServer copies the password to a file that the server's account may read; ours is 0600 and stays ours.
 func (p *Postgres) passwordForServer() (string, error) {
 	path := filepath.Join(p.home.dir, "password.initdb")
-	if err := replaceFile(path, p.password+"\n"); err != nil {
+	if err := WriteFile(path, []byte(p.password+"\n"), 0o600); err != nil {
 		return "", err
 	}
 	return path, p.acct.own(path)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ func (p *Postgres) launchOnFreePort(ctx context.Context) (err error) {
 		}
 		err = p.launch(ctx)
 		if err == nil {
-			return replaceFile(p.home.portFile(), strconv.Itoa(p.port)+"\n")
+			return WriteFile(p.home.portFile(), []byte(strconv.Itoa(p.port)+"\n"), 0o600)
 		}
 		if !errors.Is(err, errPortTaken) || try == portTries {
 			return err
@@ -66,16 +65,11 @@ func (p *Postgres) launch(ctx context.Context) error {
 		return err
 	}
 	c.args = append([]string{"-D", data}, settingArgs(p.cfg.Settings, p.port)...)
-	out, err := os.Create(p.home.startLog())
-	if err != nil {
-		return fmt.Errorf("create start log: %w", err)
-	}
-	defer out.Close()
 	death := syscall.SIGINT // fast shutdown
 	if p.cfg.skipDeathSignal {
 		death = 0
 	}
-	if p.server, err = c.start(out, death); err != nil {
+	if p.server, err = c.startLogged(p.home.startLog(), death); err != nil {
 		return err
 	}
 	if !p.cfg.skipWatchdog {

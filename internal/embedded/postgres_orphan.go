@@ -50,13 +50,6 @@ func stopOrphans(ctx context.Context, data string, logger *slog.Logger) error {
 	return fmt.Errorf("stop left-over PostgreSQL: processes %v still use %s: end them by hand", serverProcesses(data), data)
 }
 
-func waitNoServer(data string, limit time.Duration) error {
-	if !noServer(context.Background(), data, limit) {
-		return fmt.Errorf("stop PostgreSQL: processes %v still use %s", serverProcesses(data), data)
-	}
-	return nil
-}
-
 func noServer(ctx context.Context, data string, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

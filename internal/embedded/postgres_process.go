@@ -47,6 +47,16 @@ type process struct {
 	err    error // of Wait, readable once exited is closed
 }
 
+// startLogged is start with the output in a file, made anew.
+func (c *command) startLogged(path string, death syscall.Signal) (*process, error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create start log: %w", err)
+	}
+	defer out.Close()
+	return c.start(out, death)
+}
+
 // start runs the child in a session of its own, so that Ctrl-C on the terminal reaches us alone. Output goes to out.
 // death is the signal that the child gets when we die, 0 for none (on Linux only).
 func (c *command) start(out *os.File, death syscall.Signal) (*process, error) {
@@ -76,7 +86,8 @@ func (c *command) start(out *os.File, death syscall.Signal) (*process, error) {
 		file.Close()
 	}
 	if errors.Is(err, syscall.EPERM) && c.acct.drop {
-		return nil, fmt.Errorf("run %s as user id %d: %w: this root may not change its user id (a container without CAP_SETUID and CAP_SETGID?): start as an ordinary user", c.name, c.acct.uid, err)
+		return nil, fmt.Errorf("run %s as user id %d: %w: this root may not change its user id "+
+			"(a container without CAP_SETUID and CAP_SETGID?): start as an ordinary user", c.name, c.acct.uid, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", c.name, err)

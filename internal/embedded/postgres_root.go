@@ -30,7 +30,8 @@ func serverAccount(data string) (account, error) {
 	exists := err == nil
 	if uid != 0 {
 		if exists && owner.uid != uid {
-			return account{}, fmt.Errorf("cluster in %s belongs to user id %d and you are %d: start as root or as that user, or choose another data directory", data, owner.uid, uid)
+			return account{}, fmt.Errorf("cluster in %s belongs to user id %d and you are %d: "+
+				"start as root or as that user, or choose another data directory", data, owner.uid, uid)
 		}
 		return account{uid: uid, gid: gid}, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -91,12 +92,9 @@ func TestPostgresRefusesAWrongPassword(t *testing.T) {
 
 func TestPostgresURLWorksInPsql(t *testing.T) {
 	t.Parallel()
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		t.Skip("no psql here")
-	}
+	needs.Programs(t, "psql")
 	p := startPostgres(t, embedded.PostgresConfig{})
-	out, err := exec.Command(psql, p.URL(), "-Atc", "select 40 + 2").CombinedOutput()
+	out, err := exec.Command("psql", p.URL(), "-Atc", "select 40 + 2").CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, "42\n", string(out))
 }

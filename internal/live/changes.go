@@ -6,10 +6,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Event is what a stream sends as [EventName].
+// Event is what a stream sends.
 type Event struct {
 	All     bool     `json:"all"`     // anything may have changed: read everything anew
-	Changes []Change `json:"changes"` // whose figures changed; empty with All
+	Changes []Change `json:"changes"` // whose figures changed; empty with `all`
 }
 
 // Change says that figures of an account can be read anew.

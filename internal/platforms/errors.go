@@ -133,7 +133,12 @@ const (
 	maxWait           = 24 * time.Hour   // no quota is longer than a day
 )
 
-// about judges whom an answer is about, by the ids that it holds. One without an id is odd, and says
+// malformed is an answer that is not what was expected: asked again, it may be.
+func malformed() *Error {
+	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
+}
+
+// about checks whom an answer is about, by the ids that it holds. One without an id is odd, and says
 // nothing about the token; one with another account's id must not be recorded.
 func about(p domain.Platform, op, want string, got ...text) error {
 	e := malformed()

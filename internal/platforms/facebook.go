@@ -34,40 +34,34 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := req.check(f.platform, "page", f.now()); err != nil {
 		return AccountSnapshot{}, err
 	}
-	var snap AccountSnapshot
-	var got figures
-	if err := f.pageNode(ctx, t, &snap, &got); err != nil {
-		return AccountSnapshot{}, err
-	}
-	if err := f.pageInsights(ctx, t, req, &snap, &got); err != nil {
-		return AccountSnapshot{}, err
-	}
-	if req.Demographics {
-		if err := f.pageDemographics(ctx, t, &snap); err != nil {
+	r := pageReading{facebook: f, reading: reading{t: t, req: req}}
+	for _, part := range []func(context.Context) error{r.node, r.pageInsights, r.demographics} {
+		if err := part(ctx); err != nil {
 			return AccountSnapshot{}, err
 		}
 	}
-	snap.Figures = got.list
-	return snap, nil
+	return r.done(), nil
 }
 
-// pageNode reads the headline number. followers_count it is; fan_count is legacy and another number,
+// pageReading is one reading of a page in the making.
+type pageReading struct {
+	*facebook
+	reading
+}
+
+// node reads the headline number. followers_count it is; fan_count is legacy and another number,
 // so it does not stand in.
-func (f *facebook) pageNode(ctx context.Context, t Target, snap *AccountSnapshot, got *figures) error {
+func (r *pageReading) node(ctx context.Context) error {
 	var page struct {
 		ID        text  `json:"id"`
 		Followers count `json:"followers_count"`
 	}
-	if err := f.get(ctx, "page", t, t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page); err != nil {
+	if err := r.get(ctx, "page", r.t, r.t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page); err != nil {
 		return err
 	}
-	if err := about(f.platform, "page", t.ExternalID, page.ID); err != nil {
+	if err := about(r.platform, "page", r.t.ExternalID, page.ID); err != nil {
 		return err
 	}
-	if !page.Followers.ok {
-		snap.miss(domain.MetricFollowers, ReasonEmpty, "followers_count was not in the answer")
-		return nil
-	}
-	got.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: page.Followers.n, Source: "followers_count"})
+	r.total(domain.MetricFollowers, domain.Stock, "followers_count", page.Followers)
 	return nil
 }

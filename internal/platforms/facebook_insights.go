@@ -42,21 +42,21 @@ const (
 )
 
 // pageInsights reads the day flows and the reach of the windows.
-func (f *facebook) pageInsights(ctx context.Context, t Target, req AccountRequest, snap *AccountSnapshot, got *figures) error {
+func (r *pageReading) pageInsights(ctx context.Context) error {
 	metrics := []string{pageViews, pageReach, pageEngagement, pageActions, pageReactions}
-	if req.Backfill && !req.Since.IsZero() {
+	if r.req.Backfill && !r.req.Since.IsZero() {
 		metrics = append(metrics, pageFollows)
 	}
 	seen := map[string]bool{}
-	for _, w := range f.windows(req) {
-		answer, err := f.insights(ctx, "page_insights", edgePageInsights, t, t.ExternalID+"/insights", metrics, w.query())
+	for _, w := range r.windows(r.req) {
+		answer, err := r.ask(ctx, "page_insights", metrics, w.query())
 		for _, i := range answer.data {
-			if f.pageFigures(i, w, got) {
+			if r.pageFigures(i, w, &r.got) {
 				seen[string(i.Name)] = true
 			}
 		}
 		for _, metric := range answer.refused {
-			f.missPage(snap, metric, seen, ReasonUnsupported, "the platform does not know "+metric)
+			r.missPage(metric, seen, ReasonUnsupported, "the platform does not know "+metric)
 		}
 		if err != nil {
 			var names []string
@@ -65,23 +65,27 @@ func (f *facebook) pageInsights(ctx context.Context, t Target, req AccountReques
 					names = append(names, pageNames[metric]...)
 				}
 			}
-			return snap.absorb(err, names...)
+			return r.snap.absorb(err, names...)
 		}
 	}
 	for _, metric := range metrics {
 		// 200 with no data: the token lacks read_insights, or the page has fewer than 100 likes.
-		f.missPage(snap, metric, seen, ReasonEmpty, metric+" came without a value: is read_insights granted, has the page 100 likes?")
+		r.missPage(metric, seen, ReasonEmpty, metric+" came without a value: is read_insights granted, has the page 100 likes?")
 	}
 	return nil
 }
 
-func (f *facebook) missPage(snap *AccountSnapshot, metric string, seen map[string]bool, reason, detail string) {
+func (r *pageReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
+	return r.insights(ctx, insightCall{op, edgePageInsights, r.t, r.t.ExternalID + "/insights", q}, metrics)
+}
+
+func (r *pageReading) missPage(metric string, seen map[string]bool, reason, detail string) {
 	// The headline number of followers is the node's; its history is not a figure of its own.
 	if seen[metric] || metric == pageFollows {
 		return
 	}
 	for _, name := range pageNames[metric] {
-		snap.miss(name, reason, detail)
+		r.snap.miss(name, reason, detail)
 	}
 }
 
@@ -170,26 +174,23 @@ func pageFigure(name, source, period, day string, value int64) (domain.Figure, b
 	return figure, true
 }
 
-// pageDemographics reads the followers' places; age and gender have no replacement.
-func (f *facebook) pageDemographics(ctx context.Context, t Target, snap *AccountSnapshot) error {
+// demographics reads the followers' places; age and gender have no replacement.
+func (r *pageReading) demographics(ctx context.Context) error {
+	if !r.req.Demographics {
+		return nil
+	}
 	facets := map[string]string{"page_follows_city": "city", "page_follows_country": "country"}
 	metrics := []string{"page_follows_city", "page_follows_country"}
-	answer, err := f.insights(ctx, "page_demographics", edgePageInsights, t, t.ExternalID+"/insights", metrics, url.Values{"period": {"day"}})
+	answer, err := r.ask(ctx, "page_demographics", metrics, url.Values{"period": {"day"}})
 	for _, i := range answer.data {
-		facet, known := facets[string(i.Name)]
-		if !known || len(i.Values) == 0 {
-			continue
-		}
-		if values := wholeParts(i.Values[len(i.Values)-1].Value); len(values) > 0 {
-			snap.Demographics = append(snap.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
+		if facet, known := facets[string(i.Name)]; known && len(i.Values) > 0 {
+			r.snap.split(facet, wholeParts(i.Values[len(i.Values)-1].Value))
 		}
 	}
 	if err != nil {
-		return snap.absorb(err, "demographics")
+		return r.snap.absorb(err, "demographics")
 	}
-	if len(snap.Demographics) == 0 {
-		snap.miss("demographics", ReasonEmpty, "the platform gave no places of followers")
-	}
+	r.snap.missSplits("the platform gave no places of followers")
 	return nil
 }
 

@@ -3,6 +3,7 @@ package platforms
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ type postNode struct {
 // nodeKind is how posts, or videos, are read.
 type nodeKind struct {
 	op        string
-	edge      string   // what the memories file refusals under
+	edge      string   // what the negative caches file refusals under
 	metrics   []string // of `insights`; nil where metrics are not named
 	insights  string   // field of the insights
 	summaries string   // fields that need pages_read_user_content
@@ -117,7 +118,7 @@ func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 	return out, nil
 }
 
-// Names that the memories use for parts of a node.
+// Names that the negative caches use for parts of a node.
 const (
 	partSummaries = "summaries"
 	partInsights  = "insights"
@@ -150,7 +151,7 @@ func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []
 	for {
 		nodes, err := f.nodes(ctx, t, k, plan, posts)
 		if err == nil {
-			ofAll, err := f.judgeRefusal(ctx, t, k, start, plan, posts)
+			ofAll, err := f.classifyRefusal(ctx, t, k, start, plan, posts)
 			switch {
 			case err != nil:
 				return nil, err
@@ -194,9 +195,9 @@ func (p nodePlan) less(start nodePlan) nodePlan {
 	return p
 }
 
-// judgeRefusal decides what it means that parts were left out: that the token may not read them, which is
+// classifyRefusal decides what it means that parts were left out: that the token may not read them, which is
 // remembered, or only that one of the posts forbids them; false: the others are to be read without that one.
-func (f *facebook) judgeRefusal(ctx context.Context, t Target, k nodeKind, start, plan nodePlan, posts []Post) (ofAll bool, err error) {
+func (f *facebook) classifyRefusal(ctx context.Context, t Target, k nodeKind, start, plan nodePlan, posts []Post) (ofAll bool, err error) {
 	var dropped []string
 	whole := plan
 	if start.summaries && !plan.summaries {
@@ -285,24 +286,24 @@ func (f *facebook) nodes(ctx context.Context, t Target, k nodeKind, plan nodePla
 	return out, nil
 }
 
-func (f *facebook) snapshots(ctx context.Context, t Target, k nodeKind, plan nodePlan, posts []Post, nodes map[string]postNode) ([]PostSnapshot, error) {
+func (f *facebook) snapshots(
+	ctx context.Context, t Target, k nodeKind, plan nodePlan, posts []Post, nodes map[string]postNode,
+) ([]PostSnapshot, error) {
 	out := make([]PostSnapshot, 0, len(posts))
 	for _, p := range posts {
 		node, ok := nodes[p.ID]
+		var e *Error
 		switch {
 		case !ok:
-			out = append(out, PostSnapshot{Post: p, Err: &Error{
-				Class: ClassNotFound, Platform: f.platform, Op: k.op, Message: "the platform left this post out of its answer",
-			}})
-			continue
-		case string(node.ID) != p.ID && !node.Error.ok:
-			out = append(out, PostSnapshot{Post: p, Err: &Error{
-				Class: ClassRetry, Platform: f.platform, Op: k.op, Code: codeMalformed, Message: "the answer does not hold this post under its id",
-			}})
-			continue
+			e = &Error{Class: ClassNotFound, Message: "the platform left this post out of its answer"}
 		case node.Error.ok:
-			e := node.Error.v.judge(answer{status: 200})
-			e.Platform, e.Op, e.Status, e.Message = f.platform, k.op, 200, scrub(e.Message, t.AccessToken)
+			e = node.Error.v.classify(answer{status: http.StatusOK})
+			e.Status, e.Message = http.StatusOK, scrub(e.Message, t.AccessToken)
+		case string(node.ID) != p.ID:
+			e = &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not hold this post under its id"}
+		}
+		if e != nil {
+			e.Platform, e.Op = f.platform, k.op
 			out = append(out, PostSnapshot{Post: p, Err: e})
 			continue
 		}

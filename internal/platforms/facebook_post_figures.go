@@ -85,10 +85,8 @@ func (s *PostSnapshot) missInsight(name string, value *int64, plan nodePlan, met
 // period. Only what concerns the whole connection is an error here.
 func (f *facebook) edgeInsights(ctx context.Context, t Target, p Post, node *postNode) error {
 	err := f.get(ctx, "video_insights", t, p.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
-	switch ClassOf(err) {
-	case ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry:
+	if wholeConnection(err) {
 		return err
-	default:
-		return nil
 	}
+	return nil
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // The lists of a page. Videos and reels come first: they name their posts, which say nothing of their video,
-// so that who knows a video's id can tell that a post is that video. The summaries of reactions and comments are not asked for here: they need
-// another permission, and PostMetrics reads them anyway.
+// so that who knows a video's id can tell that a post is that video. The summaries of reactions and comments
+// are not asked for here: they need another permission, and PostMetrics reads them anyway.
 var pageSections = []section{
 	{edge: "videos", fields: "id,description,created_time,permalink_url,post_id", kind: TypeVideo, optional: true},
 	{edge: "video_reels", fields: "id,description,created_time,permalink_url,post_id", kind: TypeReel, optional: true},

@@ -240,7 +240,7 @@ func TestBodyCap(t *testing.T) {
 					return
 				}
 			}
-		}, func(c *platforms.Config) { c.MaxBodyBytes = 100_000 })
+		}, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
 		c, err := b.set.For(p)
 		if err != nil {
 			continue

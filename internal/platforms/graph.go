@@ -11,20 +11,20 @@ import (
 
 // graph speaks Meta's Graph API: what Facebook pages and Instagram accounts have in common.
 type graph struct {
-	*caller
+	*httpClient
 	root        string // base URL and version
 	pacific     *time.Location
-	refused     *memory // metrics that Meta does not know (any more)
-	unpermitted *memory // parts that an account's token may not read
+	refused     *negativeCache // metrics that Meta does not know (any more)
+	unpermitted *negativeCache // parts that an account's token may not read
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
-	c := newCaller(p, cfg, client, classifyGraph)
+	c := newHTTPClient(p, cfg, client, classifyGraph)
 	c.usage = metaUsage
 	return &graph{
-		caller: c, root: endpoint.BaseURL + "/" + endpoint.Version, pacific: pacific,
-		refused:     newMemory(cfg.RefusedFor, cfg.Now, true),
-		unpermitted: newMemory(permissionTTL, cfg.Now, false),
+		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, pacific: pacific,
+		refused:     newNegativeCache(cfg.RefusedFor, cfg.Now, true),
+		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
 	}
 }
 
@@ -40,7 +40,7 @@ func (g *graph) get(ctx context.Context, op string, t Target, path string, query
 // check refuses a target that cannot be put into a request.
 func (g *graph) check(op string, t Target) error {
 	if t.AccessToken == "" {
-		return &Error{Class: ClassReconnect, Platform: g.platform, Op: op, Message: "there is no token for this account"}
+		return g.reconnect(op, noAccessToken)
 	}
 	if !plainID(t.ExternalID, "_") {
 		return invalid(g.platform, op, "external id %q is not a Graph id", t.ExternalID)
@@ -89,11 +89,7 @@ func (g *graph) dayOf(t time.Time) time.Time {
 
 // days are the first Pacific day that [Since, Until) touches and the day after the last one.
 func (g *graph) days(req AccountRequest) (first, end time.Time) {
-	until := req.Until
-	if now := g.now(); until.IsZero() || until.After(now) {
-		until = now
-	}
-	first, end = g.dayOf(req.Since), g.dayOf(until.Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	first, end = g.dayOf(req.Since), g.dayOf(req.end(g.now()).Add(-time.Nanosecond)).AddDate(0, 0, 1)
 	if !first.Before(end) { // a range that ends at the very midnight at which it begins
 		end = first.AddDate(0, 0, 1)
 	}

@@ -17,7 +17,7 @@ type graphError struct {
 	Transient flag  `json:"is_transient"`
 }
 
-// classifyGraph judges an answer of the Graph API. An error body counts under every status, 200
+// classifyGraph classifies an answer of the Graph API. An error body counts under every status, 200
 // included; the decision is by code, then subcode, never by status alone.
 func classifyGraph(ans answer) *Error {
 	if ans.status == http.StatusOK && !bytes.Contains(ans.body, []byte(`"error"`)) {
@@ -29,7 +29,7 @@ func classifyGraph(ans answer) *Error {
 	if json.Unmarshal(ans.body, &envelope) != nil || !envelope.Error.ok {
 		return metaThrottle(byStatus(ans), ans)
 	}
-	return envelope.Error.v.judge(ans)
+	return envelope.Error.v.classify(ans)
 }
 
 // metaThrottle gives a throttled call its time.
@@ -40,7 +40,7 @@ func metaThrottle(e *Error, ans answer) *Error {
 	return e
 }
 
-func (e graphError) judge(ans answer) *Error {
+func (e graphError) classify(ans answer) *Error {
 	// The list is read here: of a long message only the beginning is kept.
 	out := &Error{Code: string(e.Code), Subcode: int(e.Subcode.n), Message: string(e.Message), allowed: allowedMetrics(string(e.Message))}
 	out.Class = e.class(ans.status)

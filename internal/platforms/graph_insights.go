@@ -33,49 +33,39 @@ type insightAnswer struct {
 	refused []string // metrics that the platform does not know
 }
 
+// insightCall is a question about metrics of one object.
+type insightCall struct {
+	op    string
+	edge  string // what refusals are remembered under
+	t     Target
+	path  string
+	query url.Values
+}
+
 // insights reads metrics of one edge with one call, or with one call per metric when the platform
 // refuses the batch: one retired name rejects all of it. What is refused is
 // remembered, so that the next reading is one call again. On an error the data got before it is
 // returned with it.
-func (g *graph) insights(ctx context.Context, op, edge string, t Target, path string, metrics []string, query url.Values) (insightAnswer, error) {
-	ask, refused := g.refused.usable(edge, t.ExternalID, metrics)
+func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (insightAnswer, error) {
+	ask, refused := g.refused.usable(c.edge, c.t.ExternalID, metrics)
 	out := insightAnswer{refused: refused}
 	if len(ask) == 0 {
 		return out, nil
 	}
-	data, err := g.insightCall(ctx, op, t, path, ask, query)
+	data, err := g.askInsights(ctx, c, ask)
+	if kept := allowedOf(ask, err); kept != nil {
+		out.refused = append(out.refused, g.refuseAll(c, without(ask, kept))...)
+		ask = kept
+		data, err = g.askInsights(ctx, c, ask)
+	}
 	if ClassOf(err) != ClassUnsupportedMetric {
 		out.data = data
 		return out, err
 	}
-	if len(ask) > 1 {
-		if kept := allowedOf(ask, asError(err).allowed); kept != nil {
-			out.refused = append(out.refused, g.refuseAll(edge, t, without(ask, kept))...)
-			data, err = g.insightCall(ctx, op, t, path, kept, query)
-			if ClassOf(err) != ClassUnsupportedMetric {
-				out.data = data
-				return out, err
-			}
-			ask = kept
-		}
-	}
-	return g.oneByOne(ctx, op, edge, t, path, ask, query, out)
-}
-
-// allowedOf narrows ask to what the refusal lists as allowed; nil when that is no help.
-func allowedOf(ask, allowed []string) []string {
-	kept := slices.DeleteFunc(slices.Clone(ask), func(m string) bool { return !slices.Contains(allowed, m) })
-	if len(kept) == 0 || len(kept) == len(ask) {
-		return nil
-	}
-	return kept
-}
-
-func (g *graph) oneByOne(ctx context.Context, op, edge string, t Target, path string, ask []string, query url.Values, out insightAnswer) (insightAnswer, error) {
 	for _, metric := range ask {
-		data, err := g.insightCall(ctx, op, t, path, []string{metric}, query)
+		data, err := g.askInsights(ctx, c, []string{metric})
 		if ClassOf(err) == ClassUnsupportedMetric {
-			out.refused = append(out.refused, g.refuseAll(edge, t, []string{metric})...)
+			out.refused = append(out.refused, g.refuseAll(c, []string{metric})...)
 			continue
 		}
 		if err != nil {
@@ -86,21 +76,33 @@ func (g *graph) oneByOne(ctx context.Context, op, edge string, t Target, path st
 	return out, nil
 }
 
-func (g *graph) refuseAll(edge string, t Target, metrics []string) []string {
+// allowedOf narrows ask to what a refusal lists as allowed; nil when err is none, or is no help.
+func allowedOf(ask []string, err error) []string {
+	if ClassOf(err) != ClassUnsupportedMetric {
+		return nil
+	}
+	kept := slices.DeleteFunc(slices.Clone(ask), func(m string) bool { return !slices.Contains(asError(err).allowed, m) })
+	if len(kept) == 0 || len(kept) == len(ask) {
+		return nil
+	}
+	return kept
+}
+
+func (g *graph) refuseAll(c insightCall, metrics []string) []string {
 	for _, metric := range metrics {
-		g.refused.refuse(edge, metric, t.ExternalID)
+		g.refused.refuse(c.edge, metric, c.t.ExternalID)
 	}
 	return metrics
 }
 
-func (g *graph) insightCall(ctx context.Context, op string, t Target, path string, metrics []string, query url.Values) ([]insight, error) {
+func (g *graph) askInsights(ctx context.Context, c insightCall, metrics []string) ([]insight, error) {
 	q := url.Values{}
-	maps.Copy(q, query)
+	maps.Copy(q, c.query)
 	q.Set("metric", strings.Join(metrics, ","))
 	var page struct {
 		Data list[insight] `json:"data"`
 	}
-	err := g.get(ctx, op, t, path, q, &page)
+	err := g.get(ctx, c.op, c.t, c.path, q, &page)
 	return page.Data, err
 }
 

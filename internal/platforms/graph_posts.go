@@ -41,9 +41,12 @@ type listed struct {
 	Thumbnail   text `json:"thumbnail_url"`
 }
 
+// postMaker makes a post of what a list says; false: it is none.
+type postMaker func(listed, section) (Post, bool)
+
 // posts lists one page of sections. A page that is too large for the platform is asked for again with
 // half the limit, and the cursor carries that limit on.
-func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor string, makePost func(listed, section) (Post, bool)) (PostsPage, error) {
+func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor string, makePost postMaker) (PostsPage, error) {
 	if err := g.check("posts", t); err != nil {
 		return PostsPage{}, err
 	}
@@ -78,7 +81,7 @@ func (g *graph) list(ctx context.Context, t Target, at sectionCursor) (graphPage
 	return page, err
 }
 
-func postsPage(at sectionCursor, page graphPage[listed], makePost func(listed, section) (Post, bool)) PostsPage {
+func postsPage(at sectionCursor, page graphPage[listed], makePost postMaker) PostsPage {
 	out := PostsPage{Skip: at.next(), Next: at.next()}
 	if after := page.after(at.after); after != "" && len(after) <= maxCursorLen {
 		at.after = after
@@ -88,10 +91,8 @@ func postsPage(at sectionCursor, page graphPage[listed], makePost func(listed, s
 		if !plainID(string(item.ID), "_") {
 			continue
 		}
-		post, ok := makePost(item, at.sections[at.index])
-		known := slices.ContainsFunc(out.Posts, func(p Post) bool { return p.ID == post.ID })
-		if ok && !known {
-			out.Posts = append(out.Posts, post)
+		if post, ok := makePost(item, at.sections[at.index]); ok {
+			out.add(post)
 		}
 	}
 	return out

@@ -34,7 +34,7 @@ func (i *instagram) host(t Target) *graph {
 
 // Account implements [Client]. At least five calls: the node, reach by day, reach of 28 days, and the
 // totals of yesterday and today, because totals come as one number per window.
-// A range costs a call per day; one longer than [MaxInstagramDays] is refused: ask in slices.
+// A range costs a call per day; one longer than [maxInstagramDays] is refused: ask in slices.
 func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	g := i.host(t)
 	if err := g.check("ig_user", t); err != nil {
@@ -43,37 +43,32 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	if err := req.check(g.platform, "ig_user", g.now()); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r := igReading{graph: g, t: t, req: req}
+	r := igReading{graph: g, reading: reading{t: t, req: req}}
 	if err := r.setDays(); err != nil {
 		return AccountSnapshot{}, err
 	}
-	for _, part := range []func(context.Context) error{r.node, r.dailyReach, r.windowReach, r.totals, r.demographics} {
-		if r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled {
-			break // no quota left: more calls would only be refused
-		}
-		if err := part(ctx); err != nil {
-			return AccountSnapshot{}, err
-		}
+	if err := r.run(ctx, r.node, r.dailyReach, r.windowReach, r.totals, r.demographics); err != nil {
+		return AccountSnapshot{}, err
 	}
-	r.missAll()
-	r.snap.Figures = r.got.list
-	return r.snap, nil
+	r.missMetric("reach", domain.MetricReach)
+	for _, m := range igTotals {
+		r.missMetric(m.metric, m.names...)
+	}
+	return r.done(), nil
 }
 
 // Refresh implements [Client]: a token of Instagram login is renewed by itself, if it is a day old
 // and still alive; Facebook login has none. The platform wants the token in the
 // address, which is why no error ever quotes an address.
 func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	const op = "refresh"
 	g := i.instagramLogin
 	if !req.Target.InstagramLogin {
 		return Tokens{}, ErrNoRefresh
 	}
 	if req.Target.AccessToken == "" {
-		return Tokens{}, &Error{Class: ClassReconnect, Platform: g.platform, Op: op, Message: "there is no token for this account"}
+		return Tokens{}, g.reconnect(opRefresh, noAccessToken)
 	}
-	auth := *g.caller
-	auth.classify = func(ans answer) *Error {
+	auth := g.with(func(ans answer) *Error {
 		if e := classifyGraph(ans); e != nil {
 			return e
 		}
@@ -82,11 +77,11 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 			return malformed()
 		}
 		return nil
-	}
+	})
 	q := url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}
 	var reply oauthReply
 	err := auth.do(ctx, call{
-		op: op, account: req.Target.ExternalID, url: i.authURL + "/refresh_access_token?" + q.Encode(),
+		op: opRefresh, account: req.Target.ExternalID, url: i.authURL + "/refresh_access_token?" + q.Encode(),
 		secrets: []string{req.Target.AccessToken},
 	}, &reply)
 	if err != nil {

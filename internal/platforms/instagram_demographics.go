@@ -3,8 +3,6 @@ package platforms
 import (
 	"context"
 	"net/url"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const edgeDemographics = "ig_demographics"
@@ -20,13 +18,9 @@ func (r *igReading) demographics(ctx context.Context) error {
 		if err != nil {
 			return r.snap.absorb(err, "demographics")
 		}
-		if values := facetValues(answer.data); len(values) > 0 {
-			r.snap.Demographics = append(r.snap.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
-		}
+		r.snap.split(facet, facetValues(answer.data))
 	}
-	if len(r.snap.Demographics) == 0 {
-		r.snap.miss("demographics", ReasonEmpty, "withheld: has the account 100 followers?")
-	}
+	r.snap.missSplits("withheld: has the account 100 followers?")
 	return nil
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// MaxInstagramDays is the longest range of one Account call: each day costs a call.
-const MaxInstagramDays = 92
+// maxInstagramDays is the longest range of one Account call: each day costs a call.
+const maxInstagramDays = 92
 
 const (
 	edgeAccountInsights = "ig_user_insights"
@@ -36,11 +36,8 @@ var igTotals = []struct {
 // igReading is one account reading in the making.
 type igReading struct {
 	*graph
-	t    Target
-	req  AccountRequest
+	reading
 	days []time.Time // Pacific midnights, oldest first
-	snap AccountSnapshot
-	got  figures
 
 	answered []insight // of all total calls
 	unknown  []string  // metrics that the platform does not know
@@ -54,8 +51,8 @@ func (r *igReading) setDays() error {
 		first, end = r.graph.days(r.req)
 	}
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
-		if len(r.days) == MaxInstagramDays {
-			return invalid(r.platform, "ig_user", "a range of more than %d days must be asked for in slices", MaxInstagramDays)
+		if len(r.days) == maxInstagramDays {
+			return invalid(r.platform, "ig_user", "a range of more than %d days must be asked for in slices", maxInstagramDays)
 		}
 		r.days = append(r.days, day)
 	}
@@ -79,17 +76,9 @@ func (r *igReading) node(ctx context.Context) error {
 	if err := about(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID); err != nil {
 		return err
 	}
-	r.stock(domain.MetricFollowers, "followers_count", user.Followers)
-	r.stock(domain.MetricPosts, "media_count", user.Media)
+	r.total(domain.MetricFollowers, domain.Stock, "followers_count", user.Followers)
+	r.total(domain.MetricPosts, domain.Stock, "media_count", user.Media)
 	return nil
-}
-
-func (r *igReading) stock(name, source string, value count) {
-	if !value.ok {
-		r.snap.miss(name, ReasonEmpty, source+" was not in the answer")
-		return
-	}
-	r.got.add(domain.Figure{Name: name, Kind: domain.Stock, Value: value.n, Source: source})
 }
 
 // between is a range of Pacific days that ends now at the latest.
@@ -101,7 +90,7 @@ func (r *igReading) between(first, end time.Time) url.Values {
 }
 
 func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
-	return r.insights(ctx, op, edgeAccountInsights, r.t, r.t.ExternalID+"/insights", metrics, q)
+	return r.insights(ctx, insightCall{op, edgeAccountInsights, r.t, r.t.ExternalID + "/insights", q}, metrics)
 }
 
 // dailyReach reads the only daily series there is.
@@ -162,7 +151,7 @@ func (r *igReading) totals(ctx context.Context) error {
 		answer, err := r.ask(ctx, "ig_totals", metrics, q)
 		r.unknown = append(r.unknown, answer.refused...)
 		for _, i := range answer.data {
-			r.total(i, day)
+			r.dayTotal(i, day)
 		}
 		if err != nil {
 			if len(r.answered) > 0 {
@@ -174,7 +163,7 @@ func (r *igReading) totals(ctx context.Context) error {
 	return nil
 }
 
-func (r *igReading) total(i insight, day time.Time) {
+func (r *igReading) dayTotal(i insight, day time.Time) {
 	value := totalValue(i)
 	if !value.ok {
 		return
@@ -202,27 +191,11 @@ func totalValue(i insight) count {
 	return count{}
 }
 
-// missAll names what was asked for and is in no figure.
-func (r *igReading) missAll() {
-	have := map[string]bool{}
-	for _, f := range r.got.list {
-		have[f.Name] = true
+// missMetric names what a metric should have given and is in no figure.
+func (r *igReading) missMetric(metric string, names ...string) {
+	if slices.Contains(r.unknown, metric) {
+		r.missRest(ReasonUnsupported, "the platform does not know "+metric, names...)
+		return
 	}
-	miss := func(metric string, names ...string) {
-		for _, name := range names {
-			switch {
-			case have[name]:
-			case slices.Contains(r.unknown, metric):
-				r.snap.miss(name, ReasonUnsupported, "the platform does not know "+metric)
-			case r.snap.Incomplete != nil:
-				r.snap.miss(name, reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.Message)
-			default:
-				r.snap.miss(name, ReasonEmpty, metric+" came without a value")
-			}
-		}
-	}
-	miss("reach", domain.MetricReach)
-	for _, m := range igTotals {
-		miss(m.metric, m.names...)
-	}
+	r.missRest(ReasonEmpty, metric+" came without a value", names...)
 }

@@ -114,7 +114,7 @@ func (m *mediaReading) read(ctx context.Context) error {
 		node = got
 		p.Type = mediaType(got.ProductType, got.MediaType, TypePhoto)
 	}
-	answer, err := m.insights(ctx, "media_insights", "media_"+p.Type, m.t, p.ID+"/insights", mediaMetrics(p.Type), url.Values{})
+	answer, err := m.insights(ctx, insightCall{"media_insights", "media_" + p.Type, m.t, p.ID + "/insights", nil}, mediaMetrics(p.Type))
 	if err != nil && (wholeConnection(err) || ClassOf(err) == ClassNotFound) {
 		return m.only(err)
 	}

@@ -2,8 +2,6 @@ package platforms
 
 import (
 	"context"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const resourceFollowers = "organizationalEntityFollowerStatistics"
@@ -41,9 +39,7 @@ func (r *liReading) pageDemographics(ctx context.Context) error {
 		r.places("country", e.Countries)
 		r.places("city", e.Areas)
 	}
-	if len(r.snap.Demographics) == 0 {
-		r.snap.miss("demographics", ReasonEmpty, "the platform gave no places of followers")
-	}
+	r.snap.missSplits("the platform gave no places of followers")
 	return nil
 }
 
@@ -54,7 +50,5 @@ func (r *liReading) places(facet string, places list[placeFollows]) {
 			values[string(p.Geo)] += p.Counts.Organic.n + p.Counts.Paid.n
 		}
 	}
-	if len(values) > 0 {
-		r.snap.Demographics = append(r.snap.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
-	}
+	r.snap.split(facet, values)
 }

@@ -18,7 +18,7 @@ type linkedInError struct {
 // proxyWait is how long a 429 asks to wait that is not LinkedIn's own: it does not speak of the day's quota.
 const proxyWait = 5 * time.Minute
 
-// classifyLinkedIn judges an answer: by the word in `code` first (the numbers are contradictory),
+// classifyLinkedIn classifies an answer: by the word in `code` first (the numbers are contradictory),
 // then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
 func classifyLinkedIn(ans answer, now time.Time) *Error {
 	good := ans.status >= 200 && ans.status < 300
@@ -94,7 +94,8 @@ func classifyLinkedInOAuth(ans answer, now time.Time) *Error {
 	case !bad && ans.status == http.StatusOK && body.AccessToken != "":
 		return nil
 	case !bad && body.Error != "":
-		return linkedInThrottle(&Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}, ans, now)
+		e := &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}
+		return linkedInThrottle(e, ans, now)
 	}
 	if e := classifyLinkedIn(ans, now); e != nil {
 		return e

@@ -146,7 +146,7 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		}
 		good = append(good, p)
 	}
-	r := liReading{linkedIn: l, t: t, urn: urn}
+	r := liReading{linkedIn: l, reading: reading{t: t}, urn: urn}
 	for chunk := range slices.Chunk(good, maxShares) {
 		reply, err := r.shares(ctx, "page_posts", postLists(chunk))
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,10 +53,8 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 		if json.Unmarshal(raw, &item) != nil {
 			continue
 		}
-		post, ok := item.post()
-		known := slices.ContainsFunc(page.Posts, func(p Post) bool { return p.ID == post.ID })
-		if ok && !known {
-			page.Posts = append(page.Posts, post)
+		if post, ok := item.post(); ok {
+			page.add(post)
 		}
 	}
 	// paging.total is not dependable: a short page is the last one.

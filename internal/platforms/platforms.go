@@ -64,14 +64,15 @@ type Config struct {
 	LinkedIn  Endpoint // https://api.linkedin.com, tokens at https://www.linkedin.com, 202608
 	TikTok    Endpoint // https://open.tiktokapis.com, v2
 
-	HTTPClient   *http.Client     // default: one of our own; redirects are never followed
-	Timeout      time.Duration    // of one call including its body; default 15 s
-	MaxBodyBytes int64            // of one answer after decompression; default 4 MiB
-	RefusedFor   time.Duration    // how long a refused metric is left out before it is tried again; default 24 h
-	Logger       *slog.Logger     // default: discards
-	Observe      func(CallStats)  // called once per call, from the calling goroutine; may be nil
-	Admit        Admit            // asked before each call; nil: every call is made
-	Now          func() time.Time // default time.Now
+	HTTPClient *http.Client     // default: one of our own; redirects are never followed
+	Timeout    time.Duration    // of one call including its body; default 15 s
+	RefusedFor time.Duration    // how long a refused metric is left out before it is tried again; default 24 h
+	Logger     *slog.Logger     // default: discards
+	Observe    func(CallStats)  // called once per call, from the calling goroutine; may be nil
+	Admit      Admit            // asked before each call; nil: every call is made
+	Now        func() time.Time // default time.Now
+
+	maxBodyBytes int64 // tests shorten it
 }
 
 // Admit decides whether a call may be made now, and may wait for that. A refusal, made with [Refuse], is
@@ -87,10 +88,12 @@ type Call struct {
 
 // The defaults of [Config].
 const (
-	DefaultTimeout      = 15 * time.Second
-	DefaultMaxBodyBytes = 4 << 20
-	DefaultRefusedFor   = 24 * time.Hour
+	DefaultTimeout    = 15 * time.Second
+	DefaultRefusedFor = 24 * time.Hour
 )
+
+// maxBodyBytes bounds one answer after decompression.
+const maxBodyBytes = 4 << 20
 
 // WithDefaults returns c with every empty setting filled in.
 func (c Config) WithDefaults() Config {
@@ -105,8 +108,8 @@ func (c Config) WithDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
-	if c.MaxBodyBytes == 0 {
-		c.MaxBodyBytes = DefaultMaxBodyBytes
+	if c.maxBodyBytes == 0 {
+		c.maxBodyBytes = maxBodyBytes
 	}
 	if c.RefusedFor == 0 {
 		c.RefusedFor = DefaultRefusedFor
@@ -152,8 +155,8 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s version %q must be letters, digits and dots", name, e.Version))
 		}
 	}
-	if c.Timeout < 0 || c.MaxBodyBytes < 0 || c.RefusedFor < 0 {
-		errs = append(errs, errors.New("timeout, body limit and refused-for must not be negative"))
+	if c.Timeout < 0 || c.RefusedFor < 0 {
+		errs = append(errs, errors.New("timeout and refused-for must not be negative"))
 	}
 	return errors.Join(errs...)
 }

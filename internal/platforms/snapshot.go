@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -17,6 +18,14 @@ type AccountRequest struct {
 	Backfill bool
 	// Demographics also asks for the audience's splits. They change slowly and cost calls: ask daily.
 	Demographics bool
+}
+
+// end is where the range ends: now at the latest.
+func (r AccountRequest) end(now time.Time) time.Time {
+	if r.Until.IsZero() || r.Until.After(now) {
+		return now
+	}
+	return r.Until
 }
 
 // check refuses a range that holds no time.
@@ -81,6 +90,13 @@ type PostsPage struct {
 	Skip string
 }
 
+// add adds a post, unless the page holds it already.
+func (p *PostsPage) add(post Post) {
+	if !slices.ContainsFunc(p.Posts, func(other Post) bool { return other.ID == post.ID }) {
+		p.Posts = append(p.Posts, post)
+	}
+}
+
 // PostSnapshot is one reading of a post.
 type PostSnapshot struct {
 	Post    Post
@@ -116,27 +132,6 @@ func reasonOf(class Class) string {
 	}
 }
 
-// figures collects the figures of a reading; of two for the same metric, day and window the later
-// counts (a platform may repeat a day at the seam of two answers).
-type figures struct {
-	list  []domain.Figure
-	index map[domain.Figure]int
-}
-
-func (f *figures) add(figure domain.Figure) {
-	key := figure
-	key.Value = 0
-	if i, ok := f.index[key]; ok {
-		f.list[i] = figure
-		return
-	}
-	if f.index == nil {
-		f.index = map[domain.Figure]int{}
-	}
-	f.index[key] = len(f.list)
-	f.list = append(f.list, figure)
-}
-
 // absorb notes a failed part of an account reading: it returns the error when the whole reading must
 // fail (dead token, blocked, cancelled), else records what is missing because of it.
 func (s *AccountSnapshot) absorb(err error, names ...string) error {
@@ -151,6 +146,20 @@ func (s *AccountSnapshot) absorb(err error, names ...string) error {
 		s.Incomplete = e
 	}
 	return nil
+}
+
+// split adds how an audience is split, if that was told.
+func (s *AccountSnapshot) split(facet string, values map[string]int64) {
+	if len(values) > 0 {
+		s.Demographics = append(s.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
+	}
+}
+
+// missSplits says why there is not one split of the audience.
+func (s *AccountSnapshot) missSplits(detail string) {
+	if len(s.Demographics) == 0 {
+		s.miss("demographics", ReasonEmpty, detail)
+	}
 }
 
 func (s *AccountSnapshot) miss(name, reason, detail string) {

@@ -38,7 +38,8 @@ const (
 )
 
 // scope says whose quota a throttled call has found used up: TikTok counts by endpoint; LinkedIn says
-// whether it is the app's or the member's, and whether it is that of one resource alone; Meta's code 4 is the app's, its others are the page's, the account's or the person's.
+// whether it is the app's or the member's, and whether it is that of one resource alone; Meta's code 4 is the
+// app's, its others are the page's, the account's or the person's.
 func (e *Error) scope(op string) Scope {
 	switch {
 	case e.Class != ClassThrottled:

@@ -10,98 +10,90 @@ import (
 
 // tikTok reads TikTok accounts by the Display API.
 type tikTok struct {
-	*caller
+	*httpClient
 	endpoint Endpoint
 	root     string
 }
 
 func newTikTok(cfg Config, client *http.Client) *tikTok {
 	return &tikTok{
-		caller: newCaller(domain.TikTok, cfg, client, classifyTikTok), endpoint: cfg.TikTok,
+		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok), endpoint: cfg.TikTok,
 		root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.Version,
 	}
 }
 
 // request makes a call; the trailing slash of the path matters to TikTok.
 func (k *tikTok) request(op string, t Target, path, fields string, body any) call {
-	c := call{
+	return call{
 		op: op, account: t.ExternalID, url: k.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
 		header: map[string]string{"Authorization": "Bearer " + t.AccessToken}, secrets: []string{t.AccessToken},
 	}
-	if body != nil {
-		c.method = http.MethodPost
-	}
-	return c
 }
 
 func (k *tikTok) check(op string, t Target) error {
 	if t.AccessToken == "" {
-		return &Error{Class: ClassReconnect, Platform: k.platform, Op: op, Message: "there is no token for this account"}
+		return k.reconnect(op, noAccessToken)
 	}
 	return nil
+}
+
+const opUserInfo = "user_info"
+
+// tikTokUser is what a user's node tells; a field that was not asked for is absent.
+type tikTokUser struct {
+	OpenID    text  `json:"open_id"`
+	Followers count `json:"follower_count"`
+	Likes     count `json:"likes_count"`
+	Videos    count `json:"video_count"`
+}
+
+// user reads the user whose token it is.
+func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser, error) {
+	var reply struct {
+		Data struct {
+			User tikTokUser `json:"user"`
+		} `json:"data"`
+	}
+	if err := k.check(opUserInfo, t); err != nil {
+		return tikTokUser{}, err
+	}
+	err := k.do(ctx, k.request(opUserInfo, t, "/user/info/", fields, nil), &reply)
+	return reply.Data.User, err
 }
 
 // Account implements [Client] with one call. The platform gives no impressions and no reach, and no
 // engagement but likes: the cumulative likes are both, and the figures' source says so.
 func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (AccountSnapshot, error) {
-	const op = "user_info"
-	if err := k.check(op, t); err != nil {
+	user, err := k.user(ctx, t, "open_id,follower_count,likes_count,video_count")
+	if err == nil && t.ExternalID != "" {
+		err = about(k.platform, opUserInfo, t.ExternalID, user.OpenID)
+	}
+	if err != nil {
 		return AccountSnapshot{}, err
 	}
-	var reply struct {
-		Data struct {
-			User struct {
-				OpenID    text  `json:"open_id"`
-				Followers count `json:"follower_count"`
-				Likes     count `json:"likes_count"`
-				Videos    count `json:"video_count"`
-			} `json:"user"`
-		} `json:"data"`
-	}
-	if err := k.do(ctx, k.request(op, t, "/user/info/", "open_id,follower_count,likes_count,video_count", nil), &reply); err != nil {
-		return AccountSnapshot{}, err
-	}
-	user := reply.Data.User
-	if t.ExternalID != "" {
-		if err := about(k.platform, op, t.ExternalID, user.OpenID); err != nil {
-			return AccountSnapshot{}, err
-		}
-	}
-	var snap AccountSnapshot
-	for _, f := range []struct {
-		name, source string
-		kind         domain.Kind
-		value        count
-	}{
-		{domain.MetricFollowers, "follower_count", domain.Stock, user.Followers},
-		{domain.MetricPosts, "video_count", domain.Stock, user.Videos},
-		{domain.MetricLikes, "likes_count", domain.Cumulative, user.Likes},
-		{domain.MetricEngagement, "likes_count", domain.Cumulative, user.Likes},
-	} {
-		if !f.value.ok {
-			snap.miss(f.name, ReasonEmpty, f.source+" was not in the answer")
-			continue
-		}
-		snap.Figures = append(snap.Figures, domain.Figure{Name: f.name, Kind: f.kind, Value: f.value.n, Source: f.source})
-	}
-	return snap, nil
+	var r reading
+	r.total(domain.MetricFollowers, domain.Stock, "follower_count", user.Followers)
+	r.total(domain.MetricPosts, domain.Stock, "video_count", user.Videos)
+	r.total(domain.MetricLikes, domain.Cumulative, "likes_count", user.Likes)
+	r.total(domain.MetricEngagement, domain.Cumulative, "likes_count", user.Likes)
+	return r.done(), nil
 }
 
 // Identify implements [Identifier]: videos are listed by the token alone.
 func (k *tikTok) Identify(ctx context.Context, t Target) error {
-	const op = "user_info"
-	if err := k.check(op, t); err != nil {
+	user, err := k.user(ctx, t, "open_id")
+	if err != nil {
 		return err
 	}
-	var reply struct {
-		Data struct {
-			User struct {
-				OpenID text `json:"open_id"`
-			} `json:"user"`
-		} `json:"data"`
+	return about(k.platform, opUserInfo, t.ExternalID, user.OpenID)
+}
+
+// Refresh implements [Client]. The refresh token rotates and the old one stops working, so refreshes
+// of one account must not run side by side, and the new refresh token must be stored first.
+// Lifetimes are what the answer says, never assumed.
+func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
+	if req.RefreshToken == "" {
+		return Tokens{}, k.reconnect(opRefresh, "there is no refresh token for this account")
 	}
-	if err := k.do(ctx, k.request(op, t, "/user/info/", "open_id", nil), &reply); err != nil {
-		return err
-	}
-	return about(k.platform, op, t.ExternalID, reply.Data.User.OpenID)
+	return k.with(classifyTikTokOAuth).refresh(ctx, req, k.endpoint, "/"+k.endpoint.Version+"/oauth/token/", "client_key")
 }

@@ -15,7 +15,7 @@ type tikTokEnvelope struct {
 	Message     text            `json:"message"`
 }
 
-// classifyTikTok judges an answer of the API. A success is HTTP 200 and the code "ok"; `error` is
+// classifyTikTok classifies an answer of the API. A success is HTTP 200 and the code "ok"; `error` is
 // always there, so an answer without one is not TikTok's.
 func classifyTikTok(ans answer) *Error {
 	var envelope tikTokEnvelope
@@ -36,10 +36,6 @@ func classifyTikTok(ans answer) *Error {
 		return malformed()
 	}
 	return tikTokWait(&Error{Class: tikTokClass(code, ans.status), Code: code, Message: message}, ans)
-}
-
-func malformed() *Error {
-	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
 }
 
 func (e tikTokEnvelope) say() (code, message string) {
@@ -76,28 +72,22 @@ func tikTokClass(code string, status int) Class {
 	}
 }
 
-// oauthClass knows OAuth's error words (RFC 6749 §5.2), which LinkedIn and TikTok share.
-func oauthClass(word string, status int) Class {
-	switch word {
-	case "invalid_grant":
-		return ClassReconnect
-	case "server_error", "temporarily_unavailable":
-		return ClassRetry
-	}
-	switch {
-	case status == http.StatusTooManyRequests:
-		return ClassThrottled
-	case status >= http.StatusInternalServerError:
-		return ClassRetry
-	default:
-		return ClassInvalid
-	}
-}
-
 // tikTokWait gives a throttled call its time: a sliding minute, unless a header says more.
 func tikTokWait(e *Error, ans answer) *Error {
 	if e.Class == ClassThrottled {
 		e.RetryAfter = max(retryAfter(ans.header), defaultTikTokWait)
 	}
 	return e
+}
+
+// classifyTikTokOAuth: a success is an answer with an access token. Errors are flat and have been
+// seen under HTTP 200, so the status proves nothing.
+func classifyTikTokOAuth(ans answer) *Error {
+	if _, ok := oauthTokens(ans.body); ok && ans.status == http.StatusOK {
+		return nil
+	}
+	if e := classifyTikTok(ans); e != nil {
+		return e
+	}
+	return malformed()
 }

@@ -56,9 +56,8 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	}
 	var page PostsPage
 	for _, v := range reply.Data.Videos {
-		known := slices.ContainsFunc(page.Posts, func(p Post) bool { return p.ID == string(v.ID) })
-		if plainID(string(v.ID), "") && !known {
-			page.Posts = append(page.Posts, v.post())
+		if plainID(string(v.ID), "") {
+			page.add(v.post())
 		}
 	}
 	next := strconv.FormatInt(reply.Data.Cursor.n, 10)

@@ -17,7 +17,7 @@ func TestEveryTrapHasItsTest(t *testing.T) {
 	require.NoError(t, err)
 	_, table, found := strings.Cut(string(doc), "// # Traps")
 	require.True(t, found)
-	own, simulator := testsIn(t, "."), testsIn(t, filepath.Join("..", "simulator"))
+	own, simulator := testsIn(t, "."), testsIn(t, filepath.Join("..", "dev", "simulator"))
 	rows := regexp.MustCompile(`(?m)^//\t(\S+) +(.+?) {2,}(.*)$`).FindAllStringSubmatch(table, -1)
 	require.Greater(t, len(rows), 30)
 	for _, row := range rows {

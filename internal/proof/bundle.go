@@ -23,8 +23,8 @@ const bundleFormat = "ledgerboard.proof.v1"
 // maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, base64 a third more.
 const maxBundleLine = 4 << 20
 
-// ErrBundle is wrapped when a bundle's form is wrong, whatever it may prove.
-var ErrBundle = errors.New("not a proof bundle")
+// errBundle is wrapped when a bundle's form is wrong, whatever it may prove.
+var errBundle = errors.New("not a proof bundle")
 
 // A bundle is JSON Lines: one bundleHead, a bundleRecord for each effective record of one agency in
 // order, one bundleEnd. It is written in one way only (the fields in this order, no spaces, headers
@@ -131,7 +131,7 @@ func newBundleReader(in io.Reader) (*bundleReader, error) {
 }
 
 func (b *bundleReader) errorf(format string, args ...any) error {
-	return fmt.Errorf("%w: line %d: %w", ErrBundle, b.line, fmt.Errorf(format, args...))
+	return fmt.Errorf("%w: line %d: %w", errBundle, b.line, fmt.Errorf(format, args...))
 }
 
 // next returns a line without its end.

@@ -65,9 +65,9 @@ func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 // bundleFault makes a finding of an error that the bundle is to blame for.
 func bundleFault(r BundleReport, err error) (BundleReport, error) {
 	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w: it is empty", ErrBundle)
+		err = fmt.Errorf("%w: it is empty", errBundle)
 	}
-	if !errors.Is(err, ErrBundle) && !errors.Is(err, ErrCheckpoint) {
+	if !errors.Is(err, errBundle) && !errors.Is(err, ErrCheckpoint) {
 		return r, err
 	}
 	r.Findings = []Finding{{Kind: KindBundle, Agency: r.Agency, Detail: err.Error()}}
@@ -87,7 +87,7 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 		return nil, err
 	}
 	if reader.head.Head.Version < 1 {
-		return nil, fmt.Errorf("%w: it proves no record", ErrBundle)
+		return nil, fmt.Errorf("%w: it proves no record", errBundle)
 	}
 	return &bundleCheck{in: reader, signed: signed, leaf: -1, report: BundleReport{
 		Agency: reader.head.Key, SignedAt: signed.Time, Size: signed.Size, Head: reader.head.Head.Version, Findings: []Finding{},

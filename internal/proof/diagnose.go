@@ -37,14 +37,12 @@ func diagnose(ctx context.Context, src Source, agency string, partitions int32, 
 	more := int64(-1)
 	err := src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: agency, To: byPartition(to),
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				if b.add(src, r, partitions) {
-					more++
-				}
+		Handle: each(func(r eventlog.Record) error {
+			if b.add(src, r, partitions) {
+				more++
 			}
 			return nil
-		},
+		}),
 	})
 	if err != nil || b.bad < 0 {
 		return Finding{}, false, err
@@ -106,8 +104,7 @@ func (b *broken) gap(foreign []eventlog.Record, want int64, follows [32]byte) Fi
 	bad := b.items[b.bad]
 	for _, it := range b.items[b.bad+1:] {
 		if it.version == want && it.prev == follows {
-			f := named(KindReordered, bad, bad.version, "order", fmt.Sprintf("it lies before version %d (offset %d)", want, it.record.Offset))
-			return f
+			return named(KindReordered, bad, bad.version, "order", fmt.Sprintf("it lies before version %d (offset %d)", want, it.record.Offset))
 		}
 	}
 	for _, it := range b.items {
@@ -193,10 +190,7 @@ func readAt(ctx context.Context, src Source, partition int32, offset int64) (r e
 	err = src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards,
 		From:  map[int32]int64{partition: offset}, To: map[int32]int64{partition: offset + 1},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			r = run.Records[0]
-			return nil
-		},
+		Handle: each(func(found eventlog.Record) error { r = found; return nil }),
 	})
 	return r, err
 }

@@ -24,8 +24,6 @@ type ExportConfig struct {
 	Parent string
 	Known  note.Verifiers // public keys of checkpoints
 	File   *File          // checkpoints outside of the log; nil: those on `operations` alone
-	// Progress is told of records read, from several goroutines at a time.
-	Progress func(records int)
 }
 
 // Exported says what a bundle holds.
@@ -90,7 +88,7 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 
 // load reads checkpoints and log, and settles which checkpoint to prove against.
 func (e *exporter) load(ctx context.Context) error {
-	v := &verification{VerifyConfig: VerifyConfig{Source: e.Source, Known: e.Known, File: e.File, Progress: e.Progress}}
+	v := &verification{VerifyConfig: VerifyConfig{Source: e.Source, Known: e.Known, File: e.File}}
 	if err := v.readCheckpoints(ctx); err != nil {
 		return err
 	}
@@ -152,32 +150,27 @@ func (e *exporter) records(ctx context.Context, w bundleWriter, p *partition) (E
 	var head eventlog.Head
 	err := e.Source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID,
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				verdict, next, _ := eventlog.Judge(head, r, p.count)
-				if verdict != eventlog.Effective {
-					continue
-				}
-				head = next
-				line, err := newBundleRecord(r, head.Version)
-				if err != nil {
-					return err
-				}
-				if leaf, ok := e.index[r.Offset]; ok {
-					proved, err := e.tree.prove(leaf)
-					if err != nil {
-						return fmt.Errorf("prove record: %w", err)
-					}
-					line.Leaf, line.Proof = &leaf, nonNil(proved)
-					done.Covered++
-				}
-				done.Records++
-				if err := w.line(line); err != nil {
-					return err
-				}
+		Handle: each(func(r eventlog.Record) error {
+			verdict, next, _ := eventlog.Judge(head, r, p.count)
+			if verdict != eventlog.Effective {
+				return nil
 			}
-			return nil
-		},
+			head = next
+			line, err := newBundleRecord(r, head.Version)
+			if err != nil {
+				return err
+			}
+			if leaf, ok := e.index[r.Offset]; ok {
+				proved, err := e.tree.prove(leaf)
+				if err != nil {
+					return fmt.Errorf("prove record: %w", err)
+				}
+				line.Leaf, line.Proof = &leaf, nonNil(proved)
+				done.Covered++
+			}
+			done.Records++
+			return w.line(line)
+		}),
 	})
 	return done, err
 }

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// KeyName is the name of keys that [GenerateKey] makes; it stands before the signature.
-const KeyName = "ledgerboard"
+// keyName is the name of keys that [GenerateKey] makes; it stands before the signature.
+const keyName = "ledgerboard"
 
 // GenerateKey makes a pair of keys for checkpoints: private for [Signer]'s configuration, public for
 // everybody who verifies.
 func GenerateKey() (private, public string, err error) {
-	private, public, err = note.GenerateKey(rand.Reader, KeyName)
+	private, public, err = note.GenerateKey(rand.Reader, keyName)
 	if err != nil {
 		return "", "", fmt.Errorf("make checkpoint key: %w", err)
 	}

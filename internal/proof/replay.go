@@ -90,14 +90,7 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 	partitions := int32(len(ranges))
 	err = src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: cfg.Parent,
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				if err := p.add(r, partitions, src.Decode); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Handle: each(func(r eventlog.Record) error { return p.add(r, partitions, src.Decode) }),
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return p.done, fmt.Errorf("replay: %w", err)
@@ -105,9 +98,12 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 	return p.end(), nil
 }
 
-// ReplayBundle folds a bundle instead of the log. It proves nothing: [VerifyBundle] does. decode is
-// [eventlog.Codec.Decode]; known are the keys of the checkpoint.
-func ReplayBundle(in io.Reader, known note.Verifiers, decode func(eventlog.Record) (domain.Recorded, error), cfg ReplayConfig) (Replayed, error) {
+// decoder is [eventlog.Codec.Decode].
+type decoder = func(eventlog.Record) (domain.Recorded, error)
+
+// ReplayBundle folds a bundle instead of the log. It proves nothing: [VerifyBundle] does. known are the keys of
+// the checkpoint.
+func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
 	c, err := beginBundle(in, known)
 	if err != nil {
 		return Replayed{}, err
@@ -133,7 +129,7 @@ func newReplayer(cfg ReplayConfig) *replayer {
 	return &replayer{ReplayConfig: cfg, fold: newFold(cfg.Parent), done: Replayed{Agency: cfg.Parent}}
 }
 
-func (p *replayer) add(r eventlog.Record, partitions int32, decode func(eventlog.Record) (domain.Recorded, error)) error {
+func (p *replayer) add(r eventlog.Record, partitions int32, decode decoder) error {
 	verdict, next, reason := eventlog.Judge(p.head, r, partitions)
 	switch {
 	case verdict == eventlog.Stale:
@@ -153,7 +149,7 @@ func (p *replayer) add(r eventlog.Record, partitions int32, decode func(eventlog
 	return p.yield(r, decode)
 }
 
-func (p *replayer) yield(r eventlog.Record, decode func(eventlog.Record) (domain.Recorded, error)) error {
+func (p *replayer) yield(r eventlog.Record, decode decoder) error {
 	recorded, err := decode(r)
 	e := recorded.Envelope
 	base := Change{
@@ -187,35 +183,23 @@ func (p *replayer) yield(r eventlog.Record, decode func(eventlog.Record) (domain
 
 // of fills in what differs between a row's two documents.
 func (c Change) of(row HistoryRow) Change {
-	before := domain.Dashboard{SubAccountIDs: []string{row.SubAccount}}
-	if c.Created = row.Before == nil; !c.Created {
-		before = *row.Before
+	after, was := row.After, domain.Dashboard{}
+	if row.Before != nil {
+		was = *row.Before
 	}
-	after := row.After
-	c.Dashboard, c.After = row.SubAccount, &after
-	c.Linked, c.Unlinked = added(before.SubAccountIDs, after.SubAccountIDs), added(after.SubAccountIDs, before.SubAccountIDs)
-	c.UsersAdded, c.UsersRemoved = added(before.Users, after.Users), added(after.Users, before.Users)
-	if c.Created || before.AllowClientDashboard != after.AllowClientDashboard {
+	d := domain.DifferenceBetween(row.Before, after)
+	c.Dashboard, c.Created, c.After = row.SubAccount, d.Created, &after
+	c.Linked, c.Unlinked, c.UsersAdded, c.UsersRemoved = d.Linked, d.Unlinked, d.UsersAdded, d.UsersRemoved
+	if d.Created || d.AllowClientChanged {
 		c.Allow = &after.AllowClientDashboard
 	}
-	if !slices.Equal(before.Scopes, after.Scopes) {
+	if !slices.Equal(was.Scopes, after.Scopes) {
 		c.Scopes = after.Scopes
 	}
-	if !slices.Equal(before.MainPOC, after.MainPOC) {
+	if !slices.Equal(was.MainPOC, after.MainPOC) {
 		c.MainPOC = after.MainPOC
 	}
 	return c
-}
-
-// added returns what is in to and not in from; both are sorted.
-func added(from, to []string) []string {
-	var out []string
-	for _, s := range to {
-		if _, found := slices.BinarySearch(from, s); !found {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 func (p *replayer) end() Replayed {

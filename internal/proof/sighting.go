@@ -98,19 +98,17 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 	err = src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
 		From: map[int32]int64{p: from}, To: map[int32]int64{p: to},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				if r.Header("ce_type") != checkpointType {
-					continue
-				}
-				s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}
-				if recorded, err := src.Decode(r); err == nil {
-					s.note = recorded.Data.(domain.CheckpointSigned).Note
-				}
-				yield(s)
+		Handle: each(func(r eventlog.Record) error {
+			if r.Header("ce_type") != checkpointType {
+				return nil
 			}
+			s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}
+			if recorded, err := src.Decode(r); err == nil {
+				s.note = recorded.Data.(domain.CheckpointSigned).Note
+			}
+			yield(s)
 			return nil
-		},
+		}),
 	})
 	if err != nil {
 		return from, fmt.Errorf("read checkpoints: %w", err)

@@ -17,6 +17,18 @@ type Source interface {
 	Decode(r eventlog.Record) (domain.Recorded, error)
 }
 
+// each hands the records of a scan on one by one.
+func each(handle func(eventlog.Record) error) func(context.Context, eventlog.Run) error {
+	return func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			if err := handle(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // ends returns the vector of end offsets and the topic's id.
 func ends(ctx context.Context, src Source) ([]int64, eventlog.TopicID, error) {
 	ranges, id, err := src.Ranges(ctx, domain.TopicDashboards)

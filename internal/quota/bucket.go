@@ -24,7 +24,7 @@ type bucket struct {
 	chunk int
 	lease time.Duration
 
-	turn turn // of the caller that asks the store, or waits for room
+	queue fairQueue // of callers that ask the store, or wait for room
 
 	mu       sync.Mutex
 	left     int
@@ -46,16 +46,16 @@ func newBucket(g *Gate, key string, l Limit) *bucket {
 
 // take takes one call, waiting for it if need be.
 func (b *bucket) take(ctx context.Context) error {
-	mine := laneOf(ctx)
-	if !b.turn.contested(mine) {
+	mine := priorityOf(ctx)
+	if !b.queue.contested(mine) {
 		if held, ok := b.fromLease(); ok || held != nil {
 			return held
 		}
 	}
-	if b.turn.take(ctx, mine) != nil {
+	if b.queue.enter(ctx, mine) != nil {
 		return b.noRoom(0)
 	}
-	defer b.turn.give()
+	defer b.queue.leave()
 	for {
 		if held, ok := b.fromLease(); ok || held != nil {
 			return held
@@ -124,8 +124,8 @@ func (b *bucket) ask(ctx context.Context, want int, now time.Time) (Drawn, error
 // room is what the budget can give within so much time: a part of it while others wait for theirs.
 func (b *bucket) room(ctx context.Context, within time.Duration) (float64, error) {
 	part := 1.0
-	if b.turn.contested(laneOf(ctx)) {
-		part = 1.0 / float64(lanes)
+	if b.queue.contested(priorityOf(ctx)) {
+		part = 1.0 / float64(priorities)
 	}
 	now := b.gate.cfg.Now()
 	drawn, err := b.ask(ctx, 0, now)

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,10 +115,13 @@ func check(limits []Limit) error {
 
 // Defaults of [Config].
 const (
-	DefaultShare       = 0.9
-	DefaultHoldAt      = 90
-	DefaultPatience    = 5 * time.Second
-	DefaultBreakerOpen = 30 * time.Second
+	DefaultShare  = 0.9 // of Config.Share, and the most
+	DefaultHoldAt = 90  // of Config.HoldAt, in percent
+)
+
+const (
+	defaultPatience    = 5 * time.Second
+	defaultBreakerOpen = 30 * time.Second
 )
 
 // Store keeps the budgets of all processes.
@@ -148,13 +152,15 @@ type Drawn struct {
 
 // Config is what a [Gate] is made of; Store is required.
 type Config struct {
-	Store    Store
-	Limits   []Limit       // nil: [DefaultLimits]
-	Share    float64       // part of each quota that is used; the rest is for others who use the same app, and for jitter; [DefaultShare], which is also the most
-	HoldAt   int           // percent in a usage header from which on the caller is held; [DefaultHoldAt]
-	Patience time.Duration // the longest wait for the budget of a single account; [DefaultPatience]
+	Store  Store
+	Limits []Limit // nil: [DefaultLimits]
+	// Share is the part of each quota that is used; the rest is for others who use the same app, and for jitter;
+	// [DefaultShare], which is also the most.
+	Share    float64
+	HoldAt   int           // percent in a usage header from which on the caller is held; 90
+	Patience time.Duration // the longest wait for the budget of a single account; 5 s
 
-	BreakerOpen time.Duration // how long a platform that failed is left alone; [DefaultBreakerOpen]
+	BreakerOpen time.Duration // how long a platform that failed is left alone; 30 s
 
 	// Now is the time of simulations. By default it is the present, and the store's clock counts.
 	Now func() time.Time
@@ -170,23 +176,10 @@ func (c Config) withDefaults() Config {
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()
 	}
-	if c.Share == 0 {
-		c.Share = DefaultShare
-	}
-	if c.HoldAt == 0 {
-		c.HoldAt = DefaultHoldAt
-	}
-	if c.Patience == 0 {
-		c.Patience = DefaultPatience
-	}
-	if c.BreakerOpen == 0 {
-		c.BreakerOpen = DefaultBreakerOpen
-	}
+	c.Share, c.HoldAt, c.Speed = cmp.Or(c.Share, DefaultShare), cmp.Or(c.HoldAt, DefaultHoldAt), cmp.Or(c.Speed, 1)
+	c.Patience, c.BreakerOpen = cmp.Or(c.Patience, defaultPatience), cmp.Or(c.BreakerOpen, defaultBreakerOpen)
 	if c.ownTime = c.Now != nil; !c.ownTime {
 		c.Now = time.Now
-	}
-	if c.Speed == 0 {
-		c.Speed = 1
 	}
 	return c
 }

@@ -17,14 +17,14 @@
 //
 // # File map
 //
-//	config.go   Limit, Config, defaults, reading limits from configuration
-//	gate.go     Gate: Admit, Room
-//	bucket.go   one budget in this process: a lease of what the store granted
-//	turn.go     who may ask the store next: accounts and posts by turns
-//	hold.go     what usage headers and refusals of the platforms ask for
-//	breaker.go  the circuit breakers
-//	meter.go    how many calls a piece of work made
-//	metrics.go  what is left, what was refused, which breakers are open
+//	config.go     Limit, Config, defaults, reading limits from configuration
+//	gate.go       Gate: Admit, Room
+//	bucket.go     one budget in this process: a lease of what the store granted
+//	fair_queue.go who may ask the store next: accounts and posts alternately
+//	hold.go       what usage headers and refusals of the platforms ask for
+//	breaker.go    the circuit breakers
+//	meter.go      how many calls a piece of work made
+//	metrics.go    what is left, what was refused, which breakers are open
 //
 // # Arithmetic
 //
@@ -39,8 +39,8 @@
 //
 //   - Budgets of a day are spent evenly over the day. Spent as fast as possible, they would be gone by
 //     noon and every connection would go unread until midnight; so every connection is read less often.
-//   - Whoever waits for a budget holds its turn, so callers of a lane are served in the order in which they
-//     came, and those behind need not ask the store in vain. Lanes go by turns: of a budget that is too
+//   - Whoever waits for a budget keeps the others in its queue, so callers of a priority are served in the order in
+//     which they came, and those behind need not ask the store in vain. Priorities alternate: of a budget that is too
 //     small for both, accounts and posts get half each, and plans reckon with the half.
 //   - Budgets grow by the store's clock. A process whose clock is ahead would else take the others' share
 //     of the time to come, and leave them nothing until it has come.

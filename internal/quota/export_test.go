@@ -4,11 +4,11 @@ import "github.com/ledgerboard/ledgerboard/internal/platforms"
 
 // Waiting is how many callers wait for the budget of a limit that a call counts against.
 func (g *Gate) Waiting(l Limit, call platforms.Call) (n int) {
-	t := &g.bucket(l, call).turn
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, queue := range t.waiting {
-		n += len(queue)
+	q := &g.bucket(l, call).queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, list := range q.waiting {
+		n += len(list)
 	}
 	return n
 }

@@ -81,7 +81,7 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) error {
 }
 
 // Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the
-// whole app say; those of single accounts are not looked at. While callers of the other lane wait (see
+// whole app say; those of single accounts are not looked at. While callers of the other priority wait (see
 // [InBackground]) it is the share of this one. Without such a quota it is unbounded; while the platform's
 // breaker is not closed it is what the breaker lets through, unless the time goes on long after that.
 func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error) {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Schema is where River's tables live.
@@ -51,9 +53,9 @@ type Slot struct {
 
 // Defaults of [Config].
 const (
-	DefaultMaxWorkers     = 4
-	DefaultAttemptTimeout = 5 * time.Minute
-	DefaultDrainTimeout   = 20 * time.Second
+	DefaultMaxWorkers     = 4                // jobs at a time
+	DefaultDrainTimeout   = 20 * time.Second // for jobs under way at the stop
+	defaultAttemptTimeout = 5 * time.Minute
 )
 
 // DefaultSchedules returns account insights every 30 s, post insights at midnight and noon UTC, and a look
@@ -65,10 +67,9 @@ func DefaultSchedules() map[Kind]Schedule {
 	return map[Kind]Schedule{AccountInsights: accounts, PostInsights: posts, TokenRefresh: tokens}
 }
 
-// Config is what a [Scheduler] is made of. DatabaseURL or Pool, Shards and Work are required.
+// Config is what a [Scheduler] is made of. DatabaseURL, Shards and Work are required.
 type Config struct {
-	DatabaseURL string        // a pool of the scheduler's own is opened and closed by Run
-	Pool        *pgxpool.Pool // or this one is used; its search path does not matter
+	DatabaseURL string // a pool of the scheduler's own is opened and closed by Run
 
 	Every     map[Kind]Schedule // nil: [DefaultSchedules]; a kind that is not in it does not run
 	Platforms []domain.Platform // nil: all
@@ -89,16 +90,17 @@ type Config struct {
 	// turns false later, no job begins until it is true again. Nil: always ready.
 	Ready func() bool
 
-	MaxWorkers     int           // jobs at once of each kind and platform in this process; [DefaultMaxWorkers]
-	AttemptTimeout time.Duration // the longest a job runs; after a crash it is repeated somewhat later than that; [DefaultAttemptTimeout]
-	DrainTimeout   time.Duration // how long Run lets jobs finish when it is to end; [DefaultDrainTimeout]
+	MaxWorkers     int           // jobs at once of each kind and platform in this process; 4
+	AttemptTimeout time.Duration // the longest a job runs; after a crash it is repeated somewhat later than that; 5 min
+	DrainTimeout   time.Duration // how long Run lets jobs finish when it is to end; 20 s
 
 	Logger     *slog.Logger          // nil: slog.Default()
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 
-	adjust      func(*river.Config) // tests only
-	beginWithin time.Duration       // tests shorten it
-	hardStop    time.Duration       // tests shorten it
+	connect     func(context.Context) (*pgxpool.Pool, error) // tests hand in a database that fails at first
+	adjust      func(*river.Config)                          // tests only
+	beginWithin time.Duration                                // tests shorten it
+	hardStop    time.Duration                                // tests shorten it
 }
 
 func (c Config) withDefaults() Config {
@@ -111,23 +113,13 @@ func (c Config) withDefaults() Config {
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
 	}
-	if c.MaxWorkers == 0 {
-		c.MaxWorkers = DefaultMaxWorkers
-	}
-	if c.AttemptTimeout == 0 {
-		c.AttemptTimeout = DefaultAttemptTimeout
-	}
-	if c.DrainTimeout == 0 {
-		c.DrainTimeout = DefaultDrainTimeout
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.hardStop == 0 {
-		c.hardStop = hardStop
-	}
-	if c.beginWithin == 0 {
-		c.beginWithin = beginWithin
+	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
+	c.AttemptTimeout, c.DrainTimeout = cmp.Or(c.AttemptTimeout, defaultAttemptTimeout), cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
+	c.hardStop, c.beginWithin = cmp.Or(c.hardStop, hardStop), cmp.Or(c.beginWithin, beginWithin)
+	if c.connect == nil {
+		c.connect = func(ctx context.Context) (*pgxpool.Pool, error) {
+			return pg.Open(ctx, pg.Config{URL: c.DatabaseURL, SearchPath: Schema, Name: "scheduler", MaxConns: poolConns})
+		}
 	}
 	if c.adjust == nil {
 		c.adjust = func(*river.Config) {}
@@ -143,7 +135,7 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse((c.DatabaseURL == "") == (c.Pool == nil), "either DatabaseURL or Pool must be given")
+	refuse(c.DatabaseURL == "", "DatabaseURL is missing")
 	refuse(c.Shards == nil, "Shards is missing")
 	refuse(c.Work == nil, "Work is missing")
 	refuse(c.MaxWorkers < 1 || c.MaxWorkers > river.QueueNumWorkersMax, "MaxWorkers must be 1 to %d", river.QueueNumWorkersMax)

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -27,22 +26,18 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 		DrainTimeout:   -1,
 	})
 	for _, want := range []string{
-		"either DatabaseURL or Pool", "Shards is missing", "Work is missing", "MaxWorkers", "AttemptTimeout",
+		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "AttemptTimeout",
 		"DrainTimeout", "lower-case words", "schedule is missing", "no platform 2",
 	} {
 		require.ErrorContains(t, err, want)
 	}
 }
 
-func TestNewNeedsOneDatabase(t *testing.T) {
+func TestNewNeedsSomethingToDo(t *testing.T) {
 	t.Parallel()
 	good := scheduler.Config{DatabaseURL: "postgres://h/d", Shards: shards(1), Work: noWork}
 	_, err := scheduler.New(good)
 	require.NoError(t, err, "the rest has defaults")
-	both := good
-	both.Pool = &pgxpool.Pool{}
-	_, err = scheduler.New(both)
-	require.ErrorContains(t, err, "either DatabaseURL or Pool")
 	nothing := good
 	nothing.Every = map[scheduler.Kind]scheduler.Schedule{}
 	nothing.Platforms = []domain.Platform{}

@@ -1,8 +1,10 @@
 package scheduler
 
 import (
+	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 )
 
@@ -14,6 +16,12 @@ func Quick(c Config) Config {
 		r.FetchPollInterval = 50 * time.Millisecond
 	}
 	c.beginWithin, c.hardStop = 5*time.Second, 5*time.Second
+	return c
+}
+
+// WithPool has a pool used instead of one that DatabaseURL gives.
+func WithPool(c Config, pool *pgxpool.Pool) Config {
+	c.connect = func(context.Context) (*pgxpool.Pool, error) { return pool, nil }
 	return c
 }
 

@@ -168,25 +168,12 @@ func TestBeginsAgainstADatabaseThatComesBack(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	worked := make(chan scheduler.Job, 1)
-	p := run(t, scheduler.Config{Pool: pool, Every: every(t, ages), Work: func(_ context.Context, job scheduler.Job) error {
+	p := run(t, scheduler.WithPool(scheduler.Config{DatabaseURL: db.URL, Every: every(t, ages), Work: func(_ context.Context, job scheduler.Job) error {
 		worked <- job
 		return nil
-	}})
+	}}, pool))
 	receive(t, "work", worked)
 	require.NoError(t, p.end())
-}
-
-func TestGivenPoolIsUsedAndLeftOpen(t *testing.T) {
-	t.Parallel()
-	db := database(t) // its pool has another search path
-	worked := make(chan scheduler.Job, 1)
-	p := run(t, scheduler.Config{Pool: db.Pool, Every: every(t, ages), Work: func(_ context.Context, job scheduler.Job) error {
-		worked <- job
-		return nil
-	}})
-	receive(t, "work", worked)
-	require.NoError(t, p.end())
-	require.NoError(t, db.Pool.Ping(t.Context()))
 }
 
 func TestWorkThatIgnoresItsEndIsReported(t *testing.T) {

@@ -13,8 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 const (
@@ -79,7 +77,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		return nil
 	}
 	client, err := s.begin(ctx)
-	if s.cfg.Pool == nil && s.pool != nil {
+	if s.pool != nil {
 		defer s.pool.Close()
 	}
 	if err != nil {
@@ -97,10 +95,10 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // begin connects and starts River. What fails is tried again for a while, and only then is an error: a
 // database that restarts at this moment must not end the process.
 func (s *Scheduler) begin(ctx context.Context) (*river.Client[pgx.Tx], error) {
-	s.pool = s.cfg.Pool
+	s.pool = nil
 	attempt := func() (*river.Client[pgx.Tx], error) {
 		if s.pool == nil {
-			pool, err := pg.Open(ctx, pg.Config{URL: s.cfg.DatabaseURL, SearchPath: Schema, Name: "scheduler", MaxConns: poolConns})
+			pool, err := s.cfg.connect(ctx)
 			if err != nil {
 				return nil, err
 			}

@@ -53,7 +53,7 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	if alone := new(retryConnectionsError); errors.As(err, &alone) && job.Connection == 0 {
 		err = errors.Join(alone.cause, w.splitOff(ctx, row.Args, alone.retries))
 	}
-	how, result := w.judge(ctx, row, err)
+	how, result := w.outcome(ctx, row, err)
 	w.s.metrics.ended(job, how, time.Since(start))
 	if err != nil && how != outcomeInterrupted && how != outcomeContinued {
 		w.s.log.WarnContext(ctx, "work shard", "kind", job.Kind, "platform", job.Platform.String(), "shard", job.Shard,
@@ -62,9 +62,9 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	return result
 }
 
-// judge turns what the application answered into what River is to do. The order matters: a process that
+// outcome turns what the application answered into what River is to do. The order matters: a process that
 // stops and a slot that ends both show as errors of the work.
-func (w *worker) judge(ctx context.Context, row *river.Job[shardArgs], err error) (outcome, error) {
+func (w *worker) outcome(ctx context.Context, row *river.Job[shardArgs], err error) (outcome, error) {
 	now := time.Now()
 	pause, asked := pauseOf(err)
 	switch {

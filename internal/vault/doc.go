@@ -25,7 +25,7 @@
 //	marks.go    Marks: one of several fetchers records a change
 //	lease.go    Secrets: one process at a time renews a token, and replaces what it has read
 //	cursors.go  Cursors: the part of notices.Store that is stored here
-//	pauses.go   Pauses: which projections stand still, and why
+//	pauses.go   Pauses: which projections stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
 //	secrets.go  Secrets: put, get one or many, delete

@@ -1,9 +1,7 @@
 package vault
 
 import (
-	"bytes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -22,15 +20,14 @@ const KeySize = chacha20poly1305.KeySize
 // Key seals and opens secrets. It prints, logs and marshals as its id.
 type Key struct {
 	id string
-	// Behind functions: fmt calls no methods on the unexported fields of others' structs, but with a verb
+	// Behind a function: fmt calls no methods on the unexported fields of others' structs, but with a verb
 	// that does not fit, as %q, it follows their pointers.
-	bytes func() []byte
-	aead  func() cipher.AEAD
+	aead func() cipher.AEAD
 }
 
-// NewKey makes a key of exactly [KeySize] bytes, which should come from a random source: a passphrase
+// newKey makes a key of exactly [KeySize] bytes, which should come from a random source: a passphrase
 // is not a key.
-func NewKey(b []byte) (Key, error) {
+func newKey(b []byte) (Key, error) {
 	if len(b) != KeySize {
 		return Key{}, fmt.Errorf("key has %d bytes, not %d", len(b), KeySize)
 	}
@@ -42,33 +39,11 @@ func NewKey(b []byte) (Key, error) {
 		return Key{}, errors.New("key was refused by the cipher")
 	}
 	digest := sha256.Sum256(append([]byte("ledgerboard key id\x00"), b...))
-	own := bytes.Clone(b)
-	return Key{
-		id:    hex.EncodeToString(digest[:8]),
-		bytes: func() []byte { return own },
-		aead:  func() cipher.AEAD { return aead },
-	}, nil
-}
-
-// GenerateKey makes a new random key.
-func GenerateKey() (Key, error) {
-	b := make([]byte, KeySize)
-	if _, err := rand.Read(b); err != nil {
-		return Key{}, fmt.Errorf("read random bytes: %w", err)
-	}
-	return NewKey(b)
+	return Key{id: hex.EncodeToString(digest[:8]), aead: func() cipher.AEAD { return aead }}, nil
 }
 
 // ID names the key in stored rows; it is a digest and tells nothing about the key.
 func (k Key) ID() string { return k.id }
-
-// Reveal returns the key as [ParseKeys] reads it, to be written where only the program can read it.
-func (k Key) Reveal() string {
-	if k.bytes == nil {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString(k.bytes())
-}
 
 // String is the key's id.
 func (k Key) String() string { return "key " + k.id }
@@ -98,7 +73,7 @@ func ParseKeys(text string) (Keys, error) {
 			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (make one with: openssl rand -base64 %d)", i+1, KeySize, KeySize))
 			continue
 		}
-		key, err := NewKey(b)
+		key, err := newKey(b)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("key %d: %w", i+1, err))
 			continue

@@ -115,37 +115,32 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
-	var present sealedRow
-	present.Ref = ref
-	tx, err := s.pool.Begin(ctx)
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		present := sealedRow{Ref: ref}
+		err := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref).Scan(&present.KeyID, &present.Sealed)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("it is gone: %w", ErrSwapped)
+		}
+		if err != nil {
+			return fmt.Errorf("read the present one: %w", err)
+		}
+		opened, err := s.open(present)
+		if err != nil {
+			return fmt.Errorf("open the present one: %w", err)
+		}
+		if string(opened) != string(old) {
+			return ErrSwapped
+		}
+		sealed, err := s.keys[0].seal(ref, secret)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
+			renewable_until = $6 where ref = $1`,
+			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("store secret %q: %w", ref, err)
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit there is nothing to undo
-	row := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref)
-	switch err := row.Scan(&present.KeyID, &present.Sealed); {
-	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("store secret %q, which is gone: %w", ref, ErrSwapped)
-	case err != nil:
-		return fmt.Errorf("read secret %q: %w", ref, err)
-	}
-	opened, err := s.open(present)
-	if err != nil {
-		return fmt.Errorf("open secret %q: %w", ref, err)
-	}
-	if string(opened) != string(old) {
-		return fmt.Errorf("store secret %q: %w", ref, ErrSwapped)
-	}
-	sealed, err := s.keys[0].seal(ref, secret)
-	if err != nil {
-		return fmt.Errorf("seal secret %q: %w", ref, err)
-	}
-	if _, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5, renewable_until = $6
-		where ref = $1`,
-		ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil)); err != nil {
-		return fmt.Errorf("store secret %q: %w", ref, err)
-	}
-	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	return nil

@@ -16,10 +16,7 @@ const forgottenAfter = 400 * 24 * time.Hour
 
 // PostNotes returns the notes of an account's posts.
 func (f *Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
-	rows, err := f.pool.Query(ctx, `select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
-	if err != nil {
-		return nil, fmt.Errorf("read notes of posts of social account %d: %w", socialAccount, err)
-	}
+	rows, _ := f.pool.Query(ctx, `select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 	notes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PostNote])
 	if err != nil {
 		return nil, fmt.Errorf("read notes of posts of social account %d: %w", socialAccount, err)

@@ -12,7 +12,7 @@ type AccountStats struct {
 	Total     ReachStats           `json:"total"`     // over the platforms asked for
 	Platforms []PlatformReachStats `json:"platforms"` // each platform asked for, also without accounts
 	// Reach is each social account's own: reach counts people, and those of two accounts may be the
-	// same ones. Accounts without any reach in the range are left out; Meta.Sources says why.
+	// same ones. Accounts without any reach in the range are left out; `meta.sources` says why.
 	Reach []AccountReach `json:"reach"`
 	// AsRead are the impressions that only exist over a platform's own window; they are in no total.
 	AsRead []ReadFigure `json:"as_read"`
@@ -48,7 +48,7 @@ type ReachDay struct {
 	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without one, and whenever there is more than
 	// one social account.
 	Reach        *int64 `json:"reach"`
-	AccountsRead int    `json:"accounts_read"` // accounts in Impressions
+	AccountsRead int    `json:"accounts_read"` // accounts in `impressions`
 }
 
 // AccountStats is endpoint 4: reach and impressions, totals and series.

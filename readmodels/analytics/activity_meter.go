@@ -41,7 +41,7 @@ type PlatformActivity struct {
 type Activity struct {
 	SocialAccounts   int `json:"social_accounts"`   // in scope
 	AccountsMeasured int `json:"accounts_measured"` // with at least one published post known, whenever
-	// Score is from 0 to 100 with two decimals: the mean of Frequency and Regularity. Null, as these are, when no
+	// Score is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. Null, as these are, when no
 	// account is measured or no day has begun.
 	Score *float64 `json:"score"`
 	// Frequency is from 0 to 100: posts a week in per cent of 3, at most 100.

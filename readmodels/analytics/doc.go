@@ -40,7 +40,6 @@
 //	member_growth.go             endpoint 16
 //	platform_stats.go            /api/stats: the figures of each platform over time
 //	post_activities.go           /api/activities: posts with their latest figures
-//	source.go                    the source itself, for the API document
 //
 // # Non-obvious
 //

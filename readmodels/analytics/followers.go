@@ -22,7 +22,7 @@ type PlatformFollowerSeries struct {
 // FollowerSeries is how the followers of some social accounts went.
 type FollowerSeries struct {
 	SocialAccounts int           `json:"social_accounts"` // in scope, read or not
-	Followers      Total         `json:"followers"`       // as [AccountTotals].Followers
+	Followers      Total         `json:"followers"`       // as `followers` of [AccountTotals]
 	Series         []FollowerDay `json:"series"`          // every part of the range
 }
 
@@ -32,7 +32,7 @@ type FollowerDay struct {
 	// Followers are people at the end of the part: the last reading of each account, from an earlier part
 	// where the account was not read in this one, so that a missing reading makes no dip. Accounts that
 	// were not read in the whole range are left out; one that was connected in the range joins with its first reading,
-	// and what it brings is in no Change. Null when no account was read in this part.
+	// and what it brings is in no `change`. Null when no account was read in this part.
 	Followers *int64 `json:"followers"`
 	// Change is what the accounts read in this part gained since their reading before, in the range or the
 	// previous period; null when there is none.

@@ -22,17 +22,17 @@ type Gain struct {
 	Value *int64 `json:"value"` // null when no two readings of one post say anything
 	// Previous is the gain of the period before, of the accounts that have both; null without any.
 	Previous *int64 `json:"previous"`
-	// Change is the gain of the same accounts less Previous; null with Previous.
+	// Change is the gain of the same accounts less `previous`; null with `previous`.
 	Change *int64 `json:"change"`
-	// ChangePct is Change in per cent of Previous, with two decimals; null with Previous, and where Previous
+	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, and where `previous`
 	// is not positive.
 	ChangePct *float64 `json:"change_pct"`
-	// NoBaseline says that there is a Value and nothing to compare it with.
+	// NoBaseline says that there is a `value` and nothing to compare it with.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts of Value have nothing in the period before: they are in neither
-	// Change nor Previous.
+	// ComparedInPart says that accounts of `value` have nothing in the period before: they are in neither
+	// `change` nor `previous`.
 	ComparedInPart bool `json:"compared_in_part"`
-	Accounts       int  `json:"accounts"` // how many social accounts Value is made of
+	Accounts       int  `json:"accounts"` // how many social accounts `value` is made of
 }
 
 // gain adds up a metric over the social accounts of some platforms.

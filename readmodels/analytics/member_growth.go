@@ -26,17 +26,17 @@ type PlatformGrowthTotals struct {
 // GrowthTotals is how the social accounts of a member grew, against the previous period (see [Total]).
 type GrowthTotals struct {
 	SocialAccounts int   `json:"social_accounts"` // that the member has now, or had with figures in the answer
-	Followers      Total `json:"followers"`       // as [AccountTotals].Followers
-	Engagement     Total `json:"engagement"`      // as [AccountTotals].Engagement: as the platforms count it of an account
-	Impressions    Total `json:"impressions"`     // as [ReachStats].Impressions
+	Followers      Total `json:"followers"`       // as `followers` of [AccountTotals]
+	Engagement     Total `json:"engagement"`      // as `engagement` of [AccountTotals]: as the platforms count it of an account
+	Impressions    Total `json:"impressions"`     // as `impressions` of [ReachStats]
 	// PostsPublished are those of the member that were published in the range, also when they were deleted since, and
 	// the number of the previous period (see [Total]); 0 is none. They are the member's who has the connection now; what
 	// follows is what posts gained while it was this member's.
 	PostsPublished         int64 `json:"posts_published"`
 	PostsPublishedPrevious int64 `json:"posts_published_previous"`
-	// PostEngagement is what likes + comments + shares of the posts gained, as [EngagementTotals].Engagement.
+	// PostEngagement is what likes + comments + shares of the posts gained, as `engagement` of [EngagementTotals].
 	PostEngagement Gain `json:"post_engagement"`
-	PostViews      Gain `json:"post_views"` // as [ViewsSeries].Views
+	PostViews      Gain `json:"post_views"` // as `views` of [ViewsSeries]
 }
 
 // MemberGrowth is endpoint 16: a member's growth summary.

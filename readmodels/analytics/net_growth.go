@@ -19,17 +19,17 @@ type PlatformNetGrowth struct {
 }
 
 // NetGrowth is followers won less followers lost, over the social accounts that have a reading in the
-// previous period (see [Total]) and one in the range. Followers are a stock (see [AccountTotals].Followers); platforms do not say
-// how many came and how many left.
+// previous period (see [Total]) and one in the range. Followers are a stock (see `followers` of
+// [AccountTotals]); platforms do not say how many came and how many left.
 type NetGrowth struct {
 	SocialAccounts int `json:"social_accounts"` // in scope, read or not
-	// Start are the followers at the last readings in the previous period, End those at the last readings in
+	// Start are the followers at the last readings in the previous period, `end` those at the last readings in
 	// the range, of the same accounts; null when no account has both.
 	Start *int64 `json:"start"`
-	End   *int64 `json:"end"`
-	// Net is End less Start; it is negative when more people left than came.
+	End   *int64 `json:"end"` // followers at the last readings in the range, of the accounts of `start`; null with `start`
+	// Net is `end` less `start`; it is negative when more people left than came.
 	Net *int64 `json:"net"`
-	// NetPct is Net in per cent of Start, with two decimals; null with Net, and where Start is 0.
+	// NetPct is `net` in per cent of `start`, with two decimals; null with `net`, and where `start` is 0.
 	NetPct *float64 `json:"net_pct"`
 	// NoBaseline says that followers were read in the range and not in the previous period.
 	NoBaseline bool `json:"no_baseline"`

@@ -45,7 +45,7 @@ type PostsLikes struct {
 	Platforms []PlatformLikesSeries `json:"platforms"` // each platform asked for, also without posts
 	// Posts are all that were published before the end of the range, newest first. The pages of one answer
 	// differ in them only. Of one member they are those whose connection is the member's now, with all that they gained;
-	// Total is what they gained while it was: where the two differ, Meta.Sources says so.
+	// `total` is what they gained while it was: where the two differ, `meta.sources` says so.
 	Posts []PostLikes `json:"posts"`
 }
 
@@ -75,8 +75,8 @@ type PostLikes struct {
 	Post
 
 	Likes      *int64 `json:"likes"`       // at the end of the range, since publication; null: not read, or not given
-	Gained     *int64 `json:"gained"`      // in the range, as [PostGrowth].Likes
-	NoBaseline bool   `json:"no_baseline"` // as [PostGrowth].NoBaseline
+	Gained     *int64 `json:"gained"`      // in the range, as `likes` of [PostGrowth]
+	NoBaseline bool   `json:"no_baseline"` // as `no_baseline` of [PostGrowth]
 }
 
 // PostsLikes answers the endpoints 10 and 19: likes per post and over time.
@@ -123,17 +123,17 @@ type PostsEngagements struct {
 type PostEngagement struct {
 	Post
 
-	// Likes, Comments, Shares and their sum Engagement are at the end of the range, since publication; as in
+	// Likes, `comments`, `shares` and their sum `engagement` are at the end of the range, since publication; as in
 	// [PostCounts].
 	Likes             *int64 `json:"likes"`
-	Comments          *int64 `json:"comments"`
-	Shares            *int64 `json:"shares"`
-	Engagement        *int64 `json:"engagement"`
-	EngagementPartial bool   `json:"engagement_partial"` // a part of Engagement is missing
-	// Gained is what Engagement gained in the range, as [PostGrowth].Engagement.
+	Comments          *int64 `json:"comments"`           // at the end of the range, as `likes`
+	Shares            *int64 `json:"shares"`             // at the end of the range, as `likes`
+	Engagement        *int64 `json:"engagement"`         // the sum of `likes`, `comments` and `shares` that are known
+	EngagementPartial bool   `json:"engagement_partial"` // a part of `engagement` is missing
+	// Gained is what `engagement` gained in the range, as `engagement` of [PostGrowth].
 	Gained        *int64 `json:"gained"`
-	GainedPartial bool   `json:"gained_partial"` // as [PostGrowth].EngagementPartial
-	NoBaseline    bool   `json:"no_baseline"`    // as [PostGrowth].NoBaseline
+	GainedPartial bool   `json:"gained_partial"` // as `engagement_partial` of [PostGrowth]
+	NoBaseline    bool   `json:"no_baseline"`    // as `no_baseline` of [PostGrowth]
 }
 
 // PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.

@@ -22,7 +22,7 @@ type PlatformViewsSeries struct {
 // ViewsSeries is how often posts were seen.
 type ViewsSeries struct {
 	// Views are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views,
-	// TikTok view_count; all cumulative. LinkedIn counts no views of posts, only PostCounts.Impressions.
+	// TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts.
 	Views  Gain       `json:"views"`
 	Series []ViewsDay `json:"series"` // every part of the range
 }

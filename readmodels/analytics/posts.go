@@ -47,12 +47,12 @@ type PostCounts struct {
 	Reach       *int64     `json:"reach"`       // people; never summed over posts
 	Clicks      *int64     `json:"clicks"`
 	Engagement  *int64     `json:"engagement"` // likes + comments + shares, of the parts that are there; null without any
-	// EngagementPartial says that a part of Engagement is missing.
+	// EngagementPartial says that a part of `engagement` is missing.
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
 // PostGrowth is what a post gained in the range: its last reading in the range less its last one before, however
-// long ago that was (Since), or, without one before, less its first one in the range. A post that was published in the
+// long ago that was (`since`), or, without one before, less its first one in the range. A post that was published in the
 // range and never read before gained all it has, and all of a figure that the earlier reading does not have. Where the
 // page came from another client of the agency, whose readings the caller does not see, that client's last one is
 // subtracted. Else a difference with an absent side is null.

@@ -20,7 +20,7 @@ type RoiMonth struct {
 
 	Month string `json:"month"` // YYYY-MM in the answer's time zone
 	// Days are those of the month that the range touches and that have begun, today included: the share of the
-	// price that stands against the views to date. Less than DaysInMonth while the month has not ended; 0
+	// price that stands against the views to date. Less than `days_in_month` while the month has not ended; 0
 	// while it is still to come.
 	Days        int           `json:"days"`
 	DaysInMonth int           `json:"days_in_month"`
@@ -34,7 +34,7 @@ type PlatformRoi struct {
 	readmodels.PlatformRef
 	Roi
 
-	// SourceMetrics are the platform's names of what Roi.Views is made of: Facebook page_media_view and
+	// SourceMetrics are the platform's names of what `views` of Roi is made of: Facebook page_media_view and
 	// Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
 	SourceMetrics []string `json:"source_metrics"`
 }
@@ -49,17 +49,17 @@ type Roi struct {
 	// null when no account with views has a known price.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
-	// Currency: the monthly price, by days where only a part of the month counts or has begun: of a month
+	// `currency`: the monthly price, by days where only a part of the month counts or has begun: of a month
 	// that has not ended, what has accrued up to today, today included. A day on which a subscription began or
 	// ended costs the part of it, so that a change of plans costs no day twice; a day that the range cuts costs whole.
 	// The price is what the main application says of the subscription now: a price that it changes without ending the
 	// subscription changes all its months. The agency's own subscription covers all its clients, and counts when
 	// all of them are asked for. Months in which those accounts have no views add no cost. Null with
-	// PricedViews, and when prices are in several currencies.
+	// `priced_views`, and when prices are in several currencies.
 	Cost     *int64 `json:"cost_minor"`
 	Currency string `json:"currency"` // ISO 4217; "" without a cost
-	// CostPerThousandViews is Cost / PricedViews × 1000, in minor units with two decimals; null
-	// without a cost, and where PricedViews is not positive.
+	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null
+	// without a cost, and where `priced_views` is not positive.
 	CostPerThousandViews *float64    `json:"cost_per_thousand_views"`
 	Price                PriceStatus `json:"price"`
 }

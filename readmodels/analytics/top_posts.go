@@ -20,7 +20,7 @@ type RankedPost struct {
 	Post
 
 	Latest PostCounts `json:"latest"` // at the end of the range
-	Growth PostGrowth `json:"growth"` // in the range; PostGrowth.Engagement ranks
+	Growth PostGrowth `json:"growth"` // in the range; `engagement` of PostGrowth ranks
 }
 
 // TopPosts answers the endpoints 8 and 22: the posts that gained most engagement in the range.

@@ -14,7 +14,7 @@ import (
 // Stock (followers, posts): the sum of each account's last reading in the range. Cumulative and day
 // flow (engagement, impressions, views): the sum of what each account gained in the range, by the
 // difference of its readings at the ends or by the platform's days wholly inside. An account without
-// such a figure is left out, never taken as 0; Meta.Sources says why it has none.
+// such a figure is left out, never taken as 0; `meta.sources` says why it has none.
 //
 // The comparison is of like with like: with each account's last reading in the previous period (stock),
 // with its gain in that period (cumulative), or day by day with the days of that period which both have
@@ -25,29 +25,29 @@ import (
 // A reading from before the previous period is no baseline: nobody knows when its difference came about. Nor is one of
 // another client or member of the agency who had the page before, for who sees only the new one; who sees both sees one page.
 // Without a baseline a counter's gain counts from its first reading in the range on, as it does in the parts
-// of a series; what it gained before is in no figure, and Meta.Sources says partial and why.
+// of a series; what it gained before is in no figure, and `meta.sources` says partial and why.
 type Total struct {
 	// Value is null when no account has the figure in the range.
 	Value *int64 `json:"value"`
 	// Previous is the comparison's other side, over the accounts and days that both sides have; null
 	// when there is none.
 	Previous *int64 `json:"previous"`
-	// Change is the compared part of Value less Previous; null with Previous.
+	// Change is the compared part of `value` less `previous`; null with `previous`.
 	Change *int64 `json:"change"`
-	// ChangePct is Change in per cent of Previous, with two decimals; null with Previous, and where
-	// Previous is not positive.
+	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, and where
+	// `previous` is not positive.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
-	// with: Change is null then, never 0 % or 100 %.
+	// with: `change` is null then, never 0 % or 100 %.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts or days of Value have no counterpart: they are in Value and
-	// in neither Change nor Previous. So are accounts that were connected in the range.
+	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
+	// in neither `change` nor `previous`. So are accounts that were connected in the range.
 	ComparedInPart bool `json:"compared_in_part"`
-	// Accounts is how many social accounts Value is made of.
+	// Accounts is how many social accounts `value` is made of.
 	Accounts int `json:"accounts"`
-	// Kinds are the kinds of figures in Value: stock, cumulative, day_flow.
+	// Kinds are the kinds of figures in `value`: stock, cumulative, day_flow.
 	Kinds []domain.Kind `json:"kinds"`
-	// SourceMetrics are the platforms' names of what Value, and what it is compared with, are made of.
+	// SourceMetrics are the platforms' names of what `value`, and what it is compared with, are made of.
 	SourceMetrics []string `json:"source_metrics"`
 }
 

@@ -1,18 +1,26 @@
-// Package archtest fails the build when a package imports what the architecture forbids.
+// Package archtest fails the tests when the module breaks a rule of its own structure.
 //
-// The rules stand in rules.go, in the words of the design: who may not import whom, and what the
-// domain may not touch. It reads import statements of all files that are no tests; tests may wire
-// anything to anything.
+// It holds four things against the source: the imports that the design forbids, the file map of each
+// doc.go, the marks of go.mod, and what may lie at the root. It reads every file that is no test,
+// whatever its build tags say; tests may wire anything to anything.
 //
 // # File map
 //
-//	rules.go          the rules, as data
-//	archtest.go       reads the module's imports and compares
-//	archtest_test.go  the module keeps the rules, and a breach of each rule is found
+//	rules.go           the import rules, as data
+//	imports.go         reads the import statements of the module
+//	breaches.go        holds imports against the rules, directly and through other packages
+//	filemap.go         holds each doc.go's file map against its folder
+//	gomod.go           holds go.mod's direct and indirect requirements against the imports
 //
 // # Non-obvious
 //
 //   - A rule on a package holds for the packages below it.
+//   - A rule is searched through other packages of the module, unless it says Direct: what a package
+//     imports, its users have too. Some packages exist to hide a library (readmodels hides pgx,
+//     internal/eventlog the Kafka clients); a rule names them in StopsAt, and the search ends there. For
+//     domain and commands it ends nowhere.
+//   - A package of the module is told from the standard library by the module's name, never by its
+//     first folder: "internal/pg" has no dot either.
 //   - Packages for tests (internal/pg/pgtest and the like) are exempt by name, and nothing but tests
 //     may import them.
 package archtest

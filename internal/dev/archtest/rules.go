@@ -5,8 +5,10 @@ package archtest
 type Rule struct {
 	Package string   // the package and all below it
 	Forbid  []string // import paths; a path forbids what is below it too
-	Only    []string // if set, nothing else of the kind "not standard library" may be imported
+	Only    []string // if set, a positive list: nothing else may be imported, but packages below Package
 	Except  []string // packages below it, and all below those, for which the rule does not hold
+	StopsAt []string // packages that hide what they import, and all below those: the search does not go through them
+	Direct  bool     // the rule is about import statements alone; else it holds through other packages too
 	Because string
 }
 
@@ -16,30 +18,49 @@ const (
 	sarama    = "github.com/IBM/sarama"
 	chi       = "github.com/go-chi/chi"
 	assembly  = "internal/assembly"
+	simulator = "internal/dev/simulator"
 )
+
+// hiding are the packages that exist to hide a library from those who use them: readmodels hides pgx,
+// internal/eventlog the Kafka clients.
+func hiding() []string { return []string{"readmodels", "internal/eventlog"} }
+
+// pureStandard is what the domain may import of the standard library: nothing that reads a clock, a file,
+// the network or the environment, and nothing that logs.
+func pureStandard() []string {
+	return []string{
+		"bytes", "cmp", "crypto/sha256", "embed", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math",
+		"math/bits", "regexp", "slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
+	}
+}
 
 // Rules are the architecture.
 func Rules() []Rule {
 	upper := []string{"cmd", "commands", "projections", "readmodels", "api", "migrations", "deploy"}
 	return []Rule{
 		{
-			Package: "domain", Only: []string{}, Forbid: []string{"context", "net/http", "log/slog", "log", "os"},
+			Package: "domain", Only: pureStandard(),
 			Because: "decisions and folds are pure: the same today, in a rebuild and in an audit",
 		},
 		{
-			Package: "commands", Forbid: []string{pgx, watermill, chi, "projections", "readmodels", "api"},
+			Package: "commands", Forbid: []string{pgx, "database/sql", watermill, chi, "projections", "readmodels", "api"},
 			Because: "use cases know what they need, not who provides it",
 		},
 		{
-			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/notices", "internal/live"},
+			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/stream", "internal/notices", "internal/live"},
+			StopsAt: hiding(),
 			Because: "a fold reads its topic and writes its tables, and can send nothing",
 		},
 		{
-			Package: "readmodels", Forbid: []string{"commands", "projections", watermill, "api"},
+			Package: "readmodels", Forbid: []string{"commands", "projections", watermill, "api"}, StopsAt: hiding(),
 			Because: "queries only read",
 		},
 		{
-			Package: "api", Forbid: []string{pgx, watermill, sarama, "projections", "internal/pg", "internal/eventlog"}, Except: []string{"api/mount"},
+			Package: "api", Forbid: []string{pgx, "database/sql", watermill, sarama, "projections"}, StopsAt: hiding(), Except: []string{"api/mount"},
+			Because: "HTTP stands on queries and use cases",
+		},
+		{
+			Package: "api", Forbid: []string{"internal/pg", "internal/eventlog"}, Direct: true, Except: []string{"api/mount"},
 			Because: "HTTP stands on queries and use cases",
 		},
 		{
@@ -48,30 +69,42 @@ func Rules() []Rule {
 		},
 		{
 			Package: "internal", Forbid: append([]string{assembly}, upper...), Except: []string{assembly, "internal/dev"},
-			Because: "what they need of the upper packages is handed in as functions by internal/assembly or cmd",
+			Because: "what they need of the upper packages is handed in as functions by internal/assembly",
 		},
 		{
-			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/platforms", "internal/quota", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
-			Because: "it puts together what is handed to it; settings, fetching and what is embedded are the program's",
+			Package: "internal", Forbid: []string{"internal/dev"}, Except: []string{"internal/dev"}, Direct: true,
+			Because: "what serves does not stand on demos, measurements and generators",
 		},
 		{
-			Package: "api/mount",
+			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
+			Because: "a main application links what it opens: no broker, no database and nothing of the demo",
+		},
+		{
+			Package: assembly, Forbid: []string{"cmd", "api/mount"}, Direct: true,
+			Because: "it puts a process together; settings and what is mounted are its users'",
+		},
+		{
+			Package: "api/mount", Direct: true,
 			Forbid: []string{
 				pgx, watermill, sarama, "cmd", "commands", "projections", "readmodels", "migrations", "deploy",
-				"internal/pg", "internal/vault", "internal/live", "internal/notices", "internal/embedded",
+				"internal/pg", "internal/vault", "internal/stream", "internal/live", "internal/notices", "internal/embedded",
 			},
-			Because: "a main application gets what the program runs: it is put together in internal/assembly",
+			Because: "a main application gets what the program runs: internal/assembly puts it together",
+		},
+		{
+			Package: "internal/stream", Forbid: []string{pgx, watermill, chi, "internal/pg"},
+			Because: "it is told what moved, and knows neither tables nor log",
 		},
 		{
 			Package: "internal/live", Forbid: []string{pgx, watermill, chi, "internal/pg"},
 			Because: "it is told what moved, and knows neither tables nor log",
 		},
 		{
-			Package: "internal/dev/simulator", Forbid: []string{"internal/platforms"},
+			Package: simulator, Forbid: []string{"internal/platforms"},
 			Because: "a simulator that shares code with the clients proves nothing about them",
 		},
 		{
-			Package: "internal/platforms", Forbid: []string{"internal/dev/simulator"},
+			Package: "internal/platforms", Forbid: []string{simulator},
 			Because: "the clients know only a base URL",
 		},
 	}
@@ -79,5 +112,8 @@ func Rules() []Rule {
 
 // TestSupport are the packages that only tests import; the rules do not hold for them.
 func TestSupport() []string {
-	return []string{"internal/pg/pgtest", "internal/dev/foldtest", "internal/dev/archtest", "internal/dev/contract", "internal/dev/e2e", "internal/dev/bench", "internal/dev/soak"}
+	return []string{
+		"internal/pg/pgtest", "internal/dev/foldtest", "internal/dev/archtest", "internal/dev/contract", "internal/dev/e2e", "internal/dev/bench",
+		"internal/dev/soak", "internal/dev/needs",
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
@@ -37,7 +38,7 @@ const (
 // The broker and the platform share this machine with the fetchers, which they do not in production: what
 // is compared with the bar is the work of the fetchers and of PostgreSQL for them.
 func (b *bench) ingest(ctx context.Context, print func(result) error) error {
-	stack, platform, err := b.ingestion(ctx, ingestAccounts, projections.Directory{}, projections.Operations{})
+	stack, platform, err := b.ingestion(ctx, ingestAccounts, projections.Directory{}.Name(), projections.Operations{}.Name())
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
 }
 
 // ingestion puts the fetchers together over n accounts; projectors, if given, are all that folds.
-func (b *bench) ingestion(ctx context.Context, n int, projectors ...projections.Projector) (*soak.Stack, *canned, error) {
+func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*soak.Stack, *canned, error) {
 	pool, err := b.database(ctx, 1)
 	if err != nil {
 		return nil, nil, err
@@ -131,8 +132,8 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...projections.
 		Dir: filepath.Join(b.dir, fmt.Sprintf("ingest-%d", b.n)), DatabaseURL: databaseURL, Clock: clock, Sim: sim, World: world, Logger: b.logger,
 		PlatformURL: platform.URL,
 		Quotas:      []quota.Limit{}, Workers: 8,
-		Collect: commands.CollectConfig{
-			GrowthWindow: time.Hour, Backfill: -1, Parallel: commands.MaxShard, DemographicsEvery: 1000 * time.Hour,
+		Collect: collect.Config{
+			GrowthWindow: time.Hour, Backfill: -1, Parallel: collect.MaxShard, DemographicsEvery: 1000 * time.Hour,
 		},
 		Every:      map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: every},
 		Projectors: projectors,

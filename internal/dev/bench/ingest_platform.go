@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 )
 
 // canned is a platform that gives each request the answer which the simulator gave it first, after its
@@ -121,7 +121,7 @@ func (c *canned) ask(request []byte) (answer any, err error) {
 }
 
 // bareCallers are as many as the fetchers' calls that may be under way.
-const bareCallers = 4 * 8 * commands.MaxShard / 4
+const bareCallers = 4 * 8 * collect.MaxShard / 4
 
 // bare makes the fetchers' calls again, as fast as callers can that throw the answers away; it returns
 // calls a second.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -53,7 +53,7 @@ func TestLinkedInProfile(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "linkedin_profile", domain.LinkedIn, domain.LinkedInProfile, "abcDEF")
 	published := now.AddDate(0, 0, -2)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s, Now: s.clock})
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s, Now: s.clock})
 	require.NoError(t, err)
 	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: account, MemberID: 7, SocialAccount: social},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -44,7 +45,7 @@ type stage struct {
 
 	t        *testing.T
 	wire     *wire
-	collect  *commands.Collect
+	collect  *collect.Collector
 	platform domain.Platform
 	server   *api.Server
 	at       time.Time
@@ -104,9 +105,9 @@ func (s *stage) connect() {
 	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s, Now: s.clock})
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s, Now: s.clock})
 	require.NoError(s.t, err)
-	s.collect, err = commands.NewCollect(commands.CollectConfig{
+	s.collect, err = collect.New(collect.Config{
 		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.NewFetching(statePool), Marks: vault.NewMarks(statePool),
 		Clients: clients, Budget: plenty{}, Secrets: secrets, Metrics: metrics, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour, Backfill: -1,

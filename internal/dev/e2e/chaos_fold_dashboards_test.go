@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -259,9 +258,4 @@ func (s *chaosStream) demand(rows chaosRows) {
 			"request_digest": e.header("ce_requestdigest"), "sub_account_id": e.change.Primary, "version": e.version, "time": e.at,
 		})
 	}
-}
-
-// String names a stream's head.
-func (s *chaosStream) String() string {
-	return fmt.Sprintf("%s at version %d (%s)", s.parent, s.head.version, hex.EncodeToString(s.head.hash))
 }

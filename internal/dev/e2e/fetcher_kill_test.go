@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
@@ -89,7 +90,7 @@ func newFetchers(t *testing.T) *fetchers {
 	f.world.Register(f.sim, func(soak.Account, *simulator.Account) {})
 	f.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: quiet,
-		Quotas: []quota.Limit{}, Collect: commands.CollectConfig{GrowthWindow: time.Hour}, Every: scheduler.DefaultSchedules(),
+		Quotas: []quota.Limit{}, Collect: collect.Config{GrowthWindow: time.Hour}, Every: scheduler.DefaultSchedules(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })

@@ -10,11 +10,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
 // What a frontend developer does first: take the API documents, lint them, generate types, compile a client
 // against them, and run that against mock mode.
 func TestFrontendDeveloper(t *testing.T) {
+	needs.Programs(t, "node", "npm")
 	home, err := installNode("frontend")
 	require.NoError(t, err, "this test needs Node and npm, to run the stock tools")
 	p := startMock(t)

@@ -28,10 +28,10 @@ import (
 
 // Patience of the tests: generous, because a deadline that is met costs nothing.
 const (
-	readyWithin = 120 * time.Second // a first start seeds; with the race detector on a busy machine that takes a while
+	readyWithin = 5 * time.Minute // a first start seeds; with the race detector on a busy machine that takes a while
 	stopWithin  = 40 * time.Second
-	goneWithin  = 30 * time.Second // for an embedded server whose owner was killed
-	patience    = 30 * time.Second // for anything else that must happen soon
+	goneWithin  = 2 * time.Minute // for an embedded server whose owner was killed
+	patience    = 2 * time.Minute // for anything else that must happen soon
 	pollEvery   = 20 * time.Millisecond
 )
 

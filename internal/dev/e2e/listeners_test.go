@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
 // heard is one line of a listener: what a script in testdata/js prints, or what [listenSSE] reads.
@@ -164,6 +166,7 @@ func installNode(folder string) (string, error) {
 // listenJS runs a script of testdata/js in Node until the end of the test.
 func listenJS(t *testing.T, name, script, user string, config map[string]any) *listener {
 	t.Helper()
+	needs.Programs(t, "node", "npm")
 	home, err := installed()
 	require.NoError(t, err, "these tests need Node and npm, to run the stock clients")
 	raw, err := json.Marshal(config)

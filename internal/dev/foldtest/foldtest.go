@@ -3,7 +3,6 @@ package foldtest
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -42,17 +41,13 @@ func New(tb testing.TB) *Log {
 	require.NoError(tb, err)
 	l := &Log{
 		DB: pgtest.New(tb), codec: eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"), counts: map[string]int32{},
+		projectors: map[string][]projections.Projector{},
 	}
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
 	}
-	l.projectors = map[string][]projections.Projector{
-		domain.TopicDashboards: {projections.Dashboards{Partitions: l.counts[domain.TopicDashboards]}},
-		domain.TopicDirectory:  {projections.Directory{}},
-		domain.TopicOperations: {projections.Operations{}},
-		domain.TopicMetrics:    {projections.AccountInsights{}, projections.PostInsights{}},
-	}
-	for _, p := range slices.Concat(slices.Collect(maps.Values(l.projectors))...) {
+	for _, p := range projections.All(l.counts[domain.TopicDashboards]) {
+		l.projectors[p.Topic()] = append(l.projectors[p.Topic()], p)
 		_, err := l.DB.Pool.Exec(context.Background(), `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)
 			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name(), generation, p.Version(), p.Topic(), uuid.New())

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
@@ -174,7 +175,7 @@ func newRun(t *testing.T, what size, speed float64) *run {
 	r.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
 		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4,
-		Collect: commands.CollectConfig{
+		Collect: collect.Config{
 			GrowthWindow: 168 * time.Hour, AccountInterval: r.clock.Wall(what.interval), Backfill: -1,
 		},
 		Every: map[scheduler.Kind]scheduler.Schedule{

@@ -1,0 +1,186 @@
+package api
+
+import (
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Param is a declared parameter. The row of a route declares what it takes; [Params] reads by the declaration,
+// and the API document shows it. [Params.Err] fails when the two differ.
+type Param struct {
+	Name    string
+	Kind    Kind
+	Text    string // what it is, as the API document says it
+	Default string // what it means when it is absent; "" where nothing follows from that
+	// Required is for the query; a parameter that the path names is always required.
+	Required bool
+	Header   bool     // it is a header; else it stands in the path where the pattern names it, and in the query
+	Words    []string // what a [KindWord] takes
+	Example  any
+
+	// elsewhere: not [Params] reads it, but the code of headers, streams and dashboards.
+	elsewhere bool
+}
+
+// Kind is what a parameter takes. One method of [Params] reads each kind, and the API document has one schema for it.
+type Kind string
+
+// The kinds of parameters.
+const (
+	KindText        Kind = "text"
+	KindWord        Kind = "word"     // one of a few words
+	KindHexID       Kind = "hex id"   // 24 hex digits
+	KindRowID       Kind = "row id"   // a positive integer
+	KindAccount     Kind = "account"  // either of these ids
+	KindActivity    Kind = "activity" // <connected account>:<the platform's id of the post>
+	KindPlatform    Kind = "platform" // a platform's number, or all
+	KindCategory    Kind = "category" // a category's number, or all
+	KindActor       Kind = "actor"
+	KindChanges     Kind = "changes" // types of changes, separated by commas
+	KindTime        Kind = "time"    // a day, an instant, or Unix seconds or milliseconds
+	KindZone        Kind = "zone"
+	KindMoment      Kind = "moment" // a version or a time
+	KindVersion     Kind = "version"
+	KindGranularity Kind = "granularity"
+	KindOrder       Kind = "order"
+	KindFormat      Kind = "format" // of an export
+	KindLimit       Kind = "limit"
+	KindCursor      Kind = "cursor"
+)
+
+const (
+	exampleAccount = "c10000000000000000000001"
+	exampleUser    = "a11ce0000000000000000000"
+	exampleStart   = "2026-01-01"
+	exampleEnd     = "2026-01-31"
+
+	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
+	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
+	rangeStart = "Start of the range: " + rangeForms
+	rangeEnd   = "End of the range: " + rangeForms + " A day is included, an instant is not. The end may lie in the future: then parts to come " +
+		"are null, and the answer compares as many days as have begun."
+	beforeEnd  = "30 days before the end"
+	endOfToday = "the end of today"
+)
+
+// The parameters of figures and entities.
+var (
+	paramStartTime = Param{Name: "startTime", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
+	paramEndTime   = Param{Name: "endTime", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
+	paramFromDate  = Param{Name: "fromDate", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
+	paramToDate    = Param{Name: "toDate", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
+	paramZone      = Param{
+		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.", Example: "Europe/Berlin",
+	}
+	paramGranularity = Param{
+		Name: "granularity", Kind: KindGranularity, Example: "week",
+		Text: "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
+	}
+	paramPlatform = Param{
+		Name: "pId", Kind: KindPlatform, Text: "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.", Default: "all four",
+		Example: "all",
+	}
+	paramCategory = Param{
+		Name: "cId", Kind: KindCategory, Text: "Category of posts: its number; 0 or all for all of them.", Default: "all of them", Example: "0",
+	}
+	paramCursor = Param{
+		Name: "cursor", Kind: KindCursor, Default: "the first page",
+		Text: "Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another " +
+			"request or caller is a 400.",
+	}
+	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Entries of a page, or of each ranking: 1 to 500.", Example: 50}
+	paramAccount = Param{
+		Name: "account", Kind: KindAccount, Text: "Narrows to one account, by its id (24 hex digits) or its row id (a positive integer).",
+		Default: "all that the caller may see", Example: exampleAccount,
+	}
+	paramAccountID = Param{
+		Name: "accountId", Kind: KindAccount, Text: "The account, by its id (24 hex digits) or its row id (a positive integer).", Example: "11",
+	}
+	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
+	// paramTable has as words the tables of the answer.
+	paramTable = Param{
+		Name: "table", Kind: KindWord, Default: "all tables of the data; the column table names them",
+		Text: "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty.",
+	}
+
+	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser}
+	paramPlatformID = Param{
+		Name: "platformId", Kind: KindRowID, Text: "Connected profile or page, by the main application's id: a positive integer.", Example: 70,
+	}
+	paramActivityID = Param{
+		Name: "activityId", Kind: KindActivity, Text: "Activity: <connected account>:<the platform's id of the post>.", Example: "70:104_77",
+	}
+	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Member who owns the connection.", Example: 7}
+	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "Connected account.", Example: 70}
+	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or e-mail address, whatever its case."}
+	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Role, as the main application names it."}
+	paramUserActive = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the user is active."}
+	paramPostType   = Param{Name: "type", Kind: KindText, Text: "Type of post: post, photo, video, reel, story, carousel."}
+	paramState      = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
+)
+
+// The parameters of dashboards and auditors.
+var (
+	paramDashboard = Param{
+		Name: "id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount, elsewhere: true,
+	}
+	paramChanges = Param{
+		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short (accounts_linked) or whole names.",
+	}
+	paramActor = Param{
+		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher.",
+	}
+	paramChangedUser    = Param{Name: "user", Kind: KindHexID, Text: "Only changes of this user's access: 24 hex digits."}
+	paramChangedAccount = Param{Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount}
+	paramOnlyDashboard  = Param{Name: "dashboard", Kind: KindHexID, Text: "Only this dashboard: its sub-account's id, 24 hex digits."}
+	paramFrom           = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
+	paramTo             = Param{Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "open", Example: exampleEnd}
+	paramOrder          = Param{Name: "order", Kind: KindOrder, Text: "Oldest or newest first."}
+	paramFormat         = Param{Name: "format", Kind: KindFormat, Text: "Format of the file.", Required: true, Example: "csv"}
+	paramFromMoment     = Param{
+		Name: "from", Kind: KindMoment, Required: true, Example: exampleStart,
+		Text: "The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.",
+	}
+	paramToMoment = Param{
+		Name: "to", Kind: KindMoment, Default: "now", Example: exampleEnd,
+		Text: "The later point in the history: a version (v12, or a number below 100,000,000) or a time.",
+	}
+	paramAt = Param{
+		Name: "at", Kind: KindMoment, Default: "now",
+		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds.",
+	}
+	paramVersion    = Param{Name: "version", Kind: KindVersion, Text: "The version, instead of at."}
+	paramAccessUser = Param{Name: "user_id", Kind: KindHexID, Text: "The user: 24 hex digits.", Required: true, Example: exampleUser}
+
+	historyParams = []Param{
+		paramCursor, paramLimit, paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramFrom, paramTo, paramOrder,
+	}
+)
+
+// Headers of requests, and what streams take in the query.
+var (
+	paramIfNoneMatch = Param{
+		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of an answer that the caller has.", elsewhere: true,
+	}
+	paramIfMatch = Param{
+		Name: headerIfMatch, Header: true, Kind: KindText, Text: "Changes the dashboard only if it still has this ETag.", elsewhere: true,
+	}
+	paramIdempotency = Param{
+		Name: headerIdempotency, Header: true, Kind: KindText, elsewhere: true,
+		Text: "1 to 255 printable characters. A repetition within 24 hours gets the first answer again.",
+	}
+	paramLastEvent = Param{
+		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The last id that the caller received.", elsewhere: true,
+	}
+	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "As the header Last-Event-ID, which wins.", elsewhere: true}
+	paramTicket         = Param{
+		Name: "ticket", Kind: KindText, Text: "A one-time ticket instead of the Authorization header.", elsewhere: true,
+	}
+)
+
+func texts[S ~string](words []S) []string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = string(word)
+	}
+	return out
+}

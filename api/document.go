@@ -1,0 +1,131 @@
+package api
+
+import (
+	_ "embed" // the documents
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+)
+
+//go:generate go run ../internal/dev/apidoc/cmd
+
+// The documents of everything that can be served. The generator writes them; a test fails when they are out of date.
+var (
+	//go:embed openapi.json
+	openAPIDocument []byte
+	//go:embed asyncapi.json
+	asyncAPIDocument []byte
+)
+
+// document is one of them, without what is not served here. Its members wait to be written.
+type document map[string]json.RawMessage
+
+// openAPIServed leaves the paths that are in the route table.
+func (s *Server) openAPIServed() (document, error) {
+	var doc document
+	var paths map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(openAPIDocument, &doc); err != nil {
+		return nil, fmt.Errorf("read API document: %w", err)
+	}
+	if err := json.Unmarshal(doc["paths"], &paths); err != nil {
+		return nil, fmt.Errorf("read paths of API document: %w", err)
+	}
+	served := map[string]map[string]json.RawMessage{}
+	for _, r := range s.routes() {
+		path, method := strings.TrimSuffix(r.pattern, "*"), strings.ToLower(r.method)
+		if served[path] == nil {
+			served[path] = map[string]json.RawMessage{}
+		}
+		served[path][method] = paths[path][method]
+	}
+	return doc, doc.set("paths", served)
+}
+
+// asyncAPIServed leaves the streams that are served.
+func (s *Server) asyncAPIServed() (document, error) {
+	var doc document
+	var channels, operations map[string]json.RawMessage
+	if err := json.Unmarshal(asyncAPIDocument, &doc); err != nil {
+		return nil, fmt.Errorf("read event document: %w", err)
+	}
+	if err := json.Unmarshal(doc["channels"], &channels); err != nil {
+		return nil, fmt.Errorf("read channels of event document: %w", err)
+	}
+	if err := json.Unmarshal(doc["operations"], &operations); err != nil {
+		return nil, fmt.Errorf("read operations of event document: %w", err)
+	}
+	if s.deps.Notices == nil {
+		delete(channels, "notices")
+		delete(operations, "sendNotices")
+		delete(channels, "socketIO")
+		delete(operations, "sendSocketIO")
+	}
+	if s.deps.Live == nil {
+		delete(channels, "live")
+		delete(operations, "sendLive")
+	}
+	if err := doc.set("channels", channels); err != nil {
+		return nil, err
+	}
+	return doc, doc.set("operations", operations)
+}
+
+func (d document) set(name string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode %s of document: %w", name, err)
+	}
+	d[name] = raw
+	return nil
+}
+
+// getOpenAPI answers the API document, with the address that it was read from as the server.
+func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
+	doc, err := s.openAPI()
+	if err != nil {
+		return err
+	}
+	return doc.write(w, []map[string]string{{"url": mountedAt(r, patternOpenAPI) + "/", "description": "Where this document was read."}})
+}
+
+// getAsyncAPI answers the document of topics and streams.
+func (s *Server) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
+	doc, err := s.asyncAPI()
+	if err != nil {
+		return err
+	}
+	return doc.write(w, map[string]map[string]string{
+		"kafka": {"host": "kafka:9092", "protocol": "kafka", "description": "The log; addresses are configuration."},
+		"http": {
+			"host": r.Host, "protocol": "http", "pathname": mountedAt(r, patternAsyncAPI) + "/", "description": "Where this document was read.",
+		},
+	})
+}
+
+// write answers the document with its servers.
+func (d document) write(w http.ResponseWriter, servers any) error {
+	whole := maps.Clone(d) // others read it at the same time
+	if err := whole.set("servers", servers); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(whole)
+	if err != nil {
+		return fmt.Errorf("encode document: %w", err)
+	}
+	w.Header().Set("Content-Type", mediaJSON)
+	_, _ = w.Write(raw) // a caller that went away is no failure of ours
+	return nil
+}
+
+// mountedAt is the path under which a request met this handler: what the router of a main application
+// has taken off before. A stripped prefix shows in the request line, which nobody rewrites.
+func mountedAt(r *http.Request, pattern string) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	base, ok := strings.CutSuffix(path, pattern)
+	if !ok {
+		return ""
+	}
+	return base
+}

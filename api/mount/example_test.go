@@ -1,0 +1,69 @@
+package mount_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// A main application serves the dashboards below /boards, to people whom it has signed in itself. It needs the
+// brokers and the database of a running service.
+func Example() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	boards, err := mount.Open(ctx, mount.Config{
+		Brokers: []string{"kafka-1:9092"}, DatabaseURL: "postgres://ledgerboard@db:5432/ledgerboard",
+		ManagedSubscriptions: []string{"managed_social"},
+		// Asked where no middleware has left a caller with api.WithPrincipal.
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
+		}),
+		HTTP: api.Config{Prefix: "/boards"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/boards/", boards.Handler())
+	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(boards.EndStreams) // a shutdown waits for requests, not for streams
+
+	ended := make(chan error, 2)
+	go func() { ended <- boards.Run(context.Background()) }() // until Close: it outlives the requests
+	go func() { ended <- server.ListenAndServe() }()
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+	}
+	shutdown, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	fmt.Println(errors.Join(err, server.Shutdown(shutdown), boards.Close()))
+}
+
+// Validate names every fault of a configuration at once, before anything is connected to.
+func ExampleConfig_Validate() {
+	err := mount.Config{
+		Brokers: []string{"kafka-1"}, DatabaseURL: "postgres://db/ledgerboard", ManagedSubscriptions: []string{"managed_social"},
+	}.Validate()
+	fmt.Println(err)
+	// Output:
+	// mount: Config.Brokers names "kafka-1", which is not host:port
+	// mount: Config.Authenticator is not set; it says who is calling
+}
+
+// What a zero value stands for.
+func ExampleConfig_WithDefaults() {
+	config := mount.Config{}.WithDefaults()
+	fmt.Println(config.ClientScopes, config.AccountInsightsEvery, config.MaxLag)
+	// Output: [analytics posts reports] 30s 10000
+}

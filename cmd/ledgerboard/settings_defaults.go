@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+// defaults are those of the packages that the settings are for, by the names that the flags have for them.
+func defaults() kong.Vars {
+	service, endpoints := mount.Config{}.WithDefaults(), platforms.Config{}.WithDefaults()
+	return kong.Vars{
+		"addr":                      ":6001",
+		"client_scopes":             strings.Join(service.ClientScopes, ","),
+		"max_lag":                   strconv.FormatInt(service.MaxLag, 10),
+		"account_insights_every":    shortly(service.AccountInsightsEvery),
+		"account_insights_interval": shortly(service.AccountInsightsInterval),
+		"post_insights_cron":        service.PostInsightsCron,
+		"token_refresh_ahead":       aheads(collect.DefaultRefreshAhead()),
+		"backfill":                  shortly(collect.DefaultBackfill),
+		"demographics_every":        shortly(collect.DefaultDemographicsEvery),
+		"fetch_parallel":            strconv.Itoa(collect.DefaultParallel),
+		"fetch_shard":               strconv.Itoa(collect.MaxShard),
+		"fetch_workers":             strconv.Itoa(scheduler.DefaultMaxWorkers),
+		"fetch_timeout":             shortly(endpoints.Timeout),
+		"fetch_refused_for":         shortly(endpoints.RefusedFor),
+		"quota_share":               strconv.FormatFloat(quota.DefaultShare, 'g', -1, 64),
+		"quota_hold_at":             strconv.Itoa(quota.DefaultHoldAt),
+		"facebook_url":              endpoints.Facebook.BaseURL,
+		"instagram_url":             endpoints.Instagram.BaseURL,
+		"meta_version":              endpoints.Facebook.Version,
+		"linkedin_url":              endpoints.LinkedIn.BaseURL,
+		"linkedin_auth_url":         endpoints.LinkedIn.AuthURL,
+		"linkedin_version":          endpoints.LinkedIn.Version,
+		"tiktok_url":                endpoints.TikTok.BaseURL,
+		"tiktok_version":            endpoints.TikTok.Version,
+	}
+}
+
+// shortly writes a duration as people do: 24h, not 24h0m0s.
+func shortly(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = strings.TrimSuffix(text, zero[1:])
+		}
+	}
+	return text
+}
+
+func aheads(of map[domain.Platform]time.Duration) string {
+	var pairs []string
+	for platform, ahead := range of {
+		pairs = append(pairs, fmt.Sprintf("%s=%s", platform, shortly(ahead)))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, ",")
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// version and commit are set by the linker where the build sees no repository, as in an image:
+// -ldflags "-X main.version=… -X main.commit=…". Else the go command writes both into the program.
+var version, commit string
+
+// versionCommand says what this program is.
+type versionCommand struct {
+	JSON bool `name:"json" help:"Print a JSON object."`
+}
+
+// Run implements the command.
+func (c versionCommand) Run(s streams) error {
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(thisBuild())
+	}
+	fmt.Fprintln(s.Out, thisBuild())
+	return nil
+}
+
+// buildInfo is what a program is made of. Two programs with the same projections read each other's tables.
+type buildInfo struct {
+	Version     string         `json:"version"`
+	Commit      string         `json:"commit"` // with "+changes" if files were not committed
+	Go          string         `json:"go"`
+	Projections map[string]int `json:"projections"` // the version of each projector
+	order       []string
+}
+
+func thisBuild() buildInfo {
+	b := buildInfo{Version: version, Commit: commit, Projections: map[string]int{}}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		b.Go = info.GoVersion
+		b.Version = cmp.Or(b.Version, strings.TrimPrefix(info.Main.Version, "(devel)"))
+		b.Commit = cmp.Or(b.Commit, commitOf(info.Settings))
+	}
+	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
+	for _, p := range projections.All(0) {
+		b.Projections[p.Name()] = p.Version()
+		b.order = append(b.order, p.Name())
+	}
+	return b
+}
+
+func commitOf(settings []debug.BuildSetting) string {
+	var revision, changes string
+	for _, setting := range settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			revision = setting.Value
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			changes = "+changes"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + changes
+}
+
+// String is what `ledgerboard version` prints.
+func (b buildInfo) String() string {
+	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, b.projections())
+}
+
+func (b buildInfo) projections() string {
+	versions := make([]string, 0, len(b.order))
+	for _, name := range b.order {
+		versions = append(versions, fmt.Sprintf("%s %d", name, b.Projections[name]))
+	}
+	return strings.Join(versions, ", ")
+}
+
+// collector shows the build as a metric: always 1, to be joined with others.
+func (b buildInfo) collector() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ledgerboard_build_info", Help: "Always 1; the labels say which program runs, and the version of each projector.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": b.projections()},
+	}, func() float64 { return 1 })
+}

@@ -1,0 +1,51 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+const (
+	day = 24 * time.Hour
+	// lateAfter is how long ago the last reading may be before the days since are asked for: without a
+	// range platforms give the last day or two.
+	lateAfter = 36 * time.Hour
+	// lateMost is how many days are asked for at most.
+	lateMost = 28 * day
+)
+
+// accountReading reads one account's totals, and a part of its history until that is complete.
+func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
+	at := c.clock()
+	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= c.DemographicsEvery}
+	if f.ServedAt != nil && at.Sub(*f.ServedAt) > lateAfter {
+		request.Since = f.ServedAt.Add(-day)
+		if oldest := at.Add(-lateMost); request.Since.Before(oldest) {
+			request.Since = oldest
+		}
+	}
+	snapshot, err := f.client.Account(ctx, f.target, request)
+	if err != nil {
+		return got, err
+	}
+	appending, cancel := recording(ctx)
+	defer cancel()
+	err = c.Metrics.RecordAccountReading(appending, domain.AccountRead{
+		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
+		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
+	})
+	if err != nil {
+		return got, err
+	}
+	got.incomplete = snapshot.Incomplete
+	got.demographics = request.Demographics && snapshot.Incomplete == nil
+	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
+		history := accountHistory{Collector: c, f: f, at: at}
+		got.backfilled, got.more, err = history.read(ctx)
+		got.history = f.History
+	}
+	return got, err
+}

@@ -1,0 +1,235 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Connections says what can be read; the read side offers it. All leave out accounts of lapsed
+// subscriptions, and connections that wait for a person or for a platform's time.
+type Connections interface {
+	// Due returns the accounts last read in a slot that began at least the interval before this one, the
+	// most overdue first.
+	Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error)
+	// Tasks returns what a shard of a slot still has to read, the most overdue first.
+	Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error)
+	// Task returns one account, or nothing when it is not to be read in this slot (any more).
+	Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error)
+	// KnownPosts returns the posts of a social account that metrics are read for, newest first.
+	KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error)
+}
+
+// FetchStates keeps, for all processes, what is read when and what became of it.
+type FetchStates interface {
+	Assign(ctx context.Context, slot domain.FetchSlot, accounts []int64, shardSize int, now time.Time) error
+	Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error
+	// KeepListing stores how far an account's posts were listed.
+	KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error
+	// KeepHistory stores how far back an account's history was read.
+	KeepHistory(ctx context.Context, slot domain.FetchSlot, socialAccount int64, history domain.FetchHistory, now time.Time) error
+	// PostNotes returns the posts of an account that were asked for in vain.
+	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
+	// KeepPostNotes stores such notes and drops those of posts that were read.
+	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
+}
+
+// StateMarks let one of several processes record a change of a connection's state.
+type StateMarks interface {
+	First(ctx context.Context, connection int64, state string, now time.Time, within time.Duration) (bool, error)
+	Forget(ctx context.Context, connection int64) error
+}
+
+// Clients finds the client of a platform; *platforms.Set implements it.
+type Clients interface {
+	For(p domain.Platform) (platforms.Client, error)
+}
+
+// Budget says how many calls a platform's quotas leave for the coming time; *quota.Gate implements it.
+type Budget interface {
+	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error)
+}
+
+// Config holds the parts and limits of [Collector]. The parts are required, and GrowthWindow.
+type Config struct {
+	Connections Connections
+	States      FetchStates
+	Marks       StateMarks
+	Clients     Clients
+	Budget      Budget
+	Secrets     SecretStore
+	Metrics     *Metrics
+	Operations  commands.Appender // for state changes of connections
+	Now         func() time.Time
+	Logger      *slog.Logger
+
+	GrowthWindow      time.Duration                     // age up to which a post's growth counts
+	AccountInterval   time.Duration                     // between two readings of an account; shorter than its schedule: each slot
+	ShardSize         int                               // connections of one job; default and most [MaxShard]
+	Parallel          int                               // connections of one job read at a time; default 32
+	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; default 28 days, negative: none
+	DemographicsEvery time.Duration                     // default 24 h
+	Tiers             Tiers                             // nil: [DefaultTiers]
+	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
+
+	Observe FetchObserver // may be nil
+}
+
+// FetchObserver learns what is planned and what became of it, for metrics.
+type FetchObserver interface {
+	// Planned tells of a slot: how many connections were due, how many of them the quota has no room for,
+	// and how long the most overdue one has waited beyond its interval.
+	Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration)
+	// Fetched tells of one connection; class is "" when it was read.
+	Fetched(slot domain.FetchSlot, class string)
+	// PostSkipped tells of a post without a reading, or one that cannot be registered; class says why.
+	PostSkipped(platform domain.Platform, class string)
+}
+
+// Limits of [Config].
+const (
+	MaxShard                 = 200
+	DefaultParallel          = 32
+	DefaultBackfill          = 28 * 24 * time.Hour
+	DefaultDemographicsEvery = 24 * time.Hour
+)
+
+// accountLimit bounds the work on one connection, so that a platform that answers ever so slowly does
+// not keep a place among those that are read at a time.
+const accountLimit = 3 * time.Minute
+
+// Collector reads the platforms and records what they say. One failing account, metric or platform never
+// holds up the others.
+type Collector struct {
+	Config
+	tokens    *tokens
+	costs     costs
+	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
+}
+
+// New checks the configuration and returns the use cases.
+func New(c Config) (*Collector, error) {
+	if c.Connections == nil || c.States == nil || c.Marks == nil || c.Clients == nil || c.Budget == nil || c.Secrets == nil ||
+		c.Metrics == nil || c.Operations == nil || c.Now == nil || c.Logger == nil || c.GrowthWindow <= 0 {
+		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Metrics, Operations, Now, Logger and GrowthWindow")
+	}
+	if c.ShardSize <= 0 || c.ShardSize > MaxShard {
+		c.ShardSize = MaxShard
+	}
+	if c.Parallel <= 0 {
+		c.Parallel = DefaultParallel
+	}
+	if c.Backfill == 0 {
+		c.Backfill = DefaultBackfill
+	}
+	if c.DemographicsEvery <= 0 {
+		c.DemographicsEvery = DefaultDemographicsEvery
+	}
+	if c.Tiers == nil {
+		c.Tiers = DefaultTiers(c.GrowthWindow)
+	}
+	if c.RefreshAhead == nil {
+		c.RefreshAhead = DefaultRefreshAhead()
+	}
+	if c.Observe == nil {
+		c.Observe = unobserved{}
+	}
+	return &Collector{Config: c, tokens: &tokens{secrets: c.Secrets, now: c.Now, logger: c.Logger, locks: commands.NewKeyedLock()}}, nil
+}
+
+type unobserved struct{}
+
+func (unobserved) Planned(domain.FetchSlot, int, int, time.Duration) {}
+func (unobserved) Fetched(domain.FetchSlot, string)                  {}
+func (unobserved) PostSkipped(domain.Platform, string)               {}
+
+// recordWithin bounds the recording of what a platform has answered.
+const recordWithin = 10 * time.Second
+
+// recording is the context of an append. What was answered is recorded although the slot ends meanwhile: it
+// has cost its part of the quota.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+}
+
+// clock is the time as it is recorded.
+func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
+
+// fetched is what a read of one connection brought besides its events.
+type fetched struct {
+	backfilled   bool                // all history is read now
+	history      domain.FetchHistory // of an account whose history is not complete
+	demographics bool
+	notBefore    *time.Time       // tokens: when to look again
+	incomplete   *platforms.Error // some figures are missing for a reason that passes
+	more         bool             // what is done once was done too: its calls say nothing of the next time
+}
+
+// fetchFunc reads one connection.
+type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
+
+// fetch is one connection being read.
+type fetch struct {
+	domain.FetchTask
+	slot   domain.FetchSlot
+	client platforms.Client
+	target platforms.Target
+	notes  postNotes // of its posts
+	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
+	// renewed is when this read got other tokens than it began with; zero: it did not.
+	renewed time.Time
+}
+
+func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
+	switch kind {
+	case domain.FetchAccounts:
+		return c.withToken(c.accountReading), nil
+	case domain.FetchPosts:
+		return c.withToken(c.postReadings), nil
+	case domain.FetchTokens:
+		return c.refreshAhead, nil
+	default:
+		return nil, domain.NewError(domain.CodeInternal, "fetching of kind %s is not known", kind)
+	}
+}
+
+// withToken reads with the connection's token; one that the platform refuses is renewed once.
+func (c *Collector) withToken(read fetchFunc) fetchFunc {
+	return func(ctx context.Context, f *fetch) (fetched, error) {
+		stored, err := c.tokens.access(ctx, f)
+		if err != nil {
+			return fetched{}, err
+		}
+		got, err := c.readAs(ctx, f, stored, read)
+		if platforms.ClassOf(err) != platforms.ClassReconnect {
+			return got, err
+		}
+		renew := c.tokens.renew
+		if platforms.WrongAccount(err) { // a renewal would bring more of the other account's
+			renew = c.tokens.newer
+		}
+		renewed, renewal := renew(ctx, f, stored)
+		if errors.Is(renewal, platforms.ErrNoRefresh) {
+			return got, err // the platform's own words say more than "there is no renewal"
+		}
+		if renewal != nil {
+			// The renewal's verdict alone counts: where it fails on our side, nobody knows that the token is dead.
+			return got, fmt.Errorf("%w (after: %s)", renewal, err.Error())
+		}
+		return c.readAs(ctx, f, renewed, read)
+	}
+}
+
+func target(account domain.ConnectedAccount, stored commands.StoredTokens) platforms.Target {
+	return platforms.Target{
+		AccessToken: stored.AccessToken, ExternalID: account.ExternalID, AccountType: account.AccountType,
+		InstagramLogin: stored.InstagramLogin,
+	}
+}

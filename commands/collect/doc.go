@@ -1,0 +1,62 @@
+// Package collect reads the platforms and records what they say: what is due in a slot, the readings of accounts
+// and posts, their history, and the tokens that all of this needs.
+//
+// # Invariants
+//
+//   - Nothing is read twice in a slot on purpose, and one failing account, metric or platform never holds up the
+//     others.
+//   - What a platform has answered is recorded, also when the slot ends meanwhile: it has cost its part of the quota.
+//   - A renewed token is stored before it is used.
+//   - Capture times are checked against the clock when they are recorded, never in a fold.
+//
+// It may not import pgx, watermill, chi, projections, readmodels or api; what it needs of the read side and of the
+// vault it declares as interfaces.
+//
+// # File map
+//
+//	collect.go            Collector: parts, limits, tokens around a read
+//	plan.go               what is due in a slot, within the quotas, the most overdue first
+//	work.go               a shard of a slot, or one connection again
+//	once.go               one account, by hand
+//	outcome.go            what becomes of a connection after a read, and what to do about a failure
+//	account.go            an account's reading
+//	history.go            an account's history, in parts
+//	posts.go              readings of the posts that are due
+//	polling_tiers.go      how often posts are read by age
+//	post_notes.go         posts that were asked for in vain
+//	listing.go            posts that are not known yet
+//	record_readings.go    readings and posts into the log
+//	tokens.go             access tokens: stored ones, who renews when
+//	verify_tokens.go      whose a new token is, before its first use
+//	renew_tokens.go       renewals
+//	pending_rotations.go  renewed tokens that could not be stored yet
+//	expiring_tokens.go    tokens that expire soon
+//	hand_over_tokens.go   the tokens of a new sign-in
+//
+// # Non-obvious
+//
+//   - A connection is due by slots, not by the time of its last reading: by that time it would be due a
+//     little later each time, and miss every second slot.
+//   - Planning only guesses how many calls a reading takes (it learns the mean). What keeps the quotas is
+//     the gate before every call; a connection that it refuses stays due and comes first in the next slot.
+//   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
+//     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
+//     looked for again.
+//   - History goes back in parts that fit into a slot of 30 s, one with each reading, and how far it came is
+//     kept. A part that fails waits ever longer: the account's quota is for its readings.
+//   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was
+//     last asked for is kept apart, because the log holds readings only.
+//   - A slot missed by a downtime is not made up for: all connections are overdue then and are read once.
+//     Account readings ask for the days since the last one, so that no day's flow is lost.
+//   - What became of connections is stored in batches. After a crash those whose result was not stored are
+//     read once more in the slot: a reading more, of a later time.
+//   - A token that still lives is used when its renewal fails for a reason that may pass.
+//   - A renewal is not cut by the end of its slot or of the process, which waits for it, and is stored before
+//     it is used: TikTok has rotated the refresh token by then. What cannot be stored is kept in memory for
+//     the next attempt; only if the process ends before is it lost.
+//   - A connection is dead by the platform's word only: not where a renewal failed on our side, and not where
+//     a refused one meets a token that somebody else has stored meanwhile.
+//   - A change of a connection's state is marked before it is appended, so that of several fetchers one
+//     records it; a mark that does not show on the read side within a minute is void, because its holder
+//     may have died in between.
+package collect

@@ -1,0 +1,63 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// lookAtTokens is the longest time between two looks at a token: its expiry may not be known, or may have
+// been changed by a person who signed in again.
+const lookAtTokens = day
+
+// signInAhead is how long before the end of a refresh token the log says so with each look: a person must
+// be found who signs in again.
+const signInAhead = 30 * day
+
+// refreshAhead renews a connection's token if it expires soon, and says when to look again.
+func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
+	stored, _, err := c.tokens.load(ctx, f.SecretRef)
+	if err != nil {
+		return got, err
+	}
+	ahead := c.RefreshAhead[f.Platform]
+	if !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
+		before := stored
+		stored, err = c.tokens.renew(ctx, f, stored)
+		switch {
+		case err != nil && !errors.Is(err, platforms.ErrNoRefresh):
+			return got, err
+		case err == nil && stored.AccessToken != before.AccessToken:
+			ahead = c.aheadOf(ctx, f.Platform, stored)
+		}
+	}
+	now := c.clock()
+	if end := stored.RefreshExpiresAt; !end.IsZero() && end.Before(now.Add(signInAhead)) {
+		c.Logger.WarnContext(ctx, "a person must sign in again: the token cannot be renewed any more from then on",
+			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
+	}
+	next := now.Add(lookAtTokens)
+	if soon := stored.ExpiresAt.Add(-ahead); soon.Before(next) && soon.After(now) {
+		next = soon
+	}
+	got.notBefore = new(next.UTC().Truncate(time.Microsecond))
+	return got, nil
+}
+
+// aheadOf is how long before its end a token that is new is renewed: as configured, but no longer than half
+// of what it lives. Longer, it would be due at once for ever, or be looked at only after its end.
+func (c *Collector) aheadOf(ctx context.Context, platform domain.Platform, renewed commands.StoredTokens) time.Duration {
+	ahead, life := c.RefreshAhead[platform], renewed.ExpiresAt.Sub(c.clock())
+	if renewed.ExpiresAt.IsZero() || ahead < life {
+		return ahead
+	}
+	if _, said := c.aheadSaid.LoadOrStore(platform, true); !said {
+		c.Logger.WarnContext(ctx, "tokens live no longer than they are to be renewed ahead of their end: they are renewed after half of their life; make LEDGERBOARD_TOKEN_REFRESH_AHEAD shorter",
+			"platform", platform.String(), "ahead", ahead, "life", life)
+	}
+	return life / 2
+}

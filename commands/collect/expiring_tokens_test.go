@@ -1,0 +1,425 @@
+package collect_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+func expiresIn(d time.Duration) func(*simulator.Account) {
+	return func(a *simulator.Account) { a.AccessExpires = fetchDay.Add(d) }
+}
+
+func (s *fetchStage) tokens(c connected) (stored commands.StoredTokens) {
+	s.t.Helper()
+	raw, err := s.secrets.Get(s.t.Context(), c.ref)
+	require.NoError(s.t, err)
+	require.NoError(s.t, json.Unmarshal(raw, &stored))
+	return stored
+}
+
+func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	before := s.tokens(user)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	after := s.tokens(user)
+	require.NotEqual(t, before.AccessToken, after.AccessToken)
+	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one")
+	require.Equal(t, fetchDay.Add(2*time.Hour), after.ExpiresAt, "by what the answer says")
+	var shown time.Time
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select expires_at from kept.secrets where ref = $1`, user.ref).Scan(&shown))
+	require.Equal(t, after.ExpiresAt, shown, "people see the new end, not that of the first token")
+	// And so on, over two more lives.
+	for range 2 {
+		s.clock.advance(2 * time.Hour)
+		s.round(domain.FetchAccounts, domain.TikTok)
+	}
+	require.Len(t, s.readings(user), 3)
+	require.Empty(t, s.changes(user))
+}
+
+// The store does not know that the token has died: the platform says so, once.
+func TestTokenThatThePlatformRefusesIsRenewed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	stored := s.tokens(user)
+	stored.ExpiresAt = time.Time{}
+	s.store(user, stored)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	require.Equal(t, 1, s.calls("tiktok/token"))
+}
+
+// Several processes, several callers each, all with the expired token at once: TikTok's refresh token
+// works once, so a second renewal would lose the connection.
+func TestProcessesThatRaceRenewOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	slow := simulator.Traps{Delay: 100 * time.Millisecond}
+	s.trap(user, slow)
+	var racing sync.WaitGroup
+	for n := range 3 {
+		collect := s.process()
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
+			slot := slotOf(kind, domain.TikTok, fetchDay.Add(time.Duration(n)*time.Minute))
+			racing.Go(func() {
+				_, err := collect.Retry(t.Context(), slot, user.ID)
+				require.NoError(t, err)
+			})
+		}
+	}
+	racing.Wait()
+	require.Equal(t, 1, s.calls("tiktok/token"))
+	require.Empty(t, s.changes(user))
+	require.NotEmpty(t, s.readings(user))
+}
+
+func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	var racing sync.WaitGroup
+	for range 3 { // before the read side shows it, several processes find it dead
+		collect := s.process()
+		racing.Go(func() {
+			_, err := collect.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.Facebook, fetchDay), page.ID)
+			require.NoError(t, err)
+		})
+	}
+	racing.Wait()
+	for range 5 {
+		s.clock.advance(time.Minute)
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.round(domain.FetchPosts, domain.Facebook)
+	}
+	changes := s.changes(page)
+	require.Len(t, changes, 1)
+	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
+	require.Contains(t, changes[0].Reason, "460")
+	require.Contains(t, changes[0].Reason, "a person must sign in")
+	require.NotContains(t, changes[0].Reason, "Sim", "a token")
+	calls := s.calls("facebook/node")
+	s.clock.advance(time.Hour)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Equal(t, calls, s.calls("facebook/node"), "it waits for a person")
+}
+
+func TestPersonWhoSignsInAgainIsReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	good := s.tokens(page)
+	s.trap(page, simulator.Traps{TokenError: 463})
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(time.Hour)
+	s.trap(page, simulator.Traps{})
+	s.store(page, good)
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 1)
+	changes := s.changes(page)
+	require.Len(t, changes, 2)
+	require.Equal(t, domain.ConnectionOK, changes[1].State)
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 2, "once")
+}
+
+// A sign-in that brings nothing better, with another account or too few rights: it is said again, once, and
+// the platform is left alone until the next one.
+func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	for name, ahead := range map[string]time.Duration{"in time": 0, "by a clock that is ahead": 10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			page := s.connect(domain.Facebook, 0)
+			good := s.tokens(page)
+			s.trap(page, simulator.Traps{TokenError: 460})
+			s.round(domain.FetchAccounts, domain.Facebook)
+			s.trap(page, simulator.Traps{TokenError: 467})
+			for changes := 2; changes <= 3; changes++ {
+				s.clock.advance(time.Hour)
+				sealed, err := commands.EncodeTokens(good)
+				require.NoError(t, err)
+				require.NoError(t, s.secrets.Put(t.Context(), page.ref, sealed, domain.SecretTimes{Taken: s.clock.Now().Add(ahead)}))
+				calls := s.calls("facebook/node")
+				for range 20 {
+					s.clock.advance(30 * time.Second)
+					s.round(domain.FetchTokens, domain.Facebook)
+					s.round(domain.FetchAccounts, domain.Facebook)
+					s.round(domain.FetchPosts, domain.Facebook)
+				}
+				require.Len(t, s.changes(page), changes)
+				require.Equal(t, domain.ConnectionReconnect, s.changes(page)[changes-1].State)
+				require.Contains(t, s.changes(page)[changes-1].Reason, "467")
+				require.Equal(t, calls+1, s.calls("facebook/node"))
+			}
+			s.trap(page, simulator.Traps{})
+			s.clock.advance(time.Hour)
+			_, err := s.handOver().HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: good.AccessToken})
+			require.NoError(t, err)
+			s.round(domain.FetchAccounts, domain.Facebook)
+			require.Len(t, s.readings(page), 1)
+			require.Equal(t, domain.ConnectionOK, s.changes(page)[3].State)
+		})
+	}
+}
+
+// A token that our own renewal brought is no sign-in: where the platform refuses it as well, that is
+// recorded once, and the connection waits for a person.
+func TestRenewedTokenThatIsRefusedTooIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.trap(profile, simulator.Traps{TokenError: 460})
+	s.collect = s.process(func(c *collect.Config) {
+		c.Secrets = slowRenewal{c.Secrets, func() { s.clock.advance(time.Second) }}
+	})
+	before := s.tokens(profile)
+	for range 20 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+		s.round(domain.FetchPosts, domain.LinkedIn)
+		s.clock.advance(time.Minute)
+	}
+	require.NotEqual(t, before.AccessToken, s.tokens(profile).AccessToken, "it was renewed")
+	require.Len(t, s.changes(profile), 1)
+}
+
+// slowRenewal lets time pass before each renewal.
+type slowRenewal struct {
+	collect.SecretStore
+	pass func()
+}
+
+func (s slowRenewal) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	s.pass()
+	return s.SecretStore.Lease(ctx, ref)
+}
+
+// What is stored while a read with the old token is on its way is tried all the same.
+func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	good := s.tokens(page)
+	dead := commands.StoredTokens{AccessToken: "dead"}
+	s.store(page, dead)
+	looks := 0
+	s.collect = s.process(func(c *collect.Config) {
+		c.Secrets = signingIn{c.Secrets, func() {
+			if looks++; looks == 2 {
+				s.clock.advance(time.Second)
+				s.store(page, good)
+				s.clock.advance(time.Second)
+			}
+		}}
+	})
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 1)
+	s.collect = s.process()
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 1)
+}
+
+// signingIn signs the person in after the fetcher's last look at the old token.
+type signingIn struct {
+	collect.SecretStore
+	signIn func()
+}
+
+func (s signingIn) Get(ctx context.Context, ref string) ([]byte, error) {
+	secret, err := s.SecretStore.Get(ctx, ref)
+	s.signIn()
+	return secret, err
+}
+
+func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0)
+	s.store(user, commands.StoredTokens{AccessToken: "dead"})
+	s.round(domain.FetchAccounts, domain.TikTok)
+	s.clock.advance(time.Hour)
+	s.store(user, commands.StoredTokens{AccessToken: "dead too"})
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Len(t, s.changes(user), 1, "it is not said to work")
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.changes(user), 2)
+	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[1].State)
+}
+
+func TestMarkOfAProcessThatDiedBeforeTheLogHadIt(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	_, err := s.pool.Exec(t.Context(), `insert into connection_marks values ($1, 'reconnect', $2)`, page.ConnectionID, fetchDay.Add(-30*time.Second))
+	require.NoError(t, err)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Empty(t, s.changes(page), "it may still come")
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 1)
+}
+
+func TestConnectionWithoutATokenNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	require.NoError(t, s.secrets.Delete(t.Context(), page.ref))
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Contains(t, s.changes(page)[0].Reason, "no token for this connection")
+}
+
+func TestEmptyTokenNeverReplacesAStoredOne(t *testing.T) {
+	t.Parallel()
+	_, err := commands.EncodeTokens(commands.StoredTokens{RefreshToken: "r"})
+	require.ErrorContains(t, err, "never replaces")
+}
+
+func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	soon, later := s.connect(domain.TikTok, 0, expiresIn(19*time.Minute)), s.connect(domain.TikTok, 0, expiresIn(30*time.Minute))
+	unknown := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, 1, s.calls("tiktok/token"))
+	require.Equal(t, fetchDay.Add(2*time.Hour), s.tokens(soon).ExpiresAt)
+	require.Equal(t, fetchDay.Add(100*time.Minute), *s.state(domain.FetchTokens, soon).NotBefore, "20 minutes ahead again")
+	require.Equal(t, fetchDay.Add(10*time.Minute), *s.state(domain.FetchTokens, later).NotBefore)
+	require.Equal(t, fetchDay.Add(24*time.Hour), *s.state(domain.FetchTokens, unknown).NotBefore)
+	s.clock.advance(10 * time.Minute)
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, 2, s.calls("tiktok/token"), "the other one, when it is time")
+	require.Zero(t, s.calls("tiktok/user_info"))
+
+	shards, err := s.collect.Plan(t.Context(), slotOf(domain.FetchTokens, domain.Facebook, fetchDay), tick)
+	require.NoError(t, err)
+	require.Zero(t, shards, "pages' tokens cannot be renewed")
+}
+
+// TikTok's tokens live two hours: renewed three hours ahead, each would be due at once, or looked at a day later.
+func TestTokensAreRenewedAfterHalfOfTheirLifeAtTheSoonest(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := newFetchStage(t, func(c *collect.Config) {
+		c.RefreshAhead = map[domain.Platform]time.Duration{domain.TikTok: 3 * time.Hour}
+		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+	})
+	user, other := s.connect(domain.TikTok, 0, expiresIn(time.Hour)), s.connect(domain.TikTok, 0, expiresIn(time.Hour))
+	for n := range 3 {
+		s.round(domain.FetchTokens, domain.TikTok)
+		require.Equal(t, 2*(n+1), s.calls("tiktok/token"))
+		for _, c := range []connected{user, other} {
+			require.Equal(t, s.clock.Now().Add(2*time.Hour), s.tokens(c).ExpiresAt)
+			require.Equal(t, s.clock.Now().Add(time.Hour), *s.state(domain.FetchTokens, c).NotBefore)
+		}
+		s.clock.advance(30 * time.Minute)
+		s.round(domain.FetchTokens, domain.TikTok)
+		s.clock.advance(30 * time.Minute)
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), "LEDGERBOARD_TOKEN_REFRESH_AHEAD"), "said once")
+	require.Contains(t, lines.String(), "ahead=3h0m0s life=2h0m0s")
+}
+
+// LinkedIn's renewals end a year after the first consent, whatever is renewed in between.
+func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := newFetchStage(t, func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	user, member := s.connect(domain.TikTok, 0, expiresIn(time.Minute)), s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Equal(t, fetchDay.Add(180*24*time.Hour), s.tokens(user).RefreshExpiresAt)
+	shown := func() (at time.Time) {
+		require.NoError(t, s.pool.QueryRow(t.Context(), `select renewable_until from kept.secrets where ref = $1`, user.ref).Scan(&at))
+		return at
+	}
+	require.Equal(t, fetchDay.Add(180*24*time.Hour), shown())
+	stored := s.tokens(member)
+	stored.RefreshExpiresAt = fetchDay.Add(31 * 24 * time.Hour)
+	s.store(member, stored)
+	s.round(domain.FetchTokens, domain.LinkedIn)
+	require.Empty(t, lines.String())
+	s.clock.advance(24 * time.Hour)
+	s.round(domain.FetchTokens, domain.LinkedIn)
+	require.Empty(t, lines.String())
+	s.clock.advance(24 * time.Hour)
+	s.round(domain.FetchTokens, domain.LinkedIn)
+	require.Contains(t, lines.String(), "a person must sign in again")
+	require.Contains(t, lines.String(), "before=2026-12-20T12:00:00.000Z")
+	require.Contains(t, lines.String(), fmt.Sprintf("connection=%d", member.ConnectionID))
+}
+
+func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, expiresIn(3*time.Minute))
+	s.trap(member, simulator.Traps{FailEvery: 4}) // every fourth call, the renewal included
+	for range 4 {
+		s.clock.advance(time.Second)
+		s.trap(member, simulator.Traps{HTML: 502})
+		_, err := s.collect.Retry(t.Context(), slotOf(domain.FetchTokens, domain.LinkedIn, s.clock.Now()), member.ID)
+		require.NoError(t, err)
+		s.trap(member, simulator.Traps{})
+	}
+	require.Empty(t, s.changes(member))
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	require.Len(t, s.readings(member), 1)
+}
+
+func TestInstagramLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
+		a.InstagramLogin, a.AccessExpires = true, fetchDay.Add(5*24*time.Hour)
+	})
+	facebook := s.connect(domain.Instagram, 0, expiresIn(5*24*time.Hour))
+	s.round(domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 1, s.calls("instagram/refresh"))
+	renewed := s.tokens(own)
+	require.Equal(t, fetchDay.Add(60*24*time.Hour), renewed.ExpiresAt)
+	require.True(t, renewed.InstagramLogin, "it stays one")
+	s.round(domain.FetchAccounts, domain.Instagram)
+	require.Len(t, s.readings(own), 1)
+	require.Len(t, s.readings(facebook), 1, "Facebook login has no renewal: its token is used until it is refused")
+	require.Empty(t, s.changes(facebook))
+}
+
+// swapped signs the person in again while the renewal is under way.
+func TestNewSignInStaysWhenARenewalEndsLater(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
+	s.trap(user, simulator.Traps{Delay: 300 * time.Millisecond})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.collect.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
+	s.store(user, commands.StoredTokens{AccessToken: fresh.Access, RefreshToken: "of the new consent"})
+	require.NoError(t, <-done)
+	require.Equal(t, "of the new consent", s.tokens(user).RefreshToken)
+}

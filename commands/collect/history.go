@@ -1,0 +1,121 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+const (
+	// historyPart is how many days one reading goes back. Instagram takes a call for each day: a slot of 30 s
+	// has room for a few.
+	historyPart          = 28 * day
+	historyPartInstagram = 7 * day
+	// longHistoryPause is the longest after failures: what is refused once a day costs no account its quota.
+	longHistoryPause = day
+)
+
+// accountHistory reads the history that a platform gives of an account, from the day before its first
+// reading back, in readings of its own that are marked so.
+type accountHistory struct {
+	*Collector
+	f  *fetch
+	at time.Time
+}
+
+// read goes one part further back, unless it is to wait. The error is of our own side only: what went wrong
+// with the history is kept with it, and does not hold up the account's readings.
+func (a *accountHistory) read(ctx context.Context) (complete, tried bool, err error) {
+	h := a.f.History
+	until, oldest := a.at.Truncate(day), a.at.Add(-a.Backfill).Truncate(day)
+	if h.From != nil {
+		until = *h.From
+	}
+	if !until.After(oldest) {
+		return true, false, nil
+	}
+	if h.NotBefore != nil && a.at.Before(*h.NotBefore) {
+		return false, false, nil
+	}
+	since := until.Add(-historyPart)
+	if a.f.Platform == domain.Instagram {
+		since = until.Add(-historyPartInstagram)
+	}
+	if since.Before(oldest) {
+		since = oldest
+	}
+	from, failure := a.part(ctx, since, until)
+	if failure == nil || ctx.Err() == nil { // one that was cut short is held against nobody
+		h = a.judge(ctx, failure)
+	}
+	if from.Before(until) {
+		h.From = &from
+	}
+	storing, cancel := recording(ctx)
+	defer cancel()
+	a.f.History = h
+	return failure == nil && !from.After(oldest), true, a.States.KeepHistory(storing, a.f.slot, a.f.SocialAccount, h, a.clock())
+}
+
+// part records the days from since on and before until, the newest first, and returns how far back it came.
+func (a *accountHistory) part(ctx context.Context, since, until time.Time) (from time.Time, err error) {
+	snapshot, err := a.f.client.Account(ctx, a.f.target, platforms.AccountRequest{Since: since, Until: until, Backfill: true})
+	if err == nil && snapshot.Incomplete != nil {
+		err = snapshot.Incomplete
+	}
+	if err != nil {
+		return until, fmt.Errorf("read the history from %s to %s: %w", since.Format(time.DateOnly), until.Add(-day).Format(time.DateOnly), err)
+	}
+	appending, cancel := recording(ctx)
+	defer cancel()
+	from = until
+	for _, read := range a.byDay(snapshot.Figures, since, until) {
+		if err := a.Metrics.RecordAccountReading(appending, read); err != nil {
+			return from, err
+		}
+		from = read.CapturedAt.Truncate(day)
+	}
+	return since, nil
+}
+
+// judge is what is kept after a try.
+func (a *accountHistory) judge(ctx context.Context, failure error) domain.FetchHistory {
+	h := domain.FetchHistory{From: a.f.History.From}
+	if failure == nil {
+		return h
+	}
+	a.Logger.WarnContext(ctx, "history is not read", "social_account", a.f.SocialAccount, "error", failure)
+	h.Failures, h.Class, h.Reason = a.f.History.Failures, classOf(failure), reasonFor(failure)
+	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
+	if !platforms.Refused(failure) {
+		h.Failures++
+	}
+	h.NotBefore = new(a.clock().Add(pause))
+	return h
+}
+
+// byDay makes a reading of each day of a history, captured at the day's last moment, the newest first.
+// Figures without a day are of now, and stand in the live reading; so are days out of the range, which
+// platforms give whose days begin at another hour.
+func (a *accountHistory) byDay(figures []domain.Figure, since, until time.Time) []domain.AccountRead {
+	days := map[time.Time][]domain.Figure{}
+	for _, figure := range figures {
+		begin, err := time.Parse(time.DateOnly, figure.Day)
+		if err == nil && !begin.Before(since) && begin.Before(until) {
+			days[begin] = append(days[begin], figure)
+		}
+	}
+	reads := make([]domain.AccountRead, 0, len(days))
+	for begin, figures := range days {
+		reads = append(reads, domain.AccountRead{
+			Tenant: a.f.Tenant, Platform: a.f.Platform, AccountType: a.f.AccountType,
+			CapturedAt: begin.Add(day - time.Microsecond), Backfilled: true, Figures: figures,
+		})
+	}
+	slices.SortFunc(reads, func(a, b domain.AccountRead) int { return b.CapturedAt.Compare(a.CapturedAt) })
+	return reads
+}

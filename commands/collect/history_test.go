@@ -1,0 +1,160 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// storied is a platform with a history: each day has views. fail may refuse a part of it.
+func storied(fail func(r platforms.AccountRequest) error) (client *scripted, parts *[]platforms.AccountRequest) {
+	parts = &[]platforms.AccountRequest{}
+	return &scripted{account: func(_ context.Context, r platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+		snapshot := platforms.AccountSnapshot{Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 1}}}
+		if !r.Backfill {
+			return snapshot, nil
+		}
+		*parts = append(*parts, r)
+		if err := fail(r); err != nil {
+			return platforms.AccountSnapshot{}, err
+		}
+		// As with days that begin elsewhere: one more than was asked for.
+		for at := r.Since.AddDate(0, 0, -1); at.Before(r.Until); at = at.AddDate(0, 0, 1) {
+			snapshot.Figures = append(snapshot.Figures, domain.Figure{Name: domain.MetricViews, Kind: domain.DayFlow, Value: 1, Day: at.Format(time.DateOnly)})
+		}
+		return snapshot, nil
+	}}, parts
+}
+
+// appendedHistory counts the readings of history in the log, by their day.
+func (s *fetchStage) appendedHistory() map[string]int {
+	s.t.Helper()
+	days := map[string]int{}
+	for _, r := range s.log.Records(domain.TopicMetrics) {
+		ev, err := s.log.Decode(r)
+		require.NoError(s.t, err)
+		if read, ok := ev.Data.(domain.AccountRead); ok && read.Backfilled {
+			days[read.CapturedAt.Format(time.DateOnly)]++
+		}
+	}
+	return days
+}
+
+// accountRounds plans and works so many slots, one after the other.
+func (s *fetchStage) accountRounds(n int, p domain.Platform) {
+	s.t.Helper()
+	for range n {
+		require.Empty(s.t, s.round(domain.FetchAccounts, p))
+		s.clock.advance(tick)
+	}
+}
+
+func TestHistoryIsReadAPartWithEachReading(t *testing.T) {
+	t.Parallel()
+	for platform, most := range map[domain.Platform]int{domain.Facebook: 28, domain.Instagram: 7} {
+		t.Run(platform.String(), func(t *testing.T) {
+			t.Parallel()
+			client, parts := storied(func(platforms.AccountRequest) error { return nil })
+			s := newFetchStage(t, client.use, func(c *collect.Config) { c.Backfill = 60 * 24 * time.Hour })
+			page := s.connect(platform, 0)
+			readings := (60 + most - 1) / most
+			s.accountRounds(readings-1, platform)
+			require.False(t, s.state(domain.FetchAccounts, page).Backfilled)
+			s.accountRounds(2, platform)
+			require.True(t, s.state(domain.FetchAccounts, page).Backfilled)
+			require.Len(t, *parts, readings)
+			for _, part := range *parts {
+				require.LessOrEqual(t, part.Until.Sub(part.Since), time.Duration(most)*24*time.Hour)
+			}
+			days := s.appendedHistory()
+			require.Len(t, days, 60)
+			for day, n := range days {
+				require.Equal(t, 1, n, day)
+			}
+		})
+	}
+}
+
+// A part that fails waits ever longer, its cause stays to be seen, and the readings go on.
+func TestFailingHistoryWaitsEverLonger(t *testing.T) {
+	t.Parallel()
+	refused := true
+	client, parts := storied(func(platforms.AccountRequest) error {
+		if refused {
+			return &platforms.Error{Class: platforms.ClassInvalid, Platform: domain.Facebook, Message: "no history"}
+		}
+		return nil
+	})
+	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Backfill = 0 })
+	page := s.connect(domain.Facebook, 0)
+	s.accountRounds(40, domain.Facebook)
+	require.Len(t, s.readings(page), 40)
+	require.Len(t, *parts, 6, "at 0, ½, 1½, 3½, 7½ and 15½ minutes")
+	st := s.state(domain.FetchAccounts, page)
+	require.Equal(t, string(platforms.ClassInvalid), st.Class)
+	require.Contains(t, st.Reason, "read the history from 2026-10-22 to 2026-11-18")
+	require.Contains(t, st.Reason, "no history")
+	require.Zero(t, st.Failures, "of the readings")
+	require.Nil(t, st.NotBefore)
+
+	refused = false
+	s.clock.advance(time.Hour)
+	s.accountRounds(2, domain.Facebook)
+	require.Equal(t, state{ServedSlot: new(s.clock.Now().Add(-tick)), Backfilled: true}, s.state(domain.FetchAccounts, page), "a success forgets")
+}
+
+// Neither a part that fails behind a finished one, nor a log that fails amid a part, has days recorded twice.
+func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
+	t.Parallel()
+	old := fetchDay.AddDate(0, 0, -30)
+	refused := true
+	client, _ := storied(func(r platforms.AccountRequest) error {
+		if refused && r.Since.Before(old) {
+			return hiccup()
+		}
+		return nil
+	})
+	var log *failingAt
+	s := newFetchStage(t, client.use, func(c *collect.Config) {
+		c.Backfill = 40 * 24 * time.Hour
+		log = &failingAt{Appender: c.Metrics.Log, n: 10} // the reading itself and nine days
+		var err error
+		c.Metrics, err = collect.NewMetrics(collect.MetricsConfig{Log: log, Now: c.Now})
+		require.NoError(t, err)
+	})
+	page := s.connect(domain.Facebook, 0)
+	s.accountRounds(1, domain.Facebook)
+	require.Len(t, s.appendedHistory(), 9)
+	require.Contains(t, s.state(domain.FetchAccounts, page).Reason, "no broker")
+	s.accountRounds(6, domain.Facebook)
+	refused = false
+	s.clock.advance(time.Hour)
+	s.accountRounds(3, domain.Facebook)
+	require.True(t, s.state(domain.FetchAccounts, page).Backfilled)
+	days := s.appendedHistory()
+	require.Len(t, days, 40)
+	for day, n := range days {
+		require.Equal(t, 1, n, day)
+	}
+}
+
+// failingAt fails once, after n records.
+type failingAt struct {
+	commands.Appender
+	n int
+}
+
+func (l *failingAt) Append(ctx context.Context, d domain.Draft) error {
+	if l.n--; l.n == -1 {
+		return errors.New("no broker")
+	}
+	return l.Appender.Append(ctx, d)
+}

@@ -1,0 +1,153 @@
+package collect
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// maxListingPages bounds the pages of one round. A longer listing goes on in the next one.
+const maxListingPages = 50
+
+// postListing registers, in one round, the posts of an account that are not known yet, and those that were
+// registered under a member who handed the connection on: a post is its member's who has it now, and a page whose posts
+// stayed with the former one would show what they gain at the one member, and the posts at the other.
+//
+// A walk goes from the newest post back, through all sections, until it meets what an earlier walk that came
+// to its end has seen, or comes to the end itself. That a post is known is no reason to stop: the main
+// application registers single posts, platforms repeat one on the next page, and Facebook has a post in two
+// sections. A walk that was interrupted, or is longer than a round, goes on in the next one where it stood.
+type postListing struct {
+	*Collector
+	f     *fetch
+	known map[string]bool // by id: known before this round
+	// handed are those of them that were registered under another member.
+	handed map[string]bool
+	met    map[string]bool // by id: listed in this round
+	fresh  []platforms.Post
+	pages  int  // left in this round
+	more   bool // more was listed than what is new since the last round
+}
+
+// round goes on with an unfinished walk, then, or else, makes a new one. How far it came is kept, also
+// when it fails.
+func (l *postListing) round(ctx context.Context) error {
+	state, err := l.goOn(ctx, l.f.Listing)
+	if err == nil && state.Cursor == "" && l.pages > 0 {
+		l.more = l.more || state.To == nil
+		began := l.clock()
+		state, err = l.walk(ctx, domain.PostListing{Began: &began, To: state.To})
+	}
+	if same(state, l.f.Listing) {
+		return err
+	}
+	storing, cancel := recording(ctx)
+	defer cancel()
+	l.f.Listing = state
+	return errors.Join(err, l.States.KeepListing(storing, l.f.slot, l.f.SocialAccount, state, l.clock()))
+}
+
+func same(a, b domain.PostListing) bool {
+	return a.Cursor == b.Cursor && (a.To == nil) == (b.To == nil) && (a.To == nil || a.To.Equal(*b.To))
+}
+
+// goOn lists what is newest, so that new posts do not wait for old ones, and goes on with the unfinished
+// walk, if there is one.
+func (l *postListing) goOn(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+	if state.Cursor == "" {
+		return state, nil
+	}
+	l.more = true
+	for cursor := ""; ; {
+		page, err := l.page(ctx, cursor)
+		if err != nil {
+			return state, err
+		}
+		if cursor = page.Skip; cursor == "" {
+			break
+		}
+	}
+	stood := state.Cursor
+	state, err := l.walk(ctx, state)
+	if class := platforms.ClassOf(err); state.Cursor == stood && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
+		l.Logger.WarnContext(ctx, "the platform does not know the cursor of an unfinished listing any more: it begins anew",
+			"social_account", l.f.SocialAccount, "error", err)
+		return domain.PostListing{To: state.To}, nil
+	}
+	return state, err
+}
+
+// walk lists page after page. What it returns says where it stands: without a cursor it is finished, or has
+// not begun.
+func (l *postListing) walk(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+	for l.pages > 0 {
+		page, err := l.page(ctx, state.Cursor)
+		if err != nil && state.Cursor == "" {
+			return domain.PostListing{To: state.To}, err
+		}
+		if err != nil {
+			return state, err
+		}
+		state.Cursor = page.Next
+		if l.seenBefore(page, state) {
+			state.Cursor = page.Skip
+		}
+		if state.Cursor == "" {
+			return domain.PostListing{To: state.Began}, nil
+		}
+	}
+	return state, nil
+}
+
+// seenBefore tells whether what follows the page was listed by an earlier walk: its last post was published
+// before that began, and is known, under the member who has the connection now.
+func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
+	if state.To == nil || len(page.Posts) == 0 {
+		return false
+	}
+	last := page.Posts[len(page.Posts)-1]
+	return l.isKnown(last) && !l.handed[last.ID] && !last.PublishedAt.After(*state.To)
+}
+
+// isKnown tells whether a post was known before this round, also under its other id. A list that does not
+// tell the other id stands behind the one that does, which may have been walked in an earlier round.
+func (l *postListing) isKnown(p platforms.Post) bool {
+	if p.SameAs != "" {
+		return l.known[p.ID] || l.known[p.SameAs]
+	}
+	return l.known[p.ID] || l.f.notes.before[p.ID].Class == sameAsAnother
+}
+
+// page lists one page and registers what is new on it.
+func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
+	l.pages--
+	page, err := l.f.client.Posts(ctx, l.f.target, cursor)
+	if err != nil {
+		return page, err
+	}
+	for _, post := range page.Posts {
+		known := l.isKnown(post) || l.met[post.ID] || l.met[post.SameAs]
+		handed := l.handed[post.ID] && !l.met[post.ID]
+		l.met[post.ID] = true
+		if known && !handed {
+			if post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
+				l.f.notes.same(post.ID, l.clock())
+			}
+			continue
+		}
+		err := l.Metrics.RegisterPost(ctx, l.registration(l.f.ConnectedAccount, post))
+		if unrecordable(err) {
+			l.skip(ctx, l.f, post, platforms.ClassInvalid, err)
+			continue
+		}
+		if err != nil {
+			return page, err
+		}
+		if !known {
+			l.fresh = append(l.fresh, post)
+		}
+	}
+	return page, nil
+}

@@ -1,0 +1,293 @@
+package collect_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// pagesOf answers pages by cursor.
+func pagesOf(pages map[string]platforms.PostsPage) func(string) (platforms.PostsPage, error) {
+	return func(cursor string) (platforms.PostsPage, error) { return pages[cursor], nil }
+}
+
+// back is a listing of three pages, one post on each.
+func back() map[string]platforms.PostsPage {
+	return map[string]platforms.PostsPage{
+		"":   {Posts: []platforms.Post{publishedAgo("1", time.Hour)}, Next: "p2"},
+		"p2": {Posts: []platforms.Post{publishedAgo("2", 2*time.Hour)}, Next: "p3"},
+		"p3": {Posts: []platforms.Post{publishedAgo("3", 3*time.Hour)}},
+	}
+}
+
+func (s *fetchStage) registered(c connected) int {
+	s.t.Helper()
+	return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
+}
+
+// registerPost is the main application's word of a post.
+func (s *fetchStage) registerPost(c connected, id string) {
+	s.t.Helper()
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s.log, Now: s.clock.Now})
+	require.NoError(s.t, err)
+	require.NoError(s.t, metrics.RegisterPost(s.t.Context(), domain.PostRegistered{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
+		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),
+	}))
+}
+
+// An error on the second page must not leave what lies behind it unlisted.
+func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
+	t.Parallel()
+	failing := true
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if cursor == "p2" && failing {
+			return platforms.PostsPage{}, hiccup()
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
+	require.Len(t, s.roundOf(s.collect, slot), 1)
+	require.Equal(t, 1, s.registered(user))
+	require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
+	require.Equal(t, []string{"", "p2"}, client.takeListed())
+	failing = false
+	s.clock.advance(time.Minute)
+	_, err := s.collect.Retry(t.Context(), slot, user.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
+	require.Equal(t, 3, s.registered(user))
+}
+
+func TestListingOfWhichTheFirstPageFailsHasNotBegun(t *testing.T) {
+	t.Parallel()
+	failing := true
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if failing {
+			return platforms.PostsPage{}, hiccup()
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	failing = false
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.registered(user))
+}
+
+func TestKnownPostsDoNotEndTheFirstListing(t *testing.T) {
+	t.Parallel()
+	again := back()
+	again["p2"] = platforms.PostsPage{Posts: append([]platforms.Post{publishedAgo("1", time.Hour)}, again["p2"].Posts...), Next: "p3"}
+	twoSections := map[string]platforms.PostsPage{
+		"":   {Posts: []platforms.Post{publishedAgo("1", time.Hour)}, Next: "v1", Skip: "v1"},
+		"v1": {Posts: []platforms.Post{publishedAgo("1", time.Hour)}, Next: "v2"},
+		"v2": {Posts: []platforms.Post{publishedAgo("2", 2*time.Hour), publishedAgo("3", 3*time.Hour)}},
+	}
+	for name, test := range map[string]struct {
+		pages map[string]platforms.PostsPage
+		known string
+	}{
+		"a post stands on two pages":                 {again, ""},
+		"the main application knows the newest":      {back(), "1"},
+		"a post stands in two sections of a listing": {twoSections, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := &scripted{page: pagesOf(test.pages)}
+			s := newFetchStage(t, client.use)
+			page := s.connect(domain.Facebook, 0)
+			if test.known != "" {
+				s.registerPost(page, test.known)
+			}
+			require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
+			require.Equal(t, 3, s.registered(page))
+		})
+	}
+}
+
+// Once all was listed, a round lists what is new and no more.
+func TestFinishedListingEndsAtWhatItHasSeen(t *testing.T) {
+	t.Parallel()
+	pages := back()
+	client := &scripted{page: pagesOf(pages)}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Len(t, client.takeListed(), 3)
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{""}, client.takeListed())
+
+	// Two pages of new posts, the first of them known to the main application already.
+	s.registerPost(user, "new1")
+	pages[""] = platforms.PostsPage{Posts: []platforms.Post{publishedAgo("new1", -halfDay-time.Hour)}, Next: "n2"}
+	pages["n2"] = platforms.PostsPage{Posts: []platforms.Post{publishedAgo("new2", -halfDay-time.Minute), publishedAgo("1", time.Hour)}, Next: "p2"}
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{"", "n2"}, client.takeListed())
+	require.Equal(t, 5, s.registered(user))
+}
+
+// A listing longer than a round may be is caught up with over several, while new posts do not wait.
+func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
+	t.Parallel()
+	const pages = 120
+	newest := "0"
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		n, _ := strconv.Atoi(cursor)
+		page := platforms.PostsPage{Posts: []platforms.Post{publishedAgo(fmt.Sprintf("old%d", n), time.Duration(n+1)*time.Hour)}}
+		if n == 0 {
+			page.Posts = append([]platforms.Post{publishedAgo("new"+newest, 0)}, page.Posts...)
+		}
+		if n+1 < pages {
+			page.Next = strconv.Itoa(n + 1)
+		}
+		return page, nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Len(t, client.takeListed(), 50, "bounded")
+	require.Equal(t, 51, s.registered(user))
+
+	newest = "1"
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Len(t, client.takeListed(), 50)
+	require.Equal(t, 1, client.asked["new1"], "new posts do not wait for old ones")
+
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, pages+2, s.registered(user))
+	client.takeListed()
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{""}, client.takeListed(), "caught up")
+}
+
+func TestListingBeginsAnewWhenItsCursorIsForgotten(t *testing.T) {
+	t.Parallel()
+	refusal := hiccup()
+	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+		if cursor == "p2" && refusal != nil {
+			return platforms.PostsPage{}, refusal
+		}
+		return back()[cursor], nil
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
+	refusal = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	refusal = nil
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.registered(user))
+}
+
+// The main application names a video by its own id, the lists of its page have it as a post.
+func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
+	t.Parallel()
+	for name, interrupted := range map[string]bool{"in one round": false, "in two": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failing := interrupted
+			client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+				switch {
+				case cursor == "":
+					video := publishedAgo("100_5", time.Hour)
+					video.SameAs = "777"
+					return platforms.PostsPage{Posts: []platforms.Post{video}, Next: "posts", Skip: "posts"}, nil
+				case failing:
+					return platforms.PostsPage{}, hiccup()
+				default:
+					return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("100_5", time.Hour), publishedAgo("100_4", 2*time.Hour)}}, nil
+				}
+			}}
+			s := newFetchStage(t, client.use)
+			page := s.connect(domain.Facebook, 0)
+			s.registerPost(page, "777")
+			for range 3 {
+				s.round(domain.FetchPosts, domain.Facebook)
+				failing = false
+				s.clock.advance(halfDay)
+			}
+			require.Equal(t, []string{"100_4", "777"}, s.postIDs(page))
+		})
+	}
+}
+
+// postIDs are the external ids of an account's posts.
+func (s *fetchStage) postIDs(c connected) (ids []string) {
+	s.t.Helper()
+	rows, err := s.log.DB.Pool.Query(s.t.Context(), `select external_id from tSPosts where social_account_id = $1 order by 1`, c.ID)
+	require.NoError(s.t, err)
+	ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(s.t, err)
+	return ids
+}
+
+// With a page's real lists: videos behind posts, reels.
+func TestVideosOfAPageAreRegisteredOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
+		a.PostsFrom, a.PostEvery = fetchDay.Add(-30*24*time.Hour), 8*time.Hour
+	})
+	var videos, posts int
+	for _, p := range s.sim.Posts(domain.Facebook, page.ExternalID, s.clock.Now()) {
+		posts++
+		if p.VideoID != "" {
+			videos++
+			s.registerPost(page, p.VideoID)
+		}
+	}
+	require.Positive(t, videos)
+	require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
+	require.Equal(t, posts, s.registered(page))
+}
+
+// A connection that is handed on takes its posts along: all of them are registered under the new member, once, also
+// those far down the list and those that the main application knows.
+func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
+	t.Parallel()
+	client := &scripted{page: pagesOf(back())}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	s.registerPost(user, "2")
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 5`))
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	client.takeListed()
+
+	handed := user.DirectorySocialAccount
+	handed.MemberID = 6
+	s.log.Put(t, domain.DirectoryConnection{ID: handed.ConnectionID, MemberID: 6, Platform: handed.Platform, SecretRef: user.ref}, handed)
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{"", "p2", "p3"}, client.takeListed(), "all of them are listed anew")
+	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 6`))
+	require.Equal(t, 3, s.registered(user))
+
+	s.clock.advance(halfDay)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, []string{""}, client.takeListed(), "once")
+}

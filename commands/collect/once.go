@@ -1,0 +1,42 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// ByHand finds an account that somebody names, whatever its state is.
+type ByHand interface {
+	ByHand(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) (tasks []domain.FetchTask, connected bool, err error)
+}
+
+// Once reads one account now, because somebody asked for it: pauses and intervals do not count, quotas do.
+// What becomes of it is recorded as of any other read. The error says why it was not read.
+func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, platform domain.Platform, socialAccount int64) error {
+	now := c.clock()
+	slot := domain.FetchSlot{Kind: kind, Platform: platform, Begin: now}
+	tasks, connected, err := accounts.ByHand(ctx, slot, socialAccount, now)
+	switch {
+	case err != nil:
+		return err
+	case len(tasks) == 0:
+		return domain.NewError(domain.CodeNotFound, "There is no social account %d on %s. Its id is that of tSAccounts.", socialAccount, platform)
+	case !connected:
+		return domain.NewError(domain.CodeConflict, "Social account %d is not connected (any more). The main application must connect it.", socialAccount)
+	case !tasks[0].SubscriptionActive:
+		return domain.NewError(domain.CodeConflict, "Social account %d belongs to an account without an active subscription, which is not read.", socialAccount)
+	}
+	round, err := c.newRound(slot)
+	if err != nil {
+		return err
+	}
+	task := tasks[0]
+	task.PlannedAt = time.Time{}
+	err = round.one(ctx, task)
+	if flushed := round.flush(ctx); err == nil {
+		err = flushed
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// How long a connection is left alone after a failure that does not say.
+const (
+	firstPause = 30 * time.Second // after a hiccup; doubles with each one more
+	longPause  = time.Hour        // the longest after hiccups and refusals of our own; also after what only a person mends
+	// markTime is how long a recorded change may take to show on the read side before it is recorded again.
+	markTime = time.Minute
+)
+
+// errNoToken is a connection without a stored token.
+var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection: the person must sign in again.")
+
+// settle records that a person must sign in again. Began is when the read with the token began that was
+// tried last: one that was stored later was not tried, so the recorded time must not be after it, and one
+// that the read has renewed itself was, so the time must not be before it. A token that a sign-in brought
+// and that is dead as well is recorded again, or it would be tried for ever.
+func (r *round) settle(ctx context.Context, task domain.FetchTask, began time.Time, err error) error {
+	waits := task.ConnectionState == domain.ConnectionReconnect
+	if !dead(err) || waits && !task.SignedInAgain() {
+		return err
+	}
+	if task.TokenTakenAt != nil && task.TokenTakenAt.After(began) { // by another clock
+		began = *task.TokenTakenAt
+	}
+	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), began))
+}
+
+// works records that a connection works again, once the platform has answered a call with its token. To look
+// at a token proves nothing, nor does a round in which there was nothing to ask.
+func (r *round) works(ctx context.Context, task domain.FetchTask) error {
+	if task.ConnectionState != domain.ConnectionReconnect || r.slot.Kind == domain.FetchTokens {
+		return nil
+	}
+	return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
+}
+
+// dead tells whether only a person can mend the connection.
+func dead(err error) bool {
+	return platforms.ClassOf(err) == platforms.ClassReconnect || errors.Is(err, errNoToken)
+}
+
+// changeState records, once per change, how a connection is. While it waits for a person it is left out,
+// because its recorded state says so.
+func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
+	now := c.clock()
+	first, err := c.Marks.First(ctx, account.ConnectionID, state, now, markTime)
+	if err != nil || !first {
+		return err
+	}
+	if account.StateAt != nil && !at.After(*account.StateAt) { // the newest by this time is what counts
+		at = account.StateAt.Add(time.Microsecond)
+	}
+	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
+		ConnectionID: account.ConnectionID, Platform: account.Platform, State: state, Reason: reason, At: at,
+	}, now)
+	draft.Envelope.Audit.Actor = "system:fetcher"
+	if err := c.Operations.Append(ctx, draft); err != nil {
+		return errors.Join(fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err),
+			c.Marks.Forget(ctx, account.ConnectionID))
+	}
+	c.Logger.WarnContext(ctx, "connection changed its state", "connection", account.ConnectionID, "state", state, "reason", reason)
+	return nil
+}
+
+// judge says what becomes of a connection after a read: what is stored, and whether it is worth a try
+// within the slot.
+func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain.FetchResult, *FetchRetry) {
+	now := c.clock()
+	result := domain.FetchResult{
+		SocialAccount: task.SocialAccount, At: now, NotBefore: got.notBefore,
+		Backfilled: got.backfilled, Demographics: got.demographics,
+	}
+	if err == nil {
+		result.Served, result.Class, result.Reason = true, got.history.Class, got.history.Reason
+		if got.incomplete != nil {
+			result.Class, result.Reason = string(got.incomplete.Class), reasonFor(got.incomplete)
+			if wait := got.incomplete.RetryAfter; wait > 0 && !platforms.Refused(got.incomplete) {
+				result.NotBefore = new(now.Add(wait))
+			}
+		}
+		return result, nil
+	}
+	result.Failures, result.Class, result.Reason = task.Failures+1, classOf(err), reasonFor(err)
+	var pause time.Duration
+	again := false
+	switch class := platforms.ClassOf(err); {
+	case platforms.Refused(err):
+		// It was not even tried, which is held against nobody: it stays due, and is tried again while the slot
+		// lasts. A slot of posts lasts for hours, but one of accounts is over before the pause is.
+		result.Failures = task.Failures
+		return result, &FetchRetry{task.SocialAccount, max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))}
+	case class == platforms.ClassThrottled:
+		pause, again = platforms.RetryAfter(err), true
+	case dead(err):
+		pause = markTime // by then the read side shows its state
+	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked, class == platforms.ClassInvalid:
+		pause = longPause
+	default: // a hiccup of the platform, the network or our own side
+		pause, again = max(platforms.RetryAfter(err), backOff(task.Failures, longPause)), true
+	}
+	result.NotBefore = new(now.Add(pause))
+	if again {
+		return result, &FetchRetry{task.SocialAccount, pause}
+	}
+	return result, nil
+}
+
+// refusedPause grows with the time that a connection has waited since it was planned, so that those of a
+// platform that is down for hours are not tried twice a minute.
+func refusedPause(waited time.Duration) time.Duration {
+	return min(max(firstPause, waited/2), longPause)
+}
+
+// backOff doubles with each failure before, up to the longest.
+func backOff(failures int, longest time.Duration) time.Duration {
+	pause := firstPause
+	for range failures {
+		if pause *= 2; pause >= longest {
+			return longest
+		}
+	}
+	return pause
+}
+
+// classOf names a failure for metrics and for who looks at a connection.
+func classOf(err error) string {
+	if class := platforms.ClassOf(err); class != "" {
+		return string(class)
+	}
+	if errors.Is(err, errNoToken) {
+		return string(platforms.ClassReconnect)
+	}
+	return "internal"
+}
+
+// maxReason bounds a failure's own text, in bytes.
+const maxReason = 500
+
+// reasonFor is what a person reads about a connection: what was wrong, then what to do.
+func reasonFor(err error) string {
+	text := domain.Storable(err.Error(), maxReason)
+	if advice := Advice(err); advice != "" {
+		return text + ". " + advice
+	}
+	return text
+}
+
+// Advice says what to do about a failure to read a connection; "" when nothing need be done.
+func Advice(err error) string {
+	switch platforms.ClassOf(err) {
+	case platforms.ClassReconnect:
+		return "Connect the account again: a person must sign in at the platform."
+	case platforms.ClassPermission:
+		return "Connect the account again and grant all permissions that are asked for; the person must be an administrator of the page."
+	case platforms.ClassThrottled:
+		return "Nothing need be done: it is read again when the platform's quota has room. If that is often, ask for a larger quota or read less often."
+	case platforms.ClassRetry:
+		return "Nothing need be done: it is tried again by itself."
+	case platforms.ClassNotFound:
+		return "Look whether the page or profile still exists; if not, disconnect it."
+	case platforms.ClassBlocked:
+		return "The platform has blocked this for a breach of its policy: look into its own notices."
+	case platforms.ClassInvalid:
+		return "This is a fault of the configuration or of this program: look at the settings of the platform's address, version and client."
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,410 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Each class of failure: what is stored, how long the connection is left alone, whether it is tried again
+// in the slot, whether a person is asked for.
+func TestEveryClassOfFailure(t *testing.T) {
+	t.Parallel()
+	throttle := func(code, minutes int) simulator.Traps {
+		return simulator.Traps{Throttle: &simulator.Throttle{Code: code, Minutes: minutes}}
+	}
+	for name, test := range map[string]struct {
+		traps     simulator.Traps
+		class     platforms.Class
+		pause     time.Duration
+		again     bool
+		reconnect bool
+		advice    string
+	}{
+		"token dead":          {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, false, true, "sign in"},
+		"permission":          {throttle(10, 0), platforms.ClassPermission, time.Hour, false, false, "grant all permissions"},
+		"throttled":           {throttle(80001, 0), platforms.ClassThrottled, 15 * time.Minute, true, false, "larger quota"},
+		"throttled with time": {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, true, false, "larger quota"},
+		"hiccup":              {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, true, false, "tried again"},
+		"page of a proxy":     {simulator.Traps{HTML: 503}, platforms.ClassRetry, 30 * time.Second, true, false, "tried again"},
+		"cut in the middle":   {simulator.Traps{Truncate: true}, platforms.ClassRetry, 30 * time.Second, true, false, "tried again"},
+		"deleted":             {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, false, "still exists"},
+		"blocked":             {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, false, "policy"},
+		"our fault":           {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, false, "fault of the configuration"},
+		"somebody else":       {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, false, true, "sign in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = 0 }) // each slot
+			bad, good := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
+			s.trap(bad, test.traps)
+			again := s.round(domain.FetchAccounts, domain.Facebook)
+			require.Len(t, s.readings(good), 1, "the others are read")
+			require.Empty(t, s.readings(bad))
+			if test.again {
+				require.Equal(t, []collect.FetchRetry{{SocialAccount: bad.ID, After: test.pause}}, again)
+			} else {
+				require.Empty(t, again)
+			}
+			st := s.state(domain.FetchAccounts, bad)
+			require.Nil(t, st.ServedSlot)
+			require.Equal(t, 1, st.Failures)
+			require.Equal(t, string(test.class), st.Class)
+			require.Equal(t, s.clock.Now().Add(test.pause), *st.NotBefore)
+			require.Contains(t, st.Reason, test.advice)
+			require.NotContains(t, st.Reason, "Simacc", "a token")
+			if test.reconnect {
+				require.Len(t, s.changes(bad), 1)
+			} else {
+				require.Empty(t, s.changes(bad))
+			}
+
+			s.clock.advance(test.pause - time.Second)
+			calls := s.calls("facebook/node")
+			s.round(domain.FetchAccounts, domain.Facebook)
+			require.Len(t, s.readings(good), 2)
+			require.Equal(t, 1, s.state(domain.FetchAccounts, bad).Failures, "left alone: %d calls", s.calls("facebook/node")-calls)
+			if test.reconnect {
+				return
+			}
+			s.trap(bad, simulator.Traps{})
+			s.clock.advance(time.Second)
+			s.round(domain.FetchAccounts, domain.Facebook)
+			require.Len(t, s.readings(bad), 1)
+			require.Equal(t, state{ServedSlot: new(s.clock.Now())}, s.state(domain.FetchAccounts, bad), "a success forgets")
+		})
+	}
+}
+
+func TestPausesAfterHiccupsDouble(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{HTML: 502})
+	for failures, pause := range []time.Duration{
+		30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour, time.Hour,
+	} {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		st := s.state(domain.FetchAccounts, page)
+		require.Equal(t, failures+1, st.Failures)
+		require.Equal(t, s.clock.Now().Add(pause), *st.NotBefore)
+		s.clock.advance(pause)
+	}
+}
+
+func TestRetiredMetricCostsThatMetricOnly(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{RetiredMetrics: []string{"page_media_view"}})
+	require.Empty(t, s.round(domain.FetchAccounts, domain.Facebook))
+	var followers, engagement int64
+	var views *int64
+	var missing string
+	row := s.log.DB.Pool.QueryRow(t.Context(), `select followers, engagement, views, missing::text from tSAccountIns where social_account_id = $1`, page.ID)
+	require.NoError(t, row.Scan(&followers, &engagement, &views, &missing))
+	require.Nil(t, views, "absent is null, never 0")
+	require.Positive(t, followers)
+	require.Positive(t, engagement)
+	require.Contains(t, missing, "unsupported")
+}
+
+func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{FailEvery: 2}) // the page answers, its insights do not
+	require.Empty(t, s.round(domain.FetchAccounts, domain.Facebook))
+	require.Len(t, s.readings(page), 1)
+	st := s.state(domain.FetchAccounts, page)
+	require.NotNil(t, st.ServedSlot)
+	require.Equal(t, string(platforms.ClassRetry), st.Class, "whoever looks at the connection sees why")
+}
+
+// A platform that is down fails fast once its breaker is open, is not held against its connections, and
+// the other platforms go on.
+func TestPlatformThatIsDown(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t, func(c *collect.Config) { c.Parallel = 1 })
+	var pages []connected
+	for range 40 {
+		pages = append(pages, s.connect(domain.Facebook, 0))
+	}
+	user := s.connect(domain.TikTok, 0)
+	s.sim.SetOutages(simulator.Outage{Platform: domain.Facebook, From: fetchDay, Until: fetchDay.Add(time.Hour)})
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	failed, spared := 0, 0
+	for _, p := range pages {
+		st := s.state(domain.FetchAccounts, p)
+		require.Equal(t, string(platforms.ClassRetry), st.Class)
+		if st.Failures > 0 {
+			failed++
+		} else {
+			require.Nil(t, st.NotBefore, "it is tried as soon as the platform is back")
+			spared++
+		}
+	}
+	require.Equal(t, 20, failed)
+	require.Equal(t, 20, spared)
+}
+
+// What our own side refuses, because the quota is used up or the platform is left alone, costs a post round
+// its time, not the round: the next one may be twelve hours away.
+func TestRefusalOfOurOwnIsTriedAgainInTheSlot(t *testing.T) {
+	t.Parallel()
+	var refusal error
+	client := &scripted{page: func(string) (platforms.PostsPage, error) {
+		return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("1", time.Hour)}}, refusal
+	}}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
+	retry := func() []collect.FetchRetry {
+		again, err := s.collect.Retry(t.Context(), slot, user.ID)
+		require.NoError(t, err)
+		return again
+	}
+	after := func(pause time.Duration) []collect.FetchRetry {
+		return []collect.FetchRetry{{SocialAccount: user.ID, After: pause}}
+	}
+	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
+	require.Equal(t, after(30*time.Second), s.roundOf(s.collect, slot), "never sooner")
+	st := s.state(domain.FetchPosts, user)
+	require.Zero(t, st.Failures, "held against nobody")
+	require.Nil(t, st.NotBefore)
+	require.Contains(t, st.Reason, "it is tried again by itself")
+
+	s.clock.advance(30 * time.Second)
+	refusal = platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", 7*time.Minute)
+	require.Equal(t, after(7*time.Minute), retry())
+	s.clock.advance(time.Hour)
+	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
+	require.Equal(t, after(30*time.Minute+15*time.Second), retry(), "ever less often")
+	s.clock.advance(6 * time.Hour)
+	require.Equal(t, after(time.Hour), retry())
+
+	refusal = nil
+	s.clock.advance(time.Hour)
+	require.Empty(t, retry())
+	require.Equal(t, map[string]int{"1": 1}, client.asked)
+	require.Empty(t, s.state(domain.FetchPosts, user).Reason)
+}
+
+// panicking is a platform's client that panics on one account.
+type panicking struct {
+	collect.Clients
+	account string
+}
+
+func (p panicking) For(platform domain.Platform) (platforms.Client, error) {
+	c, err := p.Clients.For(platform)
+	return panickingClient{c, p.account}, err
+}
+
+type panickingClient struct {
+	platforms.Client
+	account string
+}
+
+func (p panickingClient) Account(ctx context.Context, t platforms.Target, r platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+	if t.ExternalID == p.account {
+		panic("an odd answer")
+	}
+	return p.Client.Account(ctx, t, r)
+}
+
+func TestPanicCostsOneConnectionOnly(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	odd, good := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
+	s.collect = s.process(func(c *collect.Config) { c.Clients = panicking{c.Clients, odd.ExternalID} })
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(good), 1)
+	st := s.state(domain.FetchAccounts, odd)
+	require.Equal(t, "internal", st.Class)
+	require.Contains(t, st.Reason, "an odd answer")
+}
+
+// Between the answer of the platform and the log: what is not in the log was not read.
+func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
+		a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
+	})
+	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
+		s.log.Fail(errors.New("no broker"))
+		s.round(kind, domain.Facebook)
+		st := s.state(kind, page)
+		require.Nil(t, st.ServedSlot, kind)
+		require.Contains(t, st.Reason, "no broker")
+		s.log.Fail(nil)
+		s.clock.advance(tick)
+		require.Empty(t, s.round(kind, domain.Facebook))
+	}
+	require.Equal(t, []time.Time{fetchDay.Add(tick)}, s.readings(page))
+	require.Equal(t, s.number(`select count(*) from tSPosts`), s.number(`select count(*) from tSPostInsights`))
+	require.Positive(t, s.number(`select count(*) from tSPosts`))
+}
+
+// brokenStates cannot store what became of connections.
+type brokenStates struct{ collect.FetchStates }
+
+func (brokenStates) Record(context.Context, domain.FetchSlot, []domain.FetchResult) error {
+	return errors.New("no database")
+}
+
+func TestResultThatIsNotStoredMakesOneReadingMore(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	broken := s.process(func(c *collect.Config) { c.States = brokenStates{c.States} })
+	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
+	_, err := broken.Plan(t.Context(), slot, tick)
+	require.NoError(t, err)
+	_, err = broken.Work(t.Context(), slot, 0)
+	require.ErrorContains(t, err, "no database", "the job fails and is given again")
+	s.clock.advance(time.Second)
+	for range 2 {
+		_, err = s.collect.Work(t.Context(), slot, 0)
+		require.NoError(t, err)
+	}
+	require.Equal(t, []time.Time{fetchDay, fetchDay.Add(time.Second)}, s.readings(page), "of another time, and no third")
+}
+
+func TestWorkThatIsCutShortIsHeldAgainstNobody(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{Delay: time.Hour})
+	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
+	_, err := s.collect.Plan(t.Context(), slot, tick)
+	require.NoError(t, err)
+	ctx, cut := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cut()
+	_, err = s.collect.Work(ctx, slot, 0)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Zero(t, s.state(domain.FetchAccounts, page).Failures)
+	s.trap(page, simulator.Traps{})
+	_, err = s.collect.Work(t.Context(), slot, 0)
+	require.NoError(t, err)
+	require.Len(t, s.readings(page), 1)
+}
+
+// slowLog takes its time, longer than the slot has left.
+type slowLog struct {
+	commands.Appender
+	asked chan struct{}
+	free  chan struct{}
+}
+
+func (l slowLog) Append(ctx context.Context, d domain.Draft) error {
+	l.asked <- struct{}{}
+	<-l.free
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return l.Appender.Append(ctx, d)
+}
+
+func TestWhatWasAnsweredIsRecordedAlthoughTheSlotEnds(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	slow := slowLog{s.log, make(chan struct{}), make(chan struct{})}
+	collect := s.process(func(c *collect.Config) {
+		var err error
+		c.Metrics, err = collect.NewMetrics(collect.MetricsConfig{Log: slow, Now: s.clock.Now})
+		require.NoError(t, err)
+	})
+	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
+	_, err := collect.Plan(t.Context(), slot, tick)
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := collect.Work(ctx, slot, 0)
+		done <- err
+	}()
+	<-slow.asked
+	end() // of the slot
+	close(slow.free)
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Len(t, s.readings(page), 1)
+	require.NotNil(t, s.state(domain.FetchAccounts, page).ServedSlot)
+}
+
+func TestRetryOfOneConnection(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{HTML: 502})
+	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
+	s.roundOf(s.collect, slot)
+	again, err := s.collect.Retry(t.Context(), slot, page.ID)
+	require.NoError(t, err)
+	require.Empty(t, again, "its pause is not over: nothing is called")
+	require.Equal(t, 1, s.state(domain.FetchAccounts, page).Failures)
+
+	s.clock.advance(30 * time.Second)
+	again, err = s.collect.Retry(t.Context(), slot, page.ID)
+	require.NoError(t, err)
+	require.Equal(t, []collect.FetchRetry{{SocialAccount: page.ID, After: time.Minute}}, again)
+
+	s.trap(page, simulator.Traps{})
+	s.clock.advance(time.Minute)
+	for range 2 {
+		again, err = s.collect.Retry(t.Context(), slot, page.ID)
+		require.NoError(t, err)
+		require.Empty(t, again)
+	}
+	require.Len(t, s.readings(page), 1, "served in this slot: the second try does nothing")
+}
+
+func TestNewCollectNamesItsParts(t *testing.T) {
+	t.Parallel()
+	_, err := collect.New(collect.Config{})
+	require.ErrorContains(t, err, "needs Connections")
+}
+
+func TestReasonsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.log.Fail(errors.New(strings.Repeat("long ", 1000)))
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.LessOrEqual(t, len(s.state(domain.FetchAccounts, page).Reason), 600)
+}
+
+// What a failure says is stored whatever its bytes are: PostgreSQL takes neither half a letter nor a NUL,
+// and would refuse the results of all connections of the job with it.
+func TestReasonsCanBeStored(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ said, stored string }{
+		"a letter at the bound":  {"s" + strings.Repeat("ü", 1000), "üü"},
+		"another, a byte beside": {strings.Repeat("ü", 1000), "üü"},
+		"no UTF-8":               {"caf\xe9 is closed", "caf\uFFFD is closed"},
+		"NUL":                    {"a\x00b", "a\uFFFDb"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			page := s.connect(domain.Facebook, 0)
+			s.log.Fail(errors.New(c.said))
+			s.round(domain.FetchAccounts, domain.Facebook)
+			require.Contains(t, s.state(domain.FetchAccounts, page).Reason, c.stored)
+		})
+	}
+}

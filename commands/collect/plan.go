@@ -1,0 +1,129 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Plan divides what is due in a slot of the given length into shards, the most overdue first, as far as
+// the platform's quota has room. What it has no room for is counted and left to the next slot, where it
+// is more overdue. It returns the number of shards.
+func (c *Collector) Plan(ctx context.Context, slot domain.FetchSlot, length time.Duration) (shards int, err error) {
+	if !c.serves(slot) {
+		return 0, nil
+	}
+	now := c.clock()
+	interval := time.Duration(0)
+	if slot.Kind == domain.FetchAccounts {
+		interval = c.AccountInterval
+	}
+	due, err := c.Connections.Due(ctx, slot, interval, now)
+	if err != nil {
+		return 0, err
+	}
+	served := len(due)
+	if slot.Kind != domain.FetchTokens { // a token that is not renewed costs its connection
+		room, err := c.Budget.Room(inLane(ctx, slot), slot.Platform, opOf(slot), length)
+		if err != nil {
+			return 0, err
+		}
+		served = min(served, int(math.Ceil(float64(room)/c.costs.of(slot))))
+	}
+	c.Observe.Planned(slot, len(due), len(due)-served, lagOf(due, slot, max(interval, length)))
+	if served == 0 {
+		return 0, nil
+	}
+	ids := make([]int64, served)
+	for i, account := range due[:served] {
+		ids[i] = account.SocialAccount
+	}
+	if err := c.States.Assign(ctx, slot, ids, c.ShardSize, now); err != nil {
+		return 0, err
+	}
+	return (served + c.ShardSize - 1) / c.ShardSize, nil
+}
+
+// serves tells whether there is anything to do for this kind on this platform.
+func (c *Collector) serves(slot domain.FetchSlot) bool {
+	_, err := c.Clients.For(slot.Platform)
+	if errors.Is(err, platforms.ErrNoHandler) {
+		return false
+	}
+	_, renewable := c.RefreshAhead[slot.Platform]
+	return slot.Kind != domain.FetchTokens || renewable
+}
+
+// lagOf is how long the most overdue account has waited beyond its interval; 0 when none was read yet.
+func lagOf(due []domain.DueAccount, slot domain.FetchSlot, interval time.Duration) time.Duration {
+	for _, account := range due {
+		if account.ServedSlot != nil {
+			return max(0, slot.Begin.Sub(*account.ServedSlot)-interval)
+		}
+	}
+	return 0
+}
+
+// opOf is the platform's endpoint that a kind of fetching calls most, for quotas that count endpoints.
+func opOf(slot domain.FetchSlot) string {
+	if slot.Platform != domain.TikTok {
+		return ""
+	}
+	if slot.Kind == domain.FetchPosts {
+		return "video_list"
+	}
+	return "user_info"
+}
+
+// costs learns how many calls a reading takes, by platform and kind of fetching.
+type costs struct {
+	mu    sync.Mutex
+	means map[domain.FetchSlot]float64 // Begin is zero
+}
+
+// costMemory is how many readings the mean goes back.
+const costMemory = 50
+
+// of is the mean number of calls, never below 1.
+func (c *costs) of(slot domain.FetchSlot) float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mean, ok := c.means[key(slot)]; ok {
+		return max(1, mean)
+	}
+	return firstCost(slot)
+}
+
+// firstCost is what a plan goes by until something was read: somewhat less than it is, because the gate
+// before every call keeps the limit anyway, and what is not planned is not learnt from.
+func firstCost(slot domain.FetchSlot) float64 {
+	if slot.Platform == domain.TikTok {
+		return 1
+	}
+	return 2
+}
+
+// learn takes a reading into the mean. The first one of a connection also reads its history; it says
+// little about the others.
+func (c *costs) learn(slot domain.FetchSlot, calls int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.means == nil {
+		c.means = map[domain.FetchSlot]float64{}
+	}
+	k := key(slot)
+	mean, ok := c.means[k]
+	if !ok {
+		mean = firstCost(slot)
+	}
+	c.means[k] = mean + (float64(calls)-mean)/costMemory
+}
+
+func key(slot domain.FetchSlot) domain.FetchSlot {
+	return domain.FetchSlot{Kind: slot.Kind, Platform: slot.Platform}
+}

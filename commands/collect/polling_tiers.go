@@ -1,0 +1,77 @@
+package collect
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tier is one of [Tiers]: posts up to an age are read again after Every; 0: in each round.
+type Tier struct {
+	Age   time.Duration // 0: any age
+	Every time.Duration
+}
+
+// Tiers says how often posts are read by their age: ever less often, instead of never. They are in
+// the order of their ages, the one for any age last.
+type Tiers []Tier
+
+// DefaultTiers reads posts of the growth window in each round, up to 30 days daily, up to 90 days
+// weekly, and older ones every 30 days.
+func DefaultTiers(window time.Duration) Tiers {
+	tiers := Tiers{{Age: window}}
+	for _, tier := range []Tier{{30 * day, day}, {90 * day, 7 * day}} {
+		if tier.Age > window {
+			tiers = append(tiers, tier)
+		}
+	}
+	return append(tiers, Tier{Every: 30 * day})
+}
+
+// early is by how much a round may come too early, at most a tenth of the interval: rounds begin on time,
+// and readings some time into them.
+const early = time.Hour
+
+// due tells whether a post of that age is due that long after its last reading.
+func (t Tiers) due(age, since time.Duration) bool {
+	for _, tier := range t {
+		if tier.Age == 0 || age <= tier.Age {
+			return since >= tier.Every-min(early, tier.Every/10)
+		}
+	}
+	return true
+}
+
+// ParseTiers reads tiers like "168h=0", "720h=24h", "any=720h". The error names every wrong one.
+func ParseTiers(texts []string) (Tiers, error) {
+	var tiers Tiers
+	var errs []error
+	for _, text := range texts {
+		age, every, ok := strings.Cut(strings.TrimSpace(text), "=")
+		tier := Tier{}
+		var errAge error
+		if age != "any" {
+			tier.Age, errAge = time.ParseDuration(age)
+		}
+		var errEvery error
+		tier.Every, errEvery = time.ParseDuration(every)
+		if !ok || errAge != nil || errEvery != nil || tier.Every < 0 || age != "any" && tier.Age <= 0 {
+			errs = append(errs, fmt.Errorf("tier %q is not age=interval, for example 720h=24h or any=720h", text))
+			continue
+		}
+		tiers = append(tiers, tier)
+	}
+	slices.SortStableFunc(tiers, func(a, b Tier) int {
+		if (a.Age == 0) != (b.Age == 0) {
+			return cmp.Compare(b.Age, a.Age) // any age is last
+		}
+		return cmp.Compare(a.Age, b.Age)
+	})
+	if len(errs) == 0 && (len(tiers) == 0 || tiers[len(tiers)-1].Age != 0) {
+		errs = append(errs, errors.New("the list ends before the oldest posts: add any=interval"))
+	}
+	return tiers, errors.Join(errs...)
+}

@@ -1,0 +1,92 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// maxNoted bounds an id in a note, in bytes; one that is longer is no known post's.
+const maxNoted = 255
+
+// postNotes are the posts of an account that were asked for in vain, or are known under another id, as they
+// were and as they are now.
+type postNotes struct {
+	before map[string]domain.PostNote
+	now    map[string]domain.PostNote
+	read   []string // noted, and read after all
+}
+
+// loadNotes reads what is noted of an account's posts.
+func (c *Collector) loadNotes(ctx context.Context, f *fetch) error {
+	notes, err := c.States.PostNotes(ctx, f.SocialAccount)
+	f.notes = postNotes{before: make(map[string]domain.PostNote, len(notes)), now: map[string]domain.PostNote{}}
+	for _, n := range notes {
+		f.notes.before[n.ExternalID] = n
+	}
+	return err
+}
+
+// keepNotes stores what has changed, also when the round ends early.
+func (c *Collector) keepNotes(ctx context.Context, f *fetch) error {
+	if len(f.notes.now) == 0 && len(f.notes.read) == 0 {
+		return nil
+	}
+	notes := make([]domain.PostNote, 0, len(f.notes.now))
+	for _, n := range f.notes.now {
+		notes = append(notes, n)
+	}
+	storing, cancel := recording(ctx)
+	defer cancel()
+	return c.States.KeepPostNotes(storing, f.SocialAccount, notes, f.notes.read, c.clock())
+}
+
+// skip counts a post that has no reading, or is not registered, and notes it unless the reason passes by
+// itself. It is logged once, not at every try.
+func (c *Collector) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
+	c.Observe.PostSkipped(f.Platform, string(class))
+	switch class {
+	case platforms.ClassRetry, platforms.ClassThrottled, platforms.ClassReconnect, platforms.ClassBlocked:
+		return
+	default:
+	}
+	id, now := domain.Storable(post.ID, maxNoted), c.clock()
+	note, noted := f.notes.before[id]
+	if !noted || note.Class != string(class) {
+		note = domain.PostNote{ExternalID: id, Class: string(class), Since: now}
+		c.Logger.WarnContext(ctx, "post is skipped", "social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
+	}
+	note.TriedAt = now
+	f.notes.now[id] = note
+}
+
+// sameAsAnother is the class of a post that is known under another id.
+const sameAsAnother = "same_as_another"
+
+// same notes that a post is known under another id.
+func (n *postNotes) same(id string, now time.Time) {
+	note, noted := n.before[id]
+	if !noted || note.Class != sameAsAnother {
+		note = domain.PostNote{ExternalID: id, Class: sameAsAnother, Since: now}
+	}
+	note.TriedAt = now
+	n.now[id] = note
+}
+
+// found drops the note of a post that was read.
+func (n *postNotes) found(id string) {
+	if _, noted := n.before[id]; noted {
+		n.read = append(n.read, id)
+	}
+}
+
+// lastTried is when a post was last read or asked for in vain; nil: never.
+func (n *postNotes) lastTried(p domain.KnownPost) *time.Time {
+	note, noted := n.before[p.ExternalID]
+	if noted && (p.ReadAt == nil || note.TriedAt.After(*p.ReadAt)) {
+		return &note.TriedAt
+	}
+	return p.ReadAt
+}

@@ -1,0 +1,132 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+const (
+	postsPerRead = 50
+	// maxPostText bounds, in bytes, what is kept of a post's text: four times Facebook's longest has room, and
+	// a record with more might be refused, at every round alike.
+	maxPostText = 256 << 10
+)
+
+// postReadings registers the posts that the listing shows for the first time, or for the first time since another
+// member has the connection, then reads all that are due by their age.
+func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, err error) {
+	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
+	if err != nil {
+		return got, fmt.Errorf("read known posts: %w", err)
+	}
+	if err := c.loadNotes(ctx, f); err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
+	posts := make([]platforms.Post, 0, len(known))
+	ids, handed := make(map[string]bool, len(known)), map[string]bool{}
+	now := c.clock()
+	for _, p := range known {
+		ids[p.ExternalID] = true
+		if p.MemberID != f.MemberID {
+			handed[p.ExternalID] = true
+		}
+		if !c.postDue(f, p, now) {
+			continue
+		}
+		post := platforms.Post{ID: p.ExternalID, Type: p.PostType}
+		if p.PublishedAt != nil {
+			post.PublishedAt = *p.PublishedAt
+		}
+		posts = append(posts, post)
+	}
+	listing := postListing{Collector: c, f: f, known: ids, handed: handed, met: map[string]bool{}, pages: maxListingPages}
+	listErr := listing.round(ctx)
+	got.more = listing.more
+	posts = append(listing.fresh, posts...)
+	for len(posts) > 0 {
+		n := min(postsPerRead, len(posts))
+		if err := c.readPosts(ctx, f, posts[:n]); err != nil {
+			return got, errors.Join(listErr, err)
+		}
+		posts = posts[n:]
+	}
+	return got, listErr
+}
+
+// postDue tells whether a known post is due by its age, and was not tried by an earlier attempt of the same
+// slot.
+func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
+	last := f.notes.lastTried(p)
+	if last == nil {
+		return true
+	}
+	if !f.PlannedAt.IsZero() && !last.Before(f.PlannedAt) {
+		return false
+	}
+	published := p.PublishedAt
+	if note, noted := f.notes.before[p.ExternalID]; noted && published == nil {
+		published = &note.Since
+	}
+	if published == nil {
+		return true
+	}
+	return c.Tiers.due(now.Sub(*published), now.Sub(*last))
+}
+
+func (c *Collector) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
+	r := domain.PostRegistered{
+		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
+		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(),
+		PostType: post.Type, Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink,
+	}
+	if !post.PublishedAt.IsZero() {
+		r.PublishedAt = &post.PublishedAt
+	}
+	return r
+}
+
+func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
+	at := c.clock()
+	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
+	appending, cancel := recording(ctx)
+	defer cancel()
+	for _, s := range snapshots {
+		if s.Err != nil {
+			c.skip(ctx, f, s.Post, s.Err.Class, s.Err)
+			continue
+		}
+		recordErr := c.Metrics.RecordPostReading(appending, c.reading(f.ConnectedAccount, s, at))
+		if unrecordable(recordErr) {
+			c.skip(ctx, f, s.Post, platforms.ClassInvalid, recordErr)
+			continue
+		}
+		if recordErr != nil {
+			return errors.Join(err, recordErr)
+		}
+		f.notes.found(s.Post.ID)
+	}
+	return err
+}
+
+// unrecordable tells that what is said of a post can never be recorded. It costs that post, not the others.
+func unrecordable(err error) bool { return domain.CodeOf(err) == domain.CodeInvalid }
+
+// reading judges, at capture, whether the reading's growth counts, and says by what.
+func (c *Collector) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
+	r := domain.PostRead{
+		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
+		ExternalID: s.Post.ID, CapturedAt: at, Counts: s.Counts, Missing: s.Missing,
+		GrowthWindow: c.GrowthWindow.String(), SubscriptionActive: account.SubscriptionActive,
+	}
+	if published := s.Post.PublishedAt; !published.IsZero() {
+		r.PublishedAt = &published
+		r.GrowthEligible = account.SubscriptionActive && at.Sub(published) <= c.GrowthWindow
+	}
+	return r
+}

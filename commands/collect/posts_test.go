@@ -1,0 +1,213 @@
+package collect_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+const halfDay = 12 * time.Hour
+
+// aged publishes a post of each age.
+func aged(days ...int) func(*simulator.Account) {
+	return func(a *simulator.Account) {
+		for _, n := range days {
+			a.Posts = append(a.Posts, simulator.Post{
+				ID: fmt.Sprintf("%s_%d", a.ID, 1000+n), Created: fetchDay.AddDate(0, 0, -n).Add(-time.Hour),
+			})
+		}
+	}
+}
+
+func (s *fetchStage) postReadings(c connected, post string) []time.Time {
+	s.t.Helper()
+	return times(s.t, s.log.DB.Pool, `select captured_at from tSPostInsights where social_account_id = $1 and external_id = $2 order by 1`, c.ID, c.ExternalID+"_"+post)
+}
+
+func TestOlderPostsAreReadEverLessOften(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, aged(1, 20, 60, 200))
+	const days = 14
+	for range 2 * days {
+		s.round(domain.FetchPosts, domain.Facebook)
+		s.clock.advance(halfDay)
+	}
+	require.Len(t, s.postReadings(page, "1001"), 2*6+8, "each round within the window, then daily")
+	require.InDelta(t, days, len(s.postReadings(page, "1020")), 4, "daily, weekly from 30 days on")
+	require.Len(t, s.postReadings(page, "1060"), 2, "weekly")
+	require.Len(t, s.postReadings(page, "1200"), 1, "every 30 days")
+}
+
+func TestPostsAreRegisteredOnceAndReadEachRound(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0, aged(1, 2))
+	s.round(domain.FetchPosts, domain.Facebook)
+	s.clock.advance(halfDay)
+	require.True(t, s.sim.AddPost(domain.Facebook, page.ExternalID, simulator.Post{ID: page.ExternalID + "_1000", Created: s.clock.Now().Add(-time.Hour)}))
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Len(t, s.postReadings(page, "1001"), 2)
+	require.Len(t, s.postReadings(page, "1000"), 1)
+	registered := 0
+	for _, r := range s.log.Records(domain.TopicMetrics) {
+		ev, err := s.log.Decode(r)
+		require.NoError(t, err)
+		if _, ok := ev.Data.(domain.PostRegistered); ok {
+			registered++
+		}
+	}
+	require.Equal(t, 3, registered)
+}
+
+func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	var ages []int
+	for n := range 60 { // two calls of 50
+		ages = append(ages, n%6)
+	}
+	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
+		for i, age := range ages {
+			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+i), Created: fetchDay.AddDate(0, 0, -age).Add(-time.Hour)})
+		}
+	})
+	s.trap(page, simulator.Traps{FailEvery: 6})
+	slot := slotOf(domain.FetchPosts, domain.Facebook, s.clock.Now())
+	s.roundOf(s.collect, slot)
+	read := s.number(`select count(*) from tSPostInsights`)
+	require.Less(t, read, 60, "the trap has struck")
+	s.trap(page, simulator.Traps{})
+	s.clock.advance(time.Minute)
+	_, err := s.collect.Retry(t.Context(), slot, page.ID)
+	require.NoError(t, err)
+	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
+	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
+}
+
+func TestGrowthCountsWithinTheWindow(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.connect(domain.Facebook, 0, aged(1, 20))
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where growth_eligible`))
+	require.Equal(t, 2, s.number(`select count(*) from tSPostInsights`))
+}
+
+// Profiles' posts cannot be listed: they come from the main application.
+func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) {
+		a.Posts = []simulator.Post{{ID: "urn:li:share:71", Created: fetchDay.Add(-time.Hour)}}
+	})
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: s.log, Now: s.clock.Now})
+	require.NoError(t, err)
+	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: member.ID},
+		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:71",
+		Origin: domain.OriginMainApp, RegisteredAt: fetchDay, PublishedAt: new(fetchDay.Add(-time.Hour)),
+	}))
+	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
+	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where external_id = 'urn:li:share:71' and likes is not null`))
+}
+
+// Posts that are gone are asked for as often as others of their age are read, and no more.
+func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
+	t.Parallel()
+	gone := map[string]bool{"old": true, "new": true, "undated": true}
+	client := &scripted{page: pagesOf(map[string]platforms.PostsPage{"": {Posts: []platforms.Post{
+		publishedAgo("new", time.Hour), publishedAgo("old", 200*24*time.Hour), publishedAgo("live", 200*24*time.Hour), {ID: "undated"},
+	}}}), reading: func(p platforms.Post) platforms.PostSnapshot {
+		if gone[p.ID] {
+			return platforms.PostSnapshot{Post: p, Err: &platforms.Error{Class: platforms.ClassNotFound, Message: "deleted"}}
+		}
+		return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(1))}}
+	}}
+	seen := &planned{}
+	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Observe = seen })
+	user := s.connect(domain.TikTok, 0)
+	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
+	s.roundOf(s.collect, slot)
+	s.clock.advance(time.Minute)
+	_, err := s.pool.Exec(t.Context(), `update fetch_state set served_slot = null`) // as if the result had not been stored
+	require.NoError(t, err)
+	_, err = s.collect.Retry(t.Context(), slot, user.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"old": 1, "new": 1, "live": 1, "undated": 1}, client.asked, "once in a slot")
+	s.clock.advance(halfDay - time.Minute)
+	for range 2*60 - 1 {
+		s.round(domain.FetchPosts, domain.TikTok)
+		s.clock.advance(halfDay)
+	}
+	require.Equal(t, client.asked["live"], client.asked["old"])
+	require.Equal(t, 2, client.asked["old"])
+	require.InDelta(t, client.asked["new"], client.asked["undated"], 1, "by how long it is gone")
+	require.InDelta(t, 2*7+23+5, client.asked["new"], 3)
+	require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id <> 'live'`), "no reading is made up")
+	require.Len(t, seen.posts, client.asked["old"]+client.asked["new"]+client.asked["undated"])
+
+	clear(gone)
+	s.clock.advance(30 * 24 * time.Hour)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 3, s.number(`select count(*) from tSPostInsights where external_id <> 'live'`), "it is back")
+	var notes int
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select count(*) from post_notes`).Scan(&notes))
+	require.Zero(t, notes)
+}
+
+// One post of which something can never be recorded costs no other post its reading.
+func TestOddPostCostsNoOther(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]platforms.Post{
+		"a count beyond any":    publishedAgo("odd", 2*time.Hour),
+		"a year beyond any":     {ID: "odd", PublishedAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"an id beyond the rows": {ID: strings.Repeat("9", 300), PublishedAt: fetchDay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := &scripted{page: pagesOf(map[string]platforms.PostsPage{
+				"": {Posts: []platforms.Post{publishedAgo("1", time.Hour), odd, publishedAgo("3", 3*time.Hour), publishedAgo("4", 4*time.Hour)}},
+			}), reading: func(p platforms.Post) platforms.PostSnapshot {
+				likes := int64(1)
+				if p.ID == "odd" {
+					likes += 1 << 60
+				}
+				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: &likes}}
+			}}
+			seen := &planned{}
+			s := newFetchStage(t, client.use, func(c *collect.Config) { c.Observe = seen })
+			user := s.connect(domain.TikTok, 0)
+			for round := range 3 {
+				require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
+				require.Equal(t, 3*(round+1), s.number(`select count(*) from tSPostInsights where social_account_id = $1 and external_id in ('1', '3', '4')`, user.ID))
+				s.clock.advance(halfDay)
+			}
+			require.NotEmpty(t, seen.posts)
+			require.Equal(t, string(platforms.ClassInvalid), seen.posts[0])
+			require.Empty(t, s.state(domain.FetchPosts, user).Reason)
+		})
+	}
+}
+
+func TestParseLadder(t *testing.T) {
+	t.Parallel()
+	ladder, err := collect.ParseTiers([]string{"any=720h", " 720h=24h", "168h=0"})
+	require.NoError(t, err)
+	require.Equal(t, collect.Tiers{{Age: 168 * time.Hour}, {Age: 720 * time.Hour, Every: 24 * time.Hour}, {Every: 720 * time.Hour}}, ladder)
+	for text, want := range map[string]string{
+		"720h": "is not age=interval", "soon=1h": "is not age=interval", "1h=-2h": "is not age=interval", "0=1h": "is not age=interval",
+		"720h=24h": "add any=interval",
+	} {
+		_, err := collect.ParseTiers([]string{text})
+		require.ErrorContains(t, err, want, text)
+	}
+}

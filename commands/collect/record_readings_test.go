@@ -1,0 +1,101 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// recorder is an appender that keeps what it gets.
+type recorder struct {
+	drafts []domain.Draft
+	err    error
+}
+
+func (r *recorder) Append(_ context.Context, d domain.Draft) error {
+	if r.err == nil {
+		r.drafts = append(r.drafts, d)
+	}
+	return r.err
+}
+
+func tenant() domain.Tenant {
+	return domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 7, SocialAccount: 11}
+}
+
+// readings are the three ways in, with a capture time.
+func readings(m *collect.Metrics) map[string]func(at time.Time) error {
+	return map[string]func(at time.Time) error{
+		"account reading": func(at time.Time) error {
+			return m.RecordAccountReading(context.Background(), domain.AccountRead{Tenant: tenant(), Platform: domain.TikTok, CapturedAt: at})
+		},
+		"post reading": func(at time.Time) error {
+			return m.RecordPostReading(context.Background(), domain.PostRead{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "p", CapturedAt: at})
+		},
+		"registered post": func(at time.Time) error {
+			return m.RegisterPost(context.Background(), domain.PostRegistered{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at})
+		},
+	}
+}
+
+// Capture times are checked against the clock when they are appended, never in a fold.
+func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
+	t.Parallel()
+	for name := range readings(&collect.Metrics{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := &recorder{}
+			m, err := collect.NewMetrics(collect.MetricsConfig{Log: log, Now: func() time.Time { return day0 }})
+			require.NoError(t, err)
+			record := readings(m)[name]
+			require.NoError(t, record(day0.Add(time.Minute)), "within the skew")
+			require.NoError(t, record(day0.AddDate(-1, 0, 0)), "a back-fill")
+			require.Len(t, log.drafts, 2)
+			err = record(day0.Add(time.Minute + time.Microsecond))
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+			require.ErrorContains(t, err, "ahead of the clock")
+			require.Len(t, log.drafts, 2)
+		})
+	}
+}
+
+func TestReadingsAreRecorded(t *testing.T) {
+	t.Parallel()
+	log := &recorder{}
+	m, err := collect.NewMetrics(collect.MetricsConfig{Log: log, Now: func() time.Time { return day0.Add(1500) }})
+	require.NoError(t, err)
+	ids := map[string]bool{}
+	for name, record := range readings(m) {
+		require.NoError(t, record(day0), name)
+		d := log.drafts[len(log.drafts)-1]
+		require.Equal(t, domain.TopicMetrics, d.Topic)
+		require.Equal(t, "11", d.Key, "the social account: all of its readings in one partition")
+		require.Equal(t, d.Data.EventType(), d.Envelope.Type)
+		require.Equal(t, day0.Add(time.Microsecond), d.Envelope.Time)
+		require.Nil(t, d.Envelope.Chain)
+		ids[d.Envelope.ID] = true
+	}
+	require.Len(t, ids, 3)
+}
+
+func TestReadingsThatAreWrongAreRefused(t *testing.T) {
+	t.Parallel()
+	log := &recorder{}
+	m, err := collect.NewMetrics(collect.MetricsConfig{Log: log, Now: func() time.Time { return day0 }})
+	require.NoError(t, err)
+	err = m.RecordPostReading(t.Context(), domain.PostRead{Tenant: tenant(), Platform: 2, ExternalID: "p", CapturedAt: day0})
+	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+	require.ErrorContains(t, err, "p_id 2")
+	require.Empty(t, log.drafts)
+
+	log.err = errors.New("full")
+	require.ErrorContains(t, readings(m)["post reading"](day0), "full")
+	_, err = collect.NewMetrics(collect.MetricsConfig{})
+	require.ErrorContains(t, err, "needs")
+}

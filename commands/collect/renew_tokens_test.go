@@ -1,0 +1,254 @@
+package collect_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+var errDatabase = errors.New("connection reset by peer")
+
+// faultySecrets is the store of tokens with a database that fails when it is told to.
+type faultySecrets struct {
+	collect.SecretStore
+
+	mu          sync.Mutex
+	lease, swap int // so many fail
+	swapped     chan struct{}
+	lost        bool // the lease, as soon as it is given
+}
+
+func (s *faultySecrets) fails(n *int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n--
+	return *n >= 0
+}
+
+func (s *faultySecrets) set(n *int, value int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n = value
+}
+
+func (s *faultySecrets) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	if s.fails(&s.lease) {
+		return nil, nil, errDatabase
+	}
+	held, release, err := s.SecretStore.Lease(ctx, ref)
+	if s.lost && err == nil {
+		cut, cancel := context.WithCancel(held)
+		cancel()
+		held = cut
+	}
+	return held, release, err
+}
+
+func (s *faultySecrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+	if s.fails(&s.swap) {
+		if s.swapped != nil {
+			s.swapped <- struct{}{}
+		}
+		return errDatabase
+	}
+	return s.SecretStore.Swap(ctx, ref, old, secret, times)
+}
+
+func newFaultyStage(t *testing.T, change ...func(*collect.Config)) (*fetchStage, *faultySecrets) {
+	t.Helper()
+	faulty := &faultySecrets{}
+	return newFetchStage(t, append(change, func(c *collect.Config) {
+		faulty.SecretStore = c.Secrets
+		c.Secrets = faulty
+	})...), faulty
+}
+
+// refused is a TikTok user whose token the platform refuses although its end is not known.
+func (s *fetchStage) refused() connected {
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	stored := s.tokens(user)
+	stored.ExpiresAt = time.Time{}
+	s.store(user, stored)
+	return user
+}
+
+func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
+	t.Parallel()
+	s, faulty := newFaultyStage(t)
+	user := s.refused()
+	faulty.lease = 1
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Empty(t, s.changes(user))
+	st := s.state(domain.FetchAccounts, user)
+	require.Equal(t, "internal", st.Class)
+	require.Equal(t, fetchDay.Add(30*time.Second), *st.NotBefore, "it is tried again")
+	s.clock.advance(30 * time.Second)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+}
+
+// renewing is a platform's client whose renewal is the test's.
+type renewing struct {
+	collect.Clients
+	refresh func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error)
+}
+
+func (r renewing) For(p domain.Platform) (platforms.Client, error) {
+	c, err := r.Clients.For(p)
+	return renewingClient{c, r}, err
+}
+
+type renewingClient struct {
+	platforms.Client
+	by renewing
+}
+
+func (c renewingClient) Refresh(ctx context.Context, r platforms.RefreshRequest) (platforms.Tokens, error) {
+	return c.by.refresh(ctx, c.Client, r)
+}
+
+// The lease may fail to keep another process away, or the answer of an earlier call was lost on its way.
+func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	s.collect = s.process(func(c *collect.Config) {
+		c.Clients = renewing{c.Clients, func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
+			got, err := inner.Refresh(ctx, r)
+			require.NoError(t, err)
+			s.store(user, commands.StoredTokens{AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ExpiresAt: got.ExpiresAt})
+			return inner.Refresh(ctx, r) // with the token that is used up
+		}}
+	})
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Empty(t, s.changes(user))
+	require.Len(t, s.readings(user), 1)
+}
+
+// Waiting for the quota may take longer than others can be kept away.
+func TestNobodyRenewsWithoutTheLease(t *testing.T) {
+	t.Parallel()
+	s, faulty := newFaultyStage(t, func(c *collect.Config) {
+		c.Clients = renewing{c.Clients, func(ctx context.Context, inner platforms.Client, r platforms.RefreshRequest) (platforms.Tokens, error) {
+			select { // as the gate does that waits for room
+			case <-ctx.Done():
+			case <-time.After(30 * time.Second):
+				t.Error("it waits on although others may renew by now")
+			}
+			return inner.Refresh(ctx, r)
+		}}
+	})
+	faulty.lost = true
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Zero(t, s.calls("tiktok/token"))
+	require.Empty(t, s.changes(user))
+	require.Equal(t, string(platforms.ClassRetry), s.state(domain.FetchAccounts, user).Class)
+}
+
+func TestRotatedTokenIsStoredAlthoughTheFirstTriesFail(t *testing.T) {
+	t.Parallel()
+	s, faulty := newFaultyStage(t)
+	faulty.swap = 2
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	require.Equal(t, fetchDay.Add(2*time.Hour), s.tokens(user).ExpiresAt)
+}
+
+// The database is away for longer than the slot lasts: the platform takes no older token any more.
+func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s, faulty := newFaultyStage(t, func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	faulty.swap, faulty.swapped = 1000, make(chan struct{}, 1000)
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	before := s.tokens(user)
+	slot := slotOf(domain.FetchAccounts, domain.TikTok, fetchDay)
+	_, err := s.collect.Plan(t.Context(), slot, tick)
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.collect.Work(ctx, slot, 0)
+		done <- err
+	}()
+	<-faulty.swapped
+	end()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Equal(t, before, s.tokens(user))
+	require.Contains(t, lines.String(), "level=ERROR")
+	require.Contains(t, lines.String(), "a renewed token cannot be stored")
+	require.NotContains(t, lines.String(), before.RefreshToken)
+
+	faulty.set(&faulty.swap, 0)
+	s.clock.advance(tick)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 1)
+	require.Equal(t, 1, s.calls("tiktok/token"), "what was renewed is used")
+	require.Empty(t, s.changes(user))
+	s.clock.advance(3 * time.Hour)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 2)
+	require.Equal(t, 2, s.calls("tiktok/token"), "and is not stored a second time over what came after it")
+}
+
+// A person who signs in while a renewed token waits to be stored wins.
+func TestNewSignInWinsOverATokenThatWaitsToBeStored(t *testing.T) {
+	t.Parallel()
+	s, faulty := newFaultyStage(t)
+	faulty.swap, faulty.swapped = 1, make(chan struct{})
+	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.round(domain.FetchTokens, domain.TikTok)
+	}()
+	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
+	s.store(user, commands.StoredTokens{AccessToken: "of the new consent", RefreshToken: "r"})
+	<-faulty.swapped
+	<-done
+	require.Equal(t, "of the new consent", s.tokens(user).AccessToken)
+}
+
+// The platform has rotated the token by the time that the slot ends: the answer must not be lost.
+func TestRenewalIsNotCutByTheEndOfItsSlot(t *testing.T) {
+	t.Parallel()
+	for _, p := range []domain.Platform{domain.TikTok, domain.LinkedIn} {
+		aType := domain.AccountType(0)
+		if p == domain.LinkedIn {
+			aType = domain.LinkedInProfile
+		}
+		s := newFetchStage(t)
+		user := s.connect(p, aType, expiresIn(-time.Minute))
+		before := s.tokens(user)
+		s.trap(user, simulator.Traps{Delay: 500 * time.Millisecond})
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.collect.Retry(ctx, slotOf(domain.FetchAccounts, p, fetchDay), user.ID)
+			done <- err
+		}()
+		require.Eventually(t, func() bool { return s.calls(p.String()+"/token") == 1 }, time.Minute, time.Millisecond)
+		end()
+		require.ErrorIs(t, <-done, context.Canceled)
+		after := s.tokens(user)
+		require.NotEqual(t, before.AccessToken, after.AccessToken, p)
+		s.trap(user, simulator.Traps{})
+		s.round(domain.FetchAccounts, p)
+		require.Len(t, s.readings(user), 1, p)
+		require.Equal(t, 1, s.calls(p.String()+"/token"), p)
+	}
+}

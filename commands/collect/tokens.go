@@ -1,0 +1,94 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// SecretStore keeps sealed secrets; it is never the log.
+type SecretStore interface {
+	Get(ctx context.Context, ref string) ([]byte, error)
+	// GetMany returns those of the refs that are there and open.
+	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
+	// Lease keeps other processes away from the secret until release. Held does not end with ctx: it ends at
+	// the release, or before when others may not be kept away any more.
+	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
+	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
+	// there, and stays. With a zero times.Taken it counts as taken when the old one was.
+	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
+}
+
+// DefaultRefreshAhead is how long before its expiry a token is renewed, on the platforms that renew any:
+// TikTok's live two hours, the others' 60 days.
+func DefaultRefreshAhead() map[domain.Platform]time.Duration {
+	return map[domain.Platform]time.Duration{
+		domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
+	}
+}
+
+// lastMoment is how long before its expiry a token is renewed by who wants to use it, should the job for
+// that have come too late.
+const lastMoment = 5 * time.Minute
+
+// tokens hands out access tokens and renews them. Renewals of one connection are serialised, in the
+// process by a lock and among processes by a lease, because TikTok's refresh token works once: two at a
+// time would lose the connection.
+type tokens struct {
+	secrets SecretStore
+	now     func() time.Time
+	logger  *slog.Logger
+	locks   *commands.KeyedLock
+	pending pendingRotations
+}
+
+// access returns the tokens to read the account with.
+func (t *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
+	stored, err := t.stored(ctx, f)
+	if err != nil {
+		return stored, err
+	}
+	if stored.ExpiresAt.IsZero() || t.now().Add(lastMoment).Before(stored.ExpiresAt) {
+		return stored, nil
+	}
+	renewed, err := t.renew(ctx, f, stored)
+	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || t.now().Before(stored.ExpiresAt)) {
+		return stored, nil // it is good until it is refused, and what is wrong may pass until then
+	}
+	return renewed, err
+}
+
+// stored are the tokens that were read with those of the whole job, or they are read now. That they may have
+// been renewed since does no harm: one that is refused is looked up again before it is renewed.
+func (t *tokens) stored(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
+	var stored commands.StoredTokens
+	if json.Unmarshal(f.secret, &stored) == nil && stored.AccessToken != "" {
+		return stored, nil
+	}
+	stored, _, err := t.load(ctx, f.SecretRef)
+	return stored, err
+}
+
+func (t *tokens) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
+	if ref == "" {
+		return stored, nil, errNoToken
+	}
+	raw, err = t.secrets.Get(ctx, ref)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return stored, nil, errors.Join(errNoToken, err)
+	}
+	if err != nil {
+		return stored, nil, fmt.Errorf("read tokens of connection: %w", err)
+	}
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		return stored, nil, errors.New("read tokens of connection: the stored secret is not one of ours")
+	}
+	return stored, raw, nil
+}

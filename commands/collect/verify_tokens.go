@@ -1,0 +1,72 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// readAs reads with tokens. Where the platform goes by the token alone, a new one is first asked whose it
+// is, once: a person who signed in with another account would give this one the other's posts.
+func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.StoredTokens, read fetchFunc) (fetched, error) {
+	f.target = target(f.ConnectedAccount, stored)
+	who, byToken := f.client.(platforms.Identifier)
+	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
+		return read(ctx, f)
+	}
+	if f.slot.Kind == domain.FetchAccounts { // its answer says whose figures it brings
+		got, err := read(ctx, f)
+		if err == nil {
+			c.tokens.verified(ctx, f, stored)
+		}
+		return got, err
+	}
+	if err := who.Identify(ctx, f.target); err != nil {
+		return fetched{}, err
+	}
+	c.tokens.verified(ctx, f, stored)
+	return read(ctx, f)
+}
+
+// verified notes with the stored tokens whose they are. If that fails they are asked again the next time. It
+// waits for renewals of the same tokens: a note that came between what a renewal replaces and its storing
+// would pass for a sign-in, and the renewed token be lost.
+func (t *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
+	unlock, err := t.locks.Lock(ctx, f.SecretRef)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	held, release, err := t.secrets.Lease(ctx, f.SecretRef)
+	if err != nil {
+		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
+		return
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(held, storeTry)
+	defer cancel()
+	stored, raw, err := t.load(ctx, f.SecretRef)
+	if err != nil || stored.AccessToken != tokens.AccessToken {
+		return // somebody else's by now
+	}
+	stored.VerifiedAs = f.ExternalID
+	sealed, err := commands.EncodeTokens(stored)
+	if err == nil {
+		err = t.secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.Times(time.Time{}))
+	}
+	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
+		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
+	}
+}
+
+// newer returns tokens that were stored after those that failed, or [platforms.ErrNoRefresh].
+func (t *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+	stored, _, err := t.load(ctx, f.SecretRef)
+	if err == nil && stored.AccessToken == failed.AccessToken {
+		err = platforms.ErrNoRefresh
+	}
+	return stored, err
+}

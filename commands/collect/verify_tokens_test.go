@@ -1,0 +1,157 @@
+package collect_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+func withPosts(a *simulator.Account) {
+	a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
+}
+
+// A person signs in with another account: its videos must not become this one's.
+func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user, other := s.connect(domain.TikTok, 0, withPosts), s.connect(domain.TikTok, 0, withPosts)
+	good, stranger := s.tokens(user), s.tokens(other)
+	s.store(user, stranger)
+	s.round(domain.FetchPosts, domain.TikTok)
+	posts := func(c connected) int {
+		return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
+	}
+	require.Zero(t, posts(user))
+	require.Positive(t, posts(other))
+	require.Len(t, s.changes(user), 1)
+	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[0].State)
+	require.Contains(t, s.changes(user)[0].Reason, "the token belongs to another account")
+	require.Zero(t, s.calls("tiktok/token"), "the other account's refresh token is not used up")
+	require.Equal(t, stranger.RefreshToken, s.tokens(user).RefreshToken)
+
+	s.clock.advance(time.Hour)
+	s.store(user, good)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Positive(t, posts(user))
+	require.Equal(t, domain.ConnectionOK, s.changes(user)[1].State)
+}
+
+// The platform is asked whose a token is once for each token that is stored, not with each round.
+func TestTokenIsVerifiedOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, withPosts, expiresIn(time.Hour))
+	var taken time.Time
+	row := func() time.Time {
+		require.NoError(t, s.pool.QueryRow(t.Context(), `select updated_at from kept.secrets where ref = $1`, user.ref).Scan(&taken))
+		return taken
+	}
+	for range 3 {
+		s.clock.advance(time.Minute)
+		s.round(domain.FetchPosts, domain.TikTok)
+	}
+	require.Equal(t, 1, s.calls("tiktok/user_info"))
+	require.Equal(t, user.ExternalID, s.tokens(user).VerifiedAs)
+	require.Equal(t, fetchDay, row(), "it is still the token of that sign-in")
+	s.clock.advance(2 * time.Hour)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 1, s.calls("tiktok/token"))
+	require.Equal(t, 1, s.calls("tiktok/user_info"), "the renewal's answer says whose it is")
+	require.Equal(t, user.ExternalID, s.tokens(user).VerifiedAs)
+
+	// A reading of the account says it too.
+	again := s.tokens(user)
+	again.VerifiedAs = ""
+	s.store(user, again)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, 2, s.calls("tiktok/user_info"))
+
+	// What is handed over is asked anew.
+	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
+	_, err := s.handOver().HandOver(t.Context(), user.ConnectionID, collect.NewTokens{AccessToken: fresh.Access, RefreshToken: fresh.Refresh})
+	require.NoError(t, err)
+	require.Empty(t, s.tokens(user).VerifiedAs)
+}
+
+// A platform that cannot be asked just now is no reason to read, and none to call the connection dead.
+func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, withPosts)
+	s.trap(user, simulator.Traps{HTML: 502})
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Zero(t, s.calls("tiktok/video_list"))
+	require.Empty(t, s.changes(user))
+	s.trap(user, simulator.Traps{})
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Positive(t, s.number(`select count(*) from tSPosts`))
+}
+
+// It is noted whose a token is, at the very moment at which another process has renewed it and not stored it
+// yet: the note waits, and the renewed token, whose refresh token is the only one left, is kept.
+func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, expiresIn(10*time.Minute))
+	before := s.tokens(user)
+	waits := make(chan struct{})
+	reading := s.process(func(c *collect.Config) {
+		c.Secrets = &askedForLease{SecretStore: c.Secrets, asked: sync.OnceFunc(func() { close(waits) })}
+	})
+	read, ended := make(chan error, 1), make(chan struct{})
+	renewing := s.process(func(c *collect.Config) {
+		c.Secrets = &beforeStoring{SecretStore: c.Secrets, do: func() {
+			go func() {
+				defer close(ended)
+				_, err := reading.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.TikTok, fetchDay), user.ID)
+				read <- err
+			}()
+			select {
+			case <-waits: // for the renewal, to note whose the token is
+			case <-ended: // without a wait
+			}
+			require.Positive(t, s.calls("tiktok/user_info"))
+		}}
+	})
+	_, err := renewing.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
+	require.NoError(t, err)
+	require.NoError(t, <-read)
+	after := s.tokens(user)
+	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one is stored")
+	s.clock.advance(2 * time.Hour)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 2)
+	require.Empty(t, s.changes(user))
+}
+
+// askedForLease tells that others are to be kept away from a secret, before they are.
+type askedForLease struct {
+	collect.SecretStore
+	asked func()
+}
+
+func (a *askedForLease) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	a.asked()
+	return a.SecretStore.Lease(ctx, ref)
+}
+
+// beforeStoring does something before a secret is stored the first time.
+type beforeStoring struct {
+	collect.SecretStore
+	once sync.Once
+	do   func()
+}
+
+func (b *beforeStoring) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+	b.once.Do(b.do)
+	return b.SecretStore.Swap(ctx, ref, old, secret, times)
+}

@@ -1,0 +1,48 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// StoredTokens is the sealed form of a connection's tokens. Encode it with [EncodeTokens] only:
+// platforms.Tokens itself refuses to print them.
+type StoredTokens struct {
+	AccessToken  string    `json:"access_token"`
+	RefreshToken string    `json:"refresh_token,omitempty"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: not known, or never
+	// RefreshExpiresAt is when RefreshToken ends, and a person must sign in again; zero: not known, or never.
+	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
+	// InstagramLogin says that the token is of Instagram login (graph.instagram.com), which can be renewed;
+	// otherwise it is of Facebook login. Instagram only.
+	InstagramLogin bool `json:"instagram_login,omitempty"`
+	// VerifiedAs is the account that the platform has said the tokens are of; "": it was not asked yet.
+	VerifiedAs string `json:"verified_as,omitempty"`
+}
+
+// Times is what may be known of the tokens without opening them.
+func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
+	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.RefreshExpiresAt}
+}
+
+// Over tells whether the access token has ended, as far as is known.
+func (t StoredTokens) Over(now time.Time) bool {
+	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
+}
+
+// EncodeTokens is what goes into the secret store.
+func EncodeTokens(t StoredTokens) ([]byte, error) {
+	if t.AccessToken == "" {
+		return nil, errors.New("an empty token never replaces a stored one")
+	}
+	return json.Marshal(t)
+}
+
+// TokenPlaces finds where the tokens of a connection are stored.
+type TokenPlaces interface {
+	TokenPlace(ctx context.Context, connection int64) (domain.TokenPlace, error)
+}

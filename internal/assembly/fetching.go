@@ -1,0 +1,168 @@
+package assembly
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// FetchConfig says how platforms are read: within which limits, where they are, and how often. What stores,
+// appends, logs and counts is filled in.
+type FetchConfig struct {
+	Quota     quota.Config
+	Platforms platforms.Config
+	Collect   collect.Config
+	Schedule  scheduler.Config
+
+	Now      func() time.Time                  // nil: time.Now
+	Wall     func(time.Duration) time.Duration // how long a pause of Now's time takes here; nil: as long
+	Appended func(domain.Draft)                // learns of each reading and post in the log; may be nil
+}
+
+// Fetcher reads platforms.
+type Fetcher struct {
+	Collect *collect.Collector
+
+	schedule scheduler.Config
+	wall     func(time.Duration) time.Duration
+}
+
+// NewFetcher puts together what reads the platforms. Nothing runs yet.
+func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Wall == nil {
+		c.Wall = func(d time.Duration) time.Duration { return d }
+	}
+	states, err := p.fetchStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.Quota.Store, c.Quota.Registerer = vault.NewBudgets(states), p.registered
+	gate, err := quota.New(c.Quota)
+	if err != nil {
+		return nil, err
+	}
+	c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = gate.Admit, c.Now, observeCalls(p.registered)
+	if c.Platforms.Logger == nil {
+		c.Platforms.Logger = p.settings.Logger
+	}
+	clients, err := platforms.New(c.Platforms)
+	if err != nil {
+		return nil, err
+	}
+	p.Add(func() error { clients.Close(); return nil })
+	c.Collect.Clients, c.Collect.Budget, c.Collect.Observe = clients, gate, newFetchMetrics(p.registered)
+	c.Collect.States, c.Collect.Marks = vault.NewFetching(states), vault.NewMarks(states)
+	collector, err := p.newCollector(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fetcher{Collect: collector, schedule: c.Schedule, wall: c.Wall}
+	f.schedule.Shards, f.schedule.Work = f.plan, f.work
+	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
+	f.schedule.DatabaseURL, err = p.DatabaseURL(ctx)
+	return f, err
+}
+
+// newCollector completes what reads with what it stores in and appends to.
+func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Collector, error) {
+	secrets, err := p.Secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := p.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log, err := p.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lanes, err := log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
+	if err != nil {
+		return nil, err
+	}
+	p.Add(lanes.Close)
+	metrics, err := collect.NewMetrics(collect.MetricsConfig{Log: told{lanes, c.Appended}, Now: c.Now})
+	if err != nil {
+		return nil, err
+	}
+	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
+	c.Collect.Metrics, c.Collect.Operations = metrics, log
+	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
+	return collect.New(c.Collect)
+}
+
+// told is an appender that tells of what it has appended.
+type told struct {
+	commands.Appender
+	appended func(domain.Draft)
+}
+
+// Append implements [commands.Appender].
+func (t told) Append(ctx context.Context, d domain.Draft) error {
+	err := t.Appender.Append(ctx, d)
+	if err == nil && t.appended != nil {
+		t.appended(d)
+	}
+	return err
+}
+
+// Run reads by the schedule until ctx is done.
+func (f *Fetcher) Run(ctx context.Context) error {
+	schedule, err := scheduler.New(f.schedule)
+	if err != nil {
+		return err
+	}
+	return schedule.Run(ctx)
+}
+
+func (f *Fetcher) plan(ctx context.Context, s scheduler.Slot) (shards int, err error) {
+	return f.Collect.Plan(ctx, domain.FetchSlot{Kind: string(s.Kind), Platform: s.Platform, Begin: s.Begin}, s.End.Sub(s.Begin))
+}
+
+// work is what a scheduled job does.
+func (f *Fetcher) work(ctx context.Context, job scheduler.Job) error {
+	slot := domain.FetchSlot{Kind: string(job.Kind), Platform: job.Platform, Begin: job.Slot}
+	if job.Connection != 0 {
+		again, err := f.Collect.Retry(ctx, slot, job.Connection)
+		if err == nil && len(again) > 0 {
+			err = scheduler.RetryAfter(f.wall(again[0].After), errors.New("the connection cannot be read yet"))
+		}
+		return err
+	}
+	again, err := f.Collect.Work(ctx, slot, job.Shard)
+	if len(again) == 0 {
+		return err
+	}
+	retries := make([]scheduler.Retry, len(again))
+	for i, r := range again {
+		retries[i] = scheduler.Retry{Connection: r.SocialAccount, After: f.wall(r.After)}
+	}
+	return scheduler.RetryConnections(err, retries...)
+}
+
+// fetchable tells whether jobs may begin: what is due, connected and known follows from all tables but those of
+// the dashboards, which may stand still meanwhile.
+func (s *Service) fetchable() bool {
+	var names []string
+	for _, engine := range s.engines {
+		if name := engine.Name(); name != (projections.Dashboards{}).Name() {
+			names = append(names, name)
+		}
+	}
+	return s.Monitor.MayCommand(names...) == nil
+}

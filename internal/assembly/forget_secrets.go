@@ -1,0 +1,71 @@
+package assembly
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// forgetEvery is how often secrets of what was deleted are looked for. A tombstone's predecessor, which names
+// the secret, stays in the log for a day or more (min.compaction.lag.ms).
+const forgetEvery = time.Hour
+
+// TidySecrets deletes the secrets of deleted connections and users until ctx is done: once all read models
+// are made, and then every hour.
+func (s *Service) TidySecrets(ctx context.Context) {
+	select {
+	case <-s.Monitor.Made():
+	case <-ctx.Done():
+		return
+	}
+	ticker := time.NewTicker(forgetEvery)
+	defer ticker.Stop()
+	for {
+		deleted, err := s.ForgetSecrets(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.config.Logger.Warn("secrets of deleted connections and users are not deleted; tried again in an hour", "error", err)
+		case deleted > 0:
+			s.config.Logger.Info("secrets of deleted connections and users are deleted", "secrets", deleted)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// ForgetSecrets deletes them once and tells how many there were. A directory that does not fit its tables may be
+// another log, whose tombstones are about others.
+func (s *Service) ForgetSecrets(ctx context.Context) (int, error) {
+	if problem := s.Monitor.MayCommand(projections.Directory{}.Name()); problem != nil {
+		return 0, problem
+	}
+	return commands.ForgetSecrets{
+		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
+			return ScanDirectory(ctx, s.Log, each)
+		},
+		Secrets: vault.NewEraser(s.KeptPool), Now: time.Now,
+	}.Forget(ctx)
+}
+
+// ScanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error
+// is of one that cannot be decoded.
+func ScanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
+	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
+	return log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range run.Records {
+			each(log.Decode(r))
+		}
+		return nil
+	}})
+}

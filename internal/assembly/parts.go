@@ -1,0 +1,201 @@
+package assembly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/migrations"
+)
+
+// Parts are what a process may stand on. Each is opened when it is first asked for, and all are given back
+// by [Parts.Close], last first. They are opened from one goroutine.
+type Parts struct {
+	Closers
+
+	settings   Settings
+	registered *registrations
+	events     *domain.Registry
+	ended      <-chan struct{} // nil: no database in this process
+
+	brokers                         part[brokers]
+	database                        part[string]
+	log                             part[*eventlog.Log]
+	tables, folding, vault, fetched part[*pgxpool.Pool]
+}
+
+// NewParts opens nothing yet.
+func NewParts(s Settings) *Parts {
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	if s.Registerer == nil {
+		s.Registerer = prometheus.NewRegistry()
+	}
+	p := &Parts{settings: s, registered: &registrations{Registerer: s.Registerer}, events: domain.NewRegistry()}
+	p.Add(p.registered.Close)
+	return p
+}
+
+// part is opened at its first use.
+type part[T any] struct {
+	opened bool
+	value  T
+}
+
+func (p *part[T]) get(open func() (T, error)) (T, error) {
+	if p.opened {
+		return p.value, nil
+	}
+	value, err := open()
+	if err == nil {
+		p.opened, p.value = true, value
+	}
+	return value, err
+}
+
+// brokers are where the log is, and how its topics are made there.
+type brokers struct {
+	addrs  []string
+	topics []eventlog.TopicSpec
+}
+
+func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
+	return p.brokers.get(func() (b brokers, err error) {
+		b.addrs = p.settings.Brokers
+		if b.topics, err = Topics(); err != nil || len(b.addrs) > 0 {
+			return b, err
+		}
+		addrs, settings, stop, err := p.settings.Embedded.StartBroker(ctx)
+		if err != nil {
+			return b, err
+		}
+		p.Add(stop)
+		return brokers{addrs, eventlog.OnOneBroker(b.topics, settings)}, nil
+	})
+}
+
+// Brokers are the addresses of the brokers.
+func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
+	b, err := p.openBrokers(ctx)
+	return b.addrs, err
+}
+
+// DatabaseURL is where the database is.
+func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
+	return p.database.get(func() (string, error) {
+		if p.settings.DatabaseURL != "" {
+			return p.settings.DatabaseURL, nil
+		}
+		url, ended, stop, err := p.settings.Embedded.StartPostgres(ctx)
+		if err != nil {
+			return "", err
+		}
+		p.Add(stop)
+		p.ended = ended
+		return url, nil
+	})
+}
+
+// Watch ends with an error when the database of this process does: nothing works without it.
+func (p *Parts) Watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.ended:
+		return errors.New("the embedded PostgreSQL has ended; its log in the data directory says why")
+	}
+}
+
+// Log connects to the log, makes missing topics and refuses unsafe ones.
+func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
+	return p.log.get(func() (*eventlog.Log, error) {
+		b, err := p.openBrokers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		log, err := eventlog.Open(ctx, eventlog.Config{
+			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing, Registry: p.events, Logger: p.settings.Logger,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("open the log: %w", err)
+		}
+		p.Add(log.Close)
+		return log, nil
+	})
+}
+
+// Migrate brings all schemas to this version: what every start does first. Where they are, it needs no
+// right to create anything.
+func (p *Parts) Migrate(ctx context.Context) error {
+	url, err := p.DatabaseURL(ctx)
+	if err != nil {
+		return err
+	}
+	if err := migrations.Up(ctx, url); err != nil {
+		return err
+	}
+	return scheduler.Migrate(ctx, url)
+}
+
+// Pool sizes. Projectors hold one connection per worker and projection; reads come and go with requests.
+const (
+	foldingConns = 24
+	readConns    = 24
+)
+
+// Tables are the read models, read-only.
+func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.tables, func(url string) (*pgxpool.Pool, error) {
+		return pg.Open(ctx, pg.Config{URL: url, SearchPath: migrations.Derived, Name: "reader", MaxConns: readConns, ReadOnly: true})
+	})
+}
+
+// Folding is the same tables for the projections, which write them.
+func (p *Parts) Folding(ctx context.Context) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.folding, func(url string) (*pgxpool.Pool, error) {
+		return pg.Open(ctx, pg.Config{URL: url, SearchPath: migrations.Derived, Name: "projector", MaxConns: foldingConns, AsyncCommit: true})
+	})
+}
+
+// Vault is what the log must not hold: schema kept.
+func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
+}
+
+// fetchStates is the same schema for what fetchers note all the time, and may lose the last of in a crash.
+func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.fetched, func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
+}
+
+func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], open func(url string) (*pgxpool.Pool, error)) (*pgxpool.Pool, error) {
+	return at.get(func() (*pgxpool.Pool, error) {
+		url, err := p.DatabaseURL(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pool, err := open(url)
+		if err == nil {
+			p.Add(func() error { pool.Close(); return nil })
+		}
+		return pool, err
+	})
+}
+
+// Secrets are the sealed tokens and password hashes.
+func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
+	pool, err := p.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return vault.NewSecrets(pool, p.settings.SecretsKeys)
+}

@@ -1,0 +1,51 @@
+package apidoc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// Generate returns the two documents by their paths in the module that lies at root.
+func Generate(root string) (map[string][]byte, error) {
+	described := api.Describe()
+	open, err := openAPI(described, newSchemas(root))
+	if err != nil {
+		return nil, fmt.Errorf("make OpenAPI document: %w", err)
+	}
+	async, err := asyncAPI(root, described, newSchemas(root))
+	if err != nil {
+		return nil, fmt.Errorf("make AsyncAPI document: %w", err)
+	}
+	files := map[string][]byte{}
+	for name, doc := range map[string]any{"api/openapi.json": open, "api/asyncapi.json": async} {
+		raw, err := json.MarshalIndent(doc, "", " ")
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", name, err)
+		}
+		files[name] = append(raw, '\n')
+	}
+	return files, nil
+}
+
+// Root returns the folder of the module that the working directory lies in.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find module: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("find module: no go.mod in any folder above")
+		}
+		dir = parent
+	}
+}

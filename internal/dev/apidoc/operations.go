@@ -1,0 +1,192 @@
+package apidoc
+
+import (
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// about is what an operation is for.
+type about struct {
+	tag, summary, text string
+
+	headers []string // of its answer in the envelope
+	answers []answer // instead of the envelope
+	refuses []domain.Code
+}
+
+// answer is an answer that is not in the envelope.
+type answer struct {
+	status  int
+	text    string
+	media   []string
+	headers []string
+}
+
+// The groups of the API document.
+const (
+	tagService    = "Service"
+	tagDashboards = "Dashboards"
+	tagEntities   = "Users, platforms, activities and stats"
+	tagAudit      = "Audit"
+	tagStreams    = "Notices and live updates"
+	tagAnalytics  = "Analytics"
+)
+
+// tags are the groups in their order.
+var tags = []struct{ name, text string }{
+	{tagService, "Health, metrics and this document."},
+	{tagDashboards, "Who sees which client's dashboard, and which clients share one view."},
+	{tagEntities, "Users, connections and posts, one by one; and the figures of each platform over time."},
+	{tagAudit, "The history of dashboards, for auditors. The service records each look at it."},
+	{tagStreams, "What happens while a page is open."},
+	{tagAnalytics, "Figures of the social accounts and posts that the caller may see."},
+}
+
+const (
+	mediaJSON    = "application/json"
+	mediaProblem = "application/problem+json"
+	mediaCSV     = "text/csv"
+	mediaText    = "text/plain"
+	mediaEvents  = "text/event-stream"
+)
+
+var (
+	stream         = []answer{{status: 200, text: "The stream.", media: []string{mediaEvents}}}
+	streamRefusals = []domain.Code{
+		domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound, domain.CodeRateLimited, domain.CodeUnavailable,
+	}
+	socketIO = about{
+		tag: tagStreams, summary: "Socket.IO v4 (Engine.IO protocol 4).",
+		text: "For the stock client, with the token in auth.token or a Bearer header. The event is client_access_removed.",
+		answers: []answer{
+			{status: 200, text: "Packets of Engine.IO.", media: []string{mediaText}},
+			{status: 400, text: "The request is no packet of Engine.IO.", media: []string{mediaJSON}},
+		},
+	}
+	topPostsOfMember = figures("The posts of one member that gained most engagement in the range.", "")
+)
+
+func figures(summary, text string) about {
+	return about{tag: tagAnalytics, summary: summary, text: text}
+}
+
+func entities(summary string) about { return about{tag: tagEntities, summary: summary} }
+
+func audit(summary string) about { return about{tag: tagAudit, summary: summary} }
+
+// operations has every operation by its id. Those that are served at the root too stand here once.
+var operations = map[string]about{
+	"getHealthz": {
+		tag: tagService, summary: "Says that the process serves.", text: "Whether it can do its work is /readyz.",
+		answers: []answer{{status: 200, text: "It serves.", media: []string{mediaJSON}}},
+	},
+	"getReadyz": {
+		tag: tagService, summary: "Says whether the service can do its work, and what keeps it from it.",
+		answers: []answer{
+			{status: 200, text: "It can.", media: []string{mediaJSON}},
+			{status: 503, text: "It cannot; the checks say why.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
+		},
+	},
+	"getMetrics": {
+		tag: tagService, summary: "Metrics for Prometheus.",
+		answers: []answer{{status: 200, text: "In the text format that the scraper asks for.", media: []string{mediaText}}},
+	},
+	"getOpenapiJson": {
+		tag: tagService, summary: "This document.", answers: []answer{{status: 200, text: "OpenAPI 3.1.", media: []string{mediaJSON}}},
+	},
+	"getAsyncapiJson": {
+		tag: tagService, summary: "Describes the topics of the log and the streams.",
+		answers: []answer{{status: 200, text: "AsyncAPI 3.", media: []string{mediaJSON}}},
+	},
+
+	"getDashboard": {
+		tag: tagDashboards, summary: "The dashboard of a sub-account.",
+		text: "An agency's first request creates a missing dashboard. A client sees its own dashboard and linked ones, when they are open to it.",
+
+		headers: []string{"ETag"}, refuses: []domain.Code{domain.CodeConflict},
+	},
+	"putDashboard": {
+		tag: tagDashboards, summary: "Changes a dashboard and those linked with it, all or nothing.",
+		text: "Absent members keep their value; the service ignores unknown ones. A request that changes nothing succeeds and leaves no record.",
+
+		headers: []string{"ETag", "Idempotency-Replayed"},
+		refuses: []domain.Code{
+			domain.CodeConflict, domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+		},
+	},
+
+	"getUsers":                  entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
+	"getUsersByUserId":          entities("One user."),
+	"getPlatforms":              entities("The connected profiles and pages, with their state, the reason of the last failure and the last reading."),
+	"getPlatformsByPlatformId":  entities("One connected profile or page."),
+	"getActivities":             entities("Posts with their latest figures, newest first."),
+	"getActivitiesByActivityId": entities("One post."),
+	"getStats":                  entities("Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month."),
+	"getDashboardHistory":       audit("Who changed a dashboard, when and by which request."),
+	"getDashboardState":         audit("What a dashboard was at an instant or version."),
+	"getDashboardDiff":          audit("What changed on a dashboard between two instants or versions."),
+	"getDashboardAccess":        audit("Whether a user had access to a dashboard at a time, and which records decided that."),
+	"getAuditHistory":           audit("Who changed any dashboard of the agency."),
+	"getAuditReads":             audit("Who read or exported the audit trail, newest first."),
+	"getAuditExport": {
+		tag: tagAudit, summary: "The history as a file, oldest change first.",
+		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a formula get an apostrophe.",
+		answers: []answer{{
+			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"}, headers: []string{"Content-Disposition"},
+		}},
+	},
+
+	"getNotices": {
+		tag: tagStreams, summary: "The caller's notices as Server-Sent Events.", answers: stream, refuses: streamRefusals,
+		text: "The event is client_access_removed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without one it begins " +
+			"at the newest notice.",
+	},
+	"getLive": {
+		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.", answers: stream, refuses: streamRefusals,
+		text: "The event is figures_changed, at most once a second, after the figures can be read; see the AsyncAPI document. " +
+			"It tells of readings and of posts that became known. It does not tell what the main application changes: names, members, categories of " +
+			"posts, prices, connections. Ask again for those when their page is opened. " +
+			"With Last-Event-ID the stream continues after that event. When the service does not know that event any more, it says that anything " +
+			"may have changed.",
+	},
+	"postNoticesTicket": {tag: tagStreams, summary: "A one-time ticket for an EventSource, which cannot send headers."},
+	"getSocketIo":       socketIO,
+	"postSocketIo":      socketIO,
+
+	"getAccountInsights":       figures("Follower and engagement totals per platform and over all, with the change against the previous period.", ""),
+	"getAccountFollowers":      figures("The followers of each day (week, month), per platform and over all.", ""),
+	"getRoiViews":              figures("Views per platform and month against what the subscriptions cost.", ""),
+	"getAccountStats":          figures("Reach and impressions, totals and series.", ""),
+	"getAccountNetGrowth":      figures("Net follower growth per platform and over all.", ""),
+	"getAccountNetGrowthByPId": figures("Net follower growth per platform and over all.", ""),
+	"getActivityMeter":         figures("Posting frequency and an activity score.", "`meta.as_of` is the newest registration of a post that counts."),
+	"getLeaderboard": figures("The best members and the best posts, ranked by engagement.",
+		"It has no further pages; limit is how many of each the answer has."),
+	"getTopPostsInsights":      figures("The posts that gained most engagement in the range.", ""),
+	"getPostInsights":          figures("Every post with its latest metrics, and what it gained in the range.", ""),
+	"getPostsLikes":            figures("Likes per post and over time.", ""),
+	"getPostsViews":            figures("The views that posts gained over time.", ""),
+	"getPostsEngagements":      figures("Likes + comments + shares per post.", ""),
+	"getPostsTotalEngagements": figures("Likes, comments and shares that all posts gained, summed, and over time.", ""),
+	"getMemberFollowersGraph":  figures("The followers of one member, of each day (week, month), per platform and over all.", ""),
+	"getAccountActiveMembersPlatforms": figures("The active members of an account and the platforms that they have connected, as the directory has them now.",
+		"The range in `meta` says nothing here."),
+	"getMembersSocialGrowth":    figures("A member's growth summary.", ""),
+	"getMembersPostInsights":    figures("Every post of one member with its latest metrics, and what it gained in the range.", ""),
+	"getMembersfollowersGrowth": figures("The followers of one member, of each day (week, month), per platform and over all.", ""),
+	"getMembersPostLikes":       figures("Likes per post of one member, and over time.", ""),
+	"getMembersPostViews":       figures("The views that the posts of one member gained over time.", ""),
+	"getMembersPostEngagement":  figures("Likes + comments + shares per post of one member.", ""),
+
+	"getMembersTopPostsByMemberIdByCId":                          topPostsOfMember,
+	"getMembersTopPostsByMemberIdByStartTimeByCId":               topPostsOfMember,
+	"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId":      topPostsOfMember,
+	"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId": topPostsOfMember,
+}
+
+// aboutOf finds what an operation is for, also of one at the root.
+func aboutOf(id string) (about, bool) {
+	a, ok := operations[strings.Replace(id, "AtRoot", "", 1)]
+	return a, ok
+}

@@ -1,0 +1,99 @@
+package apidoc
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// codeUnsupportedMediaType is a code that only HTTP knows.
+const codeUnsupportedMediaType domain.Code = "unsupported_media_type"
+
+// usualRefusals are the codes that every route with roles may answer.
+var usualRefusals = []domain.Code{
+	domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound,
+	domain.CodeRateLimited, domain.CodeInternal, domain.CodeUnavailable,
+}
+
+// refusal says when a code comes, with an error as a caller meets it.
+type refusal struct {
+	text    string
+	example error
+	headers []string
+}
+
+func example(code domain.Code, message string) *domain.Error {
+	return domain.NewError(code, "%s", message)
+}
+
+var refusals = map[domain.Code]refusal{
+	domain.CodeInvalid: {
+		text: "The request is malformed; errors names every wrong input.",
+		example: example(domain.CodeInvalid, "The request is not well-formed: startTime does not lie before endTime.").
+			WithField("startTime", "does not lie before endTime"),
+	},
+	domain.CodeUnauthenticated: {
+		text:    "There is no usable token.",
+		example: example(domain.CodeUnauthenticated, "There is no token. Send the header Authorization: Bearer <token>."),
+		headers: []string{"WWW-Authenticate"},
+	},
+	domain.CodeForbidden: {
+		text: "The caller's role, or the dashboard, does not allow it.",
+		example: example(domain.CodeForbidden,
+			"Your role does not allow this. Sign in with an account that has the right, or ask your agency."),
+	},
+	domain.CodeNotFound: {
+		text:    "There is nothing there for this caller: it is unknown, or another tenant's.",
+		example: example(domain.CodeNotFound, "There is no such member. Check the id."),
+	},
+	domain.CodeConflict: {
+		text:    "Too many changes of one agency came at once. Repeat the request.",
+		example: example(domain.CodeConflict, "Too many changes of this agency came at once. Send the request again."),
+	},
+	domain.CodePreconditionFailed: {
+		text:    "If-Match did not hold.",
+		example: example(domain.CodePreconditionFailed, "The dashboard was changed since you read it. Read it again."),
+	},
+	domain.CodeTooLarge: {text: "The body is too large.", example: &http.MaxBytesError{Limit: api.DefaultMaxBody}},
+	codeUnsupportedMediaType: {
+		text:    "The body is not JSON in UTF-8.",
+		example: example(codeUnsupportedMediaType, "The body must be JSON in UTF-8. Send it with Content-Type: application/json."),
+	},
+	domain.CodeUnprocessable: {
+		text: "The request is well-formed and breaks a rule.",
+		example: example(domain.CodeUnprocessable, "The request is against a rule; see errors.").
+			WithField("users[0]", "is not a user of the linked accounts or of the agency"),
+	},
+	domain.CodeRateLimited: {
+		text:    "The caller has used up its requests, or its connections.",
+		example: example(domain.CodeRateLimited, "You have made 6000 requests within 60 seconds. Wait 12 seconds and go on more slowly."),
+		headers: []string{"Retry-After", "RateLimit", "RateLimit-Policy"},
+	},
+	domain.CodeUnavailable: {
+		text:    "The service cannot answer now. With Command-Id the outcome is open: repeat with it as Idempotency-Key.",
+		example: example(domain.CodeUnavailable, "The read models are being made. Try again in a moment."),
+		headers: []string{"Retry-After"},
+	},
+	domain.CodeInternal: {text: "A defect of the service; report the request id.", example: errors.New("a defect")},
+}
+
+// refusalResponses has a response for each code.
+func refusalResponses() openapi3.ResponseBodies {
+	const requestID = "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
+	responses := openapi3.ResponseBodies{}
+	for code, r := range refusals {
+		_, body, problem := api.Refusal(r.example, requestID)
+		responses[string(code)] = &openapi3.ResponseRef{Value: &openapi3.Response{
+			Description: &r.text, Headers: headersNamed(r.headers...),
+			Content: openapi3.Content{
+				mediaJSON:    {Schema: openapi3.NewSchemaRef("#/components/schemas/ErrorBody", nil), Example: body},
+				mediaProblem: {Schema: openapi3.NewSchemaRef("#/components/schemas/ProblemBody", nil), Example: problem},
+			},
+		}}
+	}
+	return responses
+}

@@ -1,0 +1,63 @@
+package apidoc
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// exampleUpdate is the body of a PUT.
+const exampleUpdate = `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
+
+// codeSample is a request that can be copied, as renderers of OpenAPI show it.
+type codeSample struct {
+	Lang   string `json:"lang"`
+	Label  string `json:"label"`
+	Source string `json:"source"`
+}
+
+// samplesOf are requests of an operation, for a shell in which BASE and TOKEN are set.
+func samplesOf(op api.Operation, stream bool) []codeSample {
+	sample := func(label, flags string) codeSample {
+		if op.Roles != nil || stream {
+			flags += ` -H "Authorization: Bearer $TOKEN"`
+		}
+		return codeSample{"Shell", label, fmt.Sprintf(`curl%s "$BASE%s"`, flags, examplePath(op))}
+	}
+	switch {
+	case strings.HasSuffix(op.Pattern, "*"):
+		return nil // Socket.IO is not spoken by hand
+	case op.Method == http.MethodPut:
+		return []codeSample{sample("curl", ` -X PUT -H "Content-Type: application/json" -d '`+exampleUpdate+`'`)}
+	case op.Method == http.MethodPost:
+		return []codeSample{sample("curl", " -X POST")}
+	case stream:
+		return []codeSample{sample("curl", " -N")}
+	case op.Answer.CSV != "":
+		return []codeSample{sample("curl", ""), sample("curl, as CSV", ` -H "Accept: text/csv"`)}
+	default:
+		return []codeSample{sample("curl", "")}
+	}
+}
+
+// examplePath is the address of an example: what must be given, and what shapes the answer.
+func examplePath(op api.Operation) string {
+	path, query := op.Pattern, url.Values{}
+	for _, p := range op.Takes {
+		value := fmt.Sprint(p.Example)
+		switch {
+		case strings.Contains(op.Pattern, "{"+p.Name+"}"):
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", value)
+		case p.Required, slices.Contains([]string{"tz", "granularity", "limit"}, p.Name):
+			query.Set(p.Name, value)
+		}
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + strings.ReplaceAll(query.Encode(), "%2F", "/")
+}

@@ -1,0 +1,201 @@
+package apidoc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// schemas makes the schemas of Go types as encoding/json writes them. Named structs become components.
+type schemas struct {
+	source     source
+	components openapi3.Schemas
+	types      map[string]reflect.Type // of the components' names
+	faults     []error
+}
+
+func newSchemas(root string) *schemas {
+	return &schemas{
+		source:     source{root, map[string]bool{}, map[string]declared{}},
+		components: openapi3.Schemas{}, types: map[string]reflect.Type{},
+	}
+}
+
+// err returns everything that has no schema, no name of its own or no source.
+func (s *schemas) err() error { return errors.Join(s.faults...) }
+
+func (s *schemas) faultf(format string, args ...any) {
+	s.faults = append(s.faults, fmt.Errorf(format, args...))
+}
+
+func (s *schemas) declared(t reflect.Type) declared {
+	d, err := s.source.of(t)
+	if err != nil {
+		s.faults = append(s.faults, err)
+	}
+	return d
+}
+
+func typed(names ...string) *openapi3.SchemaRef {
+	types := openapi3.Types(names)
+	return openapi3.NewSchemaRef("", &openapi3.Schema{Type: &types})
+}
+
+func formatted(name, format string) *openapi3.SchemaRef {
+	s := typed(name)
+	s.Value.Format = format
+	return s
+}
+
+// of returns the schema of a type. Only a pointer may be null: a list without entries is [].
+func (s *schemas) of(t reflect.Type) *openapi3.SchemaRef {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return formatted("string", "date-time")
+	case reflect.TypeFor[json.RawMessage]():
+		return openapi3.NewSchemaRef("", &openapi3.Schema{})
+	}
+	switch t.Kind() { //nolint:exhaustive // the others stand in no answer, and the default says so
+	case reflect.Pointer:
+		return nullable(s.of(t.Elem()))
+	case reflect.Struct:
+		return s.component(t)
+	case reflect.Slice:
+		list := typed("array")
+		list.Value.Items = s.of(t.Elem())
+		return list
+	case reflect.Map:
+		object := typed("object")
+		object.Value.AdditionalProperties.Schema = s.of(t.Elem())
+		return object
+	case reflect.String:
+		return s.enumerated(t, typed("string"))
+	case reflect.Bool:
+		return typed("boolean")
+	case reflect.Int, reflect.Int16, reflect.Int32, reflect.Int64:
+		return s.enumerated(t, formatted("integer", "int64"))
+	case reflect.Float64:
+		return formatted("number", "double")
+	default:
+		s.faultf("type %s stands in an answer and has no schema", t)
+		return typed("object")
+	}
+}
+
+func nullable(s *openapi3.SchemaRef) *openapi3.SchemaRef {
+	if s.Ref != "" {
+		return openapi3.NewSchemaRef("", &openapi3.Schema{OneOf: openapi3.SchemaRefs{s, typed("null")}})
+	}
+	*s.Value.Type = append(*s.Value.Type, "null")
+	if s.Value.Enum != nil {
+		s.Value.Enum = append(s.Value.Enum, nil)
+	}
+	return s
+}
+
+// enumerated adds the constants of a type of this module as the only values. Of the type's comment it takes the
+// first sentence; what follows is for who writes the program.
+func (s *schemas) enumerated(t reflect.Type, base *openapi3.SchemaRef) *openapi3.SchemaRef {
+	if t.PkgPath() == "" {
+		return base
+	}
+	d := s.declared(t)
+	what, _, more := strings.Cut(withoutName(t.Name(), d.text), ". ")
+	if more {
+		what += "."
+	}
+	base.Value.Enum, base.Value.Description = slices.Clone(d.values), strings.TrimSpace(what+"\n"+d.listed)
+	return base
+}
+
+// component returns a reference to the component of a struct.
+func (s *schemas) component(t reflect.Type) *openapi3.SchemaRef {
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	ref := openapi3.NewSchemaRef("#/components/schemas/"+name, nil)
+	if known, ok := s.types[name]; ok {
+		if known != t {
+			s.faultf("%s and %s have one name in the API document: rename one", known, t)
+		}
+		return ref
+	}
+	s.types[name] = t // before its members: a type may contain itself
+	whole := typed("object")
+	whole.Value.Properties = openapi3.Schemas{}
+	s.addMembers(whole.Value, t)
+	whole.Value.Description = withoutName(t.Name(), s.declared(t).text)
+	s.components[name] = whole
+	return ref
+}
+
+// addMembers adds the fields of a struct, and those of structs embedded in it as encoding/json does.
+func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
+	comments := s.declared(t).fields
+	for field := range t.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			s.addMembers(object, field.Type)
+			continue
+		case name == "-", !field.IsExported():
+			continue
+		case name == "":
+			name = field.Name
+		}
+		text := comments[field.Name]
+		if rest, ok := strings.CutPrefix(text, field.Name+" "); ok {
+			text = "`" + name + "` " + rest
+		} else if rest, ok := strings.CutPrefix(text, field.Name+", "); ok {
+			text = "`" + name + "`, " + rest
+		}
+		object.Properties[name] = s.member(name, text, s.of(field.Type))
+		if !strings.Contains(options, "omit") {
+			object.Required = append(object.Required, name)
+		}
+	}
+}
+
+// member adds what there is to say of a member beyond its type: the comment of its field, else what it means everywhere.
+func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
+	if text == "" && (schema.Ref != "" || schema.Value.Description == "") {
+		text = glossary[name]
+	}
+	switch {
+	case text == "":
+		return schema
+	case schema.Ref == "":
+		schema.Value.Description = text
+		return schema
+	}
+	// JSON Schema takes a description beside a reference. The library's types hold one only when they read it.
+	beside := new(openapi3.SchemaRef)
+	raw, err := json.Marshal(map[string]string{"$ref": schema.Ref, "description": text})
+	if err == nil {
+		err = json.Unmarshal(raw, beside)
+	}
+	if err != nil {
+		s.faultf("describe %s: %w", name, err)
+	}
+	return beside
+}
+
+// enveloped is the schema of the envelope around data.
+func (s *schemas) enveloped(data, meta reflect.Type) *openapi3.SchemaRef {
+	object := typed("object")
+	object.Value.Required = []string{"success", "message", "data"}
+	object.Value.Properties = openapi3.Schemas{
+		"success": s.member("success", "Always true here.", typed("boolean")),
+		"message": s.member("message", "Always SUCCESS here.", typed("string")),
+		"data":    s.member("data", "", s.of(data)),
+	}
+	if meta != nil {
+		object.Value.Required = append(object.Value.Required, "meta")
+		object.Value.Properties["meta"] = s.member("meta", "", s.of(meta))
+	}
+	return object
+}

@@ -1,0 +1,145 @@
+package archtest_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/archtest"
+)
+
+const module = "github.com/ledgerboard/ledgerboard"
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	return dir
+}
+
+// plant writes Go files into a module of their own and returns its imports. A file is given by its path
+// and what it imports, apart by spaces.
+func plant(t *testing.T, files map[string]string) []archtest.Import {
+	t.Helper()
+	dir := t.TempDir()
+	for name, imported := range files {
+		source := "package p\n"
+		if strings.HasSuffix(name, "_tagged.go") {
+			source = "//go:build never && somewhere\n\npackage p\n"
+		}
+		for path := range strings.FieldsSeq(imported) {
+			source += "import _ \"" + strings.Replace(path, "./", module+"/", 1) + "\"\n"
+		}
+		name = filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o750))
+		require.NoError(t, os.WriteFile(name, []byte(source), 0o600))
+	}
+	imports, err := archtest.Imports(dir, module)
+	require.NoError(t, err)
+	return imports
+}
+
+func TestTheModuleKeepsTheRules(t *testing.T) {
+	t.Parallel()
+	imports, err := archtest.Imports(root(t), module)
+	require.NoError(t, err)
+	require.NotEmpty(t, imports)
+	require.Empty(t, archtest.Breaches(imports, archtest.Rules(), archtest.TestSupport()))
+}
+
+func TestAPlantedBreachOfEachRuleIsFound(t *testing.T) {
+	t.Parallel()
+	for _, rule := range archtest.Rules() {
+		forbidden := rule.Forbid
+		if rule.Only != nil {
+			forbidden = append(forbidden, "context", "net/http", "log/slog", "os", "database/sql", "github.com/google/uuid", "internal/pg")
+		}
+		require.NotEmpty(t, forbidden, rule.Package)
+		for _, path := range forbidden {
+			if ofThisModule(path) {
+				path = "./" + path
+			}
+			for _, folder := range []string{rule.Package, rule.Package + "/below"} {
+				found := archtest.Breaches(plant(t, map[string]string{folder + "/x.go": path}), []archtest.Rule{rule}, nil)
+				require.Len(t, found, 1, "%s importing %s", folder, path)
+				require.Contains(t, found[0], folder+"/x.go imports "+strings.TrimPrefix(path, "./"))
+			}
+		}
+	}
+}
+
+func ofThisModule(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".") && path != "database/sql" && path != "net/http" && path != "log/slog" && path != "context" && path != "os"
+}
+
+func TestABreachIsFound(t *testing.T) {
+	t.Parallel()
+	pgx, watermill := "github.com/jackc/pgx/v5", "github.com/ThreeDotsLabs/watermill"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"the domain and a database":              {map[string]string{"domain/x.go": "./internal/pg"}, "domain/x.go imports internal/pg"},
+		"a package of the domain and a database": {map[string]string{"domain/money/x.go": "./internal/pg"}, "domain/money/x.go imports internal/pg"},
+		"the domain and SQL of the standard library": {
+			map[string]string{"domain/x.go": "database/sql"}, "domain/x.go imports database/sql",
+		},
+		"the domain by way of a package below it": {
+			map[string]string{"domain/x.go": "./domain/money", "domain/money/y.go": "os"}, "domain/money/y.go imports os",
+		},
+		"a file that no build of this machine takes": {map[string]string{"domain/x_tagged.go": "os"}, "domain/x_tagged.go imports os"},
+		"commands by way of another package": {
+			map[string]string{"commands/x.go": "./internal/vault", "internal/vault/y.go": pgx},
+			"internal/vault/y.go imports " + pgx + ", and commands reaches it by way of internal/vault",
+		},
+		"commands by way of two": {
+			map[string]string{"commands/collect/x.go": "./internal/quota", "internal/quota/y.go": "./internal/pg", "internal/pg/z.go": pgx},
+			"internal/pg/z.go imports " + pgx + ", and commands/collect reaches it by way of internal/pg",
+		},
+		"commands by way of a package that hides it from others": {
+			map[string]string{"commands/x.go": "./internal/eventlog", "internal/eventlog/y.go": watermill},
+			"internal/eventlog/y.go imports " + watermill,
+		},
+		"the API by way of another package": {
+			map[string]string{"api/x.go": "./internal/vault", "internal/vault/y.go": pgx}, "and api reaches it by way of internal/vault",
+		},
+		"internal packages by way of another": {
+			map[string]string{"internal/a/x.go": "./domain", "domain/y.go": "./commands"}, "domain/y.go imports commands",
+		},
+		"a circle": {
+			map[string]string{"commands/x.go": "./internal/a", "internal/a/x.go": "./internal/b", "internal/b/x.go": "./internal/a " + pgx},
+			"and commands reaches it by way of internal/b",
+		},
+		"what is for tests": {map[string]string{"api/x.go": "./internal/pg/pgtest"}, "api/x.go imports internal/pg/pgtest, which is for tests"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := archtest.Breaches(plant(t, c.files), archtest.Rules(), archtest.TestSupport())
+			require.Contains(t, strings.Join(found, "\n"), c.want)
+		})
+	}
+}
+
+func TestWhatIsAllowedIsNoBreach(t *testing.T) {
+	t.Parallel()
+	found := archtest.Breaches(plant(t, map[string]string{
+		"domain/x.go":            "time ./domain/money",
+		"domain/money/x.go":      "strings",
+		"commands/x.go":          "context net/http ./domain ./commands/collect",
+		"commands/collect/x.go":  "./internal/platforms",
+		"api/x.go":               "./readmodels ./commands",
+		"readmodels/x.go":        "github.com/jackc/pgx/v5 ./internal/eventlog",
+		"projections/x.go":       "./internal/eventlog",
+		"internal/eventlog/x.go": "github.com/ThreeDotsLabs/watermill github.com/IBM/sarama ./domain",
+		"internal/assembly/x.go": "./projections ./api ./internal/dev/embedded",
+		"commands/x_test.go":     "github.com/jackc/pgx/v5",
+		"testdata/domain/x.go":   "os",
+	}), archtest.Rules(), archtest.TestSupport())
+	require.Equal(t, []string{
+		"internal/assembly/x.go imports internal/dev/embedded: what serves does not stand on demos, measurements and generators",
+	}, found)
+}

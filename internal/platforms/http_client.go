@@ -1,0 +1,216 @@
+package platforms
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// call is one request to a platform.
+type call struct {
+	op      string // our name of it, for errors and statistics
+	account string // whom it is about, for statistics
+	url     string // complete
+	header  map[string]string
+	form    url.Values // body of a form post
+	json    any        // body of a JSON post
+	secrets []string
+	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
+	// the platform would be changed all the same, and the answer that says how would be lost.
+	whole bool
+}
+
+// answer is what came back, in full.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// httpClient makes the calls of one platform: caps, timeouts, classification, statistics.
+type httpClient struct {
+	platform domain.Platform
+	client   *http.Client
+	timeout  time.Duration
+	maxBody  int64
+	log      *slog.Logger
+	observe  func(CallStats)
+	admit    Admit // may be nil
+	now      func() time.Time
+	classify func(answer) *Error       // nil: a success
+	usage    func(http.Header) []Usage // may be nil
+}
+
+func newHTTPClient(p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error) *httpClient {
+	return &httpClient{
+		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.maxBodyBytes,
+		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify,
+	}
+}
+
+// with returns a client of the same platform whose answers have another form.
+func (c httpClient) with(classify func(answer) *Error) *httpClient {
+	c.classify = classify
+	return &c
+}
+
+const noAccessToken = "there is no token for this account"
+
+// reconnect refuses a call for want of a token.
+func (c *httpClient) reconnect(op, message string) error {
+	return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: message}
+}
+
+// do makes the call and decodes its answer into out (nil: not wanted). The error is an [*Error].
+func (c *httpClient) do(ctx context.Context, req call, out any) error {
+	finish := func(CallStats) {}
+	if c.admit != nil {
+		var refusal error
+		if finish, refusal = c.admit(ctx, Call{c.platform, req.op, req.account}); refusal != nil {
+			return c.refused(ctx, req, refusal)
+		}
+	}
+	if req.whole && ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	started := time.Now()
+	ans, failure := c.exchange(ctx, req)
+	if failure == nil {
+		failure = c.classify(ans)
+	}
+	if failure == nil && out != nil && json.Unmarshal(ans.body, out) != nil {
+		// Not the decoder's error: it may quote the body.
+		failure = malformed()
+	}
+	stats := CallStats{
+		Platform: c.platform, Op: req.op, Account: req.account, At: c.now(), Duration: time.Since(started),
+		Status: ans.status, Bytes: len(ans.body),
+	}
+	if c.usage != nil && ans.header != nil {
+		stats.Usage = c.usage(ans.header)
+	}
+	if failure != nil {
+		failure.Platform, failure.Op, failure.Status = c.platform, req.op, ans.status
+		failure.Message = scrub(failure.Message, req.secrets...)
+		failure.Code = scrub(failure.Code, req.secrets...)
+		stats.Class, stats.Code, stats.RetryAfter = failure.Class, failure.Code, failure.RetryAfter
+		stats.Scope = failure.scope(req.op)
+	}
+	finish(stats)
+	c.report(ctx, stats)
+	if failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// refused makes the call's answer of a refusal. No call was made, so none is observed.
+func (c *httpClient) refused(ctx context.Context, req call, refusal error) error {
+	e := asError(refusal)
+	if e == nil {
+		e = networkError(ctx, refusal)
+	}
+	answer := *e
+	answer.Platform, answer.Op = c.platform, req.op
+	return &answer
+}
+
+func (c *httpClient) report(ctx context.Context, s CallStats) {
+	c.log.LogAttrs(ctx, slog.LevelDebug, "platform call",
+		slog.String("platform", s.Platform.String()), slog.String("op", s.Op), slog.String("account", s.Account),
+		slog.Int("status", s.Status), slog.String("class", string(s.Class)), slog.String("code", s.Code),
+		slog.Duration("duration", s.Duration), slog.Int("bytes", s.Bytes))
+	if c.observe != nil {
+		c.observe(s)
+	}
+}
+
+// exchange sends the request and reads the whole answer within the time and size limits.
+func (c *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	r, failure := newRequest(limited, req)
+	if failure != nil {
+		return answer{}, failure
+	}
+	resp, err := c.client.Do(r)
+	if err != nil {
+		return answer{}, networkError(ctx, err)
+	}
+	defer resp.Body.Close()
+	ans := answer{status: resp.StatusCode, header: resp.Header}
+	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	switch {
+	case err != nil:
+		ans.body = nil
+		return ans, networkError(ctx, err)
+	case int64(len(ans.body)) > c.maxBody:
+		ans.body = nil
+		return ans, &Error{Class: ClassRetry, Code: codeTooLarge, Message: "the answer is larger than the limit"}
+	}
+	return ans, nil
+}
+
+func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
+	method, contentType := http.MethodGet, ""
+	var body io.Reader
+	switch {
+	case req.json != nil:
+		raw, err := json.Marshal(req.json)
+		if err != nil {
+			return nil, &Error{Class: ClassInvalid, Message: "the request cannot be encoded"}
+		}
+		method, body, contentType = http.MethodPost, bytes.NewReader(raw), "application/json"
+	case req.form != nil:
+		method, body, contentType = http.MethodPost, strings.NewReader(req.form.Encode()), "application/x-www-form-urlencoded"
+	}
+	r, err := http.NewRequestWithContext(ctx, method, req.url, body)
+	if err != nil {
+		return nil, &Error{Class: ClassInvalid, Message: "the request's address cannot be built"}
+	}
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", "ledgerboard")
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	for name, value := range req.header {
+		if !headerSafe(value) {
+			return nil, &Error{Class: ClassReconnect, Message: "the stored token holds characters that no token has"}
+		}
+		r.Header.Set(name, value)
+	}
+	return r, nil
+}
+
+// headerSafe: net/http would refuse the request with an error that quotes the value.
+func headerSafe(value string) bool {
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// byStatus classifies an answer whose body says nothing: a proxy's page, mostly. A 401 of that sort
+// does not kill a connection, the platform's own words must do that.
+func byStatus(ans answer) *Error {
+	switch {
+	case ans.status >= 200 && ans.status < 300:
+		return nil
+	case ans.status == http.StatusTooManyRequests:
+		return &Error{Class: ClassThrottled, Message: "too many requests", RetryAfter: retryAfter(ans.header)}
+	case ans.status == http.StatusNotFound:
+		return &Error{Class: ClassNotFound, Message: "there is no such resource"}
+	default:
+		return &Error{Class: ClassRetry, Message: "an answer without the platform's error format", RetryAfter: retryAfter(ans.header)}
+	}
+}

@@ -1,0 +1,101 @@
+package platforms
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const opRefresh = "refresh"
+
+// refresh renews tokens by the refresh token (RFC 6749 §6), at a path of the token endpoint's host. clientID is the name of
+// the field that holds ours. A refresh that was sent is not cut by its caller's end.
+func (c *httpClient) refresh(ctx context.Context, req RefreshRequest, endpoint Endpoint, path, clientID string) (Tokens, error) {
+	var raw json.RawMessage
+	err := c.do(ctx, call{
+		op: opRefresh, account: req.Target.ExternalID, url: endpoint.AuthURL + path, whole: true,
+		form: url.Values{
+			"grant_type": {"refresh_token"}, "refresh_token": {req.RefreshToken},
+			clientID: {endpoint.ClientID}, "client_secret": {endpoint.ClientSecret},
+		},
+		secrets: []string{req.RefreshToken, req.Target.AccessToken, endpoint.ClientSecret},
+	}, &raw)
+	if err != nil {
+		return Tokens{}, err
+	}
+	reply, _ := oauthTokens(raw)
+	tokens := reply.tokens(c.now())
+	if want := req.Target.ExternalID; want != "" && tokens.ExternalID != "" && tokens.ExternalID != want {
+		e := wrongAccount()
+		e.Platform, e.Op = c.platform, opRefresh
+		return Tokens{}, e
+	}
+	return tokens, nil
+}
+
+// oauthReply is a token answer (RFC 6749 shape, TikTok's additions). Older TikTok guides print it
+// wrapped in `data`.
+type oauthReply struct {
+	AccessToken           text  `json:"access_token"`
+	ExpiresIn             count `json:"expires_in"` // seconds
+	RefreshToken          text  `json:"refresh_token"`
+	RefreshExpiresIn      count `json:"refresh_expires_in"`       // TikTok, seconds
+	RefreshTokenExpiresIn count `json:"refresh_token_expires_in"` // LinkedIn, seconds
+	OpenID                text  `json:"open_id"`
+	Scope                 text  `json:"scope"`
+}
+
+// tokens dates the lifetimes from now.
+func (r oauthReply) tokens(now time.Time) Tokens {
+	t := Tokens{
+		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken), ExternalID: string(r.OpenID), Scope: string(r.Scope),
+		ExpiresAt: expiry(now, r.ExpiresIn), RefreshExpiresAt: expiry(now, r.RefreshExpiresIn),
+	}
+	if t.RefreshExpiresAt.IsZero() {
+		t.RefreshExpiresAt = expiry(now, r.RefreshTokenExpiresIn)
+	}
+	return t
+}
+
+func expiry(now time.Time, seconds count) time.Time {
+	const years = 10 * 365 * 24 * 60 * 60
+	if !seconds.ok || seconds.n <= 0 || seconds.n > years {
+		return time.Time{}
+	}
+	return now.Add(time.Duration(seconds.n) * time.Second).UTC()
+}
+
+// oauthTokens reads the flat answer or the older wrapped one; false without an access token.
+func oauthTokens(body []byte) (oauthReply, bool) {
+	var reply struct {
+		oauthReply
+		Data maybe[oauthReply] `json:"data"`
+	}
+	if json.Unmarshal(body, &reply) != nil {
+		return oauthReply{}, false
+	}
+	if reply.AccessToken == "" && reply.Data.ok {
+		return reply.Data.v, reply.Data.v.AccessToken != ""
+	}
+	return reply.oauthReply, reply.AccessToken != ""
+}
+
+// oauthClass knows OAuth's error words (RFC 6749 §5.2), which LinkedIn and TikTok share.
+func oauthClass(word string, status int) Class {
+	switch word {
+	case "invalid_grant":
+		return ClassReconnect
+	case "server_error", "temporarily_unavailable":
+		return ClassRetry
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		return ClassThrottled
+	case status >= http.StatusInternalServerError:
+		return ClassRetry
+	default:
+		return ClassInvalid
+	}
+}

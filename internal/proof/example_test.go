@@ -1,0 +1,73 @@
+package proof_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// A bundle is checked with the public key alone: no broker, no database.
+func ExampleVerifyBundle() {
+	public, err := os.ReadFile("testdata/bundle.pub")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	known, err := proof.ParseVerifiers(string(public))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	bundle, err := os.ReadFile("testdata/bundle.jsonl")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report, err := proof.VerifyBundle(bytes.NewReader(bundle), known)
+	fmt.Println(report.OK(), report.Records, "records,", report.Covered, "signed", err)
+
+	// Without its second record.
+	lines := strings.SplitAfter(string(bundle), "\n")
+	report, err = proof.VerifyBundle(strings.NewReader(lines[0]+lines[1]+lines[3]), known)
+	fmt.Println(report.OK(), report.Findings[0].Kind, "after", report.Records, "record", err)
+	// Output:
+	// true 3 records, 3 signed <nil>
+	// false removed after 1 record <nil>
+}
+
+// A checkpoint is a text that is signed; whoever has the public key sees whether a byte of it was changed.
+func ExampleCheckpoint_Sign() {
+	private, public, err := proof.GenerateKey() // as `ledgerboard keygen` does
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signer, _, err := proof.ParseKey(private)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	checkpoint := proof.Checkpoint{Size: 3, HeadCount: 1, Positions: []int64{3, 0}, Time: time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)}
+	signed, err := checkpoint.Sign(signer)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	known, err := proof.ParseVerifiers(public)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	opened, err := proof.OpenCheckpoint(signed, known)
+	fmt.Println(opened.Size, "records by", opened.Time.Format(time.DateOnly), err)
+
+	_, err = proof.OpenCheckpoint(bytes.Replace(signed, []byte("2026-03-31"), []byte("2026-03-30"), 1), known)
+	fmt.Println(err != nil)
+	// Output:
+	// 3 records by 2026-03-31 <nil>
+	// true
+}
