@@ -20,7 +20,7 @@ type AuditDeps struct {
 }
 
 // DefaultMaxExport bounds an export. It goes on behind the cursor that its last line gives.
-const DefaultMaxExport = 1_000_000
+const defaultMaxExport = 1_000_000
 
 // HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
 // the agency gives [domain.ErrDashboardNotFound], whosever it is.
@@ -60,5 +60,5 @@ func (d *AuditDeps) maxExport() int {
 	if d.MaxExport > 0 {
 		return d.MaxExport
 	}
-	return DefaultMaxExport
+	return defaultMaxExport
 }

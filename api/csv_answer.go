@@ -26,7 +26,7 @@ func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
 	rows := &csvRows{plan: plan, pick: pick, places: map[string]int{}}
 	rows.head()
-	rows.out = newCSVWriter(&out, rows.header)
+	rows.out, rows.line = newCSVWriter(&out, rows.header), make([]string, len(rows.header))
 	if err := rows.root(reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
@@ -73,34 +73,38 @@ func (p *csvPlan) shows(t *csvTable, picked string) bool {
 
 func (r *csvRows) root(data reflect.Value) error {
 	if !r.plan.list {
-		return r.element(r.plan.root, data, nil)
+		return r.element(r.plan.root, data)
 	}
 	for i := range data.Len() {
-		if err := r.element(r.plan.root, data.Index(i), nil); err != nil {
+		if err := r.element(r.plan.root, data.Index(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// element writes the row of an element and then those of the lists in it. above are the cells of the
-// elements that it stands in.
-func (r *csvRows) element(t *csvTable, element reflect.Value, above []cell) error {
-	cells := slices.Clone(above)
+// element writes the row of an element and then those of the lists in it, whose rows begin with its cells. Cells stay in
+// the line until the element ends.
+func (r *csvRows) element(t *csvTable, element reflect.Value) error {
 	for _, c := range t.columns {
 		text, err := cellAt(element, c)
 		if err != nil {
 			return err
 		}
-		cells = append(cells, cell{c.name, text})
-	}
-	if len(t.columns) > 0 && (r.pick == "" || r.pick == t.name) {
-		if err := r.row(t, cells); err != nil {
-			return err
+		if place, shown := r.places[c.name]; shown {
+			r.line[place] = text
 		}
 	}
-	if t.parent == nil && !r.plan.list {
-		cells = nil
+	if len(t.columns) > 0 && (r.pick == "" || r.pick == t.name) {
+		if r.several() {
+			r.line[0] = t.name
+		}
+		if err := r.out.row(r.line); err != nil {
+			return fmt.Errorf("write row: %w", err)
+		}
+	}
+	if t.parent == nil && !r.plan.list { // what stands in no list is not repeated on every row
+		r.clear(t)
 	}
 	for _, l := range t.lists {
 		list, ok := at(element, l.index)
@@ -108,33 +112,22 @@ func (r *csvRows) element(t *csvTable, element reflect.Value, above []cell) erro
 			continue
 		}
 		for i := range list.Len() {
-			if err := r.element(l.table, list.Index(i), cells); err != nil {
+			if err := r.element(l.table, list.Index(i)); err != nil {
 				return err
 			}
 		}
 	}
+	r.clear(t)
 	return nil
 }
 
-type cell struct{ column, text string }
-
-func (r *csvRows) row(t *csvTable, cells []cell) error {
-	if r.line == nil {
-		r.line = make([]string, len(r.header))
-	}
-	clear(r.line)
-	if r.several() {
-		r.line[0] = t.name
-	}
-	for _, c := range cells {
-		if place, ok := r.places[c.column]; ok {
-			r.line[place] = c.text
+// clear empties the cells of a table's columns.
+func (r *csvRows) clear(t *csvTable) {
+	for _, c := range t.columns {
+		if place, shown := r.places[c.name]; shown {
+			r.line[place] = ""
 		}
 	}
-	if err := r.out.row(r.line); err != nil {
-		return fmt.Errorf("write row: %w", err)
-	}
-	return nil
 }
 
 // at follows an index; an object that is null on the way has no members.

@@ -59,28 +59,16 @@ type DirectoryStaff struct {
 // Access returns what decided a user's access as of a moment. Errors are those of [History.State], and
 // [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
-	var answer AccessAnswer
-	var meta HistoryMeta
-	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
-			return err
+	return answerHistory(ctx, h, "access", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a AccessAnswer, err error) {
+		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
+			return a, err
 		}
-		position, err := positionAt(ctx, tx, q.ParentAccount, q.At)
+		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, meta.AsOf)
 		if err != nil {
-			return err
+			return a, err
 		}
-		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, position)
-		if err != nil {
-			return err
-		}
-		meta.AsOf = position
-		answer, err = access(ctx, tx, q, position, s.document)
-		return err
+		return access(ctx, tx, q, meta.AsOf, s.document)
 	})
-	if err != nil {
-		return AccessAnswer{}, HistoryMeta{}, fmt.Errorf("read access to dashboard %s: %w", q.Dashboard, err)
-	}
-	return answer, meta, nil
 }
 
 func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (AccessAnswer, error) {
@@ -92,7 +80,7 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 	if err != nil {
 		return AccessAnswer{}, err
 	}
-	w := newWanted()
+	w := newNameLookup()
 	for _, record := range made.records {
 		record.note(w)
 	}

@@ -85,7 +85,7 @@ func auditReads(ctx context.Context, tx pgx.Tx, parent string, s *statement) ([]
 	if err != nil {
 		return nil, err
 	}
-	w := newWanted()
+	w := newNameLookup()
 	for _, e := range entries {
 		w.users(e.Actor.ID)
 	}

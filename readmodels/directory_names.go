@@ -11,24 +11,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// wanted collects the ids that an answer mentions, so that their names are read at once.
-type wanted struct{ userIDs, accountIDs map[string]bool }
+// nameLookup collects the ids that an answer mentions, so that their names are read at once.
+type nameLookup struct{ userIDs, accountIDs map[string]bool }
 
-func newWanted() *wanted { return &wanted{userIDs: map[string]bool{}, accountIDs: map[string]bool{}} }
+func newNameLookup() *nameLookup {
+	return &nameLookup{userIDs: map[string]bool{}, accountIDs: map[string]bool{}}
+}
 
-func (w *wanted) users(ids ...string) {
+func (w *nameLookup) users(ids ...string) {
 	for _, id := range ids {
 		w.userIDs[id] = true
 	}
 }
 
-func (w *wanted) accounts(ids ...string) {
+func (w *nameLookup) accounts(ids ...string) {
 	for _, id := range ids {
 		w.accountIDs[id] = true
 	}
 }
 
-func (w *wanted) dashboard(d *domain.Dashboard) {
+func (w *nameLookup) dashboard(d *domain.Dashboard) {
 	if d == nil {
 		return
 	}
@@ -39,7 +41,7 @@ func (w *wanted) dashboard(d *domain.Dashboard) {
 
 // read looks the names up. Only the agency's own people and accounts have one: whoever belongs to
 // another agency today shows as an id, as if erased.
-func (w *wanted) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
+func (w *nameLookup) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
 	n := names{users: map[string]string{}, accounts: map[string]string{}}
 	rows, _ := tx.Query(ctx, `
 		select true, u.id, u.name from users u join accounts a on a.id = u.account_id

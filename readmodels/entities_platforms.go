@@ -141,10 +141,7 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 	q.Page = Page{}
 	return PageQuery[ConnectedPlatform, platformKey]{
 		List: "platforms", Scope: scope, Page: page, Filters: q,
-		Select: func(after *platformKey, limit int) (string, []any) {
-			if after == nil {
-				after = &platformKey{}
-			}
+		Select: func(after platformKey, limit int) (string, []any) {
 			return platformsSQL, []any{
 				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit,
 			}

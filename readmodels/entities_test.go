@@ -83,7 +83,7 @@ func TestUsersOfDashboards(t *testing.T) {
 		Change: domain.UpdateDashboard{Primary: clientA, Users: &users, AllowClientDashboard: &yes},
 	})
 	require.NoError(t, err)
-	scope, err := readmodels.Scopes{Pool: entities.Pool}.Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
+	scope, err := readmodels.Scopes{Pool: log.DB.ReadOnly}.Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
 	require.NoError(t, err)
 	got, _, err := entities.Users(t.Context(), scope, readmodels.UsersQuery{OfDashboards: true})
 	require.NoError(t, err)

@@ -56,10 +56,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, us
 	q.Page = Page{}
 	return PageQuery[User, userKey]{
 		List: "users", Scope: scope, Page: page, Filters: q,
-		Select: func(after *userKey, limit int) (string, []any) {
-			if after == nil {
-				after = &userKey{}
-			}
+		Select: func(after userKey, limit int) (string, []any) {
 			return `
 				select u.id, u.name, u.email, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
 				       u.created_at, u.updated_at
@@ -74,7 +71,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, us
 				  and ($10 = '' or (u.name collate "C", u.id collate "C") > ($9, $10))
 				order by u.name collate "C", u.id collate "C" limit $11`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, id, containing(q.Search), q.Role, q.Active, q.OfDashboards, FiguresScope,
+					scope.ParentAccount, scope.Accounts, id, containing(q.Search), q.Role, q.Active, q.OfDashboards, figuresScope,
 					after.Name, after.ID, limit,
 				}
 		},

@@ -125,37 +125,40 @@ func (q HistoryQuery) filtered() bool {
 // Entries returns a page of entries. A dashboard without any history in this agency, of whatever
 // agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
 func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, HistoryMeta, error) {
-	entries, meta := []HistoryEntry{}, HistoryMeta{}
-	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
-			return err
-		}
+	return answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
 		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		var next *entryKey
-		if entries, next, err = h.readPage(ctx, tx, q, after, meta.AsOf.Version); err != nil || next == nil {
-			return err
+		entries, next, err := h.readPage(ctx, tx, q, after, meta.AsOf.Version)
+		if err != nil || next == nil {
+			return entries, err
 		}
 		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
-		return err
+		return entries, err
 	})
-	if err != nil {
-		return nil, HistoryMeta{}, fmt.Errorf("read history of agency %s: %w", q.ParentAccount, err)
-	}
-	return entries, meta, nil
 }
 
-// snapshot runs read in one moment of the tables and says in meta which.
-func (h *History) snapshot(ctx context.Context, parent string, meta *HistoryMeta, read func(pgx.Tx) error) error {
-	return pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
-		var err error
+// answerHistory reads an answer about one dashboard, or all of an agency, in one moment of the tables. what names the
+// answer in errors.
+func answerHistory[A any](
+	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
+) (answer A, meta HistoryMeta, err error) {
+	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
 		if meta.AsOf, meta.Incomplete, err = streamNow(ctx, tx, parent); err != nil {
 			return err
 		}
-		return read(tx)
+		if err := checkDashboard(ctx, tx, parent, dashboard); err != nil {
+			return err
+		}
+		answer, err = read(tx, &meta)
+		return err
 	})
+	if err != nil {
+		var none A
+		return none, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, dashboard, parent, err)
+	}
+	return answer, meta, nil
 }
 
 // streamNow returns the end of the agency's stream as the history shows it, and why it shows no more.

@@ -28,7 +28,7 @@ func (r *recordRow) targets() []any {
 	}
 }
 
-func (r *recordRow) note(w *wanted) { w.users(r.actor, r.onBehalfOf) }
+func (r *recordRow) note(w *nameLookup) { w.users(r.actor, r.onBehalfOf) }
 
 func (r *recordRow) named(n names) Record {
 	record := r.record
@@ -64,7 +64,7 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	if err != nil {
 		return nil, fmt.Errorf("read entries: %w", err)
 	}
-	w := newWanted()
+	w := newNameLookup()
 	for i := range list {
 		list[i].note(w)
 		w.accounts(list[i].sub)

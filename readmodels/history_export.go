@@ -20,15 +20,11 @@ const exportBatch = 200
 // [History.Entries].
 func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
-	var meta HistoryMeta
-	after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
-	if err == nil {
-		err = h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-			return checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard)
-		})
-	}
+	after, meta, err := answerHistory(ctx, h, "export", q.ParentAccount, q.Dashboard, func(pgx.Tx, *HistoryMeta) (*entryKey, error) {
+		return DecodeCursor[entryKey](q.Cursor, historyCursors())
+	})
 	if err != nil {
-		return HistoryMeta{}, nil, fmt.Errorf("begin export of agency %s: %w", q.ParentAccount, err)
+		return HistoryMeta{}, nil, err
 	}
 	return meta, func(yield func(HistoryEntry, error) bool) {
 		for next := after; ; {

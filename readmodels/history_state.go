@@ -28,36 +28,24 @@ type StateAnswer struct {
 // dashboard without any history in this agency, one that says since when it exists for a moment before
 // that, one that names the last version for a version to come.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
-	var answer StateAnswer
-	var meta HistoryMeta
-	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
-			return err
+	return answerHistory(ctx, h, "state", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a StateAnswer, err error) {
+		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
+			return a, err
 		}
-		position, err := positionAt(ctx, tx, q.ParentAccount, q.At)
+		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, meta.AsOf)
 		if err != nil {
-			return err
+			return a, err
 		}
-		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, position)
-		if err != nil {
-			return err
-		}
-		w := newWanted()
+		w := newNameLookup()
 		w.accounts(q.Dashboard)
 		w.dashboard(&s.document)
 		s.note(w)
 		n, err := w.read(ctx, tx, q.ParentAccount)
 		if err != nil {
-			return err
+			return a, err
 		}
-		answer = StateAnswer{Dashboard: n.account(q.Dashboard), AsOf: position, State: *n.state(&s.document), ChangedBy: s.named(n)}
-		meta.AsOf = position
-		return nil
+		return StateAnswer{Dashboard: n.account(q.Dashboard), AsOf: meta.AsOf, State: *n.state(&s.document), ChangedBy: s.named(n)}, nil
 	})
-	if err != nil {
-		return StateAnswer{}, HistoryMeta{}, fmt.Errorf("read state of dashboard %s: %w", q.Dashboard, err)
-	}
-	return answer, meta, nil
 }
 
 // DiffQuery asks what changed on a dashboard after From up to To.
@@ -81,24 +69,14 @@ type DiffAnswer struct {
 // Diff returns the difference between two moments. Errors are those of [History.State], for the later
 // moment; and invalid when the moments stand the wrong way round.
 func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
-	var answer DiffAnswer
-	var meta HistoryMeta
-	err := h.snapshot(ctx, q.ParentAccount, &meta, func(tx pgx.Tx) error {
-		var err error
-		answer, err = diff(ctx, tx, q)
+	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (DiffAnswer, error) {
+		answer, err := diff(ctx, tx, q)
 		meta.AsOf = answer.To
-		return err
+		return answer, err
 	})
-	if err != nil {
-		return DiffAnswer{}, HistoryMeta{}, fmt.Errorf("compare states of dashboard %s: %w", q.Dashboard, err)
-	}
-	return answer, meta, nil
 }
 
 func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error) {
-	if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
-		return a, err
-	}
 	if a.From, err = positionAt(ctx, tx, q.ParentAccount, q.From); err != nil {
 		return a, err
 	}
@@ -127,7 +105,7 @@ func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error)
 	if err != nil {
 		return a, fmt.Errorf("count records: %w", err)
 	}
-	w := newWanted()
+	w := newNameLookup()
 	w.accounts(q.Dashboard)
 	w.dashboard(before)
 	w.dashboard(&is.document)

@@ -39,9 +39,9 @@ type PageQuery[E, K any] struct {
 	Scope   Scope
 	Page    Page
 	Filters any // a cursor goes on only under the same filters
-	// Select returns the statement of the entries that follow the key in their order, at most limit of them. A nil key
+	// Select returns the statement of the entries that follow the key in their order, at most limit of them. The zero key
 	// begins the list.
-	Select func(after *K, limit int) (sql string, args []any)
+	Select func(after K, limit int) (sql string, args []any)
 	Scan   func(pgx.CollectableRow) (E, error)
 	Key    func(E) K
 }
@@ -53,8 +53,11 @@ func (q PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries 
 	if err != nil {
 		return nil, meta, err
 	}
+	if last == nil {
+		last = new(K)
+	}
 	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
-		sql, args := q.Select(last, q.Page.Size()+1)
+		sql, args := q.Select(*last, q.Page.Size()+1)
 		rows, _ := tx.Query(ctx, sql, args...)
 		entries, err = pgx.CollectRows(rows, q.Scan)
 		return err

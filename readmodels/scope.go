@@ -13,7 +13,7 @@ import (
 )
 
 // FiguresScope is the dashboard scope that opens the figures to client users.
-const FiguresScope = "analytics"
+const figuresScope = "analytics"
 
 // Scope is whose figures a query may see. It is part of every query, and rows outside it do not exist.
 type Scope struct {
@@ -94,7 +94,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 		from dashboard_preferences d, unnest(array_append(d.sub_account_ids, d.sub_account_id)) as linked
 		where d.parent_account = $1 and d.users @> array[$3::text] and d.allow_client_dashboard and $4::text = any(d.scopes)
 		  and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids))
-		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope)
+		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope)
 	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("read open dashboards: %w", err)

@@ -49,12 +49,12 @@
 //     reading is at midnight would have gained nothing, and days would not add up to their range.
 //   - account_months holds the last reading of each UTC day. It answers wherever a bucket ends at or after
 //     that reading; where the bucket ends before it (another zone, a cut day) one index probe into
-//     tSAccountIns does. So UTC days never touch raw readings but for what lies before the range.
-//   - Of readings of one instant the event with the smaller id counts. The ids are most of what account_months
-//     holds, so they are read only where such readings meet, in a second query.
-//   - Gauges before a range are looked for in the roll-up of the three days before it: only accounts that
+//     tSAccountIns answers. So UTC days need raw readings only for what lies before the range.
+//   - Among readings of one instant the event with the smaller id counts. Ids take most of the space in account_months,
+//     so a second query reads them, only for accounts with such readings.
+//   - Readings of gauges before a range come from the roll-up of the three days before it. Only accounts that
 //     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
-//   - What lies before the range is looked for in the 40 days before first. The reading table has a
+//   - A search for a raw reading before the range looks at the 40 days before it first. The reading table has a
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
 //   - A reading from before the previous period is no baseline: what a counter gained in two years is not what
 //     it gained in June. Without a baseline a counter counts from its first reading in the range, so that totals
@@ -93,11 +93,11 @@
 //     range, which is one stretch of an index; only the others are looked for, one by one unless they are many. Where nothing
 //     was read on that day, as at the end of a month that is not over, it is the last day on which something was.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
-//     thousands are planned each time (grouped); for all others planning would take longer than running.
-//   - "$2 is null or column = any($2)" lets such a plan expect next to no rows, and one for these parameters look
-//     so much cheaper that PostgreSQL makes it every time. What sources, members and rankings are chosen by selects only what
-//     is to be selected (within). A ranking keeps its plan (rank), and its days come by full joins: left ones would be
-//     nested, thousands by thousands, where few posts are expected.
-//   - An account that has left the scope is listed among the sources only while it has figures in the
-//     answer, and without its present name: whose it is now is not this tenant's business.
+//     thousands are planned each time (queryGrouped); for all others planning would take longer than running.
+//   - "$2 is null or column = any($2)" makes PostgreSQL expect next to no rows from such a plan. A plan for the present
+//     parameters then looks so much cheaper that it is made every time. So the queries of sources, members and rankings
+//     emit a predicate only when there is something to filter (within). A ranking keeps its plan (rank), and joins its
+//     days by full joins: PostgreSQL would nest left joins, thousands by thousands, where it expects few posts.
+//   - The sources list an account that has left the scope only while it has figures in the answer, and without its
+//     present name: who has it now is not this tenant's business.
 package analytics

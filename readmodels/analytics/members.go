@@ -97,13 +97,8 @@ func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, erro
 	if err != nil {
 		return nil, fmt.Errorf("read active members: %w", err)
 	}
-	if len(members) > limit {
-		members = members[:limit]
-		if qc.cursor, err = readmodels.EncodeCursor(scope, members[limit-1].MemberID); err != nil {
-			return nil, err
-		}
-	}
-	return members, nil
+	members, qc.cursor, err = readmodels.CutPage(members, limit, scope, func(m ActiveMember) int64 { return m.MemberID })
+	return members, err
 }
 
 // socialsOf reads the members' social accounts that the scope has.

@@ -109,10 +109,7 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 	q.Page = readmodels.Page{}
 	return readmodels.PageQuery[PostActivity, activityKey]{
 		List: "activities", Scope: scope, Page: page, Filters: q,
-		Select: func(after *activityKey, limit int) (string, []any) {
-			if after == nil {
-				after = &activityKey{}
-			}
+		Select: func(after activityKey, limit int) (string, []any) {
 			return activitiesSQL(), []any{
 				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
 				after.Published, after.Social, after.External, after.Account, limit,

@@ -106,9 +106,9 @@ func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...an
 	return qc.tx.Query(ctx, sql, args...)
 }
 
-// within selects the rows whose column is a sub-account of the scope $2. What does not select anything is no condition
-// of the rows, and a single sub-account is one value: so the plan that PostgreSQL keeps for any parameters expects
-// as many rows as there are, and nothing is planned again.
+// within selects the rows whose column is a sub-account of the scope $2. It emits a predicate only when there is something
+// to filter, and compares a single sub-account as one value. So the plan that PostgreSQL keeps for any parameters
+// expects as many rows as there are, and PostgreSQL plans nothing again.
 func (qc *queryContext) within(column string) string {
 	switch {
 	case qc.scope.Accounts == nil:

@@ -79,20 +79,6 @@ func (r Range) whole() bucket {
 	return b
 }
 
-// days cuts the range at the starts of its days.
-func (r Range) days() []bucket {
-	var buckets []bucket
-	if !r.From.Before(r.To) {
-		return nil // nothing has elapsed yet
-	}
-	for d := dayOf(r.From.In(r.Zone)); d.start(r.Zone).Before(r.To); d++ {
-		if d.start(r.Zone).Before((d + 1).start(r.Zone)) { // a zone that jumps the date line has a day less
-			buckets = append(buckets, r.bucket(d, d+1))
-		}
-	}
-	return buckets
-}
-
 // Granularity is the length of the parts of a series.
 type Granularity string
 
@@ -103,32 +89,30 @@ const (
 	ByMonth Granularity = "month" // calendar months
 )
 
-// cut cuts the range into the parts of a series: all of them, whether anything was read or not.
-func (r Range) cut(by Granularity) []bucket {
-	switch by {
-	case ByWeek:
-		return r.weeks()
-	case ByMonth:
-		return r.months()
-	default:
-		return r.days()
-	}
-}
-
-// weeks cuts the range at the starts of its Mondays.
-func (r Range) weeks() []bucket {
-	var buckets []bucket
-	for monday := dayOf(r.From.In(r.Zone)).monday(); monday.start(r.Zone).Before(r.To); monday += daysOfWeek {
-		buckets = append(buckets, r.bucket(monday, monday+daysOfWeek))
-	}
-	return buckets
-}
+// days cuts the range at the starts of its days.
+func (r Range) days() []bucket { return r.cut(ByDay) }
 
 // months cuts the range at the starts of its months.
-func (r Range) months() []bucket {
+func (r Range) months() []bucket { return r.cut(ByMonth) }
+
+// cut cuts the range into the parts of a series: all of them, whether anything was read or not.
+func (r Range) cut(by Granularity) []bucket {
+	first := dayOf(r.From.In(r.Zone))
+	next := func(d day) day { return d + 1 }
+	switch by {
+	case ByWeek:
+		first, next = first.monday(), func(d day) day { return d + daysOfWeek }
+	case ByMonth:
+		first, next = first.month(), day.nextMonth
+	}
 	var buckets []bucket
-	for month := dayOf(r.From.In(r.Zone)).month(); month.start(r.Zone).Before(r.To); month = month.nextMonth() {
-		buckets = append(buckets, r.bucket(month, month.nextMonth()))
+	if !r.From.Before(r.To) {
+		return nil // nothing has elapsed yet
+	}
+	for d := first; d.start(r.Zone).Before(r.To); d = next(d) {
+		if d.start(r.Zone).Before(next(d).start(r.Zone)) { // a zone that jumps the date line has a day less
+			buckets = append(buckets, r.bucket(d, next(d)))
+		}
 	}
 	return buckets
 }

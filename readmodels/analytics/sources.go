@@ -235,7 +235,7 @@ func (f sourceFacts) classify(metrics []string, read map[string]bool, blank stri
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(metrics):
-		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(metrics, " and ")+f.ofWhat()
+		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(metrics, " and ")+" of "+f.subject()+"."
 	case len(s.Missing) > 0:
 		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{f.reasonOf(s.Missing)}, f.gaps...), " ")
 	case len(read) == 0 && f.postsRead:
@@ -271,11 +271,12 @@ func (f sourceFacts) givesNone(metrics []string) bool {
 	return f.ofPosts && f.Platform == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
 }
 
-func (f sourceFacts) ofWhat() string {
+// subject is what the metrics of the answer are of.
+func (f sourceFacts) subject() string {
 	if f.ofPosts {
-		return " of a post."
+		return "a post"
 	}
-	return " of an account."
+	return "an account"
 }
 
 // missingFigure is what the newest reading says of a metric that it has no figure of. When it says
@@ -286,13 +287,10 @@ func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
 			return m
 		}
 	}
-	if f.givesNone([]string{metric}) {
-		return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of a post"}
-	}
-	if f.ofPosts {
+	if f.ofPosts && !f.givesNone([]string{metric}) {
 		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no two readings of a post in the range have it"}
 	}
-	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of an account"}
+	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of " + f.subject()}
 }
 
 func (f sourceFacts) reasonOf(missing []domain.MissingFigure) string {
