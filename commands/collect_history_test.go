@@ -124,7 +124,7 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	var log *failingAt
 	s := newFetchStage(t, client.use, func(c *commands.CollectConfig) {
 		c.Backfill = 40 * 24 * time.Hour
-		log = &failingAt{Appender: c.Metrics.Log, n: 10} // the reading itself and nine days
+		log = &failingAt{BatchAppender: c.Metrics.Log, n: 10} // the reading itself and nine days
 		var err error
 		c.Metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: log, Now: c.Now})
 		require.NoError(t, err)
@@ -147,13 +147,18 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 
 // failingAt fails once, after n records.
 type failingAt struct {
-	commands.Appender
+	commands.BatchAppender
 	n int
 }
 
-func (l *failingAt) Append(ctx context.Context, d domain.Draft) error {
-	if l.n--; l.n == -1 {
-		return errors.New("no broker")
+func (l *failingAt) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	errs := make([]error, 0, len(drafts))
+	for i := range drafts {
+		if l.n--; l.n == -1 {
+			errs = append(errs, errors.New("no broker"))
+			continue
+		}
+		errs = append(errs, l.BatchAppender.AppendBatch(ctx, drafts[i:i+1])...)
 	}
-	return l.Appender.Append(ctx, d)
+	return errs
 }

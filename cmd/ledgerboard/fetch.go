@@ -43,11 +43,10 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	recorded := &recording{}
-	collect, closeLanes, err := recorded.collect(a)
+	collect, err := recorded.collect(a)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeLanes()) }()
 	kind := domain.FetchAccounts
 	if c.Posts {
 		kind = domain.FetchPosts
@@ -106,40 +105,34 @@ func (c fetchCommand) explain(err error) error {
 
 // recording is an appender that remembers what went into the log.
 type recording struct {
-	lanes *eventlog.Lanes
+	log *eventlog.Log
 
 	mu     sync.Mutex
 	drafts []domain.Draft
 }
 
 // collect is the app's fetching with this appender.
-func (r *recording) collect(a *app) (*commands.Collect, func() error, error) {
-	lanes, err := a.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	if err != nil {
-		return nil, nil, err
-	}
-	r.lanes = lanes
+func (r *recording) collect(a *app) (_ *commands.Collect, err error) {
+	r.log = a.Log
 	config := a.collect.CollectConfig
 	config.Metrics, err = commands.NewMetrics(commands.MetricsConfig{Log: r, Now: time.Now})
 	if err != nil {
-		return nil, nil, errors.Join(err, lanes.Close())
+		return nil, err
 	}
-	collect, err := commands.NewCollect(config)
-	if err != nil {
-		return nil, nil, errors.Join(err, lanes.Close())
-	}
-	return collect, lanes.Close, nil
+	return commands.NewCollect(config)
 }
 
-// Append implements commands.Appender.
-func (r *recording) Append(ctx context.Context, d domain.Draft) error {
-	if err := r.lanes.Append(ctx, d); err != nil {
-		return err
-	}
+// AppendBatch implements commands.BatchAppender.
+func (r *recording) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	errs := r.log.AppendBatch(ctx, drafts)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.drafts = append(r.drafts, d)
-	return nil
+	for i, err := range errs {
+		if err == nil {
+			r.drafts = append(r.drafts, drafts[i])
+		}
+	}
+	return errs
 }
 
 func (r *recording) take() (drafts []domain.Draft) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -42,12 +41,7 @@ func (a *app) openFetching(ctx context.Context) error {
 		return err
 	}
 	a.undo.Add(func() error { a.clients.Close(); return nil })
-	lanes, err := a.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	if err != nil {
-		return err
-	}
-	a.undo.Add(lanes.Close)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: lanes, Now: time.Now})
+	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: a.Log, Now: time.Now})
 	if err != nil {
 		return err
 	}

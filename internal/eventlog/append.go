@@ -15,7 +15,7 @@ import (
 )
 
 // Outcomes of an append that was not acknowledged, for errors.Is. Every error of [Log.Append],
-// [Lanes.Append] and [Log.AppendBulk] is one or the other.
+// [Log.AppendBatch] and [Log.AppendBulk] is one or the other.
 var (
 	// ErrRefused: definitely nothing was appended.
 	ErrRefused = errors.New("nothing was appended")
@@ -61,20 +61,6 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	}
 	return l.producerOf(d.Topic).append(ctx, r)
 }
-
-// Size returns the bytes that a draft takes as it is produced (an upper bound that counts the
-// client's framing), to be compared with [Config.MaxRecordBytes]. The error is that of
-// [Codec.Encode].
-func (l *Log) Size(d domain.Draft) (int, error) {
-	r, err := l.codec.Encode(d)
-	if err != nil {
-		return 0, err
-	}
-	return recordSize(r), nil
-}
-
-// MaxRecordBytes is the limit that [Log.Size] is compared with.
-func (l *Log) MaxRecordBytes() int { return l.cfg.MaxRecordBytes }
 
 // encode makes a record within the limits, or says why not.
 func (l *Log) encode(d domain.Draft) (Record, error) {

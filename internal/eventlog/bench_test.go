@@ -75,23 +75,6 @@ func BenchmarkAppendBy64(b *testing.B) {
 	perSecond(b, b.N)
 }
 
-func BenchmarkLanes(b *testing.B) {
-	_, brokers := newCluster(b)
-	l := setup(b, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(b), nil })
-	lanes, err := l.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	require.NoError(b, err)
-	b.SetParallelism(256)
-	var n atomic.Int64
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			require.NoError(b, lanes.Append(context.Background(), postRead(n.Add(1)%500+1, 1)))
-		}
-	})
-	perSecond(b, b.N)
-	require.NoError(b, lanes.Close())
-}
-
 const bulk = 20000
 
 func filled(b *testing.B) *bench {

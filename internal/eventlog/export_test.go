@@ -1,6 +1,10 @@
 package eventlog
 
-import "time"
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
 
 // The two pinned partitioners, for the property test that holds them to the same choice.
 var (
@@ -16,3 +20,21 @@ var (
 	JudgePlainly = judgePlainly
 	JudgeFully   = judgeFully
 )
+
+// Size is the bytes that a draft takes, as [Config.MaxRecordBytes] counts.
+func (l *Log) Size(d domain.Draft) (int, error) {
+	r, err := l.codec.Encode(d)
+	if err != nil {
+		return 0, err
+	}
+	return recordSize(r), nil
+}
+
+// MaxRecordBytes is the limit that [Log.Size] is compared with.
+func (l *Log) MaxRecordBytes() int { return l.cfg.MaxRecordBytes }
+
+// HandedOver is how many records of batches wait for answers.
+func (l *Log) HandedOver() int { return len(l.slots) }
+
+// MaxBulk is how many records of batches may wait for answers.
+const MaxBulk = maxBulk

@@ -70,13 +70,17 @@ func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) 
 	return p.Partitioner.Partition(m, numPartitions)
 }
 
+// refusedPartition marks a record that the partitioner refused; kgo leaves it in the record.
+const refusedPartition = -1
+
 // newPinnedKgo is the same for kgo, whose partitioners cannot return an error: -1 makes kgo fail the
-// record, and [Log.AppendBulk] has compared the counts before.
+// record, and the mark tells that failure from those of records that were sent.
 func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
 		return func(r *kgo.Record, n int) int {
 			if int32(n) != counts[topic] || len(r.Key) == 0 {
-				return -1
+				r.Partition = refusedPartition
+				return refusedPartition
 			}
 			return keyed.Partition(r, n)
 		}

@@ -184,12 +184,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lanes, err := s.Log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	if err != nil {
-		return err
-	}
-	s.defers(lanes.Close)
-	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: lanes, Now: s.cfg.Clock.Now})
+	metrics, err := commands.NewMetrics(commands.MetricsConfig{Log: s.Log, Now: s.cfg.Clock.Now})
 	if err != nil {
 		return err
 	}
