@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -74,8 +75,14 @@ func (l *Log) encode(d domain.Draft) (Record, error) {
 	return r, nil
 }
 
-// recordSize is sarama's own bound for record format 2.
-func recordSize(r Record) int { return saramaMessage(r).ByteSize(2) }
+// recordSize is sarama's own bound for record format 2, to which both clients are held.
+func recordSize(r Record) int {
+	size := 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + 1 + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value) + 2*binary.MaxVarintLen32
+	}
+	return size
+}
 
 func (l *Log) producerOf(topic string) *producer {
 	if topic == domain.TopicDashboards {

@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -73,6 +74,27 @@ func BenchmarkAppendBy64(b *testing.B) {
 		}
 	})
 	perSecond(b, b.N)
+}
+
+// Rounds of 50 readings by 512 callers.
+func BenchmarkAppendBatch(b *testing.B) {
+	_, brokers := newCluster(b)
+	l := setup(b, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(b), nil })
+	b.SetParallelism(256) // × GOMAXPROCS
+	var n atomic.Int64
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		drafts := make([]domain.Draft, 0, 50)
+		for pb.Next() {
+			account := n.Add(1)%500 + 1
+			drafts = drafts[:0]
+			for i := range cap(drafts) {
+				drafts = append(drafts, postRead(account, i))
+			}
+			require.NoError(b, errors.Join(l.AppendBatch(context.Background(), drafts)...))
+		}
+	})
+	perSecond(b, 50*b.N)
 }
 
 const bulk = 20000

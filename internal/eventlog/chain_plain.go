@@ -100,11 +100,11 @@ func (p *plainHeaders) take(h Header, version []byte) bool {
 }
 
 // isPlainText is true for printable ASCII.
-func isPlainText(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c > '~' {
+func isPlainText[T ~string | ~[]byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' {
 			return false
 		}
 	}
-	return len(b) > 0
+	return len(text) > 0
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // DefaultMaxRecordBytes is the largest record accepted when [Config.MaxRecordBytes] is 0: 1 MiB,
-// counted as [Log.Size] counts.
+// counted with the framing that a record may need.
 const DefaultMaxRecordBytes = 1 << 20
 
 // batchOverhead is what a produced batch of one record may need beyond MaxRecordBytes; a topic's
@@ -38,7 +38,7 @@ type Config struct {
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 	Source   string           // ce_source of drafts that name none; a URI reference; default "/ledgerboard"
-	// MaxRecordBytes is the largest record [Log.Append] accepts, as [Log.Size] counts. Each topic's
+	// MaxRecordBytes is the largest record [Log.Append] accepts, with its framing. Each topic's
 	// max.message.bytes must exceed it by 2 KiB.
 	MaxRecordBytes int
 }
@@ -92,6 +92,7 @@ func (c Config) Validate() error {
 	if c.SASL != nil {
 		errs = append(errs, c.SASL.validate())
 	}
+	errs = append(errs, checkSource(c.Source))
 	errs = append(errs, validateTopics(c.Topics), c.validateOverrides())
 	return errors.Join(errs...)
 }

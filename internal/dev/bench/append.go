@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	appendEvents      = 40_000
-	appendCallers     = 32 // as many connections are read at a time
-	appendRound       = 50 // readings that one call appends: those of a connection's posts
+	appendEvents      = 100_000
+	appendCallers     = 512 // as many connections are read at a time
+	appendRound       = 50  // readings that one call appends: those of a connection's posts
 	metricsPartitions = 24
 )
 
 // appends measures readings appended in rounds by many callers, each checked, encoded, acknowledged and
-// fsynced. The limit is what the broker takes: the same bytes, made before, in one stream from a bare client.
+// fsynced, beside the same drafts appended as one stream. That stream in turn stands beside the same bytes,
+// made before, from a bare client: what the broker takes when nobody checks or encodes on its cores.
 func (b *bench) appends(ctx context.Context, print func(result) error) error {
 	drafts := readings(appendEvents)
-	var ours, raw []float64
+	var ours, stream, bare []float64
 	for range b.rounds {
 		log, _, stop, err := b.eventLog(ctx, metricsPartitions)
 		if err != nil {
@@ -36,15 +37,24 @@ func (b *bench) appends(ctx context.Context, print func(result) error) error {
 			return err
 		}
 		ours = append(ours, rate)
+		began := time.Now()
+		if err := log.AppendBulk(ctx, drafts); err != nil {
+			return fmt.Errorf("append as one stream: %w", err)
+		}
+		stream = append(stream, appendEvents/time.Since(began).Seconds())
 		if rate, err = bareProduce(ctx, b.brokers, log.Codec(), drafts); err != nil {
 			return err
 		}
-		raw = append(raw, rate)
+		bare = append(bare, rate)
 		if err := stop(); err != nil {
 			return err
 		}
 	}
-	return print(against(fmt.Sprintf("append_readings_%d_bytes", recordSize(drafts[0])), "events/s", median(ours), median(raw)))
+	name := fmt.Sprintf("append_readings_%d_bytes", recordSize(drafts[0]))
+	if err := print(against(name, "events/s", median(ours), median(stream))); err != nil {
+		return err
+	}
+	return print(against(name+"_one_stream", "events/s", median(stream), median(bare)))
 }
 
 // inRounds appends the drafts as fetchers do.
