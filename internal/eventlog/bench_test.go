@@ -28,10 +28,12 @@ func benchmarkLatency(b *testing.B, opts ...kfake.Opt) {
 	ctx, cancel := context.WithCancel(context.Background())
 	handled, done := make(chan time.Time, 1), make(chan error, 1)
 	go func() {
-		done <- l.Follow(ctx, eventlog.FollowConfig{
-			Topic: domain.TopicMetrics, Group: "latency",
-			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil },
-			Handle:    func(context.Context, eventlog.Batch) error { handled <- time.Now(); return nil },
+		cfg := eventlog.FollowConfig{Topic: domain.TopicMetrics, Group: "latency", MaxRecords: 5000, Positions: fromStart}
+		done <- follow(ctx, l.Log, cfg, func(batch eventlog.Batch) error {
+			if len(batch.Runs) > 0 {
+				handled <- time.Now()
+			}
+			return nil
 		})
 	}()
 	require.NoError(b, l.Append(ctx, postRead(1, 0)))
@@ -46,7 +48,7 @@ func benchmarkLatency(b *testing.B, opts ...kfake.Opt) {
 		took = append(took, (<-handled).Sub(start))
 	}
 	cancel()
-	require.NoError(b, <-done)
+	require.ErrorIs(b, <-done, context.Canceled)
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
@@ -158,19 +160,16 @@ func BenchmarkFollow(b *testing.B) {
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(context.Background())
 		n := 0
-		require.NoError(b, l.Follow(ctx, eventlog.FollowConfig{
-			Topic: domain.TopicMetrics, Group: "rate",
-			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil },
-			Handle: func(_ context.Context, batch eventlog.Batch) error {
-				for _, run := range batch.Runs {
-					n += len(run.Records)
-				}
-				if n == 5*bulk {
-					cancel()
-				}
-				return nil
-			},
-		}))
+		cfg := eventlog.FollowConfig{Topic: domain.TopicMetrics, Group: "rate", MaxRecords: 5000, Positions: fromStart}
+		require.ErrorIs(b, follow(ctx, l.Log, cfg, func(batch eventlog.Batch) error {
+			for _, run := range batch.Runs {
+				n += len(run.Records)
+			}
+			if n == 5*bulk {
+				cancel()
+			}
+			return nil
+		}), context.Canceled)
 		cancel()
 	}
 	perSecond(b, b.N*5*bulk)
