@@ -224,7 +224,7 @@ func (e *Engine) noteCaughtUp(ctx context.Context) {
 
 // positions is asked for newly assigned partitions. It also folds parked records again whose type
 // this binary has come to know.
-func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	g := e.current()
 	if err := e.retryNowKnown(ctx, g, partitions); err != nil {
 		return nil, err
@@ -233,13 +233,13 @@ func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]e
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[int32]eventlog.Position, len(partitions))
+	out := make(map[int32]eventlog.Checkpoint, len(partitions))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range partitions {
 		delete(e.stopped, p) // it is looked at anew
 		if offset, ok := next[p]; ok {
-			out[p] = eventlog.Position{TopicID: g.TopicID, NextOffset: offset}
+			out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
 			e.next[p] = offset
 		}
 	}

@@ -83,8 +83,8 @@ func (r *reader) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 type memFollower struct {
 	*reader
 	all       []int32
-	ask       func(ctx context.Context, partitions []int32) (map[int32]eventlog.Position, error)
-	positions map[int32]eventlog.Position // nil: to be asked for
+	ask       func(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error)
+	positions map[int32]eventlog.Checkpoint // nil: to be asked for
 }
 
 func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
@@ -121,7 +121,7 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 
 func (f *memFollower) Done(batch eventlog.Batch) {
 	for _, run := range batch.Runs {
-		f.positions[run.Partition] = eventlog.Position{NextOffset: run.Next}
+		f.positions[run.Partition] = eventlog.Checkpoint{NextOffset: run.Next}
 	}
 	if f.random != nil && f.intn(6) == 0 {
 		f.positions = nil // a rebalance

@@ -31,7 +31,7 @@ type audited struct {
 	log    *eventlog.Log
 	broker *embedded.Broker
 	topics []eventlog.TopicSpec
-	heads  map[string]eventlog.Head
+	heads  map[string]domain.StreamHead
 	dir    string // data directory: checkpoints.txt and checkpoint.pub
 }
 
@@ -39,7 +39,7 @@ var auditedAgencies = []string{"aa0000000000000000000001", "aa000000000000000000
 
 func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
-	a := &audited{db: pgtest.New(t), heads: map[string]eventlog.Head{}, dir: t.TempDir()}
+	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
 	var err error
 	a.broker, err = embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(a.dir, "broker")})
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	}
 	r, err := a.log.Codec().Encode(draft)
 	require.NoError(t, err)
-	a.heads[agency] = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return draft
 }
 

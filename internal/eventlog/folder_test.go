@@ -25,7 +25,7 @@ type folder struct {
 	ended  chan error
 
 	mu        sync.Mutex
-	positions map[int32]eventlog.Position
+	positions map[int32]eventlog.Checkpoint
 }
 
 type stopped struct {
@@ -38,7 +38,7 @@ func newFolder(t *testing.T, b *bench) *folder {
 	return &folder{
 		t: t, b: b, topic: domain.TopicMetrics,
 		folded: make(chan eventlog.Record, 10000), stops: make(chan stopped, 100), ended: make(chan error, 100),
-		positions: map[int32]eventlog.Position{},
+		positions: map[int32]eventlog.Checkpoint{},
 	}
 }
 
@@ -95,12 +95,12 @@ func follow(ctx context.Context, log *eventlog.Log, cfg eventlog.FollowConfig, h
 }
 
 // fromStart are the positions of a follower that has folded nothing.
-func fromStart(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil }
+func fromStart(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) { return nil, nil }
 
-func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := map[int32]eventlog.Position{}
+	found := map[int32]eventlog.Checkpoint{}
 	for _, p := range partitions {
 		if position, ok := f.positions[p]; ok {
 			found[p] = position
@@ -119,7 +119,7 @@ func (f *folder) fold(batch eventlog.Batch) error {
 		for _, r := range run.Records {
 			f.folded <- r
 		}
-		f.positions[run.Partition] = eventlog.Position{TopicID: batch.TopicID, NextOffset: run.Next}
+		f.positions[run.Partition] = eventlog.Checkpoint{TopicID: batch.TopicID, NextOffset: run.Next}
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Position says where a projection stands in one partition. On a compacted topic it says nothing of the
+// Checkpoint says where a projection stands in one partition. On a compacted topic it says nothing of the
 // tombstones that were dropped since: who stores positions must know how old they are.
-type Position struct {
+type Checkpoint struct {
 	TopicID    TopicID // the log it belongs to; zero: the first time, any log will do
 	NextOffset int64   // the first offset that was not folded
 }
@@ -35,7 +35,7 @@ type FollowConfig struct {
 	// Positions gives, for newly assigned partitions, where to go on; a partition that is not in the answer
 	// begins at offset 0. It is called from another goroutine, but never while a batch is in flight. Its error
 	// is that of the next Poll.
-	Positions func(ctx context.Context, partitions []int32) (map[int32]Position, error)
+	Positions func(ctx context.Context, partitions []int32) (map[int32]Checkpoint, error)
 }
 
 // Follower is one membership of a consumer group: poll, fold, done, until an error or Close. One goroutine

@@ -63,7 +63,7 @@ func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32
 }
 
 // validate says why a partition must not be followed from a position; nil: it may.
-func (f *follower) validate(r PartitionRange, id TopicID, p Position) error {
+func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 	switch {
 	case !p.TopicID.IsZero() && p.TopicID != id:
 		return &otherLogError{want: p.TopicID, got: id}
@@ -87,7 +87,7 @@ func (f *follower) validateAgain(ctx context.Context, p *kgo.FetchPartition) (st
 		if r.Partition != p.Partition {
 			continue
 		}
-		if stop := f.validate(r, id, Position{TopicID: f.id, NextOffset: f.next[p.Partition]}); stop != nil {
+		if stop := f.validate(r, id, Checkpoint{TopicID: f.id, NextOffset: f.next[p.Partition]}); stop != nil {
 			return stop, nil
 		}
 	}

@@ -45,7 +45,7 @@ func testResume(t *testing.T, brokers []string) {
 
 	// The checkpoint rules, not what Kafka remembers of the group: after a restore both may differ.
 	f2 := newFolder(t, b)
-	f2.positions[partitionOf(t, b, 1)] = eventlog.Position{NextOffset: 5}
+	f2.positions[partitionOf(t, b, 1)] = eventlog.Checkpoint{NextOffset: 5}
 	f2.start("resume2", nil)
 	require.Equal(t, want[5:], offsets(f2.await(35)))
 }
@@ -114,7 +114,7 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 		Topic: domain.TopicMetrics, Group: b.wire(domain.TopicMetrics) + group, MaxRecords: 100, Positions: fromStart,
 	}
 	second := first
-	second.Positions = func(context.Context, []int32) (map[int32]eventlog.Position, error) {
+	second.Positions = func(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) {
 		happened("assigned")
 		over()
 		return nil, nil
@@ -178,7 +178,7 @@ func TestFollowTriesPositionsAgain(t *testing.T) {
 	var assigned []int32
 	cfg := eventlog.FollowConfig{
 		Topic: domain.TopicMetrics, Group: "again", MaxRecords: 100,
-		Positions: func(_ context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+		Positions: func(_ context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 			if tries++; tries == 1 {
 				return nil, errors.New("the database is away")
 			}
