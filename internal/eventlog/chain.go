@@ -26,7 +26,7 @@ const (
 	Broken
 )
 
-// String returns the verdict's name in lower case, as it is used in labels.
+// String returns the verdict's name in lower case.
 func (v Verdict) String() string {
 	switch v {
 	case Effective:

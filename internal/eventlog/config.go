@@ -11,9 +11,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DefaultMaxRecordBytes is the largest record accepted when [Config.MaxRecordBytes] is 0: 1 MiB,
+// defaultMaxRecordBytes is the largest record accepted when [Config.MaxRecordBytes] is 0: 1 MiB,
 // counted with the framing that a record may need.
-const DefaultMaxRecordBytes = 1 << 20
+const defaultMaxRecordBytes = 1 << 20
+
+// clientID is what both clients call themselves.
+const clientID = "ledgerboard"
 
 // batchOverhead is what a produced batch of one record may need beyond MaxRecordBytes; a topic's
 // max.message.bytes must leave room for it.
@@ -22,11 +25,10 @@ const batchOverhead = 2048
 // Config says which brokers to use and what the log looks like. One Config builds both clients
 // (sarama below watermill, and kgo).
 type Config struct {
-	Brokers  []string    // host:port; at least one
-	ClientID string      // default "ledgerboard"
-	TLS      *tls.Config // nil: plain connections
-	SASL     *SASLConfig // nil: no authentication
-	Logger   *slog.Logger
+	Brokers []string    // host:port; at least one
+	TLS     *tls.Config // nil: plain connections
+	SASL    *SASLConfig // nil: no authentication
+	Logger  *slog.Logger
 
 	Topics []TopicSpec // from [ParseTopics]
 	// TopicOverrides maps a topic of the domain to its name on the brokers. Everything in this API,
@@ -59,9 +61,6 @@ type SASLConfig struct {
 
 // WithDefaults returns a copy of c with defaults in place of zero values.
 func (c Config) WithDefaults() Config {
-	if c.ClientID == "" {
-		c.ClientID = "ledgerboard"
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -72,7 +71,7 @@ func (c Config) WithDefaults() Config {
 		c.Source = "/ledgerboard"
 	}
 	if c.MaxRecordBytes == 0 {
-		c.MaxRecordBytes = DefaultMaxRecordBytes
+		c.MaxRecordBytes = defaultMaxRecordBytes
 	}
 	return c
 }

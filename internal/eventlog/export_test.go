@@ -38,3 +38,16 @@ func (l *Log) HandedOver() int { return len(l.slots) }
 
 // MaxBulk is how many records of batches may wait for answers.
 const MaxBulk = maxBulk
+
+// PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown
+// topic or an empty key ([ErrEmptyKey]).
+func (l *Log) PartitionFor(topic, key string) (int32, error) {
+	spec, err := l.spec(topic)
+	if err != nil {
+		return 0, err
+	}
+	if key == "" {
+		return 0, ErrEmptyKey
+	}
+	return PartitionOf([]byte(key), spec.Partitions), nil
+}

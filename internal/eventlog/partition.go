@@ -33,19 +33,6 @@ func PartitionOf(key []byte, partitions int32) int32 {
 	return partition
 }
 
-// PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown
-// topic or an empty key ([ErrEmptyKey]).
-func (l *Log) PartitionFor(topic, key string) (int32, error) {
-	spec, err := l.spec(topic)
-	if err != nil {
-		return 0, err
-	}
-	if key == "" {
-		return 0, ErrEmptyKey
-	}
-	return PartitionOf([]byte(key), spec.Partitions), nil
-}
-
 // pinnedSarama is sarama's murmur2 partitioner that refuses a topic whose count is not the fixed one.
 type pinnedSarama struct {
 	sarama.Partitioner
