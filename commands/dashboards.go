@@ -172,7 +172,7 @@ func (d *Dashboards) draft(c change, event domain.DashboardEvent, head domain.St
 		Topic: domain.TopicDashboards, Key: c.ParentAccount, Data: event,
 		Envelope: domain.Envelope{
 			ID: uuid.Must(uuid.NewV7()).String(), Type: event.EventType(), Subject: c.need.Primary, Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash},
+			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]},
 			Audit: domain.Audit{
 				Actor: c.UserID, Role: c.Role, OnBehalfOf: c.OnBehalfOf, CommandID: c.commandID,
 				RequestID: c.RequestID, IdempotencyKey: c.key, RequestDigest: c.digest,

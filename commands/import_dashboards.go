@@ -90,7 +90,7 @@ func (i ImportDashboards) draft(parent string, head domain.StreamHead, sets [][]
 		Topic: domain.TopicDashboards, Key: parent, Data: event,
 		Envelope: domain.Envelope{
 			ID: id, Type: event.EventType(), Source: SourceImport, Subject: event.Dashboards[0].SubAccountID, Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash},
+			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]},
 			Audit: domain.Audit{Actor: ImportActor, CommandID: id},
 		},
 	}, nil

@@ -70,7 +70,7 @@ func (s *movingStage) Append(ctx context.Context, d domain.Draft) error {
 
 // stream judges and folds the records as readers of the log do.
 func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportStream, error) {
-	var head eventlog.Head
+	var head domain.StreamHead
 	dashboards := map[string]domain.Dashboard{}
 	changed := map[string]bool{}
 	for _, r := range s.Records(domain.TopicDashboards) {
@@ -93,10 +93,10 @@ func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportS
 			changed[r.After.SubAccountID] = changed[r.After.SubAccountID] || event.EventType() != "dashboard.opened.v1"
 		}
 	}
-	out := commands.ImportStream{Head: domain.StreamHead{Version: head.Version, Hash: head.Hash[:], Time: head.Time}, Present: map[string]domain.PresentDashboard{}}
+	out := commands.ImportStream{Head: head, Present: map[string]domain.PresentDashboard{}}
 	if head.Version == 0 {
 		genesis := eventlog.Genesis(domain.TopicDashboards, parent)
-		out.Head.Hash = genesis[:]
+		out.Head.Hash = genesis
 	}
 	for id, d := range dashboards {
 		out.Present[id] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[id]}

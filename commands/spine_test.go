@@ -141,7 +141,7 @@ func (s *spine) appended() (n int64) {
 }
 
 // judged scans the log itself: the verdicts on the agency's records, in order, and its head.
-func (s *spine) judged() (head eventlog.Head, verdicts map[eventlog.Verdict]int) {
+func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]int) {
 	s.t.Helper()
 	verdicts = map[eventlog.Verdict]int{}
 	err := s.log.Scan(s.t.Context(), eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: agency, Handle: func(_ context.Context, run eventlog.Run) error {

@@ -12,11 +12,12 @@ type FactsNeed struct {
 	IdempotencyKey string   // "": look for none
 }
 
-// StreamHead is the end of the agency's stream as the tables show it.
+// StreamHead is the end of an agency's stream: what the next record must name as its predecessor. The
+// zero StreamHead is a stream without records.
 type StreamHead struct {
-	Version int64  // 0: no record yet
-	Hash    []byte // SHA-256; of a stream without records its genesis hash
-	Time    time.Time
+	Version int64     // 0: no record yet
+	Hash    [32]byte  // of the last record; without records, what is stored is the stream's genesis hash
+	Time    time.Time // of the last record; the next one must be later
 }
 
 // FactsView is one consistent look at an agency: facts and head of one moment.

@@ -98,6 +98,9 @@ type AccountRead struct {
 // EventType implements [Data].
 func (AccountRead) EventType() string { return "metrics.account_read.v1" }
 
+// Captured is when it was read.
+func (e AccountRead) Captured() time.Time { return e.CapturedAt }
+
 // Validate checks what a fold relies on.
 func (e AccountRead) Validate() error {
 	if err := validateReading(e.Tenant, e.Platform, e.CapturedAt); err != nil {
@@ -197,6 +200,9 @@ type PostRead struct {
 // EventType implements [Data].
 func (PostRead) EventType() string { return "metrics.post_read.v1" }
 
+// Captured is when it was read.
+func (e PostRead) Captured() time.Time { return e.CapturedAt }
+
 // Validate checks what a fold relies on.
 func (e PostRead) Validate() error {
 	if err := validateExternalID(e.ExternalID); err != nil {
@@ -243,6 +249,9 @@ type PostRegistered struct {
 
 // EventType implements [Data].
 func (PostRegistered) EventType() string { return "metrics.post_registered.v1" }
+
+// Captured is when it was registered.
+func (e PostRegistered) Captured() time.Time { return e.RegisteredAt }
 
 // Validate checks what a fold relies on.
 func (e PostRegistered) Validate() error {

@@ -103,6 +103,31 @@ func (r *Registry) Knows(eventType string) bool {
 	return ok
 }
 
+// Encode makes the payload of an event, checked once: what it accepts, [Registry.Decode] reads back to the
+// same struct.
+func (r *Registry) Encode(data Data) ([]byte, error) {
+	name := data.EventType()
+	if !r.Knows(name) {
+		return nil, fmt.Errorf("%w %q", ErrUnknownType, name)
+	}
+	if check, ok := data.(validator); ok {
+		if err := check.Validate(); err != nil {
+			return nil, fmt.Errorf("encode %s: %w", name, err)
+		}
+	}
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", name, err)
+	}
+	if hasEscapedNUL(raw) {
+		return nil, fmt.Errorf("encode %s: payload contains a NUL character", name)
+	}
+	if bytes.Contains(raw, []byte(`\ufffd`)) { // a text was not UTF-8, and is longer now than the one that was checked
+		_, err = r.Decode(name, raw)
+	}
+	return raw, err
+}
+
 // Decode turns a payload into its struct. It refuses what PostgreSQL could not store (invalid UTF-8,
 // a NUL character), so that such a record is parked as undecodable instead of failing at write.
 // An unknown type gives an error that wraps [ErrUnknownType].

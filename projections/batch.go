@@ -18,13 +18,16 @@ import (
 // keeps latency low when a few events come on many partitions; large ones are shared among workers
 // by partition, so that no two transactions touch the same keys.
 func (e *Engine) handle(ctx context.Context, batch eventlog.Batch) error {
+	if len(batch.Runs) == 0 {
+		return nil
+	}
 	total := 0
 	for _, run := range batch.Runs {
 		total += len(run.Records)
 	}
 	workers := 1
 	if total > splitAbove {
-		workers = min(e.workers, len(batch.Runs))
+		workers = min(foldWorkers, len(batch.Runs))
 	}
 	shares := make([][]step, workers)
 	for i, run := range batch.Runs {

@@ -44,7 +44,7 @@ func (d Dashboards) Begin(generation int) Fold {
 // stream is the state of one agency: its head, whether its events are parked, and its dashboards as
 // far as the batch touches them.
 type stream struct {
-	head       eventlog.Head
+	head       domain.StreamHead
 	moved      bool
 	parked     bool
 	dashboards map[string]domain.Dashboard
@@ -142,7 +142,7 @@ func (f *dashboardsFold) Resume(ev Event) error {
 		return ev.Err
 	}
 	link := ev.Envelope.Chain
-	return f.content(s, ev, eventlog.Head{
+	return f.content(s, ev, domain.StreamHead{
 		Version: link.Version, Hash: eventlog.RecordHash([32]byte(link.Prev), ev.Raw), Time: ev.Envelope.Time,
 	})
 }
@@ -157,7 +157,7 @@ func isResolution(data domain.Data) bool {
 }
 
 // content folds what an effective record says; made is the head that it made.
-func (f *dashboardsFold) content(s *stream, ev Event, made eventlog.Head) error {
+func (f *dashboardsFold) content(s *stream, ev Event, made domain.StreamHead) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
@@ -201,7 +201,7 @@ func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) er
 		}
 		if _, known := f.streams[key]; !known {
 			f.streams[key] = &stream{
-				head:       eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
+				head:       domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
 				dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
 			}
 		}
@@ -226,7 +226,7 @@ func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 	batch.Queue(`select parent_account, version, hash, time from dashboard_heads where parent_account = any($1)`, keys).
 		Query(func(rows pgx.Rows) error {
 			var parent string
-			var head eventlog.Head
+			var head domain.StreamHead
 			var hash []byte
 			_, err := pgx.ForEachRow(rows, []any{&parent, &head.Version, &hash, &head.Time}, func() error {
 				copy(head.Hash[:], hash)

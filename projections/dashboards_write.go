@@ -11,19 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 type historyRow struct {
 	event  domain.Recorded
-	made   eventlog.Head
+	made   domain.StreamHead
 	sub    string
 	before []byte
 	after  []byte
 }
 
 // historyOf makes a row for each dashboard that the record changed.
-func historyOf(ev Event, made eventlog.Head, revisions []domain.DashboardRevision) ([]historyRow, error) {
+func historyOf(ev Event, made domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
 	rows := make([]historyRow, len(revisions))
 	for i, r := range revisions {
 		after, err := json.Marshal(r.After)
@@ -49,7 +48,7 @@ type commandRow struct {
 
 // newCommandRow remembers who sent the command under which key; a command without a key is
 // remembered under its own id, by which the writer finds out whether the record was its own.
-func newCommandRow(ev Event, made eventlog.Head, primary string) commandRow {
+func newCommandRow(ev Event, made domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
 	row := commandRow{
 		parent: ev.Key, subject: audit.Actor, key: audit.IdempotencyKey, commandID: audit.CommandID,
@@ -75,7 +74,7 @@ type noticeRow struct {
 
 type headRow struct {
 	parent string
-	head   eventlog.Head
+	head   domain.StreamHead
 }
 
 var headsTable = newTable("dashboard_heads", replaceAll("parent_account", "version", "hash", "time"),

@@ -21,8 +21,7 @@
 //
 //	all.go                  which projections there are
 //	projector.go            what a projector and the fold of a batch are; events, reasons of parking
-//	all.go                  the list of projectors
-//	engine.go               sessions: open the generation, follow, pause, note the end of the log
+//	engine.go               sessions: open the generation; poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
 //	notify.go               what a committed batch tells: progress, whose figures moved
 //	checkpoint.go           compare-and-set, steps of a batch

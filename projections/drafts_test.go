@@ -59,7 +59,7 @@ func categoryErased(id int64) domain.Draft {
 type chain struct {
 	codec eventlog.Codec
 	key   string
-	head  eventlog.Head
+	head  domain.StreamHead
 	seen  map[string]bool // sub-accounts that have a dashboard
 }
 
@@ -96,7 +96,7 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 	if err != nil {
 		panic(err)
 	}
-	c.head = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: d.Envelope.Time}
+	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: d.Envelope.Time}
 	return r
 }
 

@@ -16,13 +16,13 @@ import (
 
 // Log is what the engine needs of the event log; *eventlog.Log implements it.
 type Log interface {
-	Follow(ctx context.Context, c eventlog.FollowConfig) error
+	Follow(c eventlog.FollowConfig) (eventlog.Follower, error)
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
 	ReadAt(ctx context.Context, p domain.Position) (eventlog.Record, error)
 	Decode(r eventlog.Record) (domain.Recorded, error)
 }
 
-// Config holds an engine's parts and limits. The zero value of a limit takes its default.
+// Config holds an engine's parts.
 type Config struct {
 	Projector Projector
 	Log       Log
@@ -31,21 +31,18 @@ type Config struct {
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
 	Logger   *slog.Logger
-
-	Workers    int           // transactions at a time for one large poll; default 4
-	MaxRecords int           // per poll; default 5000
-	MaxWait    time.Duration // how long a poll may wait for more; default by eventlog
-	Paused     func(ctx context.Context) (bool, error)
+	// Paused, if set, tells whether an operator has paused the projection.
+	Paused func(ctx context.Context) (bool, error)
 }
 
 // Limits and rhythms of the engine.
 const (
-	defaultWorkers    = 4
-	defaultMaxRecords = 5000
+	foldWorkers = 4    // transactions at a time for one large poll
+	maxRecords  = 5000 // of one poll
 	// splitAbove is the number of events from which a poll is worth more than one transaction.
 	splitAbove = 400
-	// pauseCheck is how often the pause flag and the state of the generation are looked at.
-	pauseCheck = time.Second
+	// lookEvery is how often the pause flag and the state of the generation are looked at.
+	lookEvery = time.Second
 	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
 	caughtUpEvery = time.Minute
 	// databaseBackoff bounds the wait between tries while the database is away.
@@ -63,9 +60,7 @@ type Engine struct {
 	registry        *domain.Registry
 	logger          *slog.Logger
 	paused          func(context.Context) (bool, error)
-	workers         int
 	maxRecords      int
-	maxWait         time.Duration
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
 	deleteRetention time.Duration
@@ -91,18 +86,12 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		projector: c.Projector, log: c.Log, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()),
-		paused: c.Paused, workers: c.Workers, maxRecords: c.MaxRecords, maxWait: c.MaxWait,
+		paused: c.Paused, maxRecords: maxRecords,
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 		stopped: map[int32]string{}, next: map[int32]int64{}, types: map[string]bool{}, waits: map[int32]wait{},
 	}
 	for _, t := range c.Projector.Types() {
 		e.types[t] = true
-	}
-	if e.workers <= 0 {
-		e.workers = defaultWorkers
-	}
-	if e.maxRecords <= 0 {
-		e.maxRecords = defaultMaxRecords
 	}
 	if e.paused == nil {
 		e.paused = func(context.Context) (bool, error) { return false, nil }
@@ -118,13 +107,16 @@ func (e *Engine) Name() string { return e.projector.Name() }
 func (e *Engine) Run(ctx context.Context) error {
 	backoff := databaseBackoffMin
 	for ctx.Err() == nil {
+		began := time.Now()
 		err := e.session(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // to be ended is no error
 		}
-		if err == nil || errors.Is(err, errRetired) || errors.Is(err, errPaused) {
+		ended := errors.Is(err, errRetired) || errors.Is(err, errPaused)
+		if ended || time.Since(began) > databaseBackoffMax {
 			backoff = databaseBackoffMin
-		} else {
+		}
+		if !ended {
 			e.setProblem(err.Error())
 			e.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
 		}
@@ -139,7 +131,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 var errPaused = errors.New("projection is paused")
 
-// session opens the generation and follows the log until something ends it.
+// session opens the generation and follows the log, poll by poll, until something ends it.
 func (e *Engine) session(ctx context.Context) error {
 	if err := e.waitResumed(ctx); err != nil {
 		return err
@@ -149,40 +141,37 @@ func (e *Engine) session(ctx context.Context) error {
 		return err
 	}
 	e.begin(g)
-	if err := e.goLive(ctx); err != nil {
+	follower, err := e.log.Follow(eventlog.FollowConfig{
+		Topic: e.projector.Topic(), Group: fmt.Sprintf("%s.g%d", e.projector.Name(), g.Number),
+		MaxRecords: e.maxRecords, Positions: e.positions,
+	})
+	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watch := make(chan struct{})
-	go func() {
-		defer close(watch)
-		e.watch(ctx, cancel)
-	}()
-	err = e.log.Follow(ctx, eventlog.FollowConfig{
-		Topic:      e.projector.Topic(),
-		Group:      fmt.Sprintf("%s.g%d", e.projector.Name(), g.Number),
-		MaxRecords: e.maxRecords,
-		MaxWait:    e.maxWait,
-		Positions:  e.positions,
-		Handle:     e.handle,
-		Stopped:    e.stop,
-		Assigned:   e.assigned,
-		SessionEnded: func(err error) {
-			if errors.Is(err, errRetired) {
-				cancel(errRetired) // another generation must be opened
-				return
+	defer follower.Close()
+	var looked time.Time
+	noted := time.Now()
+	for {
+		if time.Since(looked) >= lookEvery {
+			if err := e.look(ctx); err != nil {
+				return err
 			}
-			e.setProblem(err.Error())
-		},
-	})
-	cause := context.Cause(ctx)
-	cancel(nil)
-	<-watch
-	if errors.Is(cause, errPaused) || errors.Is(cause, errRetired) {
-		return cause
+			looked = time.Now()
+		}
+		if time.Since(noted) >= caughtUpEvery {
+			e.noteCaughtUp(ctx)
+			noted = time.Now()
+		}
+		batch, err := follower.Poll(ctx, lookEvery)
+		if err != nil {
+			return err
+		}
+		e.stop(batch.Stopped)
+		if err := e.handle(ctx, batch); err != nil {
+			return err
+		}
+		follower.Done(batch)
 	}
-	return err
 }
 
 // waitResumed blocks while the projection is paused.
@@ -199,65 +188,43 @@ func (e *Engine) waitResumed(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(pauseCheck):
+		case <-time.After(lookEvery):
 		}
 	}
 }
 
-// watch ends the session when the projection is paused or its generation is not the current one any
-// more (an idle projection would not find out by itself), and notes now and then that it stands at
-// the end of its log.
-func (e *Engine) watch(ctx context.Context, end context.CancelCauseFunc) {
-	check := time.NewTicker(pauseCheck)
-	defer check.Stop()
-	noted := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-check.C:
-		}
-		if paused, err := e.paused(ctx); err == nil && paused {
-			end(errPaused)
-			return
-		}
-		if g, found, err := currentGeneration(ctx, e.pool, e.projector.Name()); err == nil && (!found || g.Number != e.current().Number) {
-			end(errRetired)
-			return
-		}
-		if err := e.goLive(ctx); err != nil && ctx.Err() == nil {
-			e.logger.Warn("look at building generation", "error", err)
-		}
-		if time.Since(noted) >= caughtUpEvery {
-			noted = time.Now()
-			if err := e.noteCaughtUp(ctx); err != nil && ctx.Err() == nil {
-				e.logger.Warn("note that the end of the log is reached", "error", err)
-			}
-		}
+// look ends the session when the projection is paused or its generation is not the current one any more:
+// an idle projection would not find out by itself. What cannot be read now is looked at again.
+func (e *Engine) look(ctx context.Context) error {
+	if paused, err := e.paused(ctx); err == nil && paused {
+		return errPaused
 	}
+	if g, found, err := currentGeneration(ctx, e.pool, e.projector.Name()); err == nil && (!found || g.Number != e.current().Number) {
+		return errRetired
+	}
+	return e.goLive(ctx)
 }
 
 // noteCaughtUp stamps the checkpoints that stand at the end of the log.
-func (e *Engine) noteCaughtUp(ctx context.Context) error {
+func (e *Engine) noteCaughtUp(ctx context.Context) {
 	ranges, _, err := e.log.Ranges(ctx, e.projector.Topic())
-	if err != nil {
-		return fmt.Errorf("read ends: %w", err)
-	}
 	for _, r := range ranges {
-		_, err := e.pool.Exec(ctx, `
+		if err != nil {
+			break
+		}
+		_, err = e.pool.Exec(ctx, `
 			update checkpoints set caught_up_at = now()
 			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'`,
 			e.projector.Name(), e.current().Number, r.Partition, r.End)
-		if err != nil {
-			return fmt.Errorf("stamp checkpoint: %w", err)
-		}
 	}
-	return nil
+	if err != nil && ctx.Err() == nil {
+		e.logger.Warn("note that the end of the log is reached", "error", err)
+	}
 }
 
 // positions is asked for newly assigned partitions. It also folds parked records again whose type
 // this binary has come to know.
-func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	g := e.current()
 	if err := e.retryNowKnown(ctx, g, partitions); err != nil {
 		return nil, err
@@ -266,13 +233,13 @@ func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]e
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[int32]eventlog.Position, len(partitions))
+	out := make(map[int32]eventlog.Checkpoint, len(partitions))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.problem = "" // a new session has begun; without new records nothing else would say so
 	for _, p := range partitions {
+		delete(e.stopped, p) // it is looked at anew
 		if offset, ok := next[p]; ok {
-			out[p] = eventlog.Position{TopicID: g.TopicID, NextOffset: offset}
+			out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
 			e.next[p] = offset
 		}
 	}
@@ -296,19 +263,14 @@ func (e *Engine) note(steps []step) {
 	}
 }
 
-func (e *Engine) stop(partition int32, reason error) {
+// stop notes which partitions are not followed, and that the session works.
+func (e *Engine) stop(stopped map[int32]error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.stopped[partition] = reason.Error()
-	e.logger.Error("partition is not followed", "partition", partition, "reason", reason)
-}
-
-// assigned forgets why partitions were stopped that are followed after all.
-func (e *Engine) assigned(partitions []int32) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, p := range partitions {
-		delete(e.stopped, p)
+	e.problem = ""
+	for partition, reason := range stopped {
+		e.stopped[partition] = reason.Error()
+		e.logger.Error("partition is not followed", "partition", partition, "reason", reason)
 	}
 }
 
@@ -324,11 +286,11 @@ func (e *Engine) setCurrent(g generation) {
 	e.gen = g
 }
 
-// begin starts a session on a generation: partitions are judged anew.
+// begin starts a session on a generation: partitions are looked at anew.
 func (e *Engine) begin(g generation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.gen, e.problem = g, ""
+	e.gen = g
 	clear(e.stopped)
 	clear(e.next)
 }

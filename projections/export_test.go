@@ -19,3 +19,9 @@ func (e *Engine) NotFollowed() map[int32]string {
 	defer e.mu.Unlock()
 	return maps.Clone(e.stopped)
 }
+
+// InBatchesOf sets how many records one poll brings at most, and one page of parked records.
+func (e *Engine) InBatchesOf(n int) *Engine {
+	e.maxRecords = n
+	return e
+}

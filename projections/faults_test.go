@@ -111,9 +111,9 @@ func (b *bench) eachOnce(events int) {
 // process holds too, as a zombie does.
 type otherGroup struct{ *eventlog.Log }
 
-func (l otherGroup) Follow(ctx context.Context, c eventlog.FollowConfig) error {
+func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	c.Group += ".zombie"
-	return l.Log.Follow(ctx, c)
+	return l.Log.Follow(c)
 }
 
 // proxy stands between an engine and the database.

@@ -76,7 +76,7 @@ func TestZombiesUnderLoad(t *testing.T) {
 		if i > 0 {
 			log = otherGroup{b.openLog(domain.NewRegistry())}
 		}
-		e := b.engine(tally{}, func(c *projections.Config) { c.Log, c.MaxRecords = log, 7 })
+		e := b.engine(tally{}, func(c *projections.Config) { c.Log = log }).InBatchesOf(7)
 		engines = append(engines, e)
 		b.start(e)
 	}
@@ -177,7 +177,7 @@ func TestRetiredGenerationEndsTheSession(t *testing.T) {
 				return errInjected // the transaction ends, and before it is tried again:
 			}
 			return next()
-		}}, func(c *projections.Config) { c.Workers = 1 })
+		}})
 		b.append(postRead(1, 1), postRead(2, 1))
 		stop := b.start(e)
 		require.Eventually(t, swapped.Load, patience, tick)

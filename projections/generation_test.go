@@ -33,7 +33,7 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}}, func(c *projections.Config) { c.MaxRecords = 1 })
+	}}).InBatchesOf(1)
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 4 })
 	b.append(postRead(1, 4), postRead(1, 5))
@@ -78,7 +78,7 @@ func TestBuildingGoesOnAfterAStop(t *testing.T) {
 			return ctx.Err()
 		}
 		return next()
-	}}, func(c *projections.Config) { c.MaxRecords = 1 })
+	}}).InBatchesOf(1)
 	stop := b.start(stuck)
 	s := b.awaitStatus(stuck, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 1 })
 	require.False(t, s.Live())

@@ -223,13 +223,16 @@ func TestNewRefusesMissingParts(t *testing.T) {
 // hiccup is a log whose first session ends with an error.
 type hiccup struct {
 	*eventlog.Log
-	ended func()
+	sessions *int
+	ended    func()
 }
 
-func (l hiccup) Follow(ctx context.Context, c eventlog.FollowConfig) error {
-	c.SessionEnded(errInjected)
+func (l hiccup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	if *l.sessions++; *l.sessions == 1 {
+		return nil, errInjected
+	}
 	l.ended()
-	return l.Log.Follow(ctx, c)
+	return l.Log.Follow(c)
 }
 
 // A problem that has passed is not told for ever, also when no record comes after it.
@@ -241,7 +244,7 @@ func TestPassedProblemIsForgotten(t *testing.T) {
 	told := make(chan string, 1)
 	var e *projections.Engine
 	e = b.engine(tally{}, func(c *projections.Config) {
-		c.Log = hiccup{b.log, func() { told <- e.Problem() }}
+		c.Log = hiccup{b.log, new(int), func() { told <- e.Problem() }}
 	})
 	b.start(e)
 	require.Equal(t, errInjected.Error(), <-told)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -69,56 +70,69 @@ func (r *reader) intn(n int) int {
 	return r.random.IntN(n)
 }
 
-// Follow hands out what is there. A session ends at random, and with an error of Handle.
-func (r *reader) Follow(ctx context.Context, c eventlog.FollowConfig) error {
-	for ctx.Err() == nil {
-		if err := r.session(ctx, c); err != nil && c.SessionEnded != nil {
-			c.SessionEnded(err)
-		}
+// Follow hands out what is there. A rebalance comes at random.
+func (r *reader) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	f := &memFollower{reader: r, ask: c.Positions}
+	for p := range r.partitions {
+		f.all = append(f.all, int32(p))
 	}
-	return nil
+	return f, nil
 }
 
-func (r *reader) session(ctx context.Context, c eventlog.FollowConfig) error {
-	all := make([]int32, len(r.partitions))
-	for p := range all {
-		all[p] = int32(p)
-	}
-	positions, err := c.Positions(ctx, all)
-	if err != nil {
-		return err
+// memFollower is one session.
+type memFollower struct {
+	*reader
+	all       []int32
+	ask       func(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error)
+	positions map[int32]eventlog.Checkpoint // nil: to be asked for
+}
+
+func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
+	if f.positions == nil {
+		var err error
+		if f.positions, err = f.ask(ctx, f.all); err != nil {
+			return eventlog.Batch{}, err
+		}
 	}
 	for ctx.Err() == nil {
-		batch := eventlog.Batch{Topic: r.topic}
-		for _, p := range all {
-			next := positions[p].NextOffset
-			rest := r.partitions[p][next:]
-			n := min(len(rest), r.intn(len(rest)+1))
+		batch := eventlog.Batch{Topic: f.topic}
+		for _, p := range f.all {
+			next := f.positions[p].NextOffset
+			rest := f.partitions[p][next:]
+			n := min(len(rest), f.intn(len(rest)+1))
 			if n == 0 {
 				continue
 			}
-			positions[p] = eventlog.Position{NextOffset: next + int64(n)}
 			batch.Runs = append(batch.Runs, eventlog.Run{Partition: p, Records: rest[:n], Next: next + int64(n)})
 		}
-		if len(batch.Runs) == 0 {
-			if r.ended(positions) {
-				<-ctx.Done()
+		if len(batch.Runs) > 0 {
+			return batch, nil
+		}
+		if f.ended() {
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
 			}
-			continue
-		}
-		if err := c.Handle(ctx, batch); err != nil {
-			return err
-		}
-		if r.random != nil && r.intn(6) == 0 {
-			return nil // a rebalance
+			return batch, ctx.Err()
 		}
 	}
-	return nil
+	return eventlog.Batch{}, ctx.Err()
 }
 
-func (r *reader) ended(positions map[int32]eventlog.Position) bool {
-	for p, records := range r.partitions {
-		if positions[int32(p)].NextOffset < int64(len(records)) {
+func (f *memFollower) Done(batch eventlog.Batch) {
+	for _, run := range batch.Runs {
+		f.positions[run.Partition] = eventlog.Checkpoint{NextOffset: run.Next}
+	}
+	if f.random != nil && f.intn(6) == 0 {
+		f.positions = nil // a rebalance
+	}
+}
+
+func (f *memFollower) Close() {}
+
+func (f *memFollower) ended() bool {
+	for p, records := range f.partitions {
+		if f.positions[int32(p)].NextOffset < int64(len(records)) {
 			return false
 		}
 	}

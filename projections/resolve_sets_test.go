@@ -185,7 +185,7 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 			c.fill(b)
 			b.run(b.engine(c.projector, b.olderBinary(domain.NewRegistry().Without(c.unknown.EventType()))))
 			require.Equal(t, c.parked, b.count("select count(*) from parked where state = 'parked'"))
-			newer := b.engine(c.projector, func(cfg *projections.Config) { cfg.MaxRecords = 2 }) // and pages of two
+			newer := b.engine(c.projector).InBatchesOf(2) // and pages of two
 			stop := b.start(newer)
 			b.awaitStatus(newer, func(s projections.Status) bool { return s.Parked == 0 })
 			stop()

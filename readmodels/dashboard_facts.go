@@ -102,12 +102,13 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 func (f *factsLoad) queueHead(batch *pgx.Batch) {
 	batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
-		err := row.Scan(&h.Version, &h.Hash, &h.Time)
+		var hash []byte
+		err := row.Scan(&h.Version, &hash, &h.Time)
 		if errors.Is(err, pgx.ErrNoRows) {
-			genesis := eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
-			h.Hash = genesis[:]
+			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
 			return nil
 		}
+		copy(h.Hash[:], hash)
 		return wrapped("read head", err)
 	})
 }

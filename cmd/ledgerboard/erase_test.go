@@ -201,7 +201,7 @@ func chainOf(t *testing.T, a *process) (chain []chained) {
 	require.NoError(t, err)
 	ranges, _, err := a.Log.Ranges(t.Context(), domain.TopicDashboards)
 	require.NoError(t, err)
-	head := eventlog.Head{Hash: eventlog.Genesis(domain.TopicDashboards, eraseAgency)}
+	head := domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, eraseAgency)}
 	for _, partition := range ranges {
 		for offset := partition.Start; offset < partition.End; offset++ {
 			record, err := a.Log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})

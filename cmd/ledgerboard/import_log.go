@@ -152,7 +152,8 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 	if err != nil {
 		return stream, fmt.Errorf("read the head: %w", err)
 	}
-	stream.Head = domain.StreamHead{Version: done.Version, Hash: hash, Time: done.Time}
+	stream.Head = domain.StreamHead{Version: done.Version, Time: done.Time}
+	copy(stream.Head.Hash[:], hash)
 	return stream, nil
 }
 

@@ -30,7 +30,7 @@ type audited struct {
 	db    *pgtest.DB
 	parts *assembly.Parts
 	log   *eventlog.Log
-	heads map[string]eventlog.Head
+	heads map[string]domain.StreamHead
 	dir   string // data directory: checkpoints.txt and checkpoint.pub
 }
 
@@ -38,7 +38,7 @@ var auditedAgencies = []string{"aa0000000000000000000001", "aa000000000000000000
 
 func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
-	a := &audited{db: pgtest.New(t), heads: map[string]eventlog.Head{}, dir: t.TempDir()}
+	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
 	var err error
 	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
 	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
@@ -86,7 +86,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	}
 	r, err := a.log.Codec().Encode(draft)
 	require.NoError(t, err)
-	a.heads[agency] = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return draft
 }
 

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -33,10 +34,10 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	}
 	appending, cancel := recording(ctx)
 	defer cancel()
-	err = c.Metrics.RecordAccountReading(appending, domain.AccountRead{
+	err = errors.Join(c.Metrics.Record(appending, domain.AccountRead{
 		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
 		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
-	})
+	})...)
 	if err != nil {
 		return got, err
 	}

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -73,8 +74,8 @@ func (a *accountHistory) part(ctx context.Context, since, until time.Time) (from
 	appending, cancel := recording(ctx)
 	defer cancel()
 	from = until
-	for _, read := range a.byDay(snapshot.Figures, since, until) {
-		if err := a.Metrics.RecordAccountReading(appending, read); err != nil {
+	for _, read := range a.byDay(snapshot.Figures, since, until) { // one by one: what is recorded has no gap
+		if err := errors.Join(a.Metrics.Record(appending, read)...); err != nil {
 			return from, err
 		}
 		from = read.CapturedAt.Truncate(day)

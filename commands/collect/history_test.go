@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -125,7 +124,7 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	var log *failingAt
 	s := newFetchStage(t, client.use, func(c *collect.Config) {
 		c.Backfill = 40 * 24 * time.Hour
-		log = &failingAt{Appender: c.Metrics.Log, n: 10} // the reading itself and nine days
+		log = &failingAt{BatchAppender: c.Metrics.Log, n: 10} // the reading itself and nine days
 		c.Metrics = &collect.Metrics{Log: log, Now: c.Now}
 	})
 	page := s.connect(domain.Facebook, 0)
@@ -146,13 +145,18 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 
 // failingAt fails once, after n records.
 type failingAt struct {
-	commands.Appender
+	collect.BatchAppender
 	n int
 }
 
-func (l *failingAt) Append(ctx context.Context, d domain.Draft) error {
-	if l.n--; l.n == -1 {
-		return errors.New("no broker")
+func (l *failingAt) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	errs := make([]error, 0, len(drafts))
+	for i := range drafts {
+		if l.n--; l.n == -1 {
+			errs = append(errs, errors.New("no broker"))
+			continue
+		}
+		errs = append(errs, l.BatchAppender.AppendBatch(ctx, drafts[i:i+1])...)
 	}
-	return l.Appender.Append(ctx, d)
+	return errs
 }

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -127,6 +128,9 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	if err != nil {
 		return page, err
 	}
+	var found []platforms.Post
+	var registrations []Fact
+	var fresh []bool
 	for _, post := range page.Posts {
 		known := l.isKnown(post) || l.met[post.ID] || l.met[post.SameAs]
 		handed := l.handed[post.ID] && !l.met[post.ID]
@@ -137,17 +141,20 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 			}
 			continue
 		}
-		err := l.Metrics.RegisterPost(ctx, l.registration(l.f.ConnectedAccount, post))
-		if unrecordable(err) {
-			l.skip(ctx, l.f, post, platforms.ClassInvalid, err)
-			continue
-		}
-		if err != nil {
-			return page, err
-		}
-		if !known {
-			l.fresh = append(l.fresh, post)
+		found, fresh = append(found, post), append(fresh, !known)
+		registrations = append(registrations, l.registration(l.f.ConnectedAccount, post))
+	}
+	for i, recordErr := range l.Metrics.Record(ctx, registrations...) {
+		switch {
+		case recordErr == nil:
+			if fresh[i] {
+				l.fresh = append(l.fresh, found[i])
+			}
+		case unrecordable(recordErr):
+			l.skip(ctx, l.f, found[i], platforms.ClassInvalid, recordErr)
+		default:
+			err = cmp.Or(err, recordErr)
 		}
 	}
-	return page, nil
+	return page, err
 }

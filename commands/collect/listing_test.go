@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"testing"
@@ -38,10 +39,10 @@ func (s *fetchStage) registered(c connected) int {
 func (s *fetchStage) registerPost(c connected, id string) {
 	s.t.Helper()
 	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
-	require.NoError(s.t, metrics.RegisterPost(s.t.Context(), domain.PostRegistered{
+	require.NoError(s.t, errors.Join(metrics.Record(s.t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
 		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),
-	}))
+	})...))
 }
 
 // An error on the second page must not leave what lies behind it unlisted.

@@ -3,6 +3,7 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -305,18 +306,18 @@ func TestWorkThatIsCutShortIsHeldAgainstNobody(t *testing.T) {
 
 // slowLog takes its time, longer than the slot has left.
 type slowLog struct {
-	commands.Appender
+	collect.BatchAppender
 	asked chan struct{}
 	free  chan struct{}
 }
 
-func (l slowLog) Append(ctx context.Context, d domain.Draft) error {
+func (l slowLog) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	l.asked <- struct{}{}
 	<-l.free
 	if err := ctx.Err(); err != nil {
-		return err
+		return slices.Repeat([]error{err}, len(drafts))
 	}
-	return l.Appender.Append(ctx, d)
+	return l.BatchAppender.AppendBatch(ctx, drafts)
 }
 
 func TestWhatWasAnsweredIsRecordedAlthoughTheSlotEnds(t *testing.T) {

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,22 +97,27 @@ func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.P
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
 	appending, cancel := recording(ctx)
 	defer cancel()
+	var failed error // of our own side: one stands for all
+	var read []platforms.Post
+	var readings []Fact
 	for _, s := range snapshots {
 		if s.Err != nil {
 			c.skip(ctx, f, s.Post, s.Err.Class, s.Err)
 			continue
 		}
-		recordErr := c.Metrics.RecordPostReading(appending, c.reading(f.ConnectedAccount, s, at))
-		if unrecordable(recordErr) {
-			c.skip(ctx, f, s.Post, platforms.ClassInvalid, recordErr)
-			continue
-		}
-		if recordErr != nil {
-			return errors.Join(err, recordErr)
-		}
-		f.notes.found(s.Post.ID)
+		read, readings = append(read, s.Post), append(readings, c.reading(f.ConnectedAccount, s, at))
 	}
-	return err
+	for i, recordErr := range c.Metrics.Record(appending, readings...) {
+		switch {
+		case recordErr == nil:
+			f.notes.found(read[i].ID)
+		case unrecordable(recordErr):
+			c.skip(ctx, f, read[i], platforms.ClassInvalid, recordErr)
+		default:
+			failed = cmp.Or(failed, recordErr)
+		}
+	}
+	return errors.Join(err, failed)
 }
 
 // unrecordable tells that what is said of a post can never be recorded. It costs that post, not the others.

@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -110,11 +111,11 @@ func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
 		a.Posts = []simulator.Post{{ID: "urn:li:share:71", Created: fetchDay.Add(-time.Hour)}}
 	})
 	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
-	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
+	require.NoError(t, errors.Join(metrics.Record(t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: member.ID},
 		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:71",
 		Origin: domain.OriginMainApp, RegisteredAt: fetchDay, PublishedAt: new(fetchDay.Add(-time.Hour)),
-	}))
+	})...))
 	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
 	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where external_id = 'urn:li:share:71' and likes is not null`))
 }

@@ -9,34 +9,54 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// BatchAppender appends many records in one call and tells what became of each, as a [commands.Appender] does.
+type BatchAppender interface {
+	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
+}
+
+// Fact is a reading of an account or a post, or what an origin says of a post.
+type Fact interface {
+	domain.Data
+	Key() string
+	Captured() time.Time
+	Validate() error
+}
+
 // Metrics records readings and posts.
 type Metrics struct {
-	Log commands.Appender // takes drafts of topic `metrics`, and pushes back when it is full
+	Log BatchAppender // takes drafts of topic `metrics`, and pushes back when it is full
 	Now func() time.Time
 }
 
-// RecordAccountReading appends one account reading; nil means that it is in the log.
-func (m *Metrics) RecordAccountReading(ctx context.Context, read domain.AccountRead) error {
-	if err := m.checkTime(read.CapturedAt); err != nil {
-		return err
+// Record appends what was read, in one call, and tells what became of each, in their order: nil means that
+// it is in the log, domain.CodeInvalid that it can never be recorded. One does not keep back the others.
+func (m *Metrics) Record(ctx context.Context, facts ...Fact) []error {
+	errs := make([]error, len(facts))
+	drafts, of := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
+	for i, f := range facts {
+		if errs[i] = m.check(f); errs[i] == nil {
+			drafts, of = append(drafts, commands.NewDraft(domain.TopicMetrics, f.Key(), f, m.Now())), append(of, i)
+		}
 	}
-	return m.record(ctx, read.Key(), read, read.Validate())
+	if len(drafts) == 0 {
+		return errs
+	}
+	for n, err := range m.Log.AppendBatch(ctx, drafts) {
+		if err != nil {
+			errs[of[n]] = fmt.Errorf("record %s: %w", drafts[n].Data.EventType(), err)
+		}
+	}
+	return errs
 }
 
-// RecordPostReading appends one post reading; nil means that it is in the log.
-func (m *Metrics) RecordPostReading(ctx context.Context, read domain.PostRead) error {
-	if err := m.checkTime(read.CapturedAt); err != nil {
+func (m *Metrics) check(f Fact) error {
+	if err := m.checkTime(f.Captured()); err != nil {
 		return err
 	}
-	return m.record(ctx, read.Key(), read, read.Validate())
-}
-
-// RegisterPost appends what an origin says of a post; nil means that it is in the log.
-func (m *Metrics) RegisterPost(ctx context.Context, post domain.PostRegistered) error {
-	if err := m.checkTime(post.RegisteredAt); err != nil {
-		return err
+	if err := f.Validate(); err != nil {
+		return domain.NewError(domain.CodeInvalid, "The reading cannot be recorded: %s.", err)
 	}
-	return m.record(ctx, post.Key(), post, post.Validate())
+	return nil
 }
 
 // checkTime refuses times ahead of the clock. Folds must not look at a clock, so this is the only
@@ -45,17 +65,6 @@ func (m *Metrics) checkTime(at time.Time) error {
 	if now := m.Now(); at.After(now.Add(commands.MaxSkew)) {
 		return domain.NewError(domain.CodeInvalid, "The capture time %s lies ahead of the clock (%s). Check the clock of the machine that read it.",
 			at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
-func (m *Metrics) record(ctx context.Context, key string, data domain.Data, invalid error) error {
-	if invalid != nil {
-		return domain.NewError(domain.CodeInvalid, "The reading cannot be recorded: %s.", invalid)
-	}
-	draft := commands.NewDraft(domain.TopicMetrics, key, data, m.Now())
-	if err := m.Log.Append(ctx, draft); err != nil {
-		return fmt.Errorf("record %s: %w", data.EventType(), err)
 	}
 	return nil
 }

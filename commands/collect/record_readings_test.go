@@ -18,6 +18,14 @@ type recorder struct {
 	err    error
 }
 
+func (r *recorder) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	errs := make([]error, len(drafts))
+	for i, d := range drafts {
+		errs[i] = r.Append(ctx, d)
+	}
+	return errs
+}
+
 func (r *recorder) Append(_ context.Context, d domain.Draft) error {
 	if r.err == nil {
 		r.drafts = append(r.drafts, d)
@@ -33,13 +41,13 @@ func tenant() domain.Tenant {
 func readings(m *collect.Metrics) map[string]func(at time.Time) error {
 	return map[string]func(at time.Time) error{
 		"account reading": func(at time.Time) error {
-			return m.RecordAccountReading(context.Background(), domain.AccountRead{Tenant: tenant(), Platform: domain.TikTok, CapturedAt: at})
+			return m.Record(context.Background(), domain.AccountRead{Tenant: tenant(), Platform: domain.TikTok, CapturedAt: at})[0]
 		},
 		"post reading": func(at time.Time) error {
-			return m.RecordPostReading(context.Background(), domain.PostRead{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "p", CapturedAt: at})
+			return m.Record(context.Background(), domain.PostRead{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "p", CapturedAt: at})[0]
 		},
 		"registered post": func(at time.Time) error {
-			return m.RegisterPost(context.Background(), domain.PostRegistered{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at})
+			return m.Record(context.Background(), domain.PostRegistered{Tenant: tenant(), Platform: domain.TikTok, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at})[0]
 		},
 	}
 }
@@ -86,7 +94,7 @@ func TestReadingsThatAreWrongAreRefused(t *testing.T) {
 	t.Parallel()
 	log := &recorder{}
 	m := &collect.Metrics{Log: log, Now: func() time.Time { return day0 }}
-	err := m.RecordPostReading(t.Context(), domain.PostRead{Tenant: tenant(), Platform: 2, ExternalID: "p", CapturedAt: day0})
+	err := m.Record(t.Context(), domain.PostRead{Tenant: tenant(), Platform: 2, ExternalID: "p", CapturedAt: day0})[0]
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 	require.ErrorContains(t, err, "p_id 2")
 	require.Empty(t, log.drafts)

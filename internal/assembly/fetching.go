@@ -5,10 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -91,12 +89,7 @@ func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Colle
 	if err != nil {
 		return nil, err
 	}
-	lanes, err := log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	if err != nil {
-		return nil, err
-	}
-	p.Add(lanes.Close)
-	metrics := &collect.Metrics{Log: told{lanes, c.Appended}, Now: c.Now}
+	metrics := &collect.Metrics{Log: told{log, c.Appended}, Now: c.Now}
 	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
 	c.Collect.Metrics, c.Collect.Operations = metrics, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
@@ -105,17 +98,19 @@ func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Colle
 
 // told is an appender that tells of what it has appended.
 type told struct {
-	commands.Appender
+	collect.BatchAppender
 	appended func(domain.Draft)
 }
 
-// Append implements [commands.Appender].
-func (t told) Append(ctx context.Context, d domain.Draft) error {
-	err := t.Appender.Append(ctx, d)
-	if err == nil && t.appended != nil {
-		t.appended(d)
+// AppendBatch implements [collect.BatchAppender].
+func (t told) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	errs := t.BatchAppender.AppendBatch(ctx, drafts)
+	for i, err := range errs {
+		if err == nil && t.appended != nil {
+			t.appended(drafts[i])
+		}
 	}
-	return err
+	return errs
 }
 
 // Run reads by the schedule until ctx is done.

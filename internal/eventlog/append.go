@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,7 +16,7 @@ import (
 )
 
 // Outcomes of an append that was not acknowledged, for errors.Is. Every error of [Log.Append],
-// [Lanes.Append] and [Log.AppendBulk] is one or the other.
+// [Log.AppendBatch] and [Log.AppendBulk] is one or the other.
 var (
 	// ErrRefused: definitely nothing was appended.
 	ErrRefused = errors.New("nothing was appended")
@@ -62,20 +63,6 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	return l.producerOf(d.Topic).append(ctx, r)
 }
 
-// Size returns the bytes that a draft takes as it is produced (an upper bound that counts the
-// client's framing), to be compared with [Config.MaxRecordBytes]. The error is that of
-// [Codec.Encode].
-func (l *Log) Size(d domain.Draft) (int, error) {
-	r, err := l.codec.Encode(d)
-	if err != nil {
-		return 0, err
-	}
-	return recordSize(r), nil
-}
-
-// MaxRecordBytes is the limit that [Log.Size] is compared with.
-func (l *Log) MaxRecordBytes() int { return l.cfg.MaxRecordBytes }
-
 // encode makes a record within the limits, or says why not.
 func (l *Log) encode(d domain.Draft) (Record, error) {
 	r, err := l.codec.Encode(d)
@@ -88,8 +75,14 @@ func (l *Log) encode(d domain.Draft) (Record, error) {
 	return r, nil
 }
 
-// recordSize is sarama's own bound for record format 2.
-func recordSize(r Record) int { return saramaMessage(r).ByteSize(2) }
+// recordSize is sarama's own bound for record format 2, to which both clients are held.
+func recordSize(r Record) int {
+	size := 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + 1 + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value) + 2*binary.MaxVarintLen32
+	}
+	return size
+}
 
 func (l *Log) producerOf(topic string) *producer {
 	if topic == domain.TopicDashboards {

@@ -2,9 +2,13 @@ package eventlog_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"net"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,7 +50,7 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 			if ctx == nil {
 				ctx = testContext(t)
 			}
-			for _, err := range []error{b.Append(ctx, c.draft), lanesAppend(t, b, ctx, c.draft)} {
+			for _, err := range []error{b.Append(ctx, c.draft), b.AppendBatch(ctx, []domain.Draft{c.draft})[0], b.AppendBulk(ctx, []domain.Draft{c.draft})} {
 				require.ErrorIs(t, err, c.cause)
 				require.ErrorIs(t, err, eventlog.ErrRefused)
 				require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
@@ -59,18 +63,6 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	size, err := b.Size(big)
 	require.NoError(t, err)
 	require.Greater(t, size, b.MaxRecordBytes())
-}
-
-func lanesAppend(t *testing.T, b *bench, ctx context.Context, d domain.Draft) error {
-	t.Helper()
-	topic := d.Topic
-	if topic == "nonsense" {
-		topic = domain.TopicMetrics
-	}
-	lanes, err := b.NewLanes(eventlog.LaneConfig{Topic: topic})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, lanes.Close()) }()
-	return lanes.Append(ctx, d)
 }
 
 // The limit is exact: a record of just MaxRecordBytes is accepted by both clients and the broker.
@@ -243,63 +235,209 @@ func TestOpenSaysThatNoBrokerAnswers(t *testing.T) {
 	require.ErrorContains(t, err, "no broker answers")
 }
 
-func testLanes(t *testing.T, brokers []string) {
+// Rounds of many callers share requests, and each gets its own answers; a key's records keep their order.
+func testBatches(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
-	lanes, err := b.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	require.NoError(t, err)
 	var group sync.WaitGroup
-	for n := range 300 {
+	for account := range 40 {
 		group.Go(func() {
-			if err := lanes.Append(testContext(t), postRead(int64(n%40+1), n)); err != nil {
-				t.Error(err)
+			for round := range 3 {
+				drafts := make([]domain.Draft, 0, 5)
+				for n := range 5 {
+					drafts = append(drafts, postRead(int64(account+1), 5*round+n))
+				}
+				for _, err := range b.AppendBatch(testContext(t), drafts) {
+					if err != nil {
+						t.Error(err)
+					}
+				}
 			}
 		})
 	}
 	group.Wait()
-	require.NoError(t, lanes.Close())
-	require.NoError(t, lanes.Close())
-	n := 0
+	got := map[string][]string{}
 	for _, records := range scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics}) {
-		n += len(records)
+		for _, r := range records {
+			got[string(r.Key)] = append(got[string(r.Key)], r.Header("ce_id"))
+		}
 	}
-	require.Equal(t, 300, n)
-	require.ErrorIs(t, lanes.Append(testContext(t), postRead(1, 1)), eventlog.ErrClosed)
-	_, err = b.NewLanes(eventlog.LaneConfig{Topic: "nonsense"})
-	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
+	require.Len(t, got, 40)
+	for account := range 40 {
+		var want []string
+		for n := range 15 {
+			want = append(want, postRead(int64(account+1), n).Envelope.ID)
+		}
+		require.Equal(t, want, got[strconv.Itoa(account+1)])
+	}
+	require.Empty(t, b.AppendBatch(testContext(t), nil))
 }
 
-// A lane holds InFlight + Depth records; the next caller waits, and gives up with its ctx. Nothing
-// that gave up is appended later.
-func TestFullLanePushesBack(t *testing.T) {
+// Each draft of a batch has its own outcome: what is refused does not keep back the others.
+func TestAppendBatchTellsEachOutcome(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	nameless := postRead(1, 2)
+	nameless.Key = ""
+	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), nameless, postRead(1, 3)})
+	require.Len(t, errs, 3)
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], eventlog.ErrEmptyKey)
+	require.ErrorIs(t, errs[1], eventlog.ErrRefused)
+	require.NoError(t, errs[2])
+	records := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)]
+	require.Equal(t, []string{postRead(1, 1).Envelope.ID, postRead(1, 3).Envelope.ID}, ids(t, b.Log, records))
+
+	require.ErrorIs(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 4), nameless}), eventlog.ErrEmptyKey)
+	require.Equal(t, int64(2), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)), "an import's batch is appended whole or not at all")
+}
+
+// A deadline does not wait for the brokers and is no success: the records come after all, and in their order.
+func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	b := setup(t, brokers)
 	held, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
-	lanes, err := b.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics, Depth: 1, InFlight: 1})
+	reason := errors.New("the slot is over")
+	ctx, cancel := context.WithCancelCause(testContext(t))
+	go func() {
+		<-held
+		cancel(reason)
+	}()
+	drafts := []domain.Draft{postRead(1, 1), postRead(1, 2), postRead(2, 1)}
+	for _, err := range b.AppendBatch(ctx, drafts) {
+		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown)
+		require.ErrorIs(t, err, reason)
+		require.NotErrorIs(t, err, eventlog.ErrRefused)
+	}
+	for _, err := range b.AppendBatch(ctx, drafts) {
+		require.ErrorIs(t, err, eventlog.ErrRefused, "ctx had ended before anything was handed over")
+	}
+	later := make(chan []error, 1)
+	go func() { later <- b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 3)}) }()
+	release()
+	require.NoError(t, errors.Join(<-later...))
+	one := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics, Key: "1"})[partitionOf(t, b, 1)]
+	require.Equal(t, []string{postRead(1, 1).Envelope.ID, postRead(1, 2).Envelope.ID, postRead(1, 3).Envelope.ID}, ids(t, b.Log, one))
+}
+
+// When the answer is lost after the broker has taken the records, the producer asks again and they are there once.
+func TestAppendBatchAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	deaf := &deafListener{}
+	cluster, brokers := newCluster(t, kfake.ListenFn(deaf.listen))
+	b := setup(t, brokers)
+	require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1)}))
+	deaf.lose.Store(1)
+	require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 2), postRead(1, 3)}))
+	require.Zero(t, deaf.lose.Load(), "an answer was lost")
+	require.Equal(t, int64(3), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)))
+	_ = cluster
+}
+
+// deafListener loses answers to produce requests: the broker has done what was asked, and the client sees its
+// connection end.
+type deafListener struct{ lose atomic.Int32 }
+
+func (d *deafListener) listen(network, address string) (net.Listener, error) {
+	inner, err := net.Listen(network, address)
+	return deafAccept{inner, d}, err
+}
+
+type deafAccept struct {
+	net.Listener
+	deaf *deafListener
+}
+
+func (a deafAccept) Accept() (net.Conn, error) {
+	conn, err := a.Listener.Accept()
+	return &deafConn{Conn: conn, deaf: a.deaf}, err
+}
+
+// deafConn looks for the keys of the requests in what the broker reads: the size in 4 bytes, then the key in 2.
+type deafConn struct {
+	net.Conn
+	deaf     *deafListener
+	head     []byte // of the request that is being read
+	rest     int    // of it
+	produces atomic.Bool
+}
+
+func (c *deafConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	for b := p[:n]; len(b) > 0; {
+		if c.rest > 0 {
+			taken := min(c.rest, len(b))
+			c.rest, b = c.rest-taken, b[taken:]
+			continue
+		}
+		c.head, b = append(c.head, b[0]), b[1:]
+		if len(c.head) == 6 {
+			c.produces.Store(binary.BigEndian.Uint16(c.head[4:]) == uint16(kmsg.Produce))
+			c.rest, c.head = int(binary.BigEndian.Uint32(c.head))-2, c.head[:0]
+		}
+	}
+	return n, err
+}
+
+func (c *deafConn) Write(p []byte) (int, error) {
+	if c.produces.Load() && c.deaf.lose.CompareAndSwap(1, 0) {
+		return 0, errors.Join(net.ErrClosed, c.Close())
+	}
+	return c.Conn.Write(p)
+}
+
+// A process that ends in the middle has appended whole records or none. Who repeats the batch doubles them in
+// the log, under the same ids: a fold counts each once.
+func TestAppendBatchIsRepeatedAfterACrash(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	cfg := newConfig(t, brokers)
+	log, err := eventlog.Open(testContext(t), cfg)
 	require.NoError(t, err)
-
-	first := make(chan error, 1)
-	leaving, leave := context.WithCancel(testContext(t))
-	go func() { first <- lanes.Append(leaving, postRead(1, 1)) }()
+	held, release := holdProduce(t, cluster, cfg.TopicOverrides[domain.TopicMetrics])
+	drafts := []domain.Draft{postRead(1, 1), postRead(1, 2)}
+	outcomes := make(chan []error, 1)
+	go func() { outcomes <- log.AppendBatch(testContext(t), drafts) }()
 	<-held
+	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
+	for _, err := range <-outcomes {
+		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "no acknowledgement is no success")
+	}
+	for _, err := range log.AppendBatch(testContext(t), drafts) {
+		require.ErrorIs(t, err, eventlog.ErrClosed)
+		require.ErrorIs(t, err, eventlog.ErrRefused)
+	}
+	release()
+	b := setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = cfg.TopicOverrides })
+	require.NoError(t, b.AppendBulk(testContext(t), drafts))
+	seen := map[string]bool{}
+	for _, r := range scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partitionOf(t, b, 1)] {
+		seen[r.Header("ce_id")] = true
+	}
+	require.Equal(t, map[string]bool{drafts[0].Envelope.ID: true, drafts[1].Envelope.ID: true}, seen)
+}
 
+// While brokers do not answer, so many records may wait; the next caller waits for room, and gives up with
+// its ctx. Nothing that gave up there is appended later.
+func TestAppendBatchPushesBack(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers)
+	_, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
+	drafts := make([]domain.Draft, eventlog.MaxBulk)
+	for n := range drafts {
+		drafts[n] = postRead(1, n)
+	}
+	first := make(chan error, 1)
+	go func() { first <- b.AppendBulk(testContext(t), drafts) }()
+	require.Eventually(t, func() bool { return b.HandedOver() == eventlog.MaxBulk }, awaitTime, awaitTick)
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	gaveUp := make(chan error, 2) // one queued, one before a full lane
-	for n := range 2 {
-		go func() { gaveUp <- lanes.Append(short, postRead(1, 2+n)) }()
-	}
-	for range 2 {
-		err := <-gaveUp
-		require.ErrorIs(t, err, eventlog.ErrRefused)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-	}
-	require.Empty(t, first)
-	leave()
-	require.ErrorIs(t, <-first, eventlog.ErrOutcomeUnknown, "this one was handed over")
+	err := b.AppendBulk(short, []domain.Draft{postRead(1, 1)})
+	require.ErrorIs(t, err, eventlog.ErrRefused)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 	release()
-	require.NoError(t, lanes.Close())
-	require.NoError(t, b.Close()) // waits for it
-	b = setup(t, brokers, func(c *eventlog.Config) { c.TopicOverrides = b.cfg.TopicOverrides })
-	require.Equal(t, int64(1), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)))
+	require.NoError(t, <-first)
+	require.Equal(t, int64(eventlog.MaxBulk), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)))
 }

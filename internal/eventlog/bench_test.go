@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -27,10 +28,12 @@ func benchmarkLatency(b *testing.B, opts ...kfake.Opt) {
 	ctx, cancel := context.WithCancel(context.Background())
 	handled, done := make(chan time.Time, 1), make(chan error, 1)
 	go func() {
-		done <- l.Follow(ctx, eventlog.FollowConfig{
-			Topic: domain.TopicMetrics, Group: "latency",
-			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil },
-			Handle:    func(context.Context, eventlog.Batch) error { handled <- time.Now(); return nil },
+		cfg := eventlog.FollowConfig{Topic: domain.TopicMetrics, Group: "latency", MaxRecords: 5000, Positions: fromStart}
+		done <- follow(ctx, l.Log, cfg, func(batch eventlog.Batch) error {
+			if len(batch.Runs) > 0 {
+				handled <- time.Now()
+			}
+			return nil
 		})
 	}()
 	require.NoError(b, l.Append(ctx, postRead(1, 0)))
@@ -45,7 +48,7 @@ func benchmarkLatency(b *testing.B, opts ...kfake.Opt) {
 		took = append(took, (<-handled).Sub(start))
 	}
 	cancel()
-	require.NoError(b, <-done)
+	require.ErrorIs(b, <-done, context.Canceled)
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
@@ -75,21 +78,25 @@ func BenchmarkAppendBy64(b *testing.B) {
 	perSecond(b, b.N)
 }
 
-func BenchmarkLanes(b *testing.B) {
+// Rounds of 50 readings by 512 callers.
+func BenchmarkAppendBatch(b *testing.B) {
 	_, brokers := newCluster(b)
 	l := setup(b, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(b), nil })
-	lanes, err := l.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	require.NoError(b, err)
-	b.SetParallelism(256)
+	b.SetParallelism(256) // × GOMAXPROCS
 	var n atomic.Int64
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
+		drafts := make([]domain.Draft, 0, 50)
 		for pb.Next() {
-			require.NoError(b, lanes.Append(context.Background(), postRead(n.Add(1)%500+1, 1)))
+			account := n.Add(1)%500 + 1
+			drafts = drafts[:0]
+			for i := range cap(drafts) {
+				drafts = append(drafts, postRead(account, i))
+			}
+			require.NoError(b, errors.Join(l.AppendBatch(context.Background(), drafts)...))
 		}
 	})
-	perSecond(b, b.N)
-	require.NoError(b, lanes.Close())
+	perSecond(b, 50*b.N)
 }
 
 const bulk = 20000
@@ -153,19 +160,16 @@ func BenchmarkFollow(b *testing.B) {
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(context.Background())
 		n := 0
-		require.NoError(b, l.Follow(ctx, eventlog.FollowConfig{
-			Topic: domain.TopicMetrics, Group: "rate",
-			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil },
-			Handle: func(_ context.Context, batch eventlog.Batch) error {
-				for _, run := range batch.Runs {
-					n += len(run.Records)
-				}
-				if n == 5*bulk {
-					cancel()
-				}
-				return nil
-			},
-		}))
+		cfg := eventlog.FollowConfig{Topic: domain.TopicMetrics, Group: "rate", MaxRecords: 5000, Positions: fromStart}
+		require.ErrorIs(b, follow(ctx, l.Log, cfg, func(batch eventlog.Batch) error {
+			for _, run := range batch.Runs {
+				n += len(run.Records)
+			}
+			if n == 5*bulk {
+				cancel()
+			}
+			return nil
+		}), context.Canceled)
 		cancel()
 	}
 	perSecond(b, b.N*5*bulk)

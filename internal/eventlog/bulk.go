@@ -10,58 +10,171 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// bulkOptions make the shared kgo client a producer of the same records as the publisher's: all
-// in-sync replicas, idempotent, the pinned partitioner, no compression.
+const (
+	// maxBulk bounds the records that were handed to kgo and not answered. While brokers are away, callers
+	// give up at their deadlines and their records would pile up behind them.
+	maxBulk = 16_384
+	// bulkLinger is how long a partition's request waits for more records: callers then share requests.
+	bulkLinger = 2 * time.Millisecond
+)
+
+// bulkOptions make the log's kgo client a producer of the same records as the publisher's: all in-sync
+// replicas, idempotent, the pinned partitioner, no compression.
 func bulkOptions(cfg Config) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(newPinnedKgo(cfg.wireCounts())),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytes(int32(cfg.MaxRecordBytes + batchOverhead/2)),
-		kgo.ProducerLinger(5 * time.Millisecond), // bulk: full batches matter, latency does not
+		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would wait for room longer than a deadline
+		kgo.ProducerLinger(bulkLinger),
 		kgo.RecordDeliveryTimeout(2 * time.Minute),
+		kgo.MetadataMaxAge(time.Minute), // a changed count is refused once the client has seen it
 	}
 }
 
-// AppendBulk appends many events, for import and seeding; records of one partition keep their order.
-// nil means that all are acknowledged. An error is an [*AppendError] about the first failure:
-// [ErrRefused] when nothing was handed over, else [ErrOutcomeUnknown] for all of them (repeat the
-// import: a record that is there twice is folded once, because its ce_id or version is the same).
+// AppendBatch appends many events and tells what became of each, in the order of the drafts: nil (all
+// in-sync replicas have it) or an [*AppendError] as of [Log.Append]. A draft that is refused does not keep
+// back the others. Records of one partition keep the order of the drafts, and that of the calls. When ctx
+// ends, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown], and may still come.
+func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	b := l.newBatch(drafts)
+	l.produce(ctx, b)
+	return b.errs
+}
+
+// AppendBulk appends many events for those who repeat the whole when it fails, as import and seeding do. It
+// returns the first error. When a draft cannot be encoded, nothing is appended.
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
-	records := make([]*kgo.Record, 0, len(drafts))
-	topics := map[string]bool{}
-	for _, d := range drafts {
+	b := l.newBatch(drafts)
+	if err := b.firstError(); err != nil {
+		return err
+	}
+	l.produce(ctx, b)
+	return b.firstError()
+}
+
+// batch is a call's events on their way.
+type batch struct {
+	drafts  []domain.Draft
+	records []*kgo.Record
+	errs    []error
+	open    []bool // handed over and not answered
+}
+
+// newBatch encodes the drafts.
+func (l *Log) newBatch(drafts []domain.Draft) *batch {
+	n := len(drafts)
+	b := &batch{drafts: drafts, records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n)}
+	for i, d := range drafts {
 		r, err := l.encode(d)
 		if err != nil {
-			return &AppendError{Topic: d.Topic, Key: d.Key, Err: err}
+			b.fail(i, false, err)
+			continue
 		}
-		topics[d.Topic] = true
-		records = append(records, &kgo.Record{Topic: l.cfg.wireName(d.Topic), Key: r.Key, Value: r.Value, Headers: r.Headers})
+		b.records[i] = &kgo.Record{Topic: l.cfg.wireName(d.Topic), Key: r.Key, Value: r.Value, Headers: r.Headers}
 	}
-	for topic := range topics {
-		if err := l.checkCount(ctx, topic); err != nil {
-			return &AppendError{Topic: topic, Err: err}
+	return b
+}
+
+func (b *batch) fail(i int, unknown bool, err error) {
+	b.errs[i] = &AppendError{Topic: b.drafts[i].Topic, Key: b.drafts[i].Key, Unknown: unknown, Err: err}
+}
+
+func (b *batch) firstError() error {
+	for _, err := range b.errs {
+		if err != nil {
+			return err
 		}
-	}
-	results := l.client.ProduceSync(ctx, records...)
-	if err := results.FirstErr(); err != nil {
-		return &AppendError{Topic: drafts[0].Topic, Key: drafts[0].Key, Unknown: true, Err: err}
 	}
 	return nil
 }
 
-// checkCount compares a topic's partitions with the fixed count.
-func (l *Log) checkCount(ctx context.Context, topic string) error {
-	spec, err := l.spec(topic)
-	if err != nil {
-		return err
+// answer is what the brokers said of one record of a batch.
+type answer struct {
+	at  int
+	err error
+}
+
+// produce hands over the records that are not refused, and waits for their answers until ctx ends. What was
+// handed over is not taken back: kgo would fail with it all records of its request, other callers' too.
+func (l *Log) produce(ctx context.Context, b *batch) {
+	answers := make(chan answer, len(b.records))
+	handedOver, waiting := context.WithoutCancel(ctx), 0
+	for i, r := range b.records {
+		if b.errs[i] != nil {
+			continue
+		}
+		if err := l.takeSlot(ctx); err != nil {
+			b.fail(i, false, err)
+			continue
+		}
+		b.open[i] = true
+		waiting++
+		l.client.Produce(handedOver, r, func(_ *kgo.Record, err error) {
+			<-l.slots
+			answers <- answer{i, err}
+		})
 	}
-	described, err := l.describe(ctx, topic)
-	if err != nil {
-		return err
+	for ; waiting > 0; waiting-- {
+		select {
+		case a := <-answers:
+			b.answered(a)
+			continue
+		case <-ctx.Done():
+		}
+		select {
+		case a := <-answers: // both: the answer counts
+			b.answered(a)
+		default:
+			b.leaveOpen(context.Cause(ctx))
+			return
+		}
 	}
-	if got := int32(len(described.leaders)); got != spec.Partitions {
-		return fmt.Errorf("check %s: %w", topic, partitionCountError(topic, got, spec.Partitions))
+}
+
+func (b *batch) answered(a answer) {
+	b.open[a.at] = false
+	switch {
+	case a.err == nil:
+	case b.records[a.at].Partition == refusedPartition: // nothing was sent
+		b.fail(a.at, false, fmt.Errorf("%w: %w", ErrPartitionCount, a.err))
+	default:
+		b.fail(a.at, true, a.err)
+	}
+}
+
+func (b *batch) leaveOpen(cause error) {
+	for i, open := range b.open {
+		if open {
+			b.fail(i, true, cause)
+		}
+	}
+}
+
+// takeSlot waits for room for a record; its error says that the record was not handed over.
+func (l *Log) takeSlot(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if l.closing.Load() {
+		return ErrClosed
+	}
+	select {
+	case l.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d records wait for the brokers: %w", maxBulk, context.Cause(ctx))
+	}
+}
+
+// closeBulk waits for the answers to what was handed over, but not longer than patience, and disconnects.
+func (l *Log) closeBulk(patience time.Duration) error {
+	defer l.client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if l.client.Flush(ctx) != nil {
+		return fmt.Errorf("close: %d records were not answered within %s: %w", len(l.slots), patience, ErrOutcomeUnknown)
 	}
 	return nil
 }

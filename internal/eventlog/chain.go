@@ -7,18 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const hashSize = sha256.Size
-
-// Head is the end of the chain of one key: what the next record must name as its predecessor. The
-// zero Head is a stream without records.
-type Head struct {
-	Version int64 // 0: no record yet
-	Hash    [hashSize]byte
-	Time    time.Time // ce_time of the record; the next one must be later
-}
 
 // Verdict is what a record means for the chain of its key.
 type Verdict int
@@ -33,7 +26,7 @@ const (
 	Broken
 )
 
-// String returns the verdict's name in lower case, as it is used in labels.
+// String returns the verdict's name in lower case.
 func (v Verdict) String() string {
 	switch v {
 	case Effective:
@@ -108,7 +101,7 @@ func headerValue(headers []Header, name string) []byte {
 // A malformed record (a ce_ header missing, repeated, empty or of a wrong form, an empty key or
 // value, the wrong partition) is Broken whatever its version: no honest writer makes one, and taking
 // it for a lost race would hide the tampering.
-func Judge(head Head, r Record, partitions int32) (Verdict, Head, string) {
+func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if next, ok := judgePlainly(head, r, partitions); ok {
 		return Effective, next, ""
 	}
@@ -116,7 +109,7 @@ func Judge(head Head, r Record, partitions int32) (Verdict, Head, string) {
 }
 
 // predecessor is the hash that the next record must name.
-func predecessor(head Head, r Record) [hashSize]byte {
+func predecessor(head domain.StreamHead, r Record) [hashSize]byte {
 	if head.Version == 0 {
 		return Genesis(r.Topic, string(r.Key))
 	}
@@ -124,8 +117,8 @@ func predecessor(head Head, r Record) [hashSize]byte {
 }
 
 // judgeFully is the verdict with its reason.
-func judgeFully(head Head, r Record, partitions int32) (Verdict, Head, string) {
-	broken := func(format string, args ...any) (Verdict, Head, string) {
+func judgeFully(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
+	broken := func(format string, args ...any) (Verdict, domain.StreamHead, string) {
 		return Broken, head, fmt.Sprintf(format, args...)
 	}
 	if len(r.Key) == 0 || len(r.Value) == 0 {
@@ -151,5 +144,5 @@ func judgeFully(head Head, r Record, partitions int32) (Verdict, Head, string) {
 	if head.Version > 0 && !e.Time.After(head.Time) {
 		return broken("version %d is not later than its predecessor", e.Chain.Version)
 	}
-	return Effective, Head{Version: e.Chain.Version, Hash: RecordHash(prev, r), Time: e.Time}, ""
+	return Effective, domain.StreamHead{Version: e.Chain.Version, Hash: RecordHash(prev, r), Time: e.Time}, ""
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // chainBuffers are reused to lay records out for hashing: a verification reads millions of them.
@@ -17,11 +19,11 @@ var chainBuffers = sync.Pool{New: func() any { return new([]byte) }}
 // by our codec, headers strictly in order (so that none is there twice), plain ASCII, in the codec's own
 // spelling. It is a shortcut and no second opinion: it says yes only where [judgeFully] does, with the same
 // head (TestPlainVerdictIsTheFullOne). Without it verifying takes three times as long.
-func judgePlainly(head Head, r Record, partitions int32) (Head, bool) {
+func judgePlainly(head domain.StreamHead, r Record, partitions int32) (domain.StreamHead, bool) {
 	if len(r.Key) == 0 || len(r.Value) == 0 || r.Partition != PartitionOf(r.Key, partitions) {
 		return head, false
 	}
-	next := Head{Version: head.Version + 1}
+	next := domain.StreamHead{Version: head.Version + 1}
 	var number [20]byte
 	version := strconv.AppendInt(number[:0], next.Version, 10)
 	var p plainHeaders
@@ -100,11 +102,11 @@ func (p *plainHeaders) take(h Header, version []byte) bool {
 }
 
 // isPlainText is true for printable ASCII.
-func isPlainText(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c > '~' {
+func isPlainText[T ~string | ~[]byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' {
 			return false
 		}
 	}
-	return len(b) > 0
+	return len(text) > 0
 }

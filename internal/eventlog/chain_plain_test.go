@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -43,7 +44,7 @@ var (
 )
 
 // agrees fails the test if the shortcut takes a record that the full verdict does not take alike.
-func agrees(t interface{ Fatalf(string, ...any) }, head eventlog.Head, r eventlog.Record) {
+func agrees(t interface{ Fatalf(string, ...any) }, head domain.StreamHead, r eventlog.Record) {
 	plain, ok := eventlog.JudgePlainly(head, r, dashboardPartitions)
 	if !ok {
 		return

@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // fold judges records one after the other.
-func fold(records []eventlog.Record) (head eventlog.Head, verdicts []eventlog.Verdict) {
+func fold(records []eventlog.Record) (head domain.StreamHead, verdicts []eventlog.Verdict) {
 	for _, r := range records {
 		var v eventlog.Verdict
 		v, head, _ = eventlog.Judge(head, r, dashboardPartitions)
@@ -68,7 +69,7 @@ func TestAnyOrderLeadsToAnHonestHead(t *testing.T) {
 	})
 }
 
-func prevOf(head eventlog.Head, r eventlog.Record) [32]byte {
+func prevOf(head domain.StreamHead, r eventlog.Record) [32]byte {
 	if head.Version == 0 {
 		return eventlog.Genesis(r.Topic, string(r.Key))
 	}

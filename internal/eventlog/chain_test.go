@@ -24,7 +24,7 @@ func testCodec(t testing.TB) eventlog.Codec {
 }
 
 // honest returns a chain of n records and the head after each; heads[0] is the empty stream's.
-func honest(t testing.TB, n int) (records []eventlog.Record, heads []eventlog.Head) {
+func honest(t testing.TB, n int) (records []eventlog.Record, heads []domain.StreamHead) {
 	t.Helper()
 	s := stream{codec: testCodec(t), key: agency}
 	heads = append(heads, s.head)
@@ -87,12 +87,12 @@ func TestJudge(t *testing.T) {
 	same := func(r eventlog.Record, f func(*eventlog.Record)) eventlog.Record { f(&r); return r }
 
 	for name, c := range map[string]struct {
-		head   eventlog.Head
+		head   domain.StreamHead
 		record eventlog.Record
 		want   eventlog.Verdict
 		reason string
 	}{
-		"first of a stream":                  {eventlog.Head{}, records[0], eventlog.Effective, ""},
+		"first of a stream":                  {domain.StreamHead{}, records[0], eventlog.Effective, ""},
 		"successor":                          {heads[2], third, eventlog.Effective, ""},
 		"undecodable payload is still head":  {heads[2], same(third, func(r *eventlog.Record) { r.Value = []byte("\xff no JSON") }), eventlog.Effective, ""},
 		"unknown type is still head":         {heads[2], edit(third, setHeader("ce_type", "dashboard.unheard_of.v9")), eventlog.Effective, ""},
@@ -101,10 +101,10 @@ func TestJudge(t *testing.T) {
 		"duplicate":                          {heads[3], third, eventlog.Stale, "version 3, the head has 3"},
 		"first again":                        {heads[4], records[0], eventlog.Stale, "version 1, the head has 4"},
 		"gap":                                {heads[2], records[3], eventlog.Broken, "records between them are missing"},
-		"gap at the start":                   {eventlog.Head{}, records[1], eventlog.Broken, "records between them are missing"},
+		"gap at the start":                   {domain.StreamHead{}, records[1], eventlog.Broken, "records between them are missing"},
 		"other predecessor":                  {heads[2], edit(third, setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
-		"wrong genesis":                      {eventlog.Head{}, edit(records[0], setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
-		"not later than the head":            {eventlog.Head{Version: 2, Hash: heads[2].Hash, Time: noon.Add(time.Hour)}, third, eventlog.Broken, "not later"},
+		"wrong genesis":                      {domain.StreamHead{}, edit(records[0], setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
+		"not later than the head":            {domain.StreamHead{Version: 2, Hash: heads[2].Hash, Time: noon.Add(time.Hour)}, third, eventlog.Broken, "not later"},
 		"wrong partition":                    {heads[2], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Broken, "its key belongs to"},
 		"wrong partition of a duplicate":     {heads[4], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Broken, "its key belongs to"},
 		"empty key":                          {heads[2], same(third, func(r *eventlog.Record) { r.Key = nil }), eventlog.Broken, "empty"},
@@ -205,7 +205,7 @@ func TestChainVector(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &vector))
 	require.Len(t, vector, 2)
 	prev := eventlog.Genesis(vector[0].Topic, vector[0].Key)
-	head := eventlog.Head{}
+	head := domain.StreamHead{}
 	for _, v := range vector {
 		require.Equal(t, v.Prev, hex.EncodeToString(prev[:]))
 		r := eventlog.Record{Topic: v.Topic, Key: []byte(v.Key), Value: []byte(v.Value)}

@@ -17,7 +17,7 @@ import (
 func (c Config) kgoOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
-		kgo.ClientID(c.ClientID),
+		kgo.ClientID(clientID),
 		kgo.WithLogger(kgoLogger{c.Logger}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
 	}
@@ -44,7 +44,7 @@ func (s *SASLConfig) mechanism() sasl.Mechanism {
 // saramaConfig is what producers and the reactors' consumers share.
 func (c Config) saramaConfig() *sarama.Config {
 	s := sarama.NewConfig()
-	s.ClientID = c.ClientID
+	s.ClientID = clientID
 	s.Version = sarama.V4_0_0_0
 	s.Metadata.Full = false // only the topics in use
 	s.Metadata.AllowAutoTopicCreation = false

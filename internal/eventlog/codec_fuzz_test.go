@@ -32,7 +32,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		e, err := codec.Decode(r)
 		if topic == domain.TopicDashboards {
-			verdict, _, _ := eventlog.Judge(eventlog.Head{}, r, dashboardPartitions)
+			verdict, _, _ := eventlog.Judge(domain.StreamHead{}, r, dashboardPartitions)
 			if verdict == eventlog.Effective && err != nil {
 				require.NotEmpty(t, e.Envelope.ID, "effective, but %s", err)
 			}

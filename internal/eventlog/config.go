@@ -11,9 +11,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DefaultMaxRecordBytes is the largest record accepted when [Config.MaxRecordBytes] is 0: 1 MiB,
-// counted as [Log.Size] counts.
-const DefaultMaxRecordBytes = 1 << 20
+// defaultMaxRecordBytes is the largest record accepted when [Config.MaxRecordBytes] is 0: 1 MiB,
+// counted with the framing that a record may need.
+const defaultMaxRecordBytes = 1 << 20
+
+// clientID is what both clients call themselves.
+const clientID = "ledgerboard"
 
 // batchOverhead is what a produced batch of one record may need beyond MaxRecordBytes; a topic's
 // max.message.bytes must leave room for it.
@@ -22,11 +25,10 @@ const batchOverhead = 2048
 // Config says which brokers to use and what the log looks like. One Config builds both clients
 // (sarama below watermill, and kgo).
 type Config struct {
-	Brokers  []string    // host:port; at least one
-	ClientID string      // default "ledgerboard"
-	TLS      *tls.Config // nil: plain connections
-	SASL     *SASLConfig // nil: no authentication
-	Logger   *slog.Logger
+	Brokers []string    // host:port; at least one
+	TLS     *tls.Config // nil: plain connections
+	SASL    *SASLConfig // nil: no authentication
+	Logger  *slog.Logger
 
 	Topics []TopicSpec // from [ParseTopics]
 	// TopicOverrides maps a topic of the domain to its name on the brokers. Everything in this API,
@@ -38,7 +40,7 @@ type Config struct {
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 	Source   string           // ce_source of drafts that name none; a URI reference; default "/ledgerboard"
-	// MaxRecordBytes is the largest record [Log.Append] accepts, as [Log.Size] counts. Each topic's
+	// MaxRecordBytes is the largest record [Log.Append] accepts, with its framing. Each topic's
 	// max.message.bytes must exceed it by 2 KiB.
 	MaxRecordBytes int
 }
@@ -59,9 +61,6 @@ type SASLConfig struct {
 
 // WithDefaults returns a copy of c with defaults in place of zero values.
 func (c Config) WithDefaults() Config {
-	if c.ClientID == "" {
-		c.ClientID = "ledgerboard"
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -72,7 +71,7 @@ func (c Config) WithDefaults() Config {
 		c.Source = "/ledgerboard"
 	}
 	if c.MaxRecordBytes == 0 {
-		c.MaxRecordBytes = DefaultMaxRecordBytes
+		c.MaxRecordBytes = defaultMaxRecordBytes
 	}
 	return c
 }
@@ -92,6 +91,7 @@ func (c Config) Validate() error {
 	if c.SASL != nil {
 		errs = append(errs, c.SASL.validate())
 	}
+	errs = append(errs, checkSource(c.Source))
 	errs = append(errs, validateTopics(c.Topics), c.validateOverrides())
 	return errors.Join(errs...)
 }

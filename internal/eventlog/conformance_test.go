@@ -40,7 +40,7 @@ func conformance(t *testing.T, brokers []string) {
 		"a tombstone keeps its headers":                      testTombstone,
 		"scan: bounds, key, trailing gap":                    testScanBounds,
 		"scan: what is missing is an error":                  testScanMissing,
-		"lanes append in parallel and drain":                 testLanes,
+		"batches of many callers keep their order":           testBatches,
 		"subscriber hears what is new":                       testSubscriber,
 		"follow resumes exactly at the checkpoint":           testResume,
 		"rebalance between two followers loses nothing":      testRebalance,

@@ -29,6 +29,23 @@
 // The previous hash of a key's first record is SHA-256("ledgerboard" + topic + key), no lengths.
 // testdata/chain_vector.json is a worked example of two records.
 //
+// # What becomes of a batch
+//
+// [Log.AppendBatch] and [Log.AppendBulk] have one idempotent producer, for the life of the log.
+//
+//   - The process ends before a record is handed over: it is not in the log. In between: it is there whole or
+//     not at all, and of one partition's records the first ones are. After the acknowledgement, before the
+//     caller has noted it: it is there. Who repeats the batch doubles what was there, under the same ids, and
+//     a fold counts each id once.
+//   - An answer is lost: the producer asks again under the same sequence number, and the broker keeps one.
+//     Such a record is never given up while the process lives, or its number would be missing.
+//   - ctx ends: what was not handed over is [ErrRefused] and never comes; what was is [ErrOutcomeUnknown] and
+//     may come, before what is handed over later for its partition. Nobody's ctx takes records back that kgo
+//     has: it would fail all of their request, other callers' too.
+//   - Brokers stay away: 16,384 records wait, the next ones are [ErrRefused] at their callers' deadlines. A
+//     record that was never sent fails after 2 min, as [ErrOutcomeUnknown]: kgo does not tell the two apart.
+//   - Close waits 15 s for answers; what has none then is [ErrOutcomeUnknown].
+//
 // # File map
 //
 //	config.go topics.go     Config, SASL, topic definitions (deploy/topics.json)
@@ -38,10 +55,12 @@
 //	record.go envelope.go   raw records; headers ↔ domain.Envelope
 //	codec.go                draft → record, record → event
 //	chain.go chain_plain.go Genesis, RecordHash, Judge; its quick yes to plain records
-//	partition.go            pinned partitioners
+//	partition.go            PartitionOf, pinned partitioners
 //	marshal.go append.go    watermill: marshalers, EventBus, outcome of an append
-//	lanes.go bulk.go        parallel appends through watermill; bulk appends by kgo
-//	follow*.go              Follow: loop, one session, positions
+//	bulk.go                 kgo: batches, the outcome of each record
+//	follow.go               Follow: poll, fold, done
+//	follow_positions.go     where a follower goes on, and whether it may
+//	follow_runs.go          what one poll brought, by partition
 //	fetch.go scan.go        raw fetches; Scan
 //	describe.go ranges.go   what the brokers say about a topic; start and end offsets, one record
 //	subscriber.go           watermill subscriber for reactors
@@ -51,10 +70,10 @@
 //   - Scan and Check fetch by raw requests, not by a consumer: a consumer never shows an answer
 //     without records, so it could not know that compaction left nothing before the end. The requests
 //     name the topic by id: a topic created again in the middle is an error, not other data.
-//   - Follow makes a new client per session. A client that survives a failed batch has fetched beyond
-//     it, and rewinding it races with rebalances.
-//   - kgo joins the group inside NewClient: adjust may run before the session has its client, so join
-//     holds the callbacks' lock (a crash seen under the race detector).
+//   - Each Follow makes a new client. A client that survives a failed batch has fetched beyond it, and
+//     rewinding it races with rebalances.
+//   - kgo joins the group inside NewClient: adjust may run before the follower has its client, so Follow
+//     holds the lock meanwhile (a crash seen under the race detector).
 //   - kadm answers metadata from a cache. Topic ids are asked for by our own request: a stale id would
 //     let a checkpoint of another log pass.
 //   - A topic created again while it is followed is noticed after about 10 s: kgo retries the unknown

@@ -64,7 +64,7 @@ func paused(n int) domain.Draft {
 type stream struct {
 	codec eventlog.Codec
 	key   string
-	head  eventlog.Head
+	head  domain.StreamHead
 }
 
 // next makes the draft and record of the next change and moves the head.
@@ -79,7 +79,7 @@ func (s *stream) next() (domain.Draft, eventlog.Record) {
 	if err != nil {
 		panic(err)
 	}
-	s.head = eventlog.Head{Version: s.head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: at}
+	s.head = domain.StreamHead{Version: s.head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return d, r
 }
 

@@ -71,34 +71,21 @@ func TestCompactedTopicHasHoles(t *testing.T) {
 		total += len(after[r.Partition])
 	}
 	require.NoError(t, b.Check(testContext(t)))
-	f := newFolder(t, b)
-	f.topic = domain.TopicDirectory
 	ctx, cancel := context.WithCancel(testContext(t))
-	done, next := make(chan error, 1), make(chan map[int32]int64, 100)
-	go func() {
-		at := map[int32]int64{}
-		done <- b.Follow(ctx, eventlog.FollowConfig{
-			Topic: domain.TopicDirectory, Group: "holes", Positions: f.load, Stopped: func(p int32, reason error) { f.stops <- stopped{p, reason} },
-			Handle: func(_ context.Context, batch eventlog.Batch) error {
-				for _, run := range batch.Runs {
-					for _, r := range run.Records {
-						f.folded <- r
-					}
-					at[run.Partition] = run.Next
-				}
-				next <- at
-				return nil
-			},
-		})
-	}()
-	f.await(total)
-	cancel()
-	require.NoError(t, <-done)
-	require.Empty(t, f.stops)
-	close(next)
-	var last map[int32]int64
-	for last = range next {
-	}
+	defer cancel()
+	last, seen := map[int32]int64{}, 0
+	cfg := eventlog.FollowConfig{Topic: domain.TopicDirectory, Group: "holes", MaxRecords: 100, Positions: fromStart}
+	require.ErrorIs(t, follow(ctx, b.Log, cfg, func(batch eventlog.Batch) error {
+		require.Empty(t, batch.Stopped)
+		for _, run := range batch.Runs {
+			seen += len(run.Records)
+			last[run.Partition] = run.Next
+		}
+		if seen == total {
+			cancel()
+		}
+		return nil
+	}), context.Canceled)
 	for _, r := range ranges {
 		if r.End > 0 {
 			require.Equal(t, r.End, last[r.Partition])

@@ -65,28 +65,27 @@ func envelopeHeaders(e domain.Envelope, tombstone bool) []Header {
 			headers = append(headers, Header{Key: name, Value: []byte(value)})
 		}
 	}
-	put(headerSpecVersion, specVersion)
+	put(headerActor, e.Audit.Actor)
+	put(headerActorRole, e.Audit.Role)
+	if e.Chain != nil {
+		put(headerChainPrev, hex.EncodeToString(e.Chain.Prev))
+		put(headerChainVersion, strconv.FormatInt(e.Chain.Version, 10))
+	}
+	put(headerCommandID, e.Audit.CommandID)
 	put(headerID, e.ID)
+	put(headerIdempotencyKey, e.Audit.IdempotencyKey)
+	put(headerOnBehalfOf, e.Audit.OnBehalfOf)
+	put(headerRequestDigest, e.Audit.RequestDigest)
+	put(headerRequestID, e.Audit.RequestID)
 	put(headerSource, e.Source)
-	put(headerType, e.Type)
-	put(headerTime, e.Time.UTC().Format(timeLayout))
+	put(headerSpecVersion, specVersion)
 	put(headerSubject, e.Subject)
+	put(headerTime, e.Time.UTC().Format(timeLayout))
+	put(headerTraceParent, e.TraceParent)
+	put(headerType, e.Type)
 	if !tombstone {
 		put(headerContentType, contentTypeJSON)
 	}
-	put(headerActor, e.Audit.Actor)
-	put(headerActorRole, e.Audit.Role)
-	put(headerOnBehalfOf, e.Audit.OnBehalfOf)
-	put(headerCommandID, e.Audit.CommandID)
-	put(headerRequestID, e.Audit.RequestID)
-	put(headerIdempotencyKey, e.Audit.IdempotencyKey)
-	put(headerRequestDigest, e.Audit.RequestDigest)
-	put(headerTraceParent, e.TraceParent)
-	if e.Chain != nil {
-		put(headerChainVersion, strconv.FormatInt(e.Chain.Version, 10))
-		put(headerChainPrev, hex.EncodeToString(e.Chain.Prev))
-	}
-	slices.SortFunc(headers, func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
 	return headers
 }
 
@@ -215,6 +214,9 @@ func parseTime(value string) (time.Time, error) {
 func checkText(s string) error {
 	if s == "" {
 		return errors.New("is empty")
+	}
+	if isPlainText(s) {
+		return nil
 	}
 	if !utf8.ValidString(s) {
 		return errors.New("is not UTF-8")

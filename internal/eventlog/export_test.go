@@ -1,6 +1,10 @@
 package eventlog
 
-import "time"
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
 
 // The two pinned partitioners, for the property test that holds them to the same choice.
 var (
@@ -16,3 +20,34 @@ var (
 	JudgePlainly = judgePlainly
 	JudgeFully   = judgeFully
 )
+
+// Size is the bytes that a draft takes, as [Config.MaxRecordBytes] counts.
+func (l *Log) Size(d domain.Draft) (int, error) {
+	r, err := l.codec.Encode(d)
+	if err != nil {
+		return 0, err
+	}
+	return recordSize(r), nil
+}
+
+// MaxRecordBytes is the limit that [Log.Size] is compared with.
+func (l *Log) MaxRecordBytes() int { return l.cfg.MaxRecordBytes }
+
+// HandedOver is how many records of batches wait for answers.
+func (l *Log) HandedOver() int { return len(l.slots) }
+
+// MaxBulk is how many records of batches may wait for answers.
+const MaxBulk = maxBulk
+
+// PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown
+// topic or an empty key ([ErrEmptyKey]).
+func (l *Log) PartitionFor(topic, key string) (int32, error) {
+	spec, err := l.spec(topic)
+	if err != nil {
+		return 0, err
+	}
+	if key == "" {
+		return 0, ErrEmptyKey
+	}
+	return PartitionOf([]byte(key), spec.Partitions), nil
+}

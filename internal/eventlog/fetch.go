@@ -14,10 +14,8 @@ import (
 
 // fetched is one answer to a raw fetch from an offset.
 type fetched struct {
-	records  []*kgo.Record
-	next     int64 // the offset to fetch next; equal to the one asked for when nothing came
-	logStart int64
-	end      int64 // high watermark
+	records []*kgo.Record
+	next    int64 // the offset to fetch next; equal to the one asked for when nothing came
 }
 
 // errNoPartition is the answer to a client beyond its quota: the client waits as the broker tells it, and
@@ -118,7 +116,7 @@ func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetch
 	if len(part.Records) == 0 && part.HighWatermark < f.need {
 		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, %d was seen", ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
 	}
-	return fetched{records: part.Records, next: max(next, offset), logStart: part.LogStartOffset, end: part.HighWatermark}, nil
+	return fetched{records: part.Records, next: max(next, offset)}, nil
 }
 
 func (f *fetcher) findLeader(ctx context.Context) error {

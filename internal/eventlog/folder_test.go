@@ -25,7 +25,7 @@ type folder struct {
 	ended  chan error
 
 	mu        sync.Mutex
-	positions map[int32]eventlog.Position
+	positions map[int32]eventlog.Checkpoint
 }
 
 type stopped struct {
@@ -38,43 +38,69 @@ func newFolder(t *testing.T, b *bench) *folder {
 	return &folder{
 		t: t, b: b, topic: domain.TopicMetrics,
 		folded: make(chan eventlog.Record, 10000), stops: make(chan stopped, 100), ended: make(chan error, 100),
-		positions: map[int32]eventlog.Position{},
+		positions: map[int32]eventlog.Checkpoint{},
 	}
 }
 
 // start follows until the returned function is called, or the test ends. before, if given, may refuse
 // a batch before it is folded.
 func (f *folder) start(group string, before func(eventlog.Batch) error) (stop func()) {
+	handle := func(batch eventlog.Batch) error {
+		for partition, reason := range batch.Stopped {
+			f.stops <- stopped{partition, reason}
+		}
+		if before != nil && len(batch.Runs) > 0 {
+			if err := before(batch); err != nil {
+				return err
+			}
+		}
+		return f.fold(batch)
+	}
 	ctx, cancel := context.WithCancel(testContext(f.t))
-	done := make(chan error, 1)
+	done := make(chan struct{})
+	cfg := eventlog.FollowConfig{Topic: f.topic, Group: f.b.wire(f.topic) + group, MaxRecords: 7, Positions: f.load}
 	go func() {
-		done <- f.b.Follow(ctx, eventlog.FollowConfig{
-			Topic: f.topic, Group: f.b.wire(f.topic) + group, MaxRecords: 7,
-			Positions: f.load,
-			Handle: func(_ context.Context, batch eventlog.Batch) error {
-				if before != nil {
-					if err := before(batch); err != nil {
-						return err
-					}
-				}
-				return f.fold(batch)
-			},
-			Stopped:      func(partition int32, reason error) { f.stops <- stopped{partition, reason} },
-			SessionEnded: func(err error) { f.ended <- err },
-		})
+		defer close(done)
+		for ctx.Err() == nil {
+			if err := follow(ctx, f.b.Log, cfg, handle); ctx.Err() == nil {
+				f.ended <- err
+			}
+		}
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		require.NoError(f.t, <-done)
+		<-done
 	})
 	f.t.Cleanup(stop)
 	return stop
 }
 
-func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Position, error) {
+// follow is one membership: poll, fold, done, until an error.
+func follow(ctx context.Context, log *eventlog.Log, cfg eventlog.FollowConfig, handle func(eventlog.Batch) error) error {
+	follower, err := log.Follow(cfg)
+	if err != nil {
+		return err
+	}
+	defer follower.Close()
+	for {
+		batch, err := follower.Poll(ctx, time.Second)
+		if err != nil {
+			return err
+		}
+		if err := handle(batch); err != nil {
+			return err
+		}
+		follower.Done(batch)
+	}
+}
+
+// fromStart are the positions of a follower that has folded nothing.
+func fromStart(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) { return nil, nil }
+
+func (f *folder) load(_ context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := map[int32]eventlog.Position{}
+	found := map[int32]eventlog.Checkpoint{}
 	for _, p := range partitions {
 		if position, ok := f.positions[p]; ok {
 			found[p] = position
@@ -93,7 +119,7 @@ func (f *folder) fold(batch eventlog.Batch) error {
 		for _, r := range run.Records {
 			f.folded <- r
 		}
-		f.positions[run.Partition] = eventlog.Position{TopicID: batch.TopicID, NextOffset: run.Next}
+		f.positions[run.Partition] = eventlog.Checkpoint{TopicID: batch.TopicID, NextOffset: run.Next}
 	}
 	return nil
 }

@@ -7,15 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// DefaultMaxRecords is the largest batch when [FollowConfig.MaxRecords] is 0.
-const DefaultMaxRecords = 5000
-
-// Position says where a projection stands in one partition. On a compacted topic it says nothing of the
+// Checkpoint says where a projection stands in one partition. On a compacted topic it says nothing of the
 // tombstones that were dropped since: who stores positions must know how old they are.
-type Position struct {
+type Checkpoint struct {
 	TopicID    TopicID // the log it belongs to; zero: the first time, any log will do
 	NextOffset int64   // the first offset that was not folded
 }
@@ -26,100 +23,171 @@ type Batch struct {
 	Topic   string
 	TopicID TopicID // to be stored with the checkpoint
 	Runs    []Run   // in the order of their partitions
+	// Stopped says which partitions must not be followed: [ErrOtherLog], [ErrBelowStart], [ErrBeyondEnd] or
+	// [ErrGap]. Each is told once and left out until it is assigned anew, when its position is asked for again.
+	Stopped map[int32]error
 }
 
-// FollowConfig says what to follow and who folds it. No two of its functions run at the same time.
+// FollowConfig says what to follow.
 type FollowConfig struct {
 	Topic, Group string
-	MaxRecords   int // of one batch; default [DefaultMaxRecords]
-	// MaxWait is how long a batch below MaxRecords waits for more. 0, the default, hands over what is
-	// there at once: batches then grow by themselves while Handle is busy.
-	MaxWait time.Duration
-
-	// Positions gives, for newly assigned partitions, where to go on. A partition that is not in the
-	// answer begins at offset 0. An error ends the session.
-	Positions func(ctx context.Context, partitions []int32) (map[int32]Position, error)
-	// Handle folds one batch. An error ends the session; the next one begins from Positions.
-	Handle func(ctx context.Context, batch Batch) error
-	// Stopped, if set, is called once when a partition must not be followed: reason is [ErrOtherLog],
-	// [ErrBelowStart], [ErrBeyondEnd] or [ErrGap]. Only that partition is left out;
-	// it is judged again when it is next assigned, or in the next session.
-	Stopped func(partition int32, reason error)
-	// Assigned, if set, is called after Positions with the partitions that are followed now, Revoked
-	// with those that are not any more. A batch is never in flight during either.
-	Assigned, Revoked func(partitions []int32)
-	// SessionEnded, if set, is called with the error that ended a session, before the back-off.
-	SessionEnded func(err error)
+	MaxRecords   int // of one batch
+	// Positions gives, for newly assigned partitions, where to go on; a partition that is not in the answer
+	// begins at offset 0. It is called from another goroutine, but never while a batch is in flight. Its error
+	// is that of the next Poll.
+	Positions func(ctx context.Context, partitions []int32) (map[int32]Checkpoint, error)
 }
 
-func (c FollowConfig) validate() error {
-	var errs []error
-	if c.Group == "" {
-		errs = append(errs, errors.New("the group is not named"))
-	}
-	if c.Positions == nil || c.Handle == nil {
-		errs = append(errs, errors.New("positions and handle are both needed"))
-	}
-	return errors.Join(errs...)
+// Follower is one membership of a consumer group: poll, fold, done, until an error or Close. One goroutine
+// uses it.
+type Follower interface {
+	// Poll waits for records, at most so long. A batch with runs is in flight until Done or Close: meanwhile
+	// its partitions are not given to another member. After an error the follower is of no use: Close it, and
+	// Follow again from the stored positions.
+	Poll(ctx context.Context, wait time.Duration) (Batch, error)
+	// Done says that a batch was folded and its positions are stored.
+	Done(Batch)
+	// Close leaves the group; a batch in flight comes again to whoever follows its partitions next.
+	Close()
 }
 
-// Follow folds the topic live, sharing its partitions with the other members of the group, until ctx
-// ends; then it returns nil. Where to go on comes from Positions alone: Kafka's committed offsets are
-// written afterwards, for lag tools. A session that ends with an error is followed by a new one after
-// a back-off of 0.1 to 5 s. The returned error is only about the configuration.
-func (l *Log) Follow(ctx context.Context, cfg FollowConfig) error {
-	spec, err := l.spec(cfg.Topic)
-	if err == nil {
-		err = cfg.validate()
-	}
+// Follow joins the group, whose members share the topic's partitions. Where to go on comes from Positions
+// alone: Kafka's committed offsets are written afterwards, for lag tools.
+func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
+	f, err := l.newFollower(cfg)
 	if err != nil {
-		return fmt.Errorf("follow %s: %w", cfg.Topic, err)
+		return nil, fmt.Errorf("follow %s: %w", cfg.Topic, err)
 	}
-	if cfg.MaxRecords <= 0 {
-		cfg.MaxRecords = DefaultMaxRecords
-	}
-	f := &follower{log: l, cfg: cfg, spec: spec, stopped: map[int32]string{}}
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 5*time.Second
-	for ctx.Err() == nil {
-		err := f.session(ctx, pause.Reset)
-		if ctx.Err() != nil {
-			break
-		}
-		wait := pause.NextBackOff()
-		l.log.WarnContext(ctx, "following ended, begins again", "topic", cfg.Topic, "group", cfg.Group, "in", wait, "error", err)
-		if cfg.SessionEnded != nil {
-			cfg.SessionEnded(err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
-	return nil //nolint:nilerr // to be ended is no error
+	return f, nil
 }
 
-// follower is what outlives a session.
+func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
+	spec, err := l.spec(cfg.Topic)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1 {
+		return nil, errors.New("group, positions and the size of a batch are all needed")
+	}
+	f := &follower{log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}}
+	f.mu.Lock() // the client joins the group at once: adjust must not see a follower without its client
+	defer f.mu.Unlock()
+	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), f.options()...)...); err != nil {
+		return nil, fmt.Errorf("make consumer: %w", err)
+	}
+	return f, nil
+}
+
+// follower has a client of its own: leaving and joining again is the one way to begin from the stored
+// positions that cannot mix up two assignments.
 type follower struct {
-	log  *Log
-	cfg  FollowConfig
-	spec TopicSpec
+	log    *Log
+	cfg    FollowConfig
+	spec   TopicSpec
+	wire   string // the topic's name on the brokers
+	client *kgo.Client
 
-	// callbacks is held while one of cfg's functions may run: kgo judges positions of new partitions
-	// while a batch of the old ones may still be in flight.
-	callbacks sync.Mutex
-	stopped   map[int32]string // reasons already reported, by partition
+	inFlight bool // of the one goroutine that polls; while it is true, that goroutine holds mu
+	// mu is held while a batch is in flight: kgo asks for positions of new partitions while one of the old ones
+	// may still be.
+	mu      sync.Mutex
+	id      TopicID
+	next    map[int32]int64 // by followed partition
+	stopped map[int32]error // not told yet
+	failed  error           // ends the follower
 }
 
-// stop reports a partition once per reason. The caller holds callbacks.
-func (f *follower) stop(ctx context.Context, partition int32, reason error) {
-	if f.stopped[partition] == reason.Error() {
+// Group timings. A member that was killed keeps its partitions for groupSession; kgo's default of
+// 45 s would be 45 s without projection after a crash. 10 s is above the brokers' least (6 s).
+const (
+	groupSession   = 10 * time.Second
+	groupHeartbeat = time.Second
+	groupRebalance = 30 * time.Second
+	commitInterval = time.Second
+	leaveTimeout   = 3 * time.Second
+)
+
+// fetchMaxWait is how long a broker holds an empty fetch; a record ends it at once. It bounds how
+// long a partition that was just assigned may wait for the fetch under way.
+const fetchMaxWait = 250 * time.Millisecond
+
+func (f *follower) options() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumerGroup(f.cfg.Group),
+		kgo.ConsumeTopics(f.wire),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitInterval),
+		kgo.AdjustFetchOffsetsFn(f.adjust),
+		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.revoked),
+		kgo.SessionTimeout(groupSession), kgo.HeartbeatInterval(groupHeartbeat), kgo.RebalanceTimeout(groupRebalance),
+		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
+		kgo.FetchMaxBytes(16 << 20), kgo.FetchMaxPartitionBytes(4 << 20),
+	}
+}
+
+// Poll implements [Follower].
+func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) {
+	polling, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	fetches := f.client.PollRecords(polling, f.cfg.MaxRecords)
+	f.mu.Lock()
+	f.inFlight = true
+	failed := f.failed // by positions, or beside the records of the last batch
+	batch := f.sort(ctx, fetches)
+	if len(batch.Runs) > 0 && failed == nil {
+		return batch, nil
+	}
+	err := errors.Join(f.failed, ctx.Err())
+	f.land()
+	return batch, err
+}
+
+// Done implements [Follower].
+func (f *follower) Done(batch Batch) {
+	if !f.inFlight {
 		return
 	}
-	f.stopped[partition] = reason.Error()
-	if f.cfg.Stopped != nil {
-		f.cfg.Stopped(partition, reason) // and says so
-		return
+	marks := make(map[int32]kgo.EpochOffset, len(batch.Runs))
+	for _, run := range batch.Runs {
+		if _, followed := f.next[run.Partition]; followed {
+			f.next[run.Partition] = run.Next
+		}
+		marks[run.Partition] = kgo.EpochOffset{Epoch: -1, Offset: run.Next}
 	}
-	f.log.log.ErrorContext(ctx, "partition is not followed", "topic", f.cfg.Topic, "partition", partition, "group", f.cfg.Group, "reason", reason)
+	f.client.MarkCommitOffsets(map[string]map[int32]kgo.EpochOffset{f.wire: marks})
+	f.land()
+}
+
+// land ends the flight of a batch.
+func (f *follower) land() {
+	if f.inFlight {
+		f.inFlight = false
+		f.mu.Unlock()
+	}
+	f.client.AllowRebalance()
+}
+
+// Close implements [Follower].
+func (f *follower) Close() {
+	f.land()
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	_ = f.client.LeaveGroupContext(ctx) // without it the others wait for groupSession
+	f.client.CloseAllowingRebalance()
+}
+
+// revoked runs when no batch is in flight ([kgo.BlockRebalanceOnPoll]). It stores for lag tools what
+// was folded; nothing depends on it.
+func (f *follower) revoked(ctx context.Context, client *kgo.Client, lost map[string][]int32) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	if err := client.CommitMarkedOffsets(ctx); err != nil {
+		f.log.log.DebugContext(ctx, "commit for lag tools", "error", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range lost[f.wire] {
+		delete(f.next, p)
+	}
 }

@@ -11,69 +11,59 @@ import (
 )
 
 // adjust replaces what Kafka has stored by our own positions, and leaves out the partitions whose
-// position does not belong to this log.
-func (s *session) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	name := s.log.cfg.wireName(s.cfg.Topic)
-	partitions := slices.Sorted(maps.Keys(offsets[name]))
+// position does not belong to this log. A rebalance and the end of the follower both end ctx.
+func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	partitions := slices.Sorted(maps.Keys(offsets[f.wire]))
 	if len(partitions) == 0 {
 		return nil, nil
 	}
-	// A rebalance (ctx) and the end of the session both end the look-up.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
-
-	s.callbacks.Lock()
-	defer s.callbacks.Unlock()
-	from, err := s.positions(ctx, partitions)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	from, err := f.positions(ctx, partitions)
 	if err != nil {
 		if ctx.Err() == nil { // not a rebalance: begin anew
-			s.fail(fmt.Errorf("look up positions: %w", err))
+			f.failed = fmt.Errorf("look up positions: %w", err)
 		}
 		return nil, err
 	}
 	adjusted := make(map[int32]kgo.Offset, len(from))
 	for p, offset := range from {
 		adjusted[p] = kgo.NewOffset().At(offset)
-		s.next[p] = offset
+		f.next[p] = offset
 	}
-	// A partition that was left out in this session stays paused in the client until told otherwise.
-	s.client.ResumeFetchPartitions(map[string][]int32{name: slices.Collect(maps.Keys(from))})
-	if len(from) > 0 && s.cfg.Assigned != nil {
-		s.cfg.Assigned(slices.Sorted(maps.Keys(from)))
-	}
-	return map[string]map[int32]kgo.Offset{name: adjusted}, nil
+	// A partition that was left out before stays paused in the client until told otherwise.
+	f.client.ResumeFetchPartitions(map[string][]int32{f.wire: slices.Collect(maps.Keys(from))})
+	return map[string]map[int32]kgo.Offset{f.wire: adjusted}, nil
 }
 
-// positions returns the first offset of each partition that may be followed, and reports the others.
-func (s *session) positions(ctx context.Context, partitions []int32) (map[int32]int64, error) {
-	stored, err := s.cfg.Positions(ctx, partitions)
+// positions returns the first offset of each partition that may be followed; the others are stopped.
+func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32]int64, error) {
+	stored, err := f.cfg.Positions(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
-	ranges, id, err := s.log.Ranges(ctx, s.cfg.Topic)
+	ranges, id, err := f.log.Ranges(ctx, f.cfg.Topic)
 	if err != nil {
 		return nil, err
 	}
-	s.id = id
+	f.id = id
 	from := make(map[int32]int64, len(partitions))
 	for _, r := range ranges {
 		if !slices.Contains(partitions, r.Partition) {
 			continue
 		}
 		position := stored[r.Partition]
-		if reason := s.judge(r, id, position); reason != nil {
-			s.stop(ctx, r.Partition, reason)
+		if reason := f.validate(r, id, position); reason != nil {
+			f.stopped[r.Partition] = reason
 			continue
 		}
-		delete(s.stopped, r.Partition)
 		from[r.Partition] = max(position.NextOffset, r.Start)
 	}
 	return from, nil
 }
 
-// judge says why a partition must not be followed from a position; nil: it may.
-func (f *follower) judge(r PartitionRange, id TopicID, p Position) error {
+// validate says why a partition must not be followed from a position; nil: it may.
+func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 	switch {
 	case !p.TopicID.IsZero() && p.TopicID != id:
 		return &otherLogError{want: p.TopicID, got: id}
@@ -86,10 +76,10 @@ func (f *follower) judge(r PartitionRange, id TopicID, p Position) error {
 	}
 }
 
-// judgeAgain looks at the log when a fetch says that the position is not in it any more.
-func (s *session) judgeAgain(p *kgo.FetchPartition) (stop, err error) {
-	fetchErr := fmt.Errorf("fetch %s/%d: %w", s.cfg.Topic, p.Partition, p.Err)
-	ranges, id, err := s.log.Ranges(s.ctx, s.cfg.Topic)
+// validateAgain looks at the log when a fetch says that the position is not in it any more.
+func (f *follower) validateAgain(ctx context.Context, p *kgo.FetchPartition) (stop, err error) {
+	fetchErr := fmt.Errorf("fetch %s/%d: %w", f.cfg.Topic, p.Partition, p.Err)
+	ranges, id, err := f.log.Ranges(ctx, f.cfg.Topic)
 	if err != nil {
 		return nil, errors.Join(fetchErr, err)
 	}
@@ -97,7 +87,7 @@ func (s *session) judgeAgain(p *kgo.FetchPartition) (stop, err error) {
 		if r.Partition != p.Partition {
 			continue
 		}
-		if stop := s.judge(r, id, Position{TopicID: s.id, NextOffset: s.next[p.Partition]}); stop != nil {
+		if stop := f.validate(r, id, Checkpoint{TopicID: f.id, NextOffset: f.next[p.Partition]}); stop != nil {
 			return stop, nil
 		}
 	}

@@ -17,7 +17,7 @@ func testStoppedOtherID(t *testing.T, brokers []string) {
 	require.NoError(t, b.Append(testContext(t), postRead(other, 1)))
 	require.NoError(t, b.Append(testContext(t), postRead(fine, 1)))
 	f := newFolder(t, b)
-	f.positions[0] = eventlog.Position{TopicID: eventlog.TopicID{1, 2, 3}}
+	f.positions[0] = eventlog.Checkpoint{TopicID: eventlog.TopicID{1, 2, 3}}
 	f.start("other", nil)
 	s := f.awaitStop()
 	require.Equal(t, int32(0), s.partition)
@@ -57,8 +57,8 @@ func testStoppedBeyondEnd(t *testing.T, brokers []string) {
 		require.NoError(t, b.Append(testContext(t), postRead(b.keyOf(t, 0), n)))
 	}
 	f := newFolder(t, b)
-	f.positions[0] = eventlog.Position{NextOffset: 4}
-	f.positions[1] = eventlog.Position{NextOffset: 0}
+	f.positions[0] = eventlog.Checkpoint{NextOffset: 4}
+	f.positions[1] = eventlog.Checkpoint{NextOffset: 0}
 	f.start("beyond", nil)
 	s := f.awaitStop()
 	require.Equal(t, int32(0), s.partition)
@@ -74,7 +74,7 @@ func testStoppedBelowStart(t *testing.T, brokers []string) {
 	}
 	b.deleteBefore(t, domain.TopicMetrics, 0, 3)
 	f := newFolder(t, b)
-	f.positions[0] = eventlog.Position{NextOffset: 2}
+	f.positions[0] = eventlog.Checkpoint{NextOffset: 2}
 	f.start("below", nil)
 	s := f.awaitStop()
 	require.Equal(t, int32(0), s.partition)
@@ -86,7 +86,7 @@ func testStoppedBelowStart(t *testing.T, brokers []string) {
 	require.ErrorIs(t, f.awaitStop().reason, eventlog.ErrBelowStart)
 
 	f = newFolder(t, b)
-	f.positions[0] = eventlog.Position{NextOffset: 3}
+	f.positions[0] = eventlog.Checkpoint{NextOffset: 3}
 	f.start("below3", nil)
 	f.await(7)
 	require.Empty(t, f.stops, "the start itself is a good position")

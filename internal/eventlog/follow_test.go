@@ -45,7 +45,7 @@ func testResume(t *testing.T, brokers []string) {
 
 	// The checkpoint rules, not what Kafka remembers of the group: after a restore both may differ.
 	f2 := newFolder(t, b)
-	f2.positions[partitionOf(t, b, 1)] = eventlog.Position{NextOffset: 5}
+	f2.positions[partitionOf(t, b, 1)] = eventlog.Checkpoint{NextOffset: 5}
 	f2.start("resume2", nil)
 	require.Equal(t, want[5:], offsets(f2.await(35)))
 }
@@ -109,31 +109,37 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 		events = append(events, event)
 	}
 	handling, release, handedOver := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	none := func(context.Context, []int32) (map[int32]eventlog.Position, error) { return nil, nil }
-	hold, over := sync.OnceFunc(func() { close(handling); <-release; happened("handled") }), sync.OnceFunc(func() { close(handedOver) })
+	hold, over := sync.OnceFunc(func() { close(handling); <-release; happened("folded") }), sync.OnceFunc(func() { close(handedOver) })
 	first := eventlog.FollowConfig{
-		Topic: domain.TopicMetrics, Group: b.wire(domain.TopicMetrics) + group, Positions: none,
-		Handle:  func(context.Context, eventlog.Batch) error { hold(); return nil },
-		Revoked: func([]int32) { happened("revoked") },
+		Topic: domain.TopicMetrics, Group: b.wire(domain.TopicMetrics) + group, MaxRecords: 100, Positions: fromStart,
 	}
 	second := first
-	second.Handle = func(context.Context, eventlog.Batch) error { return nil }
-	second.Revoked = nil
-	second.Assigned = func([]int32) { happened("assigned"); over() }
+	second.Positions = func(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) {
+		happened("assigned")
+		over()
+		return nil, nil
+	}
 
 	ctx, cancel := context.WithCancel(testContext(t))
 	var followers sync.WaitGroup
 	free := sync.OnceFunc(func() { close(release) })
 	t.Cleanup(func() { free(); cancel(); followers.Wait() })
-	followers.Go(func() { _ = b.Follow(ctx, first) })
+	followers.Go(func() {
+		_ = follow(ctx, b.Log, first, func(batch eventlog.Batch) error {
+			if len(batch.Runs) > 0 {
+				hold()
+			}
+			return nil
+		})
+	})
 	<-handling
-	followers.Go(func() { _ = b.Follow(ctx, second) })
+	followers.Go(func() { _ = follow(ctx, b.Log, second, func(eventlog.Batch) error { return nil }) })
 	b.awaitRebalance(t, first.Group)
 	free()
 	<-handedOver
 	mu.Lock()
 	defer mu.Unlock()
-	require.Equal(t, []string{"handled", "revoked", "assigned"}, events[:3])
+	require.Equal(t, []string{"folded", "assigned"}, events[:2])
 }
 
 func testCommitted(t *testing.T, brokers []string) {
@@ -154,41 +160,43 @@ func TestFollowRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	_, brokers := newCluster(t)
 	b := setup(t, brokers)
-	err := b.Follow(testContext(t), eventlog.FollowConfig{Topic: domain.TopicMetrics})
-	require.ErrorContains(t, err, "the group is not named")
-	require.ErrorContains(t, err, "positions and handle are both needed")
-	require.ErrorIs(t, b.Follow(testContext(t), eventlog.FollowConfig{Topic: "nonsense"}), eventlog.ErrUnknownTopic)
+	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
+	require.ErrorContains(t, err, "group, positions and the size of a batch are all needed")
+	_, err = b.Follow(eventlog.FollowConfig{Topic: "nonsense"})
+	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
 }
 
-// Positions that cannot be read end the session, not the process, and are asked for again.
+// Positions that cannot be read end the follower, not the process; the next one asks again.
 func TestFollowTriesPositionsAgain(t *testing.T) {
 	t.Parallel()
 	_, brokers := newCluster(t)
 	b := setup(t, brokers)
 	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
 	ctx, cancel := context.WithCancel(testContext(t))
-	tries, handled, ended, done := 0, make(chan int, 1), make(chan error, 1), make(chan error, 1)
-	var revoked, assigned []int32
-	go func() {
-		done <- b.Follow(ctx, eventlog.FollowConfig{
-			Topic: domain.TopicMetrics, Group: "again",
-			Positions: func(context.Context, []int32) (map[int32]eventlog.Position, error) {
-				if tries++; tries == 1 {
-					return nil, errors.New("the database is away")
-				}
-				return nil, nil
-			},
-			Handle:       func(_ context.Context, batch eventlog.Batch) error { handled <- len(batch.Runs); return nil },
-			Assigned:     func(p []int32) { assigned = append(assigned, p...) },
-			Revoked:      func(p []int32) { revoked = append(revoked, p...) },
-			SessionEnded: func(err error) { ended <- err },
-		})
-	}()
-	require.ErrorContains(t, <-ended, "the database is away")
-	require.Equal(t, 1, <-handled)
-	cancel()
-	require.NoError(t, <-done)
+	defer cancel()
+	tries := 0
+	var assigned []int32
+	cfg := eventlog.FollowConfig{
+		Topic: domain.TopicMetrics, Group: "again", MaxRecords: 100,
+		Positions: func(_ context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
+			if tries++; tries == 1 {
+				return nil, errors.New("the database is away")
+			}
+			assigned = append(assigned, partitions...)
+			return nil, nil
+		},
+	}
+	handled := 0
+	handle := func(batch eventlog.Batch) error {
+		if handled += len(batch.Runs); handled > 0 {
+			cancel()
+		}
+		return nil
+	}
+	require.ErrorContains(t, follow(ctx, b.Log, cfg, handle), "the database is away")
+	require.Zero(t, handled)
+	require.ErrorIs(t, follow(ctx, b.Log, cfg, handle), context.Canceled)
+	require.Equal(t, 1, handled)
 	slices.Sort(assigned)
 	require.Equal(t, []int32{0, 1, 2, 3, 4, 5}, assigned)
-	require.Equal(t, assigned, revoked)
 }

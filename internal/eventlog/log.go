@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,7 +33,10 @@ type Log struct {
 	// readings; one for all other topics.
 	dashboards, others *producer
 
-	closing sync.Once
+	slots chan struct{} // one for each record that was handed to client and not answered
+
+	closing atomic.Bool // nothing is handed over any more
+	close   sync.Once
 	closed  error
 }
 
@@ -49,7 +53,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	}
 	l := &Log{
 		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
-		client: client, admin: kadm.NewClient(client),
+		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
 	}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
@@ -83,20 +87,20 @@ func (l *Log) open(ctx context.Context) error {
 const closePatience = 15 * time.Second
 
 // Close waits for the appends under way, up to 15 s, and disconnects; an error that wraps
-// [ErrOutcomeUnknown] says that some were not answered. Stop [Log.Follow], [Log.Scan] and lanes first.
+// [ErrOutcomeUnknown] says that some were not answered. Stop [Log.Follow] and [Log.Scan] first.
 // It may be called more than once.
 func (l *Log) Close() error { return l.closeWithin(closePatience) }
 
 func (l *Log) closeWithin(patience time.Duration) error {
-	l.closing.Do(func() {
+	l.close.Do(func() {
+		l.closing.Store(true)
 		var errs []error
 		for _, p := range []*producer{l.dashboards, l.others} {
 			if p != nil {
 				errs = append(errs, p.close(patience))
 			}
 		}
-		l.client.Close()
-		l.closed = errors.Join(errs...)
+		l.closed = errors.Join(append(errs, l.closeBulk(patience))...)
 	})
 	return l.closed
 }

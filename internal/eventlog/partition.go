@@ -33,19 +33,6 @@ func PartitionOf(key []byte, partitions int32) int32 {
 	return partition
 }
 
-// PartitionFor returns the partition that a key of the topic lives in. The error is for an unknown
-// topic or an empty key ([ErrEmptyKey]).
-func (l *Log) PartitionFor(topic, key string) (int32, error) {
-	spec, err := l.spec(topic)
-	if err != nil {
-		return 0, err
-	}
-	if key == "" {
-		return 0, ErrEmptyKey
-	}
-	return PartitionOf([]byte(key), spec.Partitions), nil
-}
-
 // pinnedSarama is sarama's murmur2 partitioner that refuses a topic whose count is not the fixed one.
 type pinnedSarama struct {
 	sarama.Partitioner
@@ -70,13 +57,17 @@ func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) 
 	return p.Partitioner.Partition(m, numPartitions)
 }
 
+// refusedPartition marks a record that the partitioner refused; kgo leaves it in the record.
+const refusedPartition = -1
+
 // newPinnedKgo is the same for kgo, whose partitioners cannot return an error: -1 makes kgo fail the
-// record, and [Log.AppendBulk] has compared the counts before.
+// record, and the mark tells that failure from those of records that were sent.
 func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
 		return func(r *kgo.Record, n int) int {
 			if int32(n) != counts[topic] || len(r.Key) == 0 {
-				return -1
+				r.Partition = refusedPartition
+				return refusedPartition
 			}
 			return keyed.Partition(r, n)
 		}

@@ -50,8 +50,7 @@ type Run struct {
 	Records   []Record
 	// Next is the offset to go on from after this run. It lies beyond the last record's offset + 1
 	// when compaction left nothing in between.
-	Next          int64
-	HighWatermark int64 // the partition's end offset when the run was read
+	Next int64
 }
 
 func fromKgo(topic string, r *kgo.Record) Record {

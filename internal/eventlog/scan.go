@@ -159,7 +159,7 @@ func (l *Log) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, par
 }
 
 func (l *Log) scanAnswer(ctx context.Context, cfg ScanConfig, part PartitionRange, at int64, got fetched) error {
-	run := Run{Partition: part.Partition, Next: min(got.next, part.End), HighWatermark: got.end}
+	run := Run{Partition: part.Partition, Next: min(got.next, part.End)}
 	run.Records = make([]Record, 0, len(got.records))
 	compacted := l.codec.topics[cfg.Topic].Compacted
 	for _, r := range got.records {

@@ -40,7 +40,7 @@ func BenchmarkVerifyInMemory(b *testing.B) {
 func BenchmarkJudgeAlone(b *testing.B) {
 	w := large(b, 2000)
 	perRecord(b, 6000, func() {
-		heads := map[string]eventlog.Head{}
+		heads := map[string]domain.StreamHead{}
 		for _, part := range w.topics[domain.TopicDashboards] {
 			for _, r := range part {
 				_, heads[string(r.Key)], _ = eventlog.Judge(heads[string(r.Key)], r, testPartitions)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -32,7 +33,7 @@ func (r BundleReport) OK() bool { return len(r.Findings) == 0 }
 type bundleCheck struct {
 	in     *bundleReader
 	signed Checkpoint
-	head   eventlog.Head
+	head   domain.StreamHead
 	leaf   int64
 	report BundleReport
 }

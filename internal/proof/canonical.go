@@ -79,7 +79,7 @@ type fold struct {
 }
 
 // apply folds an effective record. An error says why it makes no rows: the projection parks it.
-func (f *fold) apply(decode decoder, r eventlog.Record, head eventlog.Head) (folded, error) {
+func (f *fold) apply(decode decoder, r eventlog.Record, head domain.StreamHead) (folded, error) {
 	recorded, err := decode(r)
 	if err != nil {
 		return folded{}, err

@@ -33,7 +33,7 @@ type place struct {
 // agencyFold is one agency as the log has it, without what the tables set aside.
 type agencyFold struct {
 	fold
-	head             eventlog.Head
+	head             domain.StreamHead
 	history, notices hash.Hash
 	commands         []CommandRow // those of the last [domain.CommandMemory], and some older ones
 	aside            []ParkedRow
@@ -81,7 +81,7 @@ func newComparison(ctx context.Context, src Source, tables Tables, parent string
 }
 
 // visit implements [visit].
-func (c *comparison) visit(p *partition, n int32, r eventlog.Record, head eventlog.Head) error {
+func (c *comparison) visit(p *partition, n int32, r eventlog.Record, head domain.StreamHead) error {
 	key := p.streams[n].key
 	if r.Offset >= c.positions[p.number] || c.parent != "" && c.parent != key {
 		return nil

@@ -25,7 +25,7 @@ type item struct {
 // broken is the place where a stream's chain ends: the head, and the first record that does not follow.
 type broken struct {
 	items []item
-	head  eventlog.Head
+	head  domain.StreamHead
 	last  int // index of the head's record; -1: none
 	bad   int // index of the first broken record
 }

@@ -111,12 +111,12 @@ func (v *verification) judgeVersion(s sides, version int64) Finding {
 const placeShifted = "place"
 
 // headOf returns the end of an agency's stream in the whole log.
-func (v *verification) headOf(s sides) eventlog.Head {
+func (v *verification) headOf(s sides) domain.StreamHead {
 	p := v.ledger.parts[s.partition]
 	if n, known := p.index[s.agency]; known {
 		return p.streams[n].head
 	}
-	return eventlog.Head{}
+	return domain.StreamHead{}
 }
 
 // meetAfter tells whether log and tables agree on a later record, or on the head: as each record names
@@ -166,7 +166,7 @@ func (v *verification) enrich(ctx context.Context, s sides, f *Finding) error {
 func (c *comparison) sides(ctx context.Context, agency string, partitions int) (sides, error) {
 	s := sides{agency: agency, log: map[int64]trace{}, tables: map[int64]trace{}}
 	s.partition = eventlog.PartitionOf([]byte(agency), int32(partitions))
-	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head eventlog.Head, made folded) error {
+	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) error {
 		sum := sha256.New()
 		for i := range made.rows {
 			sum.Write(putHistory(nil, &made.rows[i]))
@@ -208,8 +208,8 @@ func (c *comparison) sides(ctx context.Context, agency string, partitions int) (
 }
 
 // replay folds one agency's effective records up to where the tables stand.
-func (c *comparison) replay(ctx context.Context, agency string, partition int32, yield func(eventlog.Record, eventlog.Head, folded) error) error {
-	f, head := newFold(agency), eventlog.Head{}
+func (c *comparison) replay(ctx context.Context, agency string, partition int32, yield func(eventlog.Record, domain.StreamHead, folded) error) error {
+	f, head := newFold(agency), domain.StreamHead{}
 	return c.source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{partition: c.positions[partition]},
 		Handle: func(_ context.Context, run eventlog.Run) error {

@@ -20,7 +20,7 @@ const unseenDiffers = "a header or value that the tables do not hold"
 func (c *comparison) fields(ctx context.Context, s sides, version int64) ([]string, error) {
 	var record eventlog.Record
 	log, tables := map[string]HistoryRow{}, map[string]HistoryRow{}
-	err := c.replay(ctx, s.agency, s.partition, func(r eventlog.Record, head eventlog.Head, made folded) error {
+	err := c.replay(ctx, s.agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) error {
 		if head.Version == version {
 			record = r
 			for _, row := range made.rows {

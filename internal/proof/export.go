@@ -147,7 +147,7 @@ func (e *exporter) head(s *state, agency string) (bundleLeaf, error) {
 // records writes the agency's effective records with their proofs.
 func (e *exporter) records(ctx context.Context, w bundleWriter, p *partition) (Exported, error) {
 	done := Exported{Agency: e.Parent, Checkpoint: e.tip.Checkpoint}
-	var head eventlog.Head
+	var head domain.StreamHead
 	err := e.Source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID,
 		Handle: each(func(r eventlog.Record) error {

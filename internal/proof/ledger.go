@@ -48,7 +48,7 @@ type partition struct {
 
 type stream struct {
 	key    string
-	head   eventlog.Head
+	head   domain.StreamHead
 	broken bool
 }
 
@@ -65,7 +65,7 @@ const maxStrays = 10_000
 
 // visit is called for each effective record, in the order of its partition, from several partitions at
 // a time.
-type visit func(p *partition, stream int32, r eventlog.Record, head eventlog.Head) error
+type visit func(p *partition, stream int32, r eventlog.Record, head domain.StreamHead) error
 
 func newLedger(partitions int, id eventlog.TopicID) *ledger {
 	l := &ledger{topicID: id, parts: make([]*partition, partitions)}

@@ -75,7 +75,7 @@ var errEnough = errors.New("enough")
 type replayer struct {
 	ReplayConfig
 	fold fold
-	head eventlog.Head
+	head domain.StreamHead
 	done Replayed
 }
 

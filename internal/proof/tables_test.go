@@ -29,7 +29,7 @@ type tables struct {
 func project(t testing.TB, m *memory) *tables {
 	t.Helper()
 	out := &tables{positions: map[int32]int64{}}
-	heads, dashboards := map[string]eventlog.Head{}, map[string]map[string]domain.Dashboard{}
+	heads, dashboards := map[string]domain.StreamHead{}, map[string]map[string]domain.Dashboard{}
 	for p, records := range m.topics[domain.TopicDashboards] {
 		out.positions[int32(p)] = int64(len(records))
 		for _, r := range records {

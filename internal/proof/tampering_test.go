@@ -126,7 +126,7 @@ func rehash(t *testing.T, m *memory, a string, version int) {
 	t.Helper()
 	p, i := m.find(a, version)
 	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_actor", "somebody")
-	head := eventlog.Head{}
+	head := domain.StreamHead{}
 	for j := range m.topics[domain.TopicDashboards][p] {
 		r := &m.topics[domain.TopicDashboards][p][j]
 		if string(r.Key) != a || bytes.Contains(r.Value, []byte("loser")) {

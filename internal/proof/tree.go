@@ -6,13 +6,13 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // LeafHash is the leaf of one record in both trees: RFC 6962's leaf hash (SHA-256 of a zero byte and
 // the data) over the record's chain hash (32 bytes), its version (64 bits, big-endian) and its key. The
 // fields of fixed length come first, so that no two records share a spelling.
-func LeafHash(key string, head eventlog.Head) tlog.Hash {
+func LeafHash(key string, head domain.StreamHead) tlog.Hash {
 	data := make([]byte, 0, 96)
 	data = append(data, head.Hash[:]...)
 	data = binary.BigEndian.AppendUint64(data, uint64(head.Version))

@@ -19,7 +19,7 @@ import (
 // world is an honest log with its checkpoints.
 type world struct {
 	*memory
-	heads   map[string]eventlog.Head
+	heads   map[string]domain.StreamHead
 	now     time.Time
 	signing string // signer key
 	public  string
@@ -31,7 +31,7 @@ func newWorld(t testing.TB) *world {
 	signing, public, err := note.GenerateKey(rand.Reader, "test.ledgerboard")
 	require.NoError(t, err)
 	return &world{
-		memory: newMemory(t), heads: map[string]eventlog.Head{}, now: noon, signing: signing, public: public,
+		memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, signing: signing, public: public,
 		file: proof.File{Path: filepath.Join(t.TempDir(), "checkpoints.txt")},
 	}
 }
@@ -96,14 +96,14 @@ func (w *world) chain(agency string, r eventlog.Record) {
 	if head.Version == 0 {
 		prev = eventlog.Genesis(r.Topic, agency)
 	}
-	w.heads[agency] = eventlog.Head{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: w.at(agency)}
+	w.heads[agency] = domain.StreamHead{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: w.at(agency)}
 }
 
 func (w *world) at(agency string) time.Time {
 	return noon.Add(time.Duration(w.heads[agency].Version+1) * time.Second)
 }
 
-func (w *world) encode(t testing.TB, agency string, head eventlog.Head, user string, at time.Time) eventlog.Record {
+func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user string, at time.Time) eventlog.Record {
 	t.Helper()
 	change := domain.DashboardChange{
 		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
@@ -121,7 +121,7 @@ func (w *world) encode(t testing.TB, agency string, head eventlog.Head, user str
 }
 
 // record encodes what follows a head.
-func (w *world) record(t testing.TB, agency string, head eventlog.Head, data domain.Data, name string, at time.Time) eventlog.Record {
+func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data domain.Data, name string, at time.Time) eventlog.Record {
 	t.Helper()
 	prev := head.Hash
 	if head.Version == 0 {

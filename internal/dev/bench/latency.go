@@ -151,10 +151,6 @@ func (p *probes) wait(atMost time.Duration) []time.Duration {
 
 // pace appends at the rate and returns the times to acknowledgement.
 func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) ([]time.Duration, error) {
-	lanes, err := log.NewLanes(eventlog.LaneConfig{Topic: domain.TopicMetrics})
-	if err != nil {
-		return nil, err
-	}
 	var mu sync.Mutex
 	var acknowledged []time.Duration
 	group, running := errgroup.WithContext(ctx)
@@ -170,7 +166,7 @@ func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) (
 		}
 		group.Go(func() error {
 			sent := time.Now()
-			err := lanes.Append(running, readingDraft(account, external, firstReading.Add(time.Since(began)), int64(i)))
+			err := log.AppendBulk(running, []domain.Draft{readingDraft(account, external, firstReading.Add(time.Since(began)), int64(i))})
 			mu.Lock()
 			defer mu.Unlock()
 			if time.Since(began) > latencyWarm {
@@ -182,5 +178,5 @@ func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) (
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("append at a rate: %w", err)
 	}
-	return acknowledged, lanes.Close()
+	return acknowledged, nil
 }

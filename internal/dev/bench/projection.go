@@ -33,7 +33,7 @@ func (b *bench) projection(ctx context.Context, partitions int32, print func(res
 		}
 		engine, err := projections.New(projections.Config{
 			Projector: projections.PostInsights{}, Log: log, Pool: pool, Topics: topics,
-			Registry: domain.NewRegistry(), Logger: b.logger, Workers: int(partitions),
+			Registry: domain.NewRegistry(), Logger: b.logger,
 		})
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func embeddedTopics(broker *embedded.Broker) ([]eventlog.TopicSpec, error) {
 // chain makes the changes of one agency.
 type chain struct {
 	key  string
-	head eventlog.Head
+	head domain.StreamHead
 }
 
 // chains make changes of many agencies in turn, as commands would.
@@ -107,6 +107,6 @@ func (c *chain) change(codec eventlog.Codec, at time.Time, accounts, users, lost
 	if err != nil {
 		return draft, fmt.Errorf("encode change: %w", err)
 	}
-	c.head = eventlog.Head{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return draft, nil
 }

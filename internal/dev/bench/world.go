@@ -28,7 +28,8 @@ type bench struct {
 	postgres *embedded.Postgres
 	logger   *slog.Logger
 	rounds   int
-	n        int // databases and brokers made so far
+	n        int      // databases and brokers made so far
+	brokers  []string // addresses of the broker that was started last
 }
 
 func newBench(ctx context.Context, rounds int) (*bench, error) {
@@ -82,6 +83,7 @@ func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	b.brokers = broker.Addrs()
 	topics, err := embeddedTopics(broker)
 	if err != nil {
 		return nil, nil, nil, err

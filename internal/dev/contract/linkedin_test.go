@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,11 +55,11 @@ func TestLinkedInProfile(t *testing.T) {
 	s := newStage(t, "linkedin_profile", domain.LinkedIn, domain.LinkedInProfile, "abcDEF")
 	published := now.AddDate(0, 0, -2)
 	metrics := &collect.Metrics{Log: s, Now: s.clock}
-	require.NoError(t, metrics.RegisterPost(t.Context(), domain.PostRegistered{
+	require.NoError(t, errors.Join(metrics.Record(t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: account, MemberID: 7, SocialAccount: social},
 		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:7001", Origin: domain.OriginMainApp,
 		RegisteredAt: published, PublishedAt: &published, PostType: "post", Content: "My first loaf",
-	}))
+	})...))
 	s.fetch()
 	require.Equal(t, []string{
 		"comments day_flow 0 COMMENT 2026-11-18 ",

@@ -110,6 +110,15 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	return nil
 }
 
+// AppendBatch implements collect.BatchAppender, one record after the other.
+func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	errs := make([]error, len(drafts))
+	for i, d := range drafts {
+		errs[i] = l.Append(ctx, d)
+	}
+	return errs
+}
+
 func fold(ctx context.Context, pool *pgxpool.Pool, projector projections.Projector, event projections.Event) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		f := projector.Begin(generation)
