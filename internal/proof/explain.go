@@ -13,11 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// trace is what one version is on one side: its chain hash and a digest of the rows it made.
+// trace is what one version is on one side: its chain hash and a digest of the rows it made; zero: none.
 type trace struct {
 	hash   [32]byte
-	digest [32]byte
-	rows   int
+	digest [sha256.Size]byte
 	offset int64
 }
 
@@ -31,7 +30,7 @@ type sides struct {
 }
 
 // explain finds the first version of an agency at which log and tables part, and says what it means.
-func (v *verification) explain(ctx context.Context, agency string, what suspicion, f *agencyFold) error {
+func (v *verification) explain(ctx context.Context, agency string, what []string, f *agencyFold) error {
 	s, err := v.compare.sides(ctx, agency, len(v.ledger.parts))
 	if err != nil {
 		return err
@@ -50,7 +49,7 @@ func (v *verification) explain(ctx context.Context, agency string, what suspicio
 		}
 		l, inLog := s.log[version]
 		t, inTables := s.tables[version]
-		if inLog && (inTables && l.hash == t.hash && l.digest == t.digest || !inTables && l.rows == 0) {
+		if inLog && l.digest == t.digest && (!inTables || l.hash == t.hash) {
 			continue
 		}
 		found := v.judgeVersion(s, version)
@@ -63,9 +62,9 @@ func (v *verification) explain(ctx context.Context, agency string, what suspicio
 		return nil
 	}
 	v.report.Findings = append(v.report.Findings, Finding{
-		Kind: KindTables, Agency: agency, Version: s.logHead, Differs: slices.Sorted(maps.Keys(what)),
-		Detail: fmt.Sprintf("the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s%s%s",
-			s.logHead, s.tableHead.Version, wrongDocuments(ctx, v.compare, f), wrongCommands(ctx, v.compare, f), wronglySkipped(f)),
+		Kind: KindTables, Agency: agency, Version: s.logHead, Differs: what,
+		Detail: fmt.Sprintf("the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s",
+			s.logHead, s.tableHead.Version, v.compare.wrong(ctx, f)),
 	})
 	return nil
 }
@@ -166,71 +165,39 @@ func (v *verification) enrich(ctx context.Context, s sides, f *Finding) error {
 func (c *comparison) sides(ctx context.Context, agency string, partitions int) (sides, error) {
 	s := sides{agency: agency, log: map[int64]trace{}, tables: map[int64]trace{}}
 	s.partition = eventlog.PartitionOf([]byte(agency), int32(partitions))
-	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) error {
-		sum := sha256.New()
+	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) {
+		t := trace{hash: head.Hash, offset: r.Offset}
 		for i := range made.rows {
-			sum.Write(putHistory(nil, &made.rows[i]))
+			t.digest = digest(t.digest, putHistory(nil, &made.rows[i]))
 		}
-		s.log[head.Version] = trace{hash: head.Hash, digest: [32]byte(sum.Sum(nil)), rows: len(made.rows), offset: r.Offset}
-		s.logHead = head.Version
-		return nil
+		s.log[head.Version], s.logHead = t, head.Version
 	})
 	if err != nil {
 		return s, err
-	}
-	rows := map[int64][]byte{}
-	flush := func(version int64) {
-		t := s.tables[version]
-		t.digest = sha256.Sum256(rows[version])
-		s.tables[version] = t
-		delete(rows, version)
 	}
 	err = c.tables.History(ctx, agency, 0, maxVersion, func(r HistoryRow) error {
-		for version := range rows {
-			if version != r.Version {
-				flush(version)
-			}
-		}
 		t := s.tables[r.Version]
 		copy(t.hash[:], r.Hash)
-		t.rows++
+		t.digest = digest(t.digest, putHistory(nil, &r))
 		s.tables[r.Version] = t
-		rows[r.Version] = putHistory(rows[r.Version], &r)
 		return nil
 	})
 	if err != nil {
 		return s, err
-	}
-	for version := range rows {
-		flush(version)
 	}
 	return s, c.tables.Heads(ctx, agency, func(h TableHead) error { s.tableHead = h; return nil })
 }
 
 // replay folds one agency's effective records up to where the tables stand.
-func (c *comparison) replay(ctx context.Context, agency string, partition int32, yield func(eventlog.Record, domain.StreamHead, folded) error) error {
-	f, head := newFold(agency), domain.StreamHead{}
-	return c.source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{partition: c.positions[partition]},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				verdict, next, _ := eventlog.Judge(head, r, int32(len(c.parts)))
-				if verdict != eventlog.Effective {
-					continue
-				}
-				head = next
-				if _, aside := c.parked[place{partition, r.Offset}]; aside {
-					if err := yield(r, head, folded{}); err != nil {
-						return err
-					}
-					continue
-				}
-				made, _ := f.apply(c.source.Decode, r, head) // what makes no rows differs by that
-				if err := yield(r, head, made); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+func (c *comparison) replay(ctx context.Context, agency string, partition int32, yield func(eventlog.Record, domain.StreamHead, folded)) error {
+	f := newFold(agency)
+	cfg := eventlog.ScanConfig{Key: agency, To: map[int32]int64{partition: c.positions[partition]}}
+	return effective(ctx, c.source, cfg, len(c.parts), func(r eventlog.Record, head domain.StreamHead) error {
+		var made folded
+		if _, aside := c.parked[place{partition, r.Offset}]; !aside {
+			made, _ = c.apply(&f, r, head) // what makes no rows differs by that
+		}
+		yield(r, head, made)
+		return nil
 	})
 }

@@ -147,30 +147,22 @@ func (e *exporter) head(s *state, agency string) (bundleLeaf, error) {
 // records writes the agency's effective records with their proofs.
 func (e *exporter) records(ctx context.Context, w bundleWriter, p *partition) (Exported, error) {
 	done := Exported{Agency: e.Parent, Checkpoint: e.tip.Checkpoint}
-	var head domain.StreamHead
-	err := e.Source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID,
-		Handle: each(func(r eventlog.Record) error {
-			verdict, next, _ := eventlog.Judge(head, r, p.count)
-			if verdict != eventlog.Effective {
-				return nil
-			}
-			head = next
-			line, err := newBundleRecord(r, head.Version)
+	cfg := eventlog.ScanConfig{Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID}
+	err := effective(ctx, e.Source, cfg, len(e.ledger.parts), func(r eventlog.Record, head domain.StreamHead) error {
+		line, err := newBundleRecord(r, head.Version)
+		if err != nil {
+			return err
+		}
+		if leaf, ok := e.index[r.Offset]; ok {
+			proved, err := e.tree.prove(leaf)
 			if err != nil {
-				return err
+				return fmt.Errorf("prove record: %w", err)
 			}
-			if leaf, ok := e.index[r.Offset]; ok {
-				proved, err := e.tree.prove(leaf)
-				if err != nil {
-					return fmt.Errorf("prove record: %w", err)
-				}
-				line.Leaf, line.Proof = &leaf, nonNil(proved)
-				done.Covered++
-			}
-			done.Records++
-			return w.line(line)
-		}),
+			line.Leaf, line.Proof = &leaf, nonNil(proved)
+			done.Covered++
+		}
+		done.Records++
+		return w.line(line)
 	})
 	return done, err
 }

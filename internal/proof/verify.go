@@ -112,7 +112,9 @@ func (v *verification) readLog(ctx context.Context) error {
 	}
 	v.ledger = newLedger(len(to), id)
 	if v.compare != nil {
-		v.compare.parts = make([][]*agencyFold, len(to))
+		for range to {
+			v.compare.parts = append(v.compare.parts, map[string]*agencyFold{})
+		}
 	}
 	err = v.ledger.read(ctx, v.Source, to, each, v.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
