@@ -32,13 +32,13 @@ type broken struct {
 
 // diagnose names what was done to an agency's stream: it looks at all of its records and says which
 // one stands in the way. foreign are records under other keys that are part of no chain.
-func diagnose(ctx context.Context, src Source, agency string, partitions int32, to []int64, foreign []eventlog.Record) (Finding, bool, error) {
+func diagnose(ctx context.Context, src Source, agency string, to []int64, foreign []eventlog.Record) (Finding, bool, error) {
 	b := broken{last: -1, bad: -1}
 	more := int64(-1)
 	err := src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: agency, To: byPartition(to),
 		Handle: each(func(r eventlog.Record) error {
-			if b.add(src, r, partitions) {
+			if b.add(src, r, int32(len(to))) {
 				more++
 			}
 			return nil

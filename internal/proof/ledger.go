@@ -75,6 +75,15 @@ func newLedger(partitions int, id eventlog.TopicID) *ledger {
 	return l
 }
 
+// positions is the vector that was read up to.
+func (l *ledger) positions() []int64 {
+	vector := make([]int64, len(l.parts))
+	for i, p := range l.parts {
+		vector[i] = p.next
+	}
+	return vector
+}
+
 // continuedBy says why the log with these ends is not the one that was read so far.
 func (l *ledger) continuedBy(to []int64, id eventlog.TopicID) error {
 	if l.topicID != id || len(to) != len(l.parts) {
@@ -90,12 +99,8 @@ func (l *ledger) continuedBy(to []int64, id eventlog.TopicID) error {
 
 // read goes on from where it stands up to the vector.
 func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, progress func(int)) error {
-	from := make([]int64, len(l.parts))
-	for i, p := range l.parts {
-		from[i] = p.next
-	}
 	err := src.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, From: byPartition(from), To: byPartition(to), TopicID: l.topicID,
+		Topic: domain.TopicDashboards, From: byPartition(l.positions()), To: byPartition(to), TopicID: l.topicID,
 		Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				if err := l.parts[run.Partition].add(r, each); err != nil {

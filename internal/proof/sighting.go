@@ -50,7 +50,10 @@ func newBook(known note.Verifiers) *book {
 
 // add takes a note in; it returns its entry when it is new and holds.
 func (b *book) add(s sighting, inFile bool) *entry {
-	seen := b.byID[sha256.Sum256([]byte(noteText([]byte(s.note))))]
+	var seen *entry
+	if text, _, ok := strings.Cut(s.note, "\n\n"); ok {
+		seen = b.byID[sha256.Sum256([]byte(text+"\n"))] // [Checkpoint.ID]
+	}
 	if seen != nil && seen.note == s.note {
 		seen.see(inFile)
 		return nil

@@ -150,11 +150,7 @@ func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
 		at, prev = s.tip.end.clone(), s.tip.id
 	}
 	covered := at.tree.size
-	end := make([]int64, len(s.ledger.parts))
-	for i, p := range s.ledger.parts {
-		end[i] = p.next
-	}
-	s.ledger.advance(at, end, nil)
+	s.ledger.advance(at, s.ledger.positions(), nil)
 	if at.tree.size == covered {
 		return nil, nil
 	}

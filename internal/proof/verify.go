@@ -195,16 +195,12 @@ func (v *verification) checkChains(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	to := make([]int64, len(v.ledger.parts))
-	for i, p := range v.ledger.parts {
-		to[i] = p.next
-	}
 	for i, agency := range agencies {
 		if i == maxNamed {
 			v.notef("%d more agencies have broken chains; verify them with --parent", len(agencies)-i)
 			break
 		}
-		f, found, err := diagnose(ctx, v.Source, agency, int32(len(to)), to, suspects)
+		f, found, err := diagnose(ctx, v.Source, agency, v.ledger.positions(), suspects)
 		if err != nil {
 			return fmt.Errorf("diagnose %s: %w", agency, err)
 		}
@@ -253,12 +249,11 @@ func (v *verification) notef(format string, args ...any) {
 
 func (v *verification) count() {
 	r := &v.report
-	r.TopicID = v.ledger.topicID.String()
+	r.TopicID, r.Positions = v.ledger.topicID.String(), v.ledger.positions()
 	for _, p := range v.ledger.parts {
 		r.Records += p.records
 		r.Effective += int64(len(p.offsets))
 		r.Stale += p.stale
-		r.Positions = append(r.Positions, p.next)
 		for _, s := range p.streams {
 			if v.Parent == "" || v.Parent == s.key {
 				r.Agencies++
