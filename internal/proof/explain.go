@@ -52,20 +52,17 @@ func (v *verification) explain(ctx context.Context, agency string, what []string
 		if inLog && l.digest == t.digest && (!inTables || l.hash == t.hash) {
 			continue
 		}
-		found := v.judgeVersion(s, version)
-		if found.Differs == nil {
-			if found.Differs, err = v.compare.fields(ctx, s, version); err != nil {
-				return err
-			}
+		first := v.judgeVersion(s, version)
+		if first.Differs == nil {
+			first.Differs, err = v.compare.fields(ctx, s, version)
 		}
-		v.report.Findings = append(v.report.Findings, found)
-		return nil
+		v.report.Findings = append(v.report.Findings, first)
+		return err
 	}
-	v.report.Findings = append(v.report.Findings, Finding{
-		Kind: KindTables, Agency: agency, Version: s.logHead, Differs: what,
-		Detail: fmt.Sprintf("the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s",
-			s.logHead, s.tableHead.Version, v.compare.wrong(ctx, f)),
-	})
+	rest := found(KindTables, "", "the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s",
+		s.logHead, s.tableHead.Version, v.compare.wrong(ctx, f)).of(agency, s.logHead)
+	rest.Differs = what
+	v.report.Findings = append(v.report.Findings, rest)
 	return nil
 }
 
@@ -73,37 +70,31 @@ func (v *verification) explain(ctx context.Context, agency string, what []string
 func (v *verification) judgeVersion(s sides, version int64) Finding {
 	l, inLog := s.log[version]
 	t, inTables := s.tables[version]
-	f := Finding{Agency: s.agency, Version: version}
+	var f Finding
+	switch {
+	case !inLog && version <= v.headOf(s).Version:
+		f = found(KindInserted, placeShifted, "the tables folded this record before the offset that they stand at, and it lies behind it now: something was inserted in this partition")
+	case !inTables && version > s.tableHead.Version:
+		f = found(KindRemoved, placeShifted, "the tables stand behind this record's offset and have not seen it: something was removed in this partition")
+	case !inLog && version <= s.tableHead.Version && version > s.logHead:
+		f = found(KindTruncated, "tail", "the log ends at version %d of this agency, the tables know versions up to %d", s.logHead, s.tableHead.Version)
+	case !inLog:
+		f = found(KindTables, "history", "the tables have a version that the log never had (it ends at %d)", s.logHead)
+	case !inTables:
+		f = found(KindTables, "history", "the tables lack the rows of this record")
+	case l.hash == t.hash:
+		f = found(KindTables, "", "the record is the one that was projected, and its rows were altered")
+	case s.meetAfter(version) || v.vouched(s.partition, l.offset):
+		f = found(KindTables, "", "the rows name a hash that the record never had: the rows were altered")
+	case version == s.logHead:
+		f = found(KindAltered, "", "the last record of the agency is not the one that was projected")
+	default:
+		f = found(KindRewritten, "", "this record is not the one that was projected, and the chain was made anew from it on, up to version %d", s.logHead)
+	}
 	if inLog {
 		f = f.at(s.partition, l.offset)
 	}
-	switch {
-	case !inLog && version <= v.headOf(s).Version:
-		f.Kind, f.Differs = KindInserted, []string{placeShifted}
-		f.Detail = "the tables folded this record before the offset that they stand at, and it lies behind it now: something was inserted in this partition"
-	case !inTables && version > s.tableHead.Version:
-		f.Kind, f.Differs = KindRemoved, []string{placeShifted}
-		f.Detail = "the tables stand behind this record's offset and have not seen it: something was removed in this partition"
-	case !inLog && version <= s.tableHead.Version && version > s.logHead:
-		f.Kind, f.Differs = KindTruncated, []string{"tail"}
-		f.Detail = fmt.Sprintf("the log ends at version %d of this agency, the tables know versions up to %d", s.logHead, s.tableHead.Version)
-	case !inLog:
-		f.Kind, f.Differs = KindTables, []string{"history"}
-		f.Detail = fmt.Sprintf("the tables have a version that the log never had (it ends at %d)", s.logHead)
-	case !inTables:
-		f.Kind, f.Differs = KindTables, []string{"history"}
-		f.Detail = "the tables lack the rows of this record"
-	case l.hash == t.hash:
-		f.Kind, f.Detail = KindTables, "the record is the one that was projected, and its rows were altered"
-	case s.meetAfter(version) || v.vouched(s.partition, l.offset):
-		f.Kind, f.Detail = KindTables, "the rows name a hash that the record never had: the rows were altered"
-	case version == s.logHead:
-		f.Kind, f.Detail = KindAltered, "the last record of the agency is not the one that was projected"
-	default:
-		f.Kind = KindRewritten
-		f.Detail = fmt.Sprintf("this record is not the one that was projected, and the chain was made anew from it on, up to version %d", s.logHead)
-	}
-	return f
+	return f.of(s.agency, version)
 }
 
 // placeShifted marks findings about records that are whole and lie elsewhere than they did.

@@ -67,9 +67,8 @@ func (b *book) add(s sighting, inFile bool) *entry {
 		b.torn = append(b.torn, s.where)
 		return nil
 	case err != nil:
-		b.faults = append(b.faults, Finding{
-			Kind: KindCheckpoint, Detail: fmt.Sprintf("the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", s.where, err),
-		})
+		b.faults = append(b.faults, found(KindCheckpoint, "",
+			"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", s.where, err))
 		return nil
 	}
 	e := &entry{Checkpoint: c, id: c.ID(), note: s.note, where: s.where}

@@ -36,7 +36,6 @@ type verification struct {
 	ledger  *ledger
 	book    *book
 	compare *comparison // nil without tables
-	torn    []string    // places in the file
 	report  Report
 }
 
@@ -69,29 +68,28 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 
 // readCheckpoints comes before the log: what a checkpoint covers is there when the log is read.
 func (v *verification) readCheckpoints(ctx context.Context) error {
-	var found []sighting
-	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) { found = append(found, s) }); err != nil {
+	var inLog, inFile []sighting
+	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) { inLog = append(inLog, s) }); err != nil {
 		return err
 	}
-	var outside []sighting
+	var torn []string
 	if v.File != nil {
-		notes, torn, err := v.File.read()
-		if err != nil {
+		var err error
+		if inFile, torn, err = v.File.read(); err != nil {
 			return err
 		}
-		outside, v.torn = notes, torn
 	}
-	if len(found)+len(outside) > 0 && v.Known == nil {
+	if len(inLog)+len(inFile) > 0 && v.Known == nil {
 		return ErrKeyNeeded
 	}
 	v.book = newBook(v.Known)
-	for _, s := range found {
+	for _, s := range inLog {
 		v.book.add(s, false)
 	}
-	for _, s := range outside {
+	for _, s := range inFile {
 		v.book.add(s, true)
 	}
-	for _, where := range append(v.torn, v.book.torn...) {
+	for _, where := range append(torn, v.book.torn...) {
 		v.notef("a write was torn at %s: a process was killed there", where)
 	}
 	return nil
@@ -118,7 +116,7 @@ func (v *verification) readLog(ctx context.Context) error {
 	}
 	err = v.ledger.read(ctx, v.Source, to, each, v.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
-		v.report.Findings = append(v.report.Findings, Finding{Kind: KindRemoved, Differs: []string{"order"}, Detail: err.Error()})
+		v.report.Findings = append(v.report.Findings, found(KindRemoved, "order", "%s", err))
 		return nil
 	}
 	return err
@@ -142,9 +140,7 @@ func (v *verification) checkCheckpoints() {
 			first = &v.report.Findings[len(v.report.Findings)-1]
 		}
 		if e.inFile && !e.inLog {
-			v.report.Findings = append(v.report.Findings, Finding{
-				Kind: KindCheckpoint, Detail: fmt.Sprintf("the checkpoint at %s is missing from the log", e.where),
-			})
+			v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "", "the checkpoint at %s is missing from the log", e.where))
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
 		if e.inLog && !e.inFile && v.File != nil {
@@ -217,7 +213,7 @@ func (v *verification) foreign(p *partition) {
 		if _, known := p.index[s.key]; known || !s.broken || v.Parent != "" && v.Parent != s.key {
 			continue
 		}
-		v.report.Findings = append(v.report.Findings, Finding{Kind: KindForeign, Detail: s.reason, Differs: []string{"key"}}.at(p.number, s.offset))
+		v.report.Findings = append(v.report.Findings, found(KindForeign, "key", "%s", s.reason).at(p.number, s.offset))
 	}
 	if p.lost > 0 {
 		v.notef("partition %d has %d more records that are in no chain", p.number, p.lost)
