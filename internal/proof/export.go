@@ -64,9 +64,8 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if err != nil {
 		return Exported{}, err
 	}
-	buffered := bufio.NewWriterSize(out, 64<<10)
-	w := bundleWriter{buffered}
-	err = w.line(bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: cfg.Parent, Checkpoint: e.tip.note, Head: head})
+	w := bufio.NewWriterSize(out, 64<<10)
+	err = writeLine(w, bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: cfg.Parent, Checkpoint: e.tip.note, Head: head})
 	if err != nil {
 		return Exported{}, err
 	}
@@ -74,13 +73,13 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if err != nil {
 		return Exported{}, err
 	}
-	if err := w.line(bundleEnd{Records: done.Records}); err != nil {
+	if err := writeLine(w, bundleEnd{Records: done.Records}); err != nil {
 		return Exported{}, err
 	}
 	if done.Covered != head.Version {
 		return Exported{}, fmt.Errorf("%w: %d records are covered, the head has version %d", ErrContradiction, done.Covered, head.Version)
 	}
-	if err := buffered.Flush(); err != nil {
+	if err := w.Flush(); err != nil {
 		return Exported{}, fmt.Errorf("write bundle: %w", err)
 	}
 	return done, nil
@@ -145,7 +144,7 @@ func (e *exporter) head(s *state, agency string) (bundleLeaf, error) {
 }
 
 // records writes the agency's effective records with their proofs.
-func (e *exporter) records(ctx context.Context, w bundleWriter, p *partition) (Exported, error) {
+func (e *exporter) records(ctx context.Context, w io.Writer, p *partition) (Exported, error) {
 	done := Exported{Agency: e.Parent, Checkpoint: e.tip.Checkpoint}
 	cfg := eventlog.ScanConfig{Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID}
 	err := effective(ctx, e.Source, cfg, len(e.ledger.parts), func(r eventlog.Record, head domain.StreamHead) error {
@@ -162,7 +161,7 @@ func (e *exporter) records(ctx context.Context, w bundleWriter, p *partition) (E
 			done.Covered++
 		}
 		done.Records++
-		return w.line(line)
+		return writeLine(w, line)
 	})
 	return done, err
 }
