@@ -48,15 +48,21 @@ func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 	}
 	for {
 		line, err := c.in.record()
-		switch {
-		case errors.Is(err, io.EOF):
-			return c.finish(), nil
-		case err != nil:
+		next, ended := c.head.Version+1, errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return bundleFault(c.report, err)
 		}
-		version := c.head.Version + 1
-		if f := c.add(line, version); f != nil {
-			c.report.Findings = append(c.report.Findings, f.of(c.report.Agency, version))
+		var f *Finding
+		switch {
+		case !ended:
+			f = c.add(line, next)
+		case next <= c.report.Head:
+			f = new(found(KindTruncated, "tail", "the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head))
+		}
+		if f != nil {
+			c.report.Findings = append(c.report.Findings, f.of(c.report.Agency, next))
+		}
+		if f != nil || ended {
 			return c.report, nil
 		}
 	}
@@ -141,13 +147,4 @@ func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
 		return "it is not the last record that was signed: later ones were cut off"
 	}
 	return ""
-}
-
-// finish judges the end.
-func (c *bundleCheck) finish() BundleReport {
-	if c.head.Version < c.report.Head {
-		c.report.Findings = append(c.report.Findings, found(KindTruncated, "tail",
-			"the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head).of(c.report.Agency, c.head.Version+1))
-	}
-	return c.report
 }

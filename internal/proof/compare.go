@@ -225,7 +225,8 @@ func (v *verification) checkTables(ctx context.Context) error {
 	for _, part := range v.compare.parts {
 		maps.Copy(log, part)
 	}
-	for _, agency := range slices.Sorted(maps.Keys(log)) {
+	agencies := slices.Sorted(maps.Keys(log))
+	for _, agency := range agencies {
 		v.report.Compared += log[agency].records
 		if aside := log[agency].aside; len(aside) > 0 {
 			v.notef("agency %s: the tables set %d records aside, the first at partition %d offset %d (parked, or skipped by an operator); all others are compared",
@@ -245,7 +246,7 @@ func (v *verification) checkTables(ctx context.Context) error {
 			return fmt.Errorf("compare %s with the tables: %w", agency, err)
 		}
 	}
-	for _, agency := range slices.Sorted(maps.Keys(log)) {
+	for _, agency := range agencies {
 		if reason := log[agency].refused; reason != "" && differing[agency] == nil {
 			v.notef("agency %s: %s: no reader can fold it, and the tables have nothing of it either", agency, reason)
 		}

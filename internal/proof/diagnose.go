@@ -172,13 +172,3 @@ func (b *broken) restored() bool {
 func (it item) found(kind Kind, version int64, differs, format string, args ...any) Finding {
 	return found(kind, differs, format, args...).of("", version).at(it.record.Partition, it.record.Offset)
 }
-
-// readAt returns the record at one place.
-func readAt(ctx context.Context, src Source, partition int32, offset int64) (r eventlog.Record, err error) {
-	err = src.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards,
-		From:  map[int32]int64{partition: offset}, To: map[int32]int64{partition: offset + 1},
-		Handle: each(func(found eventlog.Record) error { r = found; return nil }),
-	})
-	return r, err
-}

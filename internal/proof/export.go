@@ -36,18 +36,18 @@ type Exported struct {
 
 // exporter is one run of [Export].
 type exporter struct {
-	ExportConfig
-	ledger *ledger
-	tip    *entry
-	tree   fullTree
-	index  map[int64]int64 // offset → leaf of the agency's records
+	verification
+	tip   *entry
+	tree  fullTree
+	index map[int64]int64 // offset → leaf of the agency's records
 }
 
 // Export writes the proof bundle of one agency: its records, and what ties them to the newest
 // checkpoint. It refuses with [ErrContradiction] while the log contradicts a checkpoint, and with
 // [ErrNotCovered]. Memory: 108 bytes a record of the whole log.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
-	e := &exporter{ExportConfig: cfg, index: map[int64]int64{}}
+	e := &exporter{index: map[int64]int64{}}
+	e.VerifyConfig = VerifyConfig{Source: cfg.Source, Parent: cfg.Parent, Known: cfg.Known, File: cfg.File}
 	if err := e.load(ctx); err != nil {
 		return Exported{}, err
 	}
@@ -87,19 +87,17 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 
 // load reads checkpoints and log, and settles which checkpoint to prove against.
 func (e *exporter) load(ctx context.Context) error {
-	v := &verification{VerifyConfig: VerifyConfig{Source: e.Source, Known: e.Known, File: e.File}}
-	if err := v.readCheckpoints(ctx); err != nil {
+	if err := e.readCheckpoints(ctx); err != nil {
 		return err
 	}
-	if err := v.readLog(ctx); err != nil {
+	if err := e.readLog(ctx); err != nil {
 		return err
 	}
-	e.ledger = v.ledger
-	e.ledger.check(v.book)
-	if err := v.book.contradiction(); err != nil {
+	e.ledger.check(e.book)
+	if err := e.book.contradiction(); err != nil {
 		return err
 	}
-	if e.tip = v.book.tip(); e.tip == nil {
+	if e.tip = e.book.tip(); e.tip == nil {
 		return ErrNotCovered
 	}
 	e.tree.stored = make([]tlog.Hash, 0, 2*e.tip.Size)

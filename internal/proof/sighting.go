@@ -82,11 +82,6 @@ func (e *entry) see(inFile bool) { e.inFile, e.inLog = e.inFile || inFile, e.inL
 
 var checkpointType = domain.CheckpointSigned{}.EventType()
 
-// operationsPartition is where checkpoints lie: all have one key.
-func operationsPartition(ranges []eventlog.PartitionRange) int32 {
-	return eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges)))
-}
-
 // readOperations calls yield for each checkpoint on `operations` from an offset on, in order, and
 // returns the offset to go on from. A record of the type that cannot be read is a sighting too: its
 // note will not open.
@@ -95,7 +90,7 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 	if err != nil {
 		return from, fmt.Errorf("read checkpoints: %w", err)
 	}
-	p := operationsPartition(ranges)
+	p := eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges)))
 	to := ranges[p].End
 	err = src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
@@ -129,13 +124,11 @@ func splitFile(name, text string) (notes []sighting, torn []string) {
 		}
 		end, whole := noteEnd(lines, i)
 		where := fmt.Sprintf("%s line %d", name, i+1)
-		switch {
-		case whole:
-			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")})
-		case strings.HasPrefix(lines[i], originPrefix) || strings.HasPrefix(originPrefix, strings.TrimSuffix(lines[i], "\n")):
+		begun := strings.HasPrefix(lines[i], originPrefix) || strings.HasPrefix(originPrefix, strings.TrimSuffix(lines[i], "\n"))
+		if begun && !whole {
 			torn = append(torn, where)
-		default:
-			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")}) // will not open
+		} else { // what was not begun as a note will not open
+			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")})
 		}
 		i = end
 	}

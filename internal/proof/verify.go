@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -228,11 +229,13 @@ func (v *verification) suspects(ctx context.Context) ([]eventlog.Record, error) 
 			if len(records) == maxNamed {
 				return records, nil
 			}
-			r, err := readAt(ctx, v.Source, p.number, s.offset)
+			err := v.Source.Scan(ctx, eventlog.ScanConfig{
+				Topic: domain.TopicDashboards, From: map[int32]int64{p.number: s.offset}, To: map[int32]int64{p.number: s.offset + 1},
+				Handle: each(func(r eventlog.Record) error { records = append(records, r); return nil }),
+			})
 			if err != nil {
 				return nil, fmt.Errorf("read record outside of its chain: %w", err)
 			}
-			records = append(records, r)
 		}
 	}
 	return records, nil
