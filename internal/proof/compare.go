@@ -170,28 +170,33 @@ func (f *agencyFold) unexcused() *ParkedRow {
 	return nil
 }
 
-// read returns the digests of the tables by agency.
-func (c *comparison) read(ctx context.Context) (map[string]digests, error) {
-	all, buffer := map[string]digests{}, make([]byte, 0, rowSize)
-	add := func(agency, table string, row []byte) error {
+// addTo adds a table's rows to the digests of their agencies; spell returns a row's agency and its spelling.
+func addTo[R any](all map[string]digests, table string, spell func(R) (agency string, row []byte)) func(R) error {
+	return func(r R) error {
+		agency, row := spell(r)
 		if all[agency] == nil {
 			all[agency] = digests{}
 		}
 		all[agency].add(table, row)
 		return nil
 	}
-	err := c.tables.Heads(ctx, c.parent, func(h TableHead) error { return add(h.Parent, "heads", putHead(buffer, h)) })
+}
+
+// read returns the digests of the tables by agency.
+func (c *comparison) read(ctx context.Context) (map[string]digests, error) {
+	all, b := map[string]digests{}, make([]byte, 0, rowSize)
+	err := c.tables.Heads(ctx, c.parent, addTo(all, "heads", func(h TableHead) (string, []byte) { return h.Parent, putHead(b, h) }))
 	if err == nil {
-		err = c.tables.History(ctx, c.parent, 0, maxVersion, func(r HistoryRow) error { return add(r.Parent, "history", putHistory(buffer, &r)) })
+		err = c.tables.History(ctx, c.parent, 0, maxVersion, addTo(all, "history", func(r HistoryRow) (string, []byte) { return r.Parent, putHistory(b, &r) }))
 	}
 	if err == nil {
-		err = c.tables.Notices(ctx, c.parent, func(n NoticeRow) error { return add(n.Parent, "notices", putNotice(buffer, n)) })
+		err = c.tables.Notices(ctx, c.parent, addTo(all, "notices", func(n NoticeRow) (string, []byte) { return n.Parent, putNotice(b, n) }))
 	}
 	if err == nil {
-		err = c.tables.Preferences(ctx, c.parent, func(d domain.Dashboard) error { return add(d.ParentAccount, "preferences", putPreference(buffer, d)) })
+		err = c.tables.Preferences(ctx, c.parent, addTo(all, "preferences", func(d domain.Dashboard) (string, []byte) { return d.ParentAccount, putPreference(b, d) }))
 	}
 	if err == nil {
-		err = c.tables.Commands(ctx, c.parent, func(r CommandRow) error { return add(r.Parent, "commands", putCommand(buffer, r)) })
+		err = c.tables.Commands(ctx, c.parent, addTo(all, "commands", func(r CommandRow) (string, []byte) { return r.Parent, putCommand(b, r) }))
 	}
 	return all, err
 }
