@@ -167,11 +167,10 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
-	signer, err := proof.NewSigner(proof.SignerConfig{
+	return proof.NewSigner(proof.SignerConfig{
 		Source: p.Log, Append: p.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
 		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Logger: p.logger, Observe: observeCheckpoints(p.registry),
-	})
-	return signer, public, err
+	}), public, nil
 }
 
 // checkpointPath is where the list of checkpoints lies.
