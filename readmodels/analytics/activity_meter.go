@@ -2,12 +2,9 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -77,7 +74,7 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 	var data ActivityMeter
 	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
 		qc.blank = "No published post of it is known."
-		days := query.Range.Elapsed().days()
+		days := query.Range.Elapsed().cut(ByDay)
 		accounts, err := qc.activity(ctx, days)
 		if err != nil {
 			return err
@@ -85,11 +82,10 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = measure(len(qc.sources), accounts, qc.buckets())
-		for _, p := range query.Platforms {
-			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return x.platform != p })
-			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), measure(qc.accountsOn(p), of, qc.buckets())})
-		}
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) Activity {
+			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(on, x.platform) })
+			return measure(qc.accountsOn(on...), of, query.buckets())
+		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
 		return nil
 	})
 	return data, meta, err
@@ -125,22 +121,11 @@ func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, d
 		order by s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member)
 	var social int64
 	var platform domain.Platform
-	_, err := pgx.ForEachRow(rows, []any{&social, &platform}, func() error {
-		measured(social, platform)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read accounts with posts: %w", err)
-	}
-	return nil
+	return forEach(rows, "read accounts with posts", []any{&social, &platform}, func() { measured(social, platform) })
 }
 
 // countPosts counts the posts of each account and day.
 func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
-	starts := make([]time.Time, len(days))
-	for i, d := range days {
-		starts[i] = d.from
-	}
 	rows, _ := qc.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, width_bucket(published_at, $4::timestamptz[]), count(*), max(updated_at)
 		from tSPosts
@@ -148,22 +133,17 @@ func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured 
 		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
 		  and `+newestInScope+`
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts, qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
+		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts(days), qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
 	var social, posts int64
 	var account string
 	var platform domain.Platform
 	var nth int
 	var at time.Time
-	_, err := pgx.ForEachRow(rows, []any{&social, &account, &platform, &nth, &posts, &at}, func() error {
+	return forEach(rows, "count posts", []any{&social, &account, &platform, &nth, &posts, &at}, func() {
 		measured(social, platform).days[nth-1] += posts
 		qc.noteAccount(social, account, platform, at)
 		qc.noteCapture(at)
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("count posts: %w", err)
-	}
-	return nil
 }
 
 // measure gives the means of the accounts' scores.
@@ -180,7 +160,7 @@ func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Ac
 		f, r, w := account.score()
 		frequency, regularity, perWeek = frequency+f, regularity+r, perWeek+w
 		for i, posts := range account.days {
-			part := &m.Series[bucketOf(account.starts[i].from, parts)]
+			part := &m.Series[bucketOf(account.starts[i].From, parts)]
 			part.Posts = plus(part.Posts, posts)
 			m.Posts = plus(m.Posts, posts)
 		}

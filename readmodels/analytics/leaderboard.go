@@ -2,11 +2,8 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Leaderboard is the answer to /leaderboard.
@@ -73,12 +70,6 @@ func (qc *queryContext) memberNames(ctx context.Context, members []rankedMember)
 	names := map[int64]string{}
 	var id int64
 	var name string
-	_, err := pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		names[id] = name
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read names of members: %w", err)
-	}
-	return names, nil
+	err := forEach(rows, "read names of members", []any{&id, &name}, func() { names[id] = name })
+	return names, err
 }

@@ -119,21 +119,16 @@ func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) e
 	var member int64
 	var s ConnectedSocial
 	var state string
-	_, err := pgx.ForEachRow(rows, []any{
+	return forEach(rows, "read social accounts of members", []any{
 		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected, &state, &s.Reason, &s.ExpiresAt,
-	}, func() error {
+	}, func() {
 		s.PlatformRef, s.NeedsReconnect = readmodels.PlatformRefOf(s.Platform), state == domain.ConnectionReconnect
 		if !s.NeedsReconnect {
 			s.Reason = ""
 		}
 		m := &members[place[member]]
 		m.SocialAccounts = append(m.SocialAccounts, s)
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read social accounts of members: %w", err)
-	}
-	return nil
 }
 
 func (m *ActiveMember) countPlatforms() {

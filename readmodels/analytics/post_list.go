@@ -91,7 +91,7 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 			growth := p.growth(query.Range)
 			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 		}
-		days := qc.buckets()
+		days := query.buckets()
 		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err

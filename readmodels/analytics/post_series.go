@@ -38,20 +38,15 @@ type ViewsDay struct {
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
 	var data PostsViews
 	views := []string{domain.MetricViews}
-	meta, err := a.postSeries(ctx, "views of posts", scope, query, views, views,
-		func(g *postGains, days []bucket) {
-			series := func(platforms ...domain.Platform) ViewsSeries {
-				s := ViewsSeries{Views: g.gain(domain.MetricViews, platforms...), Series: make([]ViewsDay, len(days))}
-				for i, sums := range g.buckets(len(days), platforms...) {
-					s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
-				}
-				return s
+	meta, err := a.postSeries(ctx, "views of posts", scope, query, views, views, func(g *postGains, days []bucket) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
+			s := ViewsSeries{Views: g.gain(domain.MetricViews, on...), Series: make([]ViewsDay, len(days))}
+			for i, sums := range g.buckets(len(days), on...) {
+				s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
 			}
-			data.Total = series(query.Platforms...)
-			for _, p := range query.Platforms {
-				data.Platforms = append(data.Platforms, PlatformViewsSeries{readmodels.PlatformRefOf(p), series(p)})
-			}
-		})
+			return s
+		}, func(p readmodels.PlatformRef, s ViewsSeries) PlatformViewsSeries { return PlatformViewsSeries{p, s} })
+	})
 	return data, meta, err
 }
 
@@ -101,10 +96,11 @@ func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope readmodels.
 	var data PostsTotalEngagements
 	sums := append(engagementMetrics(), domain.MetricEngagement)
 	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket) {
-		data.Total = g.engagementTotals(days, query.Platforms...)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformEngagementTotals{readmodels.PlatformRefOf(p), g.engagementTotals(days, p)})
-		}
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
+			return g.engagementTotals(days, on...)
+		}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
+			return PlatformEngagementTotals{p, t}
+		})
 	})
 	return data, meta, err
 }
@@ -131,7 +127,7 @@ func (a *Analytics) postSeries(
 	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket),
 ) (Meta, error) {
 	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		days := qc.buckets()
+		days := query.buckets()
 		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: sums, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err

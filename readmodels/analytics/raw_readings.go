@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -31,11 +29,11 @@ func (qc *queryContext) resolve(ctx context.Context, series []*metricSeries, q f
 			g.last = make([]*sample, len(q.buckets))
 			read := false
 			for i, b := range q.buckets {
-				last, unsure := lastOfDays(g.daily, b.from, b.to)
+				last, unsure := lastOfDays(g.daily, b.From, b.To)
 				g.last[i] = last
 				read = read || last != nil || unsure
 				if unsure {
-					probes = append(probes, probe{s, key, b.from, b.to, func(p *sample) { g.last[i] = p }})
+					probes = append(probes, probe{s, key, b.From, b.To, func(p *sample) { g.last[i] = p }})
 				}
 			}
 			if key.kind == domain.Rolling || !read {
@@ -149,12 +147,7 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe, which string)
 		qc.scope.ParentAccount, qc.scope.Accounts, social, account, metric, kind, window, from, near, to, qc.query.Member)
 	var at int
 	var found sample
-	_, err := pgx.ForEachRow(rows, []any{&at, &found.value, &found.at, &found.source}, func() error {
+	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &found.source}, func() {
 		probes[at-1].set(new(found))
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read last readings: %w", err)
-	}
-	return nil
 }
