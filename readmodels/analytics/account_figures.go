@@ -19,11 +19,11 @@ type accountFigures struct {
 
 // answerFigures answers by figures of accounts. read, where it is not nil, reads what else the answer rests on; build comes
 // after the sources are classified.
-func (a *Analytics) answerFigures(
-	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string, buckets []bucket,
-	read func(context.Context, *accountFigures) error, build func(*accountFigures),
-) (Meta, error) {
-	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+func answerFigures[D any](
+	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string, buckets []bucket,
+	read func(context.Context, *accountFigures, *D) error, build func(*accountFigures, *D),
+) (D, Meta, error) {
+	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
 		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: buckets})
 		if err != nil {
 			return err
@@ -35,14 +35,14 @@ func (a *Analytics) answerFigures(
 			}
 		}
 		if read != nil {
-			if err := read(ctx, f); err != nil {
+			if err := read(ctx, f, data); err != nil {
 				return err
 			}
 		}
 		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		build(f)
+		build(f, data)
 		return nil
 	})
 }

@@ -53,17 +53,15 @@ type ReachDay struct {
 
 // AccountStats is endpoint 4: reach and impressions, totals and series.
 func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
-	var data AccountStats
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
-	meta, err := a.answerFigures(ctx, "reach and impressions", scope, query, metrics, query.buckets(), func(_ context.Context, f *accountFigures) error {
+	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(), func(_ context.Context, f *accountFigures, data *AccountStats) error {
 		data.AsRead, data.Reach = f.asRead(domain.MetricImpressions), f.reach()
 		return nil
-	}, func(f *accountFigures) {
+	}, func(f *accountFigures, data *AccountStats) {
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
 			return f.reachStats(data.Reach, on...)
 		}, func(p readmodels.PlatformRef, s ReachStats) PlatformReachStats { return PlatformReachStats{p, s} })
 	})
-	return data, meta, err
 }
 
 func (f *accountFigures) reachStats(reach []AccountReach, platforms ...domain.Platform) ReachStats {

@@ -64,15 +64,13 @@ type ActivityDay struct {
 type accountActivity struct {
 	social   int64
 	platform domain.Platform
-	days     []int64  // posts
-	starts   []bucket // the days
+	days     []int64 // posts
 }
 
 // ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
 // registration of a post that counts.
 func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
-	var data ActivityMeter
-	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
 		qc.blank = "No published post of it is known."
 		days := query.Range.Elapsed().cut(ByDay)
 		accounts, err := qc.activity(ctx, days)
@@ -84,11 +82,10 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 		}
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) Activity {
 			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(on, x.platform) })
-			return measure(qc.accountsOn(on...), of, query.buckets())
+			return measure(qc.accountsOn(on...), of, days, query.buckets())
 		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
 		return nil
 	})
-	return data, meta, err
 }
 
 // activity returns the measured accounts, by id.
@@ -96,7 +93,7 @@ func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*account
 	byID := map[int64]*accountActivity{}
 	measured := func(social int64, p domain.Platform) *accountActivity {
 		if byID[social] == nil {
-			byID[social] = &accountActivity{social, p, make([]int64, len(days)), days}
+			byID[social] = &accountActivity{social, p, make([]int64, len(days))}
 			qc.noteMetric(social, domain.MetricPosts)
 		}
 		return byID[social]
@@ -147,12 +144,12 @@ func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured 
 }
 
 // measure gives the means of the accounts' scores.
-func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Activity {
+func measure(socialAccounts int, accounts []*accountActivity, days, parts []bucket) Activity {
 	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts))}
 	for i, d := range parts {
 		m.Series[i].Day = d.day.String()
 	}
-	if len(accounts) == 0 || len(accounts[0].days) == 0 {
+	if len(accounts) == 0 || len(days) == 0 {
 		return m
 	}
 	var frequency, regularity, perWeek float64
@@ -160,7 +157,7 @@ func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Ac
 		f, r, w := account.score()
 		frequency, regularity, perWeek = frequency+f, regularity+r, perWeek+w
 		for i, posts := range account.days {
-			part := &m.Series[bucketOf(account.starts[i].From, parts)]
+			part := &m.Series[bucketOf(days[i].From, parts)]
 			part.Posts = plus(part.Posts, posts)
 			m.Posts = plus(m.Posts, posts)
 		}
@@ -173,21 +170,14 @@ func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Ac
 
 func (a *accountActivity) score() (frequency, regularity, perWeek float64) {
 	spans := max(1, len(a.days)/regularityDays)
-	active := make([]bool, spans)
+	active := map[int]bool{}
 	var posts int64
 	for i, n := range a.days {
-		span := (len(a.days) - 1 - i) / regularityDays
 		posts += n
 		if n > 0 {
-			active[min(span, spans-1)] = true
-		}
-	}
-	with := 0
-	for _, some := range active {
-		if some {
-			with++
+			active[min((len(a.days)-1-i)/regularityDays, spans-1)] = true
 		}
 	}
 	perWeek = float64(posts) * regularityDays / float64(len(a.days))
-	return min(100, perWeek*100/fullFrequency), float64(with) * 100 / float64(spans), perWeek
+	return min(100, perWeek*100/fullFrequency), float64(len(active)) * 100 / float64(spans), perWeek
 }

@@ -37,11 +37,10 @@ type GrowthTotals struct {
 
 // MemberGrowth is endpoint 16: a member's growth summary.
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
-	var data MemberGrowth
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	var gains *postGains
 	var published map[domain.Platform]publishedPosts
-	meta, err := a.answerFigures(ctx, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()}, func(ctx context.Context, f *accountFigures) (err error) {
+	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()}, func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
 		if gains, err = f.gains(ctx, gainQuery{
 			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: query.Range.Previous().From,
 		}); err != nil {
@@ -50,7 +49,7 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 		f.ofPosts = false // the status of the sources goes by the readings of accounts
 		published, err = f.published(ctx)
 		return err
-	}, func(f *accountFigures) {
+	}, func(f *accountFigures, data *MemberGrowth) {
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
 			t := GrowthTotals{
 				SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
@@ -64,7 +63,6 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 			return t
 		}, func(p readmodels.PlatformRef, t GrowthTotals) PlatformGrowthTotals { return PlatformGrowthTotals{p, t} })
 	})
-	return data, meta, err
 }
 
 // publishedPosts counts posts of the range and of the period before it.

@@ -54,8 +54,7 @@ type ConnectedSocial struct {
 // ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
 // connected, as the directory has them now. Meta's range says nothing here.
 func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
-	data := ActiveMembers{Members: []ActiveMember{}}
-	meta, err := a.answer(ctx, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
 		var err error
 		qc.blank = "" // it shows no readings, so that none is missing
 		if data.Members, err = qc.activeMembers(ctx); err != nil {
@@ -69,7 +68,6 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 		}
 		return qc.classifySources(ctx)
 	})
-	return data, meta, err
 }
 
 func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, error) {

@@ -3,6 +3,7 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -71,10 +72,9 @@ type AudienceShare struct {
 
 // Stats are the figures of each platform, by day, week or month.
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
-	var data PlatformStats
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	var stats platformStats
-	meta, err := a.answerFigures(ctx, "stats", scope, query, metrics, query.buckets(), func(ctx context.Context, f *accountFigures) error {
+	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(), func(ctx context.Context, f *accountFigures, _ *PlatformStats) error {
 		stats = platformStats{
 			accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, posts: map[platformPeriod]int64{},
 			splits: map[platformPeriod]*Demographics{},
@@ -83,12 +83,11 @@ func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query Ran
 			return err
 		}
 		return stats.readDemographics(ctx)
-	}, func(*accountFigures) {
+	}, func(_ *accountFigures, data *PlatformStats) {
 		for _, p := range query.Platforms {
 			data.Platforms = append(data.Platforms, stats.platform(p))
 		}
 	})
-	return data, meta, err
 }
 
 // platformPeriod is one period of one platform.
@@ -214,27 +213,22 @@ func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 			}
 		}
 	}
-	out.AgeGroups, out.Gender = shares(sums["age"], byName), shares(sums["gender"], byName)
-	out.Countries, out.Cities = largest(shares(sums["country"], bySize)), largest(shares(sums["city"], bySize))
+	out.AgeGroups, out.Gender = shares(sums["age"]), shares(sums["gender"])
+	out.Countries, out.Cities = largest(shares(sums["country"])), largest(shares(sums["city"]))
 	return &out
 }
 
-// largest cuts a list off, whose memory goes with it.
-func largest(places []AudienceShare) []AudienceShare {
-	return slices.Clone(places[:min(len(places), maxPlaces)])
-}
-
-func shares(sums map[string]int64, order func(a, b AudienceShare) int) []AudienceShare {
+// shares are the parts of a split by name.
+func shares(sums map[string]int64) []AudienceShare {
 	out := make([]AudienceShare, 0, len(sums))
-	for name, n := range sums {
-		out = append(out, AudienceShare{name, n})
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		out = append(out, AudienceShare{name, sums[name]})
 	}
-	slices.SortFunc(out, order)
 	return out
 }
 
-func byName(a, b AudienceShare) int { return cmp.Compare(a.Name, b.Name) }
-
-func bySize(a, b AudienceShare) int {
-	return cmp.Or(cmp.Compare(b.Followers, a.Followers), cmp.Compare(a.Name, b.Name))
+// largest orders places by size and cuts them off with the memory of the rest.
+func largest(places []AudienceShare) []AudienceShare {
+	slices.SortStableFunc(places, func(a, b AudienceShare) int { return cmp.Compare(b.Followers, a.Followers) })
+	return slices.Clone(places[:min(len(places), maxPlaces)])
 }

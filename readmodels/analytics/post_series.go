@@ -36,9 +36,8 @@ type ViewsDay struct {
 
 // PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
-	var data PostsViews
 	views := []string{domain.MetricViews}
-	meta, err := a.postSeries(ctx, "views of posts", scope, query, views, views, func(g *postGains, days []bucket) {
+	return postSeries(ctx, a, "views of posts", scope, query, views, views, func(g *postGains, days []bucket, data *PostsViews) {
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
 			s := ViewsSeries{Views: g.gain(domain.MetricViews, on...), Series: make([]ViewsDay, len(days))}
 			for i, sums := range g.buckets(len(days), on...) {
@@ -47,7 +46,6 @@ func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, quer
 			return s
 		}, func(p readmodels.PlatformRef, s ViewsSeries) PlatformViewsSeries { return PlatformViewsSeries{p, s} })
 	})
-	return data, meta, err
 }
 
 // PostsTotalEngagements is the answer to /getPostsTotalEngagements.
@@ -93,16 +91,14 @@ func engagementMetrics() []string {
 // PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
 // time.
 func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsTotalEngagements, Meta, error) {
-	var data PostsTotalEngagements
 	sums := append(engagementMetrics(), domain.MetricEngagement)
-	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket) {
+	return postSeries(ctx, a, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket, data *PostsTotalEngagements) {
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
 			return g.engagementTotals(days, on...)
 		}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
 			return PlatformEngagementTotals{p, t}
 		})
 	})
-	return data, meta, err
 }
 
 func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform) EngagementTotals {
@@ -123,16 +119,16 @@ func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform
 
 // postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
 // status of the sources is found.
-func (a *Analytics) postSeries(
-	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket),
-) (Meta, error) {
-	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+func postSeries[D any](
+	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket, *D),
+) (D, Meta, error) {
+	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
 		days := query.buckets()
 		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: sums, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
 		}
-		build(g, days)
+		build(g, days, data)
 		return nil
 	})
 }

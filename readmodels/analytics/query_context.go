@@ -38,10 +38,13 @@ type queryContext struct {
 	lastRead time.Time
 }
 
-// answer runs build in one snapshot and completes meta. what names the answer in errors.
-func (a *Analytics) answer(ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string, build func(context.Context, *queryContext) error) (Meta, error) {
+// answer runs build in one snapshot, which fills the data in, and completes meta. what names the answer in errors.
+func answer[D any](
+	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
+	build func(context.Context, *queryContext, *D) error,
+) (data D, meta Meta, err error) {
 	var made *queryContext
-	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
+	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
 		made = &queryContext{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
 			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
@@ -52,16 +55,16 @@ func (a *Analytics) answer(ctx context.Context, what string, scope readmodels.Sc
 		if err := made.checkFilters(ctx); err != nil {
 			return err
 		}
-		return build(ctx, made)
+		return build(ctx, made, &data)
 	})
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
-		return Meta{}, refused
+		return data, Meta{}, refused
 	}
 	if err != nil {
-		return Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
+		return data, Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
 	}
 	r := query.Range
-	return Meta{
+	return data, Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
 		AsOf: made.asOf, NextDue: made.nextDue(a), Sources: made.sources, NextCursor: made.cursor,
 	}, nil

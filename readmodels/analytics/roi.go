@@ -104,9 +104,8 @@ func (v viewsGained) of(month int, platforms ...domain.Platform) map[string]int6
 
 // RoiViews is endpoint 3: views per platform and month against what the subscriptions cost.
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
-	var data RoiViews
 	metrics := []string{domain.MetricViews}
-	meta, err := a.answer(ctx, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
 		qc.uncompared = true
 		months := query.Range.cut(ByMonth)
 		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
@@ -132,10 +131,9 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 		if err != nil {
 			return err
 		}
-		data = roiViews(query, months, gained, prices)
+		*data = roiViews(query, months, gained, prices)
 		return qc.classifySources(ctx)
 	})
-	return data, meta, err
 }
 
 // onceADay keeps each day of a social account once, in the series of the sub-account that had it when the day was

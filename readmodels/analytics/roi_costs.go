@@ -120,6 +120,7 @@ func (m monthPrices) against(views map[string]int64) Roi {
 		return r
 	}
 	var cost price
+	var priced *int64
 	unknown, mixed, covered := m.agency.unknown, m.agency.mixed, 0
 	for account, gained := range views {
 		r.Views = plus(r.Views, gained)
@@ -127,7 +128,7 @@ func (m monthPrices) against(views map[string]int64) Roi {
 		unknown, mixed = unknown || own.unknown, mixed || own.mixed
 		if own.known() || !own.subscribed && m.agency.known() {
 			cost = cost.and(own)
-			r.PricedViews = plus(r.PricedViews, gained)
+			priced = plus(priced, gained)
 			covered++
 		}
 	}
@@ -138,7 +139,7 @@ func (m monthPrices) against(views map[string]int64) Roi {
 		if covered < len(views) {
 			r.Price = PriceKnownInPart
 		}
-		r.Cost, r.Currency = &cost.minor, cost.currency
+		r.setCost(cost, priced)
 	case unknown:
 		r.Price = PriceUnknown
 	case cost.mixed || mixed:
@@ -146,18 +147,13 @@ func (m monthPrices) against(views map[string]int64) Roi {
 	default:
 		r.Price = PriceNoSubscription
 	}
-	if r.Cost == nil {
-		r.PricedViews = nil
-	}
-	r.CostPerThousandViews = perThousand(r.Cost, r.PricedViews)
 	return r
 }
 
-func perThousand(cost, views *int64) *float64 {
-	if cost == nil || views == nil || *views <= 0 {
-		return nil
-	}
-	return new(rounded(float64(*cost) * 1000 / float64(*views)))
+// setCost sets a cost against the views of the same accounts.
+func (r *Roi) setCost(cost price, views *int64) {
+	r.PricedViews, r.Cost, r.Currency = views, &cost.minor, cost.currency
+	r.CostPerThousandViews = ratio(cost.minor, *views, 1000)
 }
 
 // roiSum adds months up. Months without a price add to the views alone.
@@ -200,8 +196,7 @@ func (s *roiSum) roi() Roi {
 		r.Price = PriceNoSubscription
 	}
 	if known && !s.cost.mixed {
-		r.PricedViews, r.Cost, r.Currency = s.priced, &s.cost.minor, s.cost.currency
+		r.setCost(s.cost, s.priced)
 	}
-	r.CostPerThousandViews = perThousand(r.Cost, r.PricedViews)
 	return r
 }

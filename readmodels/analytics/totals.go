@@ -232,16 +232,16 @@ func total(values []*metricValue) Total {
 		return t
 	}
 	t.Change = new(*compared - *t.Previous)
-	t.ChangePct = percent(*t.Change, *t.Previous)
+	t.ChangePct = ratio(*t.Change, *t.Previous, 100)
 	return t
 }
 
-// percent is part in per cent of whole, with two decimals; nil where whole is not positive.
-func percent(part, whole int64) *float64 {
+// ratio is part / whole × times, with two decimals; nil where whole is not positive.
+func ratio(part, whole int64, times float64) *float64 {
 	if whole <= 0 {
 		return nil
 	}
-	return new(rounded(float64(part) * 100 / float64(whole)))
+	return new(rounded(float64(part) * times / float64(whole)))
 }
 
 // rounded keeps two decimals.
