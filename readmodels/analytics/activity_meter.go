@@ -139,7 +139,7 @@ func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured 
 	return forEach(rows, "count posts", []any{&social, &account, &platform, &nth, &posts, &at}, func() {
 		measured(social, platform).days[nth-1] += posts
 		qc.noteAccount(social, account, platform, at)
-		qc.noteCapture(at)
+		qc.noteCapture(&at)
 	})
 }
 

@@ -35,7 +35,7 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 			if key.kind == domain.Cumulative || last == nil {
 				continue
 			}
-			f.noteCapture(last.at)
+			f.noteCapture(&last.at)
 			f.noteMetric(s.social, s.metric)
 			figures = append(figures, ReadFigure{
 				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Metric: s.metric, Kind: key.kind,

@@ -39,15 +39,16 @@ type GrowthTotals struct {
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	var gains *postGains
-	var published map[domain.Platform]publishedPosts
-	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()}, func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
+	var published map[platformPeriod]int64 // of the previous period and of this one
+	previous, whole := query.Range.Previous(), []bucket{query.Range.whole()}
+	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, whole, func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
 		if gains, err = f.gains(ctx, gainQuery{
-			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: query.Range.Previous().From,
+			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: previous.From,
 		}); err != nil {
 			return err
 		}
 		f.ofPosts = false // the status of the sources goes by the readings of accounts
-		published, err = f.published(ctx)
+		published, err = f.publishedPosts(ctx, previous.From, append([]bucket{previous.whole()}, whole...))
 		return err
 	}, func(f *accountFigures, data *MemberGrowth) {
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
@@ -57,29 +58,10 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 				PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
 			}
 			for _, p := range on {
-				t.PostsPublished += published[p].now
-				t.PostsPublishedPrevious += published[p].before
+				t.PostsPublished += published[platformPeriod{p, 1}]
+				t.PostsPublishedPrevious += published[platformPeriod{p, 0}]
 			}
 			return t
 		}, func(p readmodels.PlatformRef, t GrowthTotals) PlatformGrowthTotals { return PlatformGrowthTotals{p, t} })
 	})
-}
-
-// publishedPosts counts posts of the range and of the period before it.
-type publishedPosts struct{ now, before int64 }
-
-func (qc *queryContext) published(ctx context.Context) (map[domain.Platform]publishedPosts, error) {
-	rows, _ := qc.tx.Query(ctx, `
-		select p_id, count(*) filter (where published_at >= $5), count(*) filter (where published_at < $5)
-		from tSPosts
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
-		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
-		  and `+newestInScope+`
-		group by p_id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member,
-		qc.query.Range.From, qc.query.Range.Previous().From, qc.query.Range.To)
-	counts := map[domain.Platform]publishedPosts{}
-	var p domain.Platform
-	var c publishedPosts
-	err := forEach(rows, "count published posts", []any{&p, &c.now, &c.before}, func() { counts[p] = c })
-	return counts, err
 }

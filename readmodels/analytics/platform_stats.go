@@ -75,12 +75,14 @@ func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query Ran
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	var stats platformStats
 	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(), func(ctx context.Context, f *accountFigures, _ *PlatformStats) error {
-		stats = platformStats{
-			accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, posts: map[platformPeriod]int64{},
-			splits: map[platformPeriod]*Demographics{},
-		}
-		if err := stats.readPosts(ctx); err != nil {
+		stats = platformStats{accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{}}
+		var err error
+		// What was published before the range tells only that the platform's posts are known.
+		if stats.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
 			return err
+		}
+		for at := range stats.posts {
+			stats.postsKnown[at.platform] = true
 		}
 		return stats.readDemographics(ctx)
 	}, func(_ *accountFigures, data *PlatformStats) {
@@ -146,19 +148,21 @@ func gainedIn(bucket int, values []*metricValue) (sum *int64, accounts int) {
 	return sum, accounts
 }
 
-// readPosts counts the published posts of each period; what was published before the range tells only
-// that the platform's posts are known.
-func (s *platformStats) readPosts(ctx context.Context) error {
-	rows, _ := s.tx.Query(ctx, `
-		select p_id, width_bucket(published_at, $4::timestamptz[]) - 1, count(*) from tSPosts
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and published_at < $5
-		  and ($6::bigint = 0 or member_id = $6) and `+newestInScope+`
-		group by 1, 2`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), starts(s.buckets), s.query.Range.To, s.query.Member)
+// publishedPosts counts the posts that were published from an instant on, by platform and bucket: those before the first
+// bucket stand at -1.
+func (qc *queryContext) publishedPosts(ctx context.Context, from time.Time, buckets []bucket) (map[platformPeriod]int64, error) {
+	rows, _ := qc.tx.Query(ctx, `
+		select p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*)
+		from tSPosts
+		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
+		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
+		  and `+newestInScope+`
+		group by 1, 2`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets), from, qc.query.Range.To)
+	counts := map[platformPeriod]int64{}
 	var at platformPeriod
 	var n int64
-	return forEach(rows, "count posts", []any{&at.platform, &at.period, &n}, func() {
-		s.postsKnown[at.platform], s.posts[at] = true, n
-	})
+	err := forEach(rows, "count posts", []any{&at.platform, &at.period, &n}, func() { counts[at] = n })
+	return counts, err
 }
 
 // maxPlaces bounds the lists of places: three years of days with every town of every account would be
@@ -192,7 +196,7 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 			at = here
 		}
 		accounts[social] = of
-		s.noteCapture(of.at)
+		s.noteCapture(&of.at)
 		of = splitsOf{}
 	})
 	finish()

@@ -128,7 +128,7 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 		case r.social == nil:
 		case *r.current:
 			g.account(*r.social, r.platform).now.add(r.gainSums)
-			qc.usesLast(r)
+			qc.noteCapture(r.last)
 		default:
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
@@ -144,18 +144,12 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 			continue
 		}
 		account.now.add(r.gainSums)
-		qc.noteCapture(r.at)
+		qc.noteCapture(&r.at)
 		if i := bucketOf(r.at, q.buckets); i >= 0 {
 			g.bucket(r.platform, i, len(q.buckets)).add(r.gainSums)
 		}
 	}
 	return g, nil
-}
-
-func (qc *queryContext) usesLast(r gainRow) {
-	if r.last != nil {
-		qc.noteCapture(*r.last)
-	}
 }
 
 // bucketOf is the index of the bucket that an instant lies in; -1 before the first.

@@ -24,9 +24,7 @@ func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 		&social, &last, &most.readings, &most.likes.n, &most.comments.n, &most.shares.n, &most.views.n,
 	}, func() {
 		qc.notePostMetrics(social, &most)
-		if last != nil {
-			qc.noteCapture(*last)
-		}
+		qc.noteCapture(last)
 	})
 	if err != nil {
 		return err
@@ -37,7 +35,7 @@ func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 	}
 	for _, r := range cut {
 		qc.notePostMetrics(r.social, &r.gainSums)
-		qc.noteCapture(r.at)
+		qc.noteCapture(&r.at)
 	}
 	return qc.classifySources(ctx)
 }

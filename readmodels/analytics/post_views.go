@@ -28,7 +28,7 @@ func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted 
 			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
 		}
 		qc.noteAccount(social, account, domain.TikTok, at)
-		qc.noteCapture(at)
+		qc.noteCapture(&at)
 	}
 	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, gainQuery{
 		metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: months,

@@ -280,9 +280,7 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 		return nil, fmt.Errorf("read posts: %w", err)
 	}
 	for _, p := range posts {
-		if p.now.at != nil {
-			qc.noteCapture(*p.now.at)
-		}
+		qc.noteCapture(p.now.at)
 	}
 	return posts, nil
 }

@@ -136,10 +136,10 @@ func (qc *queryContext) nextDue(of *Analytics) *time.Time {
 // buckets are the parts of the range that the query asks for.
 func (q RangeQuery) buckets() []bucket { return q.Range.cut(q.Granularity) }
 
-// noteCapture notes that the answer rests on a capture.
-func (qc *queryContext) noteCapture(at time.Time) {
-	if qc.asOf == nil || at.After(*qc.asOf) {
-		qc.asOf = &at
+// noteCapture notes that the answer rests on a capture, if there is one.
+func (qc *queryContext) noteCapture(at *time.Time) {
+	if at != nil && (qc.asOf == nil || at.After(*qc.asOf)) {
+		qc.asOf = new(*at)
 	}
 }
 

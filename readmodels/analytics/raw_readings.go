@@ -22,13 +22,13 @@ type probe struct {
 // last reading of each whole UTC day; only where an end lies inside of one that has a later reading, and for
 // accounts that were not read in the days before the range, are raw readings looked up: one index probe
 // each, all in one statement.
-func (qc *queryContext) resolve(ctx context.Context, series []*metricSeries, q figureQuery) error {
+func (qc *queryContext) resolve(ctx context.Context, series []*metricSeries, buckets []bucket) error {
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
-			g.last = make([]*sample, len(q.buckets))
+			g.last = make([]*sample, len(buckets))
 			read := false
-			for i, b := range q.buckets {
+			for i, b := range buckets {
 				last, unsure := lastOfDays(g.daily, b.From, b.To)
 				g.last[i] = last
 				read = read || last != nil || unsure

@@ -83,7 +83,7 @@ func (f *accountFigures) reach() []AccountReach {
 func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
 	show := func(name string, endsOn *string, p *sample) {
-		qc.noteCapture(p.at)
+		qc.noteCapture(&p.at)
 		qc.noteMetric(s.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
 	}
@@ -112,7 +112,7 @@ func (qc *queryContext) reachOf(s *metricSeries, names []string, r Range) *int64
 	for _, name := range names {
 		p := s.windows[name].of(end - 1)
 		if p != nil && whole && windowDays(name) == int(end-first) {
-			qc.noteCapture(p.at)
+			qc.noteCapture(&p.at)
 			return &p.value
 		}
 	}

@@ -108,7 +108,7 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
 		qc.uncompared = true
 		months := query.Range.cut(ByMonth)
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
+		series, err := qc.figures(ctx, months, true)
 		if err != nil {
 			return err
 		}

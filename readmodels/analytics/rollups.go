@@ -9,14 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// figureQuery says which figures of the accounts are wanted.
-type figureQuery struct {
-	metrics []string
-	buckets []bucket // in order; together they are the range
-	// byAccount keeps the sub-accounts apart under which a social account has been.
-	byAccount bool
-}
-
 // seriesKey tells series apart.
 type seriesKey struct {
 	social   int64
@@ -72,16 +64,17 @@ type figureKey struct {
 }
 
 // figures reads the roll-ups of the range and of the period before it, and what raw readings are
-// needed beside them. The series are ordered by platform, social account, sub-account and metric.
-func (qc *queryContext) figures(ctx context.Context, q figureQuery) ([]*metricSeries, error) {
-	series, tied, err := qc.readSeries(ctx, q, nil)
+// needed beside them. The buckets are in order; together they are the range. byAccount keeps the sub-accounts apart under
+// which a social account has been. The series are ordered by platform, social account, sub-account and metric.
+func (qc *queryContext) figures(ctx context.Context, buckets []bucket, byAccount bool) ([]*metricSeries, error) {
+	series, tied, err := qc.readSeries(ctx, byAccount, nil)
 	if err == nil && len(tied) > 0 {
-		series, _, err = qc.readSeries(ctx, q, tied)
+		series, _, err = qc.readSeries(ctx, byAccount, tied)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return series, qc.resolve(ctx, series, q)
+	return series, qc.resolve(ctx, series, buckets)
 }
 
 // readSeries reads account_months: day flows by the platform's days of the range and of the period before,
@@ -89,7 +82,7 @@ func (qc *queryContext) figures(ctx context.Context, q figureQuery) ([]*metricSe
 // periods. Only the social accounts withIDs get the ids of their events: they take more space than all
 // else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
 // without ids: what was kept of those is chance.
-func (qc *queryContext) readSeries(ctx context.Context, q figureQuery, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
+func (qc *queryContext) readSeries(ctx context.Context, byAccount bool, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
 	span := qc.figureSpan()
 	rows, _ := qc.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
@@ -97,7 +90,7 @@ func (qc *queryContext) readSeries(ctx context.Context, q figureQuery, withIDs [
 		from account_months
 		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
 		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
-		qc.scope.ParentAccount, q.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
+		qc.scope.ParentAccount, qc.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
@@ -126,7 +119,7 @@ func (qc *queryContext) readSeries(ctx context.Context, q figureQuery, withIDs [
 		}
 		qc.noteAccount(f.social, f.account, f.platform, newest)
 		key := f.seriesKey
-		if !q.byAccount {
+		if !byAccount {
 			key.account = ""
 		}
 		if byKey[key] == nil {

@@ -70,14 +70,10 @@ type metricValue struct {
 // the range.
 func (qc *queryContext) stockValue(s *metricSeries) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Stock}]
-	if g == nil {
+	if g == nil || g.latest() == nil {
 		return nil
 	}
-	v := &metricValue{metricSeries: s, kind: domain.Stock, buckets: make([]*int64, len(g.last))}
-	last := g.latest()
-	if last == nil {
-		return nil
-	}
+	v, last := &metricValue{metricSeries: s, kind: domain.Stock, buckets: make([]*int64, len(g.last))}, g.latest()
 	qc.noteSample(v, last)
 	v.value = &last.value
 	for i, p := range g.last {
@@ -130,14 +126,10 @@ func (qc *queryContext) dayFlowValue(s *metricSeries, buckets []bucket) *metricV
 // counterValue is what a cumulative counter gained in the range; nil when it was not read in it.
 func (qc *queryContext) counterValue(s *metricSeries) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
-	if g == nil {
+	if g == nil || g.latest() == nil {
 		return nil
 	}
-	last := g.latest()
-	if last == nil {
-		return nil
-	}
-	v := &metricValue{metricSeries: s, kind: domain.Cumulative, buckets: make([]*int64, len(g.last))}
+	v, last := &metricValue{metricSeries: s, kind: domain.Cumulative, buckets: make([]*int64, len(g.last))}, g.latest()
 	qc.noteSample(v, last)
 	baseline := cmp.Or(g.before, g.first)
 	reached := baseline
@@ -177,7 +169,7 @@ func (qc *queryContext) lacksBaseline(v *metricValue, g *gauge) {
 
 // noteSample notes that a value rests on a reading.
 func (qc *queryContext) noteSample(v *metricValue, p *sample) {
-	qc.noteCapture(p.at)
+	qc.noteCapture(&p.at)
 	if v.read == nil {
 		v.read = qc.noteMetric(v.social, v.metric)
 	}
