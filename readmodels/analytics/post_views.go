@@ -24,7 +24,7 @@ func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted 
 		}
 		if v := sums.views.value(); v != nil {
 			qc.noteMetric(social, domain.MetricViews)
-			gained.views[viewsKey{month, domain.TikTok, account}] += *v
+			gained.views[month][viewsKey{domain.TikTok, account}] += *v
 			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
 		}
 		qc.noteAccount(social, account, domain.TikTok, at)

@@ -78,24 +78,23 @@ const (
 	PriceNoViews           PriceStatus = "no_views"           // nothing to set a price against
 )
 
-// viewsKey is one month of a sub-account on a platform.
+// viewsKey is a sub-account on a platform.
 type viewsKey struct {
-	month    int
 	platform domain.Platform
 	account  string
 }
 
 // viewsGained are the views that were gained, and the platforms' names of what they are made of.
 type viewsGained struct {
-	views   map[viewsKey]int64
+	views   []map[viewsKey]int64 // by month
 	sources map[domain.Platform][]string
 }
 
 // of are the views in a month on some platforms, by sub-account.
 func (v viewsGained) of(month int, platforms ...domain.Platform) map[string]int64 {
 	sums := map[string]int64{}
-	for key, views := range v.views {
-		if key.month == month && slices.Contains(platforms, key.platform) {
+	for key, views := range v.views[month] {
+		if slices.Contains(platforms, key.platform) {
 			sums[key.account] += views
 		}
 	}
@@ -113,14 +112,17 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 			return err
 		}
 		qc.onceADay(series)
-		gained := viewsGained{map[viewsKey]int64{}, map[domain.Platform][]string{}}
+		gained := viewsGained{make([]map[viewsKey]int64, len(months)), map[domain.Platform][]string{}}
+		for i := range gained.views {
+			gained.views[i] = map[viewsKey]int64{}
+		}
 		counted := map[int64]bool{}
 		for _, c := range qc.metricValues(series, domain.MetricViews, months) {
 			counted[c.social] = true
 			gained.sources[c.platform] = append(gained.sources[c.platform], c.sources...)
 			for i, v := range c.buckets {
 				if v != nil {
-					gained.views[viewsKey{i, c.platform, c.account}] += *v
+					gained.views[i][viewsKey{c.platform, c.account}] += *v
 				}
 			}
 		}
