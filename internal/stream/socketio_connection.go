@@ -55,6 +55,7 @@ func (c *connection) run(ctx context.Context) {
 	}
 	notices := c.owner.hub.notices
 	defer notices.listeners.remove(place)
+	kick(place.wake) // it may begin below the head
 	if c.send(ctx, cursorEvent(c.who.ParentAccount, after)) == nil {
 		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
 	}
