@@ -21,17 +21,18 @@ type notices struct {
 	store     Store
 	listeners *registry
 	kick      chan struct{} // capacity 1: agencies were woken
+	moved     chan struct{} // capacity 1: stored cursors wait to be saved
 
 	mu      sync.Mutex
 	scanned map[string]Span // by agency where anybody listens: all notices up to there were found
 	woken   map[string]bool
-	cursors *cursors
+	cursors map[key]int64 // stored cursors that wait to be saved
 }
 
 func newNotices(h *Hub, store Store) *notices {
 	return &notices{
 		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices), kick: make(chan struct{}, 1),
-		scanned: map[string]Span{}, woken: map[string]bool{}, cursors: newCursors(),
+		moved: make(chan struct{}, 1), scanned: map[string]Span{}, woken: map[string]bool{}, cursors: map[key]int64{},
 	}
 }
 
@@ -50,7 +51,7 @@ func (n *notices) run(ctx context.Context) {
 			n.forget()
 			n.scan(ctx, n.spans(true))
 			n.saveCursors(ctx)
-		case <-n.cursors.moved:
+		case <-n.moved:
 			if save == nil {
 				save = time.After(saveInterval)
 			}
