@@ -18,7 +18,7 @@ type DirectoryEntity interface {
 // EntityKind is the second part of an entity's type, "directory.<kind>.v1".
 func EntityKind(e DirectoryEntity) string { return strings.Split(e.EventType(), ".")[1] }
 
-// The entity kinds, first part of a directory key.
+// The entity kinds that code names, first part of a directory key.
 const (
 	KindAccount        = "account"
 	KindUser           = "user"
@@ -28,8 +28,6 @@ const (
 	KindConnection     = "connection"
 	KindDefaultAccount = "default_account"
 	KindSocialAccount  = "social_account"
-	KindPlannedPost    = "planned_post"
-	KindSubscription   = "subscription"
 	KindCategory       = "category"
 )
 
