@@ -116,13 +116,9 @@ func sortedSet(list *[]string) *[]string {
 	if list == nil {
 		return nil
 	}
-	set := slices.Clone(*list)
+	set := append([]string{}, *list...) // never null
 	slices.Sort(set)
-	set = slices.Compact(set)
-	if set == nil {
-		set = []string{}
-	}
-	return &set
+	return new(slices.Compact(set))
 }
 
 // updateBody is the body of a PUT. Each member may be left out, and none may be null.

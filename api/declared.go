@@ -21,6 +21,8 @@ type Param struct {
 	elsewhere bool
 }
 
+func (d Param) same(other Param) bool { return d.Name == other.Name }
+
 // Kind is what a parameter takes. One method of [Params] reads each kind, and the API document has one schema for it.
 type Kind string
 

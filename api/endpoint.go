@@ -20,24 +20,19 @@ type FigureScopes interface {
 }
 
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
-// a table, or 304 when the caller has that already. ?account= may narrow the figures to one account.
+// a table, or 304 when the caller has that already. Where the path names no account, ?account= may narrow the figures to one.
 func endpoint[R any](
-	s *Server, q figuresReading, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	s *Server, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
-	return endpointOf(s, q, paramAccount, query)
-}
-
-// endpointOf narrows the figures to the account that the parameter names.
-func endpointOf[R any](
-	s *Server, q figuresReading, narrow Param,
-	query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-) operation {
+	if !slices.ContainsFunc(takes, paramAccountID.same) {
+		takes = with(takes, paramAccount)
+	}
 	plan := newCSVPlan(reflect.TypeFor[R]())
 	tables := paramTable
 	tables.Words = append(plan.names(), csvSources)
 	op := s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		asked := q.parse(params)
-		whose, table := params.narrowing(narrow), params.table(tables)
+		asked := parseFigures(params)
+		whose, table := params.narrowing(), params.table(tables)
 		params.refuseUnread(s.figureParams)
 		if err := params.Err(); err != nil {
 			return err
@@ -67,10 +62,10 @@ func endpointOf[R any](
 		if err != nil {
 			return fmt.Errorf("encode answer: %w", err)
 		}
-		w.Header().Set("Content-Type", mediaJSON+"; charset=utf-8")
+		w.Header().Set("Content-Type", contentJSON)
 		writeTagged(w, r, append(body, '\n'))
 		return nil
-	}, append(slices.Clone(q.takes), narrow, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
+	}, with(takes, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
 	op.answer.CSV = plan.firstLine()
 	return op
 }
@@ -89,11 +84,11 @@ func figuresCSV(plan csvPlan, data any, meta analytics.Meta, table string) ([]by
 }
 
 // narrowing is the account that the figures are narrowed to.
-func (p *Params) narrowing(declared Param) readmodels.AccountRef {
-	if declared.Name == paramAccountID.Name {
-		return p.RequiredAccount(declared)
+func (p *Params) narrowing() readmodels.AccountRef {
+	if p.declares(paramAccountID) {
+		return p.RequiredAccount(paramAccountID)
 	}
-	return p.Account(declared)
+	return p.Account(paramAccount)
 }
 
 // table reads `table`, which picks one table of an answer as CSV.

@@ -85,14 +85,10 @@ func (p *Params) text(declared Param) string {
 
 // optionalBool reads true or false; nil when it is absent.
 func (p *Params) optionalBool(declared Param) *bool {
-	switch p.word(declared) {
-	case "true":
-		return new(true)
-	case "false":
-		return new(false)
-	default:
-		return nil
+	if word := p.word(declared); word != "" {
+		return new(word == "true")
 	}
+	return nil
 }
 
 // word reads one of the words that are declared; "" when it is absent.

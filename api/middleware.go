@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -40,25 +41,23 @@ type requestInfo struct {
 	user string // set by authorise, for the access log
 }
 
-// RequestID returns the id of the request that ctx belongs to.
-func RequestID(ctx context.Context) string {
+func infoOf(ctx context.Context) *requestInfo {
 	if info, ok := ctx.Value(requestKey{}).(*requestInfo); ok {
-		return info.id
+		return info
 	}
-	return ""
+	return &requestInfo{}
 }
 
-func recordUser(ctx context.Context, user string) {
-	if info, ok := ctx.Value(requestKey{}).(*requestInfo); ok {
-		info.user = user
-	}
-}
+// RequestID returns the id of the request that ctx belongs to.
+func RequestID(ctx context.Context) string { return infoOf(ctx).id }
+
+func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
 
 // withRequestID takes over a sane X-Request-Id, else makes one, and echoes it.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(headerRequestID)
-		if !saneRequestID(id) {
+		if !saneRequestID.MatchString(id) {
 			id = rand.Text()
 		}
 		w.Header().Set(headerRequestID, id)
@@ -67,12 +66,7 @@ func withRequestID(next http.Handler) http.Handler {
 }
 
 // saneRequestID keeps out of logs and of the ledger what could forge a line there.
-func saneRequestID(id string) bool {
-	const others = "-_.:/+="
-	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(others, c)
-	}) < 0
-}
+var saneRequestID = regexp.MustCompile(`^[0-9A-Za-z_.:/+=-]{1,128}$`)
 
 // withHeaders sets the headers of every answer: safe defaults, and the configured ones (mock mode).
 func (s *Server) withHeaders(next http.Handler) http.Handler {
@@ -165,7 +159,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.deps.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		done := s.metrics.started()
+		s.metrics.inFlight.Inc()
 		defer func() {
 			pattern, status := routePattern(r), ww.Status()
 			switch {
@@ -177,7 +171,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				status = statusClientGone
 			}
 			took := s.deps.Now().Sub(start)
-			done(r.Method, pattern, status, took)
+			s.metrics.done(r.Method, pattern, status, took)
 			s.logAccess(r, pattern, status, ww.BytesWritten(), took)
 		}()
 		next.ServeHTTP(ww, r)
@@ -189,13 +183,9 @@ func (s *Server) logAccess(r *http.Request, pattern string, status, size int, to
 	if isChatter(pattern) {
 		level = slog.LevelDebug
 	}
-	user := ""
-	if info, ok := r.Context().Value(requestKey{}).(*requestInfo); ok {
-		user = info.user
-	}
 	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", clip(r.URL.Path), "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
-		logRequestID, RequestID(r.Context()), logUser, user)
+		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user)
 }
 
 // routePattern is the pattern that matched, a bounded label whatever paths are tried.

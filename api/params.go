@@ -107,6 +107,8 @@ func (p *Params) Err() error {
 	return p.bad.err()
 }
 
+func (p *Params) declares(declared Param) bool { return slices.ContainsFunc(p.takes, declared.same) }
+
 // value returns a parameter; an empty one in the query (?tz=) is absent. kind is what its reader takes.
 func (p *Params) value(declared Param, kind Kind) (string, bool) {
 	name := declared.Name
@@ -148,24 +150,19 @@ func (p *Params) Category() int64 {
 // ID reads a required id of a member or social account: a positive integer.
 func (p *Params) ID(declared Param) int64 {
 	value, _ := p.value(declared, KindRowID)
-	return p.positive(declared, value)
-}
-
-// optionalID reads an id of a member or social account; 0 when it is absent.
-func (p *Params) optionalID(declared Param) int64 {
-	value, present := p.value(declared, KindRowID)
-	if !present {
-		return 0
-	}
-	return p.positive(declared, value)
-}
-
-func (p *Params) positive(declared Param, value string) int64 {
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
 		p.bad.addf(declared.Name, "is not an id: use a positive integer")
 	}
 	return number
+}
+
+// optionalID reads an id of a member or social account; 0 when it is absent.
+func (p *Params) optionalID(declared Param) int64 {
+	if _, present := p.value(declared, KindRowID); !present {
+		return 0
+	}
+	return p.ID(declared)
 }
 
 // Account reads an optional account: 24 hex digits or a row id.
@@ -194,15 +191,17 @@ func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
-	page := readmodels.Page{Limit: p.Limit()}
+	return readmodels.Page{Limit: p.Limit(), Cursor: p.cursor()}
+}
+
+func (p *Params) cursor() string {
 	cursor, _ := p.value(paramCursor, KindCursor)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > maxCursor || !printable {
 		p.bad.addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
-		return page
+		return ""
 	}
-	page.Cursor = cursor
-	return page
+	return cursor
 }
 
 // Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
@@ -240,5 +239,3 @@ func plainNumber(text string) (int64, bool) {
 	}
 	return number, true
 }
-
-func unescapePath(text string) (string, error) { return url.PathUnescape(text) }

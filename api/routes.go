@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -176,14 +177,12 @@ func pathParam(r *http.Request, name string) (string, bool) {
 		return "", false
 	}
 	value := rctx.URLParam(name)
-	if r.URL.RawPath == "" {
-		return value, true
+	if r.URL.RawPath != "" {
+		if decoded, err := url.PathUnescape(value); err == nil {
+			value = decoded
+		}
 	}
-	decoded, err := unescapePath(value)
-	if err != nil {
-		return value, true
-	}
-	return decoded, true
+	return value, true
 }
 
 // isStream names the routes whose requests last as long as a listener listens.
