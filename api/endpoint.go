@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -32,7 +31,7 @@ func endpoint[R any](
 	tables.Words = append(plan.names(), csvSources)
 	op := s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
-		whose, table := params.narrowing(), params.table(tables)
+		whose, table := params.narrowing(), params.word(tables)
 		params.refuseUnread(s.figureParams)
 		if err := params.Err(); err != nil {
 			return err
@@ -89,16 +88,6 @@ func (p *Params) narrowing() readmodels.AccountRef {
 		return p.RequiredAccount(paramAccountID)
 	}
 	return p.Account(paramAccount)
-}
-
-// table reads `table`, which picks one table of an answer as CSV.
-func (p *Params) table(declared Param) string {
-	name, present := p.value(declared, KindWord)
-	if present && !slices.Contains(declared.Words, name) {
-		p.bad.addf(declared.Name, "is not a table of this answer: use %s", strings.Join(declared.Words, ", "))
-		return ""
-	}
-	return name
 }
 
 func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readmodels.Scope, error) {

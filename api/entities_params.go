@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -93,9 +94,10 @@ func (p *Params) optionalBool(declared Param) *bool {
 
 // word reads one of the words that are declared; "" when it is absent.
 func (p *Params) word(declared Param) string {
-	value, present := p.value(declared, KindWord)
-	if present && !slices.Contains(declared.Words, value) {
-		p.bad.addf(declared.Name, "is none of %s", strings.Join(declared.Words, ", "))
+	value, present := p.value(declared, declared.Kind)
+	if (present || declared.Required) && !slices.Contains(declared.Words, value) {
+		wrong := cmp.Or(declared.wrong, "is none of %s")
+		p.bad.addf(declared.Name, "%s", strings.Replace(wrong, "%s", strings.Join(declared.Words, ", "), 1))
 		return ""
 	}
 	return value

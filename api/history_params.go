@@ -25,7 +25,7 @@ func (p *Params) historyQuery() readmodels.HistoryQuery {
 		Limit: page.Limit, Cursor: page.Cursor,
 	}
 	q.From, q.To = p.edges()
-	q.Ascending = p.ascending()
+	q.Ascending = p.word(paramOrder) == "asc"
 	return q
 }
 
@@ -101,14 +101,6 @@ func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 	}
 	at := p.instant(declared, text, p.Zone(), dayOffset)
 	return &at
-}
-
-func (p *Params) ascending() bool {
-	value, _ := p.value(paramOrder, KindOrder)
-	if value != "" && value != "asc" && value != "desc" {
-		p.bad.addf(paramOrder.Name, "is not an order: use asc or desc")
-	}
-	return value == "asc"
 }
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -220,15 +221,7 @@ func (p *Params) Limit() int {
 
 // Granularity reads `granularity`: day (also when absent), week or month.
 func (p *Params) Granularity() analytics.Granularity {
-	value, present := p.value(paramGranularity, KindGranularity)
-	switch by := analytics.Granularity(value); {
-	case !present:
-		return analytics.ByDay
-	case by == analytics.ByDay, by == analytics.ByWeek, by == analytics.ByMonth:
-		return by
-	}
-	p.bad.addf(paramGranularity.Name, "is not a granularity: use day, week or month")
-	return analytics.ByDay
+	return cmp.Or(analytics.Granularity(p.word(paramGranularity)), analytics.ByDay)
 }
 
 // plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.

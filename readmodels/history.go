@@ -167,13 +167,10 @@ func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, s
 		select count(*) from parked p join generations g using (projection, generation)
 		where projection = $1 and g.state <> 'retired' and stream_key = $2 and p.state = 'parked'`,
 		dashboardsProjection, parent).Scan(&parked)
-	if err != nil {
-		return now, "", fmt.Errorf("read parked records: %w", err)
+	if err != nil || parked == 0 {
+		return now, "", wrapped("read parked records", err)
 	}
-	if parked > 0 {
-		return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked), nil
-	}
-	return now, "", nil
+	return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked), nil
 }
 
 // checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:
