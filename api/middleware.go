@@ -105,27 +105,17 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 	})
 }
 
+var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
+
 // allowOrigin matches exact origins; "*" allows any, and "http://localhost:*" any port of a host.
 func allowOrigin(origins []string) func(*http.Request, string) bool {
 	return func(_ *http.Request, origin string) bool {
-		for _, allowed := range origins {
+		return slices.ContainsFunc(origins, func(allowed string) bool {
 			host, anyPort := strings.CutSuffix(allowed, ":*")
-			switch {
-			case allowed == "*", strings.EqualFold(allowed, origin):
-				return true
-			case anyPort && (strings.EqualFold(origin, host) || hasPort(origin, host)):
-				return true
-			}
-		}
-		return false
+			return allowed == "*" || strings.EqualFold(allowed, origin) ||
+				anyPort && strings.EqualFold(host, portOfOrigin.ReplaceAllString(origin, ""))
+		})
 	}
-}
-
-func hasPort(origin, host string) bool {
-	if len(origin) <= len(host)+1 || !strings.EqualFold(origin[:len(host)], host) || origin[len(host)] != ':' {
-		return false
-	}
-	return strings.Trim(origin[len(host)+1:], "0123456789") == ""
 }
 
 // recoverer turns a panic into a 500 of the one shape, when nothing was sent yet.

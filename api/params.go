@@ -38,9 +38,7 @@ type Params struct {
 	asked []string   // names that were read
 	drift []string   // what was read against its declaration
 
-	zone     *time.Location
-	rangeSet bool
-	window   analytics.Range
+	zone *time.Location
 }
 
 // requestParams reads those of a request that its route declares. What a lenient parser would drop without a word

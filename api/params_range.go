@@ -53,9 +53,6 @@ var (
 // days, today included; without one: 30 days from the start's other side, respectively until the end
 // of today.
 func (p *Params) Range(start, end Param) analytics.Range {
-	if p.rangeSet {
-		return p.window
-	}
 	zone := p.Zone()
 	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
 	before := p.bad.count
@@ -70,7 +67,6 @@ func (p *Params) Range(start, end Param) analytics.Range {
 	if p.bad.count == before {
 		p.checkOrder(start.Name, end.Name, window)
 	}
-	p.window, p.rangeSet = window, true
 	return window
 }
 

@@ -2,10 +2,7 @@ package readmodels
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -36,21 +33,4 @@ func (a Accounts) MayListen(ctx context.Context, user, account string) error {
 		return domain.NewError(domain.CodeForbidden, "This user is not active in this account any more.")
 	}
 	return err
-}
-
-// found scans a row that may be missing, and tells whether it is there. Errors begin with what was being done.
-func found(row pgx.Row, doing string, targets ...any) (bool, error) {
-	err := row.Scan(targets...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, wrapped(doing, err)
-}
-
-// wrapped says what was being done, if there is an error.
-func wrapped(doing string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
 }

@@ -47,7 +47,11 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
-		f.queue(&batch)
+		f.queueRefusal(&batch)
+		f.queueHead(&batch)
+		f.queueEarlier(&batch)
+		f.queueDashboards(&batch)
+		f.queueDirectory(&batch)
 		return tx.SendBatch(ctx, &batch).Close()
 	})
 	if err != nil {
@@ -62,14 +66,6 @@ type factsLoad struct {
 	named    []string // the primary and the accounts in the body
 	products []string // whose orders make points of contact
 	view     domain.FactsView
-}
-
-func (f *factsLoad) queue(batch *pgx.Batch) {
-	f.queueRefusal(batch)
-	f.queueHead(batch)
-	f.queueEarlier(batch)
-	f.queueDashboards(batch)
-	f.queueDirectory(batch)
 }
 
 // queueRefusal asks why the stream takes no commands.

@@ -51,27 +51,31 @@ func findEntries(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey
 		return nil, nil, err
 	}
 	rows, _ := tx.Query(ctx, sql, args)
-	defer rows.Close()
-	scanned := 0
-	for rows.Next() {
-		var key entryKey
-		var matches bool
-		if err := rows.Scan(&key.Version, &key.Dashboard, &matches); err != nil {
-			return nil, nil, fmt.Errorf("find entries: %w", err)
-		}
-		scanned++
-		if matches && len(page) == q.Limit {
-			return page, next, nil
-		}
-		if matches {
+	entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[scannedEntry])
+	if err != nil {
+		return nil, nil, fmt.Errorf("find entries: %w", err)
+	}
+	for _, e := range entries {
+		key := entryKey{e.Version, e.Dashboard}
+		if e.Matches {
+			if len(page) == q.Limit {
+				return page, next, nil
+			}
 			page = append(page, key)
 		}
 		next = &key
 	}
-	if scanned < scan {
+	if len(entries) < scan {
 		next = nil
 	}
-	return page, next, wrapped("find entries", rows.Err())
+	return page, next, nil
+}
+
+// scannedEntry is the key of an entry that was looked at, and whether it matches the filters.
+type scannedEntry struct {
+	Version   int64
+	Dashboard string
+	Matches   bool
 }
 
 const defaultPageBytes = 8 << 20

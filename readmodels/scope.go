@@ -104,12 +104,3 @@ func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to AccountRef) ([]str
 		order by id`, scope.ParentAccount, to.ID, to.RowID, scope.Accounts)
 	return some(rows, "read narrowing account", ErrAccountNotFound)
 }
-
-// some reads accounts; none is an error.
-func some(rows pgx.Rows, doing string, none error) ([]string, error) {
-	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err == nil && len(accounts) == 0 {
-		return nil, none
-	}
-	return accounts, wrapped(doing, err)
-}
