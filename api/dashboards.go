@@ -125,15 +125,15 @@ func caller(r *http.Request, p Principal, parent string, role Role) commands.Cal
 	return c
 }
 
+var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
+
 // idempotencyKey returns the key of the request, or "" when it has none.
 func idempotencyKey(header http.Header) (string, error) {
 	values := header.Values(headerIdempotency)
 	if len(values) == 0 {
 		return "", nil
 	}
-	const maxKey = 255
-	printable := strings.IndexFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }) < 0
-	if len(values) > 1 || values[0] == "" || len(values[0]) > maxKey || !printable {
+	if len(values) > 1 || !keyForm.MatchString(values[0]) {
 		return "", invalidField(headerIdempotency, "must be given once and have 1 to 255 printable ASCII characters")
 	}
 	return values[0], nil

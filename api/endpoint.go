@@ -45,13 +45,13 @@ func endpoint[R any](
 			return err
 		}
 		if prefers(r, mediaCSV) {
-			body, err := figuresCSV(plan, data, meta, table)
+			layout, rows, next := plan, any(data), meta.NextCursor
+			if table == csvSources { // they are the same on every page
+				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvRoot
+			}
+			body, err := csvOf(layout, rows, table)
 			if err != nil {
 				return err
-			}
-			next := meta.NextCursor
-			if table == csvSources {
-				next = "" // they are the same on every page
 			}
 			headCSV(w.Header(), r, next)
 			writeTagged(w, r, body)
@@ -73,14 +73,6 @@ func endpoint[R any](
 const csvSources = "meta.sources"
 
 var sourcesPlan = newCSVPlan(reflect.TypeFor[[]analytics.Source]())
-
-// figuresCSV lays out the tables of an answer, or the sources that its figures come from.
-func figuresCSV(plan csvPlan, data any, meta analytics.Meta, table string) ([]byte, error) {
-	if table == csvSources {
-		return csvOf(sourcesPlan, meta.Sources, csvRoot)
-	}
-	return csvOf(plan, data, table)
-}
 
 // narrowing is the account that the figures are narrowed to.
 func (p *Params) narrowing() readmodels.AccountRef {
