@@ -68,8 +68,10 @@ func (s *Server) routes() []route {
 			}},
 			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: plain(s.socketIO)}},
 			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: plain(s.socketIO)}},
-			route{http.MethodGet, patternLive, "getLive", nil,
-				s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent)}, // likewise
+			route{
+				http.MethodGet, patternLive, "getLive", nil, // likewise
+				s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent),
+			},
 			route{http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners, operation{
 				serve: s.postTicket, answer: Answer{Data: reflect.TypeFor[ticketBody]()},
 			}},
