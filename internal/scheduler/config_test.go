@@ -19,7 +19,7 @@ func noWork(context.Context, scheduler.Job) error { return nil }
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, err := scheduler.New(scheduler.Config{
-		Every:          map[scheduler.Kind]scheduler.Schedule{"Account-Insights": {}},
+		Every:          map[string]scheduler.Schedule{kind: {}},
 		Platforms:      []domain.Platform{2},
 		MaxWorkers:     -1,
 		AttemptTimeout: time.Millisecond,
@@ -27,7 +27,7 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	})
 	for _, want := range []string{
 		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "AttemptTimeout",
-		"DrainTimeout", "lower-case words", "schedule is missing", "no platform 2",
+		"DrainTimeout", "schedule is missing", "no platform 2",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -35,11 +35,11 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 
 func TestNewNeedsSomethingToDo(t *testing.T) {
 	t.Parallel()
-	good := scheduler.Config{DatabaseURL: "postgres://h/d", Shards: shards(1), Work: noWork}
+	good := scheduler.Config{DatabaseURL: "postgres://h/d", Every: every(t, time.Second), Shards: shards(1), Work: noWork}
 	_, err := scheduler.New(good)
 	require.NoError(t, err, "the rest has defaults")
 	nothing := good
-	nothing.Every = map[scheduler.Kind]scheduler.Schedule{}
+	nothing.Every = map[string]scheduler.Schedule{}
 	nothing.Platforms = []domain.Platform{}
 	_, err = scheduler.New(nothing)
 	require.ErrorContains(t, err, "no kind is scheduled")
@@ -48,7 +48,7 @@ func TestNewNeedsSomethingToDo(t *testing.T) {
 
 func TestNewRefusesASecondSetOfMetrics(t *testing.T) {
 	t.Parallel()
-	cfg := scheduler.Config{DatabaseURL: "postgres://h/d", Shards: shards(1), Work: noWork, Registerer: prometheus.NewRegistry()}
+	cfg := scheduler.Config{DatabaseURL: "postgres://h/d", Every: every(t, time.Second), Shards: shards(1), Work: noWork, Registerer: prometheus.NewRegistry()}
 	_, err := scheduler.New(cfg)
 	require.NoError(t, err)
 	_, err = scheduler.New(cfg)
