@@ -28,19 +28,15 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	}
 }
 
-// get reads one path below the version. The token travels in the header, so that no address holds it.
+// get reads one path below the version.
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	return g.do(ctx, call{
-		op: op, account: t.ExternalID, url: g.root + "/" + path + "?" + query.Encode(),
-		header:  map[string]string{"Authorization": "Bearer " + t.AccessToken},
-		secrets: []string{t.AccessToken},
-	}, out)
+	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + path + "?" + query.Encode(), token: t.AccessToken}, out)
 }
 
 // check refuses a target that cannot be put into a request.
 func (g *graph) check(op string, t Target) error {
-	if t.AccessToken == "" {
-		return g.reconnect(op, noAccessToken)
+	if err := g.needToken(op, t.AccessToken); err != nil {
+		return err
 	}
 	if !plainID(t.ExternalID, "_") {
 		return invalid(g.platform, op, "external id %q is not a Graph id", t.ExternalID)

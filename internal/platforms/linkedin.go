@@ -28,18 +28,15 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 // get reads one resource; query is raw Rest.li text.
 func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query string, out any) error {
 	return l.do(ctx, call{
-		op: op, account: t.ExternalID, url: l.root + resource + "?" + query,
-		header: map[string]string{
-			"Authorization": "Bearer " + t.AccessToken, "LinkedIn-Version": l.endpoint.Version, "X-Restli-Protocol-Version": "2.0.0",
-		},
-		secrets: []string{t.AccessToken},
+		op: op, account: t.ExternalID, url: l.root + resource + "?" + query, token: t.AccessToken,
+		header: map[string]string{"LinkedIn-Version": l.endpoint.Version, "X-Restli-Protocol-Version": "2.0.0"},
 	}, out)
 }
 
 // who checks a target and gives the URN of a company page; "" for a profile, which is always "me".
 func (l *linkedIn) who(op string, t Target) (urn string, err error) {
-	if t.AccessToken == "" {
-		return "", l.reconnect(op, noAccessToken)
+	if err := l.needToken(op, t.AccessToken); err != nil {
+		return "", err
 	}
 	switch t.AccountType {
 	case domain.LinkedInProfile:
@@ -118,9 +115,6 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 // Refresh implements [Client]. Only approved applications have refresh tokens; theirs lives 365 days
 // from the first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	if req.RefreshToken == "" {
-		return Tokens{}, l.reconnect(opRefresh, "there is no refresh token: the person must sign in again")
-	}
-	classify := func(ans answer) *Error { return classifyLinkedInOAuth(ans, l.now()) }
-	return l.with(classify).refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id")
+	return l.refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id",
+		"there is no refresh token: the person must sign in again", func(ans answer) *Error { return classifyLinkedInOAuth(ans, l.now()) })
 }

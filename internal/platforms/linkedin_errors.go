@@ -78,23 +78,15 @@ func linkedInThrottle(e *Error, ans answer, now time.Time) *Error {
 	return e
 }
 
-// classifyLinkedInOAuth: a success is an answer with an access token, an error is flat.
+// classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.
 func classifyLinkedInOAuth(ans answer, now time.Time) *Error {
 	var body struct {
-		oauthReply
 		Error       text `json:"error"`
 		Description text `json:"error_description"`
 	}
-	bad := json.Unmarshal(ans.body, &body) != nil
-	switch {
-	case !bad && ans.status == http.StatusOK && body.AccessToken != "":
-		return nil
-	case !bad && body.Error != "":
-		e := &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}
-		return linkedInThrottle(e, ans, now)
+	if json.Unmarshal(ans.body, &body) != nil || body.Error == "" {
+		return classifyLinkedIn(ans, now)
 	}
-	if e := classifyLinkedIn(ans, now); e != nil {
-		return e
-	}
-	return malformed()
+	e := &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}
+	return linkedInThrottle(e, ans, now)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -52,11 +53,8 @@ func (e Endpoint) String() string {
 	return fmt.Sprintf("{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
 }
 
-// GoString hides the secret.
-func (e Endpoint) GoString() string { return e.String() }
-
-// LogValue hides the secret.
-func (e Endpoint) LogValue() slog.Value { return slog.StringValue(e.String()) }
+// Format hides the secret, whatever the verb.
+func (e Endpoint) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.String()) }
 
 // Config configures all clients. The zero value speaks to the real platforms.
 type Config struct {

@@ -79,15 +79,3 @@ func tikTokWait(e *Error, ans answer) *Error {
 	}
 	return e
 }
-
-// classifyTikTokOAuth: a success is an answer with an access token. Errors are flat and have been
-// seen under HTTP 200, so the status proves nothing.
-func classifyTikTokOAuth(ans answer) *Error {
-	if _, ok := oauthTokens(ans.body); ok && ans.status == http.StatusOK {
-		return nil
-	}
-	if e := classifyTikTok(ans); e != nil {
-		return e
-	}
-	return malformed()
-}

@@ -39,7 +39,7 @@ type tikTokVideo struct {
 // Posts implements [Client]: public videos, newest first. The cursor is a time in milliseconds.
 func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	const op = "video_list"
-	if err := k.check(op, t); err != nil {
+	if err := k.needToken(op, t.AccessToken); err != nil {
 		return PostsPage{}, err
 	}
 	body := map[string]int64{"max_count": maxTikTokVideos}
@@ -84,7 +84,7 @@ func (v tikTokVideo) post() Post {
 // totals; impressions, reach and clicks do not exist here.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
-	if err := k.check(op, t); err != nil {
+	if err := k.needToken(op, t.AccessToken); err != nil {
 		return nil, err
 	}
 	var out []PostSnapshot
