@@ -49,7 +49,7 @@ type nodeKind struct {
 	insights  string   // field of the insights
 	summaries string   // fields that need pages_read_user_content
 	always    string   // fields that need nothing
-	read      func(Post, postNode, nodePlan) PostSnapshot
+	read      func(*PostSnapshot, postNode, nodePlan)
 }
 
 var (
@@ -312,7 +312,9 @@ func (f *facebook) snapshots(
 				return out, err
 			}
 		}
-		out = append(out, k.read(p, node, plan))
+		snap := PostSnapshot{Post: p}
+		k.read(&snap, node, plan)
+		out = append(out, snap)
 	}
 	return out, nil
 }
@@ -329,11 +331,4 @@ func (p nodePlan) missing(metrics ...string) (reason, detail string) {
 	default:
 		return ReasonEmpty, "answered without a value"
 	}
-}
-
-func (p nodePlan) missingSummary() (reason, detail string) {
-	if !p.summaries {
-		return ReasonPermission, "the token lacks pages_read_user_content"
-	}
-	return ReasonEmpty, "answered without a total"
 }
