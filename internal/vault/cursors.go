@@ -55,10 +55,7 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) erro
 		on conflict (parent_account, user_id)
 		do update set version = excluded.version, updated_at = excluded.updated_at
 		where present.version < excluded.version`, parents, users, versions)
-	if err != nil {
-		return fmt.Errorf("save %d notice cursors: %w", len(rows), err)
-	}
-	return nil
+	return doing(err, "save %d notice cursors", len(rows))
 }
 
 // highest returns one cursor for each user, in the one order that all writers share.

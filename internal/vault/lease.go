@@ -140,8 +140,5 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("store secret %q: %w", ref, err)
-	}
-	return nil
+	return doing(err, "store secret %q", ref)
 }
