@@ -297,8 +297,11 @@ func (f *facebook) snapshots(
 		case !ok:
 			e = &Error{Class: ClassNotFound, Message: "the platform left this post out of its answer"}
 		case node.Error.ok:
-			e = node.Error.v.classify(answer{status: http.StatusOK})
+			e = node.Error.v.classify(http.StatusOK)
 			e.Status, e.Message = http.StatusOK, scrub(e.Message, t.AccessToken)
+			if e.Class == ClassThrottled {
+				e.RetryAfter = f.wait(0, nil)
+			}
 		case string(node.ID) != p.ID:
 			e = &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not hold this post under its id"}
 		}

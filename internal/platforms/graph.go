@@ -19,7 +19,7 @@ type graph struct {
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
-	c := newHTTPClient(p, cfg, client, classifyGraph)
+	c := newHTTPClient(p, cfg, client, classifyGraph, metaWait)
 	c.usage = metaUsage
 	return &graph{
 		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, pacific: pacific,

@@ -48,12 +48,16 @@ type httpClient struct {
 	now      func() time.Time
 	classify func(answer) *Error       // nil: a success
 	usage    func(http.Header) []Usage // may be nil
+	// wait is how long to leave a throttled caller alone, of whom the classification and the header say so much.
+	wait func(said time.Duration, header http.Header) time.Duration
 }
 
-func newHTTPClient(p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error) *httpClient {
+func newHTTPClient(
+	p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error, wait func(time.Duration, http.Header) time.Duration,
+) *httpClient {
 	return &httpClient{
 		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.maxBodyBytes,
-		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify,
+		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify, wait: wait,
 	}
 }
 
@@ -95,6 +99,9 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 	}
 	if failure != nil {
 		failure.Platform, failure.Op, failure.Status = c.platform, req.op, ans.status
+		if failure.Class == ClassThrottled {
+			failure.RetryAfter = c.wait(failure.RetryAfter, ans.header)
+		}
 		secrets := append(req.secrets, req.token)
 		failure.Message, failure.Code = scrub(failure.Message, secrets...), scrub(failure.Code, secrets...)
 		stats.Class, stats.Code, stats.RetryAfter = failure.Class, failure.Code, failure.RetryAfter

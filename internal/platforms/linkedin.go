@@ -21,7 +21,7 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 		endpoint: cfg.LinkedIn, root: cfg.LinkedIn.BaseURL + "/rest/",
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
 	}
-	l.httpClient = newHTTPClient(domain.LinkedIn, cfg, client, func(ans answer) *Error { return classifyLinkedIn(ans, cfg.Now()) })
+	l.httpClient = newHTTPClient(domain.LinkedIn, cfg, client, classifyLinkedIn, l.untilReset)
 	return l
 }
 
@@ -116,5 +116,5 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 // from the first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	return l.refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id",
-		"there is no refresh token: the person must sign in again", func(ans answer) *Error { return classifyLinkedInOAuth(ans, l.now()) })
+		"there is no refresh token: the person must sign in again", classifyLinkedInOAuth)
 }

@@ -115,7 +115,7 @@ func metaUsage(h http.Header) []Usage {
 
 // metaWait is how long a throttled caller must wait: the longest time that a header names, else the
 // customary quarter of an hour.
-func metaWait(h http.Header) time.Duration {
+func metaWait(_ time.Duration, h http.Header) time.Duration {
 	wait := retryAfter(h)
 	for _, u := range metaUsage(h) {
 		wait = max(wait, u.Regain)

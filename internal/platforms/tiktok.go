@@ -17,7 +17,7 @@ type tikTok struct {
 
 func newTikTok(cfg Config, client *http.Client) *tikTok {
 	return &tikTok{
-		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok), endpoint: cfg.TikTok,
+		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok, tikTokWait), endpoint: cfg.TikTok,
 		root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.Version,
 	}
 }
