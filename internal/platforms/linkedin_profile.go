@@ -131,8 +131,7 @@ func (r *liReading) profileHistory(ctx context.Context) error {
 // mayAnalyse reports whether analytics are worth a call: without the product every call is refused,
 // and each would cost a part of a small daily quota.
 func (r *liReading) mayAnalyse() bool {
-	ask, _ := r.unpermitted.usable("member_analytics", r.t.ExternalID, []string{resourceAnalytics})
-	return len(ask) > 0
+	return r.unpermitted.allows("member_analytics", r.t.ExternalID, resourceAnalytics)
 }
 
 // refusedAnalytics notes that the token has no analytics, if that is what err says. A 404 says so

@@ -55,15 +55,20 @@ func (c *negativeCache) note(edge, metric, account, post string) {
 
 const sweepEvery = 1024
 
-// usable returns the metrics worth asking for, and those that are not.
-func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
+// allows tells whether one metric is worth asking for.
+func (c *negativeCache) allows(edge, account, metric string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return !c.isRefused(edge+"|"+metric, account)
+}
+
+// usable returns the metrics worth asking for, and those that are not.
+func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
 	for _, metric := range metrics {
-		if c.isRefused(edge+"|"+metric, account) {
-			refused = append(refused, metric)
-		} else {
+		if c.allows(edge, account, metric) {
 			ask = append(ask, metric)
+		} else {
+			refused = append(refused, metric)
 		}
 	}
 	return ask, refused

@@ -155,12 +155,10 @@ func New(cfg Config) (*Set, error) {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
 	client := hardened(cfg.HTTPClient)
-	set := &Set{http: client, clients: map[domain.Platform]Client{}}
-	set.clients[domain.Facebook] = newFacebook(cfg, client, pacific)
-	set.clients[domain.Instagram] = newInstagram(cfg, client, pacific)
-	set.clients[domain.LinkedIn] = newLinkedIn(cfg, client)
-	set.clients[domain.TikTok] = newTikTok(cfg, client)
-	return set, nil
+	return &Set{http: client, clients: map[domain.Platform]Client{
+		domain.Facebook: newFacebook(cfg, client, pacific), domain.Instagram: newInstagram(cfg, client, pacific),
+		domain.LinkedIn: newLinkedIn(cfg, client), domain.TikTok: newTikTok(cfg, client),
+	}}, nil
 }
 
 // For returns the client of a platform; the error of a platform without one wraps [ErrNoHandler].

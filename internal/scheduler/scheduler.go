@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -49,9 +48,8 @@ type Scheduler struct {
 	metrics *metrics
 	// busy are the shards that this process works on, as a [Job] without its slot's begin. It matters for work
 	// that goes on although its slot has ended; among processes nothing keeps such work apart.
-	busy    sync.Map
-	pool    *pgxpool.Pool // set by Run
-	running atomic.Bool
+	busy sync.Map
+	pool *pgxpool.Pool // set by Run
 }
 
 // New checks the configuration and registers the metrics; it does not reach for the database.
@@ -72,10 +70,6 @@ func New(cfg Config) (*Scheduler, error) {
 // cannot begin within a minute, and [ErrStuck] when work ignores its cancellation. The schema must have been made by
 // [Migrate]. It may be called again after it has returned, not while it runs.
 func (s *Scheduler) Run(ctx context.Context) error {
-	if !s.running.CompareAndSwap(false, true) {
-		return errors.New("scheduler is running already")
-	}
-	defer s.running.Store(false)
 	if !s.awaitReady(ctx) {
 		return nil
 	}

@@ -70,11 +70,7 @@ func ParseKeys(text string) (Keys, error) {
 			continue
 		}
 		key, err := newKey(b)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("key %d: %w", i+1, err))
-			continue
-		}
-		keys = append(keys, key)
+		errs, keys = append(errs, doing(err, "key %d", i+1)), append(keys, key)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -118,13 +114,4 @@ func (k Keys) ids() []string {
 		ids[i] = key.id
 	}
 	return ids
-}
-
-func (k Keys) find(id string) (Key, bool) {
-	for _, key := range k {
-		if key.id == id {
-			return key, true
-		}
-	}
-	return Key{}, false
 }

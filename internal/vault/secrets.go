@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -150,11 +151,11 @@ type sealedRow struct {
 }
 
 func (s *Secrets) open(row sealedRow) ([]byte, error) {
-	key, ok := s.keys.find(row.KeyID)
-	if !ok {
+	at := slices.Index(s.keys.ids(), row.KeyID)
+	if at < 0 {
 		return nil, fmt.Errorf("key %q: %w", row.KeyID, ErrUnknownKey)
 	}
-	secret, err := key.open(row.Ref, row.Sealed)
+	secret, err := s.keys[at].open(row.Ref, row.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
 	}
