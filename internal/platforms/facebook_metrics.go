@@ -21,10 +21,6 @@ type summaryOf struct {
 
 func total(s maybe[summaryOf]) *int64 { return s.v.Summary.v.Total.ptr() }
 
-type shareCount struct {
-	Count count `json:"count"`
-}
-
 type insightList struct {
 	Data list[insight] `json:"data"`
 }
@@ -35,10 +31,12 @@ type postNode struct {
 	ID            text               `json:"id"`
 	Insights      maybe[insightList] `json:"insights"`
 	VideoInsights maybe[insightList] `json:"video_insights"`
-	Shares        *maybe[shareCount] `json:"shares"` // nil: not in the answer
-	Reactions     maybe[summaryOf]   `json:"reactions"`
-	Likes         maybe[summaryOf]   `json:"likes"`
-	Comments      maybe[summaryOf]   `json:"comments"`
+	Shares        *maybe[struct {
+		Count count `json:"count"`
+	}] `json:"shares"` // nil: not in the answer
+	Reactions maybe[summaryOf] `json:"reactions"`
+	Likes     maybe[summaryOf] `json:"likes"`
+	Comments  maybe[summaryOf] `json:"comments"`
 }
 
 // nodeKind is how posts, or videos, are read.

@@ -103,15 +103,9 @@ func (c Config) validate() error {
 	refuse(c.Shards == nil, "Shards is missing")
 	refuse(c.Work == nil, "Work is missing")
 	refuse(c.MaxWorkers < 1 || c.MaxWorkers > river.QueueNumWorkersMax, "MaxWorkers must be 1 to %d", river.QueueNumWorkersMax)
-	refuse(c.AttemptTimeout < time.Second, "AttemptTimeout must be at least %s", time.Second)
-	refuse(c.DrainTimeout < 0, "DrainTimeout must not be negative")
 	refuse(len(c.Every) == 0, "no kind is scheduled")
 	for kind, schedule := range c.Every {
 		refuse(schedule == Schedule{}, "kind %q: schedule is missing", kind)
-	}
-	refuse(len(c.Platforms) == 0, "no platform is scheduled")
-	for _, platform := range c.Platforms {
-		refuse(!platform.Valid(), "there is no platform %d", int(platform))
 	}
 	return errors.Join(errs...)
 }

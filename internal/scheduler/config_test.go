@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
@@ -19,15 +18,11 @@ func noWork(context.Context, scheduler.Job) error { return nil }
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, err := scheduler.New(scheduler.Config{
-		Every:          map[string]scheduler.Schedule{kind: {}},
-		Platforms:      []domain.Platform{2},
-		MaxWorkers:     -1,
-		AttemptTimeout: time.Millisecond,
-		DrainTimeout:   -1,
+		Every:      map[string]scheduler.Schedule{kind: {}},
+		MaxWorkers: -1,
 	})
 	for _, want := range []string{
-		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "AttemptTimeout",
-		"DrainTimeout", "schedule is missing", "no platform 2",
+		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "schedule is missing",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -40,10 +35,8 @@ func TestNewNeedsSomethingToDo(t *testing.T) {
 	require.NoError(t, err, "the rest has defaults")
 	nothing := good
 	nothing.Every = map[string]scheduler.Schedule{}
-	nothing.Platforms = []domain.Platform{}
 	_, err = scheduler.New(nothing)
 	require.ErrorContains(t, err, "no kind is scheduled")
-	require.ErrorContains(t, err, "no platform is scheduled")
 }
 
 func TestNewRefusesASecondSetOfMetrics(t *testing.T) {
