@@ -112,7 +112,7 @@ func (f *facebook) windows(req AccountRequest) []insightWindow {
 	if req.Since.IsZero() {
 		return []insightWindow{{}}
 	}
-	first, end := f.days(req)
+	first, end := req.days(f.now(), f.dayOf)
 	if oldest := f.dayOf(f.now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
 		first = oldest
 	}

@@ -82,12 +82,3 @@ func (g *graph) dayOf(t time.Time) time.Time {
 	y, m, d := t.In(g.pacific).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, g.pacific)
 }
-
-// days are the first Pacific day that [Since, Until) touches and the day after the last one.
-func (g *graph) days(req AccountRequest) (first, end time.Time) {
-	first, end = g.dayOf(req.Since), g.dayOf(req.end(g.now()).Add(-time.Nanosecond)).AddDate(0, 0, 1)
-	if !first.Before(end) { // a range that ends at the very midnight at which it begins
-		end = first.AddDate(0, 0, 1)
-	}
-	return first, end
-}

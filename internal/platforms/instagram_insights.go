@@ -48,7 +48,7 @@ func (r *igReading) setDays() error {
 	today := r.dayOf(r.now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
 	if !r.req.Since.IsZero() {
-		first, end = r.graph.days(r.req)
+		first, end = r.req.days(r.now(), r.dayOf)
 	}
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
 		if len(r.days) == maxInstagramDays {

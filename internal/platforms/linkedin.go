@@ -97,18 +97,13 @@ const historyMonths = 12
 // days are the UTC days to ask for: by default the last three, because statistics are late.
 func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	now := l.now().UTC()
-	since, until := req.Since.UTC(), req.end(now).UTC()
 	if req.Since.IsZero() {
-		since = now.AddDate(0, 0, -3)
+		req.Since = now.AddDate(0, 0, -3)
 	}
-	if oldest := now.AddDate(0, -historyMonths, 1); since.Before(oldest) {
-		since = oldest
+	if oldest := now.AddDate(0, -historyMonths, 1); req.Since.Before(oldest) {
+		req.Since = oldest
 	}
-	const day = 24 * time.Hour
-	first, end := since.Truncate(day), until.Add(-time.Nanosecond).Truncate(day).Add(day)
-	if !first.Before(end) { // a range that ends at the very midnight at which it begins
-		end = first.Add(day)
-	}
+	first, end := req.days(now, func(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) })
 	return [2]time.Time{first, end}
 }
 

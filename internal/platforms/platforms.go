@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -48,13 +47,10 @@ type Endpoint struct {
 	ClientSecret string `json:"-"` // never logged
 }
 
-// String hides the secret.
-func (e Endpoint) String() string {
-	return fmt.Sprintf("{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
-}
-
 // Format hides the secret, whatever the verb.
-func (e Endpoint) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.String()) }
+func (e Endpoint) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
+}
 
 // Config configures all clients. The zero value speaks to the real platforms.
 type Config struct {

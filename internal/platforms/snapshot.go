@@ -28,6 +28,16 @@ func (r AccountRequest) end(now time.Time) time.Time {
 	return r.Until
 }
 
+// days are the day that the range begins on and the day after the one that it ends on; dayOf is when a time's day
+// began.
+func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (first, end time.Time) {
+	first, end = dayOf(r.Since), dayOf(r.end(now).Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	if !first.Before(end) { // a range that ends at the very midnight at which it begins
+		end = first.AddDate(0, 0, 1)
+	}
+	return first, end
+}
+
 // check refuses a range that holds no time.
 func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error {
 	switch {
