@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +103,7 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 		if failure.Class == ClassThrottled {
 			failure.RetryAfter = c.wait(failure.RetryAfter, ans.header)
 		}
-		secrets := append(req.secrets, req.token)
+		secrets := slices.Concat(req.secrets, []string{req.token})
 		failure.Message, failure.Code = scrub(failure.Message, secrets...), scrub(failure.Code, secrets...)
 		stats.Class, stats.Code, stats.RetryAfter = failure.Class, failure.Code, failure.RetryAfter
 		stats.Scope = failure.scope(req.op)

@@ -35,7 +35,7 @@ func (c *httpClient) refresh(
 func (c *httpClient) tokens(ctx context.Context, req RefreshRequest, classify func(answer) *Error, request call) (Tokens, error) {
 	endpoint, reply := *c, oauthReply{}
 	endpoint.classify = func(ans answer) *Error {
-		ok := false
+		var ok bool
 		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK {
 			return nil
 		}
