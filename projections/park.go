@@ -42,19 +42,17 @@ func newParkedRow(ev Event, err error) parkedRow {
 // A row that is there already keeps its state: its event was tried again in vain, or an operator
 // skipped it from another partition before it was met.
 var parkedTable = newTable("parked",
-	replaceAll("projection, generation, partition, log_offset", "stream_key", "event_type", "event_id", "event_time", "reason", "detail"),
-	col("projection", "text", func(r *scopedParked) string { return r.projection }),
-	col("generation", "int", func(r *scopedParked) int { return r.generation }),
-	col("partition", "int", func(r *scopedParked) int32 { return r.Partition }),
-	col("log_offset", "bigint", func(r *scopedParked) int64 { return r.Offset }),
-	col("stream_key", "text", func(r *scopedParked) string { return r.Key }),
-	col("event_type", "text", func(r *scopedParked) string { return r.Type }),
-	col("event_id", "text", func(r *scopedParked) string { return r.EventID }),
-	col("event_time", "timestamptz", func(r *scopedParked) *time.Time { return r.Time }),
-	col("reason", "text", func(r *scopedParked) string { return string(r.Reason) }),
-	col("detail", "text", func(r *scopedParked) string { return r.Detail }),
-	col("state", "text", func(*scopedParked) string { return "parked" }),
-)
+	`projection text, generation int, partition int, log_offset bigint, state text,
+	 stream_key text, event_type text, event_id text, event_time timestamptz, reason text, detail text`,
+	clause(`on conflict (projection, generation, partition, log_offset) do update set stream_key = excluded.stream_key,
+		event_type = excluded.event_type, event_id = excluded.event_id, event_time = excluded.event_time,
+		reason = excluded.reason, detail = excluded.detail`),
+	func(r scopedParked) []any {
+		return []any{
+			r.projection, r.generation, r.Partition, r.Offset, "parked",
+			r.Key, r.Type, r.EventID, r.Time, string(r.Reason), r.Detail,
+		}
+	})
 
 type scopedParked struct {
 	parkedRow
