@@ -90,20 +90,18 @@ func (e *Engine) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int,
 	for _, r := range parked {
 		unfolded[position{r.Partition, r.Offset}] = true
 	}
-	var keys []string
-	var partitions []int32
-	var offsets []int64
-	for _, ev := range events {
-		if !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}] && !isResolution(ev.Data) {
-			keys, partitions = append(keys, storable(string(ev.Raw.Key))), append(partitions, ev.Raw.Partition)
-			offsets = append(offsets, ev.Raw.Offset)
-		}
+	folded, _ := split(events, func(ev Event) bool {
+		return !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}] && !isResolution(ev.Data)
+	})
+	if len(folded) == 0 {
+		return nil
 	}
+	overtaking := arraysOf(folded, func(ev Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
 	_, err := tx.Exec(ctx, `
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.state = 'parked'
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
-		e.projector.Name(), generation, keys, partitions, offsets)
+		append([]any{e.projector.Name(), generation}, overtaking...)...)
 	if err != nil {
 		return fmt.Errorf("drop overtaken parked events: %w", err)
 	}

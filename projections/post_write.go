@@ -65,9 +65,9 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
 	growth, gone := growthOf(f.series)
 	newGrowth, changedGrowth := split(growth, func(r growthRow) bool { return !r.stored })
-	newReadings, changedReadings := split(f.freshReadings(), func(r *reading) bool { return !f.of(r).replaced[r.at] })
+	newReadings, changedReadings := split(f.freshReadings(), func(r *reading) bool { return !f.seriesOf(r).replaced[r.at] })
 	newDays, changedDays := split(f.lastOfDays(), func(r *reading) bool {
-		newest := f.of(r).newest
+		newest := f.seriesOf(r).newest
 		return newest.IsZero() || dayOf(r.at).After(dayOf(newest)) // no row of that day can be there
 	})
 	err := errors.Join(
@@ -95,8 +95,6 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	}
 	return nil
 }
-
-func (f *postFold) of(r *reading) *series { return f.series[postKey{r.SocialAccount, r.external}] }
 
 func (f *postFold) freshReadings() []*reading {
 	var readings []*reading
