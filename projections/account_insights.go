@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -144,47 +145,41 @@ func laterSQL(table string) string {
 		or excluded.captured_at = %[1]s.captured_at and %[2]s`, table, smallerID(table))
 }
 
-func figureCol(name string) column[accountRow] {
-	return col(name, "bigint", func(r *accountRow) *int64 {
-		if v, ok := r.columns[name]; ok {
-			return &v
-		}
-		return nil
-	})
+// figureColumns are the figures that have a column of their own in tSAccountIns.
+var figureColumns = []string{
+	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
+	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,
 }
 
 var accountReadings = newTable("tSAccountIns",
-	replaceAll("social_account_id, captured_at", "event_id", "parent_account", "account_id", "member_id", "p_id", "a_type",
-		"backfilled", "followers", "engagement", "impressions", "views", "reach", "posts", "likes", "comments", "shares",
-		"clicks", "figures", "missing", "demographics")+` where `+smallerID("tSAccountIns"),
-	col("social_account_id", "bigint", func(r *accountRow) int64 { return r.SocialAccount }),
-	col("captured_at", "timestamptz", func(r *accountRow) time.Time { return r.CapturedAt }),
-	col("event_id", "text", func(r *accountRow) string { return r.eventID }),
-	col("parent_account", "text", func(r *accountRow) string { return r.ParentAccount }),
-	col("account_id", "text", func(r *accountRow) string { return r.AccountID }),
-	col("member_id", "bigint", func(r *accountRow) int64 { return r.MemberID }),
-	col("p_id", "smallint", func(r *accountRow) int16 { return int16(r.Platform) }),
-	col("a_type", "smallint", func(r *accountRow) int16 { return int16(r.AccountType) }),
-	col("backfilled", "boolean", func(r *accountRow) bool { return r.Backfilled }),
-	figureCol(domain.MetricFollowers), figureCol(domain.MetricEngagement), figureCol(domain.MetricImpressions),
-	figureCol(domain.MetricViews), figureCol(domain.MetricReach), figureCol(domain.MetricPosts),
-	figureCol(domain.MetricLikes), figureCol(domain.MetricComments), figureCol(domain.MetricShares),
-	figureCol(domain.MetricClicks),
-	jsonCol("figures", func(r *accountRow) []byte { return r.figures }),
-	jsonCol("missing", func(r *accountRow) []byte { return r.missing }),
-	jsonCol("demographics", func(r *accountRow) []byte { return r.demographics }),
-)
+	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text, member_id bigint,
+	 p_id smallint, a_type smallint, backfilled boolean, figures jsonb, missing jsonb, demographics jsonb,
+	 `+strings.Join(figureColumns, " bigint, ")+" bigint",
+	replaceRow("social_account_id, captured_at", " where "+smallerID("tSAccountIns")),
+	func(r accountRow) []any {
+		values := []any{
+			r.SocialAccount, r.CapturedAt, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
+			int16(r.Platform), int16(r.AccountType), r.Backfilled, r.figures, r.missing, r.demographics,
+		}
+		for _, name := range figureColumns {
+			var figure any
+			if v, ok := r.columns[name]; ok {
+				figure = v
+			}
+			values = append(values, figure)
+		}
+		return values
+	})
 
 var accountNewest = newTable("account_newest",
-	replaceAll("social_account_id, parent_account, account_id", "captured_at", "event_id", "metrics", "missing")+laterSQL("account_newest"),
-	col("social_account_id", "bigint", func(r *accountRow) int64 { return r.SocialAccount }),
-	col("parent_account", "text", func(r *accountRow) string { return r.ParentAccount }),
-	col("account_id", "text", func(r *accountRow) string { return r.AccountID }),
-	col("captured_at", "timestamptz", func(r *accountRow) time.Time { return r.CapturedAt }),
-	col("event_id", "text", func(r *accountRow) string { return r.eventID }),
-	listCol("metrics", func(r *accountRow) []string { return slices.Sorted(maps.Keys(r.columns)) }),
-	jsonCol("missing", func(r *accountRow) []byte { return r.missing }),
-)
+	`social_account_id bigint, parent_account text, account_id text, captured_at timestamptz, event_id text, metrics text[], missing jsonb`,
+	replaceRow("social_account_id, parent_account, account_id", laterSQL("account_newest")),
+	func(r accountRow) []any {
+		return []any{
+			r.SocialAccount, r.ParentAccount, r.AccountID, r.CapturedAt, r.eventID,
+			jsonList(slices.Sorted(maps.Keys(r.columns))), r.missing,
+		}
+	})
 
 // Write implements [Fold].
 func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {

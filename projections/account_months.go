@@ -1,6 +1,8 @@
 package projections
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -84,23 +86,15 @@ func (f monthFold) queue(batch *pgx.Batch) {
 	if len(f) == 0 {
 		return
 	}
-	var (
-		accounts, members, rows, values []int64
-		parents, subs, metrics, kinds   []string
-		sources, windows, events        []string
-		platforms, days                 []int16
-		months, captures                []time.Time
-	)
-	for k, figures := range f {
-		accounts, members, platforms = append(accounts, k.account), append(members, k.member), append(platforms, int16(k.platform))
-		parents, subs, months = append(parents, k.parent), append(subs, k.sub), append(months, k.month)
-		metrics, kinds = append(metrics, k.metric), append(kinds, string(k.kind))
-		sources, windows = append(sources, k.source), append(windows, k.window)
-		for day, figure := range figures {
-			rows, days, values = append(rows, int64(len(accounts))), append(days, day), append(values, figure.value)
-			captures, events = append(captures, figure.at), append(events, figure.eventID)
+	keys := slices.Collect(maps.Keys(f))
+	rows := arraysOf(keys, func(k figureMonth) []any {
+		return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
+	})
+	var days [][]any
+	for n, key := range keys {
+		for day, figure := range f[key] {
+			days = append(days, []any{n + 1, day, figure.value, figure.at, figure.eventID})
 		}
 	}
-	batch.Queue(mergeMonths, accounts, parents, subs, members, platforms, metrics, kinds, sources, windows, months,
-		rows, days, values, captures, events)
+	batch.Queue(mergeMonths, append(rows, arraysOf(days, func(day []any) []any { return day })...)...)
 }

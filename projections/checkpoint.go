@@ -39,18 +39,14 @@ func (s step) eventTime() *time.Time {
 // yet: of two processes that fold the same records, only one commits. Its error is [errMoved] when any
 // step stands elsewhere; the transaction must then be rolled back.
 func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generation int, steps []step) error {
-	partitions := make([]int32, len(steps))
-	from, to := make([]int64, len(steps)), make([]int64, len(steps))
-	times := make([]*time.Time, len(steps))
-	for i, s := range steps {
-		partitions[i], from[i], to[i], times[i] = s.partition, s.from, s.to, s.eventTime()
-	}
 	tag, err := tx.Exec(ctx, `
 		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
 		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[]) as s(partition, expected, next, event_time)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
 		  and c.state <> 'retired' and c.next_offset = s.expected`,
-		projection, generation, partitions, from, to, times)
+		append([]any{projection, generation}, arraysOf(steps, func(s step) []any {
+			return []any{s.partition, s.from, s.to, s.eventTime()}
+		})...)...)
 	if err != nil {
 		return fmt.Errorf("move checkpoints: %w", err)
 	}
@@ -119,11 +115,7 @@ func above(steps []step, next map[int32]int64) []step {
 
 // halves splits steps into two runs of about equally many events, the first to be folded first.
 func halves(steps []step) (first, second []step) {
-	total := 0
-	for _, s := range steps {
-		total += len(s.events)
-	}
-	left := total / 2
+	left := count(steps) / 2
 	for _, s := range steps {
 		n := len(s.events)
 		switch {

@@ -65,9 +65,9 @@ var _ Chained = (*dashboardsFold)(nil)
 // Apply implements [Fold]. The verdict of the chain comes first and reads raw bytes only: a record
 // that cannot be decoded is still the head.
 func (f *dashboardsFold) Apply(ev Event) error {
-	s, ok := f.streamOf(ev)
-	if !ok {
-		return f.streamless(ev)
+	s, err := f.streamOf(ev)
+	if err != nil {
+		return err
 	}
 	verdict, next, reason := eventlog.Judge(s.head, ev.Raw, f.partitions)
 	switch verdict {
@@ -91,36 +91,30 @@ func (f *dashboardsFold) Apply(ev Event) error {
 	return nil
 }
 
-// streamOf returns the stream that a record can belong to. One in a wrong partition belongs to none:
-// it must not park, in whichever batch it happens to lie, the stream that lives elsewhere.
-func (f *dashboardsFold) streamOf(ev Event) (*stream, bool) {
-	if !f.home(ev) {
-		return nil, false
+// streamOf returns the stream that a record can belong to, or why it belongs to none: one in a wrong partition
+// must not park, in whichever batch it happens to lie, the stream that lives elsewhere.
+func (f *dashboardsFold) streamOf(ev Event) (*stream, error) {
+	if err := f.misplaced(ev); err != nil {
+		return nil, err
 	}
-	s, ok := f.streams[string(ev.Raw.Key)]
-	return s, ok
+	return f.streams[string(ev.Raw.Key)], nil // Load has made it
 }
 
-func (f *dashboardsFold) home(ev Event) bool {
-	key := string(ev.Raw.Key)
-	id, ok := domain.HexID(key)
-	return ok && id == key && eventlog.PartitionOf(ev.Raw.Key, f.partitions) == ev.Raw.Partition
-}
-
-// streamless says why a record belongs to no stream.
-func (f *dashboardsFold) streamless(ev Event) error {
+func (f *dashboardsFold) misplaced(ev Event) error {
 	key := string(ev.Raw.Key)
 	if id, ok := domain.HexID(key); !ok || id != key {
 		return &ParkError{ReasonMalformed, fmt.Sprintf("key %q is not the id of an agency", key)}
 	}
-	return &ParkError{ReasonChainBroken, fmt.Sprintf("the record lies in partition %d, its key belongs to %d",
-		ev.Raw.Partition, eventlog.PartitionOf(ev.Raw.Key, f.partitions))}
+	if home := eventlog.PartitionOf(ev.Raw.Key, f.partitions); home != ev.Raw.Partition {
+		return &ParkError{ReasonChainBroken, fmt.Sprintf("the record lies in partition %d, its key belongs to %d", ev.Raw.Partition, home)}
+	}
+	return nil
 }
 
 // Pass implements [Chained].
 func (f *dashboardsFold) Pass(ev Event) {
-	s, ok := f.streamOf(ev)
-	if !ok {
+	s, err := f.streamOf(ev)
+	if err != nil {
 		return
 	}
 	if verdict, next, _ := eventlog.Judge(s.head, ev.Raw, f.partitions); verdict == eventlog.Effective {
@@ -131,8 +125,8 @@ func (f *dashboardsFold) Pass(ev Event) {
 // Resume implements [Chained]: the record was effective when it was parked, so its own headers say
 // which head it made.
 func (f *dashboardsFold) Resume(ev Event) error {
-	s, ok := f.streamOf(ev)
-	if !ok || ev.Parked == ReasonChainBroken {
+	s, err := f.streamOf(ev)
+	if err != nil || ev.Parked == ReasonChainBroken {
 		return &ParkError{ReasonChainBroken, "the record is not part of the chain; it can only be skipped"}
 	}
 	if isResolution(ev.Data) {
@@ -196,7 +190,7 @@ func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) er
 	var parents, subs []string
 	for _, ev := range events {
 		key := string(ev.Raw.Key)
-		if !f.home(ev) {
+		if f.misplaced(ev) != nil {
 			continue
 		}
 		if _, known := f.streams[key]; !known {

@@ -77,64 +77,47 @@ type headRow struct {
 	head   domain.StreamHead
 }
 
-var headsTable = newTable("dashboard_heads", replaceAll("parent_account", "version", "hash", "time"),
-	col("parent_account", "text", func(r *headRow) string { return r.parent }),
-	col("version", "bigint", func(r *headRow) int64 { return r.head.Version }),
-	col("hash", "bytea", func(r *headRow) []byte { return r.head.Hash[:] }),
-	col("time", "timestamptz", func(r *headRow) time.Time { return r.head.Time }),
-)
+var headsTable = newTable("dashboard_heads",
+	`parent_account text, version bigint, hash bytea, time timestamptz`,
+	replaceRow("parent_account", ""),
+	func(r headRow) []any { return []any{r.parent, r.head.Version, r.head.Hash[:], r.head.Time} })
 
+// document_id and created_at are replaced too: an imported dashboard takes the place of one that was only opened.
 var preferencesTable = newTable("dashboard_preferences",
-	// document_id and created_at too: an imported dashboard takes the place of one that was only opened.
-	replaceAll("parent_account, sub_account_id", "document_id", "created_at", "sub_account_ids", "users", "main_poc", "allow_client_dashboard", "scopes", "updated_at", "version"),
-	col("parent_account", "text", func(d *domain.Dashboard) string { return d.ParentAccount }),
-	col("sub_account_id", "text", func(d *domain.Dashboard) string { return d.SubAccountID }),
-	col("document_id", "text", func(d *domain.Dashboard) string { return d.DocumentID }),
-	listCol("sub_account_ids", func(d *domain.Dashboard) []string { return d.SubAccountIDs }),
-	listCol("users", func(d *domain.Dashboard) []string { return d.Users }),
-	listCol("main_poc", func(d *domain.Dashboard) []string { return d.MainPOC }),
-	col("allow_client_dashboard", "boolean", func(d *domain.Dashboard) bool { return d.AllowClientDashboard }),
-	listCol("scopes", func(d *domain.Dashboard) []string { return d.Scopes }),
-	col("created_at", "timestamptz", func(d *domain.Dashboard) time.Time { return d.CreatedAt }),
-	col("updated_at", "timestamptz", func(d *domain.Dashboard) time.Time { return d.UpdatedAt }),
-	col("version", "bigint", func(d *domain.Dashboard) int64 { return d.Version }),
-)
+	`parent_account text, sub_account_id text, document_id text, sub_account_ids text[], users text[], main_poc text[],
+	 allow_client_dashboard boolean, scopes text[], created_at timestamptz, updated_at timestamptz, version bigint`,
+	replaceRow("parent_account, sub_account_id", ""),
+	func(d domain.Dashboard) []any {
+		return []any{
+			d.ParentAccount, d.SubAccountID, d.DocumentID, jsonList(d.SubAccountIDs), jsonList(d.Users), jsonList(d.MainPOC),
+			d.AllowClientDashboard, jsonList(d.Scopes), d.CreatedAt, d.UpdatedAt, d.Version,
+		}
+	})
 
-var historyTable = newTable("dashboard_history", "",
-	col("parent_account", "text", func(r *historyRow) string { return r.event.Key }),
-	col("sub_account_id", "text", func(r *historyRow) string { return r.sub }),
-	col("version", "bigint", func(r *historyRow) int64 { return r.made.Version }),
-	col("event_id", "text", func(r *historyRow) string { return r.event.Envelope.ID }),
-	col("event_type", "text", func(r *historyRow) string { return r.event.Envelope.Type }),
-	col("time", "timestamptz", func(r *historyRow) time.Time { return r.event.Envelope.Time }),
-	col("actor", "text", func(r *historyRow) string { return r.event.Envelope.Audit.Actor }),
-	col("role", "text", func(r *historyRow) string { return r.event.Envelope.Audit.Role }),
-	col("on_behalf_of", "text", func(r *historyRow) string { return r.event.Envelope.Audit.OnBehalfOf }),
-	col("command_id", "text", func(r *historyRow) string { return r.event.Envelope.Audit.CommandID }),
-	col("request_id", "text", func(r *historyRow) string { return r.event.Envelope.Audit.RequestID }),
-	col("hash", "bytea", func(r *historyRow) []byte { return r.made.Hash[:] }),
-	jsonCol("before", func(r *historyRow) []byte { return r.before }),
-	jsonCol("after", func(r *historyRow) []byte { return r.after }),
-)
+var historyTable = newTable("dashboard_history",
+	`parent_account text, sub_account_id text, version bigint, event_id text, event_type text, time timestamptz,
+	 actor text, role text, on_behalf_of text, command_id text, request_id text, hash bytea, before jsonb, after jsonb`,
+	clause(""),
+	func(r historyRow) []any {
+		e, audit := r.event.Envelope, r.event.Envelope.Audit
+		return []any{
+			r.event.Key, r.sub, r.made.Version, e.ID, e.Type, e.Time,
+			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.made.Hash[:], r.before, r.after,
+		}
+	})
 
 var commandsTable = newTable("dashboard_commands",
-	replaceAll("parent_account, subject, idempotency_key", "command_id", "request_digest", "sub_account_id", "version", "time"),
-	col("parent_account", "text", func(r *commandRow) string { return r.parent }),
-	col("subject", "text", func(r *commandRow) string { return r.subject }),
-	col("idempotency_key", "text", func(r *commandRow) string { return r.key }),
-	col("command_id", "text", func(r *commandRow) string { return r.commandID }),
-	col("request_digest", "text", func(r *commandRow) string { return r.digest }),
-	col("sub_account_id", "text", func(r *commandRow) string { return r.sub }),
-	col("version", "bigint", func(r *commandRow) int64 { return r.version }),
-	col("time", "timestamptz", func(r *commandRow) time.Time { return r.time }),
-)
+	`parent_account text, subject text, idempotency_key text, command_id text, request_digest text, sub_account_id text,
+	 version bigint, time timestamptz`,
+	replaceRow("parent_account, subject, idempotency_key", ""),
+	func(r commandRow) []any {
+		return []any{r.parent, r.subject, r.key, r.commandID, r.digest, r.sub, r.version, r.time}
+	})
 
-var noticesTable = newTable("access_notices", "",
-	col("parent_account", "text", func(r *noticeRow) string { return r.parent }),
-	col("version", "bigint", func(r *noticeRow) int64 { return r.version }),
-	col("user_id", "text", func(r *noticeRow) string { return r.user }),
-	col("time", "timestamptz", func(r *noticeRow) time.Time { return r.time }),
-)
+var noticesTable = newTable("access_notices",
+	`parent_account text, version bigint, user_id text, time timestamptz`,
+	clause(""),
+	func(r noticeRow) []any { return []any{r.parent, r.version, r.user, r.time} })
 
 // Write implements [Fold].
 func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
@@ -173,16 +156,4 @@ func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("store dashboards: %w", err)
 	}
 	return nil
-}
-
-// jsonList encodes a list as a JSON array; nil as an empty one.
-func jsonList(list []string) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	raw, err := json.Marshal(list)
-	if err != nil {
-		return "[]" // strings always encode
-	}
-	return string(raw)
 }

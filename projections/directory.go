@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -101,7 +101,7 @@ func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
 	for _, kind := range entityKinds {
 		kind.queue(&batch, rows[kind.kind])
 		if ids := gone[kind.kind]; len(ids) > 0 {
-			batch.Queue(kind.deleteSQL(), ids)
+			batch.Queue(kind.delete, ids)
 		}
 	}
 	if err := send(ctx, tx, &batch); err != nil {
@@ -114,30 +114,22 @@ func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
 type entityKind struct {
 	kind    string
 	table   string
-	key     string
-	numeric bool
+	numeric bool // its ids are numbers
 	queue   func(*pgx.Batch, []domain.DirectoryEntity)
+	delete  string // the statement that deletes rows by a list of ids
 }
 
-func (k entityKind) deleteSQL() string {
+// newKind declares an entity's table, as [newTable]; key is its primary key, which is the first column.
+func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E) []any) entityKind {
+	insert := newTable(name, columns, replaceRow(key, ""), values)
+	var zero E
+	kind := entityKind{kind: domain.EntityKind(zero), table: name, numeric: strings.HasPrefix(columns, key+" bigint")}
 	cast := "text[]"
-	if k.numeric {
+	if kind.numeric {
 		cast = "text[]::bigint[]"
 	}
-	return fmt.Sprintf("delete from %s where %s = any($1::%s)", k.table, k.key, cast)
-}
-
-// newKind declares an entity's table: key is its primary key, columns name the rest.
-func newKind[E domain.DirectoryEntity](tableName, key string, numeric bool, columns ...column[E]) entityKind {
-	var others []string
-	for _, c := range columns {
-		if c.name != key {
-			others = append(others, c.name)
-		}
-	}
-	insert := newTable(tableName, replaceAll(key, others...), columns...)
-	var zero E
-	return entityKind{kind: domain.EntityKind(zero), table: tableName, key: key, numeric: numeric, queue: func(batch *pgx.Batch, entities []domain.DirectoryEntity) {
+	kind.delete = fmt.Sprintf("delete from %s where %s = any($1::%s)", name, key, cast)
+	kind.queue = func(batch *pgx.Batch, entities []domain.DirectoryEntity) {
 		rows := make([]E, 0, len(entities))
 		for _, entity := range entities {
 			if row, ok := entity.(E); ok {
@@ -145,19 +137,6 @@ func newKind[E domain.DirectoryEntity](tableName, key string, numeric bool, colu
 			}
 		}
 		insert.queue(batch, rows)
-	}}
-}
-
-func nullIfEmpty(s string) *string {
-	if s == "" {
-		return nil
 	}
-	return &s
-}
-
-func nullIfZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
+	return kind
 }

@@ -1,108 +1,63 @@
 package projections
 
-import (
-	"time"
-
-	"github.com/ledgerboard/ledgerboard/domain"
-)
+import "github.com/ledgerboard/ledgerboard/domain"
 
 // entityKinds lists the tables of projection directory.
 var entityKinds = []entityKind{
-	newKind("accounts", "id", false,
-		col("id", "text", func(r *domain.DirectoryAccount) string { return r.ID }),
-		col("row_id", "bigint", func(r *domain.DirectoryAccount) int64 { return r.RowID }),
-		col("parent_account", "text", func(r *domain.DirectoryAccount) *string { return nullIfEmpty(r.ParentAccount) }),
-		col("name", "text", func(r *domain.DirectoryAccount) string { return r.Name }),
-		col("email", "text", func(r *domain.DirectoryAccount) string { return r.Email }),
-		col("phone", "text", func(r *domain.DirectoryAccount) string { return r.Phone }),
-		col("address", "text", func(r *domain.DirectoryAccount) string { return r.Address }),
-		col("custom_domain", "text", func(r *domain.DirectoryAccount) string { return r.CustomDomain }),
-		col("white_label_url", "text", func(r *domain.DirectoryAccount) string { return r.WhiteLabelURL }),
-		col("active", "boolean", func(r *domain.DirectoryAccount) bool { return r.Active }),
-	),
-	newKind("users", "id", false,
-		col("id", "text", func(r *domain.DirectoryUser) string { return r.ID }),
-		col("account_id", "text", func(r *domain.DirectoryUser) string { return r.AccountID }),
-		col("name", "text", func(r *domain.DirectoryUser) string { return r.Name }),
-		col("email", "text", func(r *domain.DirectoryUser) string { return r.Email }),
-		col("phone", "text", func(r *domain.DirectoryUser) string { return r.Phone }),
-		col("image", "text", func(r *domain.DirectoryUser) string { return r.Image }),
-		col("meeting_link", "text", func(r *domain.DirectoryUser) string { return r.MeetingLink }),
-		col("role", "text", func(r *domain.DirectoryUser) string { return r.Role }),
-		col("company", "text", func(r *domain.DirectoryUser) string { return r.Company }),
-		col("is_owner", "boolean", func(r *domain.DirectoryUser) bool { return r.IsOwner }),
-		col("active", "boolean", func(r *domain.DirectoryUser) bool { return r.Active }),
-		col("reset_pending", "boolean", func(r *domain.DirectoryUser) bool { return r.ResetPending }),
-		col("password_ref", "text", func(r *domain.DirectoryUser) string { return r.PasswordRef }),
-		col("created_at", "timestamptz", func(r *domain.DirectoryUser) *time.Time { return nullIfZero(r.CreatedAt) }),
-		col("updated_at", "timestamptz", func(r *domain.DirectoryUser) *time.Time { return nullIfZero(r.UpdatedAt) }),
-	),
-	newKind("orders", "id", false,
-		col("id", "text", func(r *domain.DirectoryOrder) string { return r.ID }),
-		col("buyer", "text", func(r *domain.DirectoryOrder) string { return r.Buyer }),
-		col("seller", "text", func(r *domain.DirectoryOrder) string { return r.Seller }),
-		col("product_type", "text", func(r *domain.DirectoryOrder) string { return r.ProductType }),
-		listCol("assigned_users", func(r *domain.DirectoryOrder) []string { return r.AssignedUsers }),
-	),
-	newKind("sessions", "id", false,
-		col("id", "text", func(r *domain.DirectorySession) string { return r.ID }),
-		col("user_id", "text", func(r *domain.DirectorySession) string { return r.UserID }),
-		col("login_at", "timestamptz", func(r *domain.DirectorySession) time.Time { return r.LoginAt }),
-	),
-	newKind("members", "id", true,
-		col("id", "bigint", func(r *domain.DirectoryMember) int64 { return r.ID }),
-		col("account_id", "text", func(r *domain.DirectoryMember) string { return r.AccountID }),
-		col("user_id", "text", func(r *domain.DirectoryMember) *string { return nullIfEmpty(r.UserID) }),
-		col("name", "text", func(r *domain.DirectoryMember) string { return r.Name }),
-		col("active", "boolean", func(r *domain.DirectoryMember) bool { return r.Active }),
-	),
-	newKind("tMemberAuth", "id", true,
-		col("id", "bigint", func(r *domain.DirectoryConnection) int64 { return r.ID }),
-		col("member_id", "bigint", func(r *domain.DirectoryConnection) int64 { return r.MemberID }),
-		col("p_id", "smallint", func(r *domain.DirectoryConnection) int16 { return int16(r.Platform) }),
-		col("a_type", "smallint", func(r *domain.DirectoryConnection) int16 { return int16(r.AccountType) }),
-		col("secret_ref", "text", func(r *domain.DirectoryConnection) string { return r.SecretRef }),
-		col("expires_at", "timestamptz", func(r *domain.DirectoryConnection) *time.Time { return r.ExpiresAt }),
-		col("created_at", "timestamptz", func(r *domain.DirectoryConnection) *time.Time { return nullIfZero(r.CreatedAt) }),
-		col("updated_at", "timestamptz", func(r *domain.DirectoryConnection) *time.Time { return nullIfZero(r.UpdatedAt) }),
-	),
-	newKind("tDefaultAccount", "member_id", true,
-		col("member_id", "bigint", func(r *domain.DirectoryDefaultAccount) int64 { return r.MemberID }),
-		col("social_account_id", "bigint", func(r *domain.DirectoryDefaultAccount) int64 { return r.SocialAccount }),
-	),
-	newKind("tSAccounts", "id", true,
-		col("id", "bigint", func(r *domain.DirectorySocialAccount) int64 { return r.ID }),
-		col("parent_account", "text", func(r *domain.DirectorySocialAccount) string { return r.ParentAccount }),
-		col("account_id", "text", func(r *domain.DirectorySocialAccount) string { return r.AccountID }),
-		col("member_id", "bigint", func(r *domain.DirectorySocialAccount) int64 { return r.MemberID }),
-		col("connection_id", "bigint", func(r *domain.DirectorySocialAccount) int64 { return r.ConnectionID }),
-		col("p_id", "smallint", func(r *domain.DirectorySocialAccount) int16 { return int16(r.Platform) }),
-		col("a_type", "smallint", func(r *domain.DirectorySocialAccount) int16 { return int16(r.AccountType) }),
-		col("external_id", "text", func(r *domain.DirectorySocialAccount) string { return r.ExternalID }),
-		col("name", "text", func(r *domain.DirectorySocialAccount) string { return r.Name }),
-		col("connected", "boolean", func(r *domain.DirectorySocialAccount) bool { return r.Connected }),
-		col("created_at", "timestamptz", func(r *domain.DirectorySocialAccount) *time.Time { return nullIfZero(r.CreatedAt) }),
-		col("updated_at", "timestamptz", func(r *domain.DirectorySocialAccount) *time.Time { return nullIfZero(r.UpdatedAt) }),
-	),
-	newKind("tContentPlanner", "id", true,
-		col("id", "bigint", func(r *domain.DirectoryPlannedPost) int64 { return r.ID }),
-		col("account_id", "text", func(r *domain.DirectoryPlannedPost) string { return r.AccountID }),
-		col("social_account_id", "bigint", func(r *domain.DirectoryPlannedPost) int64 { return r.SocialAccount }),
-		col("external_id", "text", func(r *domain.DirectoryPlannedPost) string { return r.ExternalID }),
-		col("c_id", "bigint", func(r *domain.DirectoryPlannedPost) int64 { return r.CategoryID }),
-		col("scheduled_at", "timestamptz", func(r *domain.DirectoryPlannedPost) *time.Time { return r.ScheduledAt }),
-	),
-	newKind("tSubscriptions", "id", true,
-		col("id", "bigint", func(r *domain.DirectorySubscription) int64 { return r.ID }),
-		col("account_id", "text", func(r *domain.DirectorySubscription) string { return r.AccountID }),
-		col("plan", "text", func(r *domain.DirectorySubscription) string { return r.Plan }),
-		col("price_minor", "bigint", func(r *domain.DirectorySubscription) *int64 { return r.PriceMinor }),
-		col("currency", "text", func(r *domain.DirectorySubscription) string { return r.Currency }),
-		col("starts_at", "timestamptz", func(r *domain.DirectorySubscription) time.Time { return r.StartsAt }),
-		col("ends_at", "timestamptz", func(r *domain.DirectorySubscription) *time.Time { return r.EndsAt }),
-	),
-	newKind("tDefaultCategories", "id", true,
-		col("id", "bigint", func(r *domain.DirectoryCategory) int64 { return r.ID }),
-		col("name", "text", func(r *domain.DirectoryCategory) string { return r.Name }),
-	),
+	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text, address text,
+		custom_domain text, white_label_url text, active boolean`,
+		func(r domain.DirectoryAccount) []any {
+			return []any{
+				r.ID, r.RowID, nullIfZero(r.ParentAccount), r.Name, r.Email, r.Phone, r.Address,
+				r.CustomDomain, r.WhiteLabelURL, r.Active,
+			}
+		}),
+	newKind("users", "id", `id text, account_id text, name text, email text, phone text, image text, meeting_link text,
+		role text, company text, is_owner boolean, active boolean, reset_pending boolean, password_ref text,
+		created_at timestamptz, updated_at timestamptz`,
+		func(r domain.DirectoryUser) []any {
+			return []any{
+				r.ID, r.AccountID, r.Name, r.Email, r.Phone, r.Image, r.MeetingLink,
+				r.Role, r.Company, r.IsOwner, r.Active, r.ResetPending, r.PasswordRef,
+				nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
+			}
+		}),
+	newKind("orders", "id", `id text, buyer text, seller text, product_type text, assigned_users text[]`,
+		func(r domain.DirectoryOrder) []any {
+			return []any{r.ID, r.Buyer, r.Seller, r.ProductType, jsonList(r.AssignedUsers)}
+		}),
+	newKind("sessions", "id", `id text, user_id text, login_at timestamptz`,
+		func(r domain.DirectorySession) []any { return []any{r.ID, r.UserID, r.LoginAt} }),
+	newKind("members", "id", `id bigint, account_id text, user_id text, name text, active boolean`,
+		func(r domain.DirectoryMember) []any {
+			return []any{r.ID, r.AccountID, nullIfZero(r.UserID), r.Name, r.Active}
+		}),
+	newKind("tMemberAuth", "id", `id bigint, member_id bigint, p_id smallint, a_type smallint, secret_ref text,
+		expires_at timestamptz, created_at timestamptz, updated_at timestamptz`,
+		func(r domain.DirectoryConnection) []any {
+			return []any{
+				r.ID, r.MemberID, int16(r.Platform), int16(r.AccountType), r.SecretRef,
+				r.ExpiresAt, nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
+			}
+		}),
+	newKind("tDefaultAccount", "member_id", `member_id bigint, social_account_id bigint`,
+		func(r domain.DirectoryDefaultAccount) []any { return []any{r.MemberID, r.SocialAccount} }),
+	newKind("tSAccounts", "id", `id bigint, parent_account text, account_id text, member_id bigint, connection_id bigint,
+		p_id smallint, a_type smallint, external_id text, name text, connected boolean, created_at timestamptz, updated_at timestamptz`,
+		func(r domain.DirectorySocialAccount) []any {
+			return []any{
+				r.ID, r.ParentAccount, r.AccountID, r.MemberID, r.ConnectionID,
+				int16(r.Platform), int16(r.AccountType), r.ExternalID, r.Name, r.Connected, nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
+			}
+		}),
+	newKind("tContentPlanner", "id", `id bigint, account_id text, social_account_id bigint, external_id text, c_id bigint, scheduled_at timestamptz`,
+		func(r domain.DirectoryPlannedPost) []any {
+			return []any{r.ID, r.AccountID, r.SocialAccount, r.ExternalID, r.CategoryID, r.ScheduledAt}
+		}),
+	newKind("tSubscriptions", "id", `id bigint, account_id text, plan text, price_minor bigint, currency text, starts_at timestamptz, ends_at timestamptz`,
+		func(r domain.DirectorySubscription) []any {
+			return []any{r.ID, r.AccountID, r.Plan, r.PriceMinor, r.Currency, r.StartsAt, r.EndsAt}
+		}),
+	newKind("tDefaultCategories", "id", `id bigint, name text`,
+		func(r domain.DirectoryCategory) []any { return []any{r.ID, r.Name} }),
 }

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -87,19 +86,12 @@ func currentGeneration(ctx context.Context, q querier, projection string) (g gen
 	if err != nil {
 		return g, false, fmt.Errorf("read generation: %w", err)
 	}
-	var targets []byte
-	g, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (g generation, err error) {
-		err = row.Scan(&g.Number, &g.Version, (*[16]byte)(&g.TopicID), &g.State, &targets)
-		return g, err
-	})
+	g, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[generation])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return generation{}, false, nil
 	}
 	if err != nil {
 		return g, false, fmt.Errorf("read generation: %w", err)
-	}
-	if err := json.Unmarshal(targets, &g.Targets); err != nil {
-		return g, false, fmt.Errorf("read generation targets: %w", err)
 	}
 	return g, true, nil
 }
@@ -112,16 +104,12 @@ func (e *Engine) createGeneration(ctx context.Context, tx pgx.Tx, ranges []event
 		}
 		g.Targets[r.Partition] = r.End
 	}
-	targets, err := json.Marshal(g.Targets)
-	if err != nil {
-		return g, fmt.Errorf("encode targets: %w", err)
-	}
-	err = tx.QueryRow(ctx, `
+	err := tx.QueryRow(ctx, `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets)
 		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, 'building', $5
 		from generations where projection = $1
 		returning generation`,
-		e.projector.Name(), g.Version, e.projector.Topic(), [16]byte(topicID), targets).Scan(&g.Number)
+		e.projector.Name(), g.Version, e.projector.Topic(), [16]byte(topicID), g.Targets).Scan(&g.Number)
 	if err != nil {
 		return g, fmt.Errorf("insert generation: %w", err)
 	}
@@ -154,11 +142,8 @@ func (e *Engine) outlivedTombstones(ctx context.Context, tx pgx.Tx, g generation
 
 // retire takes a generation out of use and empties its tables for the next one.
 func (e *Engine) retire(ctx context.Context, tx pgx.Tx, g generation) error {
-	for _, table := range []string{"checkpoints", "generations"} {
-		_, err := tx.Exec(ctx, `update `+table+` set state = 'retired' where projection = $1 and generation = $2`, e.projector.Name(), g.Number)
-		if err != nil {
-			return fmt.Errorf("retire %s: %w", table, err)
-		}
+	if err := setState(ctx, tx, e.projector.Name(), g.Number, StateRetired); err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, `truncate `+strings.Join(e.projector.Tables(), ", ")); err != nil {
 		return fmt.Errorf("empty tables: %w", err)
@@ -183,13 +168,8 @@ func (e *Engine) goLive(ctx context.Context) error {
 		}
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		for _, table := range []string{"generations", "checkpoints"} {
-			_, err := tx.Exec(ctx, `
-				update `+table+` set state = 'live'
-				where projection = $1 and generation = $2 and state = 'building'`, e.projector.Name(), g.Number)
-			if err != nil {
-				return fmt.Errorf("set %s live: %w", table, err)
-			}
+		if err := setState(ctx, tx, e.projector.Name(), g.Number, StateLive); err != nil {
+			return err
 		}
 		return e.notifyAll(ctx, tx)
 	})
@@ -199,6 +179,18 @@ func (e *Engine) goLive(ctx context.Context) error {
 	g.State = StateLive
 	e.setCurrent(g)
 	e.logger.Info("read model is live", "projection", e.projector.Name(), "generation", g.Number)
+	return nil
+}
+
+// setState moves a generation that is not retired, and its checkpoints, to a state.
+func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state State) error {
+	for _, table := range []string{"generations", "checkpoints"} {
+		_, err := tx.Exec(ctx, `update `+table+` set state = $3 where projection = $1 and generation = $2 and state <> 'retired'`,
+			projection, generation, string(state))
+		if err != nil {
+			return fmt.Errorf("set %s %s: %w", table, state, err)
+		}
+	}
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -78,36 +77,29 @@ func (f *operationsFold) Apply(ev Event) error {
 	return nil
 }
 
-var trailTable = newTable("operations_trail", "on conflict do nothing",
-	col("partition", "int", func(r *trailRow) int32 { return r.Partition }),
-	col("log_offset", "bigint", func(r *trailRow) int64 { return r.Offset }),
-	col("parent_account", "text", func(r *trailRow) *string {
-		if r.Key == domain.OperationsKeyAll {
-			return nil
+var trailTable = newTable("operations_trail",
+	`partition int, log_offset bigint, parent_account text, event_id text, event_type text, time timestamptz,
+	 actor text, role text, request_id text, data jsonb`,
+	clause("on conflict do nothing"),
+	func(r trailRow) []any {
+		var parent any
+		if r.Key != domain.OperationsKeyAll {
+			parent = r.Key
 		}
-		return &r.Key
-	}),
-	col("event_id", "text", func(r *trailRow) string { return r.Envelope.ID }),
-	col("event_type", "text", func(r *trailRow) string { return r.Envelope.Type }),
-	col("time", "timestamptz", func(r *trailRow) time.Time { return r.Envelope.Time }),
-	col("actor", "text", func(r *trailRow) string { return r.Envelope.Audit.Actor }),
-	col("role", "text", func(r *trailRow) string { return r.Envelope.Audit.Role }),
-	col("request_id", "text", func(r *trailRow) string { return r.Envelope.Audit.RequestID }),
-	jsonCol("data", func(r *trailRow) []byte { return r.data }),
-)
+		return []any{
+			r.Partition, r.Offset, parent, r.Envelope.ID, r.Envelope.Type, r.Envelope.Time,
+			r.Envelope.Audit.Actor, r.Envelope.Audit.Role, r.Envelope.Audit.RequestID, r.data,
+		}
+	})
 
 var statesTable = newTable("connection_states",
-	replaceAll("connection_id", "parent_account", "p_id", "state", "reason", "at", "event_id")+`
+	`connection_id bigint, parent_account text, p_id smallint, state text, reason text, at timestamptz, event_id text`,
+	replaceRow("connection_id", `
 		where excluded.at > connection_states.at
-		   or excluded.at = connection_states.at and `+smallerID("connection_states"),
-	col("connection_id", "bigint", func(r *stateRow) int64 { return r.ConnectionID }),
-	col("parent_account", "text", func(r *stateRow) string { return r.parent }),
-	col("p_id", "smallint", func(r *stateRow) int16 { return int16(r.Platform) }),
-	col("state", "text", func(r *stateRow) string { return r.State }),
-	col("reason", "text", func(r *stateRow) string { return r.Reason }),
-	col("at", "timestamptz", func(r *stateRow) time.Time { return r.At }),
-	col("event_id", "text", func(r *stateRow) string { return r.eventID }),
-)
+		   or excluded.at = connection_states.at and `+smallerID("connection_states")),
+	func(r stateRow) []any {
+		return []any{r.ConnectionID, r.parent, int16(r.Platform), r.State, r.Reason, r.At, r.eventID}
+	})
 
 // Write implements [Fold].
 func (f *operationsFold) Write(ctx context.Context, tx pgx.Tx) error {

@@ -42,19 +42,17 @@ func newParkedRow(ev Event, err error) parkedRow {
 // A row that is there already keeps its state: its event was tried again in vain, or an operator
 // skipped it from another partition before it was met.
 var parkedTable = newTable("parked",
-	replaceAll("projection, generation, partition, log_offset", "stream_key", "event_type", "event_id", "event_time", "reason", "detail"),
-	col("projection", "text", func(r *scopedParked) string { return r.projection }),
-	col("generation", "int", func(r *scopedParked) int { return r.generation }),
-	col("partition", "int", func(r *scopedParked) int32 { return r.Partition }),
-	col("log_offset", "bigint", func(r *scopedParked) int64 { return r.Offset }),
-	col("stream_key", "text", func(r *scopedParked) string { return r.Key }),
-	col("event_type", "text", func(r *scopedParked) string { return r.Type }),
-	col("event_id", "text", func(r *scopedParked) string { return r.EventID }),
-	col("event_time", "timestamptz", func(r *scopedParked) *time.Time { return r.Time }),
-	col("reason", "text", func(r *scopedParked) string { return string(r.Reason) }),
-	col("detail", "text", func(r *scopedParked) string { return r.Detail }),
-	col("state", "text", func(*scopedParked) string { return "parked" }),
-)
+	`projection text, generation int, partition int, log_offset bigint, state text,
+	 stream_key text, event_type text, event_id text, event_time timestamptz, reason text, detail text`,
+	clause(`on conflict (projection, generation, partition, log_offset) do update set stream_key = excluded.stream_key,
+		event_type = excluded.event_type, event_id = excluded.event_id, event_time = excluded.event_time,
+		reason = excluded.reason, detail = excluded.detail`),
+	func(r scopedParked) []any {
+		return []any{
+			r.projection, r.generation, r.Partition, r.Offset, "parked",
+			r.Key, r.Type, r.EventID, r.Time, string(r.Reason), r.Detail,
+		}
+	})
 
 type scopedParked struct {
 	parkedRow
@@ -92,20 +90,18 @@ func (e *Engine) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int,
 	for _, r := range parked {
 		unfolded[position{r.Partition, r.Offset}] = true
 	}
-	var keys []string
-	var partitions []int32
-	var offsets []int64
-	for _, ev := range events {
-		if !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}] && !isResolution(ev.Data) {
-			keys, partitions = append(keys, storable(string(ev.Raw.Key))), append(partitions, ev.Raw.Partition)
-			offsets = append(offsets, ev.Raw.Offset)
-		}
+	folded, _ := split(events, func(ev Event) bool {
+		return !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}] && !isResolution(ev.Data)
+	})
+	if len(folded) == 0 {
+		return nil
 	}
+	overtaking := arraysOf(folded, func(ev Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
 	_, err := tx.Exec(ctx, `
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.state = 'parked'
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
-		e.projector.Name(), generation, keys, partitions, offsets)
+		append([]any{e.projector.Name(), generation}, overtaking...)...)
 	if err != nil {
 		return fmt.Errorf("drop overtaken parked events: %w", err)
 	}

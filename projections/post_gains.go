@@ -215,7 +215,11 @@ func (f *postFold) loadOwners(ctx context.Context, tx pgx.Tx, want []domain.Post
 	return scanReadings(rows, f.stored)
 }
 
-var postGains = newTable("post_gains", `
+var postGains = newTable("post_gains",
+	`social_account_id bigint, quarter timestamptz, parent_account text, account_id text, member_id bigint, p_id smallint,
+	 began timestamptz, readings bigint, last_at timestamptz, likes bigint, likes_n bigint, comments bigint, comments_n bigint,
+	 shares bigint, shares_n bigint, views bigint, views_n bigint, engagement bigint, engagement_n bigint, partial_n bigint`,
+	clause(`
 	on conflict (social_account_id, quarter, parent_account, account_id, member_id, p_id, began) do update set
 		readings = post_gains.readings + excluded.readings, last_at = greatest(post_gains.last_at, excluded.last_at),
 		likes = post_gains.likes + excluded.likes, likes_n = post_gains.likes_n + excluded.likes_n,
@@ -223,33 +227,14 @@ var postGains = newTable("post_gains", `
 		shares = post_gains.shares + excluded.shares, shares_n = post_gains.shares_n + excluded.shares_n,
 		views = post_gains.views + excluded.views, views_n = post_gains.views_n + excluded.views_n,
 		engagement = post_gains.engagement + excluded.engagement, engagement_n = post_gains.engagement_n + excluded.engagement_n,
-		partial_n = post_gains.partial_n + excluded.partial_n`,
-	append(gainKeyCols(),
-		col("readings", "bigint", func(r **gainRow) int64 { return (*r).readings }),
-		col("last_at", "timestamptz", func(r **gainRow) *time.Time { return nullIfZero((*r).lastAt) }),
-		col("likes", "bigint", func(r **gainRow) int64 { return (*r).likes.sum }),
-		col("likes_n", "bigint", func(r **gainRow) int64 { return (*r).likes.n }),
-		col("comments", "bigint", func(r **gainRow) int64 { return (*r).comments.sum }),
-		col("comments_n", "bigint", func(r **gainRow) int64 { return (*r).comments.n }),
-		col("shares", "bigint", func(r **gainRow) int64 { return (*r).shares.sum }),
-		col("shares_n", "bigint", func(r **gainRow) int64 { return (*r).shares.n }),
-		col("views", "bigint", func(r **gainRow) int64 { return (*r).views.sum }),
-		col("views_n", "bigint", func(r **gainRow) int64 { return (*r).views.n }),
-		col("engagement", "bigint", func(r **gainRow) int64 { return (*r).engagement.sum }),
-		col("engagement_n", "bigint", func(r **gainRow) int64 { return (*r).engagement.n }),
-		col("partial_n", "bigint", func(r **gainRow) int64 { return (*r).partial }),
-	)...)
+		partial_n = post_gains.partial_n + excluded.partial_n`),
+	func(r *gainRow) []any {
+		return append(gainKeyValues(r), r.readings, nullIfZero(r.lastAt), r.likes.sum, r.likes.n, r.comments.sum, r.comments.n,
+			r.shares.sum, r.shares.n, r.views.sum, r.views.n, r.engagement.sum, r.engagement.n, r.partial)
+	})
 
-func gainKeyCols() []column[*gainRow] {
-	return []column[*gainRow]{
-		col("social_account_id", "bigint", func(r **gainRow) int64 { return (*r).account }),
-		col("quarter", "timestamptz", func(r **gainRow) time.Time { return (*r).quarter }),
-		col("parent_account", "text", func(r **gainRow) string { return (*r).parent }),
-		col("account_id", "text", func(r **gainRow) string { return (*r).sub }),
-		col("member_id", "bigint", func(r **gainRow) int64 { return (*r).member }),
-		col("p_id", "smallint", func(r **gainRow) int16 { return int16((*r).platform) }),
-		col("began", "timestamptz", func(r **gainRow) time.Time { return (*r).began }),
-	}
+func gainKeyValues(r *gainRow) []any {
+	return []any{r.account, r.quarter, r.parent, r.sub, r.member, int16(r.platform), r.began}
 }
 
 // queueEmpty deletes rows of first figures that are none any more: a row that was there only for some
@@ -259,10 +244,6 @@ func queueEmpty(batch *pgx.Batch, rows []*gainRow) {
 	if len(empty) == 0 {
 		return
 	}
-	args := make([]any, 0, len(gainKeyCols()))
-	for _, c := range gainKeyCols() {
-		args = append(args, c.collect(empty))
-	}
 	batch.Queue(`
 		delete from post_gains g
 		using unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::timestamptz[])
@@ -270,5 +251,5 @@ func queueEmpty(batch *pgx.Batch, rows []*gainRow) {
 		where (g.social_account_id, g.quarter, g.parent_account, g.account_id, g.member_id, g.p_id, g.began)
 		    = (k.social_account_id, k.quarter, k.parent_account, k.account_id, k.member_id, k.p_id, k.began)
 		  and g.last_at is null and g.likes_n = 0 and g.comments_n = 0 and g.shares_n = 0 and g.views_n = 0 and g.engagement_n = 0`,
-		args...)
+		arraysOf(empty, gainKeyValues)...)
 }

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -144,15 +145,9 @@ func (f *postFold) Apply(ev Event) error {
 }
 
 func (f *postFold) read(r *reading) {
-	key := postKey{r.SocialAccount, r.external}
-	s, ok := f.series[key]
-	if !ok {
-		s = &series{replaced: map[time.Time]bool{}}
-		f.series[key] = s
-	}
-	s.add(r)
+	f.seriesOf(r).add(r)
 	f.gains.met(r)
-	day := postDay{key, r.ParentAccount, r.AccountID, dayOf(r.at)}
+	day := postDay{postKey{r.SocialAccount, r.external}, r.ParentAccount, r.AccountID, dayOf(r.at)}
 	if present, ok := f.daily[day]; !ok || later(r.at, r.eventID, present.at, present.eventID) {
 		f.daily[day] = r
 	}
@@ -196,14 +191,18 @@ func (f *postFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
 	return f.loadKnown(ctx, tx, want)
 }
 
+// seriesOf is the series of a reading's post; it makes an empty one.
+func (f *postFold) seriesOf(r *reading) *series {
+	key := postKey{r.SocialAccount, r.external}
+	if f.series[key] == nil {
+		f.series[key] = &series{replaced: map[time.Time]bool{}}
+	}
+	return f.series[key]
+}
+
 // stored puts a loaded reading into its series.
 func (f *postFold) stored(r reading) {
-	key := postKey{r.SocialAccount, r.external}
-	s, ok := f.series[key]
-	if !ok {
-		s = &series{replaced: map[time.Time]bool{}}
-		f.series[key] = s
-	}
+	s := f.seriesOf(&r)
 	if _, found := s.find(r.at); !found {
 		s.add(&r)
 		s.stored = append(s.stored, &r)
@@ -233,10 +232,7 @@ func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, newest map[postKey
 	if len(newest) == 0 {
 		return nil
 	}
-	accounts, externals := make([]int64, 0, len(newest)), make([]string, 0, len(newest))
-	for key := range newest {
-		accounts, externals = append(accounts, key.account), append(externals, key.external)
-	}
+	keys := arraysOf(slices.Collect(maps.Keys(newest)), func(k postKey) []any { return []any{k.account, k.external} })
 	rows, err := tx.Query(ctx, `
 		select d.* from unnest($1::bigint[], $2::text[]) as k(social_account_id, external_id)
 		cross join lateral (
@@ -246,16 +242,15 @@ func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, newest map[postKey
 		cross join lateral (
 			select `+readingColumns+` from post_daily p
 			where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.day = newest.day
-			order by p.captured_at desc, p.event_id collate "C" limit 1) d`, accounts, externals)
+			order by p.captured_at desc, p.event_id collate "C" limit 1) d`, keys...)
 	if err != nil {
 		return fmt.Errorf("read newest readings: %w", err)
 	}
 	defer rows.Close()
 	return scanReadings(rows, func(r reading) {
-		key := postKey{r.SocialAccount, r.external}
-		newest[key] = r.at
+		newest[postKey{r.SocialAccount, r.external}] = r.at
 		f.stored(r)
-		f.series[key].newest = r.at
+		f.seriesOf(&r).newest = r.at
 	})
 }
 

@@ -7,104 +7,67 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// readingCols are the columns that tSPostInsights and post_daily share.
-func readingCols() []column[*reading] {
-	return []column[*reading]{
-		col("social_account_id", "bigint", func(r **reading) int64 { return (*r).SocialAccount }),
-		col("external_id", "text", func(r **reading) string { return (*r).external }),
-		col("captured_at", "timestamptz", func(r **reading) time.Time { return (*r).at }),
-		col("event_id", "text", func(r **reading) string { return (*r).eventID }),
-		col("parent_account", "text", func(r **reading) string { return (*r).ParentAccount }),
-		col("account_id", "text", func(r **reading) string { return (*r).AccountID }),
-		col("member_id", "bigint", func(r **reading) int64 { return (*r).MemberID }),
-		col("p_id", "smallint", func(r **reading) int16 { return int16((*r).platform) }),
-		col("a_type", "smallint", func(r **reading) int16 { return int16((*r).accountType) }),
-		col("growth_eligible", "boolean", func(r **reading) bool { return (*r).eligible }),
-		col("published_at", "timestamptz", func(r **reading) *time.Time { return (*r).published }),
-		col("likes", "bigint", func(r **reading) *int64 { return (*r).Likes }),
-		col("comments", "bigint", func(r **reading) *int64 { return (*r).Comments }),
-		col("shares", "bigint", func(r **reading) *int64 { return (*r).Shares }),
-		col("views", "bigint", func(r **reading) *int64 { return (*r).Views }),
-		col("impressions", "bigint", func(r **reading) *int64 { return (*r).Impressions }),
-		col("reach", "bigint", func(r **reading) *int64 { return (*r).Reach }),
-		col("clicks", "bigint", func(r **reading) *int64 { return (*r).Clicks }),
-		col("engagement", "bigint", func(r **reading) *int64 { return (*r).engagement }),
-		col("engagement_partial", "boolean", func(r **reading) bool { return (*r).partial }),
+// readingColumnTypes are the columns that tSPostInsights and post_daily share; readingValues are their values.
+const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text, parent_account text,
+	account_id text, member_id bigint, p_id smallint, a_type smallint, growth_eligible boolean, published_at timestamptz,
+	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
+	engagement bigint, engagement_partial boolean`
+
+func readingValues(r *reading, more any) []any {
+	return []any{
+		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount,
+		r.AccountID, r.MemberID, int16(r.platform), int16(r.accountType), r.eligible, r.published,
+		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks,
+		r.engagement, r.partial, more,
 	}
 }
 
-// counts are the columns that a newer reading of the same key replaces in both tables.
-var replacedCounts = []string{
-	"event_id", "member_id", "p_id", "a_type", "growth_eligible", "published_at", "likes", "comments", "shares", "views", "impressions",
-	"reach", "clicks", "engagement", "engagement_partial",
-}
+var postReadings = newTable("tSPostInsights", readingColumnTypes+`, backfilled boolean`,
+	replaceRow("social_account_id, external_id, captured_at", ""),
+	func(r *reading) []any { return readingValues(r, r.backfilled) })
 
-var postReadings = newTable("tSPostInsights",
-	replaceAll("social_account_id, external_id, captured_at", append(slices.Clip(replacedCounts), "parent_account", "account_id", "backfilled")...),
-	append(readingCols(), col("backfilled", "boolean", func(r **reading) bool { return (*r).backfilled }))...)
-
-var postDaily = newTable("post_daily",
-	replaceAll("social_account_id, external_id, day, parent_account, account_id", append(slices.Clip(replacedCounts), "captured_at")...)+
-		laterSQL("post_daily"),
-	append(readingCols(), col("day", "date", func(r **reading) time.Time { return dayOf((*r).at) }))...)
+var postDaily = newTable("post_daily", readingColumnTypes+`, day date`,
+	replaceRow("social_account_id, external_id, day, parent_account, account_id", laterSQL("post_daily")),
+	func(r *reading) []any { return readingValues(r, dayOf(r.at)) })
 
 var postGrowth = newTable("tSPostGrowth",
-	replaceAll("social_account_id, external_id, captured_at", "previous_at", "parent_account", "account_id", "member_id", "p_id",
-		"glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gengagement", "gengagement_partial"),
-	col("social_account_id", "bigint", func(r *growthRow) int64 { return r.SocialAccount }),
-	col("external_id", "text", func(r *growthRow) string { return r.external }),
-	col("captured_at", "timestamptz", func(r *growthRow) time.Time { return r.at }),
-	col("previous_at", "timestamptz", func(r *growthRow) time.Time { return r.previousAt }),
-	col("parent_account", "text", func(r *growthRow) string { return r.ParentAccount }),
-	col("account_id", "text", func(r *growthRow) string { return r.AccountID }),
-	col("member_id", "bigint", func(r *growthRow) int64 { return r.MemberID }),
-	col("p_id", "smallint", func(r *growthRow) int16 { return int16(r.platform) }),
-	col("glikes", "bigint", func(r *growthRow) *int64 { return r.Likes }),
-	col("gcomments", "bigint", func(r *growthRow) *int64 { return r.Comments }),
-	col("gshares", "bigint", func(r *growthRow) *int64 { return r.Shares }),
-	col("gviews", "bigint", func(r *growthRow) *int64 { return r.Views }),
-	col("gimpressions", "bigint", func(r *growthRow) *int64 { return r.Impressions }),
-	col("gclicks", "bigint", func(r *growthRow) *int64 { return r.Clicks }),
-	col("gengagement", "bigint", func(r *growthRow) *int64 { return r.Engagement }),
-	col("gengagement_partial", "boolean", func(r *growthRow) bool { return r.EngagementPartial }),
-)
+	`social_account_id bigint, external_id text, captured_at timestamptz, previous_at timestamptz, parent_account text,
+	 account_id text, member_id bigint, p_id smallint, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
+	 gimpressions bigint, gclicks bigint, gengagement bigint, gengagement_partial boolean`,
+	replaceRow("social_account_id, external_id, captured_at", ""),
+	func(r growthRow) []any {
+		return []any{
+			r.SocialAccount, r.external, r.at, r.previousAt, r.ParentAccount,
+			r.AccountID, r.MemberID, int16(r.platform), r.Likes, r.Comments, r.Shares, r.Views,
+			r.Impressions, r.Clicks, r.Engagement, r.EngagementPartial,
+		}
+	})
 
 var postsTable = newTable("tSPosts",
-	replaceAll("social_account_id, external_id, parent_account, account_id", "member_id", "p_id", "a_type", "published_at", "c_id",
-		"post_type", "content", "media_url", "permalink", "registered_at", "updated_at", "newer_accounts", "listing", "main_app"),
-	col("social_account_id", "bigint", func(r *postRow) int64 { return r.SocialAccount }),
-	col("external_id", "text", func(r *postRow) string { return r.ExternalID }),
-	col("parent_account", "text", func(r *postRow) string { return r.ParentAccount }),
-	col("account_id", "text", func(r *postRow) string { return r.AccountID }),
-	col("member_id", "bigint", func(r *postRow) int64 { return r.MemberID }),
-	col("p_id", "smallint", func(r *postRow) int16 { return int16(r.Platform) }),
-	col("a_type", "smallint", func(r *postRow) int16 { return int16(r.AccountType) }),
-	col("published_at", "timestamptz", func(r *postRow) *time.Time { return r.PublishedAt }),
-	col("c_id", "bigint", func(r *postRow) *int64 { return r.CategoryID }),
-	col("post_type", "text", func(r *postRow) *string { return nullIfEmpty(r.PostType) }),
-	col("content", "text", func(r *postRow) *string { return nullIfEmpty(r.Content) }),
-	col("media_url", "text", func(r *postRow) *string { return nullIfEmpty(r.MediaURL) }),
-	col("permalink", "text", func(r *postRow) *string { return nullIfEmpty(r.Permalink) }),
-	col("registered_at", "timestamptz", func(r *postRow) time.Time { return r.first }),
-	col("updated_at", "timestamptz", func(r *postRow) time.Time { return r.last }),
-	nullableListCol("newer_accounts", func(r *postRow) []string { return r.newer }),
-	jsonCol("listing", func(r *postRow) []byte { return r.listing }),
-	jsonCol("main_app", func(r *postRow) []byte { return r.mainApp }),
-)
+	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
+	 a_type smallint, published_at timestamptz, c_id bigint, post_type text, content text, media_url text, permalink text,
+	 registered_at timestamptz, updated_at timestamptz, newer_accounts text[] null, listing jsonb, main_app jsonb`,
+	replaceRow("social_account_id, external_id, parent_account, account_id", ""),
+	func(r postRow) []any {
+		return []any{
+			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
+			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType), nullIfZero(r.Content), nullIfZero(r.MediaURL), nullIfZero(r.Permalink),
+			r.first, r.last, jsonList(r.newer), r.listing, r.mainApp,
+		}
+	})
 
 // Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
 	growth, gone := growthOf(f.series)
 	newGrowth, changedGrowth := split(growth, func(r growthRow) bool { return !r.stored })
-	newReadings, changedReadings := split(f.freshReadings(), func(r *reading) bool { return !f.of(r).replaced[r.at] })
+	newReadings, changedReadings := split(f.freshReadings(), func(r *reading) bool { return !f.seriesOf(r).replaced[r.at] })
 	newDays, changedDays := split(f.lastOfDays(), func(r *reading) bool {
-		newest := f.of(r).newest
+		newest := f.seriesOf(r).newest
 		return newest.IsZero() || dayOf(r.at).After(dayOf(newest)) // no row of that day can be there
 	})
 	err := errors.Join(
@@ -132,8 +95,6 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	}
 	return nil
 }
-
-func (f *postFold) of(r *reading) *series { return f.series[postKey{r.SocialAccount, r.external}] }
 
 func (f *postFold) freshReadings() []*reading {
 	var readings []*reading

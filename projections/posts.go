@@ -72,18 +72,13 @@ func (f *postFold) loadPosts(ctx context.Context, tx pgx.Tx, registered []domain
 	if len(registered) == 0 {
 		return nil
 	}
-	var accounts []int64
-	var externals, parents []string
-	for _, r := range registered {
-		accounts, externals = append(accounts, r.SocialAccount), append(externals, r.ExternalID)
-		parents = append(parents, r.ParentAccount)
-	}
+	keys := arraysOf(registered, func(r domain.PostRegistered) []any { return []any{r.SocialAccount, r.ExternalID, r.ParentAccount} })
 	rows, err := tx.Query(ctx, `
 		select distinct social_account_id, external_id, parent_account, account_id,
 		       listing::text, main_app::text, registered_at, updated_at, newer_accounts
 		from tSPosts join unnest($1::bigint[], $2::text[], $3::text[])
 			as k(social_account_id, external_id, parent_account)
-			using (social_account_id, external_id, parent_account)`, accounts, externals, parents)
+			using (social_account_id, external_id, parent_account)`, keys...)
 	if err != nil {
 		return fmt.Errorf("read posts: %w", err)
 	}

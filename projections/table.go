@@ -2,7 +2,9 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,121 +12,118 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// column is one column of a set-based insert: its name, its type, and how to collect its values
-// from rows into one typed array.
-type column[R any] struct {
-	name    string
-	pgType  string // element type of the array parameter
-	expr    string // what is inserted; the column itself unless the value travels in another form
-	collect func([]R) any
-	value   func(*R) any // of one row, as COPY takes it
-}
-
-// col declares a column whose values are sent as an array of pgType.
-func col[R, V any](name, pgType string, get func(*R) V) column[R] {
-	return column[R]{name: name, pgType: pgType, expr: "s." + name, collect: func(rows []R) any {
-		values := make([]V, len(rows))
-		for i := range rows {
-			values[i] = get(&rows[i])
-		}
-		return values
-	}, value: func(r *R) any { return get(r) }}
-}
-
-// jsonCol declares a jsonb column.
-func jsonCol[R any](name string, get func(*R) []byte) column[R] {
-	c := col(name, "text", func(r *R) *string {
-		raw := get(r)
-		if raw == nil {
-			return nil
-		}
-		s := string(raw)
-		return &s
-	})
-	c.expr = "s." + name + "::jsonb"
-	return c
-}
-
-// listCol declares a text[] column. Arrays of arrays cannot be unnested row by row, so each list
-// travels as a JSON array.
-func listCol[R any](name string, get func(*R) []string) column[R] {
-	c := col(name, "text", func(r *R) string { return jsonList(get(r)) })
-	c.expr = "array(select jsonb_array_elements_text(s." + name + "::jsonb))"
-	return c
-}
-
-// nullableListCol declares a text[] column that is null where there is nothing.
-func nullableListCol[R any](name string, get func(*R) []string) column[R] {
-	c := listCol(name, get)
-	c.expr = "nullif(" + c.expr + ", '{}')"
-	return c
-}
-
 // table is one set-based insert: `insert … select from unnest(…)`, one statement for any number of rows.
 type table[R any] struct {
 	name    pgx.Identifier
-	names   []string
+	columns []string
 	sql     string
-	columns []column[R]
+	values  func(R) []any
 }
 
-// newTable declares an insert into name; conflict is the ON CONFLICT clause. A statement must not
-// meet one key twice: folds keep their rows by key.
-func newTable[R any](name, conflict string, columns ...column[R]) table[R] {
-	names, exprs := make([]string, len(columns)), make([]string, len(columns))
-	params := make([]string, len(columns))
-	for i, c := range columns {
-		names[i], exprs[i] = c.name, c.expr
-		params[i] = fmt.Sprintf("$%d::%s[]", i+1, c.pgType)
-	}
+// newTable declares an insert into name. The columns are written as in CREATE TABLE, and values are those of a
+// row in their order. A jsonb column takes JSON as bytes, a text[] column what [jsonList] makes (arrays of arrays
+// cannot be unnested row by row); one that is null where the list is empty is a "text[] null". A statement must
+// not meet one key twice: folds keep their rows by key.
+func newTable[R any](name, columns string, conflict onConflict, values func(R) []any) table[R] {
 	// Unquoted names are folded to lower case by the server, quoted ones, as COPY gets them, are not.
-	identifier := pgx.Identifier{strings.ToLower(name)}
-	return table[R]{name: identifier, names: names, columns: columns, sql: fmt.Sprintf("insert into %s (%s) select %s from unnest(%s) as s(%s) %s",
-		name, strings.Join(names, ", "), strings.Join(exprs, ", "), strings.Join(params, ", "), strings.Join(names, ", "), conflict)}
+	t := table[R]{name: pgx.Identifier{strings.ToLower(name)}, values: values}
+	var exprs, params []string
+	for i, column := range strings.Split(columns, ",") {
+		column, pgType, _ := strings.Cut(strings.TrimSpace(column), " ")
+		expr := "s." + column
+		switch pgType {
+		case "jsonb":
+			pgType, expr = "text", expr+"::jsonb"
+		case "text[]":
+			pgType, expr = "text", "array(select jsonb_array_elements_text("+expr+"::jsonb))"
+		case "text[] null":
+			pgType, expr = "text", "nullif(array(select jsonb_array_elements_text("+expr+"::jsonb)), '{}')"
+		}
+		t.columns, exprs = append(t.columns, column), append(exprs, expr)
+		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, pgType))
+	}
+	names := strings.Join(t.columns, ", ")
+	t.sql = fmt.Sprintf("insert into %s (%s) select %s from unnest(%s) as s(%s) %s",
+		name, names, strings.Join(exprs, ", "), strings.Join(params, ", "), names, conflict(t.columns))
+	return t
 }
 
-// replaceAll is the ON CONFLICT clause that overwrites every other column of the row with the key.
-func replaceAll(key string, columns ...string) string {
-	sets := make([]string, len(columns))
-	for i, c := range columns {
-		sets[i] = c + " = excluded." + c
+// onConflict makes the ON CONFLICT clause of an insert of columns.
+type onConflict func(columns []string) string
+
+// clause is an ON CONFLICT clause as it stands; "" refuses a key that is there.
+func clause(sql string) onConflict { return func([]string) string { return sql } }
+
+// replaceRow overwrites the row with the key, where the condition, if any, holds.
+func replaceRow(key, where string) onConflict {
+	return func(columns []string) string {
+		var sets []string
+		for _, c := range columns {
+			if !slices.Contains(strings.Split(key, ", "), c) {
+				sets = append(sets, c+" = excluded."+c)
+			}
+		}
+		return "on conflict (" + key + ") do update set " + strings.Join(sets, ", ") + where
 	}
-	return "on conflict (" + key + ") do update set " + strings.Join(sets, ", ")
 }
 
 // queue adds the statement to the batch, unless there is nothing to write.
 func (t table[R]) queue(batch *pgx.Batch, rows []R) {
-	if len(rows) == 0 {
-		return
+	if len(rows) > 0 {
+		batch.Queue(t.sql, arraysOf(rows, t.values)...)
 	}
-	args := make([]any, len(t.columns))
-	for i, c := range t.columns {
-		args[i] = c.collect(rows)
+}
+
+// arraysOf turns the values of rows into one array for each column.
+func arraysOf[R any](rows []R, values func(R) []any) []any {
+	var arrays []any
+	for i, row := range rows {
+		for c, value := range values(row) {
+			if i == 0 {
+				arrays = append(arrays, make([]any, len(rows)))
+			}
+			arrays[c].([]any)[i] = value
+		}
 	}
-	batch.Queue(t.sql, args...)
+	return arrays
 }
 
 // copyAbove is the number of rows from which COPY is faster than its additional round trips cost.
 const copyAbove = 64
 
 // insertNew writes rows whose keys are known to be new: many by COPY, which spends nothing on looking
-// for conflicts, few in the batch with everything else. Its columns must be plain ones.
+// for conflicts, few in the batch with everything else. It takes no columns of jsonb and text[].
 func (t table[R]) insertNew(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, rows []R) error {
 	if len(rows) < copyAbove {
 		t.queue(batch, rows)
 		return nil
 	}
-	values := make([]any, len(t.columns))
-	_, err := tx.CopyFrom(ctx, t.name, t.names, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
-		for c := range t.columns {
-			values[c] = t.columns[c].value(&rows[i])
-		}
-		return values, nil
-	}))
+	_, err := tx.CopyFrom(ctx, t.name, t.columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) { return t.values(rows[i]), nil }))
 	if err != nil {
 		return fmt.Errorf("copy into %s: %w", t.name[0], err)
 	}
 	return nil
+}
+
+// nullIfZero is null for "" and the zero time.
+func nullIfZero[V comparable](value V) any {
+	var zero V
+	if value == zero {
+		return nil
+	}
+	return value
+}
+
+// jsonList encodes a list as a JSON array; nil as an empty one.
+func jsonList(list []string) string {
+	if len(list) == 0 {
+		return "[]"
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return "[]" // strings always encode
+	}
+	return string(raw)
 }
 
 // send runs a batch in one round trip and returns the first error.

@@ -106,7 +106,7 @@ type producer struct {
 	open   sync.WaitGroup
 }
 
-func newProducer(cfg Config, codec Codec) (*producer, error) {
+func newProducer(cfg Config) (*producer, error) {
 	logger := watermill.NewSlogLogger(cfg.Logger)
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
 		Brokers:               cfg.Brokers,
@@ -124,7 +124,7 @@ func newProducer(cfg Config, codec Codec) (*producer, error) {
 			}
 			return cfg.wireName(r.Topic), nil
 		},
-		Marshaler: eventMarshaler{codec},
+		Marshaler: eventMarshaler{},
 		Logger:    logger,
 	})
 	if err != nil {

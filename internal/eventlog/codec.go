@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -57,7 +58,7 @@ func (c Codec) Encode(d domain.Draft) (Record, error) {
 	if err := checkKey(d.Key); err != nil {
 		return Record{}, err
 	}
-	d.Envelope.Source = orDefault(d.Envelope.Source, c.source)
+	d.Envelope.Source = cmp.Or(d.Envelope.Source, c.source)
 	value, err := c.encodeData(spec, &d)
 	if err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
@@ -65,11 +66,11 @@ func (c Codec) Encode(d domain.Draft) (Record, error) {
 	if err := c.checkEnvelope(d.Envelope); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
 	}
-	r := Record{Topic: d.Topic, Key: []byte(d.Key), Value: value, Headers: envelopeHeaders(d.Envelope, value == nil)}
-	if _, err := parseEnvelope(r.Headers, spec.Chained, value == nil); err != nil {
+	headers, err := envelopeHeaders(d.Envelope, spec.Chained, value == nil)
+	if err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrInvalidDraft, err)
 	}
-	return r, nil
+	return Record{Topic: d.Topic, Key: []byte(d.Key), Value: value, Headers: headers}, nil
 }
 
 // encodeData returns the value, nil for a tombstone, and settles the envelope's type.
@@ -78,7 +79,7 @@ func (c Codec) encodeData(spec TopicSpec, d *domain.Draft) ([]byte, error) {
 		if !spec.Compacted {
 			return nil, fmt.Errorf("%s is not compacted and takes no tombstones", d.Topic)
 		}
-		d.Envelope.Type = orDefault(d.Envelope.Type, TypeErased)
+		d.Envelope.Type = cmp.Or(d.Envelope.Type, TypeErased)
 		return nil, nil
 	}
 	name := d.Data.EventType()
@@ -137,7 +138,7 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkEnvelope is what [parseEnvelope] cannot see in the headers any more.
+// checkEnvelope refuses what the headers do not show any more.
 func (c Codec) checkEnvelope(e domain.Envelope) error {
 	if e.Time.IsZero() {
 		return errors.New("the time is not set")
@@ -168,11 +169,4 @@ func (c Codec) Topics() []TopicSpec {
 		specs = append(specs, c.topics[name])
 	}
 	return specs
-}
-
-func orDefault(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }

@@ -15,34 +15,22 @@ import (
 // topicReadyTime bounds the wait until every broker knows a topic that was just created.
 const topicReadyTime = 30 * time.Second
 
-// createMissing creates the topics that are not there. A topic that exists is left as it is: what is
-// wrong with it is for [Log.Check] to say and for an operator to mend.
-func (l *Log) createMissing(ctx context.Context) error {
-	for _, spec := range l.codec.Topics() {
-		_, err := l.describe(ctx, spec.Name)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, errTopicMissing) {
-			return err
-		}
-		if err := l.create(ctx, spec); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // ErrNoTopic says that a topic is missing and was not to be created ([Config.Existing]).
 var ErrNoTopic = errors.New("the log is not there yet")
 
-func (l *Log) refuseMissing(ctx context.Context) error {
+// createMissing creates the topics that are not there, unless none is to be created. A topic that exists is left
+// as it is: what is wrong with it is for [Log.Check] to say and for an operator to mend.
+func (l *Log) createMissing(ctx context.Context) error {
 	for _, spec := range l.codec.Topics() {
 		_, err := l.describe(ctx, spec.Name)
 		switch {
-		case errors.Is(err, errTopicMissing):
-			return fmt.Errorf("topic %s: %w", l.cfg.wireName(spec.Name), ErrNoTopic)
-		case err != nil:
+		case !errors.Is(err, errTopicMissing):
+		case l.cfg.Existing:
+			err = fmt.Errorf("topic %s: %w", l.cfg.wireName(spec.Name), ErrNoTopic)
+		default:
+			err = l.create(ctx, spec)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -22,6 +23,9 @@ type topicState struct {
 // describe asks the brokers. kadm's ListTopics answers from a cache: the id of a topic that was
 // deleted and created again would be the old one, and a checkpoint of another log would pass.
 func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
+	if _, err := l.spec(topic); err != nil {
+		return topicState{}, err
+	}
 	d := topicState{name: l.cfg.wireName(topic), leaders: map[int32]int32{}}
 	req := kmsg.NewPtrMetadataRequest()
 	asked := kmsg.NewMetadataRequestTopic()
@@ -50,39 +54,17 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	return d, nil
 }
 
-// Timestamps with a special meaning in ListOffsets requests.
-const (
-	listLatest   = -1
-	listEarliest = -2
-)
-
-// listOffsets returns an offset for every partition of d, or an error.
-func (l *Log) listOffsets(ctx context.Context, d topicState, timestamp int64) (map[int32]int64, error) {
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.ReplicaID = -1
-	topic := kmsg.NewListOffsetsRequestTopic()
-	topic.Topic = d.name
-	for p := range d.leaders {
-		partition := kmsg.NewListOffsetsRequestTopicPartition()
-		partition.Partition, partition.Timestamp = p, timestamp
-		topic.Partitions = append(topic.Partitions, partition)
+// offsets asks for an offset of every partition of d: list is kadm's way to its start or its end.
+func offsets(ctx context.Context, d topicState, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]kadm.ListedOffset, error) {
+	listed, err := list(ctx, d.name)
+	if err == nil {
+		err = listed.Error()
 	}
-	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, l.client) // kgo splits it by leaders and retries moved ones
 	if err != nil {
 		return nil, fmt.Errorf("list offsets of %s: %w", d.name, err)
 	}
-	offsets := map[int32]int64{}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return nil, fmt.Errorf("list offsets of %s/%d: %w", d.name, p.Partition, err)
-			}
-			offsets[p.Partition] = p.Offset
-		}
+	if got := len(listed[d.name]); got != len(d.leaders) {
+		return nil, fmt.Errorf("list offsets of %s: %d of %d partitions answered", d.name, got, len(d.leaders))
 	}
-	if len(offsets) != len(d.leaders) {
-		return nil, fmt.Errorf("list offsets of %s: %d of %d partitions answered", d.name, len(offsets), len(d.leaders))
-	}
-	return offsets, nil
+	return listed[d.name], nil
 }

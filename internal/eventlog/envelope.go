@@ -56,37 +56,64 @@ func IsTraceContext(name string) bool {
 	}
 }
 
+// attributes are the header values as text: of an envelope to be written, or read and not yet judged.
+type attributes struct {
+	specVersion, contentType, time, chainVersion, chainPrev string
+	e                                                       domain.Envelope
+}
+
+// headerTexts ties each header to its text, in the order of the headers' names.
+var headerTexts = []struct {
+	name string
+	of   func(*attributes) *string
+}{
+	{headerActor, func(a *attributes) *string { return &a.e.Audit.Actor }},
+	{headerActorRole, func(a *attributes) *string { return &a.e.Audit.Role }},
+	{headerChainPrev, func(a *attributes) *string { return &a.chainPrev }},
+	{headerChainVersion, func(a *attributes) *string { return &a.chainVersion }},
+	{headerCommandID, func(a *attributes) *string { return &a.e.Audit.CommandID }},
+	{headerID, func(a *attributes) *string { return &a.e.ID }},
+	{headerIdempotencyKey, func(a *attributes) *string { return &a.e.Audit.IdempotencyKey }},
+	{headerOnBehalfOf, func(a *attributes) *string { return &a.e.Audit.OnBehalfOf }},
+	{headerRequestDigest, func(a *attributes) *string { return &a.e.Audit.RequestDigest }},
+	{headerRequestID, func(a *attributes) *string { return &a.e.Audit.RequestID }},
+	{headerSource, func(a *attributes) *string { return &a.e.Source }},
+	{headerSpecVersion, func(a *attributes) *string { return &a.specVersion }},
+	{headerSubject, func(a *attributes) *string { return &a.e.Subject }},
+	{headerTime, func(a *attributes) *string { return &a.time }},
+	{headerTraceParent, func(a *attributes) *string { return &a.e.TraceParent }},
+	{headerType, func(a *attributes) *string { return &a.e.Type }},
+	{headerContentType, func(a *attributes) *string { return &a.contentType }},
+}
+
 // envelopeHeaders writes an envelope in the order of the headers' names, so that both clients produce
-// the same bytes. Empty attributes are left out, as CloudEvents demands.
-func envelopeHeaders(e domain.Envelope, tombstone bool) []Header {
-	headers := make([]Header, 0, 18)
-	put := func(name, value string) {
-		if value != "" {
-			headers = append(headers, Header{Key: name, Value: []byte(value)})
-		}
-	}
-	put(headerActor, e.Audit.Actor)
-	put(headerActorRole, e.Audit.Role)
+// the same bytes. Empty attributes are left out, as CloudEvents demands. What it accepts, [parseEnvelope] reads.
+func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, error) {
+	a := attributes{e: e, specVersion: specVersion, time: e.Time.UTC().Format(timeLayout)}
 	if e.Chain != nil {
-		put(headerChainPrev, hex.EncodeToString(e.Chain.Prev))
-		put(headerChainVersion, strconv.FormatInt(e.Chain.Version, 10))
+		a.chainPrev, a.chainVersion = hex.EncodeToString(e.Chain.Prev), strconv.FormatInt(e.Chain.Version, 10)
 	}
-	put(headerCommandID, e.Audit.CommandID)
-	put(headerID, e.ID)
-	put(headerIdempotencyKey, e.Audit.IdempotencyKey)
-	put(headerOnBehalfOf, e.Audit.OnBehalfOf)
-	put(headerRequestDigest, e.Audit.RequestDigest)
-	put(headerRequestID, e.Audit.RequestID)
-	put(headerSource, e.Source)
-	put(headerSpecVersion, specVersion)
-	put(headerSubject, e.Subject)
-	put(headerTime, e.Time.UTC().Format(timeLayout))
-	put(headerTraceParent, e.TraceParent)
-	put(headerType, e.Type)
 	if !tombstone {
-		put(headerContentType, contentTypeJSON)
+		a.contentType = contentTypeJSON
 	}
-	return headers
+	headers := make([]Header, 0, len(headerTexts))
+	values := make([]byte, 0, 512) // all of them: one allocation instead of one for each
+	for _, text := range headerTexts {
+		value := *text.of(&a)
+		if value == "" {
+			continue
+		}
+		if err := checkText(value); err != nil {
+			return nil, fmt.Errorf("header %s %w", text.name, err)
+		}
+		from := len(values)
+		values = append(values, value...)
+		headers = append(headers, Header{Key: text.name, Value: values[from:len(values):len(values)]})
+	}
+	if _, err := a.envelope(chained, tombstone); err != nil {
+		return nil, err
+	}
+	return headers, nil
 }
 
 // parseEnvelope reads the headers strictly: every attribute at most once and never empty, the
@@ -94,6 +121,7 @@ func envelopeHeaders(e domain.Envelope, tombstone bool) []Header {
 // that what is effective always has an envelope.
 func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
 	var a attributes
+	at := 0 // in headerTexts, where the next header is looked for first: ours come in that order
 	for i, h := range headers {
 		if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 			continue
@@ -105,55 +133,16 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		if err := checkText(value); err != nil {
 			return domain.Envelope{}, fmt.Errorf("header %s %w", h.Key, err)
 		}
-		a.set(h.Key, value)
+		for range headerTexts { // in vain for an extension of a later version: the hash covers it, this version does not read it
+			text := headerTexts[at]
+			at = (at + 1) % len(headerTexts)
+			if text.name == h.Key {
+				*text.of(&a) = value
+				break
+			}
+		}
 	}
 	return a.envelope(chained, tombstone)
-}
-
-// attributes are the header values as text, before they are judged.
-type attributes struct {
-	specVersion, contentType, time, chainVersion, chainPrev string
-	e                                                       domain.Envelope
-}
-
-func (a *attributes) set(name, value string) {
-	switch name {
-	case headerSpecVersion:
-		a.specVersion = value
-	case headerContentType:
-		a.contentType = value
-	case headerTime:
-		a.time = value
-	case headerChainVersion:
-		a.chainVersion = value
-	case headerChainPrev:
-		a.chainPrev = value
-	case headerID:
-		a.e.ID = value
-	case headerSource:
-		a.e.Source = value
-	case headerType:
-		a.e.Type = value
-	case headerSubject:
-		a.e.Subject = value
-	case headerActor:
-		a.e.Audit.Actor = value
-	case headerActorRole:
-		a.e.Audit.Role = value
-	case headerOnBehalfOf:
-		a.e.Audit.OnBehalfOf = value
-	case headerCommandID:
-		a.e.Audit.CommandID = value
-	case headerRequestID:
-		a.e.Audit.RequestID = value
-	case headerIdempotencyKey:
-		a.e.Audit.IdempotencyKey = value
-	case headerRequestDigest:
-		a.e.Audit.RequestDigest = value
-	case headerTraceParent:
-		a.e.TraceParent = value
-	default: // an extension of a later version: the hash covers it, this version does not read it
-	}
 }
 
 func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) {

@@ -65,21 +65,17 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.client.Ping(ctx); err != nil {
 		return fmt.Errorf("no broker answers (is it running, and are address, TLS and SASL right?): %w", err)
 	}
-	if l.cfg.Existing {
-		if err := l.refuseMissing(ctx); err != nil {
-			return err
-		}
-	} else if err := l.createMissing(ctx); err != nil {
+	if err := l.createMissing(ctx); err != nil {
 		return err
 	}
 	if err := l.Check(ctx); err != nil {
 		return err
 	}
 	var err error
-	if l.dashboards, err = newProducer(l.cfg, l.codec); err != nil {
+	if l.dashboards, err = newProducer(l.cfg); err != nil {
 		return err
 	}
-	l.others, err = newProducer(l.cfg, l.codec)
+	l.others, err = newProducer(l.cfg)
 	return err
 }
 

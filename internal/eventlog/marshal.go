@@ -3,14 +3,12 @@ package eventlog
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill/components/cqrs"
 	"github.com/ThreeDotsLabs/watermill/message"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Metadata of watermill messages that is not a record header: the record's key and its topic under
@@ -25,13 +23,12 @@ const (
 )
 
 // eventMarshaler is the EventBus's marshaler. An event on the bus is a [Record] that [Codec.Encode]
-// made: size and form are checked before anything is handed over, so encoding happens once.
-type eventMarshaler struct{ codec Codec }
-
-var _ cqrs.CommandEventMarshaler = eventMarshaler{}
+// made: size and form are checked before anything is handed over, so encoding happens once. Nothing is read
+// off the bus, so the reading half of the embedded marshaler is never used.
+type eventMarshaler struct{ cqrs.JSONMarshaler }
 
 // Marshal implements [cqrs.CommandEventMarshaler].
-func (m eventMarshaler) Marshal(v any) (*message.Message, error) {
+func (eventMarshaler) Marshal(v any) (*message.Message, error) {
 	r, ok := v.(Record)
 	if !ok {
 		return nil, fmt.Errorf("marshal %T: only a record of this log goes on its bus", v)
@@ -41,46 +38,13 @@ func (m eventMarshaler) Marshal(v any) (*message.Message, error) {
 		msg.Metadata.Set(h.Key, string(h.Value))
 	}
 	msg.Metadata.Set(MetadataKey, string(r.Key))
-	msg.Metadata.Set(MetadataTopic, r.Topic)
 	return msg, nil
 }
 
-// Unmarshal implements [cqrs.CommandEventMarshaler] for *[domain.Recorded].
-func (m eventMarshaler) Unmarshal(msg *message.Message, v any) error {
-	into, ok := v.(*domain.Recorded)
-	if !ok {
-		return fmt.Errorf("unmarshal into %T: use *domain.Recorded", v)
-	}
-	recorded, err := m.codec.Decode(recordOf(msg))
-	if err != nil {
-		return err
-	}
-	*into = recorded
-	return nil
-}
-
 // Name implements [cqrs.CommandEventMarshaler]: the ce_type.
-func (m eventMarshaler) Name(v any) string {
-	if r, ok := v.(Record); ok {
-		return string(headerValue(r.Headers, headerType))
-	}
-	return ""
-}
-
-// NameFromMessage implements [cqrs.CommandEventMarshaler].
-func (m eventMarshaler) NameFromMessage(msg *message.Message) string {
-	return msg.Metadata.Get(headerType)
-}
-
-func recordOf(msg *message.Message) Record {
-	r := Record{Topic: msg.Metadata.Get(MetadataTopic), Key: []byte(msg.Metadata.Get(MetadataKey)), Value: msg.Payload}
-	for name, value := range msg.Metadata {
-		if name != MetadataKey && name != MetadataTopic {
-			r.Headers = append(r.Headers, Header{Key: name, Value: []byte(value)})
-		}
-	}
-	slices.SortFunc(r.Headers, func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
-	return r
+func (eventMarshaler) Name(v any) string {
+	r, _ := v.(Record)
+	return r.Header(headerType)
 }
 
 // kafkaMarshaler is the last step of both directions between watermill and sarama. It writes no
@@ -91,24 +55,20 @@ type kafkaMarshaler struct {
 
 // Marshal implements watermill-kafka's Marshaler.
 func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.ProducerMessage, error) {
-	r := recordOf(msg)
-	if len(r.Key) == 0 {
+	key := msg.Metadata.Get(MetadataKey)
+	if key == "" {
 		return nil, errors.New("marshal message: it has no key")
 	}
-	m := saramaMessage(r)
-	m.Topic = topic
+	m := &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(key)}
+	for _, name := range slices.Sorted(maps.Keys(msg.Metadata)) {
+		if name != MetadataKey {
+			m.Headers = append(m.Headers, sarama.RecordHeader{Key: []byte(name), Value: []byte(msg.Metadata[name])})
+		}
+	}
+	if len(msg.Payload) > 0 {
+		m.Value = sarama.ByteEncoder(msg.Payload) // nil stays null: a tombstone
+	}
 	return m, nil
-}
-
-func saramaMessage(r Record) *sarama.ProducerMessage {
-	m := &sarama.ProducerMessage{Key: sarama.ByteEncoder(r.Key), Headers: make([]sarama.RecordHeader, len(r.Headers))}
-	for i, h := range r.Headers {
-		m.Headers[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
-	}
-	if len(r.Value) > 0 {
-		m.Value = sarama.ByteEncoder(r.Value) // nil stays null: a tombstone
-	}
-	return m
 }
 
 // Unmarshal implements watermill-kafka's Unmarshaler. It copies and never judges: an error here makes

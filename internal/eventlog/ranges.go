@@ -39,24 +39,21 @@ func (e *otherLogError) Unwrap() error { return ErrOtherLog }
 // Ranges returns what each partition of the topic holds, in the order of the partitions, and the
 // topic's id.
 func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
-	if _, err := l.spec(topic); err != nil {
-		return nil, TopicID{}, err
-	}
 	described, err := l.describe(ctx, topic)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
-	starts, err := l.listOffsets(ctx, described, listEarliest)
+	starts, err := offsets(ctx, described, l.admin.ListStartOffsets)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
-	ends, err := l.listOffsets(ctx, described, listLatest)
+	ends, err := offsets(ctx, described, l.admin.ListEndOffsets)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
 	ranges := make([]PartitionRange, 0, len(described.leaders))
 	for _, p := range slices.Sorted(maps.Keys(described.leaders)) {
-		ranges = append(ranges, PartitionRange{Partition: p, Start: starts[p], End: ends[p]})
+		ranges = append(ranges, PartitionRange{Partition: p, Start: starts[p].Offset, End: ends[p].Offset})
 	}
 	return ranges, described.id, nil
 }
@@ -64,9 +61,6 @@ func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, Topic
 // ReadAt returns the record at a position. [ErrNoRecord] says that compaction removed it or that it
 // is not written yet, [ErrOutOfRange] that the log does not reach there.
 func (l *Log) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
-	if _, err := l.spec(at.Topic); err != nil {
-		return Record{}, err
-	}
 	described, err := l.describe(ctx, at.Topic)
 	if err != nil {
 		return Record{}, err
