@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
@@ -215,14 +216,12 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 // observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:
 // then what was signed earlier is not what the log holds, and nobody but a person may go on.
 func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
-	turns := prometheus.NewCounterVec(prometheus.CounterOpts{
+	auto := promauto.With(registry)
+	turns := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_checkpoint_turns_total", Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
 	}, []string{"outcome"})
-	registry.MustRegister(turns)
 	gauge := func(name, help string) prometheus.Gauge {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
-		registry.MustRegister(g)
-		return g
+		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
 	}
 	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.")
 	last := gauge("last_signed_timestamp_seconds", "When this process last signed a checkpoint; 0: not since its start.")

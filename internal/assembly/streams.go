@@ -19,7 +19,7 @@ func (s *Service) openStreams() {
 		Ready: func() bool {
 			return s.Monitor.MayRead(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
 		},
-		Logger: s.config.Logger,
+		Logger: s.settings.Logger,
 	})
 	if s.config.Streams {
 		s.progress.HearFigures(s.streams.Hear)
