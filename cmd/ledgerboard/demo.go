@@ -32,7 +32,6 @@ const (
 	demoChangeDays = 365
 )
 
-// Run implements the command.
 func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Env == envProduction {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: demo makes up data and does not run there")}

@@ -30,7 +30,6 @@ type eraseCommand struct {
 // Rhythm of looking whether the tables follow.
 const eraseLookEvery = 50 * time.Millisecond
 
-// Run implements the command.
 func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User == "" && c.Member <= 0 {
 		return usageError{errors.New("name the person: --user ID or --member ID")}

@@ -32,7 +32,6 @@ type fetchCommand struct {
 	JSON     bool   `name:"json" help:"Print each event that was recorded as a JSON object a line."`
 }
 
-// Run implements the command.
 func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	wrong, at := append(c.storage.validate(), c.fetching.validate()...), c.backends(c.logger(s))
 	at.SecretsKeys, err = vault.ParseKeys(c.SecretsKey)

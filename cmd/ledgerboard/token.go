@@ -20,7 +20,6 @@ type tokenCommand struct {
 	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry."`
 }
 
-// Run implements the command.
 func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
 		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret that the service has; tokens for LEDGERBOARD_JWT_KEYS are signed by the holder of the private key")}
