@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,12 +111,7 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	if c.JWTSecret == "" && c.JWTKeys == "" {
 		c.JWTSecret = state.JWTSecret
 	}
-	if c.SecretsKey == "" {
-		c.SecretsKey = state.SecretsKey
-	}
-	if c.CheckpointKey == "" {
-		c.CheckpointKey = state.Checkpoint
-	}
+	c.SecretsKey, c.CheckpointKey = cmp.Or(c.SecretsKey, state.SecretsKey), cmp.Or(c.CheckpointKey, state.Checkpoint)
 	if len(c.ManagedSubscriptions) == 0 {
 		c.ManagedSubscriptions = demo.ManagedSubscriptions()
 	}

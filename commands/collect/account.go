@@ -44,8 +44,7 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	got.incomplete = snapshot.Incomplete
 	got.Demographics = request.Demographics && snapshot.Incomplete == nil
 	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
-		history := accountHistory{Collector: c, f: f, at: at}
-		got.Backfilled, got.more, err = history.read(ctx)
+		got.Backfilled, got.more, err = c.readHistory(ctx, f, at)
 		got.Class, got.Reason = f.History.Class, f.History.Reason
 	}
 	return got, err

@@ -53,11 +53,16 @@ func (c *Collector) alone(ctx context.Context, ref string) (held context.Context
 	return held, func() { end(); unlock() }, nil
 }
 
-// access returns the tokens to read the account with.
+// access returns the tokens to read the account with: those that were read with those of the whole job, or they are
+// read now. That they may have been renewed since does no harm: one that is refused is looked up again before it is
+// renewed.
 func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
-	stored, err := c.stored(ctx, f)
-	if err != nil {
-		return stored, err
+	var stored commands.StoredTokens
+	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
+		var err error
+		if stored, _, err = c.load(ctx, f.SecretRef); err != nil {
+			return stored, err
+		}
 	}
 	if stored.ExpiresAt.IsZero() || c.Now().Add(lastMoment).Before(stored.ExpiresAt) {
 		return stored, nil
@@ -67,17 +72,6 @@ func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens
 		return stored, nil // it is good until it is refused, and what is wrong may pass until then
 	}
 	return renewed, err
-}
-
-// stored are the tokens that were read with those of the whole job, or they are read now. That they may have
-// been renewed since does no harm: one that is refused is looked up again before it is renewed.
-func (c *Collector) stored(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
-	var stored commands.StoredTokens
-	if json.Unmarshal(f.secret, &stored) == nil && stored.AccessToken != "" {
-		return stored, nil
-	}
-	stored, _, err := c.load(ctx, f.SecretRef)
-	return stored, err
 }
 
 func (c *Collector) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
