@@ -55,9 +55,9 @@ const checkpointLock = 0x6c626370
 func (c checkpointing) validate() (wrong faults) {
 	if c.CheckpointKey != "" {
 		_, _, err := proof.ParseKey(c.CheckpointKey)
-		wrong.unless(err == nil, "LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' makes one)", err)
+		wrong.unlessf(err == nil, "LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' makes one)", err)
 	}
-	wrong.unless(c.CheckpointEvery >= time.Second, "LEDGERBOARD_CHECKPOINT_EVERY is %s; use 1s or more", c.CheckpointEvery)
+	wrong.unlessf(c.CheckpointEvery >= time.Second, "LEDGERBOARD_CHECKPOINT_EVERY is %s; use 1s or more", c.CheckpointEvery)
 	_, err := evidence{Keys: c.CheckpointPublicKeys}.keys()
 	wrong.add(named("LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err))
 	return wrong

@@ -104,32 +104,32 @@ func (f *faults) add(err error) {
 	}
 }
 
-// unless notes a fault where a setting is not as it must be.
-func (f *faults) unless(ok bool, format string, args ...any) {
+// unlessf notes a fault where a setting is not as it must be.
+func (f *faults) unlessf(ok bool, format string, args ...any) {
 	if !ok {
 		*f = append(*f, fmt.Errorf(format, args...))
 	}
 }
 
 // err names every fault at once; nil when there is none.
-func (f faults) err() error {
-	if len(f) == 0 {
+func (f *faults) err() error {
+	if len(*f) == 0 {
 		return nil
 	}
-	slices.SortFunc(f, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(f...))}
+	slices.SortFunc(*f, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(*f...))}
 }
 
 // validate reports every wrong setting at once, the address to listen on included.
 func (s settings) validate(addr string) error {
 	wrong := slices.Concat(s.storage.validate(), s.fetching.validate(), s.checkpointing.validate())
 	_, _, err := net.SplitHostPort(addr)
-	wrong.unless(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
+	wrong.unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
 	for _, role := range s.Roles {
-		wrong.unless(role == roleAPI || role == roleProjector || role == roleFetcher, "LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
+		wrong.unlessf(role == roleAPI || role == roleProjector || role == roleFetcher, "LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
 	}
-	wrong.unless(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
-	wrong.unless(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
+	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
+	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	if (s.JWTSecret == "") == (s.JWTKeys == "") {
 		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
 	} else {
@@ -137,20 +137,20 @@ func (s settings) validate(addr string) error {
 		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
-		wrong.unless(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
+		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
-	wrong.unless(len(s.ManagedSubscriptions) > 0, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
+	wrong.unlessf(len(s.ManagedSubscriptions) > 0, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
 	if s.has(roleFetcher) {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
 	}
-	wrong.unless(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
+	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {
-		wrong.unless(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
+		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
 	production := s.Env == envProduction
-	wrong.unless(!production || s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
-	wrong.unless(!production || len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
+	wrong.unlessf(!production || s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
+	wrong.unlessf(!production || len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
 	return wrong.err()
 }
 
@@ -158,7 +158,7 @@ func (s settings) validate(addr string) error {
 func (s storage) validate() (wrong faults) {
 	for _, broker := range s.KafkaBrokers {
 		host, port, err := net.SplitHostPort(broker)
-		wrong.unless(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
+		wrong.unlessf(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
 	if s.DatabaseURL != "" {
 		_, err := pgconn.ParseConfig(s.DatabaseURL)

@@ -59,13 +59,13 @@ func (f fetching) validate() (wrong faults) {
 	for name, d := range map[string]time.Duration{
 		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL": f.AccountInsightsInterval, "LEDGERBOARD_BACKFILL": f.Backfill,
 	} {
-		wrong.unless(d >= 0, "%s is %s; use 0 or more", name, d)
+		wrong.unlessf(d >= 0, "%s is %s; use 0 or more", name, d)
 	}
 	for name, d := range map[string]time.Duration{
 		"LEDGERBOARD_GROWTH_WINDOW": f.GrowthWindow, "LEDGERBOARD_DEMOGRAPHICS_EVERY": f.DemographicsEvery,
 		"LEDGERBOARD_FETCH_TIMEOUT": f.FetchTimeout, "LEDGERBOARD_FETCH_REFUSED_FOR": f.FetchRefusedFor,
 	} {
-		wrong.unless(d > 0, "%s is %s; use more than 0", name, d)
+		wrong.unlessf(d > 0, "%s is %s; use more than 0", name, d)
 	}
 	for _, number := range []struct {
 		name    string
@@ -75,14 +75,14 @@ func (f fetching) validate() (wrong faults) {
 		{"LEDGERBOARD_FETCH_SHARD", f.FetchShard, collect.MaxShard},
 		{"LEDGERBOARD_FETCH_WORKERS", f.FetchWorkers, 1000},
 	} {
-		wrong.unless(number.n >= 1 && number.n <= number.most, "%s is %d; use 1 to %d", number.name, number.n, number.most)
+		wrong.unlessf(number.n >= 1 && number.n <= number.most, "%s is %d; use 1 to %d", number.name, number.n, number.most)
 	}
 	for name, base := range map[string]string{
 		"LEDGERBOARD_FACEBOOK_URL": f.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": f.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": f.LinkedInURL,
 		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL,
 	} {
 		u, err := url.Parse(base)
-		wrong.unless(err == nil && u.Host != "", "%s %q is not a URL", name, base)
+		wrong.unlessf(err == nil && u.Host != "", "%s %q is not a URL", name, base)
 	}
 	return wrong
 }

@@ -31,7 +31,7 @@ func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredT
 	}
 	defer release()
 	if u, ok := c.pending.Load(f.SecretRef); ok {
-		if err := c.save(ctx, held, f, u.(pendingRotation)); err != nil { //nolint:errcheck,forcetypeassert // nothing else is in there
+		if err := c.save(ctx, held, f, u.(pendingRotation)); err != nil {
 			return failed, err
 		}
 	}
