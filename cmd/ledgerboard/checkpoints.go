@@ -169,11 +169,10 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 		return nil, "", err
 	}
 	path := cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))
-	signer, err := proof.NewSigner(proof.SignerConfig{
+	return proof.NewSigner(proof.SignerConfig{
 		Source: p.Log, Append: p.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
 		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Logger: p.logger, Observe: observeCheckpoints(p.registry),
-	})
-	return signer, public, err
+	}), public, nil
 }
 
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.

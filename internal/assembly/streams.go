@@ -15,9 +15,15 @@ type noticeStore struct {
 
 func (s *Service) openStreams() {
 	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool)}, stream.Config{
-		// It rests on who listens and to what; the figures may be as late as they like.
+		// Streams begin when the process is ready. From then on they rest on who listens and to what; the
+		// figures may be as late as they like.
 		Ready: func() bool {
-			return s.Monitor.MayRead(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+			select {
+			case <-s.Monitor.Made():
+				return s.Monitor.MayRead(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+			default:
+				return false
+			}
 		},
 		Logger: s.settings.Logger,
 	})

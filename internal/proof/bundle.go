@@ -62,19 +62,15 @@ type bundleEnd struct {
 	Records int64 `json:"records"`
 }
 
-// bundleWriter writes lines.
-type bundleWriter struct{ out *bufio.Writer }
-
-func (w bundleWriter) line(v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode bundle: %w", err)
-	}
-	if _, err := w.out.Write(append(raw, '\n')); err != nil {
+// writeLine writes one line of a bundle.
+func writeLine(out io.Writer, v any) error {
+	if err := json.NewEncoder(out).Encode(v); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
 	}
 	return nil
 }
+
+func byName(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) }
 
 // newBundleRecord takes from a record what its hash covers.
 func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
@@ -87,7 +83,7 @@ func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
 			b.Headers = append(b.Headers, bundleHeader{h.Key, h.Value})
 		}
 	}
-	slices.SortStableFunc(b.Headers, func(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortStableFunc(b.Headers, byName)
 	return b, nil
 }
 
@@ -105,17 +101,19 @@ type bundleReader struct {
 	in   *bufio.Reader
 	line int
 	head bundleHead
-	end  *bundleEnd
 	n    int64
 }
 
 func newBundleReader(in io.Reader) (*bundleReader, error) {
 	b := &bundleReader{in: bufio.NewReaderSize(in, 64<<10)}
 	raw, err := b.next()
-	if err != nil {
-		return nil, err
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: it is empty", errBundle)
 	}
-	if err := b.strictly(raw, &b.head); err != nil {
+	if err == nil {
+		err = b.strictly(raw, &b.head)
+	}
+	if err != nil {
 		return nil, err
 	}
 	id, isHex := domain.HexID(b.head.Key)
@@ -186,8 +184,7 @@ func (b *bundleReader) record() (r bundleRecord, err error) {
 	if err := b.strictly(raw, &r); err != nil {
 		return r, err
 	}
-	sorted := slices.IsSortedFunc(r.Headers, func(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) })
-	if !sorted || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return eventlog.IsTraceContext(h.Name) }) {
+	if !slices.IsSortedFunc(r.Headers, byName) || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return eventlog.IsTraceContext(h.Name) }) {
 		return r, b.errorf("its headers are not sorted, or hold what no hash covers")
 	}
 	b.n++
@@ -195,12 +192,12 @@ func (b *bundleReader) record() (r bundleRecord, err error) {
 }
 
 func (b *bundleReader) finish(raw []byte) error {
-	b.end = &bundleEnd{}
-	if err := b.strictly(raw, b.end); err != nil {
+	var end bundleEnd
+	if err := b.strictly(raw, &end); err != nil {
 		return err
 	}
-	if b.end.Records != b.n {
-		return b.errorf("it says %d records, there are %d", b.end.Records, b.n)
+	if end.Records != b.n {
+		return b.errorf("it says %d records, there are %d", end.Records, b.n)
 	}
 	if _, err := b.next(); !errors.Is(err, io.EOF) {
 		return b.errorf("something follows the end")

@@ -43,21 +43,26 @@ type bundleCheck struct {
 // head. An error means that the bundle could not be read from in; what is wrong with it is a finding.
 func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 	c, err := beginBundle(in, known)
-	if c == nil {
+	if err != nil {
 		return bundleFault(BundleReport{}, err)
 	}
 	for {
 		line, err := c.in.record()
-		switch {
-		case errors.Is(err, io.EOF):
-			return c.finish(), nil
-		case err != nil:
-			c.report.Findings = nil
+		next, ended := c.head.Version+1, errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return bundleFault(c.report, err)
 		}
-		if f := c.add(line); f != nil {
-			f.Agency = c.report.Agency
-			c.report.Findings = append(c.report.Findings, *f)
+		var f *Finding
+		switch {
+		case !ended:
+			f = c.add(line, next)
+		case next <= c.report.Head:
+			f = new(found(KindTruncated, "tail", "the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head))
+		}
+		if f != nil {
+			c.report.Findings = append(c.report.Findings, f.of(c.report.Agency, next))
+		}
+		if f != nil || ended {
 			return c.report, nil
 		}
 	}
@@ -65,16 +70,14 @@ func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 
 // bundleFault makes a finding of an error that the bundle is to blame for.
 func bundleFault(r BundleReport, err error) (BundleReport, error) {
-	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w: it is empty", errBundle)
-	}
 	if !errors.Is(err, errBundle) && !errors.Is(err, ErrCheckpoint) {
 		return r, err
 	}
-	r.Findings = []Finding{{Kind: KindBundle, Agency: r.Agency, Detail: err.Error()}}
+	f := found(KindBundle, "", "%s", err).of(r.Agency, 0)
 	if r.Records > 0 {
-		r.Findings[0].Detail += fmt.Sprintf(" (after version %d)", r.Records)
+		f.Detail += fmt.Sprintf(" (after version %d)", r.Records)
 	}
+	r.Findings = []Finding{f}
 	return r, nil
 }
 
@@ -95,52 +98,36 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 	}}, nil
 }
 
-// add checks the next record; the finding says what is wrong with it.
-func (c *bundleCheck) add(line bundleRecord) *Finding {
-	want := c.head.Version + 1
+// add checks the next record, which must have version want; the finding says what is wrong with it.
+func (c *bundleCheck) add(line bundleRecord, want int64) *Finding {
 	partitions := int32(len(c.signed.Positions))
 	r := line.record(c.report.Agency, partitions)
 	verdict, next, reason := eventlog.Judge(c.head, r, partitions)
-	f := Finding{Version: want}
 	switch {
 	case verdict == eventlog.Stale:
-		f.Kind, f.Detail = KindInserted, "the record does not come next: "+reason
-		return &f
+		return new(found(KindInserted, "", "the record does not come next: %s", reason))
+	// The record before is proved already, or lies after the checkpoint.
+	case verdict != eventlog.Effective && line.Version > want && r.Header("ce_chainversion") == strconv.FormatInt(line.Version, 10):
+		return new(found(KindRemoved, "", "%s", reason))
 	case verdict != eventlog.Effective:
-		f.Kind, f.Detail = c.blame(line, r), reason
-		return &f
+		return new(found(KindAltered, "", "%s", reason))
 	case line.Version != want:
-		f.Kind, f.Detail = KindBundle, fmt.Sprintf("the line says version %d", line.Version)
-		return &f
+		return new(found(KindBundle, "", "the line says version %d", line.Version))
 	}
 	c.head = next
 	c.report.Records++
 	if want > c.report.Head {
 		if line.Leaf != nil || line.Proof != nil {
-			f.Kind, f.Detail = KindBundle, "it lies after the signed head and claims to be in the signed tree"
-			return &f
+			return new(found(KindBundle, "", "it lies after the signed head and claims to be in the signed tree"))
 		}
 		c.report.NotCovered++
 		return nil
 	}
 	if detail := c.proved(line, LeafHash(c.report.Agency, next)); detail != "" {
-		f.Kind, f.Differs, f.Detail = KindAltered, []string{"content"}, detail
-		return &f
+		return new(found(KindAltered, "content", "%s", detail))
 	}
 	c.report.Covered++
 	return nil
-}
-
-// blame says what a record that does not follow looks like. The one before it is proved already, or
-// lies after the checkpoint.
-func (c *bundleCheck) blame(line bundleRecord, r eventlog.Record) Kind {
-	version := r.Header("ce_chainversion")
-	switch {
-	case line.Version > c.head.Version+1 && version == strconv.FormatInt(line.Version, 10):
-		return KindRemoved
-	default:
-		return KindAltered
-	}
 }
 
 // proved checks a record against the signed trees; the answer says why it is not in them.
@@ -160,15 +147,4 @@ func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
 		return "it is not the last record that was signed: later ones were cut off"
 	}
 	return ""
-}
-
-// finish judges the end.
-func (c *bundleCheck) finish() BundleReport {
-	if c.head.Version < c.report.Head {
-		c.report.Findings = append(c.report.Findings, Finding{
-			Kind: KindTruncated, Agency: c.report.Agency, Version: c.head.Version + 1, Differs: []string{"tail"},
-			Detail: fmt.Sprintf("the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head),
-		})
-	}
-	return c.report
 }

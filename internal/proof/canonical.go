@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // What tables and log are compared by: each value in one spelling, each text preceded by its length.
+
+// rowSize is enough for most rows, so that one buffer serves for all.
+const rowSize = 1 << 10
 
 func putText(b []byte, texts ...string) []byte {
 	for _, s := range texts {
@@ -59,6 +61,15 @@ func putCommand(b []byte, c CommandRow) []byte {
 	return putTime(putText(b, c.Subject, c.Key, c.CommandID, c.RequestDigest, c.SubAccount), c.Time)
 }
 
+func putHead(b []byte, h TableHead) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(h.Version))
+	return putTime(putText(b, string(h.Hash)), h.Time)
+}
+
+func putPreference(b []byte, d domain.Dashboard) []byte {
+	return putDashboard(binary.BigEndian.AppendUint64(b, uint64(d.Version)), &d)
+}
+
 func putNotice(b []byte, n NoticeRow) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(n.Version))
 	return putTime(putText(b, n.User), n.Time)
@@ -78,12 +89,12 @@ type fold struct {
 	dashboards map[string]domain.Dashboard
 }
 
+func newFold(parent string) fold {
+	return fold{parent: parent, dashboards: map[string]domain.Dashboard{}}
+}
+
 // apply folds an effective record. An error says why it makes no rows: the projection parks it.
-func (f *fold) apply(decode decoder, r eventlog.Record, head domain.StreamHead) (folded, error) {
-	recorded, err := decode(r)
-	if err != nil {
-		return folded{}, err
-	}
+func (f *fold) apply(recorded domain.Recorded, head domain.StreamHead) (folded, error) {
 	if skip, ok := recorded.Data.(domain.ParkedSkipped); ok {
 		return folded{skips: &skip.Position}, nil
 	}

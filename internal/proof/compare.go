@@ -1,11 +1,9 @@
 package proof
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"hash"
 	"maps"
 	"slices"
 
@@ -21,7 +19,7 @@ type comparison struct {
 	parent    string
 	positions map[int32]int64
 	parked    map[place]ParkedRow
-	parts     [][]*agencyFold // by partition and stream: partitions are folded at the same time
+	parts     []map[string]*agencyFold // by partition and agency: partitions are folded at the same time
 }
 
 // place is where a record lies.
@@ -33,14 +31,32 @@ type place struct {
 // agencyFold is one agency as the log has it, without what the tables set aside.
 type agencyFold struct {
 	fold
-	head             domain.StreamHead
-	history, notices hash.Hash
-	commands         []CommandRow // those of the last [domain.CommandMemory], and some older ones
-	aside            []ParkedRow
-	skips            map[place]bool // what operators' records say is skipped
-	records          int64
-	refused          string // why a record makes no rows; the tables should say so too
-	buffer           []byte
+	head     domain.StreamHead
+	digests  digests
+	commands []CommandRow // those of the last [domain.CommandMemory], and some older ones
+	aside    []ParkedRow
+	skips    map[place]bool // what operators' records say is skipped
+	records  int64
+	refused  string // why a record makes no rows; the tables should say so too
+}
+
+// digests are an agency's rows by table, each row hashed behind those before it; a table without rows has none.
+type digests map[string][sha256.Size]byte
+
+func (d digests) add(table string, row []byte) { d[table] = digest(d[table], row) }
+
+func digest(before [sha256.Size]byte, row []byte) [sha256.Size]byte {
+	return sha256.Sum256(append(before[:], row...))
+}
+
+// differs returns the tables that hold other rows, sorted.
+func (d digests) differs(other digests) (tables []string) {
+	for _, table := range []string{"commands", "heads", "history", "notices", "parked", "preferences"} {
+		if d[table] != other[table] {
+			tables = append(tables, table)
+		}
+	}
+	return tables
 }
 
 // remember keeps a command, and now and then forgets those that the tables have forgotten.
@@ -81,18 +97,14 @@ func newComparison(ctx context.Context, src Source, tables Tables, parent string
 }
 
 // visit implements [visit].
-func (c *comparison) visit(p *partition, n int32, r eventlog.Record, head domain.StreamHead) error {
-	key := p.streams[n].key
+func (c *comparison) visit(p *partition, key string, r eventlog.Record, head domain.StreamHead) error {
 	if r.Offset >= c.positions[p.number] || c.parent != "" && c.parent != key {
 		return nil
 	}
-	for len(c.parts[p.number]) <= int(n) {
-		c.parts[p.number] = append(c.parts[p.number], nil)
-	}
-	f := c.parts[p.number][n]
+	f := c.parts[p.number][key]
 	if f == nil {
-		f = &agencyFold{fold: newFold(key), history: sha256.New(), notices: sha256.New()}
-		c.parts[p.number][n] = f
+		f = &agencyFold{fold: newFold(key), digests: digests{}, skips: map[place]bool{}}
+		c.parts[p.number][key] = f
 	}
 	f.head = head
 	f.records++
@@ -103,92 +115,49 @@ func (c *comparison) visit(p *partition, n int32, r eventlog.Record, head domain
 	if f.refused != "" {
 		return nil
 	}
-	made, err := f.apply(c.source.Decode, r, head)
+	made, err := c.apply(&f.fold, r, head)
 	if err != nil {
 		f.refused = fmt.Sprintf("version %d: %s", head.Version, err)
 		return nil
 	}
+	buffer := make([]byte, 0, rowSize)
 	for i := range made.rows {
-		f.buffer = putHistory(f.buffer[:0], &made.rows[i])
-		f.history.Write(f.buffer)
+		f.digests.add("history", putHistory(buffer, &made.rows[i]))
 	}
 	for _, n := range made.notices {
-		f.buffer = putNotice(f.buffer[:0], n)
-		f.notices.Write(f.buffer)
+		f.digests.add("notices", putNotice(buffer, n))
 	}
 	if made.command != nil {
 		f.remember(*made.command)
 	}
 	if made.skips != nil {
-		if f.skips == nil {
-			f.skips = map[place]bool{}
-		}
 		f.skips[place{made.skips.Partition, made.skips.Offset}] = true
 	}
 	return nil
 }
 
-func newFold(parent string) fold {
-	return fold{parent: parent, dashboards: map[string]domain.Dashboard{}}
-}
-
-// byAgency returns what was folded, by agency.
-func (c *comparison) byAgency() map[string]*agencyFold {
-	all := map[string]*agencyFold{}
-	for _, part := range c.parts {
-		for _, f := range part {
-			if f != nil {
-				all[f.parent] = f
-			}
-		}
-	}
-	return all
-}
-
-// suspicion is what of an agency differs.
-type suspicion map[string]bool // heads, history, preferences, notices, commands, parked
-
-// differing returns the agencies whose tables are not what the log makes of them.
-func (c *comparison) differing(ctx context.Context, log map[string]*agencyFold) (map[string]suspicion, error) {
-	found := map[string]suspicion{}
-	suspect := func(agency, what string) {
-		if found[agency] == nil {
-			found[agency] = suspicion{}
-		}
-		found[agency][what] = true
-	}
-	seen := map[string]bool{}
-	err := c.tables.Heads(ctx, c.parent, func(h TableHead) error {
-		seen[h.Parent] = true
-		f := log[h.Parent]
-		if f == nil || f.head.Version != h.Version || !bytes.Equal(f.head.Hash[:], h.Hash) || !f.head.Time.Equal(h.Time) {
-			suspect(h.Parent, "heads")
-		}
-		return nil
-	})
+// apply decodes a record and folds it. An error says why it makes no rows.
+func (c *comparison) apply(f *fold, r eventlog.Record, head domain.StreamHead) (folded, error) {
+	recorded, err := c.source.Decode(r)
 	if err != nil {
-		return nil, err
+		return folded{}, err
 	}
-	for agency := range log {
-		if !seen[agency] {
-			suspect(agency, "heads")
-		}
+	return f.apply(recorded, head)
+}
+
+// finish adds to the digests what is known only at the end.
+func (f *agencyFold) finish() {
+	buffer := make([]byte, 0, rowSize)
+	f.digests.add("heads", putHead(buffer, TableHead{Version: f.head.Version, Hash: f.head.Hash[:], Time: f.head.Time}))
+	for _, id := range slices.Sorted(maps.Keys(f.dashboards)) {
+		f.digests.add("preferences", putPreference(buffer, f.dashboards[id]))
 	}
-	if err := c.digests(ctx, log, suspect); err != nil {
-		return nil, err
+	for _, row := range f.remembered() {
+		f.digests.add("commands", putCommand(buffer, row))
 	}
-	if err := c.preferences(ctx, log, suspect); err != nil {
-		return nil, err
+	if f.unexcused() != nil {
+		f.digests.add("parked", nil) // the tables never have the like, so that it differs
 	}
-	if err := c.commands(ctx, log, suspect); err != nil {
-		return nil, err
-	}
-	for agency, f := range log {
-		if f.unexcused() != nil {
-			suspect(agency, "parked")
-		}
-	}
-	return found, nil
 }
 
 // unexcused returns the first record that the tables skip without an operator's word in the log.
@@ -201,125 +170,69 @@ func (f *agencyFold) unexcused() *ParkedRow {
 	return nil
 }
 
-// commands compares what the tables remember for repeated requests.
-func (c *comparison) commands(ctx context.Context, log map[string]*agencyFold, suspect func(agency, what string)) error {
-	var buffer []byte
-	sums := map[string]hash.Hash{}
-	err := c.tables.Commands(ctx, c.parent, func(row CommandRow) error {
-		if sums[row.Parent] == nil {
-			sums[row.Parent] = sha256.New()
+// addTo adds a table's rows to the digests of their agencies; spell returns a row's agency and its spelling.
+func addTo[R any](all map[string]digests, table string, spell func(R) (agency string, row []byte)) func(R) error {
+	return func(r R) error {
+		agency, row := spell(r)
+		if all[agency] == nil {
+			all[agency] = digests{}
 		}
-		buffer = putCommand(buffer[:0], row)
-		sums[row.Parent].Write(buffer)
+		all[agency].add(table, row)
 		return nil
-	})
-	if err != nil {
-		return err
 	}
-	for agency, f := range log {
-		sum := sha256.New()
-		for _, row := range f.remembered() {
-			buffer = putCommand(buffer[:0], row)
-			sum.Write(buffer)
-		}
-		if !sameSum(sum, sums[agency]) {
-			suspect(agency, "commands")
-		}
-		delete(sums, agency)
-	}
-	for agency := range sums {
-		suspect(agency, "commands")
-	}
-	return nil
 }
 
-// digests compares history and notices.
-func (c *comparison) digests(ctx context.Context, log map[string]*agencyFold, suspect func(agency, what string)) error {
-	var buffer []byte
-	history, notices := map[string]hash.Hash{}, map[string]hash.Hash{}
-	write := func(sums map[string]hash.Hash, agency string) {
-		if sums[agency] == nil {
-			sums[agency] = sha256.New()
-		}
-		sums[agency].Write(buffer)
+// read returns the digests of the tables by agency.
+func (c *comparison) read(ctx context.Context) (map[string]digests, error) {
+	all, b := map[string]digests{}, make([]byte, 0, rowSize)
+	err := c.tables.Heads(ctx, c.parent, addTo(all, "heads", func(h TableHead) (string, []byte) { return h.Parent, putHead(b, h) }))
+	if err == nil {
+		err = c.tables.History(ctx, c.parent, 0, maxVersion, addTo(all, "history", func(r HistoryRow) (string, []byte) { return r.Parent, putHistory(b, &r) }))
 	}
-	err := c.tables.History(ctx, c.parent, 0, maxVersion, func(r HistoryRow) error {
-		buffer = putHistory(buffer[:0], &r)
-		write(history, r.Parent)
-		return nil
-	})
+	if err == nil {
+		err = c.tables.Notices(ctx, c.parent, addTo(all, "notices", func(n NoticeRow) (string, []byte) { return n.Parent, putNotice(b, n) }))
+	}
+	if err == nil {
+		err = c.tables.Preferences(ctx, c.parent, addTo(all, "preferences", func(d domain.Dashboard) (string, []byte) { return d.ParentAccount, putPreference(b, d) }))
+	}
+	if err == nil {
+		err = c.tables.Commands(ctx, c.parent, addTo(all, "commands", func(r CommandRow) (string, []byte) { return r.Parent, putCommand(b, r) }))
+	}
+	return all, err
+}
+
+// differing returns the agencies whose tables are not what the log makes of them, each with these tables.
+func (c *comparison) differing(ctx context.Context, log map[string]*agencyFold) (map[string][]string, error) {
+	tables, err := c.read(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = c.tables.Notices(ctx, c.parent, func(n NoticeRow) error {
-		buffer = putNotice(buffer[:0], n)
-		write(notices, n.Parent)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
+	found := map[string][]string{}
 	for agency, f := range log {
-		if !sameSum(f.history, history[agency]) {
-			suspect(agency, "history")
+		f.finish()
+		if what := f.digests.differs(tables[agency]); what != nil {
+			found[agency] = what
 		}
-		if !sameSum(f.notices, notices[agency]) {
-			suspect(agency, "notices")
+	}
+	for agency, rows := range tables {
+		if log[agency] == nil {
+			found[agency] = rows.differs(nil)
 		}
-		delete(history, agency)
-		delete(notices, agency)
 	}
-	for agency := range history {
-		suspect(agency, "history")
-	}
-	for agency := range notices {
-		suspect(agency, "notices")
-	}
-	return nil
+	return found, nil
 }
 
 const maxVersion = 1<<63 - 1
 
-func sameSum(a, b hash.Hash) bool {
-	if b == nil {
-		b = sha256.New()
-	}
-	return bytes.Equal(a.Sum(nil), b.Sum(nil))
-}
-
-func (c *comparison) preferences(ctx context.Context, log map[string]*agencyFold, suspect func(agency, what string)) error {
-	count := map[string]int{}
-	err := c.tables.Preferences(ctx, c.parent, func(d domain.Dashboard) error {
-		count[d.ParentAccount]++
-		f := log[d.ParentAccount]
-		if f == nil {
-			suspect(d.ParentAccount, "preferences")
-			return nil
-		}
-		want, ok := f.dashboards[d.SubAccountID]
-		if !ok || want.Version != d.Version || !bytes.Equal(putDashboard(nil, &want), putDashboard(nil, &d)) {
-			suspect(d.ParentAccount, "preferences")
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for agency, f := range log {
-		if count[agency] != len(f.dashboards) {
-			suspect(agency, "preferences")
-		}
-	}
-	return nil
-}
-
 // checkTables compares, and names the first record of each agency that differs.
 func (v *verification) checkTables(ctx context.Context) error {
-	log := v.compare.byAgency()
-	for _, f := range log {
-		v.report.Compared += f.records
+	log := map[string]*agencyFold{}
+	for _, part := range v.compare.parts {
+		maps.Copy(log, part)
 	}
-	for _, agency := range slices.Sorted(maps.Keys(log)) {
+	agencies := slices.Sorted(maps.Keys(log))
+	for _, agency := range agencies {
+		v.report.Compared += log[agency].records
 		if aside := log[agency].aside; len(aside) > 0 {
 			v.notef("agency %s: the tables set %d records aside, the first at partition %d offset %d (parked, or skipped by an operator); all others are compared",
 				agency, len(aside), aside[0].Partition, aside[0].Offset)
@@ -338,7 +251,7 @@ func (v *verification) checkTables(ctx context.Context) error {
 			return fmt.Errorf("compare %s with the tables: %w", agency, err)
 		}
 	}
-	for _, agency := range slices.Sorted(maps.Keys(log)) {
+	for _, agency := range agencies {
 		if reason := log[agency].refused; reason != "" && differing[agency] == nil {
 			v.notef("agency %s: %s: no reader can fold it, and the tables have nothing of it either", agency, reason)
 		}

@@ -83,7 +83,8 @@
 //	file.go signer.go      the file outside of the log; signing now and then
 //	verify.go finding.go   Verify and its report
 //	diagnose.go            what was done to a stream whose chain does not hold
-//	tables.go canonical.go compare.go explain*.go  comparison with the tables
+//	tables.go canonical.go compare.go              comparison with the tables
+//	explain.go explain_fields.go                   naming what differs there
 //	bundle.go export.go bundle_verify.go           bundles: format, writing, checking
 //	replay.go              changes of one agency, from the log or a bundle
 //

@@ -13,11 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// trace is what one version is on one side: its chain hash and a digest of the rows it made.
+// trace is what one version is on one side: its chain hash and a digest of the rows it made; zero: none.
 type trace struct {
 	hash   [32]byte
-	digest [32]byte
-	rows   int
+	digest [sha256.Size]byte
 	offset int64
 }
 
@@ -31,7 +30,7 @@ type sides struct {
 }
 
 // explain finds the first version of an agency at which log and tables part, and says what it means.
-func (v *verification) explain(ctx context.Context, agency string, what suspicion, f *agencyFold) error {
+func (v *verification) explain(ctx context.Context, agency string, what []string, f *agencyFold) error {
 	s, err := v.compare.sides(ctx, agency, len(v.ledger.parts))
 	if err != nil {
 		return err
@@ -50,23 +49,20 @@ func (v *verification) explain(ctx context.Context, agency string, what suspicio
 		}
 		l, inLog := s.log[version]
 		t, inTables := s.tables[version]
-		if inLog && (inTables && l.hash == t.hash && l.digest == t.digest || !inTables && l.rows == 0) {
+		if inLog && l.digest == t.digest && (!inTables || l.hash == t.hash) {
 			continue
 		}
-		found := v.judgeVersion(s, version)
-		if found.Differs == nil {
-			if found.Differs, err = v.compare.fields(ctx, s, version); err != nil {
-				return err
-			}
+		first := v.judgeVersion(s, version)
+		if first.Differs == nil {
+			first.Differs, err = v.compare.fields(ctx, s, version)
 		}
-		v.report.Findings = append(v.report.Findings, found)
-		return nil
+		v.report.Findings = append(v.report.Findings, first)
+		return err
 	}
-	v.report.Findings = append(v.report.Findings, Finding{
-		Kind: KindTables, Agency: agency, Version: s.logHead, Differs: slices.Sorted(maps.Keys(what)),
-		Detail: fmt.Sprintf("the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s%s%s",
-			s.logHead, s.tableHead.Version, wrongDocuments(ctx, v.compare, f), wrongCommands(ctx, v.compare, f), wronglySkipped(f)),
-	})
+	rest := found(KindTables, "", "the history is that of the log, and these tables of the same agency are not (log: version %d; tables: version %d)%s",
+		s.logHead, s.tableHead.Version, v.compare.wrong(ctx, f)).of(agency, s.logHead)
+	rest.Differs = what
+	v.report.Findings = append(v.report.Findings, rest)
 	return nil
 }
 
@@ -74,37 +70,31 @@ func (v *verification) explain(ctx context.Context, agency string, what suspicio
 func (v *verification) judgeVersion(s sides, version int64) Finding {
 	l, inLog := s.log[version]
 	t, inTables := s.tables[version]
-	f := Finding{Agency: s.agency, Version: version}
+	var f Finding
+	switch {
+	case !inLog && version <= v.headOf(s).Version:
+		f = found(KindInserted, placeShifted, "the tables folded this record before the offset that they stand at, and it lies behind it now: something was inserted in this partition")
+	case !inTables && version > s.tableHead.Version:
+		f = found(KindRemoved, placeShifted, "the tables stand behind this record's offset and have not seen it: something was removed in this partition")
+	case !inLog && version <= s.tableHead.Version && version > s.logHead:
+		f = found(KindTruncated, "tail", "the log ends at version %d of this agency, the tables know versions up to %d", s.logHead, s.tableHead.Version)
+	case !inLog:
+		f = found(KindTables, "history", "the tables have a version that the log never had (it ends at %d)", s.logHead)
+	case !inTables:
+		f = found(KindTables, "history", "the tables lack the rows of this record")
+	case l.hash == t.hash:
+		f = found(KindTables, "", "the record is the one that was projected, and its rows were altered")
+	case s.meetAfter(version) || v.vouched(s.partition, l.offset):
+		f = found(KindTables, "", "the rows name a hash that the record never had: the rows were altered")
+	case version == s.logHead:
+		f = found(KindAltered, "", "the last record of the agency is not the one that was projected")
+	default:
+		f = found(KindRewritten, "", "this record is not the one that was projected, and the chain was made anew from it on, up to version %d", s.logHead)
+	}
 	if inLog {
 		f = f.at(s.partition, l.offset)
 	}
-	switch {
-	case !inLog && version <= v.headOf(s).Version:
-		f.Kind, f.Differs = KindInserted, []string{placeShifted}
-		f.Detail = "the tables folded this record before the offset that they stand at, and it lies behind it now: something was inserted in this partition"
-	case !inTables && version > s.tableHead.Version:
-		f.Kind, f.Differs = KindRemoved, []string{placeShifted}
-		f.Detail = "the tables stand behind this record's offset and have not seen it: something was removed in this partition"
-	case !inLog && version <= s.tableHead.Version && version > s.logHead:
-		f.Kind, f.Differs = KindTruncated, []string{"tail"}
-		f.Detail = fmt.Sprintf("the log ends at version %d of this agency, the tables know versions up to %d", s.logHead, s.tableHead.Version)
-	case !inLog:
-		f.Kind, f.Differs = KindTables, []string{"history"}
-		f.Detail = fmt.Sprintf("the tables have a version that the log never had (it ends at %d)", s.logHead)
-	case !inTables:
-		f.Kind, f.Differs = KindTables, []string{"history"}
-		f.Detail = "the tables lack the rows of this record"
-	case l.hash == t.hash:
-		f.Kind, f.Detail = KindTables, "the record is the one that was projected, and its rows were altered"
-	case s.meetAfter(version) || v.vouched(s.partition, l.offset):
-		f.Kind, f.Detail = KindTables, "the rows name a hash that the record never had: the rows were altered"
-	case version == s.logHead:
-		f.Kind, f.Detail = KindAltered, "the last record of the agency is not the one that was projected"
-	default:
-		f.Kind = KindRewritten
-		f.Detail = fmt.Sprintf("this record is not the one that was projected, and the chain was made anew from it on, up to version %d", s.logHead)
-	}
-	return f
+	return f.of(s.agency, version)
 }
 
 // placeShifted marks findings about records that are whole and lie elsewhere than they did.
@@ -166,71 +156,39 @@ func (v *verification) enrich(ctx context.Context, s sides, f *Finding) error {
 func (c *comparison) sides(ctx context.Context, agency string, partitions int) (sides, error) {
 	s := sides{agency: agency, log: map[int64]trace{}, tables: map[int64]trace{}}
 	s.partition = eventlog.PartitionOf([]byte(agency), int32(partitions))
-	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) error {
-		sum := sha256.New()
+	err := c.replay(ctx, agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) {
+		t := trace{hash: head.Hash, offset: r.Offset}
 		for i := range made.rows {
-			sum.Write(putHistory(nil, &made.rows[i]))
+			t.digest = digest(t.digest, putHistory(nil, &made.rows[i]))
 		}
-		s.log[head.Version] = trace{hash: head.Hash, digest: [32]byte(sum.Sum(nil)), rows: len(made.rows), offset: r.Offset}
-		s.logHead = head.Version
-		return nil
+		s.log[head.Version], s.logHead = t, head.Version
 	})
 	if err != nil {
 		return s, err
-	}
-	rows := map[int64][]byte{}
-	flush := func(version int64) {
-		t := s.tables[version]
-		t.digest = sha256.Sum256(rows[version])
-		s.tables[version] = t
-		delete(rows, version)
 	}
 	err = c.tables.History(ctx, agency, 0, maxVersion, func(r HistoryRow) error {
-		for version := range rows {
-			if version != r.Version {
-				flush(version)
-			}
-		}
 		t := s.tables[r.Version]
 		copy(t.hash[:], r.Hash)
-		t.rows++
+		t.digest = digest(t.digest, putHistory(nil, &r))
 		s.tables[r.Version] = t
-		rows[r.Version] = putHistory(rows[r.Version], &r)
 		return nil
 	})
 	if err != nil {
 		return s, err
-	}
-	for version := range rows {
-		flush(version)
 	}
 	return s, c.tables.Heads(ctx, agency, func(h TableHead) error { s.tableHead = h; return nil })
 }
 
 // replay folds one agency's effective records up to where the tables stand.
-func (c *comparison) replay(ctx context.Context, agency string, partition int32, yield func(eventlog.Record, domain.StreamHead, folded) error) error {
-	f, head := newFold(agency), domain.StreamHead{}
-	return c.source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{partition: c.positions[partition]},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				verdict, next, _ := eventlog.Judge(head, r, int32(len(c.parts)))
-				if verdict != eventlog.Effective {
-					continue
-				}
-				head = next
-				if _, aside := c.parked[place{partition, r.Offset}]; aside {
-					if err := yield(r, head, folded{}); err != nil {
-						return err
-					}
-					continue
-				}
-				made, _ := f.apply(c.source.Decode, r, head) // what makes no rows differs by that
-				if err := yield(r, head, made); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+func (c *comparison) replay(ctx context.Context, agency string, partition int32, yield func(eventlog.Record, domain.StreamHead, folded)) error {
+	f := newFold(agency)
+	cfg := eventlog.ScanConfig{Key: agency, To: map[int32]int64{partition: c.positions[partition]}}
+	return effective(ctx, c.source, cfg, len(c.parts), func(r eventlog.Record, head domain.StreamHead) error {
+		var made folded
+		if _, aside := c.parked[place{partition, r.Offset}]; !aside {
+			made, _ = c.apply(&f, r, head) // what makes no rows differs by that
+		}
+		yield(r, head, made)
+		return nil
 	})
 }

@@ -20,14 +20,13 @@ const unseenDiffers = "a header or value that the tables do not hold"
 func (c *comparison) fields(ctx context.Context, s sides, version int64) ([]string, error) {
 	var record eventlog.Record
 	log, tables := map[string]HistoryRow{}, map[string]HistoryRow{}
-	err := c.replay(ctx, s.agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) error {
+	err := c.replay(ctx, s.agency, s.partition, func(r eventlog.Record, head domain.StreamHead, made folded) {
 		if head.Version == version {
 			record = r
 			for _, row := range made.rows {
 				log[row.SubAccount] = row
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -89,63 +88,39 @@ func otherDocuments(log, tables map[string]HistoryRow, timeDiffers bool) bool {
 	return false
 }
 
-// wrongDocuments names the preferences that are not what the log makes of them.
-func wrongDocuments(ctx context.Context, c *comparison, f *agencyFold) string {
+// wrong names what of an agency, besides its history, is not what the log makes of it: dashboards, the
+// first command that is remembered otherwise, the first record that is skipped without an operator's word.
+func (c *comparison) wrong(ctx context.Context, f *agencyFold) (text string) {
 	if f == nil {
 		return ""
 	}
-	var wrong []string
+	var dashboards []string
 	err := c.tables.Preferences(ctx, f.parent, func(d domain.Dashboard) error {
-		want, ok := f.dashboards[d.SubAccountID]
-		if !ok || want.Version != d.Version || !bytes.Equal(putDashboard(nil, &want), putDashboard(nil, &d)) {
-			wrong = append(wrong, d.SubAccountID)
+		if want, ok := f.dashboards[d.SubAccountID]; !ok || !bytes.Equal(putPreference(nil, want), putPreference(nil, d)) {
+			dashboards = append(dashboards, d.SubAccountID)
 		}
 		return nil
 	})
-	if err != nil || len(wrong) == 0 {
-		return ""
+	if err == nil && len(dashboards) > 0 {
+		text += "; dashboards: " + strings.Join(dashboards[:min(len(dashboards), 5)], ", ")
 	}
-	return "; dashboards: " + strings.Join(wrong[:min(len(wrong), 5)], ", ")
-}
-
-// wrongCommands names the first command that is not remembered as the log makes it.
-func wrongCommands(ctx context.Context, c *comparison, f *agencyFold) string {
-	if f == nil {
-		return ""
-	}
-	want, wrong := map[int64]CommandRow{}, int64(0)
+	commands := map[int64]CommandRow{} // in the end those that differ
 	for _, row := range f.remembered() {
-		want[row.Version] = row
+		commands[row.Version] = row
 	}
-	suspect := func(version int64) {
-		if wrong == 0 || version < wrong {
-			wrong = version
+	err = c.tables.Commands(ctx, f.parent, func(row CommandRow) error {
+		if want, ok := commands[row.Version]; ok && bytes.Equal(putCommand(nil, want), putCommand(nil, row)) {
+			delete(commands, row.Version)
+		} else {
+			commands[row.Version] = row
 		}
-	}
-	err := c.tables.Commands(ctx, f.parent, func(row CommandRow) error {
-		if known, ok := want[row.Version]; !ok || !bytes.Equal(putCommand(nil, known), putCommand(nil, row)) {
-			suspect(row.Version)
-		}
-		delete(want, row.Version)
 		return nil
 	})
-	for version := range want {
-		suspect(version)
+	if err == nil && len(commands) > 0 {
+		text += fmt.Sprintf("; commands: the first that differs is that of version %d", slices.Min(slices.Collect(maps.Keys(commands))))
 	}
-	if err != nil || wrong == 0 {
-		return ""
+	if row := f.unexcused(); row != nil {
+		text += fmt.Sprintf("; the record at partition %d offset %d is skipped, and no operator's record in the log says so", row.Partition, row.Offset)
 	}
-	return fmt.Sprintf("; commands: the first that differs is that of version %d", wrong)
-}
-
-// wronglySkipped names the first record that the tables skip without an operator's word.
-func wronglySkipped(f *agencyFold) string {
-	if f == nil {
-		return ""
-	}
-	row := f.unexcused()
-	if row == nil {
-		return ""
-	}
-	return fmt.Sprintf("; the record at partition %d offset %d is skipped, and no operator's record in the log says so", row.Partition, row.Offset)
+	return text
 }

@@ -36,18 +36,18 @@ type Exported struct {
 
 // exporter is one run of [Export].
 type exporter struct {
-	ExportConfig
-	ledger *ledger
-	tip    *entry
-	tree   fullTree
-	index  map[int64]int64 // offset → leaf of the agency's records
+	verification
+	tip   *entry
+	tree  fullTree
+	index map[int64]int64 // offset → leaf of the agency's records
 }
 
 // Export writes the proof bundle of one agency: its records, and what ties them to the newest
 // checkpoint. It refuses with [ErrContradiction] while the log contradicts a checkpoint, and with
 // [ErrNotCovered]. Memory: 108 bytes a record of the whole log.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
-	e := &exporter{ExportConfig: cfg, index: map[int64]int64{}}
+	e := &exporter{index: map[int64]int64{}}
+	e.VerifyConfig = VerifyConfig{Source: cfg.Source, Parent: cfg.Parent, Known: cfg.Known, File: cfg.File}
 	if err := e.load(ctx); err != nil {
 		return Exported{}, err
 	}
@@ -64,9 +64,8 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if err != nil {
 		return Exported{}, err
 	}
-	buffered := bufio.NewWriterSize(out, 64<<10)
-	w := bundleWriter{buffered}
-	err = w.line(bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: cfg.Parent, Checkpoint: e.tip.note, Head: head})
+	w := bufio.NewWriterSize(out, 64<<10)
+	err = writeLine(w, bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: cfg.Parent, Checkpoint: e.tip.note, Head: head})
 	if err != nil {
 		return Exported{}, err
 	}
@@ -74,13 +73,13 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if err != nil {
 		return Exported{}, err
 	}
-	if err := w.line(bundleEnd{Records: done.Records}); err != nil {
+	if err := writeLine(w, bundleEnd{Records: done.Records}); err != nil {
 		return Exported{}, err
 	}
 	if done.Covered != head.Version {
 		return Exported{}, fmt.Errorf("%w: %d records are covered, the head has version %d", ErrContradiction, done.Covered, head.Version)
 	}
-	if err := buffered.Flush(); err != nil {
+	if err := w.Flush(); err != nil {
 		return Exported{}, fmt.Errorf("write bundle: %w", err)
 	}
 	return done, nil
@@ -88,19 +87,17 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 
 // load reads checkpoints and log, and settles which checkpoint to prove against.
 func (e *exporter) load(ctx context.Context) error {
-	v := &verification{VerifyConfig: VerifyConfig{Source: e.Source, Known: e.Known, File: e.File}}
-	if err := v.readCheckpoints(ctx); err != nil {
+	if err := e.readCheckpoints(ctx); err != nil {
 		return err
 	}
-	if err := v.readLog(ctx); err != nil {
+	if err := e.readLog(ctx); err != nil {
 		return err
 	}
-	e.ledger = v.ledger
-	e.ledger.check(v.book)
-	if err := v.book.contradiction(); err != nil {
+	e.ledger.check(e.book)
+	if err := e.book.contradiction(); err != nil {
 		return err
 	}
-	if e.tip = v.book.tip(); e.tip == nil {
+	if e.tip = e.book.tip(); e.tip == nil {
 		return ErrNotCovered
 	}
 	e.tree.stored = make([]tlog.Hash, 0, 2*e.tip.Size)
@@ -145,32 +142,24 @@ func (e *exporter) head(s *state, agency string) (bundleLeaf, error) {
 }
 
 // records writes the agency's effective records with their proofs.
-func (e *exporter) records(ctx context.Context, w bundleWriter, p *partition) (Exported, error) {
+func (e *exporter) records(ctx context.Context, w io.Writer, p *partition) (Exported, error) {
 	done := Exported{Agency: e.Parent, Checkpoint: e.tip.Checkpoint}
-	var head domain.StreamHead
-	err := e.Source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID,
-		Handle: each(func(r eventlog.Record) error {
-			verdict, next, _ := eventlog.Judge(head, r, p.count)
-			if verdict != eventlog.Effective {
-				return nil
-			}
-			head = next
-			line, err := newBundleRecord(r, head.Version)
+	cfg := eventlog.ScanConfig{Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID}
+	err := effective(ctx, e.Source, cfg, len(e.ledger.parts), func(r eventlog.Record, head domain.StreamHead) error {
+		line, err := newBundleRecord(r, head.Version)
+		if err != nil {
+			return err
+		}
+		if leaf, ok := e.index[r.Offset]; ok {
+			proved, err := e.tree.prove(leaf)
 			if err != nil {
-				return err
+				return fmt.Errorf("prove record: %w", err)
 			}
-			if leaf, ok := e.index[r.Offset]; ok {
-				proved, err := e.tree.prove(leaf)
-				if err != nil {
-					return fmt.Errorf("prove record: %w", err)
-				}
-				line.Leaf, line.Proof = &leaf, nonNil(proved)
-				done.Covered++
-			}
-			done.Records++
-			return w.line(line)
-		}),
+			line.Leaf, line.Proof = &leaf, nonNil(proved)
+			done.Covered++
+		}
+		done.Records++
+		return writeLine(w, line)
 	})
 	return done, err
 }

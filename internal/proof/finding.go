@@ -61,6 +61,21 @@ func (f Finding) String() string {
 	return b.String()
 }
 
+// found makes a finding; a deviation that has no one name differs in "".
+func found(kind Kind, differs, format string, args ...any) Finding {
+	f := Finding{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+	if differs != "" {
+		f.Differs = []string{differs}
+	}
+	return f
+}
+
+// of sets whose record it is.
+func (f Finding) of(agency string, version int64) Finding {
+	f.Agency, f.Version = agency, version
+	return f
+}
+
 // at sets the place of a finding.
 func (f Finding) at(partition int32, offset int64) Finding {
 	f.Partition, f.Offset = &partition, &offset

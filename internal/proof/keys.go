@@ -32,7 +32,7 @@ func ParseKey(private string) (signer note.Signer, public string, err error) {
 	if err != nil {
 		return nil, "", malformed
 	}
-	raw, err := base64.StdEncoding.DecodeString(private[strings.LastIndex(private, "+"+keyHash(signer)+"+")+10:])
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(private, "+", 5)[4])
 	if err != nil || len(raw) != 1+ed25519.SeedSize {
 		return nil, "", malformed
 	}
@@ -43,8 +43,6 @@ func ParseKey(private string) (signer note.Signer, public string, err error) {
 	}
 	return signer, public, nil
 }
-
-func keyHash(signer note.Signer) string { return fmt.Sprintf("%08x", signer.KeyHash()) }
 
 // ParseVerifiers reads public keys: the present one and those of earlier checkpoints.
 func ParseVerifiers(public ...string) (note.Verifiers, error) {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -65,7 +65,7 @@ const maxStrays = 10_000
 
 // visit is called for each effective record, in the order of its partition, from several partitions at
 // a time.
-type visit func(p *partition, stream int32, r eventlog.Record, head domain.StreamHead) error
+type visit func(p *partition, key string, r eventlog.Record, head domain.StreamHead) error
 
 func newLedger(partitions int, id eventlog.TopicID) *ledger {
 	l := &ledger{topicID: id, parts: make([]*partition, partitions)}
@@ -73,6 +73,15 @@ func newLedger(partitions int, id eventlog.TopicID) *ledger {
 		l.parts[i] = &partition{number: int32(i), count: int32(partitions), index: map[string]int32{}}
 	}
 	return l
+}
+
+// positions is the vector that was read up to.
+func (l *ledger) positions() []int64 {
+	vector := make([]int64, len(l.parts))
+	for i, p := range l.parts {
+		vector[i] = p.next
+	}
+	return vector
 }
 
 // continuedBy says why the log with these ends is not the one that was read so far.
@@ -90,16 +99,11 @@ func (l *ledger) continuedBy(to []int64, id eventlog.TopicID) error {
 
 // read goes on from where it stands up to the vector.
 func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, progress func(int)) error {
-	from := make([]int64, len(l.parts))
-	for i, p := range l.parts {
-		from[i] = p.next
-	}
 	err := src.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, From: byPartition(from), To: byPartition(to), TopicID: l.topicID,
+		Topic: domain.TopicDashboards, From: byPartition(l.positions()), To: byPartition(to), TopicID: l.topicID,
 		Handle: func(_ context.Context, run eventlog.Run) error {
-			p := l.parts[run.Partition]
-			for i := range run.Records {
-				if err := p.add(run.Records[i], each); err != nil {
+			for _, r := range run.Records {
+				if err := l.parts[run.Partition].add(r, each); err != nil {
 					return err
 				}
 			}
@@ -119,12 +123,7 @@ func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, p
 			l.order = append(l.order, streamRef{s.key, p.number, int32(n)})
 		}
 	}
-	slices.SortFunc(l.order, func(a, b streamRef) int {
-		if a.key < b.key {
-			return -1
-		}
-		return 1 // keys differ: each lives in one partition
-	})
+	slices.SortFunc(l.order, func(a, b streamRef) int { return strings.Compare(a.key, b.key) })
 	return nil
 }
 
@@ -159,7 +158,7 @@ func (p *partition) add(r eventlog.Record, each visit) error {
 	if each == nil {
 		return nil
 	}
-	return each(p, n, r, head)
+	return each(p, s.key, r, head)
 }
 
 // misplaced says why a record can belong to no stream of its partition; "" when it can.
@@ -231,8 +230,8 @@ func (l *ledger) advance(s *state, to []int64, grow func(p *partition, at int)) 
 
 // between returns the indexes of the effective records with offsets in [from, to).
 func (p *partition) between(from, to int64) (first, end int) {
-	first = sort.Search(len(p.offsets), func(i int) bool { return p.offsets[i] >= from })
-	end = sort.Search(len(p.offsets), func(i int) bool { return p.offsets[i] >= to })
+	first, _ = slices.BinarySearch(p.offsets, from)
+	end, _ = slices.BinarySearch(p.offsets, to)
 	return first, max(first, end)
 }
 

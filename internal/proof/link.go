@@ -39,9 +39,8 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 	}
 	for i, p := range l.parts {
 		if e.Positions[i] > p.next {
-			f := Finding{Kind: KindTruncated, Differs: []string{"tail"}, Detail: fmt.Sprintf(
-				"the end was cut off: partition %d ends at offset %d, and was signed up to %d", i, p.next, e.Positions[i])}.at(p.number, p.next)
-			return &f
+			return new(found(KindTruncated, "tail", "the end was cut off: partition %d ends at offset %d, and was signed up to %d",
+				i, p.next, e.Positions[i]).at(p.number, p.next))
 		}
 	}
 	s := l.start()
@@ -70,7 +69,7 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 }
 
 func contradicted(format string, args ...any) *Finding {
-	return &Finding{Kind: KindCheckpoint, Detail: fmt.Sprintf(format, args...)}
+	return new(found(KindCheckpoint, "", format, args...))
 }
 
 func covers(later, earlier []int64) bool {

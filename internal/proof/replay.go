@@ -159,7 +159,7 @@ func (p *replayer) yield(r eventlog.Record, decode decoder) error {
 	}
 	var made folded
 	if err == nil {
-		made, err = p.fold.apply(func(eventlog.Record) (domain.Recorded, error) { return recorded, nil }, r, p.head)
+		made, err = p.fold.apply(recorded, p.head)
 	}
 	if err != nil {
 		base.Problem = err.Error()

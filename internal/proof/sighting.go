@@ -50,7 +50,10 @@ func newBook(known note.Verifiers) *book {
 
 // add takes a note in; it returns its entry when it is new and holds.
 func (b *book) add(s sighting, inFile bool) *entry {
-	seen := b.byID[sha256.Sum256([]byte(noteText([]byte(s.note))))]
+	var seen *entry
+	if text, _, ok := strings.Cut(s.note, "\n\n"); ok {
+		seen = b.byID[sha256.Sum256([]byte(text+"\n"))] // [Checkpoint.ID]
+	}
 	if seen != nil && seen.note == s.note {
 		seen.see(inFile)
 		return nil
@@ -64,9 +67,8 @@ func (b *book) add(s sighting, inFile bool) *entry {
 		b.torn = append(b.torn, s.where)
 		return nil
 	case err != nil:
-		b.faults = append(b.faults, Finding{
-			Kind: KindCheckpoint, Detail: fmt.Sprintf("the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", s.where, err),
-		})
+		b.faults = append(b.faults, found(KindCheckpoint, "",
+			"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", s.where, err))
 		return nil
 	}
 	e := &entry{Checkpoint: c, id: c.ID(), note: s.note, where: s.where}
@@ -80,11 +82,6 @@ func (e *entry) see(inFile bool) { e.inFile, e.inLog = e.inFile || inFile, e.inL
 
 var checkpointType = domain.CheckpointSigned{}.EventType()
 
-// operationsPartition is where checkpoints lie: all have one key.
-func operationsPartition(ranges []eventlog.PartitionRange) int32 {
-	return eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges)))
-}
-
 // readOperations calls yield for each checkpoint on `operations` from an offset on, in order, and
 // returns the offset to go on from. A record of the type that cannot be read is a sighting too: its
 // note will not open.
@@ -93,7 +90,7 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 	if err != nil {
 		return from, fmt.Errorf("read checkpoints: %w", err)
 	}
-	p := operationsPartition(ranges)
+	p := eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges)))
 	to := ranges[p].End
 	err = src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
@@ -127,13 +124,11 @@ func splitFile(name, text string) (notes []sighting, torn []string) {
 		}
 		end, whole := noteEnd(lines, i)
 		where := fmt.Sprintf("%s line %d", name, i+1)
-		switch {
-		case whole:
-			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")})
-		case strings.HasPrefix(lines[i], originPrefix) || strings.HasPrefix(originPrefix, strings.TrimSuffix(lines[i], "\n")):
+		begun := strings.HasPrefix(lines[i], originPrefix) || strings.HasPrefix(originPrefix, strings.TrimSuffix(lines[i], "\n"))
+		if begun && !whole {
 			torn = append(torn, where)
-		default:
-			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")}) // will not open
+		} else { // what was not begun as a note will not open
+			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")})
 		}
 		i = end
 	}

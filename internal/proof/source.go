@@ -29,6 +29,21 @@ func each(handle func(eventlog.Record) error) func(context.Context, eventlog.Run
 	}
 }
 
+// effective hands on the effective records of one stream, each with the head that it makes.
+func effective(ctx context.Context, src Source, cfg eventlog.ScanConfig, partitions int, yield func(eventlog.Record, domain.StreamHead) error) error {
+	var head domain.StreamHead
+	cfg.Topic = domain.TopicDashboards
+	cfg.Handle = each(func(r eventlog.Record) error {
+		verdict, next, _ := eventlog.Judge(head, r, int32(partitions))
+		if verdict != eventlog.Effective {
+			return nil
+		}
+		head = next
+		return yield(r, head)
+	})
+	return src.Scan(ctx, cfg)
+}
+
 // ends returns the vector of end offsets and the topic's id.
 func ends(ctx context.Context, src Source) ([]int64, eventlog.TopicID, error) {
 	ranges, id, err := src.Ranges(ctx, domain.TopicDashboards)

@@ -51,27 +51,14 @@ func (f *frontier) root() tlog.Hash {
 
 // fullTree keeps every hash of a tree, 64 bytes a leaf, so that inclusion can be proved.
 type fullTree struct {
-	frontier
+	size   int64
 	stored []tlog.Hash // in tlog's order
 }
 
 func (t *fullTree) add(h tlog.Hash) {
-	n := t.size
-	t.frontier.add(h)
-	t.stored = append(t.stored, h)
-	for level := 1; n&1 == 1; n >>= 1 {
-		t.stored = append(t.stored, t.nodeAt(level))
-		level++
-	}
-}
-
-// nodeAt is the newest complete node of a level just after it was completed, made of its two children,
-// which stand at known places in the order of storage.
-func (t *fullTree) nodeAt(level int) tlog.Hash {
-	right := (t.size >> (level - 1)) - 1
-	return tlog.NodeHash(
-		t.stored[tlog.StoredHashIndex(level-1, right-1)],
-		t.stored[tlog.StoredHashIndex(level-1, right)])
+	hashes, _ := tlog.StoredHashesForRecordHash(t.size, h, t) // the reader never fails
+	t.stored = append(t.stored, hashes...)
+	t.size++
 }
 
 // ReadHashes implements [tlog.HashReader].

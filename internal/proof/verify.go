@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -36,7 +37,6 @@ type verification struct {
 	ledger  *ledger
 	book    *book
 	compare *comparison // nil without tables
-	torn    []string    // places in the file
 	report  Report
 }
 
@@ -69,29 +69,28 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 
 // readCheckpoints comes before the log: what a checkpoint covers is there when the log is read.
 func (v *verification) readCheckpoints(ctx context.Context) error {
-	var found []sighting
-	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) { found = append(found, s) }); err != nil {
+	var inLog, inFile []sighting
+	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) { inLog = append(inLog, s) }); err != nil {
 		return err
 	}
-	var outside []sighting
+	var torn []string
 	if v.File != nil {
-		notes, torn, err := v.File.read()
-		if err != nil {
+		var err error
+		if inFile, torn, err = v.File.read(); err != nil {
 			return err
 		}
-		outside, v.torn = notes, torn
 	}
-	if len(found)+len(outside) > 0 && v.Known == nil {
+	if len(inLog)+len(inFile) > 0 && v.Known == nil {
 		return ErrKeyNeeded
 	}
 	v.book = newBook(v.Known)
-	for _, s := range found {
+	for _, s := range inLog {
 		v.book.add(s, false)
 	}
-	for _, s := range outside {
+	for _, s := range inFile {
 		v.book.add(s, true)
 	}
-	for _, where := range append(v.torn, v.book.torn...) {
+	for _, where := range append(torn, v.book.torn...) {
 		v.notef("a write was torn at %s: a process was killed there", where)
 	}
 	return nil
@@ -112,11 +111,13 @@ func (v *verification) readLog(ctx context.Context) error {
 	}
 	v.ledger = newLedger(len(to), id)
 	if v.compare != nil {
-		v.compare.parts = make([][]*agencyFold, len(to))
+		for range to {
+			v.compare.parts = append(v.compare.parts, map[string]*agencyFold{})
+		}
 	}
 	err = v.ledger.read(ctx, v.Source, to, each, v.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
-		v.report.Findings = append(v.report.Findings, Finding{Kind: KindRemoved, Differs: []string{"order"}, Detail: err.Error()})
+		v.report.Findings = append(v.report.Findings, found(KindRemoved, "order", "%s", err))
 		return nil
 	}
 	return err
@@ -140,9 +141,7 @@ func (v *verification) checkCheckpoints() {
 			first = &v.report.Findings[len(v.report.Findings)-1]
 		}
 		if e.inFile && !e.inLog {
-			v.report.Findings = append(v.report.Findings, Finding{
-				Kind: KindCheckpoint, Detail: fmt.Sprintf("the checkpoint at %s is missing from the log", e.where),
-			})
+			v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "", "the checkpoint at %s is missing from the log", e.where))
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
 		if e.inLog && !e.inFile && v.File != nil {
@@ -193,16 +192,12 @@ func (v *verification) checkChains(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	to := make([]int64, len(v.ledger.parts))
-	for i, p := range v.ledger.parts {
-		to[i] = p.next
-	}
 	for i, agency := range agencies {
 		if i == maxNamed {
 			v.notef("%d more agencies have broken chains; verify them with --parent", len(agencies)-i)
 			break
 		}
-		f, found, err := diagnose(ctx, v.Source, agency, int32(len(to)), to, suspects)
+		f, found, err := diagnose(ctx, v.Source, agency, v.ledger.positions(), suspects)
 		if err != nil {
 			return fmt.Errorf("diagnose %s: %w", agency, err)
 		}
@@ -219,7 +214,7 @@ func (v *verification) foreign(p *partition) {
 		if _, known := p.index[s.key]; known || !s.broken || v.Parent != "" && v.Parent != s.key {
 			continue
 		}
-		v.report.Findings = append(v.report.Findings, Finding{Kind: KindForeign, Detail: s.reason, Differs: []string{"key"}}.at(p.number, s.offset))
+		v.report.Findings = append(v.report.Findings, found(KindForeign, "key", "%s", s.reason).at(p.number, s.offset))
 	}
 	if p.lost > 0 {
 		v.notef("partition %d has %d more records that are in no chain", p.number, p.lost)
@@ -234,11 +229,13 @@ func (v *verification) suspects(ctx context.Context) ([]eventlog.Record, error) 
 			if len(records) == maxNamed {
 				return records, nil
 			}
-			r, err := readAt(ctx, v.Source, p.number, s.offset)
+			err := v.Source.Scan(ctx, eventlog.ScanConfig{
+				Topic: domain.TopicDashboards, From: map[int32]int64{p.number: s.offset}, To: map[int32]int64{p.number: s.offset + 1},
+				Handle: each(func(r eventlog.Record) error { records = append(records, r); return nil }),
+			})
 			if err != nil {
 				return nil, fmt.Errorf("read record outside of its chain: %w", err)
 			}
-			records = append(records, r)
 		}
 	}
 	return records, nil
@@ -251,12 +248,11 @@ func (v *verification) notef(format string, args ...any) {
 
 func (v *verification) count() {
 	r := &v.report
-	r.TopicID = v.ledger.topicID.String()
+	r.TopicID, r.Positions = v.ledger.topicID.String(), v.ledger.positions()
 	for _, p := range v.ledger.parts {
 		r.Records += p.records
 		r.Effective += int64(len(p.offsets))
 		r.Stale += p.stale
-		r.Positions = append(r.Positions, p.next)
 		for _, s := range p.streams {
 			if v.Parent == "" || v.Parent == s.key {
 				r.Agencies++

@@ -55,9 +55,7 @@ func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof
 	for _, c := range change {
 		c(&cfg)
 	}
-	s, err := proof.NewSigner(cfg)
-	require.NoError(t, err)
-	return s
+	return proof.NewSigner(cfg)
 }
 
 func (w *world) sign(t testing.TB, s *proof.Signer) proof.Checkpoint {

@@ -39,27 +39,15 @@ type AccountTotals struct {
 // AccountInsights is endpoint 1: follower and engagement totals per platform and over all, with the
 // change against the previous period.
 func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
-	var data AccountInsights
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
-	meta, err := a.answer(ctx, "account insights", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		buckets := []bucket{query.Range.whole()}
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: buckets})
-		if err != nil {
-			return err
-		}
-		followers := qc.metricValues(series, domain.MetricFollowers, buckets)
-		engagement := qc.metricValues(series, domain.MetricEngagement, buckets)
-		data.AsRead = qc.asRead(series, domain.MetricEngagement)
-		if err := qc.classifySources(ctx); err != nil {
-			return err
-		}
-		data.Total = AccountTotals{SocialAccounts: len(qc.sources), Followers: total(followers), Engagement: total(engagement)}
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformInsights{readmodels.PlatformRefOf(p), AccountTotals{
-				SocialAccounts: qc.accountsOn(p), Followers: total(on(p, followers)), Engagement: total(on(p, engagement)),
-			}})
-		}
+	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()}, func(_ context.Context, f *accountFigures, data *AccountInsights) error {
+		data.AsRead = f.asRead(domain.MetricEngagement)
 		return nil
+	}, func(f *accountFigures, data *AccountInsights) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) AccountTotals {
+			return AccountTotals{
+				SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on), Engagement: f.total(domain.MetricEngagement, on),
+			}
+		}, func(p readmodels.PlatformRef, t AccountTotals) PlatformInsights { return PlatformInsights{p, t} })
 	})
-	return data, meta, err
 }

@@ -53,47 +53,29 @@ type ReachDay struct {
 
 // AccountStats is endpoint 4: reach and impressions, totals and series.
 func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
-	var data AccountStats
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
-	meta, err := a.answer(ctx, "reach and impressions", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		days := qc.buckets()
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: days})
-		if err != nil {
-			return err
-		}
-		impressions := qc.metricValues(series, domain.MetricImpressions, days)
-		data.AsRead = qc.asRead(series, domain.MetricImpressions)
-		data.Reach = qc.reach(series, days)
-		if err := qc.classifySources(ctx); err != nil {
-			return err
-		}
-		data.Total = reachStats(len(qc.sources), impressions, data.Reach, days)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformReachStats{
-				readmodels.PlatformRefOf(p), reachStats(qc.accountsOn(p), on(p, impressions), reachOn(p, data.Reach), days),
-			})
-		}
+	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(), func(_ context.Context, f *accountFigures, data *AccountStats) error {
+		data.AsRead, data.Reach = f.asRead(domain.MetricImpressions), f.reach()
 		return nil
+	}, func(f *accountFigures, data *AccountStats) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
+			return f.reachStats(data.Reach, on...)
+		}, func(p readmodels.PlatformRef, s ReachStats) PlatformReachStats { return PlatformReachStats{p, s} })
 	})
-	return data, meta, err
 }
 
-func reachStats(accounts int, impressions []*metricValue, reach []AccountReach, days []bucket) ReachStats {
-	stats := ReachStats{SocialAccounts: accounts, Impressions: total(impressions), Series: make([]ReachDay, len(days))}
-	alone := accounts == 1 && len(reach) == 1
-	if alone {
-		stats.Reach = reach[0].Value
+func (f *accountFigures) reachStats(reach []AccountReach, platforms ...domain.Platform) ReachStats {
+	impressions := f.on(domain.MetricImpressions, platforms)
+	stats := ReachStats{SocialAccounts: f.accountsOn(platforms...), Impressions: total(impressions), Series: make([]ReachDay, len(f.buckets))}
+	alone := f.onlyReach(reach, platforms)
+	if alone != nil {
+		stats.Reach = alone.Value
 	}
-	for i, d := range days {
+	for i, d := range f.buckets {
 		stats.Series[i].Day = d.day.String()
-		for _, c := range impressions {
-			if v := c.buckets[i]; v != nil {
-				stats.Series[i].AccountsRead++
-				stats.Series[i].Impressions = plus(stats.Series[i].Impressions, *v)
-			}
-		}
-		if alone {
-			stats.Series[i].Reach = reach[0].Series[i].Value
+		stats.Series[i].Impressions, stats.Series[i].AccountsRead = gainedIn(i, impressions)
+		if alone != nil {
+			stats.Series[i].Reach = alone.Series[i].Value
 		}
 	}
 	return stats

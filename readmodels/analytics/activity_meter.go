@@ -2,12 +2,9 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -67,17 +64,15 @@ type ActivityDay struct {
 type accountActivity struct {
 	social   int64
 	platform domain.Platform
-	days     []int64  // posts
-	starts   []bucket // the days
+	days     []int64 // posts
 }
 
 // ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
 // registration of a post that counts.
 func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
-	var data ActivityMeter
-	meta, err := a.answer(ctx, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
 		qc.blank = "No published post of it is known."
-		days := query.Range.Elapsed().days()
+		days := query.Range.Elapsed().cut(ByDay)
 		accounts, err := qc.activity(ctx, days)
 		if err != nil {
 			return err
@@ -85,14 +80,12 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = measure(len(qc.sources), accounts, qc.buckets())
-		for _, p := range query.Platforms {
-			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return x.platform != p })
-			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), measure(qc.accountsOn(p), of, qc.buckets())})
-		}
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) Activity {
+			of := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(on, x.platform) })
+			return measure(qc.accountsOn(on...), of, days, query.buckets())
+		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
 		return nil
 	})
-	return data, meta, err
 }
 
 // activity returns the measured accounts, by id.
@@ -100,7 +93,7 @@ func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*account
 	byID := map[int64]*accountActivity{}
 	measured := func(social int64, p domain.Platform) *accountActivity {
 		if byID[social] == nil {
-			byID[social] = &accountActivity{social, p, make([]int64, len(days)), days}
+			byID[social] = &accountActivity{social, p, make([]int64, len(days))}
 			qc.noteMetric(social, domain.MetricPosts)
 		}
 		return byID[social]
@@ -125,22 +118,11 @@ func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, d
 		order by s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member)
 	var social int64
 	var platform domain.Platform
-	_, err := pgx.ForEachRow(rows, []any{&social, &platform}, func() error {
-		measured(social, platform)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read accounts with posts: %w", err)
-	}
-	return nil
+	return forEach(rows, "read accounts with posts", []any{&social, &platform}, func() { measured(social, platform) })
 }
 
 // countPosts counts the posts of each account and day.
 func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured func(int64, domain.Platform) *accountActivity) error {
-	starts := make([]time.Time, len(days))
-	for i, d := range days {
-		starts[i] = d.from
-	}
 	rows, _ := qc.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, width_bucket(published_at, $4::timestamptz[]), count(*), max(updated_at)
 		from tSPosts
@@ -148,31 +130,26 @@ func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured 
 		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
 		  and `+newestInScope+`
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts, qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
+		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts(days), qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
 	var social, posts int64
 	var account string
 	var platform domain.Platform
 	var nth int
 	var at time.Time
-	_, err := pgx.ForEachRow(rows, []any{&social, &account, &platform, &nth, &posts, &at}, func() error {
+	return forEach(rows, "count posts", []any{&social, &account, &platform, &nth, &posts, &at}, func() {
 		measured(social, platform).days[nth-1] += posts
 		qc.noteAccount(social, account, platform, at)
-		qc.noteCapture(at)
-		return nil
+		qc.noteCapture(&at)
 	})
-	if err != nil {
-		return fmt.Errorf("count posts: %w", err)
-	}
-	return nil
 }
 
 // measure gives the means of the accounts' scores.
-func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Activity {
+func measure(socialAccounts int, accounts []*accountActivity, days, parts []bucket) Activity {
 	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts))}
 	for i, d := range parts {
 		m.Series[i].Day = d.day.String()
 	}
-	if len(accounts) == 0 || len(accounts[0].days) == 0 {
+	if len(accounts) == 0 || len(days) == 0 {
 		return m
 	}
 	var frequency, regularity, perWeek float64
@@ -180,7 +157,7 @@ func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Ac
 		f, r, w := account.score()
 		frequency, regularity, perWeek = frequency+f, regularity+r, perWeek+w
 		for i, posts := range account.days {
-			part := &m.Series[bucketOf(account.starts[i].from, parts)]
+			part := &m.Series[bucketOf(days[i].From, parts)]
 			part.Posts = plus(part.Posts, posts)
 			m.Posts = plus(m.Posts, posts)
 		}
@@ -193,21 +170,14 @@ func measure(socialAccounts int, accounts []*accountActivity, parts []bucket) Ac
 
 func (a *accountActivity) score() (frequency, regularity, perWeek float64) {
 	spans := max(1, len(a.days)/regularityDays)
-	active := make([]bool, spans)
+	active := map[int]bool{}
 	var posts int64
 	for i, n := range a.days {
-		span := (len(a.days) - 1 - i) / regularityDays
 		posts += n
 		if n > 0 {
-			active[min(span, spans-1)] = true
-		}
-	}
-	with := 0
-	for _, some := range active {
-		if some {
-			with++
+			active[min((len(a.days)-1-i)/regularityDays, spans-1)] = true
 		}
 	}
 	perWeek = float64(posts) * regularityDays / float64(len(a.days))
-	return min(100, perWeek*100/fullFrequency), float64(with) * 100 / float64(spans), perWeek
+	return min(100, perWeek*100/fullFrequency), float64(len(active)) * 100 / float64(spans), perWeek
 }

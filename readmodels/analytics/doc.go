@@ -24,6 +24,7 @@
 //	totals.go                    Total: figures combined by kind and compared
 //	figures_as_read.go           figures that no total takes
 //	sources.go source_gaps.go    status and reason of every social account; what its figures lack
+//	account_figures.go           the one path of answers from figures of accounts, and the parts by platform
 //	account_insights.go          endpoint 1
 //	followers.go                 endpoints 2, 14, 18, and the follower series of 5
 //	roi.go roi_costs.go post_views.go  endpoint 3: views, prices, views of videos
@@ -43,7 +44,7 @@
 //
 // # Non-obvious
 //
-//   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or ForEachRow, in which every query ends.
+//   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or forEach, in which every query ends.
 //   - A reading belongs to exactly one period: the reading before a range is the last one strictly before
 //     its start. Were a reading at the very start both inside and "before", a range or day whose only
 //     reading is at midnight would have gained nothing, and days would not add up to their range.

@@ -24,22 +24,19 @@ type ReadFigure struct {
 }
 
 // asRead returns the figures of a metric that no total takes, each as the range's last reading has it.
-func (qc *queryContext) asRead(series []*metricSeries, metric string) []ReadFigure {
+func (f *accountFigures) asRead(metric string) []ReadFigure {
 	figures := []ReadFigure{}
-	for _, s := range series {
+	for _, s := range f.series {
 		if s.metric != metric {
 			continue
 		}
 		for key, g := range s.gauges {
-			if key.kind == domain.Cumulative {
-				continue
-			}
 			last := g.latest()
-			if last == nil {
+			if key.kind == domain.Cumulative || last == nil {
 				continue
 			}
-			qc.noteCapture(last.at)
-			qc.noteMetric(s.social, s.metric)
+			f.noteCapture(&last.at)
+			f.noteMetric(s.social, s.metric)
 			figures = append(figures, ReadFigure{
 				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Metric: s.metric, Kind: key.kind,
 				Window: key.window, Value: last.value, SourceMetric: last.source, CapturedAt: last.at,

@@ -42,51 +42,25 @@ type FollowerDay struct {
 
 // AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
 func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
-	var data AccountFollowers
-	meta, err := a.followers(ctx, "follower series", scope, query, func(qc *queryContext, followers []*metricValue, days []bucket) {
-		series := func(accounts int, of []*metricValue) FollowerSeries {
-			return FollowerSeries{SocialAccounts: accounts, Followers: total(of), Series: followerDays(of, days)}
-		}
-		data.Total = series(len(qc.sources), followers)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformFollowerSeries{
-				readmodels.PlatformRefOf(p), series(qc.accountsOn(p), on(p, followers)),
-			})
-		}
-	})
-	return data, meta, err
-}
-
-// followers reads the followers by day and hands them to build.
-func (a *Analytics) followers(
-	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery,
-	build func(*queryContext, []*metricValue, []bucket),
-) (Meta, error) {
-	metrics := []string{domain.MetricFollowers}
-	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		days := qc.buckets()
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: days})
-		if err != nil {
-			return err
-		}
-		followers := qc.metricValues(series, domain.MetricFollowers, days)
-		if err := qc.classifySources(ctx); err != nil {
-			return err
-		}
-		build(qc, followers, days)
-		return nil
+	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil, func(f *accountFigures, data *AccountFollowers) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
+			return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...)}
+		}, func(p readmodels.PlatformRef, s FollowerSeries) PlatformFollowerSeries {
+			return PlatformFollowerSeries{p, s}
+		})
 	})
 }
 
-// followerDays adds stocks up by day.
-func followerDays(stocks []*metricValue, days []bucket) []FollowerDay {
-	series := make([]FollowerDay, len(days))
+// followerDays adds the followers on some platforms up by part of the range.
+func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
+	stocks := f.on(domain.MetricFollowers, platforms)
+	series := make([]FollowerDay, len(f.buckets))
 	standing := make([]*int64, len(stocks))
 	for i, v := range stocks {
 		standing[i] = v.before
 	}
-	for d := range days {
-		series[d].Day = days[d].day.String()
+	for d, part := range f.buckets {
+		series[d].Day = part.day.String()
 		var sum *int64
 		for i, v := range stocks {
 			if now := v.buckets[d]; now != nil {

@@ -37,31 +37,14 @@ type Gain struct {
 
 // gain adds up a metric over the social accounts of some platforms.
 func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
-	var sum Gain
-	var compared *int64
+	var values []*metricValue
 	for _, account := range g.accounts {
-		if !slices.Contains(platforms, account.platform) {
-			continue
+		if now := account.now.of(metric).value(); now != nil && slices.Contains(platforms, account.platform) {
+			values = append(values, &metricValue{value: now, compared: now, previous: account.before.of(metric).value()})
 		}
-		now, before := account.now.of(metric).value(), account.before.of(metric).value()
-		switch {
-		case now == nil:
-			continue
-		case before == nil:
-			sum.ComparedInPart = true
-		default:
-			compared, sum.Previous = plus(compared, *now), plus(sum.Previous, *before)
-		}
-		sum.Value = plus(sum.Value, *now)
-		sum.Accounts++
 	}
-	if sum.Previous == nil {
-		sum.NoBaseline, sum.ComparedInPart = sum.Value != nil, false
-		return sum
-	}
-	sum.Change = new(*compared - *sum.Previous)
-	sum.ChangePct = percent(*sum.Change, *sum.Previous)
-	return sum
+	t := total(values)
+	return Gain{t.Value, t.Previous, t.Change, t.ChangePct, t.NoBaseline, t.ComparedInPart, t.Accounts}
 }
 
 // buckets adds up the series of some platforms.

@@ -2,11 +2,8 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Leaderboard is the answer to /leaderboard.
@@ -36,9 +33,9 @@ type RankedMember struct {
 // Leaderboard is endpoint 7: the best members and the best posts, ranked by engagement. It has no further
 // pages; limit is how many of each are shown.
 func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
-	data := Leaderboard{Members: []RankedMember{}}
 	query.Page.Cursor = ""
-	meta, err := a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
+		data.Members = []RankedMember{}
 		members, posts, err := qc.rankBoard(ctx)
 		if err != nil {
 			return err
@@ -58,7 +55,6 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 		}
 		return qc.classifyPostSources(ctx)
 	})
-	return data, meta, err
 }
 
 // memberNames reads the names of those members that belong to the agency now.
@@ -73,12 +69,6 @@ func (qc *queryContext) memberNames(ctx context.Context, members []rankedMember)
 	names := map[int64]string{}
 	var id int64
 	var name string
-	_, err := pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		names[id] = name
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read names of members: %w", err)
-	}
-	return names, nil
+	err := forEach(rows, "read names of members", []any{&id, &name}, func() { names[id] = name })
+	return names, err
 }

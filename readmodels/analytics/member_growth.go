@@ -2,10 +2,6 @@ package analytics
 
 import (
 	"context"
-	"fmt"
-	"slices"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -41,78 +37,31 @@ type GrowthTotals struct {
 
 // MemberGrowth is endpoint 16: a member's growth summary.
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
-	var data MemberGrowth
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
-	meta, err := a.answer(ctx, "growth of a member", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		whole := []bucket{query.Range.whole()}
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: whole})
-		if err != nil {
+	var gains *postGains
+	var published map[platformPeriod]int64 // of the previous period and of this one
+	previous, whole := query.Range.Previous(), []bucket{query.Range.whole()}
+	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, whole, func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
+		if gains, err = f.gains(ctx, gainQuery{
+			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: previous.From,
+		}); err != nil {
 			return err
 		}
-		gains, err := qc.gains(ctx, gainQuery{
-			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: qc.query.Range.Previous().From,
-		})
-		if err != nil {
-			return err
-		}
-		qc.ofPosts = false // the status of the sources goes by the readings of accounts
-		published, err := qc.published(ctx)
-		if err != nil {
-			return err
-		}
-		byMetric := map[string][]*metricValue{}
-		for _, metric := range metrics {
-			byMetric[metric] = qc.metricValues(series, metric, whole)
-		}
-		if err := qc.classifySources(ctx); err != nil {
-			return err
-		}
-		totals := func(platforms ...domain.Platform) GrowthTotals {
+		f.ofPosts = false // the status of the sources goes by the readings of accounts
+		published, err = f.publishedPosts(ctx, previous.From, append([]bucket{previous.whole()}, whole...))
+		return err
+	}, func(f *accountFigures, data *MemberGrowth) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
 			t := GrowthTotals{
-				PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
+				SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
+				Engagement: f.total(domain.MetricEngagement, on), Impressions: f.total(domain.MetricImpressions, on),
+				PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
 			}
-			var followers, engagement, impressions []*metricValue
-			for _, p := range platforms {
-				t.SocialAccounts += qc.accountsOn(p)
-				t.PostsPublished += published[p].now
-				t.PostsPublishedPrevious += published[p].before
-				followers = slices.Concat(followers, on(p, byMetric[domain.MetricFollowers]))
-				engagement = slices.Concat(engagement, on(p, byMetric[domain.MetricEngagement]))
-				impressions = slices.Concat(impressions, on(p, byMetric[domain.MetricImpressions]))
+			for _, p := range on {
+				t.PostsPublished += published[platformPeriod{p, 1}]
+				t.PostsPublishedPrevious += published[platformPeriod{p, 0}]
 			}
-			t.Followers, t.Engagement, t.Impressions = total(followers), total(engagement), total(impressions)
 			return t
-		}
-		data.Total = totals(query.Platforms...)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformGrowthTotals{readmodels.PlatformRefOf(p), totals(p)})
-		}
-		return nil
+		}, func(p readmodels.PlatformRef, t GrowthTotals) PlatformGrowthTotals { return PlatformGrowthTotals{p, t} })
 	})
-	return data, meta, err
-}
-
-// publishedPosts counts posts of the range and of the period before it.
-type publishedPosts struct{ now, before int64 }
-
-func (qc *queryContext) published(ctx context.Context) (map[domain.Platform]publishedPosts, error) {
-	rows, _ := qc.tx.Query(ctx, `
-		select p_id, count(*) filter (where published_at >= $5), count(*) filter (where published_at < $5)
-		from tSPosts
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
-		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
-		  and `+newestInScope+`
-		group by p_id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member,
-		qc.query.Range.From, qc.query.Range.Previous().From, qc.query.Range.To)
-	counts := map[domain.Platform]publishedPosts{}
-	var p domain.Platform
-	var c publishedPosts
-	_, err := pgx.ForEachRow(rows, []any{&p, &c.now, &c.before}, func() error {
-		counts[p] = c
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count published posts: %w", err)
-	}
-	return counts, nil
 }

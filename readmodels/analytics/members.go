@@ -54,8 +54,7 @@ type ConnectedSocial struct {
 // ActiveMembers is endpoint 15: the active members of an account and the platforms that they have
 // connected, as the directory has them now. Meta's range says nothing here.
 func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
-	data := ActiveMembers{Members: []ActiveMember{}}
-	meta, err := a.answer(ctx, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
 		var err error
 		qc.blank = "" // it shows no readings, so that none is missing
 		if data.Members, err = qc.activeMembers(ctx); err != nil {
@@ -69,7 +68,6 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 		}
 		return qc.classifySources(ctx)
 	})
-	return data, meta, err
 }
 
 func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, error) {
@@ -119,21 +117,16 @@ func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) e
 	var member int64
 	var s ConnectedSocial
 	var state string
-	_, err := pgx.ForEachRow(rows, []any{
+	return forEach(rows, "read social accounts of members", []any{
 		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected, &state, &s.Reason, &s.ExpiresAt,
-	}, func() error {
+	}, func() {
 		s.PlatformRef, s.NeedsReconnect = readmodels.PlatformRefOf(s.Platform), state == domain.ConnectionReconnect
 		if !s.NeedsReconnect {
 			s.Reason = ""
 		}
 		m := &members[place[member]]
 		m.SocialAccounts = append(m.SocialAccounts, s)
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read social accounts of members: %w", err)
-	}
-	return nil
 }
 
 func (m *ActiveMember) countPlatforms() {

@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -50,28 +51,23 @@ type GrowthDay struct {
 
 // AccountNetGrowth is endpoint 5: net follower growth per platform and over all.
 func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
-	var data AccountNetGrowth
-	meta, err := a.followers(ctx, "net growth", scope, query, func(qc *queryContext, followers []*metricValue, days []bucket) {
-		data.Total = netGrowth(len(qc.sources), followers, days)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformNetGrowth{
-				readmodels.PlatformRefOf(p), netGrowth(qc.accountsOn(p), on(p, followers), days),
-			})
-		}
+	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil, func(f *accountFigures, data *AccountNetGrowth) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, f.netGrowth,
+			func(p readmodels.PlatformRef, g NetGrowth) PlatformNetGrowth { return PlatformNetGrowth{p, g} })
 	})
-	return data, meta, err
 }
 
-func netGrowth(accounts int, followers []*metricValue, days []bucket) NetGrowth {
-	t := total(followers)
+func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
+	t := f.total(domain.MetricFollowers, platforms)
 	g := NetGrowth{
-		SocialAccounts: accounts, Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
-		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, Series: make([]GrowthDay, len(days)),
+		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
+		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart,
 	}
 	if g.Net != nil {
 		g.End = new(*g.Start + *g.Net)
 	}
-	for i, d := range followerDays(followers, days) {
+	g.Series = make([]GrowthDay, len(f.buckets))
+	for i, d := range f.followerDays(platforms...) {
 		g.Series[i] = GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead}
 	}
 	return g

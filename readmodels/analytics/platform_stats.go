@@ -3,11 +3,9 @@ package analytics
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -74,48 +72,40 @@ type AudienceShare struct {
 
 // Stats are the figures of each platform, by day, week or month.
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
-	var data PlatformStats
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
-	meta, err := a.answer(ctx, "stats", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		periods := query.Range.cut(query.Granularity)
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: periods})
-		if err != nil {
+	var stats platformStats
+	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(), func(ctx context.Context, f *accountFigures, _ *PlatformStats) error {
+		stats = platformStats{accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{}}
+		var err error
+		// What was published before the range tells only that the platform's posts are known.
+		if stats.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
 			return err
 		}
-		sc := statsContext{
-			queryContext: qc, periods: periods,
-			followers:   qc.metricValues(series, domain.MetricFollowers, periods),
-			engagement:  qc.metricValues(series, domain.MetricEngagement, periods),
-			impressions: qc.metricValues(series, domain.MetricImpressions, periods),
-			reach:       qc.reach(series, periods),
+		for at := range stats.posts {
+			stats.postsKnown[at.platform] = true
 		}
-		if err := sc.readPosts(ctx); err != nil {
-			return err
-		}
-		if err := sc.readDemographics(ctx); err != nil {
-			return err
-		}
-		if err := qc.classifySources(ctx); err != nil {
-			return err
-		}
+		return stats.readDemographics(ctx)
+	}, func(_ *accountFigures, data *PlatformStats) {
 		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, sc.platform(p))
+			data.Platforms = append(data.Platforms, stats.platform(p))
 		}
-		return nil
 	})
-	return data, meta, err
 }
 
-// statsContext is a query context with what the platforms of /api/stats are made of.
-type statsContext struct {
-	*queryContext
+// platformPeriod is one period of one platform.
+type platformPeriod struct {
+	platform domain.Platform
+	period   int
+}
 
-	periods                            []bucket
-	followers, engagement, impressions []*metricValue
-	reach                              []AccountReach
+// platformStats is what the platforms of /api/stats are made of.
+type platformStats struct {
+	*accountFigures
 
-	posts  map[domain.Platform]map[int]int64         // published, by period; platforms without any known post are absent
-	splits map[domain.Platform]map[int]*Demographics // by period
+	reach      []AccountReach
+	postsKnown map[domain.Platform]bool // any published post, whenever
+	posts      map[platformPeriod]int64 // published
+	splits     map[platformPeriod]*Demographics
 }
 
 // splitsOf are the splits of one social account's audience.
@@ -124,68 +114,55 @@ type splitsOf struct {
 	facets []domain.DemographicFacet
 }
 
-func (sc *statsContext) platform(p domain.Platform) StatsOfPlatform {
-	out := StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: sc.accountsOn(p), Periods: make([]StatsPeriod, len(sc.periods))}
-	followers := followerDays(on(p, sc.followers), sc.periods)
-	engagement, impressions := on(p, sc.engagement), on(p, sc.impressions)
-	for i, b := range sc.periods {
-		out.Periods[i] = StatsPeriod{
-			Day: b.day.String(), From: b.from.UTC(), To: b.to.UTC(),
-			Followers: followers[i].Followers, FollowersChange: followers[i].Change,
-			Engagement: gainedIn(i, engagement), Impressions: gainedIn(i, impressions),
-			Reach: sc.reachIn(p, i, out.SocialAccounts), Demographics: sc.splits[p][i],
+func (s *platformStats) platform(p domain.Platform) StatsOfPlatform {
+	on := []domain.Platform{p}
+	out := StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: s.accountsOn(p), Periods: make([]StatsPeriod, len(s.buckets))}
+	engagement, impressions, reach := s.on(domain.MetricEngagement, on), s.on(domain.MetricImpressions, on), s.onlyReach(s.reach, on)
+	for i, followers := range s.followerDays(p) {
+		b, at := s.buckets[i], platformPeriod{p, i}
+		period := StatsPeriod{
+			Day: followers.Day, From: b.From.UTC(), To: b.To.UTC(),
+			Followers: followers.Followers, FollowersChange: followers.Change, Demographics: s.splits[at],
 		}
-		if posts, known := sc.posts[p]; known {
-			out.Periods[i].Posts = new(posts[i])
+		period.Engagement, _ = gainedIn(i, engagement)
+		period.Impressions, _ = gainedIn(i, impressions)
+		if reach != nil {
+			period.Reach = reach.Series[i].Value
 		}
+		if s.postsKnown[p] {
+			period.Posts = new(s.posts[at])
+		}
+		out.Periods[i] = period
 	}
 	return out
 }
 
-func gainedIn(period int, values []*metricValue) (sum *int64) {
+// gainedIn is what was gained in a bucket, and by how many accounts; nil when it was read of none.
+func gainedIn(bucket int, values []*metricValue) (sum *int64, accounts int) {
 	for _, c := range values {
-		if v := c.buckets[period]; v != nil {
+		if v := c.buckets[bucket]; v != nil {
 			sum = plus(sum, *v)
+			accounts++
 		}
 	}
-	return sum
+	return sum, accounts
 }
 
-// reachIn is the platform's own figure of exactly the period, of the only account.
-func (sc *statsContext) reachIn(p domain.Platform, period, accounts int) *int64 {
-	if of := reachOn(p, sc.reach); accounts == 1 && len(of) == 1 {
-		return of[0].Series[period].Value
-	}
-	return nil
-}
-
-// readPosts counts the published posts of each period; what was published before the range tells only
-// that the platform's posts are known.
-func (sc *statsContext) readPosts(ctx context.Context) error {
-	starts := make([]time.Time, len(sc.periods))
-	for i, b := range sc.periods {
-		starts[i] = b.from
-	}
-	rows, _ := sc.tx.Query(ctx, `
-		select p_id, width_bucket(published_at, $4::timestamptz[]) - 1, count(*) from tSPosts
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and published_at < $5
-		  and ($6::bigint = 0 or member_id = $6) and `+newestInScope+`
-		group by 1, 2`, sc.scope.ParentAccount, sc.scope.Accounts, sc.platformIDs(), starts, sc.query.Range.To, sc.query.Member)
-	sc.posts = map[domain.Platform]map[int]int64{}
-	var p domain.Platform
-	var period int
+// publishedPosts counts the posts that were published from an instant on, by platform and bucket: those before the first
+// bucket stand at -1.
+func (qc *queryContext) publishedPosts(ctx context.Context, from time.Time, buckets []bucket) (map[platformPeriod]int64, error) {
+	rows, _ := qc.tx.Query(ctx, `
+		select p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*)
+		from tSPosts
+		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
+		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
+		  and `+newestInScope+`
+		group by 1, 2`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets), from, qc.query.Range.To)
+	counts := map[platformPeriod]int64{}
+	var at platformPeriod
 	var n int64
-	_, err := pgx.ForEachRow(rows, []any{&p, &period, &n}, func() error {
-		if sc.posts[p] == nil {
-			sc.posts[p] = map[int]int64{}
-		}
-		sc.posts[p][period] = n
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("count posts: %w", err)
-	}
-	return nil
+	err := forEach(rows, "count posts", []any{&at.platform, &at.period, &n}, func() { counts[at] = n })
+	return counts, err
 }
 
 // maxPlaces bounds the lists of places: three years of days with every town of every account would be
@@ -195,48 +172,35 @@ const maxPlaces = 25
 // readDemographics adds up the last splits of each social account in each period. They are read once a
 // day, so an index of the readings that have any holds few rows; a period is added up as soon as it has
 // passed, so that the splits of one alone are held.
-func (sc *statsContext) readDemographics(ctx context.Context) error {
-	r := sc.query.Range
-	rows, _ := sc.tx.Query(ctx, `
+func (s *platformStats) readDemographics(ctx context.Context) error {
+	r := s.query.Range
+	rows, _ := s.tx.Query(ctx, `
 		select p_id, social_account_id, captured_at, demographics from tSAccountIns
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
-		order by p_id, captured_at`, sc.scope.ParentAccount, sc.scope.Accounts, sc.platformIDs(), r.From, r.To, sc.query.Member)
-	sc.splits = map[domain.Platform]map[int]*Demographics{}
-	type place struct {
-		platform domain.Platform
-		period   int
-	}
-	var at place
+		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member)
+	var at platformPeriod
 	accounts := map[int64]splitsOf{}
 	finish := func() {
-		if len(accounts) == 0 {
-			return
+		if len(accounts) > 0 {
+			s.splits[at] = demographicsOf(accounts)
+			clear(accounts)
 		}
-		if sc.splits[at.platform] == nil {
-			sc.splits[at.platform] = map[int]*Demographics{}
-		}
-		sc.splits[at.platform][at.period] = demographicsOf(accounts)
-		clear(accounts)
 	}
 	var p domain.Platform
 	var social int64
 	var of splitsOf
-	_, err := pgx.ForEachRow(rows, []any{&p, &social, &of.at, &of.facets}, func() error {
-		if here := (place{p, bucketOf(of.at, sc.periods)}); here != at {
+	err := forEach(rows, "read demographics", []any{&p, &social, &of.at, &of.facets}, func() {
+		if here := (platformPeriod{p, bucketOf(of.at, s.buckets)}); here != at {
 			finish()
 			at = here
 		}
 		accounts[social] = of
-		sc.noteCapture(of.at)
+		s.noteCapture(&of.at)
 		of = splitsOf{}
-		return nil
 	})
 	finish()
-	if err != nil {
-		return fmt.Errorf("read demographics: %w", err)
-	}
-	return nil
+	return err
 }
 
 func demographicsOf(accounts map[int64]splitsOf) *Demographics {
@@ -253,27 +217,22 @@ func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 			}
 		}
 	}
-	out.AgeGroups, out.Gender = shares(sums["age"], byName), shares(sums["gender"], byName)
-	out.Countries, out.Cities = largest(shares(sums["country"], bySize)), largest(shares(sums["city"], bySize))
+	out.AgeGroups, out.Gender = shares(sums["age"]), shares(sums["gender"])
+	out.Countries, out.Cities = largest(shares(sums["country"])), largest(shares(sums["city"]))
 	return &out
 }
 
-// largest cuts a list off, whose memory goes with it.
-func largest(places []AudienceShare) []AudienceShare {
-	return slices.Clone(places[:min(len(places), maxPlaces)])
-}
-
-func shares(sums map[string]int64, order func(a, b AudienceShare) int) []AudienceShare {
+// shares are the parts of a split by name.
+func shares(sums map[string]int64) []AudienceShare {
 	out := make([]AudienceShare, 0, len(sums))
-	for name, n := range sums {
-		out = append(out, AudienceShare{name, n})
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		out = append(out, AudienceShare{name, sums[name]})
 	}
-	slices.SortFunc(out, order)
 	return out
 }
 
-func byName(a, b AudienceShare) int { return cmp.Compare(a.Name, b.Name) }
-
-func bySize(a, b AudienceShare) int {
-	return cmp.Or(cmp.Compare(b.Followers, a.Followers), cmp.Compare(a.Name, b.Name))
+// largest orders places by size and cuts them off with the memory of the rest.
+func largest(places []AudienceShare) []AudienceShare {
+	slices.SortStableFunc(places, func(a, b AudienceShare) int { return cmp.Compare(b.Followers, a.Followers) })
+	return slices.Clone(places[:min(len(places), maxPlaces)])
 }

@@ -61,13 +61,6 @@ type PostActivity struct {
 // ErrActivityNotFound answers a post that the caller does not see.
 var ErrActivityNotFound = domain.NewError(domain.CodeNotFound, "There is no such activity. Check the id.")
 
-type activityKey struct {
-	Published *time.Time `json:"p"`
-	Social    int64      `json:"s"`
-	External  string     `json:"e"`
-	Account   string     `json:"a"`
-}
-
 // Activities lists the posts of the scope, newest first; those without a time of publication stand last.
 func (a *Analytics) Activities(ctx context.Context, scope readmodels.Scope, q ActivitiesQuery) ([]PostActivity, readmodels.ListMeta, error) {
 	return a.activities(scope, q, "").Read(ctx, a.Pool)
@@ -96,20 +89,18 @@ func activitiesSQL() string {
 		  and ($8::timestamptz is null or p.published_at >= $8) and ($9::timestamptz is null or p.published_at < $9)
 		  and ($10 = '' or p.external_id = $10)
 		  and ($13 = '' or (coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))
-		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc
+			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))` + newestFirst + `
 		limit $15) p
 	left join tDefaultCategories c on c.id = p.category
-	left join lateral ` + lastDaily("'infinity'", inScope, "") + ` d on true
-	order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
+	left join lateral ` + lastDaily("'infinity'", inScope, "") + ` d on true` + newestFirst
 }
 
-func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, external string) readmodels.PageQuery[PostActivity, activityKey] {
+func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, external string) readmodels.PageQuery[PostActivity, postKey] {
 	page := q.Page
 	q.Page = readmodels.Page{}
-	return readmodels.PageQuery[PostActivity, activityKey]{
+	return readmodels.PageQuery[PostActivity, postKey]{
 		List: "activities", Scope: scope, Page: page, Filters: q,
-		Select: func(after activityKey, limit int) (string, []any) {
+		Select: func(after postKey, limit int) (string, []any) {
 			return activitiesSQL(), []any{
 				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
 				after.Published, after.Social, after.External, after.Account, limit,
@@ -122,8 +113,8 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 			a.PlatformRef, a.ID = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID)
 			return a, err
 		},
-		Key: func(a PostActivity) activityKey {
-			return activityKey{a.PublishedAt, a.SocialAccount, a.ExternalID, a.AccountID}
+		Key: func(a PostActivity) postKey {
+			return postKey{a.PublishedAt, a.SocialAccount, a.ExternalID, a.AccountID}
 		},
 	}
 }

@@ -128,7 +128,7 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 		case r.social == nil:
 		case *r.current:
 			g.account(*r.social, r.platform).now.add(r.gainSums)
-			qc.usesLast(r)
+			qc.noteCapture(r.last)
 		default:
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
@@ -144,7 +144,7 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 			continue
 		}
 		account.now.add(r.gainSums)
-		qc.noteCapture(r.at)
+		qc.noteCapture(&r.at)
 		if i := bucketOf(r.at, q.buckets); i >= 0 {
 			g.bucket(r.platform, i, len(q.buckets)).add(r.gainSums)
 		}
@@ -152,15 +152,9 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 	return g, nil
 }
 
-func (qc *queryContext) usesLast(r gainRow) {
-	if r.last != nil {
-		qc.noteCapture(*r.last)
-	}
-}
-
 // bucketOf is the index of the bucket that an instant lies in; -1 before the first.
 func bucketOf(at time.Time, buckets []bucket) int {
-	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].from) }) - 1
+	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].From) }) - 1
 }
 
 // gainRow is a group of rows of post_gains; what it is not grouped by is nil.
@@ -178,11 +172,7 @@ type gainRow struct {
 // social_account_id, account_id, p_id, current and bucket. Quarters of an hour that an end cuts are left
 // out: [queryContext.cutGains] has them.
 func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
-	starts := make([]time.Time, len(q.buckets))
-	for i, b := range q.buckets {
-		starts[i] = b.from
-	}
-	rows, err := qc.queryGrouped(ctx, `
+	rows, _ := qc.queryGrouped(ctx, `
 		with part as (
 			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
 			       readings, case when readings > 0 then last_at end as last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
@@ -195,10 +185,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 		from part
 		group by grouping sets (`+sets+`)`,
 		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member,
-		qc.query.Range.From, q.from, qc.query.Range.To, starts, cutQuarters(q.from, qc.query.Range.From, qc.query.Range.To))
-	if err != nil {
-		return nil, fmt.Errorf("read gains of posts: %w", err)
-	}
+		qc.query.Range.From, q.from, qc.query.Range.To, starts(q.buckets), cutQuarters(q.from, qc.query.Range.From, qc.query.Range.To))
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
 		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
@@ -274,7 +261,7 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 	if len(quarters) == 0 {
 		return nil, nil
 	}
-	rows, err := qc.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.published_at, r.likes, r.comments, r.shares, r.views,
 		       `+lastKnown("likes")+", "+lastKnown("comments")+", "+lastKnown("shares")+", "+lastKnown("views")+`
 		from (select distinct social_account_id, quarter from post_gains
@@ -291,9 +278,6 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 		where r.captured_at >= $6 and r.captured_at < $7
 		order by r.captured_at`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("read readings at the edges: %w", err)
-	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g cutGain, err error) {
 		var now, before postReading
 		err = row.Scan(&g.social, &g.account, &g.platform, &g.at, &now.published, &now.Likes, &now.Comments, &now.Shares, &now.Views,

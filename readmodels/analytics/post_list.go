@@ -24,9 +24,9 @@ type PostInsight struct {
 // PostInsights answers the endpoints 9 and 17: every post with its latest metrics, and what it gained in
 // the range.
 func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostInsights, Meta, error) {
-	data := PostInsights{Posts: []PostInsight{}}
 	metrics := append(engagementMetrics(), domain.MetricViews)
-	meta, err := a.answer(ctx, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *PostInsights) error {
+		data.Posts = []PostInsight{}
 		posts, err := qc.readPosts(ctx)
 		if err != nil {
 			return err
@@ -36,7 +36,6 @@ func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, qu
 		}
 		return qc.classifyPostSources(ctx)
 	})
-	return data, meta, err
 }
 
 // PostsLikes is the answer to /getPostsLikes and /getMembersPostLikes.
@@ -81,8 +80,8 @@ type PostLikes struct {
 
 // PostsLikes answers the endpoints 10 and 19: likes per post and over time.
 func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
-	data := PostsLikes{Posts: []PostLikes{}}
-	meta, err := a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "likes of posts", scope, query, []string{domain.MetricLikes}, func(ctx context.Context, qc *queryContext, data *PostsLikes) error {
+		data.Posts = []PostLikes{}
 		posts, err := qc.readPosts(ctx)
 		if err != nil {
 			return err
@@ -91,7 +90,7 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 			growth := p.growth(query.Range)
 			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 		}
-		days := qc.buckets()
+		days := query.buckets()
 		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
@@ -102,7 +101,6 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 		}
 		return nil
 	})
-	return data, meta, err
 }
 
 func (g *postGains) likes(days []bucket, platforms ...domain.Platform) LikesSeries {
@@ -138,8 +136,8 @@ type PostEngagement struct {
 
 // PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.
 func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
-	data := PostsEngagements{Posts: []PostEngagement{}}
-	meta, err := a.answer(ctx, "engagement per post", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "engagement per post", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *PostsEngagements) error {
+		data.Posts = []PostEngagement{}
 		posts, err := qc.readPosts(ctx)
 		if err != nil {
 			return err
@@ -153,5 +151,4 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope
 		}
 		return qc.classifyPostSources(ctx)
 	})
-	return data, meta, err
 }

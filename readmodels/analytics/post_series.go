@@ -36,23 +36,16 @@ type ViewsDay struct {
 
 // PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
-	var data PostsViews
 	views := []string{domain.MetricViews}
-	meta, err := a.postSeries(ctx, "views of posts", scope, query, views, views,
-		func(g *postGains, days []bucket) {
-			series := func(platforms ...domain.Platform) ViewsSeries {
-				s := ViewsSeries{Views: g.gain(domain.MetricViews, platforms...), Series: make([]ViewsDay, len(days))}
-				for i, sums := range g.buckets(len(days), platforms...) {
-					s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
-				}
-				return s
+	return postSeries(ctx, a, "views of posts", scope, query, views, views, func(g *postGains, days []bucket, data *PostsViews) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
+			s := ViewsSeries{Views: g.gain(domain.MetricViews, on...), Series: make([]ViewsDay, len(days))}
+			for i, sums := range g.buckets(len(days), on...) {
+				s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
 			}
-			data.Total = series(query.Platforms...)
-			for _, p := range query.Platforms {
-				data.Platforms = append(data.Platforms, PlatformViewsSeries{readmodels.PlatformRefOf(p), series(p)})
-			}
-		})
-	return data, meta, err
+			return s
+		}, func(p readmodels.PlatformRef, s ViewsSeries) PlatformViewsSeries { return PlatformViewsSeries{p, s} })
+	})
 }
 
 // PostsTotalEngagements is the answer to /getPostsTotalEngagements.
@@ -98,15 +91,14 @@ func engagementMetrics() []string {
 // PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
 // time.
 func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsTotalEngagements, Meta, error) {
-	var data PostsTotalEngagements
 	sums := append(engagementMetrics(), domain.MetricEngagement)
-	meta, err := a.postSeries(ctx, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket) {
-		data.Total = g.engagementTotals(days, query.Platforms...)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformEngagementTotals{readmodels.PlatformRefOf(p), g.engagementTotals(days, p)})
-		}
+	return postSeries(ctx, a, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket, data *PostsTotalEngagements) {
+		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
+			return g.engagementTotals(days, on...)
+		}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
+			return PlatformEngagementTotals{p, t}
+		})
 	})
-	return data, meta, err
 }
 
 func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform) EngagementTotals {
@@ -127,16 +119,16 @@ func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform
 
 // postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
 // status of the sources is found.
-func (a *Analytics) postSeries(
-	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket),
-) (Meta, error) {
-	return a.answer(ctx, what, scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
-		days := qc.buckets()
+func postSeries[D any](
+	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket, *D),
+) (D, Meta, error) {
+	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
+		days := query.buckets()
 		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: sums, from: qc.query.Range.Previous().From, buckets: days})
 		if err != nil {
 			return err
 		}
-		build(g, days)
+		build(g, days, data)
 		return nil
 	})
 }

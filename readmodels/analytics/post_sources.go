@@ -2,10 +2,7 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // classifyPostSources completes the sources of an answer that lists posts: which figures the posts of each social
@@ -13,28 +10,24 @@ import (
 func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 	qc.ofPosts = true
 	from, to := qc.query.Range.From, qc.query.Range.To
-	rows, err := qc.queryGrouped(ctx, `
+	rows, _ := qc.queryGrouped(ctx, `
 		select social_account_id, max(last_at) filter (where readings > 0), max(readings), max(likes_n), max(comments_n), max(shares_n), max(views_n)
 		from post_gains
 		where parent_account = $1 and `+qc.within("account_id")+` and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		  and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[]) and began >= $5
 		group by social_account_id`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, from, to, cutQuarters(from, to))
-	if err != nil {
-		return fmt.Errorf("read figures of posts: %w", err)
-	}
 	var social int64
 	var last *time.Time
 	var most gainSums
-	_, err = pgx.ForEachRow(rows, []any{&social, &last, &most.readings, &most.likes.n, &most.comments.n, &most.shares.n, &most.views.n}, func() error {
+	err := forEach(rows, "read figures of posts", []any{
+		&social, &last, &most.readings, &most.likes.n, &most.comments.n, &most.shares.n, &most.views.n,
+	}, func() {
 		qc.notePostMetrics(social, &most)
-		if last != nil {
-			qc.noteCapture(*last)
-		}
-		return nil
+		qc.noteCapture(last)
 	})
 	if err != nil {
-		return fmt.Errorf("read figures of posts: %w", err)
+		return err
 	}
 	cut, err := qc.cutGains(ctx, from)
 	if err != nil {
@@ -42,7 +35,7 @@ func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 	}
 	for _, r := range cut {
 		qc.notePostMetrics(r.social, &r.gainSums)
-		qc.noteCapture(r.at)
+		qc.noteCapture(&r.at)
 	}
 	return qc.classifySources(ctx)
 }
@@ -55,6 +48,6 @@ func (qc *queryContext) notePostMetrics(social int64, now *gainSums) {
 		}
 	}
 	if now.readings > 0 {
-		qc.notePostsRead(social)
+		qc.noteRead(social)
 	}
 }

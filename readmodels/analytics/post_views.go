@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -13,16 +14,21 @@ const postViewsSource = "view_count"
 
 // postViews adds, for TikTok, what the views of its videos gained: the platform counts none of the
 // account; should one be counted all the same, its videos are left out.
-func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted map[int64]bool, views []monthViews, sources map[domain.Platform][]string) error {
+func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted map[int64]bool, gained viewsGained) error {
 	if !slices.Contains(qc.query.Platforms, domain.TikTok) {
 		return nil
 	}
-	add := func(social int64, account string, month int, sums gainSums) {
+	add := func(social int64, account string, month int, sums gainSums, at time.Time) {
+		if counted[social] {
+			return
+		}
 		if v := sums.views.value(); v != nil {
 			qc.noteMetric(social, domain.MetricViews)
-			views[month].add(domain.TikTok, account, *v)
-			sources[domain.TikTok] = append(sources[domain.TikTok], postViewsSource)
+			gained.views[month][viewsKey{domain.TikTok, account}] += *v
+			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
 		}
+		qc.noteAccount(social, account, domain.TikTok, at)
+		qc.noteCapture(&at)
 	}
 	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, gainQuery{
 		metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: months,
@@ -31,24 +37,18 @@ func (qc *queryContext) postViews(ctx context.Context, months []bucket, counted 
 		return err
 	}
 	for _, r := range rows {
-		if counted[*r.social] || r.last == nil {
-			continue
+		if r.last != nil {
+			add(*r.social, *r.account, *r.bucket-1, r.gainSums, *r.last)
 		}
-		add(*r.social, *r.account, *r.bucket-1, r.gainSums)
-		qc.noteAccount(*r.social, *r.account, domain.TikTok, *r.last)
-		qc.noteCapture(*r.last)
 	}
 	cut, err := qc.cutGains(ctx, qc.query.Range.From)
 	if err != nil {
 		return err
 	}
 	for _, r := range cut {
-		if r.platform != domain.TikTok || counted[r.social] {
-			continue
+		if r.platform == domain.TikTok {
+			add(r.social, r.account, bucketOf(r.at, months), r.gainSums, r.at)
 		}
-		add(r.social, r.account, bucketOf(r.at, months), r.gainSums)
-		qc.noteAccount(r.social, r.account, domain.TikTok, r.at)
-		qc.noteCapture(r.at)
 	}
 	return nil
 }

@@ -129,6 +129,10 @@ func (p *Post) key() postKey {
 	return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.AccountID}
 }
 
+// newestFirst orders posts p of tSPosts by their keys.
+const newestFirst = `
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
+
 // newestInScope selects each post of tSPosts once, as it was registered last under one of the sub-accounts
 // $2: a page that moves between two clients of an agency registers its posts under both.
 const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
@@ -221,8 +225,6 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 		last = &postKey{}
 	}
 	limit := qc.query.Page.Size()
-	const newestFirst = `
-		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from (
@@ -234,14 +236,11 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
 			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst,
 		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit+1)
-	if err != nil || len(posts) <= limit {
-		return posts, err
-	}
-	posts = posts[:limit]
-	if qc.cursor, err = readmodels.EncodeCursor(scope, posts[limit-1].key()); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return posts, nil
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey { return p.key() })
+	return posts, err
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
@@ -252,7 +251,7 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 	n := len(args)
 	args = append(args, to, startOfUTCDay(to), from, startOfUTCDay(from))
 	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
-	rows, err := qc.tx.Query(ctx, `
+	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       p.content, p.media_url, p.permalink,
 		       e.captured_at, e.published_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
@@ -268,9 +267,6 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 			 order by i.captured_at limit 1)
 			limit 1) b on true
 		order by p.place`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read posts: %w", err)
-	}
 	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
 		e, b := &p.now, &p.before
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
@@ -284,9 +280,7 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 		return nil, fmt.Errorf("read posts: %w", err)
 	}
 	for _, p := range posts {
-		if p.now.at != nil {
-			qc.noteCapture(*p.now.at)
-		}
+		qc.noteCapture(p.now.at)
 	}
 	return posts, nil
 }

@@ -31,22 +31,23 @@ type queryContext struct {
 	cursor  string // of the next page
 
 	asOf        *time.Time
-	metricsRead map[int64]map[string]bool // social account → metrics that have a figure in the range
-	accounts    map[int64]knownAccount    // social accounts with rows; some may have left the scope since
-	gaps        gaps                      // what figures in the answer lack
+	metricsRead map[int64]map[string]*metricRead // social account → metrics that have a figure in the range
+	accounts    map[int64]knownAccount           // social accounts with rows; some may have left the scope since
 	// classifySources sets sources, and lastRead: the newest reading of those that can be read.
 	sources  []Source
 	lastRead time.Time
 }
 
-// answer runs build in one snapshot and completes meta. what names the answer in errors.
-func (a *Analytics) answer(ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string, build func(context.Context, *queryContext) error) (Meta, error) {
+// answer runs build in one snapshot, which fills the data in, and completes meta. what names the answer in errors.
+func answer[D any](
+	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
+	build func(context.Context, *queryContext, *D) error,
+) (data D, meta Meta, err error) {
 	var made *queryContext
-	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
+	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
 		made = &queryContext{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
-			metricsRead: map[int64]map[string]bool{}, accounts: map[int64]knownAccount{},
-			gaps: gaps{days: map[metricOf][]byDay{}, words: map[metricOf]string{}},
+			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
 		}
 		if r := query.Range; !r.Now.IsZero() && r.Now.Before(r.From) {
 			made.blank = "This range has not begun."
@@ -54,16 +55,16 @@ func (a *Analytics) answer(ctx context.Context, what string, scope readmodels.Sc
 		if err := made.checkFilters(ctx); err != nil {
 			return err
 		}
-		return build(ctx, made)
+		return build(ctx, made, &data)
 	})
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
-		return Meta{}, refused
+		return data, Meta{}, refused
 	}
 	if err != nil {
-		return Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
+		return data, Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
 	}
 	r := query.Range
-	return Meta{
+	return data, Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
 		AsOf: made.asOf, NextDue: made.nextDue(a), Sources: made.sources, NextCursor: made.cursor,
 	}, nil
@@ -133,32 +134,59 @@ func (qc *queryContext) nextDue(of *Analytics) *time.Time {
 }
 
 // buckets are the parts of the range that the query asks for.
-func (qc *queryContext) buckets() []bucket { return qc.query.Range.cut(qc.query.Granularity) }
+func (q RangeQuery) buckets() []bucket { return q.Range.cut(q.Granularity) }
 
-// noteCapture notes that the answer rests on a capture.
-func (qc *queryContext) noteCapture(at time.Time) {
-	if qc.asOf == nil || at.After(*qc.asOf) {
-		qc.asOf = &at
+// noteCapture notes that the answer rests on a capture, if there is one.
+func (qc *queryContext) noteCapture(at *time.Time) {
+	if at != nil && (qc.asOf == nil || at.After(*qc.asOf)) {
+		qc.asOf = new(*at)
 	}
+}
+
+// metricRead is what was read of a metric of a social account in the range.
+type metricRead struct {
+	days []byDay // the day flows: several where sub-accounts are kept apart
+	gap  string  // what else it lacks
+}
+
+// noteRead notes that something of a social account, or its posts, was read in the range.
+func (qc *queryContext) noteRead(account int64) map[string]*metricRead {
+	if qc.metricsRead[account] == nil {
+		qc.metricsRead[account] = map[string]*metricRead{}
+	}
+	return qc.metricsRead[account]
 }
 
 // noteMetric notes that a metric of a social account has a figure in the range.
-func (qc *queryContext) noteMetric(account int64, metric string) {
-	if qc.metricsRead[account] == nil {
-		qc.metricsRead[account] = map[string]bool{}
+func (qc *queryContext) noteMetric(account int64, metric string) *metricRead {
+	metrics := qc.noteRead(account)
+	if metrics[metric] == nil {
+		metrics[metric] = &metricRead{}
 	}
-	qc.metricsRead[account][metric] = true
+	return metrics[metric]
 }
 
-// accountsOn counts the social accounts on a platform.
-func (qc *queryContext) accountsOn(p domain.Platform) int {
+// accountsOn counts the social accounts on some platforms.
+func (qc *queryContext) accountsOn(platforms ...domain.Platform) int {
 	n := 0
 	for _, s := range qc.sources {
-		if s.Platform == p {
+		if slices.Contains(platforms, s.Platform) {
 			n++
 		}
 	}
 	return n
+}
+
+// forEach scans every row into dest and calls each. what says in errors what the query does.
+func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
+	_, err := pgx.ForEachRow(rows, dest, func() error {
+		each()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 // platformIDs are the platforms of the query as parameters.

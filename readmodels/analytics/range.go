@@ -60,23 +60,26 @@ func (r Range) wholeDays() (first, end day, whole bool) {
 
 // bucket is a part of a range that gets a figure of its own.
 type bucket struct {
-	from, to   time.Time // clipped to the range
-	first, end day       // the labels wholly inside
-	day        day       // the day, or the first day of the week or month, that it is
-}
+	Range // clipped
 
-func (r Range) bucket(of, next day) bucket {
-	part := Range{From: later(r.From, of.start(r.Zone)), To: earlier(r.To, next.start(r.Zone)), Zone: r.Zone}
-	b := bucket{from: part.From, to: part.To, day: of}
-	b.first, b.end = part.labels()
-	return b
+	first, end day // the labels wholly inside
+	day        day // the day, or the first day of the week or month, that it is
 }
 
 // whole is the range as one bucket.
 func (r Range) whole() bucket {
-	b := bucket{from: r.From, to: r.To, day: dayOf(r.From.In(r.Zone))}
+	b := bucket{Range: r, day: dayOf(r.From.In(r.Zone))}
 	b.first, b.end = r.labels()
 	return b
+}
+
+// starts are the first instants of buckets.
+func starts(buckets []bucket) []time.Time {
+	at := make([]time.Time, len(buckets))
+	for i, b := range buckets {
+		at[i] = b.From
+	}
+	return at
 }
 
 // Granularity is the length of the parts of a series.
@@ -89,12 +92,6 @@ const (
 	ByMonth Granularity = "month" // calendar months
 )
 
-// days cuts the range at the starts of its days.
-func (r Range) days() []bucket { return r.cut(ByDay) }
-
-// months cuts the range at the starts of its months.
-func (r Range) months() []bucket { return r.cut(ByMonth) }
-
 // cut cuts the range into the parts of a series: all of them, whether anything was read or not.
 func (r Range) cut(by Granularity) []bucket {
 	first := dayOf(r.From.In(r.Zone))
@@ -105,13 +102,16 @@ func (r Range) cut(by Granularity) []bucket {
 	case ByMonth:
 		first, next = first.month(), day.nextMonth
 	}
-	var buckets []bucket
 	if !r.From.Before(r.To) {
 		return nil // nothing has elapsed yet
 	}
+	var buckets []bucket
 	for d := first; d.start(r.Zone).Before(r.To); d = next(d) {
-		if d.start(r.Zone).Before(next(d).start(r.Zone)) { // a zone that jumps the date line has a day less
-			buckets = append(buckets, r.bucket(d, next(d)))
+		from, to := d.start(r.Zone), next(d).start(r.Zone)
+		if from.Before(to) { // a zone that jumps the date line has a day less
+			b := Range{From: later(r.From, from), To: earlier(r.To, to), Zone: r.Zone, Now: r.Now}.whole()
+			b.day = d
+			buckets = append(buckets, b)
 		}
 	}
 	return buckets

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // ranked is a post in the order of what its engagement gained in the range.
@@ -140,20 +138,12 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	err = qc.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where engagement is not null`+onPage+` order by `+bestFirst+` limit $12) page
-		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() error {
-		posts = append(posts, p)
-		return nil
-	})
+		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}
-	if len(posts) > limit {
-		posts = posts[:limit]
-		if qc.cursor, err = readmodels.EncodeCursor(scope, posts[limit-1]); err != nil {
-			return nil, err
-		}
-	}
-	return posts, nil
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p ranked) ranked { return p })
+	return posts, err
 }
 
 // rankBoard reads the best members and the best posts: a member by what the engagement of its posts gained.
@@ -181,14 +171,13 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 		order by list, nth`, append(args, qc.query.Page.Size()), []any{
 		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,
-	}, func() error {
+	}, func() {
 		if list == 1 {
 			members = append(members, m)
 		} else {
 			p.Rank, p.Gained = m.rank, m.engagement
 			posts = append(posts, p)
 		}
-		return nil
 	})
 	return members, posts, err
 }
@@ -196,16 +185,13 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 // rank runs the statement of a ranking and calls each for every row. PostgreSQL chooses by the costs that it expects
 // whether it makes a plan for these parameters or keeps one for any; of a ranking they are nearly equal, and planning
 // would take a third of the time. So the plan is kept.
-func (qc *queryContext) rank(ctx context.Context, what, sql string, args, row []any, each func() error) error {
+func (qc *queryContext) rank(ctx context.Context, what, sql string, args, row []any, each func()) error {
 	if _, err := qc.tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan"); err != nil {
 		return fmt.Errorf("%s: keep plan: %w", what, err)
 	}
-	rows, err := qc.tx.Query(ctx, sql, args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if _, err := pgx.ForEachRow(rows, row, each); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+	rows, _ := qc.tx.Query(ctx, sql, args...)
+	if err := forEach(rows, what, row, each); err != nil {
+		return err
 	}
 	if _, err := qc.tx.Exec(ctx, "set local plan_cache_mode = auto"); err != nil {
 		return fmt.Errorf("%s: choose plans again: %w", what, err)

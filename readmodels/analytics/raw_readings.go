@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -24,18 +22,18 @@ type probe struct {
 // last reading of each whole UTC day; only where an end lies inside of one that has a later reading, and for
 // accounts that were not read in the days before the range, are raw readings looked up: one index probe
 // each, all in one statement.
-func (qc *queryContext) resolve(ctx context.Context, series []*metricSeries, q figureQuery) error {
+func (qc *queryContext) resolve(ctx context.Context, series []*metricSeries, buckets []bucket) error {
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
-			g.last = make([]*sample, len(q.buckets))
+			g.last = make([]*sample, len(buckets))
 			read := false
-			for i, b := range q.buckets {
-				last, unsure := lastOfDays(g.daily, b.from, b.to)
+			for i, b := range buckets {
+				last, unsure := lastOfDays(g.daily, b.From, b.To)
 				g.last[i] = last
 				read = read || last != nil || unsure
 				if unsure {
-					probes = append(probes, probe{s, key, b.from, b.to, func(p *sample) { g.last[i] = p }})
+					probes = append(probes, probe{s, key, b.From, b.To, func(p *sample) { g.last[i] = p }})
 				}
 			}
 			if key.kind == domain.Rolling || !read {
@@ -149,12 +147,7 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe, which string)
 		qc.scope.ParentAccount, qc.scope.Accounts, social, account, metric, kind, window, from, near, to, qc.query.Member)
 	var at int
 	var found sample
-	_, err := pgx.ForEachRow(rows, []any{&at, &found.value, &found.at, &found.source}, func() error {
+	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &found.source}, func() {
 		probes[at-1].set(new(found))
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read last readings: %w", err)
-	}
-	return nil
 }

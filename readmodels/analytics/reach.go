@@ -59,17 +59,22 @@ func windowDays(window string) int {
 }
 
 // reach returns the reach of every account that has some in the range.
-func (qc *queryContext) reach(series []*metricSeries, days []bucket) []AccountReach {
+func (f *accountFigures) reach() []AccountReach {
 	accounts := []AccountReach{}
-	for _, s := range series {
+	for _, s := range f.series {
 		if s.metric != domain.MetricReach {
 			continue
 		}
-		r := AccountReach{SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: qc.reachWindows(s)}
-		if len(r.Windows) > 0 {
-			r.Value, r.Series = qc.reachOfRange(s), qc.reachOfParts(s, days)
-			accounts = append(accounts, r)
+		r := AccountReach{SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: f.reachWindows(s)}
+		if len(r.Windows) == 0 {
+			continue
 		}
+		names := slices.Sorted(maps.Keys(s.windows))
+		r.Value, r.Series = f.reachOf(s, names, f.query.Range), make([]ReachPoint, len(f.buckets))
+		for i, part := range f.buckets {
+			r.Series[i] = ReachPoint{part.day.String(), f.reachOf(s, names, part.Range)}
+		}
+		accounts = append(accounts, r)
 	}
 	return accounts
 }
@@ -78,7 +83,7 @@ func (qc *queryContext) reach(series []*metricSeries, days []bucket) []AccountRe
 func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
 	show := func(name string, endsOn *string, p *sample) {
-		qc.noteCapture(p.at)
+		qc.noteCapture(&p.at)
 		qc.noteMetric(s.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
 	}
@@ -100,43 +105,25 @@ func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 	return windows
 }
 
-// reachOfRange is the figure of the window that is exactly the range.
-func (qc *queryContext) reachOfRange(s *metricSeries) *int64 {
-	return qc.reachOf(s, s.windowNames(), qc.query.Range)
-}
-
-// windowNames are the windows of days in their order.
-func (s *metricSeries) windowNames() []string { return slices.Sorted(maps.Keys(s.windows)) }
-
-// reachOfParts are the figures of the windows that are exactly the parts. Of a day that the range cuts, a
-// figure of the whole day says nothing.
-func (qc *queryContext) reachOfParts(s *metricSeries, parts []bucket) []ReachPoint {
-	series, names := make([]ReachPoint, len(parts)), s.windowNames()
-	for i, part := range parts {
-		series[i] = ReachPoint{part.day.String(), qc.reachOf(s, names, Range{From: part.from, To: part.to, Zone: qc.query.Range.Zone})}
-	}
-	return series
-}
-
-// reachOf is the figure of the platform's window, one of names, that is exactly r.
+// reachOf is the figure of the platform's window, the first one of names, that is exactly r. Of a day that the range cuts,
+// a figure of the whole day says nothing.
 func (qc *queryContext) reachOf(s *metricSeries, names []string, r Range) *int64 {
 	first, end, whole := r.wholeDays()
 	for _, name := range names {
 		p := s.windows[name].of(end - 1)
 		if p != nil && whole && windowDays(name) == int(end-first) {
-			qc.noteCapture(p.at)
+			qc.noteCapture(&p.at)
 			return &p.value
 		}
 	}
 	return nil
 }
 
-func reachOn(p domain.Platform, reach []AccountReach) []AccountReach {
-	var out []AccountReach
-	for _, r := range reach {
-		if r.Platform == p {
-			out = append(out, r)
-		}
+// onlyReach is the reach of the only social account on some platforms; nil when there are several: people are never summed.
+func (f *accountFigures) onlyReach(reach []AccountReach, platforms []domain.Platform) *AccountReach {
+	of := slices.DeleteFunc(slices.Clone(reach), func(r AccountReach) bool { return !slices.Contains(platforms, r.Platform) })
+	if f.accountsOn(platforms...) != 1 || len(of) != 1 {
+		return nil
 	}
-	return out
+	return &of[0]
 }

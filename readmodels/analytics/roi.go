@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -77,64 +78,64 @@ const (
 	PriceNoViews           PriceStatus = "no_views"           // nothing to set a price against
 )
 
-// monthViews are the views gained in one month on one platform, by sub-account.
-type monthViews map[domain.Platform]map[string]int64
-
-func (v monthViews) add(p domain.Platform, account string, views int64) {
-	if v[p] == nil {
-		v[p] = map[string]int64{}
-	}
-	v[p][account] += views
+// viewsKey is a sub-account on a platform.
+type viewsKey struct {
+	platform domain.Platform
+	account  string
 }
 
-func (v monthViews) all() map[string]int64 {
-	all := map[string]int64{}
-	for _, accounts := range v {
-		for account, views := range accounts {
-			all[account] += views
+// viewsGained are the views that were gained, and the platforms' names of what they are made of.
+type viewsGained struct {
+	views   []map[viewsKey]int64 // by month
+	sources map[domain.Platform][]string
+}
+
+// of are the views in a month on some platforms, by sub-account.
+func (v viewsGained) of(month int, platforms ...domain.Platform) map[string]int64 {
+	sums := map[string]int64{}
+	for key, views := range v.views[month] {
+		if slices.Contains(platforms, key.platform) {
+			sums[key.account] += views
 		}
 	}
-	return all
+	return sums
 }
 
 // RoiViews is endpoint 3: views per platform and month against what the subscriptions cost.
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
-	var data RoiViews
 	metrics := []string{domain.MetricViews}
-	meta, err := a.answer(ctx, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
 		qc.uncompared = true
-		months := query.Range.months()
-		series, err := qc.figures(ctx, figureQuery{metrics: metrics, buckets: months, byAccount: true})
+		months := query.Range.cut(ByMonth)
+		series, err := qc.figures(ctx, months, true)
 		if err != nil {
 			return err
 		}
 		qc.onceADay(series)
-		views := make([]monthViews, len(months))
-		for i := range views {
-			views[i] = monthViews{}
+		gained := viewsGained{make([]map[viewsKey]int64, len(months)), map[domain.Platform][]string{}}
+		for i := range gained.views {
+			gained.views[i] = map[viewsKey]int64{}
 		}
-		sources := map[domain.Platform][]string{}
 		counted := map[int64]bool{}
 		for _, c := range qc.metricValues(series, domain.MetricViews, months) {
 			counted[c.social] = true
-			sources[c.platform] = append(sources[c.platform], c.sources...)
+			gained.sources[c.platform] = append(gained.sources[c.platform], c.sources...)
 			for i, v := range c.buckets {
 				if v != nil {
-					views[i].add(c.platform, c.account, *v)
+					gained.views[i][viewsKey{c.platform, c.account}] += *v
 				}
 			}
 		}
-		if err := qc.postViews(ctx, months, counted, views, sources); err != nil {
+		if err := qc.postViews(ctx, months, counted, gained); err != nil {
 			return err
 		}
 		prices, err := qc.prices(ctx, months)
 		if err != nil {
 			return err
 		}
-		data = roiViews(query, months, views, prices, sources)
+		*data = roiViews(query, months, gained, prices)
 		return qc.classifySources(ctx)
 	})
-	return data, meta, err
 }
 
 // onceADay keeps each day of a social account once, in the series of the sub-account that had it when the day was
@@ -174,22 +175,22 @@ func (qc *queryContext) onceADay(series []*metricSeries) {
 	}
 }
 
-func roiViews(query RangeQuery, months []bucket, views []monthViews, prices []monthPrices, sources map[domain.Platform][]string) RoiViews {
+func roiViews(query RangeQuery, months []bucket, gained viewsGained, prices []monthPrices) RoiViews {
 	var data RoiViews
 	var sum roiSum
 	sums := make([]roiSum, len(query.Platforms))
 	for i, month := range months {
-		whole := prices[i].against(views[i].all())
+		whole := prices[i].against(gained.of(i, query.Platforms...))
 		sum.add(whole)
 		m := RoiMonth{
 			Month: month.day.String()[:len("2006-01")], Days: prices[i].days, DaysInMonth: prices[i].daysInMonth, Roi: whole,
 		}
 		for j, p := range query.Platforms {
-			part := prices[i].against(views[i][p])
+			part := prices[i].against(gained.of(i, p))
 			sums[j].add(part)
 			names := []string{}
 			if part.Views != nil {
-				names = sorted(sources[p])
+				names = sorted(gained.sources[p])
 			}
 			m.Platforms = append(m.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), part, names})
 		}
@@ -197,7 +198,7 @@ func roiViews(query RangeQuery, months []bucket, views []monthViews, prices []mo
 	}
 	data.Total = sum.roi()
 	for j, p := range query.Platforms {
-		data.Platforms = append(data.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sorted(sources[p])})
+		data.Platforms = append(data.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sorted(gained.sources[p])})
 	}
 	return data
 }

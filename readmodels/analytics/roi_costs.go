@@ -42,12 +42,13 @@ func (p price) and(q price) price {
 	}
 }
 
+// subscription is what a row of the query below says.
 type subscription struct {
-	account    string
-	priceMinor *int64
-	currency   string
-	starts     time.Time
-	ends       *time.Time
+	Account    string
+	PriceMinor *int64
+	Currency   string
+	Starts     time.Time
+	Ends       *time.Time
 }
 
 // prices reads the subscriptions that ran in the range and shares their prices out to the months.
@@ -58,25 +59,22 @@ func (qc *queryContext) prices(ctx context.Context, months []bucket) ([]monthPri
 		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or b.account_id = any($2))
 		  and b.starts_at < $4 and (b.ends_at is null or b.ends_at > $3)
 		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s subscription, err error) {
-		err = row.Scan(&s.account, &s.priceMinor, &s.currency, &s.starts, &s.ends)
-		return s, err
-	})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[subscription])
 	if err != nil {
 		return nil, fmt.Errorf("read subscriptions: %w", err)
 	}
 	prices := make([]monthPrices, len(months))
 	for i, month := range months {
-		days := Range{From: month.from, To: month.to, Zone: qc.query.Range.Zone, Now: qc.query.Range.Now}.Elapsed().days()
+		days := month.Elapsed().cut(ByDay)
 		prices[i] = monthPrices{
 			days: len(days), daysInMonth: int(month.day.nextMonth() - month.day), accounts: map[string]price{},
 		}
 		for _, s := range list {
 			paid := s.share(days, prices[i].daysInMonth)
-			if s.account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
+			if s.Account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
 				prices[i].agency = prices[i].agency.and(paid)
 			} else {
-				prices[i].accounts[s.account] = prices[i].accounts[s.account].and(paid)
+				prices[i].accounts[s.Account] = prices[i].accounts[s.Account].and(paid)
 			}
 		}
 	}
@@ -89,11 +87,11 @@ func (qc *queryContext) prices(ctx context.Context, months []bucket) ([]monthPri
 func (s subscription) share(days []bucket, daysInMonth int) price {
 	whole, parts := int64(0), new(big.Rat)
 	for _, d := range days {
-		ends := d.to
-		if s.ends != nil {
-			ends = earlier(ends, *s.ends)
+		ends := d.To
+		if s.Ends != nil {
+			ends = earlier(ends, *s.Ends)
 		}
-		switch ran, length := ends.Sub(later(d.from, s.starts)), d.to.Sub(d.from); {
+		switch ran, length := ends.Sub(later(d.From, s.Starts)), d.To.Sub(d.From); {
 		case ran == length:
 			whole++
 		case ran > 0:
@@ -104,9 +102,9 @@ func (s subscription) share(days []bucket, daysInMonth int) price {
 	if ran.Sign() == 0 {
 		return price{}
 	}
-	p := price{subscribed: true, unknown: s.priceMinor == nil, currency: s.currency}
-	if s.priceMinor != nil {
-		cost := ran.Mul(ran, big.NewRat(*s.priceMinor, int64(daysInMonth)))
+	p := price{subscribed: true, unknown: s.PriceMinor == nil, currency: s.Currency}
+	if s.PriceMinor != nil {
+		cost := ran.Mul(ran, big.NewRat(*s.PriceMinor, int64(daysInMonth)))
 		half := cost.Add(cost, big.NewRat(1, 2)) // rounds up from there
 		p.minor = new(big.Int).Div(half.Num(), half.Denom()).Int64()
 	}
@@ -122,6 +120,7 @@ func (m monthPrices) against(views map[string]int64) Roi {
 		return r
 	}
 	var cost price
+	var priced *int64
 	unknown, mixed, covered := m.agency.unknown, m.agency.mixed, 0
 	for account, gained := range views {
 		r.Views = plus(r.Views, gained)
@@ -129,7 +128,7 @@ func (m monthPrices) against(views map[string]int64) Roi {
 		unknown, mixed = unknown || own.unknown, mixed || own.mixed
 		if own.known() || !own.subscribed && m.agency.known() {
 			cost = cost.and(own)
-			r.PricedViews = plus(r.PricedViews, gained)
+			priced = plus(priced, gained)
 			covered++
 		}
 	}
@@ -140,7 +139,7 @@ func (m monthPrices) against(views map[string]int64) Roi {
 		if covered < len(views) {
 			r.Price = PriceKnownInPart
 		}
-		r.Cost, r.Currency = &cost.minor, cost.currency
+		r.setCost(cost, priced)
 	case unknown:
 		r.Price = PriceUnknown
 	case cost.mixed || mixed:
@@ -148,18 +147,13 @@ func (m monthPrices) against(views map[string]int64) Roi {
 	default:
 		r.Price = PriceNoSubscription
 	}
-	if r.Cost == nil {
-		r.PricedViews = nil
-	}
-	r.CostPerThousandViews = perThousand(r.Cost, r.PricedViews)
 	return r
 }
 
-func perThousand(cost, views *int64) *float64 {
-	if cost == nil || views == nil || *views <= 0 {
-		return nil
-	}
-	return new(rounded(float64(*cost) * 1000 / float64(*views)))
+// setCost sets a cost against the views of the same accounts.
+func (r *Roi) setCost(cost price, views *int64) {
+	r.PricedViews, r.Cost, r.Currency = views, &cost.minor, cost.currency
+	r.CostPerThousandViews = ratio(cost.minor, *views, 1000)
 }
 
 // roiSum adds months up. Months without a price add to the views alone.
@@ -202,8 +196,7 @@ func (s *roiSum) roi() Roi {
 		r.Price = PriceNoSubscription
 	}
 	if known && !s.cost.mixed {
-		r.PricedViews, r.Cost, r.Currency = s.priced, &s.cost.minor, s.cost.currency
+		r.setCost(s.cost, s.priced)
 	}
-	r.CostPerThousandViews = perThousand(r.Cost, r.PricedViews)
 	return r
 }

@@ -3,29 +3,23 @@ package analytics
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// figureQuery says which figures of the accounts are wanted.
-type figureQuery struct {
-	metrics []string
-	buckets []bucket // in order; together they are the range
-	// byAccount keeps the sub-accounts apart under which a social account has been.
-	byAccount bool
-}
-
-// metricSeries is everything found of one metric of one social account.
-type metricSeries struct {
+// seriesKey tells series apart.
+type seriesKey struct {
 	social   int64
 	account  string // sub-account; "" unless asked for by account
 	platform domain.Platform
 	metric   string
+}
+
+// metricSeries is everything found of one metric of one social account.
+type metricSeries struct {
+	seriesKey
 
 	dayFlows byDay               // by the platform's day, of the range and of the period before
 	windows  map[string]byDay    // rolling figures of windows of days, by window and last day
@@ -63,57 +57,78 @@ func (g *gauge) latest() *sample {
 
 // figureKey is what the samples of one figure have in common.
 type figureKey struct {
-	social         int64
-	account        string
-	platform       domain.Platform
-	metric         string
+	seriesKey
+
 	kind           domain.Kind
 	source, window string
 }
 
-type seriesKey struct {
-	social  int64
-	account string
-	metric  string
-}
-
 // figures reads the roll-ups of the range and of the period before it, and what raw readings are
-// needed beside them. The series are ordered by platform, social account, sub-account and metric.
-func (qc *queryContext) figures(ctx context.Context, q figureQuery) ([]*metricSeries, error) {
-	series, tied, err := qc.readSeries(ctx, q, nil)
+// needed beside them. The buckets are in order; together they are the range. byAccount keeps the sub-accounts apart under
+// which a social account has been. The series are ordered by platform, social account, sub-account and metric.
+func (qc *queryContext) figures(ctx context.Context, buckets []bucket, byAccount bool) ([]*metricSeries, error) {
+	series, tied, err := qc.readSeries(ctx, byAccount, nil)
 	if err == nil && len(tied) > 0 {
-		series, _, err = qc.readSeries(ctx, q, tied)
+		series, _, err = qc.readSeries(ctx, byAccount, tied)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return series, qc.resolve(ctx, series, q)
+	return series, qc.resolve(ctx, series, buckets)
 }
 
-// readSeries reads the roll-ups, with the ids of events of the social accounts withIDs alone: they take more space than all
+// readSeries reads account_months: day flows by the platform's days of the range and of the period before,
+// everything else by the days of the range, by the UTC days that it touches, and by a few days before both
+// periods. Only the social accounts withIDs get the ids of their events: they take more space than all
 // else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
 // without ids: what was kept of those is chance.
-func (qc *queryContext) readSeries(ctx context.Context, q figureQuery, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
-	byKey := map[seriesKey]*metricSeries{}
+func (qc *queryContext) readSeries(ctx context.Context, byAccount bool, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
 	span := qc.figureSpan()
-	err = qc.rollups(ctx, q, span, withIDs, func(f figureKey, points []sample) {
-		key := seriesKey{social: f.social, metric: f.metric}
-		if q.byAccount {
-			key.account = f.account
-		}
-		s, ok := byKey[key]
-		if !ok {
-			s = &metricSeries{
-				social: key.social, account: key.account, platform: f.platform, metric: key.metric,
-				windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{},
+	rows, _ := qc.tx.Query(ctx, `
+		select social_account_id, account_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
+		       case when social_account_id = any($8) then event_ids end
+		from account_months
+		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
+		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
+		qc.scope.ParentAccount, qc.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
+	byKey := map[seriesKey]*metricSeries{}
+	var f figureKey
+	var month time.Time
+	var days arrayOf[int16]
+	var values arrayOf[int64]
+	var captured arrayOf[time.Time]
+	var events arrayOf[string]
+	err = forEach(rows, "read daily figures", []any{
+		&f.social, &f.account, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
+	}, func() {
+		first := dayOf(month)
+		points := make([]sample, 0, len(days))
+		var newest time.Time
+		for i, d := range days {
+			p := sample{value: values[i], at: captured[i], source: f.source, day: first + day(d) - 1, window: f.window}
+			if len(events) > 0 {
+				p.eventID = events[i]
 			}
-			byKey[key] = s
-			series = append(series, s)
+			if span.has(f.kind, p.day) {
+				points = append(points, p)
+				newest = later(newest, p.at)
+			}
 		}
-		if s.add(span, f.kind, f.window, points) {
+		if len(points) == 0 {
+			return
+		}
+		qc.noteAccount(f.social, f.account, f.platform, newest)
+		key := f.seriesKey
+		if !byAccount {
+			key.account = ""
+		}
+		if byKey[key] == nil {
+			byKey[key] = &metricSeries{seriesKey: key, windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{}}
+			series = append(series, byKey[key])
+		}
+		if byKey[key].add(span, f.kind, f.window, points) {
 			tied = append(tied, f.social)
 		}
-		qc.noteAccount(f.social, f.account, f.platform, slices.MaxFunc(points, func(x, y sample) int { return x.at.Compare(y.at) }).at)
 	})
 	slices.SortFunc(series, func(x, y *metricSeries) int {
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
@@ -160,21 +175,25 @@ func (d byDay) drop(which day) { d.samples[which-d.first] = nil }
 // account has its last reading before.
 const lookBack = 3
 
-// figureSpan are the days of which figures are read, ends left out.
+// days is a span of days, its end left out.
+type days struct{ first, end day }
+
+func (s days) has(d day) bool { return d >= s.first && d < s.end }
+
+// figureSpan are the days of which figures are read.
 type figureSpan struct {
-	first, end           day // all of them
-	flowFirst, flowEnd   day // day flows: the range and the period before
-	gaugeFirst, gaugeEnd day // everything else: the range, and a few days before it
-	earlierFirst         day // gauges before the previous period too, in a few days
-	earlierEnd           day
+	days          // all of them
+	flows    days // day flows: the range and the period before
+	gauges   days // everything else: the range, and a few days before it
+	previous days // gauges before the previous period too, in a few days
 }
 
 // has says whether the days of a kind of figure are read on a day.
 func (s figureSpan) has(kind domain.Kind, d day) bool {
 	if kind == domain.DayFlow {
-		return d >= s.flowFirst && d < s.flowEnd
+		return s.flows.has(d)
 	}
-	return d >= s.gaugeFirst && d < s.gaugeEnd || d >= s.earlierFirst && d < s.earlierEnd
+	return s.gauges.has(d) || s.previous.has(d)
 }
 
 func (qc *queryContext) figureSpan() figureSpan {
@@ -183,54 +202,10 @@ func (qc *queryContext) figureSpan() figureSpan {
 	flowFirst, _ := previous.labels()
 	before := dayOf(previous.From.UTC())
 	span := figureSpan{
-		flowFirst: flowFirst, flowEnd: end,
-		gaugeFirst: min(first, dayOf(r.From.UTC())-lookBack), gaugeEnd: max(end, dayOf(r.To.Add(-time.Nanosecond).UTC())+1),
-		earlierFirst: before - lookBack, earlierEnd: before + 1,
+		flows:    days{flowFirst, end},
+		gauges:   days{min(first, dayOf(r.From.UTC())-lookBack), max(end, dayOf(r.To.Add(-time.Nanosecond).UTC())+1)},
+		previous: days{before - lookBack, before + 1},
 	}
-	span.first = min(span.flowFirst, span.gaugeFirst, span.earlierFirst)
-	span.end = max(span.flowEnd, span.gaugeEnd)
+	span.first, span.end = min(span.flows.first, span.gauges.first, span.previous.first), max(end, span.gauges.end)
 	return span
-}
-
-// rollups reads account_months: day flows by the platform's days of the range and of the period before,
-// everything else by the days of the range, by the UTC days that it touches, and by a few days before both
-// periods. add is called for each month of each figure that has such days. The accounts withIDs get the ids of their events.
-func (qc *queryContext) rollups(ctx context.Context, q figureQuery, span figureSpan, withIDs []int64, add func(figureKey, []sample)) error {
-	rows, _ := qc.tx.Query(ctx, `
-		select social_account_id, account_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
-		       case when social_account_id = any($8) then event_ids end
-		from account_months
-		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
-		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
-		qc.scope.ParentAccount, q.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
-	var figure figureKey
-	var month time.Time
-	var days arrayOf[int16]
-	var values arrayOf[int64]
-	var captured arrayOf[time.Time]
-	var events arrayOf[string]
-	_, err := pgx.ForEachRow(rows, []any{
-		&figure.social, &figure.account, &figure.platform, &figure.metric, &figure.kind, &figure.source, &figure.window,
-		&month, &days, &values, &captured, &events,
-	}, func() error {
-		first := dayOf(month)
-		points := make([]sample, 0, len(days))
-		for i, d := range days {
-			p := sample{value: values[i], at: captured[i], source: figure.source, day: first + day(d) - 1, window: figure.window}
-			if len(events) > 0 {
-				p.eventID = events[i]
-			}
-			if span.has(figure.kind, p.day) {
-				points = append(points, p)
-			}
-		}
-		if len(points) > 0 {
-			add(figure, points)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read daily figures: %w", err)
-	}
-	return nil
 }

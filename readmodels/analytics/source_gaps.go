@@ -10,34 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// metricOf is a metric of a social account.
-type metricOf struct {
-	social int64
-	metric string
-}
-
-// gaps are what figures lack that an answer shows all the same.
-type gaps struct {
-	days  map[metricOf][]byDay // the day flows that were read: several where sub-accounts are kept apart
-	words map[metricOf]string  // what else is to be said
-	// shared are the social accounts whose posts were read for another member too, in the range of one member.
-	shared map[int64]bool
-}
-
-// readByDays notes a figure that is summed by days.
-func (qc *queryContext) readByDays(v *metricValue) {
-	of := metricOf{v.social, v.metric}
-	qc.gaps.days[of] = append(qc.gaps.days[of], v.dayFlows)
-}
-
-// noteGap notes what a figure lacks; the first word on a metric stays.
-func (qc *queryContext) noteGap(v *metricValue, what string) {
-	of := metricOf{v.social, v.metric}
-	if qc.gaps.words[of] == "" {
-		qc.gaps.words[of] = what
-	}
-}
-
 // nothingRead is why an answer shows nothing of an account that is well.
 const nothingRead = "Nothing of it was read in this range."
 
@@ -57,21 +29,19 @@ func (qc *queryContext) gapsOf(f sourceFacts) []string {
 	var sentences []string
 	read := qc.metricsRead[f.SocialAccount]
 	for _, metric := range qc.metrics {
-		of := metricOf{f.SocialAccount, metric}
-		var gap string
-		switch {
-		case len(qc.gaps.days[of]) > 0:
-			gap = qc.query.Range.lacking(qc.gaps.days[of])
-		case !read[metric] && len(read) > 0 && slices.Contains(f.figures, metric):
-			gap = qc.query.Range.whyNone()
+		var gaps []string
+		if r := read[metric]; r != nil {
+			gaps = []string{qc.query.Range.lacking(r.days), r.gap}
+		} else if len(read) > 0 && slices.Contains(f.figures, metric) {
+			gaps = []string{qc.query.Range.whyNone()}
 		}
-		for _, what := range []string{gap, qc.gaps.words[of]} {
+		for _, what := range gaps {
 			if what != "" {
 				sentences = append(sentences, "Of "+metric+", "+what+".")
 			}
 		}
 	}
-	if qc.gaps.shared[f.SocialAccount] {
+	if f.shared {
 		sentences = append(sentences, "Another member had it for a part of this range: sums are of this member's part, lists of posts of all of it.")
 	}
 	return sentences
@@ -86,8 +56,11 @@ func (r Range) daysOver() (first, over day) {
 	return first, over
 }
 
-// lacking says what a figure by days lacks that was read; "" when it lacks nothing.
+// lacking says what a figure by days lacks that was read; "" when it lacks nothing, and for other figures.
 func (r Range) lacking(read []byDay) string {
+	if len(read) == 0 {
+		return ""
+	}
 	first, over := r.daysOver()
 	n := 0
 	for d := first; d < over; d++ {
@@ -138,9 +111,8 @@ func (qc *queryContext) findSharedAccounts(ctx context.Context, facts []sourceFa
 	if err != nil {
 		return fmt.Errorf("read other members: %w", err)
 	}
-	qc.gaps.shared = map[int64]bool{}
-	for _, id := range shared {
-		qc.gaps.shared[id] = true
+	for i := range facts {
+		facts[i].shared = slices.Contains(shared, facts[i].SocialAccount)
 	}
 	return nil
 }

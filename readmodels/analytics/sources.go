@@ -56,10 +56,7 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
-	ofMember     bool
-	ofPosts      bool
-	postsRead    bool // in the range
-	gaps         []string
+	shared       bool // its posts were read for another member too, in the range of one member
 }
 
 // knownAccount is a social account that has rows in the range.
@@ -95,17 +92,14 @@ func (qc *queryContext) classifySources(ctx context.Context) error {
 	}
 	for id, met := range qc.accounts {
 		if !present[id] && len(qc.metricsRead[id]) > 0 {
-			facts = append(facts, sourceFacts{leftTheScope: true, ofMember: qc.query.Member > 0, ofPosts: qc.ofPosts, Source: Source{
+			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
 				SocialAccount: id, AccountID: met.account, PlatformRef: readmodels.PlatformRefOf(met.platform),
 			}})
 		}
 	}
-	blank := qc.whyBlank()
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
-		f.postsRead = qc.metricsRead[f.SocialAccount] != nil
-		f.gaps = qc.gapsOf(f)
-		s := f.classify(qc.metrics, qc.metricsRead[f.SocialAccount], blank)
+		s := qc.classify(f)
 		if s.LastRead != nil {
 			if s.Status != SourceReconnect {
 				qc.lastRead = later(qc.lastRead, *s.LastRead)
@@ -164,7 +158,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)
-		f.PlatformRef, f.ofPosts = readmodels.PlatformRefOf(f.Platform), qc.ofPosts
+		f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 		return f, err
 	})
 	if err != nil {
@@ -192,58 +186,51 @@ func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int6
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), gone, qc.query.Member, qc.query.Range.To)
 	var id int64
 	var met knownAccount
-	_, err := pgx.ForEachRow(rows, []any{&id, &met.account, &met.platform, &met.at}, func() error {
+	return forEach(rows, "read former sources", []any{&id, &met.account, &met.platform, &met.at}, func() {
 		qc.noteAccount(id, met.account, met.platform, met.at)
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read former sources: %w", err)
-	}
-	return nil
-}
-
-// notePostsRead notes that posts of a social account were read in the range.
-func (qc *queryContext) notePostsRead(account int64) {
-	if qc.metricsRead[account] == nil {
-		qc.metricsRead[account] = map[string]bool{}
-	}
 }
 
 // classify gives the status. A metric that has a figure in the range is not missing, whatever the newest
 // reading says: some are not read every time.
-func (f sourceFacts) classify(metrics []string, read map[string]bool, blank string) Source {
+func (qc *queryContext) classify(f sourceFacts) Source {
 	s := f.Source
 	s.Missing = []domain.MissingFigure{}
+	read, postsRead := qc.metricsRead[f.SocialAccount]
+	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
 	unsupported := 0
-	for _, metric := range metrics {
-		if read[metric] || f.LastRead == nil || f.leftTheScope || f.ofPosts && len(read) == 0 && !f.givesNone(metrics) || slices.Contains(f.figures, metric) {
+	for _, metric := range qc.metrics {
+		if read[metric] != nil || f.LastRead == nil || f.leftTheScope || nothingOfPosts || slices.Contains(f.figures, metric) {
 			continue
 		}
-		missing := f.missingFigure(metric)
+		missing := qc.missingFigure(f, metric)
 		if missing.Reason == reasonUnsupported {
 			unsupported++
 		}
 		s.Missing = append(s.Missing, missing)
 	}
+	gaps, blank := qc.gapsOf(f), qc.whyBlank()
 	switch {
+	case f.leftTheScope && qc.query.Member > 0:
+		s.Status, s.Reason = SourcePartial, "It does not belong to this member any more; what was read before stays."
 	case f.leftTheScope:
-		s.Status, s.Reason = SourcePartial, f.left()
+		s.Status, s.Reason = SourcePartial, "It does not belong to this account any more; what was read before stays."
 	case f.state == domain.ConnectionReconnect:
 		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
 	case !f.connected:
 		s.Status, s.Reason = SourceReconnect, "It is not connected in the main application."
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
-	case len(s.Missing) > 0 && unsupported == len(metrics):
-		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(metrics, " and ")+" of "+f.subject()+"."
+	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
+		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(qc.metrics, " and ")+" of "+qc.subject()+"."
 	case len(s.Missing) > 0:
-		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{f.reasonOf(s.Missing)}, f.gaps...), " ")
-	case len(read) == 0 && f.postsRead:
+		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{qc.reasonOf(s.Missing)}, gaps...), " ")
+	case len(read) == 0 && postsRead:
 		s.Status, s.Reason = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
 	case len(read) == 0 && blank != "":
 		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
-	case len(f.gaps) > 0:
-		s.Status, s.Reason = SourcePartial, strings.Join(f.gaps, " ")
+	case len(gaps) > 0:
+		s.Status, s.Reason = SourcePartial, strings.Join(gaps, " ")
 	default:
 		s.Status = SourceOK
 	}
@@ -257,23 +244,16 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 	return reason
 }
 
-func (f sourceFacts) left() string {
-	if f.ofMember {
-		return "It does not belong to this member any more; what was read before stays."
-	}
-	return "It does not belong to this account any more; what was read before stays."
-}
-
 const reasonUnsupported = "unsupported"
 
 // givesNone tells whether a platform has no such figure of any post: LinkedIn counts impressions of posts, and no views.
-func (f sourceFacts) givesNone(metrics []string) bool {
-	return f.ofPosts && f.Platform == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
+func (qc *queryContext) givesNone(p domain.Platform, metrics ...string) bool {
+	return qc.ofPosts && p == domain.LinkedIn && !slices.ContainsFunc(metrics, func(m string) bool { return m != domain.MetricViews })
 }
 
 // subject is what the metrics of the answer are of.
-func (f sourceFacts) subject() string {
-	if f.ofPosts {
+func (qc *queryContext) subject() string {
+	if qc.ofPosts {
 		return "a post"
 	}
 	return "an account"
@@ -281,24 +261,22 @@ func (f sourceFacts) subject() string {
 
 // missingFigure is what the newest reading says of a metric that it has no figure of. When it says
 // nothing the metric was not asked for, because the platform has none.
-func (f sourceFacts) missingFigure(metric string) domain.MissingFigure {
-	for _, m := range f.missing {
-		if m.Name == metric {
-			return m
-		}
+func (qc *queryContext) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
+	if i := slices.IndexFunc(f.missing, func(m domain.MissingFigure) bool { return m.Name == metric }); i >= 0 {
+		return f.missing[i]
 	}
-	if f.ofPosts && !f.givesNone([]string{metric}) {
+	if qc.ofPosts && !qc.givesNone(f.Platform, metric) {
 		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no two readings of a post in the range have it"}
 	}
-	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of " + f.subject()}
+	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not give it of " + qc.subject()}
 }
 
-func (f sourceFacts) reasonOf(missing []domain.MissingFigure) string {
+func (qc *queryContext) reasonOf(missing []domain.MissingFigure) string {
 	parts := make([]string, len(missing))
 	for i, m := range missing {
 		parts[i] = m.Name + " (" + m.Reason + ")"
 	}
-	if f.ofPosts {
+	if qc.ofPosts {
 		return "The readings of its posts lack " + strings.Join(parts, ", ") + "."
 	}
 	return "Its newest reading lacks " + strings.Join(parts, ", ") + "."

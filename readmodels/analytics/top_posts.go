@@ -25,8 +25,7 @@ type RankedPost struct {
 
 // TopPosts answers the endpoints 8 and 22: the posts that gained most engagement in the range.
 func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (TopPosts, Meta, error) {
-	var data TopPosts
-	meta, err := a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext) error {
+	return answer(ctx, a, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *TopPosts) error {
 		ranking, err := qc.rankPosts(ctx)
 		if err != nil {
 			return err
@@ -36,7 +35,6 @@ func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query 
 		}
 		return qc.classifyPostSources(ctx)
 	})
-	return data, meta, err
 }
 
 // rankedPosts reads all that is known of the posts of a ranking.

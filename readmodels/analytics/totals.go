@@ -63,20 +63,17 @@ type metricValue struct {
 	buckets []*int64
 	before  *int64   // stocks: the last reading in the previous period
 	sources []string // each once
+	read    *metricRead
 }
 
 // stockValue is the value of a metric of which the last reading counts; nil when it was not read in
 // the range.
 func (qc *queryContext) stockValue(s *metricSeries) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Stock}]
-	if g == nil {
+	if g == nil || g.latest() == nil {
 		return nil
 	}
-	v := &metricValue{metricSeries: s, kind: domain.Stock, buckets: make([]*int64, len(g.last))}
-	last := g.latest()
-	if last == nil {
-		return nil
-	}
+	v, last := &metricValue{metricSeries: s, kind: domain.Stock, buckets: make([]*int64, len(g.last))}, g.latest()
 	qc.noteSample(v, last)
 	v.value = &last.value
 	for i, p := range g.last {
@@ -91,28 +88,31 @@ func (qc *queryContext) stockValue(s *metricSeries) *metricValue {
 	return v
 }
 
-// gainValue is the value of a metric that adds up over time. Where a platform gives day flows they
-// count, else the difference of a cumulative counter; nil when neither was read in the range.
-func (qc *queryContext) gainValue(s *metricSeries, buckets []bucket) *metricValue {
-	if v := qc.dayFlowValue(s, buckets); v != nil {
-		return v
-	}
-	return qc.counterValue(s)
-}
-
+// dayFlowValue is the sum of the platform's days in the range, compared day by day; nil when none was read.
 func (qc *queryContext) dayFlowValue(s *metricSeries, buckets []bucket) *metricValue {
 	v := &metricValue{metricSeries: s, kind: domain.DayFlow, buckets: make([]*int64, len(buckets))}
 	first, end := qc.query.Range.labels()
-	for d := first; d < end; d++ {
-		if p := s.dayFlows.of(d); p != nil {
-			qc.noteSample(v, p)
-			v.value = plus(v.value, p.value)
+	before, beforeEnd := qc.query.Range.Previous().labels()
+	for i := range end - first {
+		now, then := s.dayFlows.of(first+i), s.dayFlows.of(before+i)
+		if now == nil {
+			continue
+		}
+		qc.noteSample(v, now)
+		v.value = plus(v.value, now.value)
+		switch {
+		case qc.uncompared:
+		case then == nil || before+i >= beforeEnd:
+			v.comparedInPart = true
+		default:
+			qc.noteSample(v, then)
+			v.compared, v.previous = plus(v.compared, now.value), plus(v.previous, then.value)
 		}
 	}
 	if v.value == nil {
 		return nil
 	}
-	qc.readByDays(v)
+	v.read.days = append(v.read.days, s.dayFlows)
 	for i, b := range buckets {
 		for d := b.first; d < b.end; d++ {
 			if p := s.dayFlows.of(d); p != nil {
@@ -120,35 +120,16 @@ func (qc *queryContext) dayFlowValue(s *metricSeries, buckets []bucket) *metricV
 			}
 		}
 	}
-	if qc.uncompared {
-		return v
-	}
-	before, beforeEnd := qc.query.Range.Previous().labels()
-	for i := range end - first {
-		now, then := s.dayFlows.of(first+i), s.dayFlows.of(before+i)
-		if now == nil {
-			continue
-		}
-		if then == nil || before+i >= beforeEnd {
-			v.comparedInPart = true
-			continue
-		}
-		qc.noteSample(v, then)
-		v.compared, v.previous = plus(v.compared, now.value), plus(v.previous, then.value)
-	}
 	return v
 }
 
+// counterValue is what a cumulative counter gained in the range; nil when it was not read in it.
 func (qc *queryContext) counterValue(s *metricSeries) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
-	if g == nil {
+	if g == nil || g.latest() == nil {
 		return nil
 	}
-	last := g.latest()
-	if last == nil {
-		return nil
-	}
-	v := &metricValue{metricSeries: s, kind: domain.Cumulative, buckets: make([]*int64, len(g.last))}
+	v, last := &metricValue{metricSeries: s, kind: domain.Cumulative, buckets: make([]*int64, len(g.last))}, g.latest()
 	qc.noteSample(v, last)
 	baseline := cmp.Or(g.before, g.first)
 	reached := baseline
@@ -179,25 +160,26 @@ func (qc *queryContext) counterValue(s *metricSeries) *metricValue {
 // lacksBaseline notes since when a counter is known whose gain in the range is not known in full.
 func (qc *queryContext) lacksBaseline(v *metricValue, g *gauge) {
 	date := func(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
-	if g.stale == nil {
-		qc.noteGap(v, fmt.Sprintf("it was first read on %s; what it gained before is not known", date(g.first)))
-		return
+	gap := fmt.Sprintf("it was first read on %s; what it gained before is not known", date(g.first))
+	if g.stale != nil {
+		gap = fmt.Sprintf("it was not read from %s to %s; what it gained between is not counted", date(g.stale), date(g.first))
 	}
-	qc.noteGap(v, fmt.Sprintf("it was not read from %s to %s; what it gained between is not counted", date(g.stale), date(g.first)))
+	v.read.gap = cmp.Or(v.read.gap, gap)
 }
 
 // noteSample notes that a value rests on a reading.
 func (qc *queryContext) noteSample(v *metricValue, p *sample) {
-	qc.noteCapture(p.at)
-	if len(v.sources) == 0 {
-		qc.noteMetric(v.social, v.metric)
+	qc.noteCapture(&p.at)
+	if v.read == nil {
+		v.read = qc.noteMetric(v.social, v.metric)
 	}
 	if !slices.Contains(v.sources, p.source) {
 		v.sources = append(v.sources, p.source)
 	}
 }
 
-// metricValues turns the series of one metric into what they add. It leaves out those without a figure.
+// metricValues turns the series of one metric into what they add. It leaves out those without a figure. Of what adds up
+// over time the platform's day flows count, else the difference of a cumulative counter.
 func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
 	var out []*metricValue
 	for _, s := range series {
@@ -205,21 +187,16 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 			continue
 		}
 		var v *metricValue
-		if isStock(metric) {
+		if metric == domain.MetricFollowers || metric == domain.MetricPosts { // they count what there is, not what was added
 			v = qc.stockValue(s)
-		} else {
-			v = qc.gainValue(s, buckets)
+		} else if v = qc.dayFlowValue(s, buckets); v == nil {
+			v = qc.counterValue(s)
 		}
 		if v != nil {
 			out = append(out, v)
 		}
 	}
 	return out
-}
-
-// isStock reports whether a metric counts what there is, and not what was added.
-func isStock(metric string) bool {
-	return metric == domain.MetricFollowers || metric == domain.MetricPosts
 }
 
 // total adds values up.
@@ -247,16 +224,16 @@ func total(values []*metricValue) Total {
 		return t
 	}
 	t.Change = new(*compared - *t.Previous)
-	t.ChangePct = percent(*t.Change, *t.Previous)
+	t.ChangePct = ratio(*t.Change, *t.Previous, 100)
 	return t
 }
 
-// percent is part in per cent of whole, with two decimals; nil where whole is not positive.
-func percent(part, whole int64) *float64 {
+// ratio is part / whole × times, with two decimals; nil where whole is not positive.
+func ratio(part, whole int64, times float64) *float64 {
 	if whole <= 0 {
 		return nil
 	}
-	return new(rounded(float64(part) * 100 / float64(whole)))
+	return new(rounded(float64(part) * times / float64(whole)))
 }
 
 // rounded keeps two decimals.
@@ -267,15 +244,4 @@ func plus(sum *int64, v int64) *int64 {
 		v += *sum
 	}
 	return &v
-}
-
-// on keeps the values of one platform.
-func on(p domain.Platform, values []*metricValue) []*metricValue {
-	var out []*metricValue
-	for _, v := range values {
-		if v.platform == p {
-			out = append(out, v)
-		}
-	}
-	return out
 }

@@ -51,12 +51,9 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 		return err
 	}
 	file := proof.File{Path: filepath.Join(b.dir, "checkpoints.txt")}
-	signer, err := proof.NewSigner(proof.SignerConfig{
+	signer := proof.NewSigner(proof.SignerConfig{
 		Source: log, Append: log.Append, File: file, Key: key, Known: known, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		return err
-	}
 	chains := newChains(log.Codec(), proofAgencies)
 	for range proofCheckpoints {
 		if err := chains.append(ctx, log, proofRecords/proofCheckpoints); err != nil {
