@@ -6,67 +6,44 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figuresReading is what an analytics endpoint asks of a request.
-type figuresReading = reading[analytics.RangeQuery]
-
+// What the analytics endpoints take. parseFigures reads whatever is declared.
 var (
-	totalsQuery = figuresReading{parseTotals, []Param{paramStartTime, paramEndTime, paramZone, paramPlatform}}
-	seriesQuery = figuresReading{parseSeries, append(slices.Clone(totalsQuery.takes), paramGranularity)}
-	postsQuery  = figuresReading{parsePosts, append(slices.Clone(totalsQuery.takes), paramCursor, paramLimit)}
+	totalsParams = []Param{paramStartTime, paramEndTime, paramZone, paramPlatform}
+	seriesParams = with(totalsParams, paramGranularity)
+	postsParams  = with(totalsParams, paramCursor, paramLimit)
 
-	postsSeriesQuery = figuresReading{parsePostsSeries, append(slices.Clone(postsQuery.takes), paramGranularity)}
-	topPostsQuery    = figuresReading{parseTopPosts, append(slices.Clone(postsQuery.takes), paramCategory)}
-	leaderboardQuery = figuresReading{parseLeaderboard, append(slices.Clone(totalsQuery.takes), paramLimit)}
-	growthQuery      = figuresReading{parseGrowth, []Param{paramFromDate, paramToDate, paramZone, paramPlatform}}
+	postsSeriesParams = with(postsParams, paramGranularity)
+	topPostsParams    = with(postsParams, paramCategory)
+	leaderboardParams = with(totalsParams, paramLimit)
+	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform}
 )
 
-func parseTotals(p *Params) analytics.RangeQuery {
-	return analytics.RangeQuery{Range: p.Range(paramStartTime, paramEndTime), Platforms: p.Platforms()}
-}
-
-func parseSeries(p *Params) analytics.RangeQuery {
-	q := parseTotals(p)
-	q.Granularity = p.Granularity()
-	return q
-}
-
-func parsePosts(p *Params) analytics.RangeQuery {
-	q := parseTotals(p)
-	q.Page = p.Page()
-	return q
-}
-
-func parsePostsSeries(p *Params) analytics.RangeQuery {
-	q := parsePosts(p)
-	q.Granularity = p.Granularity()
-	return q
-}
-
-func parseTopPosts(p *Params) analytics.RangeQuery {
-	q := parsePosts(p)
-	q.Category = p.Category()
-	return q
-}
-
-func parseLeaderboard(p *Params) analytics.RangeQuery {
-	q := parseTotals(p)
-	q.Page.Limit = p.Limit()
-	return q
-}
-
-func parseGrowth(p *Params) analytics.RangeQuery {
-	return analytics.RangeQuery{Range: p.Range(paramFromDate, paramToDate), Platforms: p.Platforms()}
-}
-
 // ofMember asks the same of one member.
-func ofMember(all figuresReading) figuresReading {
-	return figuresReading{
-		parse: func(p *Params) analytics.RangeQuery {
-			member := p.ID(paramMember)
-			q := all.parse(p)
-			q.Member = member
-			return q
-		},
-		takes: append([]Param{paramMember}, all.takes...),
+func ofMember(takes []Param) []Param { return with([]Param{paramMember}, takes...) }
+
+func with(takes []Param, more ...Param) []Param { return append(slices.Clone(takes), more...) }
+
+func parseFigures(p *Params) (q analytics.RangeQuery) {
+	if p.declares(paramMember) {
+		q.Member = p.ID(paramMember)
 	}
+	if p.declares(paramFromDate) {
+		q.Range = p.Range(paramFromDate, paramToDate)
+	} else {
+		q.Range = p.Range(paramStartTime, paramEndTime)
+	}
+	q.Platforms = p.Platforms()
+	if p.declares(paramLimit) {
+		q.Page.Limit = p.Limit()
+	}
+	if p.declares(paramCursor) {
+		q.Page.Cursor = p.cursor()
+	}
+	if p.declares(paramGranularity) {
+		q.Granularity = p.Granularity()
+	}
+	if p.declares(paramCategory) {
+		q.Category = p.Category()
+	}
+	return q
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,13 +31,10 @@ type exportTrailer struct {
 }
 
 // getAuditExport streams the history as CSV or JSON Lines (?format=), oldest first.
-func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *Params) error {
-	format, _ := params.value(paramFormat, KindFormat)
-	if format != "csv" && format != "jsonl" {
-		params.bad.addf(paramFormat.Name, "is not a format: use csv or jsonl")
-	}
+func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
+	format := params.word(paramFormat)
 	query := params.historyQuery()
-	query.ParentAccount, query.Dashboard = auditedParent(r.Context()), params.hex(paramOnlyDashboard)
+	query.ParentAccount, query.Dashboard = parent, params.hex(paramOnlyDashboard)
 	if err := params.Err(); err != nil {
 		return err
 	}
@@ -50,12 +48,12 @@ func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *
 	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), export); err != nil {
 		return err
 	}
-	contentType := "application/x-ndjson; charset=utf-8"
+	contentType := mediaNDJSON + "; charset=utf-8"
 	if format == "csv" {
-		contentType = "text/csv; charset=utf-8; header=present"
+		contentType = contentCSV
 	}
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Disposition",
+	w.Header().Set(headerDisposition,
 		fmt.Sprintf(`attachment; filename="link-history-%s-v%d.%s"`, query.ParentAccount, meta.AsOf.Version, format))
 	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
 	s.export(w, r, newExportWriter(format, out), meta, entries)
@@ -93,7 +91,7 @@ func (s *Server) exportEntries(out exportWriter, meta readmodels.HistoryMeta, en
 		case err != nil:
 			s.deps.Logger.Error("export ended early", logError, err.Error())
 			return cut("The history could not be read to its end. Ask again, with ?cursor= where a cursor is given here.")
-		case trailer.Entries == s.deps.Audit.maxExport():
+		case trailer.Entries == cmp.Or(s.deps.Audit.MaxExport, defaultMaxExport):
 			return cut(fmt.Sprintf("An export has at most %d entries. Ask for the rest with ?cursor= and the cursor given here.", trailer.Entries))
 		}
 		if err := out.entry(entry); err != nil {

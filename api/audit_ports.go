@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -15,11 +14,11 @@ type AuditDeps struct {
 	History HistoryReader
 	Records AuditRecorder
 
-	// MaxExport is the number of entries after which an export ends and says so; default [DefaultMaxExport].
+	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
 	MaxExport int
 }
 
-// DefaultMaxExport bounds an export. It goes on behind the cursor that its last line gives.
+// defaultMaxExport bounds an export. It goes on behind the cursor that its last line gives.
 const defaultMaxExport = 1_000_000
 
 // HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
@@ -40,25 +39,4 @@ type HistoryReader interface {
 type AuditRecorder interface {
 	RecordRead(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	RecordExport(ctx context.Context, c commands.Caller, export domain.AuditExported) error
-}
-
-func (d *AuditDeps) validate() error {
-	if d == nil {
-		return nil
-	}
-	var errs []error
-	if d.History == nil {
-		errs = append(errs, errors.New("api: Deps.Audit.History is not set"))
-	}
-	if d.Records == nil {
-		errs = append(errs, errors.New("api: Deps.Audit.Records is not set"))
-	}
-	return errors.Join(errs...)
-}
-
-func (d *AuditDeps) maxExport() int {
-	if d.MaxExport > 0 {
-		return d.MaxExport
-	}
-	return defaultMaxExport
 }

@@ -8,11 +8,11 @@ import (
 
 // getAuditReads answers who read or exported the audit trail, newest first. Looking here is itself not
 // recorded: the list would grow by being looked at, and it shows nothing of a dashboard.
-func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request, params *Params) error {
+func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
 	page := params.Page()
 	from, to := params.edges()
 	query := readmodels.AuditReadsQuery{
-		ParentAccount: auditedParent(r.Context()), Actor: params.actor(),
+		ParentAccount: parent, Actor: params.actor(),
 		From: from, To: to, Limit: page.Limit, Cursor: page.Cursor,
 	}
 	if err := params.Err(); err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -9,8 +10,8 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// DefaultRequestTimeout is how long a request may take that is no stream and no export.
-const DefaultRequestTimeout = time.Minute
+// defaultRequestTimeout is how long a request may take that is no stream and no export.
+const defaultRequestTimeout = time.Minute
 
 // bounded gives a request some time as a whole: for its body to come, for its answer to be found, and for
 // that to be taken. Streams and exports are not wrapped; they bound each piece.
@@ -45,12 +46,5 @@ func withoutSlash(next http.Handler) http.Handler {
 
 // routedPath is the path that the router matches: what an outer router has left, escaped if it was sent so.
 func routedPath(r *http.Request, rctx *chi.Context) string {
-	switch {
-	case rctx.RoutePath != "":
-		return rctx.RoutePath
-	case r.URL.RawPath != "":
-		return r.URL.RawPath
-	default:
-		return r.URL.Path
-	}
+	return cmp.Or(rctx.RoutePath, r.URL.RawPath, r.URL.Path)
 }

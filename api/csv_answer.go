@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"path"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -16,17 +15,15 @@ type csvRows struct {
 	pick string // one table; "": all of them
 	out  *csvWriter
 
-	header []string
-	places map[string]int // of columns in the header
-	line   []string       // of the row that is being written: an answer may have a hundred thousand
+	places map[*csvTable]int // of the first column of each table that is shown
+	line   []string          // of the row that is being written: an answer may have a hundred thousand
 }
 
 // csvOf lays an answer out as CSV: all tables, or the one picked.
 func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
-	rows := &csvRows{plan: plan, pick: pick, places: map[string]int{}}
-	rows.head()
-	rows.out, rows.line = newCSVWriter(&out, rows.header), make([]string, len(rows.header))
+	header, places := plan.layout(pick)
+	rows := &csvRows{plan: plan, pick: pick, places: places, out: newCSVWriter(&out, header), line: make([]string, len(header))}
 	if err := rows.root(reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
@@ -36,39 +33,46 @@ func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
 
 // firstLine names the columns of all tables.
 func (p *csvPlan) firstLine() string {
-	rows := &csvRows{plan: *p, places: map[string]int{}}
-	rows.head()
-	return strings.Join(rows.header, ",")
+	header, _ := p.layout("")
+	return strings.Join(header, ",")
 }
 
-func (r *csvRows) several() bool { return r.pick == "" && len(r.plan.tables) > 1 }
+func (p *csvPlan) several(pick string) bool { return pick == "" && len(p.tables) > 1 }
 
-// head places the columns: those of a table that is picked with its parents', or of all tables.
-func (r *csvRows) head() {
-	if r.several() {
-		r.header = append(r.header, "table")
+// layout places the columns of all tables, or of the one picked behind those of the elements that it stands in. What
+// stands in no list is not repeated on every row.
+func (p *csvPlan) layout(pick string) (header []string, places map[*csvTable]int) {
+	if p.several(pick) {
+		header = append(header, "table")
 	}
-	for _, t := range r.plan.tables {
-		if r.pick != "" && !r.plan.shows(t, r.pick) {
+	around := map[*csvTable]bool{}
+	for _, t := range p.tables {
+		if t.name == pick {
+			for at := t; at != nil; at = at.parent {
+				around[at] = at == t || at.parent != nil || p.list
+			}
+		}
+	}
+	places = map[*csvTable]int{}
+	for _, t := range p.tables {
+		if pick != "" && !around[t] {
 			continue
 		}
+		places[t] = len(header)
 		for _, c := range t.columns {
-			r.places[c.name] = len(r.header)
-			r.header = append(r.header, c.name)
+			header = append(header, c.name)
 		}
 	}
+	return header, places
 }
 
-// shows tells whether the picked table has the columns of t: its own, and those of the elements that it
-// stands in. What stands in no list is not repeated on every row.
-func (p *csvPlan) shows(t *csvTable, picked string) bool {
-	i := slices.IndexFunc(p.tables, func(t *csvTable) bool { return t.name == picked })
-	for at := p.tables[i]; at != nil; at = at.parent {
-		if at == t {
-			return at.name == picked || at.parent != nil || p.list
-		}
+// cells are those of a table's columns in the line; none where it is not shown.
+func (r *csvRows) cells(t *csvTable) []string {
+	place, shown := r.places[t]
+	if !shown {
+		return nil
 	}
-	return false
+	return r.line[place : place+len(t.columns)]
 }
 
 func (r *csvRows) root(data reflect.Value) error {
@@ -86,17 +90,18 @@ func (r *csvRows) root(data reflect.Value) error {
 // element writes the row of an element and then those of the lists in it, whose rows begin with its cells. Cells stay in
 // the line until the element ends.
 func (r *csvRows) element(t *csvTable, element reflect.Value) error {
-	for _, c := range t.columns {
+	cells := r.cells(t)
+	for i, c := range t.columns {
 		text, err := cellAt(element, c)
 		if err != nil {
 			return err
 		}
-		if place, shown := r.places[c.name]; shown {
-			r.line[place] = text
+		if cells != nil {
+			cells[i] = text
 		}
 	}
 	if len(t.columns) > 0 && (r.pick == "" || r.pick == t.name) {
-		if r.several() {
+		if r.plan.several(r.pick) {
 			r.line[0] = t.name
 		}
 		if err := r.out.row(r.line); err != nil {
@@ -104,7 +109,7 @@ func (r *csvRows) element(t *csvTable, element reflect.Value) error {
 		}
 	}
 	if t.parent == nil && !r.plan.list { // what stands in no list is not repeated on every row
-		r.clear(t)
+		clear(cells)
 	}
 	for _, l := range t.lists {
 		list, ok := at(element, l.index)
@@ -117,17 +122,8 @@ func (r *csvRows) element(t *csvTable, element reflect.Value) error {
 			}
 		}
 	}
-	r.clear(t)
+	clear(cells)
 	return nil
-}
-
-// clear empties the cells of a table's columns.
-func (r *csvRows) clear(t *csvTable) {
-	for _, c := range t.columns {
-		if place, shown := r.places[c.name]; shown {
-			r.line[place] = ""
-		}
-	}
 }
 
 // at follows an index; an object that is null on the way has no members.
@@ -156,7 +152,7 @@ func cellAt(element reflect.Value, c csvColumn) (string, error) {
 // headCSV sets the headers of a table. The cursor of the next page goes into a Link, relative to the request,
 // because CSV has no place for it.
 func headCSV(header http.Header, r *http.Request, nextCursor string) {
-	header.Set("Content-Type", mediaCSV+"; charset=utf-8; header=present")
+	header.Set("Content-Type", contentCSV)
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(routePattern(r), "/auth"), "/"), "/{")
 	header.Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s.csv"`, path.Base(name)))
 	if nextCursor != "" {

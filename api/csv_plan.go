@@ -56,28 +56,22 @@ func (p *csvPlan) add(t *csvTable, object reflect.Type, path string, index []int
 	for field := range object.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		at := append(slices.Clone(index), field.Index...)
-		kind, element := shapeOf(field.Type)
+		inside := strings.TrimPrefix(path+"."+name, ".")
+		element, list := objectsOf(field.Type)
 		switch {
 		case field.Anonymous && name == "":
 			p.add(t, field.Type, path, at)
 		case name == "-" || name == "" || !field.IsExported():
-		case kind == shapeObject:
-			p.add(t, element, join(path, name), at)
-		case kind == shapeList:
-			inner := &csvTable{name: join(path, name), parent: t}
+		case list:
+			inner := &csvTable{name: inside, parent: t}
 			t.lists = append(t.lists, csvList{at, inner})
-			p.add(inner, element, inner.name, nil)
+			p.add(inner, element, inside, nil)
+		case element != nil:
+			p.add(t, element, inside, at)
 		default:
-			t.columns = append(t.columns, csvColumn{join(path, name), at, strings.HasPrefix(options, "omit")})
+			t.columns = append(t.columns, csvColumn{inside, at, strings.HasPrefix(options, "omit")})
 		}
 	}
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }
 
 func (p *csvPlan) collect(t *csvTable) {
@@ -98,26 +92,14 @@ func (p *csvPlan) names() []string {
 	return names
 }
 
-// shape is how a type of a member is laid out.
-type shape int
-
-const (
-	shapeScalar shape = iota // one cell
-	shapeObject              // more columns
-	shapeList                // more rows
-)
-
-// shapeOf tells the shape and, of an object or a list, the type of the object.
-func shapeOf(t reflect.Type) (shape, reflect.Type) {
-	isObject := func(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() }
-	switch {
-	case isObject(t):
-		return shapeObject, t
-	case t.Kind() == reflect.Pointer && isObject(t.Elem()):
-		return shapeObject, t.Elem()
-	case t.Kind() == reflect.Slice && isObject(t.Elem()):
-		return shapeList, t.Elem()
-	default:
-		return shapeScalar, nil
+// objectsOf returns the type of the object that a member is, more columns, or of those in its list, more rows; nil: it is
+// one cell.
+func objectsOf(t reflect.Type) (object reflect.Type, list bool) {
+	if list = t.Kind() == reflect.Slice; list || t.Kind() == reflect.Pointer {
+		t = t.Elem()
 	}
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() {
+		return nil, false
+	}
+	return t, list
 }

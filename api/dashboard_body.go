@@ -31,31 +31,31 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	return command, bad.err()
 }
 
-func boolMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *bool {
+// member decodes a member of the body; nil when it is absent.
+func member[T any](members map[string]json.RawMessage, name, form string, bad *fieldErrors) *T {
 	raw, present := members[name]
 	if !present {
 		return nil
 	}
-	var value *bool
+	var value *T
 	if err := json.Unmarshal(raw, &value); err != nil || value == nil {
-		bad.addf(name, "must be true or false; leave it out to keep the present value")
+		bad.addf(name, "must be %s; leave it out to keep the present value", form)
 		return nil
 	}
 	return value
 }
 
+func boolMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *bool {
+	return member[bool](members, name, "true or false", bad)
+}
+
 func stringsMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
-	raw, present := members[name]
-	if !present {
+	list := member[[]json.RawMessage](members, name, "a list of strings", bad)
+	if list == nil {
 		return nil
 	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
-		bad.addf(name, "must be a list of strings; leave it out to keep the present value")
-		return nil
-	}
-	values := make([]string, len(list))
-	for i, item := range list {
+	values := make([]string, len(*list))
+	for i, item := range *list {
 		var value *string
 		if err := json.Unmarshal(item, &value); err != nil || value == nil {
 			bad.addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
@@ -116,13 +116,9 @@ func sortedSet(list *[]string) *[]string {
 	if list == nil {
 		return nil
 	}
-	set := slices.Clone(*list)
+	set := append([]string{}, *list...) // never null
 	slices.Sort(set)
-	set = slices.Compact(set)
-	if set == nil {
-		set = []string{}
-	}
-	return &set
+	return new(slices.Compact(set))
 }
 
 // updateBody is the body of a PUT. Each member may be left out, and none may be null.

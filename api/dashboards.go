@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -126,65 +125,47 @@ func caller(r *http.Request, p Principal, parent string, role Role) commands.Cal
 	return c
 }
 
+var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
+
 // idempotencyKey returns the key of the request, or "" when it has none.
 func idempotencyKey(header http.Header) (string, error) {
 	values := header.Values(headerIdempotency)
 	if len(values) == 0 {
 		return "", nil
 	}
-	const maxKey = 255
-	printable := strings.IndexFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }) < 0
-	if len(values) > 1 || values[0] == "" || len(values[0]) > maxKey || !printable {
+	if len(values) > 1 || !keyForm.MatchString(values[0]) {
 		return "", invalidField(headerIdempotency, "must be given once and have 1 to 255 printable ASCII characters")
 	}
 	return values[0], nil
 }
 
-var errIfMatch = errors.New("malformed If-Match")
-
-// ifMatch parses If-Match: "*", or a list of entity tags. A weak tag, or one that we never gave, is
-// well-formed and matches nothing, as RFC 9110 §13.1.1 has it.
+// ifMatch reads If-Match; nil without one.
 func ifMatch(header http.Header) (*domain.VersionMatch, error) {
 	values := header.Values(headerIfMatch)
 	if len(values) == 0 {
 		return nil, nil
 	}
-	match, err := parseIfMatch(strings.Join(values, ","))
-	if err != nil {
-		return nil, invalidField(headerIfMatch, `must be * or entity tags as ETag gives them, like "7"`)
-	}
-	return match, nil
+	return parseIfMatch(strings.Join(values, ","))
 }
 
+// entityTags is a list of entity tags; empty elements of a list count for nothing.
+var (
+	entityTags = regexp.MustCompile(`^[ \t,]*(W/)?"[^"]*"(\s*,[ \t,]*(W/)?"[^"]*")*[\s,]*$`)
+	entityTag  = regexp.MustCompile(`(W/)?"([^"]*)"`)
+)
+
+// parseIfMatch parses "*", or a list of entity tags. A weak tag, or one that we never gave, is
+// well-formed and matches nothing, as RFC 9110 §13.1.1 has it.
 func parseIfMatch(text string) (*domain.VersionMatch, error) {
-	match := &domain.VersionMatch{}
-	text = strings.TrimSpace(text)
-	if text == "*" {
-		match.Any = true
-		return match, nil
+	match := &domain.VersionMatch{Any: strings.TrimSpace(text) == "*"}
+	if !match.Any && !entityTags.MatchString(strings.TrimSpace(text)) {
+		return nil, invalidField(headerIfMatch, `must be * or entity tags as ETag gives them, like "7"`)
 	}
-	if text == "" {
-		return nil, errIfMatch
-	}
-	for first := true; ; first = false {
-		rest := strings.TrimLeft(text, ", \t") // empty elements of a list count for nothing
-		switch {
-		case rest == "" && !first:
-			return match, nil
-		case rest == "", !first && !strings.HasPrefix(text, ","):
-			return nil, errIfMatch
-		}
-		text = rest
-		tag, weak := strings.CutPrefix(text, "W/")
-		tag, quoted := strings.CutPrefix(tag, `"`)
-		opaque, rest, closed := strings.Cut(tag, `"`)
-		if !quoted || !closed {
-			return nil, errIfMatch
-		}
-		version, err := strconv.ParseInt(opaque, 10, 64)
-		if err == nil && !weak && etag(version) == `"`+opaque+`"` {
+	for _, tag := range entityTag.FindAllStringSubmatch(text, -1) {
+		version, err := strconv.ParseInt(tag[2], 10, 64)
+		if err == nil && tag[1] == "" && etag(version) == tag[0] {
 			match.Versions = append(match.Versions, version)
 		}
-		text = strings.TrimSpace(rest)
 	}
+	return match, nil
 }

@@ -14,12 +14,16 @@ type Param struct {
 	// Required is for the query; a parameter that the path names is always required.
 	Required bool
 	Header   bool     // it is a header; else it stands in the path where the pattern names it, and in the query
-	Words    []string // what a [KindWord] takes
+	Words    []string // all that it takes
 	Example  any
+
+	wrong string // what is said of another word; %s: all words
 
 	// elsewhere: not [Params] reads it, but the code of headers, streams and dashboards.
 	elsewhere bool
 }
+
+func (d Param) same(other Param) bool { return d.Name == other.Name }
 
 // Kind is what a parameter takes. One method of [Params] reads each kind, and the API document has one schema for it.
 type Kind string
@@ -72,8 +76,9 @@ var (
 		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.", Example: "Europe/Berlin",
 	}
 	paramGranularity = Param{
-		Name: "granularity", Kind: KindGranularity, Example: "week",
-		Text: "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
+		Name: "granularity", Kind: KindGranularity, Example: "week", Words: []string{"day", "week", "month"},
+		wrong: "is not a granularity: use day, week or month",
+		Text:  "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
 	}
 	paramPlatform = Param{
 		Name: "pId", Kind: KindPlatform, Text: "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.", Default: "all four",
@@ -98,7 +103,7 @@ var (
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
 	// paramTable has as words the tables of the answer.
 	paramTable = Param{
-		Name: "table", Kind: KindWord, Default: "all tables of the data; the column table names them",
+		Name: "table", Kind: KindWord, wrong: "is not a table of this answer: use %s", Default: "all tables of the data; the column table names them",
 		Text: "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty.",
 	}
 
@@ -134,9 +139,14 @@ var (
 	paramOnlyDashboard  = Param{Name: "dashboard", Kind: KindHexID, Text: "Only this dashboard: its sub-account's id, 24 hex digits."}
 	paramFrom           = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
 	paramTo             = Param{Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "open", Example: exampleEnd}
-	paramOrder          = Param{Name: "order", Kind: KindOrder, Text: "Oldest or newest first."}
-	paramFormat         = Param{Name: "format", Kind: KindFormat, Text: "Format of the file.", Required: true, Example: "csv"}
-	paramFromMoment     = Param{
+	paramOrder          = Param{
+		Name: "order", Kind: KindOrder, Text: "Oldest or newest first.", Words: []string{"asc", "desc"}, wrong: "is not an order: use asc or desc",
+	}
+	paramFormat = Param{
+		Name: "format", Kind: KindFormat, Text: "Format of the file.", Required: true, Example: "csv", Words: []string{"csv", "jsonl"},
+		wrong: "is not a format: use csv or jsonl",
+	}
+	paramFromMoment = Param{
 		Name: "from", Kind: KindMoment, Required: true, Example: exampleStart,
 		Text: "The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.",
 	}

@@ -17,7 +17,7 @@
 //
 // # File map
 //
-//	handler.go routes.go      Deps, New; the route table
+//	handler.go routes.go      Deps, Handler; the route table
 //	principal.go auth.go      who is calling; roles
 //	jwt.go jwt_keys.go jwt_load.go  tokens; keys; keys that rotate
 //	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies

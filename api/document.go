@@ -3,6 +3,7 @@ package api
 import (
 	_ "embed" // the documents
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -24,13 +25,10 @@ type document map[string]json.RawMessage
 
 // openAPIServed leaves the paths that are in the route table.
 func (s *Server) openAPIServed() (document, error) {
-	var doc document
 	var paths map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(openAPIDocument, &doc); err != nil {
-		return nil, fmt.Errorf("read API document: %w", err)
-	}
-	if err := json.Unmarshal(doc["paths"], &paths); err != nil {
-		return nil, fmt.Errorf("read paths of API document: %w", err)
+	doc, err := readDocument(openAPIDocument, map[string]any{"paths": &paths})
+	if err != nil {
+		return nil, err
 	}
 	served := map[string]map[string]json.RawMessage{}
 	for _, r := range s.routes() {
@@ -45,16 +43,10 @@ func (s *Server) openAPIServed() (document, error) {
 
 // asyncAPIServed leaves the streams that are served.
 func (s *Server) asyncAPIServed() (document, error) {
-	var doc document
 	var channels, operations map[string]json.RawMessage
-	if err := json.Unmarshal(asyncAPIDocument, &doc); err != nil {
-		return nil, fmt.Errorf("read event document: %w", err)
-	}
-	if err := json.Unmarshal(doc["channels"], &channels); err != nil {
-		return nil, fmt.Errorf("read channels of event document: %w", err)
-	}
-	if err := json.Unmarshal(doc["operations"], &operations); err != nil {
-		return nil, fmt.Errorf("read operations of event document: %w", err)
+	doc, err := readDocument(asyncAPIDocument, map[string]any{"channels": &channels, "operations": &operations})
+	if err != nil {
+		return nil, err
 	}
 	if s.deps.Streams == nil {
 		for channel, operation := range map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"} {
@@ -62,10 +54,19 @@ func (s *Server) asyncAPIServed() (document, error) {
 			delete(operations, operation)
 		}
 	}
-	if err := doc.set("channels", channels); err != nil {
-		return nil, err
+	return doc, errors.Join(doc.set("channels", channels), doc.set("operations", operations))
+}
+
+// readDocument decodes a document and some of its members.
+func readDocument(raw []byte, members map[string]any) (doc document, err error) {
+	err = json.Unmarshal(raw, &doc)
+	for name, into := range members {
+		err = errors.Join(err, json.Unmarshal(doc[name], into))
 	}
-	return doc, doc.set("operations", operations)
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	return doc, nil
 }
 
 func (d document) set(name string, value any) error {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -20,24 +19,19 @@ type FigureScopes interface {
 }
 
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
-// a table, or 304 when the caller has that already. ?account= may narrow the figures to one account.
+// a table, or 304 when the caller has that already. Where the path names no account, ?account= may narrow the figures to one.
 func endpoint[R any](
-	s *Server, q figuresReading, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	s *Server, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
-	return endpointOf(s, q, paramAccount, query)
-}
-
-// endpointOf narrows the figures to the account that the parameter names.
-func endpointOf[R any](
-	s *Server, q figuresReading, narrow Param,
-	query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-) operation {
+	if !slices.ContainsFunc(takes, paramAccountID.same) {
+		takes = with(takes, paramAccount)
+	}
 	plan := newCSVPlan(reflect.TypeFor[R]())
 	tables := paramTable
 	tables.Words = append(plan.names(), csvSources)
 	op := s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		asked := q.parse(params)
-		whose, table := params.narrowing(narrow), params.table(tables)
+		asked := parseFigures(params)
+		whose, table := params.narrowing(), params.word(tables)
 		params.refuseUnread(s.figureParams)
 		if err := params.Err(); err != nil {
 			return err
@@ -51,13 +45,13 @@ func endpointOf[R any](
 			return err
 		}
 		if prefers(r, mediaCSV) {
-			body, err := figuresCSV(plan, data, meta, table)
+			layout, rows, next := plan, any(data), meta.NextCursor
+			if table == csvSources { // they are the same on every page
+				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvRoot
+			}
+			body, err := csvOf(layout, rows, table)
 			if err != nil {
 				return err
-			}
-			next := meta.NextCursor
-			if table == csvSources {
-				next = "" // they are the same on every page
 			}
 			headCSV(w.Header(), r, next)
 			writeTagged(w, r, body)
@@ -67,10 +61,10 @@ func endpointOf[R any](
 		if err != nil {
 			return fmt.Errorf("encode answer: %w", err)
 		}
-		w.Header().Set("Content-Type", mediaJSON+"; charset=utf-8")
+		w.Header().Set("Content-Type", contentJSON)
 		writeTagged(w, r, append(body, '\n'))
 		return nil
-	}, append(slices.Clone(q.takes), narrow, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
+	}, with(takes, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
 	op.answer.CSV = plan.firstLine()
 	return op
 }
@@ -80,30 +74,12 @@ const csvSources = "meta.sources"
 
 var sourcesPlan = newCSVPlan(reflect.TypeFor[[]analytics.Source]())
 
-// figuresCSV lays out the tables of an answer, or the sources that its figures come from.
-func figuresCSV(plan csvPlan, data any, meta analytics.Meta, table string) ([]byte, error) {
-	if table == csvSources {
-		return csvOf(sourcesPlan, meta.Sources, csvRoot)
-	}
-	return csvOf(plan, data, table)
-}
-
 // narrowing is the account that the figures are narrowed to.
-func (p *Params) narrowing(declared Param) readmodels.AccountRef {
-	if declared.Name == paramAccountID.Name {
-		return p.RequiredAccount(declared)
+func (p *Params) narrowing() readmodels.AccountRef {
+	if p.declares(paramAccountID) {
+		return p.RequiredAccount(paramAccountID)
 	}
-	return p.Account(declared)
-}
-
-// table reads `table`, which picks one table of an answer as CSV.
-func (p *Params) table(declared Param) string {
-	name, present := p.value(declared, KindWord)
-	if present && !slices.Contains(declared.Words, name) {
-		p.bad.addf(declared.Name, "is not a table of this answer: use %s", strings.Join(declared.Words, ", "))
-		return ""
-	}
-	return name
+	return p.Account(paramAccount)
 }
 
 func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readmodels.Scope, error) {

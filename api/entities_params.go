@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -85,21 +86,18 @@ func (p *Params) text(declared Param) string {
 
 // optionalBool reads true or false; nil when it is absent.
 func (p *Params) optionalBool(declared Param) *bool {
-	switch p.word(declared) {
-	case "true":
-		return new(true)
-	case "false":
-		return new(false)
-	default:
-		return nil
+	if word := p.word(declared); word != "" {
+		return new(word == "true")
 	}
+	return nil
 }
 
 // word reads one of the words that are declared; "" when it is absent.
 func (p *Params) word(declared Param) string {
-	value, present := p.value(declared, KindWord)
-	if present && !slices.Contains(declared.Words, value) {
-		p.bad.addf(declared.Name, "is none of %s", strings.Join(declared.Words, ", "))
+	value, present := p.value(declared, declared.Kind)
+	if (present || declared.Required) && !slices.Contains(declared.Words, value) {
+		wrong := cmp.Or(declared.wrong, "is none of %s")
+		p.bad.addf(declared.Name, "%s", strings.Replace(wrong, "%s", strings.Join(declared.Words, ", "), 1))
 		return ""
 	}
 	return value

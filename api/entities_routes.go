@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"slices"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -31,7 +30,7 @@ func (s *Server) entityRoutes() []route {
 		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", entityOne(s, onePlatformQuery, entities.Platform)),
 		get("/api/activities", "getActivities", entityList(s, activitiesQuery, figures.Activities)),
 		get("/api/activities/{activityId}", "getActivitiesByActivityId", entityOne(s, oneActivityQuery, figures.Activity)),
-		get("/api/stats", "getStats", endpoint(s, seriesQuery, figures.Stats)),
+		get("/api/stats", "getStats", endpoint(s, seriesParams, figures.Stats)),
 	}
 }
 
@@ -49,7 +48,7 @@ func entityList[Q, E any](
 		func(ctx context.Context, scope readmodels.Scope, asked Q) (data, meta any, err error) {
 			return query(ctx, scope, asked)
 		})
-	return s.taking(serve, append(slices.Clone(q.takes), paramAccount)...).answering(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())
+	return s.taking(serve, with(q.takes, paramAccount)...).answering(reflect.TypeFor[[]E](), reflect.TypeFor[readmodels.ListMeta]())
 }
 
 // entityOne answers an entity by its id.

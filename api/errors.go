@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -16,37 +18,26 @@ const (
 	codeUnsupportedMediaType domain.Code = "unsupported_media_type" // the body is not JSON in UTF-8
 )
 
-// statusOf is the one table from codes to statuses.
-func statusOf(code domain.Code) int {
-	switch code { //nolint:exhaustive // internal and what is not known here are the default
-	case domain.CodeInvalid:
-		return http.StatusBadRequest
-	case domain.CodeUnauthenticated:
-		return http.StatusUnauthorized
-	case domain.CodeForbidden:
-		return http.StatusForbidden
-	case domain.CodeNotFound:
-		return http.StatusNotFound
-	case codeMethodNotAllowed:
-		return http.StatusMethodNotAllowed
-	case domain.CodeConflict:
-		return http.StatusConflict
-	case domain.CodePreconditionFailed:
-		return http.StatusPreconditionFailed
-	case domain.CodeTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case codeUnsupportedMediaType:
-		return http.StatusUnsupportedMediaType
-	case domain.CodeUnprocessable:
-		return http.StatusUnprocessableEntity
-	case domain.CodeRateLimited:
-		return http.StatusTooManyRequests
-	case domain.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
+// statuses is the one table from codes to statuses.
+func statuses() map[domain.Code]int {
+	return map[domain.Code]int{
+		domain.CodeInvalid:            http.StatusBadRequest,
+		domain.CodeUnauthenticated:    http.StatusUnauthorized,
+		domain.CodeForbidden:          http.StatusForbidden,
+		domain.CodeNotFound:           http.StatusNotFound,
+		codeMethodNotAllowed:          http.StatusMethodNotAllowed,
+		domain.CodeConflict:           http.StatusConflict,
+		domain.CodePreconditionFailed: http.StatusPreconditionFailed,
+		domain.CodeTooLarge:           http.StatusRequestEntityTooLarge,
+		codeUnsupportedMediaType:      http.StatusUnsupportedMediaType,
+		domain.CodeUnprocessable:      http.StatusUnprocessableEntity,
+		domain.CodeRateLimited:        http.StatusTooManyRequests,
+		domain.CodeUnavailable:        http.StatusServiceUnavailable,
 	}
 }
+
+// statusOf is 500 for internal and what is not known here.
+func statusOf(code domain.Code) int { return cmp.Or(statuses()[code], http.StatusInternalServerError) }
 
 // defaultRetryAfter, in seconds, goes with a 503 or 429 that gives no advice of its own.
 const defaultRetryAfter = 1
@@ -94,13 +85,11 @@ func publicError(err error) *domain.Error {
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	public := publicError(err)
 	status := statusOf(public.Code)
+	level, text := slog.LevelDebug, "request refused"
 	if status == http.StatusInternalServerError {
-		s.deps.Logger.ErrorContext(r.Context(), "request failed",
-			logRequestID, RequestID(r.Context()), logError, err.Error())
-	} else {
-		s.deps.Logger.DebugContext(r.Context(), "request refused",
-			logRequestID, RequestID(r.Context()), logError, err.Error())
+		level, text = slog.LevelError, "request failed"
 	}
+	s.deps.Logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
 	header := w.Header()
 	header.Del(headerETag)
 	header.Set("Cache-Control", "no-store")
@@ -120,15 +109,12 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		s.writeJSON(w, mediaProblem, status, problemOf(body))
 		return
 	}
-	s.writeJSON(w, "application/json; charset=utf-8", status, body)
+	s.writeJSON(w, contentJSON, status, body)
 }
 
 func errorOf(public *domain.Error, requestID string) errorBody {
-	body := errorBody{Message: public.Message, Code: public.Code, Errors: public.Fields, RequestID: requestID, CommandID: public.CommandID}
-	if body.Errors == nil {
-		body.Errors = []domain.FieldError{}
-	}
-	return body
+	fields := append([]domain.FieldError{}, public.Fields...) // never null
+	return errorBody{Message: public.Message, Code: public.Code, Errors: fields, RequestID: requestID, CommandID: public.CommandID}
 }
 
 func problemOf(body errorBody) problemBody {

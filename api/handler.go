@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ type Config struct {
 	// or "*". None: no other origin may read answers.
 	CORSOrigins []string
 	MaxBody     int64 // [DefaultMaxBody]
-	// RequestTimeout bounds every request but streams and exports; [DefaultRequestTimeout].
+	// RequestTimeout bounds every request but streams and exports; 0: one minute.
 	RequestTimeout time.Duration
 	// AnalyticsAtRoot serves the analytics at the root too, beside /auth (standalone mode).
 	AnalyticsAtRoot bool
@@ -45,7 +46,10 @@ func (c Config) Validate() error {
 	if p := c.Prefix; p != "" && (p[0] != '/' || p[len(p)-1] == '/') {
 		errs = append(errs, fmt.Errorf("api: Config.Prefix is %q; it must begin with a slash and not end with one", p))
 	}
-	return errors.Join(append(errs, c.RateLimit.validate())...)
+	if c.RateLimit.Requests < 0 || c.RateLimit.Window < 0 {
+		errs = append(errs, errors.New("api: Config.RateLimit must not be negative"))
+	}
+	return errors.Join(errs...)
 }
 
 // AccountDirectory knows which agency a sub-account belongs to.
@@ -92,20 +96,17 @@ type Deps struct {
 }
 
 func (d Deps) withDefaults() Deps {
-	if d.Config.MaxBody == 0 {
-		d.Config.MaxBody = DefaultMaxBody
-	}
-	if d.Config.RequestTimeout == 0 {
-		d.Config.RequestTimeout = DefaultRequestTimeout
-	}
-	if d.Logger == nil {
-		d.Logger = slog.Default()
-	}
+	d.Config.MaxBody = cmp.Or(d.Config.MaxBody, DefaultMaxBody)
+	d.Config.RequestTimeout = cmp.Or(d.Config.RequestTimeout, defaultRequestTimeout)
+	d.Logger = cmp.Or(d.Logger, slog.Default())
 	if d.Now == nil {
 		d.Now = time.Now
 	}
 	if d.Ready == nil {
 		d.Ready = func() error { return nil }
+	}
+	if d.MayListen == nil {
+		d.MayListen = func(context.Context, string, string) error { return nil }
 	}
 	if d.Tickets == nil {
 		d.Tickets = NewMemoryTickets(d.Now)
@@ -126,8 +127,9 @@ func (d Deps) validate() error {
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
-	errs = append(errs, d.Audit.validate(), d.Config.Validate())
-	return errors.Join(errs...)
+	missing("Audit.History", d.Audit != nil && d.Audit.History == nil)
+	missing("Audit.Records", d.Audit != nil && d.Audit.Records == nil)
+	return errors.Join(append(errs, d.Config.Validate())...)
 }
 
 // Server is the HTTP layer: an [http.Handler] that a main application can mount under its own router.

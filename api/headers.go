@@ -19,8 +19,10 @@ const (
 // Types of contents.
 const (
 	mediaJSON    = "application/json"
+	contentJSON  = mediaJSON + "; charset=utf-8"
 	mediaProblem = "application/problem+json"
 	mediaCSV     = "text/csv"
+	contentCSV   = mediaCSV + "; charset=utf-8; header=present"
 	mediaNDJSON  = "application/x-ndjson"
 	mediaText    = "text/plain"
 )

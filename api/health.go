@@ -35,7 +35,7 @@ type checkResult struct {
 
 // getHealth says that the process serves; whether it can do its work is /readyz.
 func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) error {
-	s.writeJSON(w, "application/json; charset=utf-8", http.StatusOK, healthBody{Status: "ok"})
+	s.writeJSON(w, contentJSON, http.StatusOK, healthBody{Status: "ok"})
 	return nil
 }
 
@@ -53,10 +53,10 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request) error {
 	for _, result := range results {
 		if !result.OK {
 			body.Status, status = "not_ready", http.StatusServiceUnavailable
-			w.Header().Set("Retry-After", "1")
+			w.Header().Set(headerRetryAfter, "1")
 		}
 	}
-	s.writeJSON(w, "application/json; charset=utf-8", status, body)
+	s.writeJSON(w, contentJSON, status, body)
 	return nil
 }
 

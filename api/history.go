@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -37,13 +36,23 @@ func (s *Server) auditRoutes() []route {
 	}
 }
 
+// auditFunc answers a question about the history of an agency: of the dashboard in the path, "" where there is none.
+type auditFunc func(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error
+
 // auditing hands an endpoint the parameters that it declares and the time zone, which is judged also where no
 // day is named.
-func (s *Server) auditing(serve paramsFunc, takes ...Param) operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+func (s *Server) auditing(serve auditFunc, takes ...Param) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) (err error) {
 		params.Zone()
-		return serve(w, r, params)
-	}, append(slices.Clone(takes), paramZone)...)
+		var dashboard string
+		if params.declares(paramDashboard) {
+			if dashboard, err = dashboardID(r); err != nil {
+				return err
+			}
+		}
+		p, _ := PrincipalFrom(r.Context()) // the roles of these routes always name the agency
+		return serve(w, r, params, p.AccountID, dashboard)
+	}, with(takes, paramZone)...)
 }
 
 // auditRole is the role under which a caller of these routes is recorded: the one that may less.
@@ -55,19 +64,11 @@ func auditRole(p Principal) Role {
 }
 
 // answerAudit is the one shape of the auditors' questions about histories: parse, query, record what is read, answer.
-// Without the record nothing is shown. The dashboard is the one in the path; "" where there is none.
+// Without the record nothing is shown.
 func answerAudit[Q, R any](
-	s *Server, w http.ResponseWriter, r *http.Request, params *Params, parse func(parent, dashboard string) Q,
-	query func(context.Context, Q) (R, readmodels.HistoryMeta, error), read func(Q) domain.AuditRead,
+	s *Server, w http.ResponseWriter, r *http.Request, params *Params, q Q,
+	query func(context.Context, Q) (R, readmodels.HistoryMeta, error), record domain.AuditRead,
 ) error {
-	var dashboard string
-	if _, named := pathParam(r, "id"); named {
-		var err error
-		if dashboard, err = dashboardID(r); err != nil {
-			return err
-		}
-	}
-	q := parse(auditedParent(r.Context()), dashboard)
 	if err := params.Err(); err != nil {
 		return err
 	}
@@ -75,8 +76,7 @@ func answerAudit[Q, R any](
 	if err != nil {
 		return err
 	}
-	record := read(q)
-	record.Dashboard, record.AsOf = dashboard, meta.AsOf.Version
+	record.AsOf = meta.AsOf.Version
 	p, _ := PrincipalFrom(r.Context())
 	if err := s.deps.Audit.Records.RecordRead(r.Context(), caller(r, p, p.AccountID, auditRole(p)), record); err != nil {
 		return err
@@ -84,57 +84,37 @@ func answerAudit[Q, R any](
 	return s.writeData(w, data, meta)
 }
 
-// auditedParent is the agency that a caller of these routes belongs to: their roles always name it.
-func auditedParent(ctx context.Context) string {
-	p, _ := PrincipalFrom(ctx)
-	return p.AccountID
-}
-
 // getHistory answers, page by page, who changed the dashboard in the path, or any dashboard of the agency.
-func (s *Server) getHistory(w http.ResponseWriter, r *http.Request, params *Params) error {
-	parse := func(parent, dashboard string) readmodels.HistoryQuery {
-		q := params.historyQuery()
-		q.ParentAccount, q.Dashboard = parent, dashboard
-		return q
-	}
-	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.Entries, func(q readmodels.HistoryQuery) domain.AuditRead {
-		return domain.AuditRead{What: domain.AuditHistory, Filter: filterOf(q)}
-	})
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error {
+	q := params.historyQuery()
+	q.ParentAccount, q.Dashboard = parent, dashboard
+	return answerAudit(s, w, r, params, q, s.deps.Audit.History.Entries,
+		domain.AuditRead{What: domain.AuditHistory, Dashboard: dashboard, Filter: filterOf(q)})
 }
 
 // getState answers what the dashboard was at ?at= or ?version=; without either, now.
-func (s *Server) getState(w http.ResponseWriter, r *http.Request, params *Params) error {
-	parse := func(parent, dashboard string) readmodels.StateQuery {
-		return readmodels.StateQuery{ParentAccount: parent, Dashboard: dashboard, At: params.oneMoment()}
-	}
-	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.State, func(q readmodels.StateQuery) domain.AuditRead {
-		return domain.AuditRead{What: domain.AuditState, Filter: domain.AuditFilter{At: q.At.String()}}
-	})
+func (s *Server) getState(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error {
+	q := readmodels.StateQuery{ParentAccount: parent, Dashboard: dashboard, At: params.oneMoment()}
+	return answerAudit(s, w, r, params, q, s.deps.Audit.History.State,
+		domain.AuditRead{What: domain.AuditState, Dashboard: dashboard, Filter: domain.AuditFilter{At: q.At.String()}})
 }
 
 // getDiff answers what changed on the dashboard after ?from= up to ?to=, each an instant or a version;
 // without ?to=, up to now.
-func (s *Server) getDiff(w http.ResponseWriter, r *http.Request, params *Params) error {
-	parse := func(parent, dashboard string) readmodels.DiffQuery {
-		params.required(paramFromMoment)
-		return readmodels.DiffQuery{
-			ParentAccount: parent, Dashboard: dashboard,
-			From: params.moment(paramFromMoment, true), To: params.moment(paramToMoment, false),
-		}
+func (s *Server) getDiff(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error {
+	params.required(paramFromMoment)
+	q := readmodels.DiffQuery{
+		ParentAccount: parent, Dashboard: dashboard, From: params.moment(paramFromMoment, true), To: params.moment(paramToMoment, false),
 	}
-	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
-		return domain.AuditRead{What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()}}
-	})
+	return answerAudit(s, w, r, params, q, s.deps.Audit.History.Diff,
+		domain.AuditRead{What: domain.AuditDiff, Dashboard: dashboard, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()}})
 }
 
 // getAccess answers whether ?user_id= had access to the dashboard at ?at= (or ?version=), and which
 // records decided that.
-func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, params *Params) error {
-	parse := func(parent, dashboard string) readmodels.AccessQuery {
-		params.required(paramAccessUser)
-		return readmodels.AccessQuery{ParentAccount: parent, Dashboard: dashboard, User: params.hex(paramAccessUser), At: params.oneMoment()}
-	}
-	return answerAudit(s, w, r, params, parse, s.deps.Audit.History.Access, func(q readmodels.AccessQuery) domain.AuditRead {
-		return domain.AuditRead{What: domain.AuditAccess, Filter: domain.AuditFilter{User: q.User, At: q.At.String()}}
-	})
+func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error {
+	params.required(paramAccessUser)
+	q := readmodels.AccessQuery{ParentAccount: parent, Dashboard: dashboard, User: params.hex(paramAccessUser), At: params.oneMoment()}
+	return answerAudit(s, w, r, params, q, s.deps.Audit.History.Access,
+		domain.AuditRead{What: domain.AuditAccess, Dashboard: dashboard, Filter: domain.AuditFilter{User: q.User, At: q.At.String()}})
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func (p *Params) historyQuery() readmodels.HistoryQuery {
 		Limit: page.Limit, Cursor: page.Cursor,
 	}
 	q.From, q.To = p.edges()
-	q.Ascending = p.ascending()
+	q.Ascending = p.word(paramOrder) == "asc"
 	return q
 }
 
@@ -35,41 +36,24 @@ func (p *Params) eventTypes() []string {
 	if !present {
 		return nil
 	}
-	known := dashboardTypes()
+	short, known := map[string]bool{}, map[string][]string{} // by the short names and the whole ones
+	for _, full := range domain.NewRegistry().Types() {
+		if rest, ok := strings.CutPrefix(full, "dashboard."); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			short[name], known[name], known[full] = true, append(known[name], full), []string{full}
+		}
+	}
 	var types []string
 	for wanted := range strings.SplitSeq(value, ",") {
 		wanted = strings.TrimSpace(wanted)
-		found := false
-		for short, full := range known {
-			if slices.Contains(full, wanted) {
-				types, found = append(types, wanted), true
-			} else if short == wanted {
-				types, found = append(types, full...), true
-			}
+		if known[wanted] == nil {
+			p.bad.addf(paramChanges.Name, "names %q, which is no type of change: use %s", clip(wanted),
+				strings.Join(slices.Sorted(maps.Keys(short)), ", "))
 		}
-		if !found {
-			shorts := make([]string, 0, len(known))
-			for short := range known {
-				shorts = append(shorts, short)
-			}
-			slices.Sort(shorts)
-			p.bad.addf(paramChanges.Name, "names %q, which is no type of change: use %s", clip(wanted), strings.Join(shorts, ", "))
-		}
+		types = append(types, known[wanted]...)
 	}
 	slices.Sort(types)
 	return slices.Compact(types)
-}
-
-// dashboardTypes are the event types on `dashboards` by their short names.
-func dashboardTypes() map[string][]string {
-	types := map[string][]string{}
-	for _, full := range domain.NewRegistry().Types() {
-		if rest, ok := strings.CutPrefix(full, "dashboard."); ok {
-			short, _, _ := strings.Cut(rest, ".")
-			types[short] = append(types[short], full)
-		}
-	}
-	return types
 }
 
 // hex reads an optional id of 24 hex digits.
@@ -117,14 +101,6 @@ func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 	}
 	at := p.instant(declared, text, p.Zone(), dayOffset)
 	return &at
-}
-
-func (p *Params) ascending() bool {
-	value, _ := p.value(paramOrder, KindOrder)
-	if value != "" && value != "asc" && value != "desc" {
-		p.bad.addf(paramOrder.Name, "is not an order: use asc or desc")
-	}
-	return value == "asc"
 }
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an instant.

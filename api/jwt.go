@@ -13,9 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DefaultLeeway is how far a token's times may lie beyond ours: two well-kept clocks differ by
+// leeway is how far a token's times may lie beyond ours: two well-kept clocks differ by
 // less, and an expired token lives on by no more than this.
-const DefaultLeeway = 10 * time.Second
+const leeway = 10 * time.Second
 
 const (
 	minSecretBytes = 32 // RFC 7518 §3.2: as long as the hash
@@ -29,64 +29,49 @@ type JWTConfig struct {
 	Issuer   string // required value of `iss`
 	Audience string // required member of `aud`
 
-	Leeway     time.Duration    // [DefaultLeeway]
-	HTTPClient *http.Client     // for Keys by URL; each fetch ends after 5 s
-	Now        func() time.Time // time.Now
-}
-
-func (c JWTConfig) withDefaults() JWTConfig {
-	if c.Leeway == 0 {
-		c.Leeway = DefaultLeeway
-	}
-	if c.HTTPClient == nil {
-		c.HTTPClient = http.DefaultClient
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	return c
+	Now func() time.Time // time.Now
 }
 
 func (c JWTConfig) validate() error {
-	var errs []error
-	if (c.Secret == "") == (c.Keys == "") {
-		errs = append(errs, errors.New("JWT: set either the secret (HS256) or the keys (RS256, ES256), not both and not neither"))
+	fault := func(wrong bool, format string, args ...any) error {
+		if !wrong {
+			return nil
+		}
+		return fmt.Errorf("JWT: "+format, args...)
 	}
-	if c.Secret != "" && len(c.Secret) < minSecretBytes {
-		errs = append(errs, fmt.Errorf("JWT: the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes))
-	}
-	if c.Issuer == "" {
-		errs = append(errs, errors.New("JWT: set the issuer that tokens must name in iss"))
-	}
-	if c.Audience == "" {
-		errs = append(errs, errors.New("JWT: set the audience that tokens must name in aud"))
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		fault((c.Secret == "") == (c.Keys == ""), "set either the secret (HS256) or the keys (RS256, ES256), not both and not neither"),
+		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes),
+		fault(c.Issuer == "", "set the issuer that tokens must name in iss"),
+		fault(c.Audience == "", "set the audience that tokens must name in aud"),
+	)
 }
 
 // JWT verifies bearer tokens. The algorithm is pinned by the key, never chosen by the token.
 type JWT struct {
 	parser *jwt.Parser
-	keys   keySource
+	keys   *tokenKeys
 }
 
 // NewJWT checks the configuration and loads keys that lie in a file; keys behind a URL are fetched
 // when the first token comes, so that a slow identity provider does not hold up the start.
 func NewJWT(c JWTConfig) (*JWT, error) {
-	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	keys, err := newKeySource(c)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	keys, err := newTokenKeys(c)
 	if err != nil {
 		return nil, err
 	}
 	return &JWT{keys: keys, parser: jwt.NewParser(
-		jwt.WithValidMethods(keys.algorithms()),
+		jwt.WithValidMethods(keys.algorithms),
 		jwt.WithIssuer(c.Issuer),
 		jwt.WithAudience(c.Audience),
 		jwt.WithExpirationRequired(),
-		jwt.WithLeeway(c.Leeway),
+		jwt.WithLeeway(leeway),
 		jwt.WithTimeFunc(c.Now),
 		jwt.WithStrictDecoding(),
 	)}, nil

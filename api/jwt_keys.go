@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
@@ -10,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
@@ -25,39 +23,9 @@ type verifyKey struct {
 	key       any
 }
 
-// keySource finds the keys that a token may have been signed with.
-type keySource interface {
-	algorithms() []string
-	lookup(ctx context.Context, kid, algorithm string) (any, error)
-}
+type verifyKeys []verifyKey
 
-func newKeySource(c JWTConfig) (keySource, error) {
-	if c.Secret != "" {
-		return staticKeys{{algorithm: jwt.SigningMethodHS256.Alg(), key: []byte(c.Secret)}}, nil
-	}
-	return newLoadedKeys(c)
-}
-
-type staticKeys []verifyKey
-
-func (k staticKeys) algorithms() []string {
-	var names []string
-	for _, key := range k {
-		if !slices.Contains(names, key.algorithm) {
-			names = append(names, key.algorithm)
-		}
-	}
-	return names
-}
-
-func (k staticKeys) lookup(_ context.Context, kid, algorithm string) (any, error) {
-	if set := k.matching(kid, algorithm); len(set.Keys) > 0 {
-		return set, nil
-	}
-	return nil, jwt.ErrTokenUnverifiable
-}
-
-func (k staticKeys) matching(kid, algorithm string) (set jwt.VerificationKeySet) {
+func (k verifyKeys) matching(kid, algorithm string) (set jwt.VerificationKeySet) {
 	for _, key := range k {
 		if key.algorithm == algorithm && (kid == "" || key.id == "" || key.id == kid) {
 			set.Keys = append(set.Keys, key.key)
@@ -68,21 +36,21 @@ func (k staticKeys) matching(kid, algorithm string) (set jwt.VerificationKeySet)
 
 // parseKeys reads a JWKS document or a file of PEM blocks. Private keys are refused, so that one
 // laid there by mistake does not go unnoticed.
-func parseKeys(raw []byte) (staticKeys, error) {
+func parseKeys(raw []byte) (verifyKeys, error) {
 	if json.Valid(raw) {
 		return parseJWKS(raw)
 	}
 	return parsePEM(raw)
 }
 
-func parseJWKS(raw []byte) (staticKeys, error) {
+func parseJWKS(raw []byte) (verifyKeys, error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(raw, &document); err != nil {
 		return nil, fmt.Errorf("read JWKS: %w", err)
 	}
-	var keys staticKeys
+	var keys verifyKeys
 	for _, rawKey := range document.Keys {
 		var k jose.JSONWebKey
 		if err := json.Unmarshal(rawKey, &k); err != nil {
@@ -103,8 +71,8 @@ func parseJWKS(raw []byte) (staticKeys, error) {
 	return keys, nil
 }
 
-func parsePEM(raw []byte) (staticKeys, error) {
-	var keys staticKeys
+func parsePEM(raw []byte) (verifyKeys, error) {
+	var keys verifyKeys
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
 		key, err := parseBlock(block)
 		if err != nil {

@@ -24,24 +24,30 @@ const (
 	maxKeysBytes = 1 << 20
 )
 
-// loadedKeys are keys from a file or URL, which may be rotated while the program runs.
-type loadedKeys struct {
-	load func(context.Context) ([]byte, error)
-	now  func() time.Time
+// tokenKeys are what tokens are verified with: a secret, or keys from a file or URL, which may be rotated while the
+// program runs.
+type tokenKeys struct {
+	algorithms []string                              // that a key may pin; which one holds for a token is the key's matter
+	load       func(context.Context) ([]byte, error) // nil: a secret does not change
+	now        func() time.Time
 
 	refreshing sync.Mutex // held while loading: one load at a time
 
 	mu      sync.RWMutex
-	keys    staticKeys
+	keys    verifyKeys
 	loaded  time.Time // last success
 	tried   time.Time // last attempt
 	lastErr error
 }
 
-func newLoadedKeys(c JWTConfig) (*loadedKeys, error) {
-	k := &loadedKeys{now: c.Now}
+func newTokenKeys(c JWTConfig) (*tokenKeys, error) {
+	if c.Secret != "" {
+		hs256 := jwt.SigningMethodHS256.Alg()
+		return &tokenKeys{algorithms: []string{hs256}, now: c.Now, keys: verifyKeys{{algorithm: hs256, key: []byte(c.Secret)}}}, nil
+	}
+	k := &tokenKeys{now: c.Now, algorithms: []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()}}
 	if strings.HasPrefix(c.Keys, "https://") || strings.HasPrefix(c.Keys, "http://") {
-		k.load = func(ctx context.Context) ([]byte, error) { return fetchKeys(ctx, c.HTTPClient, c.Keys) }
+		k.load = func(ctx context.Context) ([]byte, error) { return fetchKeys(ctx, c.Keys) }
 		return k, nil
 	}
 	k.load = func(context.Context) ([]byte, error) { return os.ReadFile(c.Keys) }
@@ -52,14 +58,14 @@ func newLoadedKeys(c JWTConfig) (*loadedKeys, error) {
 	return k, nil
 }
 
-func fetchKeys(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+func fetchKeys(ctx context.Context, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	response, err := client.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +76,10 @@ func fetchKeys(ctx context.Context, client *http.Client, url string) ([]byte, er
 	return io.ReadAll(io.LimitReader(response.Body, maxKeysBytes))
 }
 
-// algorithms are those that a loaded key may pin; which one holds for a token is the key's matter.
-func (k *loadedKeys) algorithms() []string {
-	return []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()}
-}
-
-func (k *loadedKeys) lookup(ctx context.Context, kid, algorithm string) (any, error) {
+func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, error) {
 	set, age := k.cached(kid, algorithm)
 	switch {
-	case len(set.Keys) > 0 && age <= keyMaxAge:
+	case len(set.Keys) > 0 && (age <= keyMaxAge || k.load == nil):
 		return set, nil
 	case len(set.Keys) > 0:
 		if k.refreshing.TryLock() { // stale: one request refreshes, the others go on
@@ -103,15 +104,15 @@ func (k *loadedKeys) lookup(ctx context.Context, kid, algorithm string) (any, er
 	return nil, jwt.ErrTokenUnverifiable
 }
 
-func (k *loadedKeys) cached(kid, algorithm string) (jwt.VerificationKeySet, time.Duration) {
+func (k *tokenKeys) cached(kid, algorithm string) (jwt.VerificationKeySet, time.Duration) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.keys.matching(kid, algorithm), k.now().Sub(k.loaded)
 }
 
-func (k *loadedKeys) refreshIfDue(ctx context.Context) {
+func (k *tokenKeys) refreshIfDue(ctx context.Context) {
 	k.mu.RLock()
-	due := k.now().Sub(k.tried) >= keyMinAge
+	due := k.load != nil && k.now().Sub(k.tried) >= keyMinAge
 	k.mu.RUnlock()
 	if due {
 		// Not cut short by the caller that happens to wait: its end would count as the provider's failure.
@@ -120,9 +121,9 @@ func (k *loadedKeys) refreshIfDue(ctx context.Context) {
 }
 
 // refresh keeps the last good keys when loading goes wrong.
-func (k *loadedKeys) refresh(ctx context.Context) {
+func (k *tokenKeys) refresh(ctx context.Context) {
 	raw, err := k.load(ctx)
-	var keys staticKeys
+	var keys verifyKeys
 	if err == nil {
 		keys, err = parseKeys(raw)
 	}

@@ -37,7 +37,7 @@ func (s *Server) liveAccounts(ctx context.Context, p Principal, narrow readmodel
 	if err := s.deps.Ready(); err != nil {
 		return nil, err
 	}
-	if err := s.mayListen(ctx, p); err != nil {
+	if err := s.deps.MayListen(ctx, p.UserID, p.AccountID); err != nil {
 		return nil, err
 	}
 	scope, err := s.scope(WithPrincipal(ctx, p), narrow)

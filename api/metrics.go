@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,25 +33,16 @@ func newRequestMetrics(registerer prometheus.Registerer) (*requestMetrics, error
 	return m, errors.Join(registerer.Register(m.duration), registerer.Register(m.inFlight))
 }
 
-// started counts a request in and returns what counts it out.
-func (m *requestMetrics) started() func(method, route string, status int, took time.Duration) {
-	m.inFlight.Inc()
-	return func(method, route string, status int, took time.Duration) {
-		m.inFlight.Dec()
-		if !isStream(route) {
-			m.duration.WithLabelValues(boundedMethod(method), route, strconv.Itoa(status)).Observe(took.Seconds())
-		}
+// done counts a request out. Made-up methods make no series.
+func (m *requestMetrics) done(method, route string, status int, took time.Duration) {
+	m.inFlight.Dec()
+	if isStream(route) {
+		return
 	}
-}
-
-// boundedMethod keeps made-up methods from making series.
-func boundedMethod(method string) string {
-	known := []string{
-		http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost,
-		http.MethodDelete, http.MethodPatch, http.MethodOptions,
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+	default:
+		method = "other"
 	}
-	if slices.Contains(known, method) {
-		return method
-	}
-	return "other"
+	m.duration.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
 }

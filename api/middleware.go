@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -40,25 +41,23 @@ type requestInfo struct {
 	user string // set by authorise, for the access log
 }
 
-// RequestID returns the id of the request that ctx belongs to.
-func RequestID(ctx context.Context) string {
+func infoOf(ctx context.Context) *requestInfo {
 	if info, ok := ctx.Value(requestKey{}).(*requestInfo); ok {
-		return info.id
+		return info
 	}
-	return ""
+	return &requestInfo{}
 }
 
-func recordUser(ctx context.Context, user string) {
-	if info, ok := ctx.Value(requestKey{}).(*requestInfo); ok {
-		info.user = user
-	}
-}
+// RequestID returns the id of the request that ctx belongs to.
+func RequestID(ctx context.Context) string { return infoOf(ctx).id }
+
+func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
 
 // withRequestID takes over a sane X-Request-Id, else makes one, and echoes it.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(headerRequestID)
-		if !saneRequestID(id) {
+		if !saneRequestID.MatchString(id) {
 			id = rand.Text()
 		}
 		w.Header().Set(headerRequestID, id)
@@ -67,12 +66,7 @@ func withRequestID(next http.Handler) http.Handler {
 }
 
 // saneRequestID keeps out of logs and of the ledger what could forge a line there.
-func saneRequestID(id string) bool {
-	const others = "-_.:/+="
-	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(others, c)
-	}) < 0
-}
+var saneRequestID = regexp.MustCompile(`^[0-9A-Za-z_.:/+=-]{1,128}$`)
 
 // withHeaders sets the headers of every answer: safe defaults, and the configured ones (mock mode).
 func (s *Server) withHeaders(next http.Handler) http.Handler {
@@ -111,27 +105,17 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 	})
 }
 
+var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
+
 // allowOrigin matches exact origins; "*" allows any, and "http://localhost:*" any port of a host.
 func allowOrigin(origins []string) func(*http.Request, string) bool {
 	return func(_ *http.Request, origin string) bool {
-		for _, allowed := range origins {
+		return slices.ContainsFunc(origins, func(allowed string) bool {
 			host, anyPort := strings.CutSuffix(allowed, ":*")
-			switch {
-			case allowed == "*", strings.EqualFold(allowed, origin):
-				return true
-			case anyPort && (strings.EqualFold(origin, host) || hasPort(origin, host)):
-				return true
-			}
-		}
-		return false
+			return allowed == "*" || strings.EqualFold(allowed, origin) ||
+				anyPort && strings.EqualFold(host, portOfOrigin.ReplaceAllString(origin, ""))
+		})
 	}
-}
-
-func hasPort(origin, host string) bool {
-	if len(origin) <= len(host)+1 || !strings.EqualFold(origin[:len(host)], host) || origin[len(host)] != ':' {
-		return false
-	}
-	return strings.Trim(origin[len(host)+1:], "0123456789") == ""
 }
 
 // recoverer turns a panic into a 500 of the one shape, when nothing was sent yet.
@@ -165,7 +149,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.deps.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		done := s.metrics.started()
+		s.metrics.inFlight.Inc()
 		defer func() {
 			pattern, status := routePattern(r), ww.Status()
 			switch {
@@ -177,7 +161,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				status = statusClientGone
 			}
 			took := s.deps.Now().Sub(start)
-			done(r.Method, pattern, status, took)
+			s.metrics.done(r.Method, pattern, status, took)
 			s.logAccess(r, pattern, status, ww.BytesWritten(), took)
 		}()
 		next.ServeHTTP(ww, r)
@@ -189,13 +173,9 @@ func (s *Server) logAccess(r *http.Request, pattern string, status, size int, to
 	if isChatter(pattern) {
 		level = slog.LevelDebug
 	}
-	user := ""
-	if info, ok := r.Context().Value(requestKey{}).(*requestInfo); ok {
-		user = info.user
-	}
 	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", clip(r.URL.Path), "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
-		logRequestID, RequestID(r.Context()), logUser, user)
+		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user)
 }
 
 // routePattern is the pattern that matched, a bounded label whatever paths are tried.

@@ -78,16 +78,8 @@ func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listen
 	}
 	return stream.Listener{
 		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt,
-		Access: func(ctx context.Context) ([]string, error) { return nil, s.mayListen(ctx, p) },
+		Access: func(ctx context.Context) ([]string, error) { return nil, s.deps.MayListen(ctx, p.UserID, p.AccountID) },
 	}, nil
-}
-
-// mayListen refuses who has lost its access since its token was made.
-func (s *Server) mayListen(ctx context.Context, p Principal) error {
-	if s.deps.MayListen == nil {
-		return nil
-	}
-	return s.deps.MayListen(ctx, p.UserID, p.AccountID)
 }
 
 // socketListener proves the caller of a Socket.IO connection: by the token of its auth payload,

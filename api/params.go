@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -37,9 +38,7 @@ type Params struct {
 	asked []string   // names that were read
 	drift []string   // what was read against its declaration
 
-	zone     *time.Location
-	rangeSet bool
-	window   analytics.Range
+	zone *time.Location
 }
 
 // requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
@@ -107,6 +106,8 @@ func (p *Params) Err() error {
 	return p.bad.err()
 }
 
+func (p *Params) declares(declared Param) bool { return slices.ContainsFunc(p.takes, declared.same) }
+
 // value returns a parameter; an empty one in the query (?tz=) is absent. kind is what its reader takes.
 func (p *Params) value(declared Param, kind Kind) (string, bool) {
 	name := declared.Name
@@ -148,24 +149,19 @@ func (p *Params) Category() int64 {
 // ID reads a required id of a member or social account: a positive integer.
 func (p *Params) ID(declared Param) int64 {
 	value, _ := p.value(declared, KindRowID)
-	return p.positive(declared, value)
-}
-
-// optionalID reads an id of a member or social account; 0 when it is absent.
-func (p *Params) optionalID(declared Param) int64 {
-	value, present := p.value(declared, KindRowID)
-	if !present {
-		return 0
-	}
-	return p.positive(declared, value)
-}
-
-func (p *Params) positive(declared Param, value string) int64 {
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
 		p.bad.addf(declared.Name, "is not an id: use a positive integer")
 	}
 	return number
+}
+
+// optionalID reads an id of a member or social account; 0 when it is absent.
+func (p *Params) optionalID(declared Param) int64 {
+	if _, present := p.value(declared, KindRowID); !present {
+		return 0
+	}
+	return p.ID(declared)
 }
 
 // Account reads an optional account: 24 hex digits or a row id.
@@ -194,15 +190,17 @@ func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
-	page := readmodels.Page{Limit: p.Limit()}
+	return readmodels.Page{Limit: p.Limit(), Cursor: p.cursor()}
+}
+
+func (p *Params) cursor() string {
 	cursor, _ := p.value(paramCursor, KindCursor)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > maxCursor || !printable {
 		p.bad.addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
-		return page
+		return ""
 	}
-	page.Cursor = cursor
-	return page
+	return cursor
 }
 
 // Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
@@ -221,15 +219,7 @@ func (p *Params) Limit() int {
 
 // Granularity reads `granularity`: day (also when absent), week or month.
 func (p *Params) Granularity() analytics.Granularity {
-	value, present := p.value(paramGranularity, KindGranularity)
-	switch by := analytics.Granularity(value); {
-	case !present:
-		return analytics.ByDay
-	case by == analytics.ByDay, by == analytics.ByWeek, by == analytics.ByMonth:
-		return by
-	}
-	p.bad.addf(paramGranularity.Name, "is not a granularity: use day, week or month")
-	return analytics.ByDay
+	return cmp.Or(analytics.Granularity(p.word(paramGranularity)), analytics.ByDay)
 }
 
 // plainNumber reads a decimal without sign, spaces or leading zeros: one spelling per number.
@@ -240,5 +230,3 @@ func plainNumber(text string) (int64, bool) {
 	}
 	return number, true
 }
-
-func unescapePath(text string) (string, error) { return url.PathUnescape(text) }

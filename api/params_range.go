@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,29 +37,22 @@ func (p *Params) Zone() *time.Location {
 // loadZone keeps out what would make answers depend on the machine: LoadLocation's special name Local, and
 // what some systems keep among their zone files (their own zone; a second set with leap seconds).
 func loadZone(name string) (*time.Location, error) {
-	lower := strings.ToLower(name)
-	for _, prefix := range []string{"local", "posix", "right/", "factory"} {
-		if strings.HasPrefix(lower, prefix) {
-			return nil, errors.New("unknown time zone")
-		}
-	}
-	known := strings.IndexFunc(name, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("_+-/", c)
-	}) < 0
-	if !known || len(name) > 64 {
+	if !zoneName.MatchString(name) || machineZone.MatchString(name) {
 		return nil, errors.New("unknown time zone")
 	}
 	return time.LoadLocation(name)
 }
+
+var (
+	zoneName    = regexp.MustCompile(`^[0-9A-Za-z_+/-]{1,64}$`)
+	machineZone = regexp.MustCompile(`^(?i:local|posix|right/|factory)`)
+)
 
 // Range reads the two ends of a range. Each is a day (YYYY-MM-DD; the end day is included), an RFC
 // 3339 instant (the end is not included), or Unix seconds or milliseconds. Without both: the last 30
 // days, today included; without one: 30 days from the start's other side, respectively until the end
 // of today.
 func (p *Params) Range(start, end Param) analytics.Range {
-	if p.rangeSet {
-		return p.window
-	}
 	zone := p.Zone()
 	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
 	before := p.bad.count
@@ -73,7 +67,6 @@ func (p *Params) Range(start, end Param) analytics.Range {
 	if p.bad.count == before {
 		p.checkOrder(start.Name, end.Name, window)
 	}
-	p.window, p.rangeSet = window, true
 	return window
 }
 

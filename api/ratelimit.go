@@ -1,7 +1,7 @@
 package api
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
@@ -15,13 +15,6 @@ import (
 type RateLimit struct {
 	Requests int           // 0: no bound
 	Window   time.Duration // default one minute
-}
-
-func (l RateLimit) validate() error {
-	if l.Requests < 0 || l.Window < 0 {
-		return errors.New("api: Config.RateLimit must not be negative")
-	}
-	return nil
 }
 
 // maxCallers bounds the memory that counting takes. Beyond it, callers whose window is over are
@@ -44,9 +37,7 @@ type window struct {
 }
 
 func newRateLimits(limit RateLimit, now func() time.Time) *rateLimits {
-	if limit.Window == 0 {
-		limit.Window = time.Minute
-	}
+	limit.Window = cmp.Or(limit.Window, time.Minute)
 	return &rateLimits{limit: limit, now: now, callers: map[string]window{}}
 }
 

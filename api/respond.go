@@ -17,7 +17,7 @@ const messageSuccess = "SUCCESS"
 
 // writeData answers with data, and with meta beside it unless that is nil.
 func (s *Server) writeData(w http.ResponseWriter, data, meta any) error {
-	s.writeJSON(w, mediaJSON+"; charset=utf-8", http.StatusOK, envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
+	s.writeJSON(w, contentJSON, http.StatusOK, envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -67,8 +68,10 @@ func (s *Server) routes() []route {
 			}},
 			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: plain(s.socketIO)}},
 			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: plain(s.socketIO)}},
-			route{http.MethodGet, patternLive, "getLive", nil,
-				s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent)}, // likewise
+			route{
+				http.MethodGet, patternLive, "getLive", nil, // likewise
+				s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent),
+			},
 			route{http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners, operation{
 				serve: s.postTicket, answer: Answer{Data: reflect.TypeFor[ticketBody]()},
 			}},
@@ -176,14 +179,12 @@ func pathParam(r *http.Request, name string) (string, bool) {
 		return "", false
 	}
 	value := rctx.URLParam(name)
-	if r.URL.RawPath == "" {
-		return value, true
+	if r.URL.RawPath != "" {
+		if decoded, err := url.PathUnescape(value); err == nil {
+			value = decoded
+		}
 	}
-	decoded, err := unescapePath(value)
-	if err != nil {
-		return value, true
-	}
-	return decoded, true
+	return value, true
 }
 
 // isStream names the routes whose requests last as long as a listener listens.

@@ -58,5 +58,5 @@ func EraseDraft(kind, id string, now time.Time) domain.Draft {
 
 // EntityDraft makes the draft of the whole last state of an entity.
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
-	return NewDraft(domain.TopicDirectory, domain.DirectoryKey(entity.EntityKind(), entity.EntityID()), entity, now)
+	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)
 }

@@ -27,7 +27,7 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	t.Parallel()
 	connection := func(id int64, ref string) domain.Recorded {
 		data := domain.DirectoryConnection{ID: id, SecretRef: ref}
-		return domain.Recorded{Key: domain.DirectoryKey(data.EntityKind(), data.EntityID()), Data: data}
+		return domain.Recorded{Key: domain.EntityKey(data), Data: data}
 	}
 	user := domain.Recorded{Key: "user:" + nina, Data: domain.DirectoryUser{ID: nina, PasswordRef: "hash"}}
 	tombstone := func(key string) domain.Recorded { return domain.Recorded{Key: key} }

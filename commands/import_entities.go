@@ -39,8 +39,8 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) (domain.D
 	case l.Erase && (!isEntity || l.ID == ""):
 		return domain.Draft{}, errors.New("an erasure needs a type directory.… and an id")
 	case l.Erase:
-		id, err := canonicalErasure(entity.EntityKind(), l.ID)
-		return EraseDraft(entity.EntityKind(), id, now), err
+		id, err := canonicalErasure(domain.EntityKind(entity), l.ID)
+		return EraseDraft(domain.EntityKind(entity), id, now), err
 	case isPost:
 		return NewDraft(domain.TopicMetrics, post.Key(), post, now), nil
 	case !isEntity:

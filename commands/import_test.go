@@ -185,7 +185,7 @@ func TestImportConnections(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
 	member := domain.DirectoryMember{ID: 7, AccountID: movedAccount(1)}
-	require.True(t, world.Put(domain.DirectoryKey(member.EntityKind(), member.EntityID()), member))
+	require.True(t, world.Put(domain.EntityKey(member), member))
 	secrets := importSecrets{}
 	use := commands.Import{World: world, Secrets: secrets, Now: time.Now()}
 	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
@@ -278,7 +278,7 @@ func TestImportWorld(t *testing.T) {
 	t.Parallel()
 	w := commands.NewImportWorld()
 	put := func(e domain.DirectoryEntity) bool {
-		return w.Put(domain.DirectoryKey(e.EntityKind(), e.EntityID()), e)
+		return w.Put(domain.EntityKey(e), e)
 	}
 	agency := domain.DirectoryAccount{ID: movedAgency, RowID: 1}
 	client := domain.DirectoryAccount{ID: movedAccount(1), RowID: 11, ParentAccount: movedAgency}

@@ -109,24 +109,30 @@ func OpenDashboard(f DashboardFacts, subAccount string) (DashboardEvent, error) 
 // checkNamed is rule 10 for the body, and the form of scopes. All offenders are named at once.
 func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 	e := NewError(CodeUnprocessable, "The change names something that it may not name; see errors.")
-	for i, id := range valueOr(c.SubAccountIDs, nil) {
-		if !f.Accounts[id] {
-			e = e.WithField(fmt.Sprintf("sub_account_ids[%d]", i), "is not a sub-account of your agency")
-		}
-	}
-	for i, id := range valueOr(c.Users, nil) {
-		if _, ok := f.UserAccounts[id]; !ok {
-			e = e.WithField(fmt.Sprintf("users[%d]", i), "is not a user of your agency or of one of its accounts")
-		}
-	}
-	for i, scope := range valueOr(c.Scopes, nil) {
-		if !scopeForm.MatchString(scope) {
-			e = e.WithField(fmt.Sprintf("scopes[%d]", i), "is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter")
-		}
-	}
+	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !f.Accounts[id] },
+		"is not a sub-account of your agency")
+	unknown := func(user string) bool { _, known := f.UserAccounts[user]; return !known }
+	e = refuse(e, "users", c.Users, unknown, "is not a user of your agency or of one of its accounts")
+	e = refuse(e, "scopes", c.Scopes, func(scope string) bool { return !scopeForm.MatchString(scope) },
+		"is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter")
 	if n := len(set(valueOr(c.Scopes, nil))); n > maxScopes {
 		e = e.WithField("scopes", fmt.Sprintf("are %d; use at most %d", n, maxScopes))
 	}
+	return refusal(e)
+}
+
+// refuse adds, to e, each of the list that is wrong.
+func refuse(e *Error, field string, list *[]string, wrong func(string) bool, detail string) *Error {
+	for i, name := range valueOr(list, nil) {
+		if wrong(name) {
+			e = e.WithField(fmt.Sprintf("%s[%d]", field, i), detail)
+		}
+	}
+	return e
+}
+
+// refusal is e if it names anything, else nil.
+func refusal(e *Error) error {
 	if len(e.Fields) > 0 {
 		return e
 	}
@@ -150,16 +156,8 @@ func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, 
 	}
 	e := NewError(CodeUnprocessable, "An unlink may name only accounts that are linked now; see errors.")
 	linkedNow := among(present)
-	for i, id := range *c.SubAccountIDs {
-		if !linkedNow(id) {
-			e = e.WithField(fmt.Sprintf("sub_account_ids[%d]", i), "is not linked with this dashboard")
-		}
-	}
-	if len(e.Fields) > 0 {
-		return nil, nil, e
-	}
-	split = without(present, among(requested))
-	return requested, split, nil
+	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !linkedNow(id) }, "is not linked with this dashboard")
+	return requested, without(present, among(requested)), refusal(e)
 }
 
 // linkedUsers is rules 4 and 5 for the linked dashboards.
@@ -170,15 +168,8 @@ func linkedUsers(f DashboardFacts, c UpdateDashboard, linked, split []string) ([
 	}
 	if c.Users != nil {
 		e := NewError(CodeUnprocessable, "A user of an account that this change splits off cannot stay on the list; see errors.")
-		for i, user := range *c.Users {
-			if leaves(user) {
-				e = e.WithField(fmt.Sprintf("users[%d]", i), "belongs to an account that this change unlinks")
-			}
-		}
-		if len(e.Fields) > 0 {
-			return nil, e
-		}
-		return set(*c.Users), nil
+		e = refuse(e, "users", c.Users, leaves, "belongs to an account that this change unlinks")
+		return set(*c.Users), refusal(e)
 	}
 	var lists [][]string
 	for _, id := range linked {

@@ -78,8 +78,8 @@ func (c DashboardChange) Validate() error {
 		return fmt.Errorf("the linked set does not hold the primary %q", c.Primary)
 	}
 	for _, id := range c.Touched() {
-		if canonical, ok := HexID(id); !ok || canonical != id {
-			return fmt.Errorf("account %q is not 24 lower-case hex digits", id)
+		if err := checkHexID("account ", id); err != nil {
+			return err
 		}
 	}
 	for _, s := range c.Split {

@@ -46,8 +46,8 @@ func (e DashboardsImported) Validate() error {
 	sets := map[string][]string{}
 	for _, d := range e.Dashboards {
 		for _, id := range append([]string{d.DocumentID, d.SubAccountID}, d.SubAccountIDs...) {
-			if canonical, ok := HexID(id); !ok || canonical != id {
-				return fmt.Errorf("%q is not 24 lower-case hex digits", id)
+			if err := checkHexID("", id); err != nil {
+				return err
 			}
 		}
 		if sets[d.SubAccountID] != nil {
@@ -56,10 +56,8 @@ func (e DashboardsImported) Validate() error {
 		if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
 			return fmt.Errorf("the linked set of account %s does not hold itself", d.SubAccountID)
 		}
-		if err := errors.Join(importTime(d.CreatedAt), importTime(d.UpdatedAt)); err != nil {
-			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
-		}
-		if err := checkLengths(slices.Concat(d.Users, d.MainPOC, d.Scopes)...); err != nil {
+		texts := slices.Concat(d.Users, d.MainPOC, d.Scopes)
+		if err := errors.Join(checkYear(d.CreatedAt, 1), checkYear(d.UpdatedAt, 1), checkLengths(texts...)); err != nil {
 			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
 		}
 		sets[d.SubAccountID] = set(d.SubAccountIDs)
@@ -70,13 +68,6 @@ func (e DashboardsImported) Validate() error {
 				return fmt.Errorf("accounts %s and %s are linked and have different sets", id, other)
 			}
 		}
-	}
-	return nil
-}
-
-func importTime(at time.Time) error {
-	if y := at.UTC().Year(); y < 1 || y > maxYear {
-		return fmt.Errorf("time %s lies outside the years 1 to %d", at.Format(time.RFC3339), maxYear)
 	}
 	return nil
 }

@@ -9,14 +9,16 @@ import (
 )
 
 // DirectoryEntity is a payload on `directory`: the whole last state of one reference entity of the
-// main application. The key of its record is [DirectoryKey].
+// main application. The key of its record is [EntityKey].
 type DirectoryEntity interface {
 	Data
-	EntityKind() string
 	EntityID() string
 }
 
-// The entity kinds, first part of a directory key.
+// EntityKind is the second part of an entity's type, "directory.<kind>.v1".
+func EntityKind(e DirectoryEntity) string { return strings.Split(e.EventType(), ".")[1] }
+
+// The entity kinds that code names, first part of a directory key.
 const (
 	KindAccount        = "account"
 	KindUser           = "user"
@@ -26,14 +28,15 @@ const (
 	KindConnection     = "connection"
 	KindDefaultAccount = "default_account"
 	KindSocialAccount  = "social_account"
-	KindPlannedPost    = "planned_post"
-	KindSubscription   = "subscription"
 	KindCategory       = "category"
 )
 
 // DirectoryKey is the log key of an entity: kind and id. A record with an empty value (a tombstone)
 // under it erases the entity.
 func DirectoryKey(kind, id string) string { return kind + ":" + id }
+
+// EntityKey is the log key of an entity.
+func EntityKey(e DirectoryEntity) string { return DirectoryKey(EntityKind(e), e.EntityID()) }
 
 // SplitDirectoryKey takes a [DirectoryKey] apart.
 func SplitDirectoryKey(key string) (kind, id string, err error) {
@@ -229,39 +232,6 @@ func (DirectorySubscription) EventType() string { return "directory.subscription
 
 // EventType implements [Data].
 func (DirectoryCategory) EventType() string { return "directory.category.v1" }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryAccount) EntityKind() string { return KindAccount }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryUser) EntityKind() string { return KindUser }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryOrder) EntityKind() string { return KindOrder }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectorySession) EntityKind() string { return KindSession }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryMember) EntityKind() string { return KindMember }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryConnection) EntityKind() string { return KindConnection }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryDefaultAccount) EntityKind() string { return KindDefaultAccount }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectorySocialAccount) EntityKind() string { return KindSocialAccount }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryPlannedPost) EntityKind() string { return KindPlannedPost }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectorySubscription) EntityKind() string { return KindSubscription }
-
-// EntityKind implements [DirectoryEntity].
-func (DirectoryCategory) EntityKind() string { return KindCategory }
 
 // EntityID implements [DirectoryEntity].
 func (e DirectoryAccount) EntityID() string { return e.ID }

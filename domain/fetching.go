@@ -33,6 +33,12 @@ type FetchResult struct {
 	Demographics  bool       // they were read too
 }
 
+// FetchRetry is a social account whose connection is worth trying again by itself.
+type FetchRetry struct {
+	SocialAccount int64
+	After         time.Duration
+}
+
 // FetchTask is a connected account that is to be read, with what is known of earlier reads.
 type FetchTask struct {
 	ConnectedAccount

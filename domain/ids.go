@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -22,6 +23,14 @@ func HexID(id string) (string, bool) {
 		}
 	}
 	return strings.ToLower(id), true
+}
+
+// checkHexID refuses what is not exactly as [HexID] returns it; what names it in the error.
+func checkHexID(what, id string) error {
+	if canonical, ok := HexID(id); !ok || canonical != id {
+		return fmt.Errorf("%s%q is not 24 lower-case hex digits", what, id)
+	}
+	return nil
 }
 
 // PostID is the id of a post on every surface: "<social account id>:<external id>".

@@ -45,16 +45,13 @@ const CommandMemory = 24 * time.Hour
 // come out as another number, not as an error.
 const maxSmall = 1<<15 - 1
 
-func checkAccountType(t AccountType) error {
-	if t < 0 || t > maxSmall {
-		return fmt.Errorf("a_type %d is none", int(t))
-	}
-	return nil
-}
+func checkAccountType(t AccountType) error { return checkSmall("a_type", int(t)) }
 
-func checkPlatform(p Platform) error {
-	if p < 0 || p > maxSmall {
-		return fmt.Errorf("p_id %d is none", int(p))
+func checkPlatform(p Platform) error { return checkSmall("p_id", int(p)) }
+
+func checkSmall(name string, n int) error {
+	if n < 0 || n > maxSmall {
+		return fmt.Errorf("%s %d is none", name, n)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -47,11 +48,8 @@ func (t Tenant) Key() string { return strconv.FormatInt(t.SocialAccount, 10) }
 
 // Validate checks the ids' shapes.
 func (t Tenant) Validate() error {
-	if id, ok := HexID(t.ParentAccount); !ok || id != t.ParentAccount {
-		return fmt.Errorf("parent_account %q is not 24 lower-case hex digits", t.ParentAccount)
-	}
-	if id, ok := HexID(t.AccountID); !ok || id != t.AccountID {
-		return fmt.Errorf("account_id %q is not 24 lower-case hex digits", t.AccountID)
+	if err := cmp.Or(checkHexID("parent_account ", t.ParentAccount), checkHexID("account_id ", t.AccountID)); err != nil {
+		return err
 	}
 	if t.MemberID <= 0 || t.SocialAccount <= 0 {
 		return fmt.Errorf("member_id %d and social_account_id %d must be positive", t.MemberID, t.SocialAccount)
@@ -107,26 +105,29 @@ func (e AccountRead) Validate() error {
 		return err
 	}
 	for _, f := range e.Figures {
-		switch f.Kind {
-		case Stock, Cumulative, Rolling:
-		case DayFlow:
-			if f.Day == "" {
-				return fmt.Errorf("figure %q: a day flow needs its day", f.Name)
-			}
-		default:
-			return fmt.Errorf("figure %q: unknown kind %q", f.Name, f.Kind)
-		}
-		if _, err := time.Parse(time.DateOnly, f.Day); err != nil && f.Day != "" {
-			return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
-		}
-		if f.Name == "" {
-			return errors.New("a figure has no name")
-		}
-		if err := checkLengths(f.Name, f.Source, f.Window); err != nil {
-			return fmt.Errorf("figure: %w", err)
+		if err := f.validate(); err != nil {
+			return err
 		}
 	}
 	return checkAccountType(e.AccountType)
+}
+
+func (f Figure) validate() error {
+	_, notADay := time.Parse(time.DateOnly, f.Day)
+	switch {
+	case !slices.Contains([]Kind{Stock, Cumulative, Rolling, DayFlow}, f.Kind):
+		return fmt.Errorf("figure %q: unknown kind %q", f.Name, f.Kind)
+	case f.Kind == DayFlow && f.Day == "":
+		return fmt.Errorf("figure %q: a day flow needs its day", f.Name)
+	case f.Day != "" && notADay != nil:
+		return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
+	case f.Name == "":
+		return errors.New("a figure has no name")
+	}
+	if err := checkLengths(f.Name, f.Source, f.Window); err != nil {
+		return fmt.Errorf("figure: %w", err)
+	}
+	return nil
 }
 
 // Counts are the metrics of one post reading; nil means that the platform did not give it.
@@ -205,19 +206,8 @@ func (e PostRead) Captured() time.Time { return e.CapturedAt }
 
 // Validate checks what a fold relies on.
 func (e PostRead) Validate() error {
-	if err := validateExternalID(e.ExternalID); err != nil {
-		return err
-	}
-	if err := e.validate(); err != nil {
-		return err
-	}
-	if err := checkAccountType(e.AccountType); err != nil {
-		return err
-	}
-	if err := validatePublished(e.PublishedAt); err != nil {
-		return err
-	}
-	return validateReading(e.Tenant, e.Platform, e.CapturedAt)
+	return cmp.Or(validateExternalID(e.ExternalID), e.validate(), checkAccountType(e.AccountType),
+		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.CapturedAt))
 }
 
 // PostOrigin says who told us of a post.
@@ -261,22 +251,14 @@ func (e PostRegistered) Validate() error {
 	if e.Origin != OriginListing && e.Origin != OriginMainApp {
 		return fmt.Errorf("origin %q is neither %q nor %q", e.Origin, OriginListing, OriginMainApp)
 	}
-	if err := checkAccountType(e.AccountType); err != nil {
-		return err
-	}
-	if err := validatePublished(e.PublishedAt); err != nil {
-		return err
-	}
-	return validateReading(e.Tenant, e.Platform, e.RegisteredAt)
+	return cmp.Or(checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
+		validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
 // validatePublished refuses years that JSON has no form for. They may lie far back: pages date posts back.
 func validatePublished(at *time.Time) error {
-	if at == nil {
-		return nil
-	}
-	if y := at.UTC().Year(); y < 0 || y > maxYear {
-		return fmt.Errorf("published_at lies in the year %d, outside of 0 to %d", y, maxYear)
+	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > maxYear) {
+		return fmt.Errorf("published_at lies in the year %d, outside of 0 to %d", at.UTC().Year(), maxYear)
 	}
 	return nil
 }
@@ -302,8 +284,12 @@ func validateReading(t Tenant, p Platform, at time.Time) error {
 	if !p.Valid() {
 		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(p))
 	}
-	if y := at.UTC().Year(); y < minYear || y > maxYear {
-		return fmt.Errorf("time %s lies outside the years %d to %d", at.Format(time.RFC3339), minYear, maxYear)
+	return checkYear(at, minYear)
+}
+
+func checkYear(at time.Time, earliest int) error {
+	if y := at.UTC().Year(); y < earliest || y > maxYear {
+		return fmt.Errorf("time %s lies outside the years %d to %d", at.Format(time.RFC3339), earliest, maxYear)
 	}
 	return nil
 }

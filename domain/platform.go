@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Platform is a social network by the number (`pId`) that the old system gave it.
 type Platform int
@@ -17,9 +20,7 @@ const (
 func Platforms() []Platform { return []Platform{Facebook, Instagram, LinkedIn, TikTok} }
 
 // Valid reports whether p is one of the four platforms.
-func (p Platform) Valid() bool {
-	return p == Facebook || p == Instagram || p == LinkedIn || p == TikTok
-}
+func (p Platform) Valid() bool { return slices.Contains(Platforms(), p) }
 
 // String returns the platform's name in lower case, as it is used in labels and answers.
 func (p Platform) String() string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"unicode/utf8"
 )
@@ -61,6 +62,13 @@ func NewRegistry() *Registry {
 // validator is what payloads implement whose invariants outlive their JSON shape.
 type validator interface{ Validate() error }
 
+func validate(data Data) error {
+	if v, ok := data.(validator); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
 func register[T Data](r *Registry) {
 	var zero T
 	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
@@ -68,10 +76,8 @@ func register[T Data](r *Registry) {
 		if err := json.Unmarshal(raw, &v); err != nil {
 			return nil, err
 		}
-		if check, ok := any(v).(validator); ok {
-			if err := check.Validate(); err != nil {
-				return nil, err
-			}
+		if err := validate(v); err != nil {
+			return nil, err
 		}
 		return v, nil
 	}
@@ -89,12 +95,7 @@ func (r *Registry) Without(types ...string) *Registry {
 
 // Types returns all registered names in order.
 func (r *Registry) Types() []string {
-	names := make([]string, 0, len(r.decoders))
-	for name := range r.decoders {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(r.decoders))
 }
 
 // Knows reports whether this binary can decode events of the type.
@@ -110,10 +111,8 @@ func (r *Registry) Encode(data Data) ([]byte, error) {
 	if !r.Knows(name) {
 		return nil, fmt.Errorf("%w %q", ErrUnknownType, name)
 	}
-	if check, ok := data.(validator); ok {
-		if err := check.Validate(); err != nil {
-			return nil, fmt.Errorf("encode %s: %w", name, err)
-		}
+	if err := validate(data); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", name, err)
 	}
 	raw, err := json.Marshal(data)
 	if err != nil {
@@ -151,19 +150,7 @@ func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
 
 // hasEscapedNUL finds \u0000 that is not itself escaped (\\u0000 is a harmless backslash and text).
 func hasEscapedNUL(raw []byte) bool {
-	escape := []byte(`\u0000`)
-	for {
-		i := bytes.Index(raw, escape)
-		if i < 0 {
-			return false
-		}
-		backslashes := 0
-		for j := i - 1; j >= 0 && raw[j] == '\\'; j-- {
-			backslashes++
-		}
-		if backslashes%2 == 0 {
-			return true
-		}
-		raw = raw[i+len(escape):]
-	}
+	return bytes.Contains(raw, []byte(`\u0000`)) && escapedNUL.Match(raw)
 }
+
+var escapedNUL = regexp.MustCompile(`(?:^|[^\\])(?:\\\\)*\\u0000`)

@@ -79,7 +79,7 @@ func (f *directoryFold) Apply(ev Event) error {
 		return nil
 	}
 	entity, ok := ev.Data.(domain.DirectoryEntity)
-	if !ok || domain.DirectoryKey(entity.EntityKind(), entity.EntityID()) != ev.Key {
+	if !ok || domain.EntityKey(entity) != ev.Key {
 		return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the entity that key %q names", ev.Envelope.Type, ev.Key)}
 	}
 	delete(f.gone, ev.Key)
@@ -91,7 +91,7 @@ func (f *directoryFold) Apply(ev Event) error {
 func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
 	rows, gone := map[string][]domain.DirectoryEntity{}, map[string][]string{}
 	for _, entity := range f.last {
-		rows[entity.EntityKind()] = append(rows[entity.EntityKind()], entity)
+		rows[domain.EntityKind(entity)] = append(rows[domain.EntityKind(entity)], entity)
 	}
 	for key := range maps.Keys(f.gone) {
 		kind, id, _ := domain.SplitDirectoryKey(key) // Apply has split it
@@ -137,7 +137,7 @@ func newKind[E domain.DirectoryEntity](tableName, key string, numeric bool, colu
 	}
 	insert := newTable(tableName, replaceAll(key, others...), columns...)
 	var zero E
-	return entityKind{kind: zero.EntityKind(), table: tableName, key: key, numeric: numeric, queue: func(batch *pgx.Batch, entities []domain.DirectoryEntity) {
+	return entityKind{kind: domain.EntityKind(zero), table: tableName, key: key, numeric: numeric, queue: func(batch *pgx.Batch, entities []domain.DirectoryEntity) {
 		rows := make([]E, 0, len(entities))
 		for _, entity := range entities {
 			if row, ok := entity.(E); ok {

@@ -17,7 +17,7 @@ import (
 // entity is the event that puts an entity.
 func entity(e domain.DirectoryEntity) projections.Event {
 	ev := event("put", e)
-	ev.Key = domain.DirectoryKey(e.EntityKind(), e.EntityID())
+	ev.Key = domain.EntityKey(e)
 	return ev
 }
 
@@ -55,7 +55,7 @@ func TestEveryKindOfEntity(t *testing.T) {
 		require.Len(t, rows, 1, "%T", e)
 		require.Contains(t, rows[0], tables[i])
 		require.NotContains(t, rows[0], ",,", "a field of %T is not stored: %s", e, rows[0])
-		foldBatches(t, db, projections.Directory{}, [][]projections.Event{{tombstone(domain.DirectoryKey(e.EntityKind(), e.EntityID()))}})
+		foldBatches(t, db, projections.Directory{}, [][]projections.Event{{tombstone(domain.EntityKey(e))}})
 		require.Empty(t, dump(t, db, tables...))
 	}
 }
@@ -86,7 +86,7 @@ func TestDirectoryLastRecordWins(t *testing.T) {
 			c := domain.DirectoryCategory{ID: int64(id), Name: fmt.Sprint("name", i)}
 			s := domain.DirectorySession{ID: fmt.Sprint(id), UserID: c.Name, LoginAt: day0}
 			e := rapid.SampledFrom([]domain.DirectoryEntity{c, s}).Draw(t, "entity")
-			key := domain.DirectoryKey(e.EntityKind(), e.EntityID())
+			key := domain.EntityKey(e)
 			if rapid.IntRange(0, 3).Draw(t, "erased") == 0 {
 				events = append(events, tombstone(key))
 				delete(last, key)

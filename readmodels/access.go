@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -59,76 +58,58 @@ type DirectoryStaff struct {
 // Access returns what decided a user's access as of a moment. Errors are those of [History.State], and
 // [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
-	return answerHistory(ctx, h, "access", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a AccessAnswer, err error) {
-		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
-			return a, err
-		}
-		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, meta.AsOf)
-		if err != nil {
-			return a, err
-		}
-		return access(ctx, tx, q, meta.AsOf, s.document)
+	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At}, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (AccessAnswer, error) {
+		return access(ctx, tx, q, asOf, s.document)
 	})
 }
 
-func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (AccessAnswer, error) {
-	staff, err := staffRole(ctx, tx, q)
+func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (a AccessAnswer, err error) {
+	staff, err := found(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount), "read role of user")
 	if err != nil {
-		return AccessAnswer{}, err
+		return a, err
 	}
-	made, err := decisions(ctx, tx, q, position.Version, d.Scopes)
+	facts := []func(entryFacts) bool{
+		func(e entryFacts) bool { return e.Listed },
+		func(e entryFacts) bool { return e.Allowed },
+	}
+	for _, scope := range d.Scopes {
+		facts = append(facts, func(e entryFacts) bool { return slices.Contains(e.Scopes, scope) })
+	}
+	by, err := decisions(ctx, tx, q, position.Version, facts)
 	if err != nil {
-		return AccessAnswer{}, err
+		return a, err
 	}
-	w := newNameLookup()
-	for _, record := range made.records {
-		record.note(w)
+	n := newNames()
+	for _, record := range by {
+		n.noteRecord(record)
 	}
-	w.users(q.User)
-	w.accounts(q.Dashboard)
-	n, err := w.read(ctx, tx, q.ParentAccount)
-	if err != nil {
-		return AccessAnswer{}, err
+	note(n.users, q.User)
+	note(n.accounts, q.Dashboard)
+	if err := n.read(ctx, tx, q.ParentAccount); err != nil {
+		return a, err
 	}
-	if _, known := n.users[q.User]; !known {
-		if err := checkEverListed(ctx, tx, q); err != nil {
-			return AccessAnswer{}, err
+	if n.users[q.User] == nil { // who was erased, or has left the agency, is told from one who never was there
+		listed, err := found(tx.QueryRow(ctx, `select from dashboard_history
+			where parent_account = $1 and sub_account_id = $2 and after->'users' ? $3 limit 1`, q.ParentAccount, q.Dashboard, q.User),
+			"look for user in history")
+		if err != nil {
+			return a, err
+		}
+		if !listed {
+			return a, ErrUserNotFound
 		}
 	}
-	a := AccessAnswer{
-		Dashboard: n.account(q.Dashboard), User: n.user(q.User), AsOf: position, Role: staff, Scopes: []DecidedScope{},
-		Listed:  DecidedFlag{slices.Contains(d.Users, q.User), made.record(made.listed).named(n)},
-		Allowed: DecidedFlag{d.AllowClientDashboard, made.record(made.allowed).named(n)},
+	a = AccessAnswer{
+		Dashboard: named(n.accounts, q.Dashboard), User: named(n.users, q.User), AsOf: position, Scopes: []DecidedScope{},
+		Listed:  DecidedFlag{slices.Contains(d.Users, q.User), n.record(by[0])},
+		Allowed: DecidedFlag{d.AllowClientDashboard, n.record(by[1])},
 	}
 	a.Access = a.Listed.Value && a.Allowed.Value
-	for _, scope := range d.Scopes {
-		a.Scopes = append(a.Scopes, DecidedScope{scope, made.record(made.scopes[scope]).named(n)})
+	for i, scope := range d.Scopes {
+		a.Scopes = append(a.Scopes, DecidedScope{scope, n.record(by[2+i])})
+	}
+	if staff {
+		a.Role = &DirectoryStaff{Role: "agency", Today: true}
 	}
 	return a, nil
-}
-
-func staffRole(ctx context.Context, tx pgx.Tx, q AccessQuery) (*DirectoryStaff, error) {
-	var staff bool
-	err := tx.QueryRow(ctx, `select exists (select from users where id = $1 and account_id = $2)`, q.User, q.ParentAccount).Scan(&staff)
-	if err != nil {
-		return nil, fmt.Errorf("read role of user: %w", err)
-	}
-	if !staff {
-		return nil, nil
-	}
-	return &DirectoryStaff{Role: "agency", Today: true}, nil
-}
-
-// checkEverListed tells a user who was erased, or has left the agency, from one who never was there.
-func checkEverListed(ctx context.Context, tx pgx.Tx, q AccessQuery) error {
-	var listed bool
-	err := tx.QueryRow(ctx, `select exists (select from dashboard_history
-		where parent_account = $1 and sub_account_id = $2 and after->'users' ? $3)`, q.ParentAccount, q.Dashboard, q.User).Scan(&listed)
-	if err != nil {
-		return fmt.Errorf("look for user in history: %w", err)
-	}
-	if !listed {
-		return ErrUserNotFound
-	}
-	return nil
 }

@@ -2,10 +2,7 @@ package readmodels
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -17,14 +14,12 @@ type Accounts struct{ Pool *pgxpool.Pool }
 // ParentAccount returns the agency of a sub-account; an unknown account is not_found.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
 	var parent string
-	err := a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount).Scan(&parent)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", domain.NewError(domain.CodeNotFound, "The account of your token is not known here.")
+	known, err := found(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
+		"read agency of account "+subAccount, &parent)
+	if err == nil && !known {
+		err = domain.NewError(domain.CodeNotFound, "The account of your token is not known here.")
 	}
-	if err != nil {
-		return "", fmt.Errorf("read agency of account %s: %w", subAccount, err)
-	}
-	return parent, nil
+	return parent, err
 }
 
 // MayListen tells whether a user may still be sent notices: an error with the code forbidden when the
@@ -32,15 +27,10 @@ func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string,
 // hold is judged by the token alone.
 func (a Accounts) MayListen(ctx context.Context, user, account string) error {
 	var active, moved bool
-	err := a.Pool.QueryRow(ctx, `select active, account_id <> $2 from users where id = $1`, user, account).Scan(&active, &moved)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil
-	case err != nil:
-		return fmt.Errorf("read user %s: %w", user, err)
-	case !active || moved:
+	known, err := found(a.Pool.QueryRow(ctx, `select active, account_id <> $2 from users where id = $1`, user, account),
+		"read user "+user, &active, &moved)
+	if known && (!active || moved) {
 		return domain.NewError(domain.CodeForbidden, "This user is not active in this account any more.")
-	default:
-		return nil
 	}
+	return err
 }

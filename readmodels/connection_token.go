@@ -2,10 +2,7 @@ package readmodels
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -18,17 +15,15 @@ var ErrConnectionNotFound = domain.NewError(domain.CodeNotFound,
 // Errors: [ErrConnectionNotFound].
 func (c Connections) TokenPlace(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
 	place.ConnectionID = connection
-	err = c.Pool.QueryRow(ctx, `
+	doing := fmt.Sprintf("look up connection %d", connection)
+	known, err := found(c.Pool.QueryRow(ctx, `
 		select a.p_id, coalesce(a.secret_ref, ''), k.updated_at, coalesce(st.state, '`+domain.ConnectionOK+`'), st.at
 		from tMemberAuth a
 		left join kept.secrets k on k.ref = a.secret_ref
 		left join connection_states st on st.connection_id = a.id
-		where a.id = $1`, connection).Scan(&place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateAt)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrConnectionNotFound
+		where a.id = $1`, connection), doing, &place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateAt)
+	if err == nil && !known {
+		err = wrapped(doing, ErrConnectionNotFound)
 	}
-	if err != nil {
-		return place, fmt.Errorf("look up connection %d: %w", connection, err)
-	}
-	return place, nil
+	return place, err
 }

@@ -49,10 +49,7 @@ func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval ti
 		order by f.served_slot nulls first, s.id`,
 		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)), slot.Begin.Add(domain.WrongClock))
 	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
-	if err != nil {
-		return nil, fmt.Errorf("read due accounts of %s: %w", slot.Platform, err)
-	}
-	return due, nil
+	return due, wrapped(fmt.Sprintf("read due accounts of %s", slot.Platform), err)
 }
 
 const taskColumns = `
@@ -101,10 +98,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 			&t.StateAt, &t.TokenTakenAt)
 		return t, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read accounts to fetch: %w", err)
-	}
-	return tasks, nil
+	return tasks, wrapped("read accounts to fetch", err)
 }
 
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
@@ -121,8 +115,5 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		order by p.published_at desc nulls last, p.external_id limit $4`,
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
 	posts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.KnownPost])
-	if err != nil {
-		return nil, fmt.Errorf("read posts of social account %d: %w", tenant.SocialAccount, err)
-	}
-	return posts, nil
+	return posts, wrapped(fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), err)
 }

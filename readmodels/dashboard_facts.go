@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -48,7 +47,11 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
-		f.queue(&batch)
+		f.queueRefusal(&batch)
+		f.queueHead(&batch)
+		f.queueEarlier(&batch)
+		f.queueDashboards(&batch)
+		f.queueDirectory(&batch)
 		return tx.SendBatch(ctx, &batch).Close()
 	})
 	if err != nil {
@@ -63,16 +66,6 @@ type factsLoad struct {
 	named    []string // the primary and the accounts in the body
 	products []string // whose orders make points of contact
 	view     domain.FactsView
-}
-
-func (f *factsLoad) queue(batch *pgx.Batch) {
-	f.queueRefusal(batch)
-	f.queueHead(batch)
-	f.queueEarlier(batch)
-	f.queueDashboards(batch)
-	f.queueAccounts(batch)
-	f.queueUsers(batch)
-	f.queueOrders(batch)
 }
 
 // queueRefusal asks why the stream takes no commands.
@@ -103,13 +96,11 @@ func (f *factsLoad) queueHead(batch *pgx.Batch) {
 	batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
 		var hash []byte
-		err := row.Scan(&h.Version, &hash, &h.Time)
-		if errors.Is(err, pgx.ErrNoRows) {
+		known, err := found(row, "read head", &h.Version, &hash, &h.Time)
+		if copy(h.Hash[:], hash); !known {
 			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
-			return nil
 		}
-		copy(h.Hash[:], hash)
-		return wrapped("read head", err)
+		return err
 	})
 }
 
@@ -122,25 +113,17 @@ func (f *factsLoad) queueEarlier(batch *pgx.Batch) {
 		where parent_account = $1 and subject = $2 and idempotency_key = $3`,
 		f.need.ParentAccount, f.need.Subject, f.need.IdempotencyKey).QueryRow(func(row pgx.Row) error {
 		var c domain.EarlierCommand
-		err := row.Scan(&c.RequestDigest, &c.SubAccount, &c.Version)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
+		known, err := found(row, "read earlier command", &c.RequestDigest, &c.SubAccount, &c.Version)
+		if known {
+			f.view.Earlier = &c
 		}
-		f.view.Earlier = &c
-		return wrapped("read earlier command", err)
+		return err
 	})
 }
 
-const dashboardColumns = `document_id, sub_account_id, parent_account, sub_account_ids, users, main_poc,
+// dashboardColumns are those of a [domain.Dashboard], by their names.
+const dashboardColumns = `document_id, document_id as id, sub_account_id, parent_account, sub_account_ids, users, main_poc,
 	allow_client_dashboard, scopes, created_at, updated_at, version`
-
-func scanDashboard(row pgx.CollectableRow) (domain.Dashboard, error) {
-	var d domain.Dashboard
-	err := row.Scan(&d.DocumentID, &d.SubAccountID, &d.ParentAccount, &d.SubAccountIDs, &d.Users, &d.MainPOC,
-		&d.AllowClientDashboard, &d.Scopes, &d.CreatedAt, &d.UpdatedAt, &d.Version)
-	d.ID = d.DocumentID
-	return d, err
-}
 
 // accountsOfSets are the accounts named in $2 and all accounts in their sets, of agency $1.
 const accountsOfSets = `select unnest(sub_account_ids) from dashboard_preferences
@@ -151,7 +134,7 @@ func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	batch.Queue(`
 		select `+dashboardColumns+` from dashboard_preferences
 		where parent_account = $1 and sub_account_id in (`+accountsOfSets+`)`, f.need.ParentAccount, f.named).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, scanDashboard)
+		list, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.Dashboard])
 		f.view.Facts.Dashboards = make(map[string]domain.Dashboard, len(list))
 		for _, dashboard := range list {
 			f.view.Facts.Dashboards[dashboard.SubAccountID] = dashboard
@@ -160,95 +143,61 @@ func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	})
 }
 
-func (f *factsLoad) queueAccounts(batch *pgx.Batch) {
-	batch.Queue(`select id from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.named).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		f.view.Facts.Accounts = make(map[string]bool, len(list))
-		for _, id := range list {
-			f.view.Facts.Accounts[id] = true
-		}
-		return wrapped("read accounts", err)
-	})
-}
-
-// queueUsers asks which of the users who are named, or on the list of a linked dashboard, belong to the
-// agency or to one of its accounts, and to which.
-func (f *factsLoad) queueUsers(batch *pgx.Batch) {
-	batch.Queue(`
+// queueDirectory asks which of the named accounts are the agency's; which of the users who are named, or on the list of a
+// linked dashboard, belong to the agency or to one of its accounts, and to which; and, by buyer, for the distinct users
+// assigned to managed-subscription orders at the agency.
+func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
+	queueMap(batch, &f.view.Facts.Accounts, "read accounts",
+		`select id, true from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.named)
+	queueMap(batch, &f.view.Facts.UserAccounts, "read users", `
 		select u.id, u.account_id from users u join accounts a on a.id = u.account_id
 		where (a.id = $1 or a.parent_account = $1) and u.id in (
 			select unnest($3::text[])
 			union select unnest(users) from dashboard_preferences
-			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`,
-		f.need.ParentAccount, f.named, f.need.Users).Query(func(rows pgx.Rows) error {
-		f.view.Facts.UserAccounts = map[string]string{}
-		var id, account string
-		_, err := pgx.ForEachRow(rows, []any{&id, &account}, func() error {
-			f.view.Facts.UserAccounts[id] = account
-			return nil
-		})
-		return wrapped("read users", err)
-	})
-}
-
-// queueOrders asks, by buyer, for the distinct users assigned to managed-subscription orders at the agency.
-func (f *factsLoad) queueOrders(batch *pgx.Batch) {
-	batch.Queue(`
+			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`, f.need.ParentAccount, f.named, f.need.Users)
+	queueMap(batch, &f.view.Facts.OrderPOC, "read orders", `
 		select buyer, array_agg(distinct assigned order by assigned)
 		from orders, unnest(assigned_users) as assigned
 		where seller = $1 and buyer in (`+accountsOfSets+`) and product_type = any($3)
-		group by buyer`, f.need.ParentAccount, f.named, f.products).Query(func(rows pgx.Rows) error {
-		f.view.Facts.OrderPOC = map[string][]string{}
-		for rows.Next() {
-			var buyer string
-			var users []string
-			if err := rows.Scan(&buyer, &users); err != nil {
-				return fmt.Errorf("read orders: %w", err)
-			}
-			f.view.Facts.OrderPOC[buyer] = users
-		}
-		return wrapped("read orders", rows.Err())
-	})
+		group by buyer`, f.need.ParentAccount, f.named, f.products)
 }
 
-// wrapped says what was being done, if there is an error.
-func wrapped(doing string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
+// queueMap asks for a map: two columns, of the key and of its value.
+func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, args ...any) {
+	batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		*into = map[string]V{}
+		var key string
+		var value V
+		_, err := pgx.ForEachRow(rows, []any{&key, &value}, func() error {
+			(*into)[key] = value
+			return nil
+		})
+		return wrapped(doing, err)
+	})
 }
 
 // Settle looks whether the head of the agency's stream has passed a version, and whose record it was.
 func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	var s domain.Settlement
-	err := d.Pool.QueryRow(ctx, `
+	_, err := found(d.Pool.QueryRow(ctx, `
 		select h.version >= $2, coalesce(c.command_id, '')
 		from dashboard_heads h
 		left join dashboard_commands c on c.parent_account = h.parent_account and c.version = $2
-		where h.parent_account = $1`, parent, version).Scan(&s.Passed, &s.CommandID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return domain.Settlement{}, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("settle version %d of agency %s: %w", version, parent, err)
-	}
-	return s, nil
+		where h.parent_account = $1`, parent, version), fmt.Sprintf("settle version %d of agency %s", version, parent), &s.Passed, &s.CommandID)
+	return s, err
 }
 
 // Document returns a dashboard as of a version of the agency's stream; [domain.ErrDashboardNotFound]
 // when it did not exist yet.
 func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error) {
 	var document domain.Dashboard
-	err := d.Pool.QueryRow(ctx, `
+	known, err := found(d.Pool.QueryRow(ctx, `
 		select after, version from dashboard_history
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
-		order by version desc limit 1`, parent, subAccount, version).Scan(&document, &document.Version)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return document, domain.ErrDashboardNotFound
+		order by version desc limit 1`, parent, subAccount, version),
+		fmt.Sprintf("read dashboard %s as of version %d", subAccount, version), &document, &document.Version)
+	if err == nil && !known {
+		err = domain.ErrDashboardNotFound
 	}
-	if err != nil {
-		return document, fmt.Errorf("read dashboard %s as of version %d: %w", subAccount, version, err)
-	}
-	return document, nil
+	return document, err
 }

@@ -111,9 +111,6 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 		view.MainPOC, err = contacts(ctx, tx, document)
 		return err
 	})
-	if errors.Is(err, domain.ErrDashboardNotFound) {
-		return DashboardView{}, domain.ErrDashboardNotFound
-	}
 	if err != nil {
 		return DashboardView{}, fmt.Errorf("read dashboard %s: %w", request.SubAccount, err)
 	}
@@ -121,37 +118,23 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 }
 
 func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (domain.Dashboard, error) {
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select `+dashboardColumns+` from dashboard_preferences
 		where parent_account = $1 and sub_account_id = $2
 		  and ($3 = '' or sub_account_id = $3 or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
 		request.ParentAccount, request.SubAccount, request.ClientAccount, request.ClientUser)
-	if err != nil {
-		return domain.Dashboard{}, err
-	}
-	document, err := pgx.CollectExactlyOneRow(rows, scanDashboard)
+	document, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.Dashboard])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return document, domain.ErrDashboardNotFound
 	}
 	return document, err
 }
 
-func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (MainAccount, error) {
-	var m MainAccount
-	var host, whiteLabel string
-	err := tx.QueryRow(ctx, `select name, custom_domain, white_label_url from accounts where id = $1`, parent).
-		Scan(&m.Name, &host, &whiteLabel)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return m, nil // the agency was erased: its clients' dashboards still open
-	}
-	if err != nil {
-		return m, err
-	}
-	m.LoginURL = whiteLabel
-	if host != "" {
-		m.LoginURL = "https://" + host
-	}
-	return m, nil
+// mainAccount is empty for an agency that was erased: its clients' dashboards still open.
+func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, err error) {
+	_, err = found(tx.QueryRow(ctx, `select name, coalesce('https://' || nullif(custom_domain, ''), white_label_url) from accounts where id = $1`,
+		parent), "read main account", &m.Name, &m.LoginURL)
+	return m, err
 }
 
 // linkedAccounts returns the accounts of the set in its order; one that the directory does not hold

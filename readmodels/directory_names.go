@@ -11,80 +11,76 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// nameLookup collects the ids that an answer mentions, so that their names are read at once.
-type nameLookup struct{ userIDs, accountIDs map[string]bool }
+// names are those of the directory, by id; nil where it holds none. An answer notes all ids that it mentions, so that
+// their names are read at once.
+type names struct{ users, accounts map[string]*string }
 
-func newNameLookup() *nameLookup {
-	return &nameLookup{userIDs: map[string]bool{}, accountIDs: map[string]bool{}}
-}
+func newNames() names { return names{users: map[string]*string{}, accounts: map[string]*string{}} }
 
-func (w *nameLookup) users(ids ...string) {
+func note(names map[string]*string, ids ...string) {
 	for _, id := range ids {
-		w.userIDs[id] = true
+		names[id] = nil
 	}
 }
 
-func (w *nameLookup) accounts(ids ...string) {
-	for _, id := range ids {
-		w.accountIDs[id] = true
-	}
-}
-
-func (w *nameLookup) dashboard(d *domain.Dashboard) {
+func (n names) noteDashboard(d *domain.Dashboard) {
 	if d == nil {
 		return
 	}
-	w.accounts(d.SubAccountIDs...)
-	w.users(d.Users...)
-	w.users(d.MainPOC...)
+	note(n.accounts, d.SubAccountIDs...)
+	note(n.users, d.Users...)
+	note(n.users, d.MainPOC...)
 }
 
-// read looks the names up. Only the agency's own people and accounts have one: whoever belongs to
+func (n names) noteRecord(r Record) {
+	note(n.users, r.Actor.ID)
+	if r.OnBehalfOf != nil {
+		note(n.users, r.OnBehalfOf.ID)
+	}
+}
+
+// read looks up the names of what was noted. Only the agency's own people and accounts have one: whoever belongs to
 // another agency today shows as an id, as if erased.
-func (w *nameLookup) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
-	n := names{users: map[string]string{}, accounts: map[string]string{}}
+func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	rows, _ := tx.Query(ctx, `
 		select true, u.id, u.name from users u join accounts a on a.id = u.account_id
 		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)
 		union all
 		select false, id, name from accounts where id = any($3) and (id = $1 or parent_account = $1)`,
-		parent, slices.Collect(maps.Keys(w.userIDs)), slices.Collect(maps.Keys(w.accountIDs)))
+		parent, slices.Collect(maps.Keys(n.users)), slices.Collect(maps.Keys(n.accounts)))
 	var isUser bool
 	var id, name string
 	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name}, func() error {
 		if isUser {
-			n.users[id] = name
+			n.users[id] = new(name)
 		} else {
-			n.accounts[id] = name
+			n.accounts[id] = new(name)
 		}
 		return nil
 	})
 	if err != nil {
-		return n, fmt.Errorf("read names: %w", err)
+		return fmt.Errorf("read names: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
-// names are those of the directory, by id.
-type names struct{ users, accounts map[string]string }
+func named(known map[string]*string, id string) Named { return Named{ID: id, Name: known[id]} }
 
-func (n names) user(id string) Named { return named(n.users, id) }
-
-func (n names) account(id string) Named { return named(n.accounts, id) }
-
-func named(known map[string]string, id string) Named {
-	if name, ok := known[id]; ok {
-		return Named{ID: id, Name: &name}
-	}
-	return Named{ID: id}
-}
-
-func namedAll(known map[string]string, ids []string) []Named {
+func namedAll(known map[string]*string, ids []string) []Named {
 	all := make([]Named, len(ids))
 	for i, id := range ids {
 		all[i] = named(known, id)
 	}
 	return all
+}
+
+// record puts names to the ids of a record.
+func (n names) record(r Record) Record {
+	r.Actor = named(n.users, r.Actor.ID)
+	if r.OnBehalfOf != nil {
+		r.OnBehalfOf = new(named(n.users, r.OnBehalfOf.ID))
+	}
+	return r
 }
 
 // state puts names to a document; nil stays nil.

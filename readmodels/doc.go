@@ -19,6 +19,7 @@
 //	accounts.go                     who belongs to whom
 //	scope.go                        whose figures a caller may see
 //	page.go cursor.go               pages of lists; the one codec of their cursors
+//	rows.go                         a row that may be missing; ids of which some must be there
 //	platform_ref.go                 how answers name a platform
 //	entities.go entities_users.go entities_platforms.go  users and connected platforms
 //	connections.go                  what the fetchers need to know

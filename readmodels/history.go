@@ -117,11 +117,6 @@ type HistoryQuery struct {
 	Cursor        string // from [HistoryMeta].NextCursor
 }
 
-// filtered reports whether entries have to be looked at one by one.
-func (q HistoryQuery) filtered() bool {
-	return len(q.Types) > 0 || q.Actor != "" || q.User != "" || q.Account != ""
-}
-
 // Entries returns a page of entries. A dashboard without any history in this agency, of whatever
 // agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
 func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, HistoryMeta, error) {
@@ -172,13 +167,10 @@ func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, s
 		select count(*) from parked p join generations g using (projection, generation)
 		where projection = $1 and g.state <> 'retired' and stream_key = $2 and p.state = 'parked'`,
 		dashboardsProjection, parent).Scan(&parked)
-	if err != nil {
-		return now, "", fmt.Errorf("read parked records: %w", err)
+	if err != nil || parked == 0 {
+		return now, "", wrapped("read parked records", err)
 	}
-	if parked > 0 {
-		return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked), nil
-	}
-	return now, "", nil
+	return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked), nil
 }
 
 // checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:
@@ -187,14 +179,10 @@ func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) er
 	if dashboard == "" {
 		return nil
 	}
-	var known bool
-	err := tx.QueryRow(ctx, `select exists (select from dashboard_history where parent_account = $1 and sub_account_id = $2)`,
-		parent, dashboard).Scan(&known)
-	if err != nil {
-		return fmt.Errorf("look for dashboard: %w", err)
-	}
-	if !known {
+	known, err := found(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`,
+		parent, dashboard), "look for dashboard")
+	if err == nil && !known {
 		return domain.ErrDashboardNotFound
 	}
-	return nil
+	return err
 }

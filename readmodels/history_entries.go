@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -10,39 +9,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// recordColumns are what [recordRow] is scanned from.
-const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, h.on_behalf_of, h.command_id, h.request_id, h.event_id, h.hash`
+// recordColumns are what scanRecord scans.
+const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, nullif(h.on_behalf_of, ''), h.command_id, h.request_id, h.event_id,
+	encode(h.hash, 'hex')`
 
-// recordRow is a record as the table has it, before names are put to its ids.
-type recordRow struct {
-	record     Record
-	actor      string
-	onBehalfOf string
-	hash       []byte
-}
-
-func (r *recordRow) targets() []any {
-	return []any{
-		&r.record.Version, &r.record.Time, &r.record.Type, &r.actor, &r.record.Role, &r.onBehalfOf,
-		&r.record.CommandID, &r.record.RequestID, &r.record.EventID, &r.hash,
+// scanRecord scans a record, without names beside its ids, and the columns that follow.
+func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
+	var onBehalfOf *string
+	err = row.Scan(append([]any{
+		&r.Version, &r.Time, &r.Type, &r.Actor.ID, &r.Role, &onBehalfOf, &r.CommandID, &r.RequestID, &r.EventID, &r.Hash,
+	}, more...)...)
+	if onBehalfOf != nil {
+		r.OnBehalfOf = &Named{ID: *onBehalfOf}
 	}
+	return r, err
 }
 
-func (r *recordRow) note(w *nameLookup) { w.users(r.actor, r.onBehalfOf) }
-
-func (r *recordRow) named(n names) Record {
-	record := r.record
-	record.Actor, record.Hash = n.user(r.actor), hex.EncodeToString(r.hash)
-	if r.onBehalfOf != "" {
-		other := n.user(r.onBehalfOf)
-		record.OnBehalfOf = &other
-	}
-	return record
-}
-
-// entryRow is an entry as the table has it.
+// entryRow is an entry as the table has it, before names are put to its ids.
 type entryRow struct {
-	recordRow
+	Record
 
 	sub    string
 	before *domain.Dashboard
@@ -57,29 +42,25 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
 		order by k.n`, parent, versions, subs)
+	n := newNames()
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e entryRow, err error) {
-		err = row.Scan(append(e.targets(), &e.sub, &e.before, &e.after)...)
+		e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after)
+		n.noteRecord(e.Record)
+		note(n.accounts, e.sub)
+		n.noteDashboard(e.before)
+		n.noteDashboard(&e.after)
 		return e, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read entries: %w", err)
 	}
-	w := newNameLookup()
-	for i := range list {
-		list[i].note(w)
-		w.accounts(list[i].sub)
-		w.dashboard(list[i].before)
-		w.dashboard(&list[i].after)
-	}
-	n, err := w.read(ctx, tx, parent)
-	if err != nil {
+	if err := n.read(ctx, tx, parent); err != nil {
 		return nil, err
 	}
 	entries := make([]HistoryEntry, len(list))
-	for i := range list {
-		e := &list[i]
+	for i, e := range list {
 		entries[i] = HistoryEntry{
-			Record: e.named(n), Dashboard: n.account(e.sub), Before: n.state(e.before), After: *n.state(&e.after),
+			Record: n.record(e.Record), Dashboard: named(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
 			Changes: n.differences(e.before, e.after),
 		}
 	}

@@ -34,35 +34,22 @@ func (m Moment) String() string {
 // reached is not_found; an instant to come stands for all that there is now, as the position tells.
 func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (StreamPosition, error) {
 	var p StreamPosition
-	var at time.Time
-	var row pgx.Row
+	upTo, last := "", "version desc, sub_account_id desc"
 	switch {
 	case m.Version > 0:
-		row = tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and version <= $2
-			order by version desc, sub_account_id desc limit 1`, parent, m.Version)
+		upTo = " and version <= @version"
 	case !m.Time.IsZero():
-		row = tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and time <= $2
-			order by time desc limit 1`, parent, m.Time)
-	default:
-		row = tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1
-			order by version desc, sub_account_id desc limit 1`, parent)
+		upTo, last = " and time <= @time", "time desc"
 	}
-	err := row.Scan(&p.Version, &at)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-	case err != nil:
-		return p, fmt.Errorf("find position in stream: %w", err)
-	default:
-		p.Time = &at
-	}
-	if m.Version <= p.Version {
-		return p, nil
+	_, err := found(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = @parent`+upTo+` order by `+last+` limit 1`,
+		pgx.NamedArgs{"parent": parent, "version": m.Version, "time": m.Time}), "find position in stream", &p.Version, &p.Time)
+	if err != nil || m.Version <= p.Version {
+		return p, err
 	}
 	// Some records change no dashboard (an operator's word on a parked one): the head knows them.
 	var head int64
-	err = tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent).Scan(&head)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return p, fmt.Errorf("read head: %w", err)
+	if _, err = found(tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent), "read head", &head); err != nil {
+		return p, err
 	}
 	if m.Version > head {
 		return p, domain.NewError(domain.CodeNotFound, "There is no version %d yet: the history of your agency ends with version %d.", m.Version, head)
@@ -72,19 +59,15 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 }
 
 // versionBefore is the version of the last change before an instant; 0: there is none.
-func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (int64, error) {
-	var version int64
-	err := tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
-		order by time desc limit 1`, parent, at).Scan(&version)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("find version before an instant: %w", err)
-	}
-	return version, nil
+func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (version int64, err error) {
+	_, err = found(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
+		order by time desc limit 1`, parent, at), "find version before an instant", &version)
+	return version, err
 }
 
 // stateRow is a dashboard as a record left it, and that record.
 type stateRow struct {
-	recordRow
+	Record
 
 	document domain.Dashboard
 }
@@ -92,17 +75,15 @@ type stateRow struct {
 // stateAt returns a dashboard as of a version of the stream; nil when it was not there yet.
 func stateAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, version int64) (*stateRow, error) {
 	var s stateRow
-	err := tx.QueryRow(ctx, `
+	var err error
+	s.Record, err = scanRecord(tx.QueryRow(ctx, `
 		select `+recordColumns+`, h.after from dashboard_history h
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
-		order by version desc limit 1`, parent, dashboard, version).Scan(append(s.targets(), &s.document)...)
+		order by version desc limit 1`, parent, dashboard, version), &s.document)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read state of dashboard %s: %w", dashboard, err)
-	}
-	return &s, nil
+	return &s, wrapped("read state of dashboard "+dashboard, err)
 }
 
 // existingAt is stateAt for a dashboard that must have been there: else a not_found that says since
@@ -114,13 +95,13 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 	}
 	var version int64
 	var since time.Time
-	err = tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
-		order by version limit 1`, parent, dashboard).Scan(&version, &since)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, domain.ErrDashboardNotFound
-	}
+	known, err := found(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
+		order by version limit 1`, parent, dashboard), "read beginning of dashboard "+dashboard, &version, &since)
 	if err != nil {
-		return nil, fmt.Errorf("read beginning of dashboard %s: %w", dashboard, err)
+		return nil, err
+	}
+	if !known {
+		return nil, domain.ErrDashboardNotFound
 	}
 	return nil, domain.NewError(domain.CodeNotFound, "This dashboard did not exist at %s. It exists since %s (version %d).",
 		at, since.UTC().Format(time.RFC3339Nano), version)

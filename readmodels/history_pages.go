@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -47,54 +44,38 @@ func (h *History) readPage(ctx context.Context, tx pgx.Tx, q HistoryQuery, after
 	return entries, next, err
 }
 
-// statement builds SQL with numbered parameters. Only constants become part of the text.
-type statement struct {
-	text strings.Builder
-	args []any
-}
-
-// add appends text in which each $ stands for the next argument.
-func (s *statement) add(text string, args ...any) {
-	for _, arg := range args {
-		s.args = append(s.args, arg)
-		before, after, _ := strings.Cut(text, "$")
-		s.text.WriteString(before + "$" + strconv.Itoa(len(s.args)))
-		text = after
-	}
-	s.text.WriteString(text)
-}
-
 // findEntries returns the keys of a page, and the last key that was looked at when more may follow.
 func findEntries(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (page []entryKey, next *entryKey, err error) {
-	s, scan, err := findStatement(ctx, tx, q, after, until)
+	sql, args, scan, err := findStatement(ctx, tx, q, after, until)
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, _ := tx.Query(ctx, s.text.String(), s.args...)
-	defer rows.Close()
-	scanned := 0
-	for rows.Next() {
-		var key entryKey
-		var matches bool
-		if err := rows.Scan(&key.Version, &key.Dashboard, &matches); err != nil {
-			return nil, nil, fmt.Errorf("find entries: %w", err)
-		}
-		scanned++
-		if matches && len(page) == q.Limit {
-			return page, next, nil
-		}
-		if matches {
+	rows, _ := tx.Query(ctx, sql, args)
+	entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[scannedEntry])
+	if err != nil {
+		return nil, nil, fmt.Errorf("find entries: %w", err)
+	}
+	for _, e := range entries {
+		key := entryKey{e.Version, e.Dashboard}
+		if e.Matches {
+			if len(page) == q.Limit {
+				return page, next, nil
+			}
 			page = append(page, key)
 		}
 		next = &key
 	}
-	if err := rows.Err(); err != nil {
-		return nil, nil, fmt.Errorf("find entries: %w", err)
-	}
-	if scanned < scan {
+	if len(entries) < scan {
 		next = nil
 	}
 	return page, next, nil
+}
+
+// scannedEntry is the key of an entry that was looked at, and whether it matches the filters.
+type scannedEntry struct {
+	Version   int64
+	Dashboard string
+	Matches   bool
 }
 
 const defaultPageBytes = 8 << 20
@@ -108,10 +89,7 @@ func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page
 			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
 		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
-	if err != nil {
-		return 0, fmt.Errorf("measure page: %w", err)
-	}
-	return max(fit, 1), nil
+	return max(fit, 1), wrapped("measure page", err)
 }
 
 func splitKeys(page []entryKey) (versions []int64, subs []string) {
@@ -122,76 +100,65 @@ func splitKeys(page []entryKey) (versions []int64, subs []string) {
 	return versions, subs
 }
 
-// findStatement walks an index in the order asked for and says of each entry whether it matches.
-func findStatement(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (s *statement, scan int, err error) {
-	s = &statement{}
-	s.add("select version, sub_account_id, ")
-	addMatch(s, q)
-	s.add(" from dashboard_history where parent_account = $ and version <= $", q.ParentAccount, until)
-	if q.Dashboard != "" {
-		s.add(" and sub_account_id = $", q.Dashboard)
-	}
-	if err := addRange(ctx, tx, s, q); err != nil {
-		return nil, 0, err
-	}
-	direction, beyond := " desc", "<"
-	if q.Ascending {
-		direction, beyond = "", ">"
-	}
-	switch {
-	case after == nil:
-	case q.Dashboard != "":
-		s.add(" and version "+beyond+" $", after.Version)
-	default:
-		s.add(" and (version, sub_account_id) "+beyond+" ($, $)", after.Version, after.Dashboard)
-	}
+// findStatement walks an index in the order asked for and says of each entry whether it matches. Only constants become
+// part of the text. The range of times, from included, to excluded, is one of versions: they grow together, and the
+// indexes are by version.
+func findStatement(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (sql string, args pgx.NamedArgs, scan int, err error) {
+	matches := matching(q)
 	scan = q.Limit + 1
-	if q.filtered() {
+	if matches != "true" {
 		scan = max(scan, maxScanned)
 	}
-	if q.Dashboard != "" {
-		s.add(" order by version"+direction+" limit $", scan)
-	} else {
-		s.add(" order by version"+direction+", sub_account_id"+direction+" limit $", scan)
+	args = pgx.NamedArgs{
+		"parent": q.ParentAccount, "until": until, "dashboard": q.Dashboard, "limit": scan,
+		"types": q.Types, "actor": q.Actor, "user": q.User, "account": q.Account,
 	}
-	return s, scan, nil
-}
-
-// addRange turns the range of times, from included, to excluded, into one of versions: they grow
-// together, and the indexes that the pages walk are by version.
-func addRange(ctx context.Context, tx pgx.Tx, s *statement, q HistoryQuery) error {
+	sql = "select version, sub_account_id, " + matches + " from dashboard_history where parent_account = @parent and version <= @until"
 	if q.From != nil {
-		before, err := versionBefore(ctx, tx, q.ParentAccount, *q.From)
-		if err != nil {
-			return err
+		if args["from"], err = versionBefore(ctx, tx, q.ParentAccount, *q.From); err != nil {
+			return "", nil, 0, err
 		}
-		s.add(" and version > $", before)
+		sql += " and version > @from"
 	}
 	if q.To != nil {
-		last, err := versionBefore(ctx, tx, q.ParentAccount, *q.To)
-		if err != nil {
-			return err
+		if args["to"], err = versionBefore(ctx, tx, q.ParentAccount, *q.To); err != nil {
+			return "", nil, 0, err
 		}
-		s.add(" and version <= $", last)
+		sql += " and version <= @to"
 	}
-	return nil
+	direction, beyond := " desc", " < "
+	if q.Ascending {
+		direction, beyond = "", " > "
+	}
+	key, place, order := "(version, sub_account_id)", "(@version, @sub)", "version"+direction+", sub_account_id"+direction
+	if q.Dashboard != "" {
+		sql += " and sub_account_id = @dashboard"
+		key, place, order = "version", "@version", "version"+direction
+	}
+	if after != nil {
+		sql += " and " + key + beyond + place
+		args["version"], args["sub"] = after.Version, after.Dashboard
+	}
+	return sql + " order by " + order + " limit @limit", args, scan, nil
 }
 
-func addMatch(s *statement, q HistoryQuery) {
-	s.add("true")
+// matching is whether an entry matches the filters, "true" without any.
+func matching(q HistoryQuery) string {
+	sql := "true"
 	if len(q.Types) > 0 {
-		s.add(" and event_type = any($)", slices.Clone(q.Types))
+		sql += " and event_type = any(@types)"
 	}
 	if q.Actor != "" {
-		s.add(" and actor = $", q.Actor)
+		sql += " and actor = @actor"
 	}
 	if q.User != "" {
-		s.add(" and (after->'users' ? $) <> coalesce(before->'users' ? $, false)", q.User, q.User)
+		sql += " and (after->'users' ? @user) <> coalesce(before->'users' ? @user, false)"
 	}
 	if q.Account != "" {
 		// On its own dashboard the account was linked or unlinked when the set changed at all.
-		s.add(` and case when sub_account_id = $
+		sql += ` and case when sub_account_id = @account
 			then after->'sub_account_ids' <> coalesce(before->'sub_account_ids', jsonb_build_array(sub_account_id))
-			else (after->'sub_account_ids' ? $) <> coalesce(before->'sub_account_ids' ? $, false) end`, q.Account, q.Account, q.Account)
+			else (after->'sub_account_ids' ? @account) <> coalesce(before->'sub_account_ids' ? @account, false) end`
 	}
+	return sql
 }

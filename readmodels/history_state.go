@@ -28,7 +28,23 @@ type StateAnswer struct {
 // dashboard without any history in this agency, one that says since when it exists for a moment before
 // that, one that names the last version for a version to come.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
-	return answerHistory(ctx, h, "state", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a StateAnswer, err error) {
+	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
+		n := newNames()
+		note(n.accounts, q.Dashboard)
+		n.noteDashboard(&s.document)
+		n.noteRecord(s.Record)
+		if err := n.read(ctx, tx, q.ParentAccount); err != nil {
+			return a, err
+		}
+		return StateAnswer{named(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}, nil
+	})
+}
+
+// answerAt reads an answer about a dashboard that was there at a moment.
+func answerAt[A any](
+	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
+) (A, HistoryMeta, error) {
+	return answerHistory(ctx, h, what, q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a A, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
@@ -36,15 +52,7 @@ func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, History
 		if err != nil {
 			return a, err
 		}
-		w := newNameLookup()
-		w.accounts(q.Dashboard)
-		w.dashboard(&s.document)
-		s.note(w)
-		n, err := w.read(ctx, tx, q.ParentAccount)
-		if err != nil {
-			return a, err
-		}
-		return StateAnswer{Dashboard: n.account(q.Dashboard), AsOf: meta.AsOf, State: *n.state(&s.document), ChangedBy: s.named(n)}, nil
+		return read(tx, meta.AsOf, s)
 	})
 }
 
@@ -105,15 +113,14 @@ func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error)
 	if err != nil {
 		return a, fmt.Errorf("count records: %w", err)
 	}
-	w := newNameLookup()
-	w.accounts(q.Dashboard)
-	w.dashboard(before)
-	w.dashboard(&is.document)
-	n, err := w.read(ctx, tx, q.ParentAccount)
-	if err != nil {
+	n := newNames()
+	note(n.accounts, q.Dashboard)
+	n.noteDashboard(before)
+	n.noteDashboard(&is.document)
+	if err := n.read(ctx, tx, q.ParentAccount); err != nil {
 		return a, err
 	}
-	a.Dashboard, a.Before, a.After = n.account(q.Dashboard), n.state(before), *n.state(&is.document)
+	a.Dashboard, a.Before, a.After = named(n.accounts, q.Dashboard), n.state(before), *n.state(&is.document)
 	a.Changes = n.differences(before, is.document)
 	return a, nil
 }

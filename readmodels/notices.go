@@ -2,8 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,11 +16,9 @@ type Notices struct{ Pool *pgxpool.Pool }
 // Head returns the version of the agency's newest record; 0 without one.
 func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 	var version int64
-	err := n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent).Scan(&version)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("read head of agency %s: %w", parent, err)
-	}
-	return version, nil
+	_, err := found(n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent),
+		"read head of agency "+parent, &version)
+	return version, err
 }
 
 // Scan implements stream.Store.
@@ -52,8 +48,5 @@ func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.
 
 func collectNotices(rows pgx.Rows) ([]stream.Notice, error) {
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stream.Notice])
-	if err != nil {
-		return nil, fmt.Errorf("read notices: %w", err)
-	}
-	return list, nil
+	return list, wrapped("read notices", err)
 }

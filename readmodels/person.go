@@ -50,18 +50,17 @@ func (p People) find(ctx context.Context, user string, member int64) (domain.Per
 func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (domain.Person, error) {
 	person := domain.Person{User: user}
 	if member != 0 {
-		err := tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member).Scan(&person.User)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return person, ErrPersonNotFound
-		}
+		known, err := found(tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "read member", &person.User)
 		if err != nil {
 			return person, err
 		}
+		if !known {
+			return person, ErrPersonNotFound
+		}
 	}
 	var account string
-	err := tx.QueryRow(ctx, `select account_id, password_ref from users where id = $1`, person.User).Scan(&account, &person.PasswordRef)
-	isUser := err == nil
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	isUser, err := found(tx.QueryRow(ctx, `select account_id, password_ref from users where id = $1`, person.User), "read user", &account, &person.PasswordRef)
+	if err != nil {
 		return person, err
 	}
 	if person.Members, err = column[int64](ctx, tx, `select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User); err != nil {

@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -12,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// FiguresScope is the dashboard scope that opens the figures to client users.
+// figuresScope is the dashboard scope that opens the figures to client users.
 const figuresScope = "analytics"
 
 // Scope is whose figures a query may see. It is part of every query, and rows outside it do not exist.
@@ -36,7 +35,7 @@ func (a AccountRef) IsZero() bool { return a == AccountRef{} }
 type ScopeRequest struct {
 	ParentAccount string
 	// ClientAccount and ClientUser are set for a client user: it sees the linked accounts of the
-	// dashboards that it may open with the scope [FiguresScope].
+	// dashboards that it may open with the scope figuresScope.
 	ClientAccount string
 	ClientUser    string
 	// Narrow is the account of ?account=, if any.
@@ -77,9 +76,6 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 		}
 		return err
 	})
-	if refused, ok := errors.AsType[*domain.Error](err); ok {
-		return Scope{}, refused
-	}
 	if err != nil {
 		return Scope{}, fmt.Errorf("find scope in agency %s: %w", request.ParentAccount, err)
 	}
@@ -95,14 +91,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 		where d.parent_account = $1 and d.users @> array[$3::text] and d.allow_client_dashboard and $4::text = any(d.scopes)
 		  and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids))
 		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope)
-	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("read open dashboards: %w", err)
-	}
-	if len(accounts) == 0 {
-		return nil, ErrNoOpenDashboard
-	}
-	return accounts, nil
+	return some(rows, "read open dashboards", ErrNoOpenDashboard)
 }
 
 // narrowed returns the accounts of the scope that a request names. Row ids are the main
@@ -113,12 +102,5 @@ func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to AccountRef) ([]str
 		where (parent_account = $1 or id = $1) and (id = $2 or row_id = nullif($3::bigint, 0))
 		  and ($4::text[] is null or id = any($4))
 		order by id`, scope.ParentAccount, to.ID, to.RowID, scope.Accounts)
-	accounts, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("read narrowing account: %w", err)
-	}
-	if len(accounts) == 0 {
-		return nil, ErrAccountNotFound
-	}
-	return accounts, nil
+	return some(rows, "read narrowing account", ErrAccountNotFound)
 }

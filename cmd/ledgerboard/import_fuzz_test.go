@@ -42,7 +42,7 @@ func FuzzEntityLine(f *testing.F) {
 		again, err := registry.Decode(draft.Envelope.Type, encoded)
 		require.NoError(t, err)
 		if entity, ok := again.(domain.DirectoryEntity); ok {
-			require.Equal(t, draft.Key, domain.DirectoryKey(entity.EntityKind(), entity.EntityID()))
+			require.Equal(t, draft.Key, domain.EntityKey(entity))
 		}
 	})
 }

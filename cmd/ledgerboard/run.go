@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -207,7 +208,7 @@ func (p *process) newHandler() (*api.Server, error) {
 		},
 		Authenticator:   authenticator,
 		Metrics:         promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}),
-		NextAccountRead: schedules[scheduler.AccountInsights].Due(p.AccountInsightsInterval),
-		NextPostRead:    schedules[scheduler.PostInsights].Due(0),
+		NextAccountRead: schedules[domain.FetchAccounts].Due(p.AccountInsightsInterval),
+		NextPostRead:    schedules[domain.FetchPosts].Due(0),
 	})
 }

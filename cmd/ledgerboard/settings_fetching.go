@@ -88,14 +88,14 @@ func (f fetching) validate() (wrong faults) {
 }
 
 // schedules are the slots of each kind of fetching.
-func (f fetching) schedules() (map[scheduler.Kind]scheduler.Schedule, error) {
+func (f fetching) schedules() (map[string]scheduler.Schedule, error) {
 	accounts, errAccounts := scheduler.Every(f.AccountInsightsEvery)
 	posts, errPosts := scheduler.Cron(f.PostInsightsCron)
 	tokens, errTokens := scheduler.Every(f.TokenRefreshEvery)
 	err := errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
 		named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
-	return map[scheduler.Kind]scheduler.Schedule{
-		scheduler.AccountInsights: accounts, scheduler.PostInsights: posts, scheduler.TokenRefresh: tokens,
+	return map[string]scheduler.Schedule{
+		domain.FetchAccounts: accounts, domain.FetchPosts: posts, domain.FetchTokens: tokens,
 	}, err
 }
 

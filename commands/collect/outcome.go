@@ -76,7 +76,7 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 
 // judge says what becomes of a connection after a read: what is stored, and whether it is worth a try
 // within the slot.
-func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain.FetchResult, *FetchRetry) {
+func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain.FetchResult, *domain.FetchRetry) {
 	result, now := got.FetchResult, c.clock()
 	result.SocialAccount, result.At, result.Served = task.SocialAccount, now, err == nil
 	if err == nil {
@@ -96,7 +96,7 @@ func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain
 		// It was not even tried, which is held against nobody: it stays due, and is tried again while the slot
 		// lasts. A slot of posts lasts for hours, but one of accounts is over before the pause is.
 		result.Failures = task.Failures
-		return result, &FetchRetry{task.SocialAccount, max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))}
+		return result, &domain.FetchRetry{SocialAccount: task.SocialAccount, After: max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))}
 	case class == platforms.ClassThrottled:
 		pause, again = platforms.RetryAfter(err), true
 	case dead(err):
@@ -108,7 +108,7 @@ func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain
 	}
 	result.NotBefore = new(now.Add(pause))
 	if again {
-		return result, &FetchRetry{task.SocialAccount, pause}
+		return result, &domain.FetchRetry{SocialAccount: task.SocialAccount, After: pause}
 	}
 	return result, nil
 }

@@ -52,7 +52,7 @@ func TestEveryClassOfFailure(t *testing.T) {
 			require.Len(t, s.readings(good), 1, "the others are read")
 			require.Empty(t, s.readings(bad))
 			if test.again {
-				require.Equal(t, []collect.FetchRetry{{SocialAccount: bad.ID, After: test.pause}}, again)
+				require.Equal(t, []domain.FetchRetry{{SocialAccount: bad.ID, After: test.pause}}, again)
 			} else {
 				require.Empty(t, again)
 			}
@@ -171,13 +171,13 @@ func TestRefusalOfOurOwnIsTriedAgainInTheSlot(t *testing.T) {
 	s := newFetchStage(t, client.use)
 	user := s.connect(domain.TikTok, 0)
 	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
-	retry := func() []collect.FetchRetry {
+	retry := func() []domain.FetchRetry {
 		again, err := s.collect.Retry(t.Context(), slot, user.ID)
 		require.NoError(t, err)
 		return again
 	}
-	after := func(pause time.Duration) []collect.FetchRetry {
-		return []collect.FetchRetry{{SocialAccount: user.ID, After: pause}}
+	after := func(pause time.Duration) []domain.FetchRetry {
+		return []domain.FetchRetry{{SocialAccount: user.ID, After: pause}}
 	}
 	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
 	require.Equal(t, after(30*time.Second), s.roundOf(s.collect, slot), "never sooner")
@@ -359,7 +359,7 @@ func TestRetryOfOneConnection(t *testing.T) {
 	s.clock.advance(30 * time.Second)
 	again, err = s.collect.Retry(t.Context(), slot, page.ID)
 	require.NoError(t, err)
-	require.Equal(t, []collect.FetchRetry{{SocialAccount: page.ID, After: time.Minute}}, again)
+	require.Equal(t, []domain.FetchRetry{{SocialAccount: page.ID, After: time.Minute}}, again)
 
 	s.trap(page, simulator.Traps{})
 	s.clock.advance(time.Minute)

@@ -172,12 +172,12 @@ func slotOf(kind string, p domain.Platform, begin time.Time) domain.FetchSlot {
 }
 
 // round plans and works the slot that begins now.
-func (s *fetchStage) round(kind string, p domain.Platform) []collect.FetchRetry {
+func (s *fetchStage) round(kind string, p domain.Platform) []domain.FetchRetry {
 	s.t.Helper()
 	return s.roundOf(s.collect, slotOf(kind, p, s.clock.Now()))
 }
 
-func (s *fetchStage) roundOf(collect *collect.Collector, slot domain.FetchSlot) (retries []collect.FetchRetry) {
+func (s *fetchStage) roundOf(collect *collect.Collector, slot domain.FetchSlot) (retries []domain.FetchRetry) {
 	s.t.Helper()
 	shards, err := collect.Plan(s.t.Context(), slot, 30*time.Second)
 	require.NoError(s.t, err)

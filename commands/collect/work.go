@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,12 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// FetchRetry is a connection that is worth trying again by itself.
-type FetchRetry struct {
-	SocialAccount int64
-	After         time.Duration
-}
-
 // recordBatch is how many results are stored at a time. After a crash, connections whose result was not
 // stored are read once more.
 const recordBatch = 64
@@ -27,7 +20,7 @@ const recordBatch = 64
 // Work reads what a shard of a slot still has to read, several connections at a time. The error is that
 // of our own side only: what concerns a single connection is recorded with it, and returned as a retry
 // when it may pass soon.
-func (c *Collector) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([]FetchRetry, error) {
+func (c *Collector) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([]domain.FetchRetry, error) {
 	tasks, err := c.Connections.Tasks(ctx, slot, shard, c.clock())
 	if err != nil || len(tasks) == 0 {
 		return nil, err
@@ -53,7 +46,7 @@ func (c *Collector) Work(ctx context.Context, slot domain.FetchSlot, shard int) 
 }
 
 // Retry reads one connection of a slot again. It returns when to try once more, if that is worth it.
-func (c *Collector) Retry(ctx context.Context, slot domain.FetchSlot, socialAccount int64) ([]FetchRetry, error) {
+func (c *Collector) Retry(ctx context.Context, slot domain.FetchSlot, socialAccount int64) ([]domain.FetchRetry, error) {
 	tasks, err := c.Connections.Task(ctx, slot, socialAccount, c.clock())
 	if err != nil || len(tasks) == 0 {
 		return nil, err
@@ -77,7 +70,7 @@ type round struct {
 
 	mu      sync.Mutex
 	results []domain.FetchResult // not stored yet
-	retries []FetchRetry
+	retries []domain.FetchRetry
 	stored  error
 }
 
@@ -150,7 +143,7 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err err
 	return r.fetch(ctx, f)
 }
 
-func (r *round) note(ctx context.Context, result domain.FetchResult, again *FetchRetry) {
+func (r *round) note(ctx context.Context, result domain.FetchResult, again *domain.FetchRetry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.results = append(r.results, result)

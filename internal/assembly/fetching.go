@@ -69,7 +69,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return nil, err
 	}
 	f := &Fetcher{Collect: collector, schedule: c.Schedule, wall: c.Wall}
-	f.schedule.Shards, f.schedule.Work = f.plan, f.work
+	f.schedule.Shards, f.schedule.Work = collector.Plan, f.work
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
 	f.schedule.DatabaseURL, err = p.DatabaseURL(ctx)
 	return f, err
@@ -122,29 +122,23 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return schedule.Run(ctx)
 }
 
-func (f *Fetcher) plan(ctx context.Context, s scheduler.Slot) (shards int, err error) {
-	return f.Collect.Plan(ctx, domain.FetchSlot{Kind: string(s.Kind), Platform: s.Platform, Begin: s.Begin}, s.End.Sub(s.Begin))
-}
-
 // work is what a scheduled job does.
 func (f *Fetcher) work(ctx context.Context, job scheduler.Job) error {
-	slot := domain.FetchSlot{Kind: string(job.Kind), Platform: job.Platform, Begin: job.Slot}
 	if job.Connection != 0 {
-		again, err := f.Collect.Retry(ctx, slot, job.Connection)
+		again, err := f.Collect.Retry(ctx, job.FetchSlot, job.Connection)
 		if err == nil && len(again) > 0 {
 			err = scheduler.RetryAfter(f.wall(again[0].After), errors.New("the connection cannot be read yet"))
 		}
 		return err
 	}
-	again, err := f.Collect.Work(ctx, slot, job.Shard)
+	again, err := f.Collect.Work(ctx, job.FetchSlot, job.Shard)
 	if len(again) == 0 {
 		return err
 	}
-	retries := make([]scheduler.Retry, len(again))
-	for i, r := range again {
-		retries[i] = scheduler.Retry{Connection: r.SocialAccount, After: f.wall(r.After)}
+	for i := range again {
+		again[i].After = f.wall(again[i].After)
 	}
-	return scheduler.RetryConnections(err, retries...)
+	return scheduler.RetryConnections(err, again...)
 }
 
 // fetchable tells whether jobs may begin: what is due, connected and known follows from all tables but those of

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -77,7 +76,7 @@ func (b *Broker) open(cfg BrokerConfig, logDir string) error {
 	}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
-		kfake.ClusterID(newClusterID()), // the one in the data directory wins
+		kfake.ClusterID(rand.Text()), // the one in the data directory wins
 		kfake.DataDir(logDir),
 		kfake.SyncWrites(),
 		kfake.BrokerConfigs(brokerSettings()),
@@ -107,14 +106,8 @@ func (b *Broker) TopicOverrides() map[string]string {
 func (b *Broker) Close() error {
 	b.closing.Do(func() {
 		b.cluster.Close()
-		b.listener.waitConnections(connectionsClose)
+		poll(context.Background(), connectionsClose, func() bool { return b.listener.open.Load() == 0 })
 		b.closed = errors.Join(b.log.saveError(), b.lock.release())
 	})
 	return b.closed
-}
-
-func newClusterID() string {
-	var id [16]byte
-	rand.Read(id[:])
-	return base64.RawURLEncoding.EncodeToString(id[:])
 }

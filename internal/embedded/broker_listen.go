@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -25,7 +25,10 @@ func listenBroker(addressFile string) (*brokerListener, error) {
 	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
 	last := readLine(addressFile)
 	if host, _, _ := net.SplitHostPort(last); host == loopback {
-		inner, err = listenPatiently(last)
+		poll(context.Background(), forkWindow, func() bool { // it may be our own of just now, in a child between fork and exec
+			inner, err = net.Listen("tcp", last)
+			return !errors.Is(err, syscall.EADDRINUSE)
+		})
 	}
 	if err != nil {
 		inner, err = net.Listen("tcp", net.JoinHostPort(loopback, "0"))
@@ -38,17 +41,6 @@ func listenBroker(addressFile string) (*brokerListener, error) {
 		return nil, err
 	}
 	return &brokerListener{Listener: inner}, nil
-}
-
-// listenPatiently tries a port that is taken for a moment longer: it may be our own of just now, in a child between
-// fork and exec.
-func listenPatiently(addr string) (net.Listener, error) {
-	for deadline := time.Now().Add(forkWindow); ; time.Sleep(forkPoll) {
-		listener, err := net.Listen("tcp", addr)
-		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
-			return listener, err
-		}
-	}
 }
 
 // brokerListener counts its connections, so that Close can wait for their end, and guards the first request of each.
@@ -65,12 +57,6 @@ func (l *brokerListener) Accept() (net.Conn, error) {
 	}
 	l.open.Add(1)
 	return &brokerConn{Conn: conn, closed: func() { l.open.Add(-1) }}, nil
-}
-
-func (l *brokerListener) waitConnections(limit time.Duration) {
-	for deadline := time.Now().Add(limit); l.open.Load() > 0 && time.Now().Before(deadline); {
-		time.Sleep(forkPoll)
-	}
 }
 
 // brokerConn checks the start of the first request before kfake sees it. kfake panics on an unknown request key and

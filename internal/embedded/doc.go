@@ -19,7 +19,7 @@
 // # File map
 //
 //	directory.go                 a data directory with both servers
-//	lock.go                      flock of a data directory; small files replaced atomically
+//	lock.go                      flock of a data directory; waiting; small files replaced atomically
 //	broker.go                    StartBroker, Close
 //	broker_listen.go             port of the last run; connections counted and guarded
 //	broker_log.go                kfake's messages to slog; its save errors kept for Close
@@ -30,8 +30,7 @@
 //	postgres_download.go         …from the Maven repository, by fergusstrange/embedded-postgres
 //	postgres_home.go             data directory, password, port; sweep of killed runs' temporary ones
 //	postgres_init.go             initdb beside its place, then a rename
-//	postgres_launch.go           start, wait for a real connection, explain a failure
-//	postgres_log.go              tails of logs
+//	postgres_launch.go           start, wait for a real connection, explain a failure by tails of logs
 //	postgres_orphan.go           servers and pid files that a killed run left
 //	postgres_process*.go         children: account, descriptors, OS thread; _linux and _other: death signal, /proc
 //	postgres_root.go             whom the server runs as when we are root; what that account can reach

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,8 +21,22 @@ const (
 	lockFileName = "lock"
 	// forkWindow is how long copies of our descriptors, in children between fork and exec, are waited for.
 	forkWindow = 500 * time.Millisecond
-	forkPoll   = 5 * time.Millisecond
+	pollEvery  = 10 * time.Millisecond
 )
+
+// poll asks until it is so, and tells whether it is: the limit or the context may end first.
+func poll(ctx context.Context, limit time.Duration, so func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for !so() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pollEvery):
+		}
+	}
+	return true
+}
 
 // dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, however it dies, so a
 // lock is never stale and the file is never removed (removing it would let two owners hold two different inodes).
@@ -34,7 +49,10 @@ func lockDir(dir string) (*dirLock, error) {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
 	if err := flockPatiently(file); err != nil {
-		owner := lockOwner(path)
+		owner := "an unknown process"
+		if pid := readLine(path); pid != "" {
+			owner = "process " + pid
+		}
 		file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("%w: %s belongs to %s: stop that process or choose another data directory", ErrLocked, dir, owner)
@@ -50,13 +68,12 @@ func lockDir(dir string) (*dirLock, error) {
 
 // flockPatiently waits a moment for a lock whose owner is dead: a child that was between fork and exec when its parent
 // was killed still holds a copy of the descriptor.
-func flockPatiently(file *os.File) error {
-	for deadline := time.Now().Add(forkWindow); ; time.Sleep(forkPoll) {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) || ownerLives(file.Name()) {
-			return err
-		}
-	}
+func flockPatiently(file *os.File) (err error) {
+	poll(context.Background(), forkWindow, func() bool {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		return !errors.Is(err, syscall.EWOULDBLOCK) || ownerLives(file.Name())
+	})
+	return err
 }
 
 func ownerLives(path string) bool {
@@ -71,14 +88,6 @@ func (l *dirLock) release() error {
 		return fmt.Errorf("release data directory: %w", err)
 	}
 	return nil
-}
-
-func lockOwner(path string) string {
-	pid := readLine(path)
-	if pid == "" {
-		return "an unknown process"
-	}
-	return "process " + pid
 }
 
 func writePID(file *os.File) error {

@@ -37,32 +37,21 @@ func findBinaries(ctx context.Context, cfg PostgresConfig, acct account, dataMaj
 		}
 	}
 	slices.SortStableFunc(found, func(a, b binaries) int { return cmp.Compare(b.major, a.major) })
-	if dataMajor != "" {
-		return binariesFor(ctx, cfg, acct, dataMajor, found)
-	}
-	if len(found) > 0 {
-		return found[0], nil
-	}
-	b, err := downloadBinaries(ctx, cfg, acct, "")
-	if err != nil {
-		return binaries{}, fmt.Errorf("no PostgreSQL server %d or newer was found (PATH, %s) and downloading one: %w: "+
-			"install it (Debian: apt install postgresql), or use a running server by LEDGERBOARD_DATABASE_URL",
-			oldestMajor, strings.Join(installPatterns(), ", "), err)
-	}
-	return b, nil
-}
-
-func binariesFor(ctx context.Context, cfg PostgresConfig, acct account, dataMajor string, found []binaries) (binaries, error) {
 	var others []string
 	for _, b := range found {
-		if strconv.Itoa(b.major) == dataMajor {
+		if dataMajor == "" || strconv.Itoa(b.major) == dataMajor {
 			return b, nil
 		}
 		others = append(others, b.version+" in "+b.dir)
 	}
-	b, err := downloadBinaries(ctx, cfg, acct, dataMajor)
+	b, err := downloadBinaries(ctx, cfg, acct, cmp.Or(dataMajor, defaultDownload))
 	if err == nil {
 		return b, nil
+	}
+	if dataMajor == "" {
+		return binaries{}, fmt.Errorf("no PostgreSQL server %d or newer was found (PATH, %s) and downloading one: %w: "+
+			"install it (Debian: apt install postgresql), or use a running server by LEDGERBOARD_DATABASE_URL",
+			oldestMajor, strings.Join(installPatterns(), ", "), err)
 	}
 	return binaries{}, fmt.Errorf("%w: it was made by PostgreSQL %s, here is %s (%w): install the server of version %s, "+
 		"or with it dump what must stay (pg_dump) and start with an empty data directory: the read models are rebuilt from the log, "+

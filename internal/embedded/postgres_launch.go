@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ const (
 	readyPoll    = 20 * time.Millisecond
 	readyConnect = 5 * time.Second
 	readyReport  = 10 * time.Second
+	tailLines    = 15 // that are told of a log
 )
 
 var errPortTaken = errors.New("port is taken")
@@ -149,4 +151,29 @@ func (p *Postgres) ensureDatabase(ctx context.Context) error {
 		return fmt.Errorf("create database %s: %w", databaseName, err)
 	}
 	return nil
+}
+
+// tail returns the last lines that a log has gained since it had from bytes, "" when it cannot be read.
+func tail(path string, from int64) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	if from > int64(len(raw)) { // begun anew by rotation
+		from = 0
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw[from:])), "\n")
+	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+}
+
+// logSizes returns the server's log files and their present sizes in bytes.
+func logSizes(dir string) map[string]int64 {
+	paths, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+	sizes := make(map[string]int64, len(paths))
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			sizes[path] = info.Size()
+		}
+	}
+	return sizes
 }

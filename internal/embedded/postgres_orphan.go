@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	orphanPoll = 20 * time.Millisecond
 	orphanFast = 20 * time.Second
 	firmStop   = 10 * time.Second // for what is not asked twice
 )
@@ -64,20 +63,7 @@ func stopOrphans(ctx context.Context, data string, logger *slog.Logger) error {
 }
 
 func noServer(ctx context.Context, data string, limit time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(orphanPoll)
-	defer tick.Stop()
-	for {
-		if len(serverProcesses(data)) == 0 {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-tick.C:
-		}
-	}
+	return poll(ctx, limit, func() bool { return len(serverProcesses(data)) == 0 })
 }
 
 func removeStrangersPIDFile(data string, logger *slog.Logger) error {

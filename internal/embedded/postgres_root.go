@@ -23,20 +23,21 @@ type account struct {
 // cluster made by an ordinary user stays theirs; else postgres, else nobody.
 func serverAccount(data string) (account, error) {
 	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
-	owner, err := statOwner(data)
+	var owner syscall.Stat_t
+	err := syscall.Stat(data, &owner)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return account{}, fmt.Errorf("inspect %s: %w", data, err)
 	}
 	exists := err == nil
 	if uid != 0 {
-		if exists && owner.uid != uid {
+		if exists && owner.Uid != uid {
 			return account{}, fmt.Errorf("cluster in %s belongs to user id %d and you are %d: "+
-				"start as root or as that user, or choose another data directory", data, owner.uid, uid)
+				"start as root or as that user, or choose another data directory", data, owner.Uid, uid)
 		}
 		return account{uid: uid, gid: gid}, nil
 	}
-	if exists && owner.uid != 0 {
-		return account{uid: owner.uid, gid: owner.gid, drop: true}, nil
+	if exists && owner.Uid != 0 {
+		return account{uid: owner.Uid, gid: owner.Gid, drop: true}, nil
 	}
 	acct := unprivileged()
 	if exists { // restored or copied by root
@@ -101,34 +102,17 @@ func (a account) reaches(path string) bool {
 }
 
 func (a account) passes(dir string) bool {
-	info, err := os.Stat(dir)
-	if err != nil {
+	var stat syscall.Stat_t
+	switch err := syscall.Stat(dir, &stat); {
+	case err != nil:
 		return false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return false
-	}
-	switch {
 	case stat.Uid == a.uid:
-		return info.Mode()&0o100 != 0
+		return stat.Mode&0o100 != 0
 	case stat.Gid == a.gid:
-		return info.Mode()&0o010 != 0
+		return stat.Mode&0o010 != 0
 	default:
-		return info.Mode()&0o001 != 0
+		return stat.Mode&0o001 != 0
 	}
-}
-
-func statOwner(path string) (account, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return account{}, err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return account{}, errors.New("this file system tells no owner")
-	}
-	return account{uid: stat.Uid, gid: stat.Gid}, nil
 }
 
 func chownTree(dir string, acct account) error {

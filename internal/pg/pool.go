@@ -25,23 +25,11 @@ type Config struct {
 	ReadOnly bool
 }
 
-// Validate reports every missing value at once.
-func (c Config) Validate() error {
-	var errs []error
-	if c.URL == "" {
-		errs = append(errs, errors.New("URL is missing"))
-	}
-	if c.SearchPath == "" {
-		errs = append(errs, errors.New("SearchPath is missing"))
-	}
-	return errors.Join(errs...)
-}
-
 // Open returns a pool that has answered once. Times are scanned as UTC, whatever the server's and
 // the process's zones are.
 func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
-	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("check pool config: %w", err)
+	if c.URL == "" || c.SearchPath == "" {
+		return nil, errors.New("check pool config: URL or SearchPath is missing")
 	}
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {

@@ -44,12 +44,12 @@ const reconnectAfter = 500 * time.Millisecond
 type Progress struct {
 	mu      sync.Mutex
 	waiters map[string]map[string]chan struct{} // by projection and key; closed and forgotten at a move
-	figures func(payload string)                // may be nil
+	figures func(payload string)
 }
 
 // NewProgress returns a Progress that no one feeds yet; see Listen.
 func NewProgress() *Progress {
-	return &Progress{waiters: map[string]map[string]chan struct{}{}}
+	return &Progress{waiters: map[string]map[string]chan struct{}{}, figures: func(string) {}}
 }
 
 // HearFigures hands what is told on [FiguresChannel] to hear, in order, and [AnyFigure] whenever the
@@ -99,12 +99,12 @@ func (p *Progress) wake(payload string) {
 func (p *Progress) wakeAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for name, keys := range p.waiters {
+	for _, keys := range p.waiters {
 		for _, ch := range keys {
 			close(ch)
 		}
-		delete(p.waiters, name)
 	}
+	clear(p.waiters)
 }
 
 // Listen feeds p from the database until ctx is done. A lost connection is made again, and everyone
@@ -140,22 +140,16 @@ func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
 		}
 	}
 	p.wakeAll()
-	p.tell(AnyFigure)
+	p.figures(AnyFigure)
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("wait for notification: %w", err)
 		}
 		if n.Channel == FiguresChannel {
-			p.tell(n.Payload)
+			p.figures(n.Payload)
 		} else {
 			p.wake(n.Payload)
 		}
-	}
-}
-
-func (p *Progress) tell(payload string) {
-	if p.figures != nil {
-		p.figures(payload)
 	}
 }

@@ -187,10 +187,7 @@ func metaTime(s text) time.Time {
 
 // unixTime reads seconds since 1970; zero when there are none or they are beyond [latest].
 func unixTime(seconds count) time.Time {
-	if !seconds.ok || seconds.n <= 0 || seconds.n > latest {
-		return time.Time{}
-	}
-	return time.Unix(seconds.n, 0).UTC()
+	return milliTime(count{n: seconds.n * 1000, ok: seconds.ok})
 }
 
 // milliTime is [unixTime] for milliseconds.

@@ -13,11 +13,11 @@ import (
 type facebook struct {
 	*graph
 
-	alone *suspicions // parts that single posts were refused
+	alone *negativeCache // parts that single posts were refused
 }
 
 func newFacebook(cfg Config, client *http.Client, pacific *time.Location) *facebook {
-	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific), newSuspicions(cfg.Now)}
+	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific), newNegativeCache(permissionTTL, cfg.Now, false)}
 }
 
 // Refresh implements [Client]: page tokens do not expire, and a dead one needs a person.

@@ -2,6 +2,7 @@ package platforms
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -51,7 +52,7 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 	for _, w := range r.windows(r.req) {
 		answer, err := r.ask(ctx, "page_insights", metrics, w.query())
 		for _, i := range answer.data {
-			if r.pageFigures(i, w, &r.got) {
+			if r.pageFigures(i, w) {
 				seen[string(i.Name)] = true
 			}
 		}
@@ -111,7 +112,7 @@ func (f *facebook) windows(req AccountRequest) []insightWindow {
 	if req.Since.IsZero() {
 		return []insightWindow{{}}
 	}
-	first, end := f.days(req)
+	first, end := req.days(f.now(), f.dayOf)
 	if oldest := f.dayOf(f.now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
 		first = oldest
 	}
@@ -128,28 +129,22 @@ func (f *facebook) windows(req AccountRequest) []insightWindow {
 }
 
 // pageFigures turns one metric of one period into figures, and reports whether there were any.
-func (f *facebook) pageFigures(i insight, w insightWindow, got *figures) bool {
-	type point struct {
-		day   time.Time
-		value int64
-	}
-	var points []point
+func (r *pageReading) pageFigures(i insight, w insightWindow) (found bool) {
+	values := map[time.Time]int64{}
 	for _, v := range i.Values {
-		day, dated := f.pacificDay(v.EndTime)
-		value := v.Value.total()
-		if dated && value.ok && w.holds(day) {
-			points = append(points, point{day, value.n})
+		day, dated := r.pacificDay(v.EndTime)
+		if value := v.Value.total(); dated && value.ok && w.holds(day) {
+			values[day] = value.n
 		}
 	}
-	slices.SortStableFunc(points, func(a, b point) int { return a.day.Compare(b.day) })
-	if i.Period != "day" && len(points) > 1 {
-		points = points[len(points)-1:] // of the long windows the newest says what is to be said
+	days := slices.SortedFunc(maps.Keys(values), time.Time.Compare)
+	if i.Period != "day" && len(days) > 1 {
+		days = days[len(days)-1:] // of the long windows the newest says what is to be said
 	}
-	found := false
-	for _, p := range points {
+	for _, day := range days {
 		for _, name := range pageNames[string(i.Name)] {
-			if figure, ok := pageFigure(name, string(i.Name), string(i.Period), p.day.Format(time.DateOnly), p.value); ok {
-				got.add(figure)
+			if figure, ok := pageFigure(name, string(i.Name), string(i.Period), day.Format(time.DateOnly), values[day]); ok {
+				r.got.add(figure)
 				found = true
 			}
 		}

@@ -21,10 +21,6 @@ type summaryOf struct {
 
 func total(s maybe[summaryOf]) *int64 { return s.v.Summary.v.Total.ptr() }
 
-type shareCount struct {
-	Count count `json:"count"`
-}
-
 type insightList struct {
 	Data list[insight] `json:"data"`
 }
@@ -35,10 +31,12 @@ type postNode struct {
 	ID            text               `json:"id"`
 	Insights      maybe[insightList] `json:"insights"`
 	VideoInsights maybe[insightList] `json:"video_insights"`
-	Shares        *maybe[shareCount] `json:"shares"` // nil: not in the answer
-	Reactions     maybe[summaryOf]   `json:"reactions"`
-	Likes         maybe[summaryOf]   `json:"likes"`
-	Comments      maybe[summaryOf]   `json:"comments"`
+	Shares        *maybe[struct {
+		Count count `json:"count"`
+	}] `json:"shares"` // nil: not in the answer
+	Reactions maybe[summaryOf] `json:"reactions"`
+	Likes     maybe[summaryOf] `json:"likes"`
+	Comments  maybe[summaryOf] `json:"comments"`
 }
 
 // nodeKind is how posts, or videos, are read.
@@ -49,7 +47,7 @@ type nodeKind struct {
 	insights  string   // field of the insights
 	summaries string   // fields that need pages_read_user_content
 	always    string   // fields that need nothing
-	read      func(Post, postNode, nodePlan) PostSnapshot
+	read      func(*PostSnapshot, postNode, nodePlan)
 }
 
 var (
@@ -70,9 +68,8 @@ var (
 type nodePlan struct {
 	metrics   []string
 	refused   []string // metrics left out because the platform does not know them
-	insights  bool
 	summaries bool
-	why       Class // why insights are not asked for
+	why       Class // why insights are not asked for; "" they are
 }
 
 func (k nodeKind) fields(plan nodePlan) string {
@@ -80,9 +77,11 @@ func (k nodeKind) fields(plan nodePlan) string {
 	if plan.summaries {
 		fields = append(fields, k.summaries)
 	}
-	if plan.insights && k.metrics != nil {
+	switch {
+	case plan.why != "":
+	case k.metrics != nil:
 		fields = append(fields, k.insights+".metric("+strings.Join(plan.metrics, ",")+")")
-	} else if plan.insights {
+	default:
 		fields = append(fields, k.insights)
 	}
 	return strings.Join(fields, ",")
@@ -127,17 +126,14 @@ const (
 func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 	var plan nodePlan
 	plan.metrics, plan.refused = f.refused.usable(k.edge, t.ExternalID, k.metrics)
-	permitted, _ := f.unpermitted.usable(k.edge, t.ExternalID, []string{partSummaries, partInsights})
-	plan.summaries = slices.Contains(permitted, partSummaries)
-	plan.insights = slices.Contains(permitted, partInsights)
-	if !plan.insights {
+	plan.summaries = f.unpermitted.allows(k.edge, t.ExternalID, partSummaries)
+	switch {
+	case k.metrics != nil && len(plan.metrics) == 0:
+		plan.why = ClassUnsupportedMetric
+	case !f.refused.allows(k.edge, t.ExternalID, k.insights):
+		plan.why = ClassInvalid
+	case !f.unpermitted.allows(k.edge, t.ExternalID, partInsights):
 		plan.why = ClassPermission
-	}
-	if expandable, _ := f.refused.usable(k.edge, t.ExternalID, []string{k.insights}); len(expandable) == 0 {
-		plan.insights, plan.why = false, ClassInvalid
-	}
-	if k.metrics != nil && len(plan.metrics) == 0 {
-		plan.insights, plan.why = false, ClassUnsupportedMetric
 	}
 	return plan
 }
@@ -165,12 +161,12 @@ func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []
 		switch {
 		case e == nil:
 			return nil, err
-		case e.Class == ClassUnsupportedMetric && plan.insights:
+		case e.Class == ClassUnsupportedMetric && plan.why == "":
 			plan = f.probe(ctx, t, k, plan, posts)
-		case e.Class == ClassInvalid && plan.insights && badField(e) == k.insights:
+		case e.Class == ClassInvalid && plan.why == "" && badField(e) == k.insights:
 			f.refused.refuse(k.edge, k.insights, t.ExternalID)
-			plan.insights, plan.why = false, ClassInvalid
-		case e.Class == ClassPermission && (plan.summaries || plan.insights):
+			plan.why = ClassInvalid
+		case e.Class == ClassPermission && (plan.summaries || plan.why == ""):
 			plan = plan.less(start)
 		case len(posts) > 1 && (e.Class == ClassNotFound || e.Class == ClassPermission || e.Class == ClassNoData || oversized(e)):
 			return f.readHalves(ctx, t, k, posts)
@@ -184,14 +180,11 @@ func (f *facebook) readBatch(ctx context.Context, t Target, k nodeKind, posts []
 
 // less is what to ask for after a refusal for lack of a permission: no summaries, or no insights, or neither.
 func (p nodePlan) less(start nodePlan) nodePlan {
-	switch {
-	case p.summaries && p.insights:
+	if p.summaries || p.why != "" {
 		p.summaries = false
-	case p.insights:
-		p.summaries, p.insights, p.why = start.summaries, false, ClassPermission
-	default:
-		p.summaries = false
+		return p
 	}
+	p.summaries, p.why = start.summaries, ClassPermission
 	return p
 }
 
@@ -203,8 +196,8 @@ func (f *facebook) classifyRefusal(ctx context.Context, t Target, k nodeKind, st
 	if start.summaries && !plan.summaries {
 		whole.summaries, dropped = true, append(dropped, partSummaries)
 	}
-	if start.insights && !plan.insights && plan.why == ClassPermission {
-		whole.insights, dropped = true, append(dropped, partInsights)
+	if start.why == "" && plan.why == ClassPermission {
+		whole.why, dropped = "", append(dropped, partInsights)
 	}
 	if len(dropped) == 0 {
 		return true, nil
@@ -243,7 +236,7 @@ func (f *facebook) readHalves(ctx context.Context, t Target, k nodeKind, posts [
 func (f *facebook) probe(ctx context.Context, t Target, k nodeKind, plan nodePlan, posts []Post) nodePlan {
 	var refused []string
 	for _, metric := range plan.metrics {
-		alone := nodePlan{metrics: []string{metric}, insights: true}
+		alone := nodePlan{metrics: []string{metric}}
 		if _, err := f.nodes(ctx, t, k, alone, posts); ClassOf(err) == ClassUnsupportedMetric {
 			f.refused.refuse(k.edge, metric, t.ExternalID)
 			refused = append(refused, metric)
@@ -252,7 +245,7 @@ func (f *facebook) probe(ctx context.Context, t Target, k nodeKind, plan nodePla
 	plan.metrics = without(plan.metrics, refused)
 	plan.refused = append(slices.Clone(plan.refused), refused...)
 	if len(refused) == 0 || len(plan.metrics) == 0 {
-		plan.insights, plan.why = false, ClassUnsupportedMetric
+		plan.why = ClassUnsupportedMetric
 	}
 	return plan
 }
@@ -297,8 +290,11 @@ func (f *facebook) snapshots(
 		case !ok:
 			e = &Error{Class: ClassNotFound, Message: "the platform left this post out of its answer"}
 		case node.Error.ok:
-			e = node.Error.v.classify(answer{status: http.StatusOK})
+			e = node.Error.v.classify(http.StatusOK)
 			e.Status, e.Message = http.StatusOK, scrub(e.Message, t.AccessToken)
+			if e.Class == ClassThrottled {
+				e.RetryAfter = f.wait(0, nil)
+			}
 		case string(node.ID) != p.ID:
 			e = &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not hold this post under its id"}
 		}
@@ -307,12 +303,14 @@ func (f *facebook) snapshots(
 			out = append(out, PostSnapshot{Post: p, Err: e})
 			continue
 		}
-		if !plan.insights && plan.why == ClassInvalid {
+		if plan.why == ClassInvalid {
 			if err := f.edgeInsights(ctx, t, p, &node); err != nil {
 				return out, err
 			}
 		}
-		out = append(out, k.read(p, node, plan))
+		snap := PostSnapshot{Post: p}
+		k.read(&snap, node, plan)
+		out = append(out, snap)
 	}
 	return out, nil
 }
@@ -320,20 +318,13 @@ func (f *facebook) snapshots(
 // missing says why a metric of a post has no value.
 func (p nodePlan) missing(metrics ...string) (reason, detail string) {
 	switch {
-	case !p.insights && p.why == ClassPermission:
+	case p.why == ClassPermission:
 		return ReasonPermission, "the token may not read insights"
 	case len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m string) bool { return !slices.Contains(p.refused, m) }):
 		return ReasonUnsupported, "the platform does not know " + strings.Join(metrics, ", ")
-	case !p.insights && p.why == ClassUnsupportedMetric:
+	case p.why == ClassUnsupportedMetric:
 		return ReasonUnsupported, "the platform refused the metrics"
 	default:
 		return ReasonEmpty, "answered without a value"
 	}
-}
-
-func (p nodePlan) missingSummary() (reason, detail string) {
-	if !p.summaries {
-		return ReasonPermission, "the token lacks pages_read_user_content"
-	}
-	return ReasonEmpty, "answered without a total"
 }

@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 
@@ -16,68 +17,42 @@ const (
 )
 
 // readPost maps a post. Views stand for impressions too: there is no other number.
-func readPost(p Post, node postNode, plan nodePlan) PostSnapshot {
-	s := PostSnapshot{Post: p}
+func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	data := node.Insights.v.Data
-	s.Counts = domain.Counts{
-		Likes:       total(node.Reactions),
-		Comments:    total(node.Comments),
-		Views:       lifetimeTotal(data, postViews),
-		Impressions: lifetimeTotal(data, postViews),
-		Reach:       lifetimeTotal(data, postReach),
-		Clicks:      lifetimeTotal(data, postClicks),
+	s.putSummaries(plan, cmp.Or(total(node.Reactions), lifetimeTotal(data, postReactions)), total(node.Comments))
+	for _, m := range []struct{ name, metric string }{
+		{domain.MetricViews, postViews}, {domain.MetricImpressions, postViews}, {domain.MetricReach, postReach}, {domain.MetricClicks, postClicks},
+	} {
+		reason, detail := plan.missing(m.metric)
+		s.put(m.name, lifetimeTotal(data, m.metric), reason, detail)
 	}
-	if s.Counts.Likes == nil {
-		s.Counts.Likes = lifetimeTotal(data, postReactions)
+	shares := new(int64) // asked for and left out means none: one of the two exceptions
+	if node.Shares != nil {
+		shares = node.Shares.v.Count.ptr()
 	}
-	if node.Shares == nil {
-		s.Counts.Shares = new(int64) // asked for and left out means none: one of the two exceptions
-	} else {
-		s.Counts.Shares = node.Shares.v.Count.ptr()
-	}
-	s.missSummaries(plan)
-	s.missInsight(domain.MetricViews, s.Counts.Views, plan, postViews)
-	s.missInsight(domain.MetricImpressions, s.Counts.Impressions, plan, postViews)
-	s.missInsight(domain.MetricReach, s.Counts.Reach, plan, postReach)
-	s.missInsight(domain.MetricClicks, s.Counts.Clicks, plan, postClicks)
-	s.miss(domain.MetricShares, s.Counts.Shares, ReasonEmpty, "shares came without a count")
-	return s
+	s.put(domain.MetricShares, shares, ReasonEmpty, "shares came without a count")
 }
 
 // readVideo maps a video or reel. A fresh reel has no insights: its likes and comments come from the
 // node, the rest is missing. There are no clicks and no separate impressions.
-func readVideo(p Post, node postNode, plan nodePlan) PostSnapshot {
-	s := PostSnapshot{Post: p}
+func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
+	const actions = "post_video_social_actions"
 	data := node.VideoInsights.v.Data
-	s.Counts = domain.Counts{
-		Likes:    lifetimeTotal(data, "post_video_likes_by_reaction_type"),
-		Comments: lifetimePart(data, "post_video_social_actions", "COMMENT"),
-		Shares:   lifetimePart(data, "post_video_social_actions", "SHARE"),
-		Views:    lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", "total_video_views"),
-		Reach:    lifetimeTotal(data, "total_video_views_unique"),
-	}
-	if s.Counts.Likes == nil {
-		s.Counts.Likes = total(node.Likes)
-	}
-	if s.Counts.Comments == nil {
-		s.Counts.Comments = total(node.Comments)
-	}
-	s.missSummaries(plan)
-	s.missInsight(domain.MetricShares, s.Counts.Shares, plan)
-	s.missInsight(domain.MetricViews, s.Counts.Views, plan)
-	s.missInsight(domain.MetricReach, s.Counts.Reach, plan)
-	return s
+	s.putSummaries(plan, cmp.Or(lifetimeTotal(data, "post_video_likes_by_reaction_type"), total(node.Likes)),
+		cmp.Or(lifetimePart(data, actions, "COMMENT"), total(node.Comments)))
+	reason, detail := plan.missing()
+	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
+	s.put(domain.MetricViews, lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", "total_video_views"), reason, detail)
+	s.put(domain.MetricReach, lifetimeTotal(data, "total_video_views_unique"), reason, detail)
 }
 
-func (s *PostSnapshot) missSummaries(plan nodePlan) {
-	reason, detail := plan.missingSummary()
-	s.miss(domain.MetricLikes, s.Counts.Likes, reason, detail)
-	s.miss(domain.MetricComments, s.Counts.Comments, reason, detail)
-}
-
-func (s *PostSnapshot) missInsight(name string, value *int64, plan nodePlan, metrics ...string) {
-	reason, detail := plan.missing(metrics...)
-	s.miss(name, value, reason, detail)
+func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
+	reason, detail := ReasonEmpty, "answered without a total"
+	if !plan.summaries {
+		reason, detail = ReasonPermission, "the token lacks pages_read_user_content"
+	}
+	s.put(domain.MetricLikes, likes, reason, detail)
+	s.put(domain.MetricComments, comments, reason, detail)
 }
 
 // edgeInsights reads a video's insights from their own edge, where they cannot be had as a field of

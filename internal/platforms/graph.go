@@ -19,7 +19,7 @@ type graph struct {
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
-	c := newHTTPClient(p, cfg, client, classifyGraph)
+	c := newHTTPClient(p, cfg, client, classifyGraph, metaWait)
 	c.usage = metaUsage
 	return &graph{
 		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, pacific: pacific,
@@ -28,19 +28,15 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	}
 }
 
-// get reads one path below the version. The token travels in the header, so that no address holds it.
+// get reads one path below the version.
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	return g.do(ctx, call{
-		op: op, account: t.ExternalID, url: g.root + "/" + path + "?" + query.Encode(),
-		header:  map[string]string{"Authorization": "Bearer " + t.AccessToken},
-		secrets: []string{t.AccessToken},
-	}, out)
+	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + path + "?" + query.Encode(), token: t.AccessToken}, out)
 }
 
 // check refuses a target that cannot be put into a request.
 func (g *graph) check(op string, t Target) error {
-	if t.AccessToken == "" {
-		return g.reconnect(op, noAccessToken)
+	if err := g.needToken(op, t.AccessToken); err != nil {
+		return err
 	}
 	if !plainID(t.ExternalID, "_") {
 		return invalid(g.platform, op, "external id %q is not a Graph id", t.ExternalID)
@@ -85,13 +81,4 @@ func (g *graph) pacificDay(endTime text) (time.Time, bool) {
 func (g *graph) dayOf(t time.Time) time.Time {
 	y, m, d := t.In(g.pacific).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, g.pacific)
-}
-
-// days are the first Pacific day that [Since, Until) touches and the day after the last one.
-func (g *graph) days(req AccountRequest) (first, end time.Time) {
-	first, end = g.dayOf(req.Since), g.dayOf(req.end(g.now()).Add(-time.Nanosecond)).AddDate(0, 0, 1)
-	if !first.Before(end) { // a range that ends at the very midnight at which it begins
-		end = first.AddDate(0, 0, 1)
-	}
-	return first, end
 }

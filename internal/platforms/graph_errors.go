@@ -27,24 +27,15 @@ func classifyGraph(ans answer) *Error {
 		Error maybe[graphError] `json:"error"`
 	}
 	if json.Unmarshal(ans.body, &envelope) != nil || !envelope.Error.ok {
-		return metaThrottle(byStatus(ans), ans)
+		return byStatus(ans)
 	}
-	return envelope.Error.v.classify(ans)
+	return envelope.Error.v.classify(ans.status)
 }
 
-// metaThrottle gives a throttled call its time.
-func metaThrottle(e *Error, ans answer) *Error {
-	if e != nil && e.Class == ClassThrottled {
-		e.RetryAfter = metaWait(ans.header)
-	}
-	return e
-}
-
-func (e graphError) classify(ans answer) *Error {
+func (e graphError) classify(status int) *Error {
 	// The list is read here: of a long message only the beginning is kept.
-	out := &Error{Code: string(e.Code), Subcode: int(e.Subcode.n), Message: string(e.Message), allowed: allowedMetrics(string(e.Message))}
-	out.Class = e.class(ans.status)
-	return metaThrottle(out, ans)
+	allowed := allowedMetrics(string(e.Message))
+	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Message: string(e.Message), allowed: allowed}
 }
 
 // Subcodes with a meaning of their own.

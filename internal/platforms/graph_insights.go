@@ -99,9 +99,7 @@ func (g *graph) askInsights(ctx context.Context, c insightCall, metrics []string
 	q := url.Values{}
 	maps.Copy(q, c.query)
 	q.Set("metric", strings.Join(metrics, ","))
-	var page struct {
-		Data list[insight] `json:"data"`
-	}
+	var page insightList
 	err := g.get(ctx, c.op, c.t, c.path, q, &page)
 	return page.Data, err
 }

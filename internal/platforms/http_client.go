@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,13 +17,14 @@ import (
 
 // call is one request to a platform.
 type call struct {
-	op      string // our name of it, for errors and statistics
-	account string // whom it is about, for statistics
-	url     string // complete
-	header  map[string]string
-	form    url.Values // body of a form post
-	json    any        // body of a JSON post
-	secrets []string
+	op      string            // our name of it, for errors and statistics
+	account string            // whom it is about, for statistics
+	url     string            // complete
+	token   string            // goes into the header, so that no address holds it
+	header  map[string]string // more of them
+	form    url.Values        // body of a form post
+	json    any               // body of a JSON post
+	secrets []string          // besides the token
 	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
 	// the platform would be changed all the same, and the answer that says how would be lost.
 	whole bool
@@ -47,27 +49,25 @@ type httpClient struct {
 	now      func() time.Time
 	classify func(answer) *Error       // nil: a success
 	usage    func(http.Header) []Usage // may be nil
+	// wait is how long to leave a throttled caller alone, of whom the classification and the header say so much.
+	wait func(said time.Duration, header http.Header) time.Duration
 }
 
-func newHTTPClient(p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error) *httpClient {
+func newHTTPClient(
+	p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error, wait func(time.Duration, http.Header) time.Duration,
+) *httpClient {
 	return &httpClient{
 		platform: p, client: client, timeout: cfg.Timeout, maxBody: cfg.maxBodyBytes,
-		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify,
+		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify, wait: wait,
 	}
 }
 
-// with returns a client of the same platform whose answers have another form.
-func (c *httpClient) with(classify func(answer) *Error) *httpClient {
-	other := *c
-	other.classify = classify
-	return &other
-}
-
-const noAccessToken = "there is no token for this account"
-
-// reconnect refuses a call for want of a token.
-func (c *httpClient) reconnect(op, message string) error {
-	return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: message}
+// needToken refuses a call for want of a token.
+func (c *httpClient) needToken(op, token string) error {
+	if token == "" {
+		return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: "there is no token for this account"}
+	}
+	return nil
 }
 
 // do makes the call and decodes its answer into out (nil: not wanted). The error is an [*Error].
@@ -100,8 +100,11 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 	}
 	if failure != nil {
 		failure.Platform, failure.Op, failure.Status = c.platform, req.op, ans.status
-		failure.Message = scrub(failure.Message, req.secrets...)
-		failure.Code = scrub(failure.Code, req.secrets...)
+		if failure.Class == ClassThrottled {
+			failure.RetryAfter = c.wait(failure.RetryAfter, ans.header)
+		}
+		secrets := slices.Concat(req.secrets, []string{req.token})
+		failure.Message, failure.Code = scrub(failure.Message, secrets...), scrub(failure.Code, secrets...)
 		stats.Class, stats.Code, stats.RetryAfter = failure.Class, failure.Code, failure.RetryAfter
 		stats.Scope = failure.scope(req.op)
 	}
@@ -183,22 +186,16 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 		r.Header.Set("Content-Type", contentType)
 	}
 	for name, value := range req.header {
-		if !headerSafe(value) {
-			return nil, &Error{Class: ClassReconnect, Message: "the stored token holds characters that no token has"}
-		}
 		r.Header.Set(name, value)
 	}
-	return r, nil
-}
-
-// headerSafe: net/http would refuse the request with an error that quotes the value.
-func headerSafe(value string) bool {
-	for i := range len(value) {
-		if value[i] < ' ' || value[i] > '~' {
-			return false
-		}
+	// net/http would refuse the request with an error that quotes the value.
+	if strings.ContainsFunc(req.token, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return nil, &Error{Class: ClassReconnect, Message: "the stored token holds characters that no token has"}
 	}
-	return true
+	if req.token != "" {
+		r.Header.Set("Authorization", "Bearer "+req.token)
+	}
+	return r, nil
 }
 
 // statusClass is the class of an error whose words say nothing.

@@ -2,7 +2,6 @@ package platforms
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -65,27 +64,11 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 	if !req.Target.InstagramLogin {
 		return Tokens{}, ErrNoRefresh
 	}
-	if req.Target.AccessToken == "" {
-		return Tokens{}, g.reconnect(opRefresh, noAccessToken)
-	}
-	auth := g.with(func(ans answer) *Error {
-		if e := classifyGraph(ans); e != nil {
-			return e
-		}
-		var reply oauthReply
-		if json.Unmarshal(ans.body, &reply) != nil || reply.AccessToken == "" {
-			return malformed()
-		}
-		return nil
-	})
-	q := url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}
-	var reply oauthReply
-	err := auth.do(ctx, call{
-		op: opRefresh, account: req.Target.ExternalID, url: i.authURL + "/refresh_access_token?" + q.Encode(),
-		secrets: []string{req.Target.AccessToken},
-	}, &reply)
-	if err != nil {
+	if err := g.needToken(opRefresh, req.Target.AccessToken); err != nil {
 		return Tokens{}, err
 	}
-	return reply.tokens(g.now()), nil
+	q := url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}
+	return g.tokens(ctx, req, classifyGraph, call{
+		url: i.authURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken},
+	})
 }

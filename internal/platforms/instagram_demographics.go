@@ -28,7 +28,7 @@ func (r *igReading) facet(ctx context.Context, facet string) (insightAnswer, err
 	const timeframe = "timeframe"
 	metrics := []string{"follower_demographics"}
 	q := url.Values{"period": {"lifetime"}, "metric_type": {"total_value"}, "breakdown": {facet}}
-	if ask, _ := r.refused.usable(edgeDemographics, r.t.ExternalID, []string{timeframe}); len(ask) > 0 {
+	if r.refused.allows(edgeDemographics, r.t.ExternalID, timeframe) {
 		q.Set(timeframe, "this_month")
 		answer, err := r.ask(ctx, "ig_demographics", metrics, q)
 		if ClassOf(err) != ClassInvalid {

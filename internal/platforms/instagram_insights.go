@@ -39,8 +39,8 @@ type igReading struct {
 	reading
 	days []time.Time // Pacific midnights, oldest first
 
-	answered []insight // of all total calls
-	unknown  []string  // metrics that the platform does not know
+	answered bool     // some total has a value
+	unknown  []string // metrics that the platform does not know
 }
 
 // setDays: without a range yesterday and today; today's totals are replaced by later readings.
@@ -48,7 +48,7 @@ func (r *igReading) setDays() error {
 	today := r.dayOf(r.now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
 	if !r.req.Since.IsZero() {
-		first, end = r.graph.days(r.req)
+		first, end = r.req.days(r.now(), r.dayOf)
 	}
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
 		if len(r.days) == maxInstagramDays {
@@ -81,28 +81,37 @@ func (r *igReading) node(ctx context.Context) error {
 	return nil
 }
 
-// between is a range of Pacific days that ends now at the latest.
-func (r *igReading) between(first, end time.Time) url.Values {
+func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
+	return r.insights(ctx, insightCall{op, edgeAccountInsights, r.t, r.t.ExternalID + "/insights", q}, metrics)
+}
+
+// series asks for daily values of the days from first to last, now at the latest.
+func (r *igReading) series(first, last time.Time) url.Values {
+	end := last.AddDate(0, 0, 1)
 	if now := r.now(); end.After(now) {
 		end = now
 	}
 	return url.Values{"period": {"day"}, "since": {strconv.FormatInt(first.Unix(), 10)}, "until": {strconv.FormatInt(end.Unix(), 10)}}
 }
 
-func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
-	return r.insights(ctx, insightCall{op, edgeAccountInsights, r.t, r.t.ExternalID + "/insights", q}, metrics)
+// window asks for one total of those days. metric_type must be named: without it the answer is empty, not an error.
+func (r *igReading) window(first, last time.Time) url.Values {
+	q := r.series(first, last)
+	q.Set("metric_type", "total_value")
+	return q
 }
 
 // dailyReach reads the only daily series there is.
 func (r *igReading) dailyReach(ctx context.Context) error {
 	for from := 0; from < len(r.days); from += maxReachDays {
 		days := r.days[from:min(from+maxReachDays, len(r.days))]
-		answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.between(days[0], days[len(days)-1].AddDate(0, 0, 1)))
+		first, last := days[0], days[len(days)-1]
+		answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.series(first, last))
 		r.unknown = append(r.unknown, answer.refused...)
 		for _, i := range answer.data {
 			for _, v := range i.Values {
 				day, dated := r.pacificDay(v.EndTime)
-				asked := !day.Before(days[0]) && !day.After(days[len(days)-1])
+				asked := !day.Before(first) && !day.After(last)
 				if value := v.Value.total(); dated && asked && value.ok && i.Name == "reach" {
 					r.got.add(reachFigure(value.n, "day", day))
 				}
@@ -118,9 +127,7 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 // windowReach reads the people reached in 28 days: the platform's own number, never a sum.
 func (r *igReading) windowReach(ctx context.Context) error {
 	last := r.days[len(r.days)-1]
-	q := r.between(last.AddDate(0, 0, 1-igWindow), last.AddDate(0, 0, 1))
-	q.Set("metric_type", "total_value")
-	answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, q)
+	answer, err := r.ask(ctx, "ig_reach", []string{"reach"}, r.window(last.AddDate(0, 0, 1-igWindow), last))
 	for _, i := range answer.data {
 		if value := totalValue(i); i.Name == "reach" && value.ok {
 			r.got.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
@@ -138,23 +145,20 @@ func reachFigure(value int64, window string, day time.Time) domain.Figure {
 	}
 }
 
-// totals reads each day's totals with a call of its own. metric_type must be named: without it the
-// answer is empty, not an error.
+// totals reads each day's totals with a call of its own.
 func (r *igReading) totals(ctx context.Context) error {
 	var metrics, names []string
 	for _, m := range igTotals {
 		metrics, names = append(metrics, m.metric), append(names, m.names...)
 	}
 	for _, day := range slices.Backward(r.days) { // newest first: when quota ends, the old days are missing
-		q := r.between(day, day.AddDate(0, 0, 1))
-		q.Set("metric_type", "total_value")
-		answer, err := r.ask(ctx, "ig_totals", metrics, q)
+		answer, err := r.ask(ctx, "ig_totals", metrics, r.window(day, day))
 		r.unknown = append(r.unknown, answer.refused...)
 		for _, i := range answer.data {
 			r.dayTotal(i, day)
 		}
 		if err != nil {
-			if len(r.answered) > 0 {
+			if r.answered {
 				names = nil // the metrics are there, for fewer days
 			}
 			return r.snap.absorb(err, names...)
@@ -172,7 +176,7 @@ func (r *igReading) dayTotal(i insight, day time.Time) {
 		if m.metric != string(i.Name) {
 			continue
 		}
-		r.answered = append(r.answered, i)
+		r.answered = true
 		for _, name := range m.names {
 			r.got.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: m.metric, Day: day.Format(time.DateOnly), Value: value.n})
 		}

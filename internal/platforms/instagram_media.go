@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -65,20 +66,13 @@ func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]
 	}
 	out := make([]PostSnapshot, 0, len(posts))
 	for _, p := range posts {
-		m := mediaReading{graph: g, t: t, snap: PostSnapshot{Post: p}}
-		if err := m.read(ctx); err != nil {
+		snap, err := g.media(ctx, t, p)
+		if err != nil {
 			return out, err
 		}
-		out = append(out, m.snap)
+		out = append(out, snap)
 	}
 	return out, nil
-}
-
-// mediaReading is one media reading in the making.
-type mediaReading struct {
-	*graph
-	t    Target
-	snap PostSnapshot
 }
 
 // mediaNode is what the object itself tells.
@@ -99,97 +93,58 @@ func wholeConnection(err error) bool {
 	}
 }
 
-func (m *mediaReading) read(ctx context.Context) error {
-	p := &m.snap.Post
+// media reads one media object. Likes and comments are also on the object: they stay there when insights are
+// refused. Views stand in for impressions, clicks do not exist.
+func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	if !plainID(p.ID, "_") {
-		m.snap.Err = invalid(m.platform, "media_insights", "id is not a Graph id")
-		return nil
+		return failed(p, invalid(g.platform, "media_insights", "id is not a Graph id"))
 	}
-	var node *mediaNode
-	if mediaMetrics(p.Type) == nil {
-		got, err := m.node(ctx)
-		if err != nil {
-			return m.only(err)
-		}
-		node = got
-		p.Type = mediaType(got.ProductType, got.MediaType, TypePhoto)
-	}
-	answer, err := m.insights(ctx, insightCall{"media_insights", "media_" + p.Type, m.t, p.ID + "/insights", nil}, mediaMetrics(p.Type))
-	if err != nil && (wholeConnection(err) || ClassOf(err) == ClassNotFound) {
-		return m.only(err)
-	}
-	m.fold(answer.data)
-	// Likes and comments are also on the object: they stay there when insights are refused.
-	if p.Type != TypeStory && (m.snap.Counts.Likes == nil || m.snap.Counts.Comments == nil) {
-		if node == nil {
-			got, err := m.node(ctx)
-			if err != nil {
-				return m.only(err)
-			}
-			node = got
-		}
-		m.standIn(*node)
-	}
-	if m.snap.Counts == (domain.Counts{}) && err != nil {
-		m.snap.Err = asError(err)
-		return nil
-	}
-	m.missing(answer.refused, err)
-	return nil
-}
-
-// only keeps an error to this object, unless it concerns the connection.
-func (m *mediaReading) only(err error) error {
-	if wholeConnection(err) {
-		return err
-	}
-	m.snap.Err = asError(err)
-	m.snap.Counts = domain.Counts{}
-	return nil
-}
-
-func (m *mediaReading) node(ctx context.Context) (*mediaNode, error) {
 	var node mediaNode
-	q := url.Values{"fields": {"id,media_type,media_product_type,like_count,comments_count"}}
-	if err := m.get(ctx, "media", m.t, m.snap.Post.ID, q, &node); err != nil {
-		return nil, err
+	readNode := func() error {
+		q := url.Values{"fields": {"id,media_type,media_product_type,like_count,comments_count"}}
+		return g.get(ctx, "media", t, p.ID, q, &node)
 	}
-	return &node, nil
-}
-
-// fold maps insights: views stand in for impressions, clicks do not exist.
-func (m *mediaReading) fold(data []insight) {
-	m.snap.Counts = domain.Counts{
-		Likes: lifetimeTotal(data, "likes"), Comments: lifetimeTotal(data, "comments"), Shares: lifetimeTotal(data, "shares"),
-		Views: lifetimeTotal(data, "views"), Impressions: lifetimeTotal(data, "views"), Reach: lifetimeTotal(data, "reach"),
+	typed := mediaMetrics(p.Type) != nil
+	if !typed {
+		if err := readNode(); err != nil {
+			return failed(p, err)
+		}
+		p.Type = mediaType(node.ProductType, node.MediaType, TypePhoto)
 	}
-}
-
-func (m *mediaReading) standIn(node mediaNode) {
-	if m.snap.Counts.Likes == nil {
-		m.snap.Counts.Likes = node.Likes.ptr()
+	asked := mediaMetrics(p.Type)
+	answer, refusal := g.insights(ctx, insightCall{"media_insights", "media_" + p.Type, t, p.ID + "/insights", nil}, asked)
+	if refusal != nil && (wholeConnection(refusal) || ClassOf(refusal) == ClassNotFound) {
+		return failed(p, refusal)
 	}
-	if m.snap.Counts.Comments == nil {
-		m.snap.Counts.Comments = node.Comments.ptr()
+	values := map[string]*int64{}
+	for _, metric := range asked {
+		values[metric] = lifetimeTotal(answer.data, metric)
 	}
-}
-
-func (m *mediaReading) missing(refused []string, err error) {
-	c := m.snap.Counts
-	values := map[string]*int64{
-		"views": c.Views, "reach": c.Reach, "likes": c.Likes, "comments": c.Comments, "shares": c.Shares,
+	if p.Type != TypeStory && (values["likes"] == nil || values["comments"] == nil) {
+		if typed {
+			if err := readNode(); err != nil {
+				return failed(p, err)
+			}
+		}
+		values["likes"] = cmp.Or(values["likes"], node.Likes.ptr())
+		values["comments"] = cmp.Or(values["comments"], node.Comments.ptr())
 	}
-	for _, metric := range mediaMetrics(m.snap.Post.Type) {
+	snap := PostSnapshot{Post: p}
+	for _, metric := range asked {
 		reason, detail := ReasonEmpty, metric+" came without a value"
 		switch {
-		case err != nil:
-			reason, detail = reasonOf(ClassOf(err)), asError(err).Message
-		case slices.Contains(refused, metric):
+		case refusal != nil:
+			reason, detail = reasonOf(ClassOf(refusal)), asError(refusal).Message
+		case slices.Contains(answer.refused, metric):
 			reason, detail = ReasonUnsupported, "the platform does not know "+metric
 		}
-		m.snap.miss(metric, values[metric], reason, detail)
-		if metric == "views" {
-			m.snap.miss(domain.MetricImpressions, c.Impressions, reason, detail)
+		snap.put(metric, values[metric], reason, detail)
+		if metric == domain.MetricViews {
+			snap.put(domain.MetricImpressions, values[metric], reason, detail)
 		}
 	}
+	if snap.Counts == (domain.Counts{}) && refusal != nil {
+		return failed(p, refusal)
+	}
+	return snap, nil
 }

@@ -21,25 +21,22 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 		endpoint: cfg.LinkedIn, root: cfg.LinkedIn.BaseURL + "/rest/",
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
 	}
-	l.httpClient = newHTTPClient(domain.LinkedIn, cfg, client, func(ans answer) *Error { return classifyLinkedIn(ans, cfg.Now()) })
+	l.httpClient = newHTTPClient(domain.LinkedIn, cfg, client, classifyLinkedIn, l.untilReset)
 	return l
 }
 
 // get reads one resource; query is raw Rest.li text.
 func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query string, out any) error {
 	return l.do(ctx, call{
-		op: op, account: t.ExternalID, url: l.root + resource + "?" + query,
-		header: map[string]string{
-			"Authorization": "Bearer " + t.AccessToken, "LinkedIn-Version": l.endpoint.Version, "X-Restli-Protocol-Version": "2.0.0",
-		},
-		secrets: []string{t.AccessToken},
+		op: op, account: t.ExternalID, url: l.root + resource + "?" + query, token: t.AccessToken,
+		header: map[string]string{"LinkedIn-Version": l.endpoint.Version, "X-Restli-Protocol-Version": "2.0.0"},
 	}, out)
 }
 
 // who checks a target and gives the URN of a company page; "" for a profile, which is always "me".
 func (l *linkedIn) who(op string, t Target) (urn string, err error) {
-	if t.AccessToken == "" {
-		return "", l.reconnect(op, noAccessToken)
+	if err := l.needToken(op, t.AccessToken); err != nil {
+		return "", err
 	}
 	switch t.AccountType {
 	case domain.LinkedInProfile:
@@ -100,27 +97,19 @@ const historyMonths = 12
 // days are the UTC days to ask for: by default the last three, because statistics are late.
 func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	now := l.now().UTC()
-	since, until := req.Since.UTC(), req.end(now).UTC()
 	if req.Since.IsZero() {
-		since = now.AddDate(0, 0, -3)
+		req.Since = now.AddDate(0, 0, -3)
 	}
-	if oldest := now.AddDate(0, -historyMonths, 1); since.Before(oldest) {
-		since = oldest
+	if oldest := now.AddDate(0, -historyMonths, 1); req.Since.Before(oldest) {
+		req.Since = oldest
 	}
-	const day = 24 * time.Hour
-	first, end := since.Truncate(day), until.Add(-time.Nanosecond).Truncate(day).Add(day)
-	if !first.Before(end) { // a range that ends at the very midnight at which it begins
-		end = first.Add(day)
-	}
+	first, end := req.days(now, func(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) })
 	return [2]time.Time{first, end}
 }
 
 // Refresh implements [Client]. Only approved applications have refresh tokens; theirs lives 365 days
 // from the first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	if req.RefreshToken == "" {
-		return Tokens{}, l.reconnect(opRefresh, "there is no refresh token: the person must sign in again")
-	}
-	classify := func(ans answer) *Error { return classifyLinkedInOAuth(ans, l.now()) }
-	return l.with(classify).refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id")
+	return l.refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id",
+		"there is no refresh token: the person must sign in again", classifyLinkedInOAuth)
 }

@@ -2,6 +2,7 @@ package platforms
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -20,7 +21,7 @@ const proxyWait = 5 * time.Minute
 
 // classifyLinkedIn classifies an answer: by the word in `code` first (the numbers are contradictory),
 // then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
-func classifyLinkedIn(ans answer, now time.Time) *Error {
+func classifyLinkedIn(ans answer) *Error {
 	good := ans.status >= 200 && ans.status < 300
 	if good && !bytes.Contains(ans.body, []byte(`"status"`)) {
 		return nil
@@ -34,14 +35,12 @@ func classifyLinkedIn(ans answer, now time.Time) *Error {
 		ans.status = int(body.Status.n)
 	case !said:
 		e := byStatus(ans)
-		if e.Class == ClassThrottled && e.RetryAfter == 0 {
-			e.RetryAfter = proxyWait
+		if e.Class == ClassThrottled {
+			e.RetryAfter = cmp.Or(e.RetryAfter, proxyWait)
 		}
 		return e
 	}
-	return linkedInThrottle(&Error{
-		Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), Message: string(body.Message),
-	}, ans, now)
+	return &Error{Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), Message: string(body.Message)}
 }
 
 func (e linkedInError) class(status int) Class {
@@ -65,36 +64,20 @@ func (e linkedInError) class(status int) Class {
 	}
 }
 
-// linkedInThrottle gives a throttled call its time: quotas are daily, reset at midnight UTC, and no
-// header says so.
-func linkedInThrottle(e *Error, ans answer, now time.Time) *Error {
-	if e == nil || e.Class != ClassThrottled {
-		return e
-	}
-	if e.RetryAfter = retryAfter(ans.header); e.RetryAfter == 0 {
-		const day = 24 * time.Hour
-		e.RetryAfter = now.UTC().Truncate(day).Add(day).Sub(now)
-	}
-	return e
+// untilReset is how long a throttled caller waits: quotas are daily, reset at midnight UTC, and no header says so.
+func (l *linkedIn) untilReset(said time.Duration, h http.Header) time.Duration {
+	const day = 24 * time.Hour
+	return cmp.Or(said, retryAfter(h), l.now().UTC().Truncate(day).Add(day).Sub(l.now()))
 }
 
-// classifyLinkedInOAuth: a success is an answer with an access token, an error is flat.
-func classifyLinkedInOAuth(ans answer, now time.Time) *Error {
+// classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.
+func classifyLinkedInOAuth(ans answer) *Error {
 	var body struct {
-		oauthReply
 		Error       text `json:"error"`
 		Description text `json:"error_description"`
 	}
-	bad := json.Unmarshal(ans.body, &body) != nil
-	switch {
-	case !bad && ans.status == http.StatusOK && body.AccessToken != "":
-		return nil
-	case !bad && body.Error != "":
-		e := &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}
-		return linkedInThrottle(e, ans, now)
+	if json.Unmarshal(ans.body, &body) != nil || body.Error == "" {
+		return classifyLinkedIn(ans)
 	}
-	if e := classifyLinkedIn(ans, now); e != nil {
-		return e
-	}
-	return malformed()
+	return &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Message: string(body.Description)}
 }

@@ -3,6 +3,7 @@ package platforms
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -39,38 +40,38 @@ type shareElement struct {
 	Total maybe[shareCounts] `json:"totalShareStatistics"`
 }
 
-// shareCounts are a page's, a day's or a post's numbers. likeCount and clickCount may be negative and
-// stay so; the ratio `engagement` is not read, it could not be summed.
-type shareCounts struct {
-	Impressions count `json:"impressionCount"`
-	Unique      count `json:"uniqueImpressionsCount"`
-	Clicks      count `json:"clickCount"`
-	Likes       count `json:"likeCount"`
-	Comments    count `json:"commentCount"`
-	Shares      count `json:"shareCount"`
+// shareCounts are the numbers of a page, a day or a post, by the platform's fields. likeCount and clickCount may be
+// negative and stay so; the ratio `engagement` is not read, it could not be summed.
+type shareCounts map[string]count
+
+// shareMetrics are what is made of them: a source is a field, or the sum of some that are all there.
+var shareMetrics = []struct{ name, source string }{
+	{domain.MetricImpressions, "impressionCount"},
+	{domain.MetricClicks, "clickCount"},
+	{domain.MetricLikes, "likeCount"},
+	{domain.MetricComments, "commentCount"},
+	{domain.MetricShares, "shareCount"},
+	{domain.MetricEngagement, "likeCount+commentCount+shareCount"},
+	{domain.MetricReach, "uniqueImpressionsCount"},
 }
 
-// figures are the numbers with names and sources. uniqueImpressionsCount is reliable only for the
-// lifetime, so days have no reach.
-func (s shareCounts) figures(kind domain.Kind, window, day string) []domain.Figure {
-	var out []domain.Figure
-	add := func(name, source string, value count) {
-		if value.ok {
-			out = append(out, domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source, Window: window, Day: day})
+func (s shareCounts) value(source string) count {
+	sum := count{ok: true}
+	for field := range strings.SplitSeq(source, "+") {
+		part := s[field]
+		sum = count{n: sum.n + part.n, ok: sum.ok && part.ok}
+	}
+	return sum
+}
+
+// addShares adds the numbers as figures. uniqueImpressionsCount is reliable only for the lifetime, so days
+// have no reach.
+func (r *liReading) addShares(s shareCounts, kind domain.Kind, window, day string) {
+	for _, m := range shareMetrics {
+		if value := s.value(m.source); value.ok && (m.name != domain.MetricReach || kind == domain.Rolling) {
+			r.got.add(domain.Figure{Name: m.name, Kind: kind, Value: value.n, Source: m.source, Window: window, Day: day})
 		}
 	}
-	add(domain.MetricImpressions, "impressionCount", s.Impressions)
-	add(domain.MetricClicks, "clickCount", s.Clicks)
-	add(domain.MetricLikes, "likeCount", s.Likes)
-	add(domain.MetricComments, "commentCount", s.Comments)
-	add(domain.MetricShares, "shareCount", s.Shares)
-	add(domain.MetricEngagement, "likeCount+commentCount+shareCount", count{
-		n: s.Likes.n + s.Comments.n + s.Shares.n, ok: s.Likes.ok && s.Comments.ok && s.Shares.ok,
-	})
-	if kind == domain.Rolling {
-		add(domain.MetricReach, "uniqueImpressionsCount", s.Unique)
-	}
-	return out
 }
 
 // pageFollowers reads the headline number.
@@ -104,9 +105,7 @@ func (r *liReading) pageLifetime(ctx context.Context) error {
 	}
 	for _, e := range reply.Elements.list {
 		if r.mine(e) && e.Share == "" && e.UGCPost == "" {
-			for _, f := range e.Total.v.figures(domain.Rolling, "months_12", "") {
-				r.got.add(f)
-			}
+			r.addShares(e.Total.v, domain.Rolling, "months_12", "")
 		}
 	}
 	return nil
@@ -120,12 +119,8 @@ func (r *liReading) pageDays(ctx context.Context) error {
 		return r.snap.absorb(err)
 	}
 	for _, e := range reply.Elements.list {
-		day := milliTime(e.TimeRange.v.Start)
-		if !r.mine(e) || day.IsZero() {
-			continue
-		}
-		for _, f := range e.Total.v.figures(domain.DayFlow, "", day.Format(time.DateOnly)) {
-			r.got.add(f)
+		if day := milliTime(e.TimeRange.v.Start); r.mine(e) && !day.IsZero() {
+			r.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
 		}
 	}
 	return nil
@@ -191,21 +186,14 @@ func postLists(posts []Post) string {
 func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
-	if !active && complete {
-		zero := func() *int64 { return new(int64) }
-		s.Counts = domain.Counts{Likes: zero(), Comments: zero(), Shares: zero(), Impressions: zero(), Reach: zero(), Clicks: zero()}
-		return s
-	}
-	n := e.Total.v
-	s.Counts = domain.Counts{
-		Likes: n.Likes.ptr(), Comments: n.Comments.ptr(), Shares: n.Shares.ptr(), Impressions: n.Impressions.ptr(),
-		Reach: n.Unique.ptr(), Clicks: n.Clicks.ptr(),
-	}
-	for name, value := range map[string]*int64{
-		domain.MetricLikes: s.Counts.Likes, domain.MetricComments: s.Counts.Comments, domain.MetricShares: s.Counts.Shares,
-		domain.MetricImpressions: s.Counts.Impressions, domain.MetricReach: s.Counts.Reach, domain.MetricClicks: s.Counts.Clicks,
-	} {
-		s.miss(name, value, ReasonEmpty, "answered without a value")
+	for _, m := range shareMetrics {
+		switch place := s.place(m.name); {
+		case place == nil: // engagement follows from its parts
+		case !active && complete:
+			*place = new(int64)
+		default:
+			s.put(m.name, e.Total.v.value(m.source).ptr(), ReasonEmpty, "answered without a value")
+		}
 	}
 	return s
 }

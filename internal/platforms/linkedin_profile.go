@@ -24,10 +24,20 @@ var memberMetrics = []memberMetric{
 	{query: "LINK_CLICKS", name: domain.MetricClicks, since: "202604"},
 }
 
-const (
-	resourceAnalytics = "memberCreatorPostAnalytics"
-	queryReach        = "MEMBERS_REACHED"
-)
+// memberReach has no daily series.
+var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReach}
+
+const resourceAnalytics = "memberCreatorPostAnalytics"
+
+// analytics asks for one metric of a member or a post.
+func (l *linkedIn) analytics(ctx context.Context, op string, t Target, m memberMetric, of, aggregation string) (reply analytics, err error) {
+	if l.endpoint.Version < m.since {
+		detail := m.query + " exists from version " + m.since + " on"
+		return reply, &Error{Class: ClassUnsupportedMetric, Platform: l.platform, Op: op, Message: detail}
+	}
+	err = l.get(ctx, op, t, resourceAnalytics, "q="+of+"&queryType="+m.query+"&aggregation="+aggregation, &reply)
+	return reply, err
+}
 
 // analytics is an answer of memberCreatorPostAnalytics.
 type analytics struct {
@@ -79,8 +89,6 @@ func (m *metricType) UnmarshalJSON(raw []byte) error {
 // is reports whether an element is about the metric that was asked for.
 func (m metricType) is(query string) bool { return m == "" || string(m) == query }
 
-func (l *linkedIn) has(m memberMetric) bool { return l.endpoint.Version >= m.since }
-
 // memberFollowers is an answer of memberFollowersCount.
 type memberFollowers struct {
 	Elements list[struct {
@@ -123,8 +131,7 @@ func (r *liReading) profileHistory(ctx context.Context) error {
 // mayAnalyse reports whether analytics are worth a call: without the product every call is refused,
 // and each would cost a part of a small daily quota.
 func (r *liReading) mayAnalyse() bool {
-	ask, _ := r.unpermitted.usable("member_analytics", r.t.ExternalID, []string{resourceAnalytics})
-	return len(ask) > 0
+	return r.unpermitted.allows("member_analytics", r.t.ExternalID, resourceAnalytics)
 }
 
 // refusedAnalytics notes that the token has no analytics, if that is what err says. A 404 says so
@@ -156,13 +163,7 @@ func (r *liReading) profileDays(ctx context.Context) error {
 	}
 	engagement := map[string][]int64{}
 	for _, m := range memberMetrics {
-		if !r.has(m) {
-			r.snap.miss(m.name, ReasonUnsupported, m.query+" exists from version "+m.since+" on")
-			continue
-		}
-		var reply analytics
-		err := r.get(ctx, "member_analytics", r.t, resourceAnalytics,
-			"q=me&queryType="+m.query+"&aggregation=DAILY&dateRange="+dateRange(r.days[0], r.days[1]), &reply)
+		reply, err := r.analytics(ctx, "member_analytics", r.t, m, "me", "DAILY&dateRange="+dateRange(r.days[0], r.days[1]))
 		if err != nil {
 			if r.refusedAnalytics(err) {
 				return nil
@@ -224,18 +225,16 @@ func (r *liReading) profileReach(ctx context.Context) error {
 		return nil
 	}
 	end := r.days[1]
-	var reply analytics
-	err := r.get(ctx, "member_analytics", r.t, resourceAnalytics,
-		"q=me&queryType="+queryReach+"&aggregation=TOTAL&dateRange="+dateRange(end.AddDate(0, 0, -reachDays), end), &reply)
+	reply, err := r.analytics(ctx, "member_analytics", r.t, memberReach, "me", "TOTAL&dateRange="+dateRange(end.AddDate(0, 0, -reachDays), end))
 	if err != nil {
 		if r.refusedAnalytics(err) {
 			return nil
 		}
 		return r.snap.absorb(err, domain.MetricReach)
 	}
-	if value := reply.total(queryReach); value.ok {
+	if value := reply.total(memberReach.query); value.ok {
 		r.got.add(domain.Figure{
-			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: queryReach, Window: "days_28",
+			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: memberReach.query, Window: "days_28",
 			Day: end.AddDate(0, 0, -1).Format(time.DateOnly),
 		})
 	}
@@ -262,28 +261,15 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 		snap.Err = invalid(l.platform, "member_post", "id is not the URN of a share or ugcPost")
 		return snap, nil
 	}
-	entity := "(" + key + ":" + urnIn(p.ID) + ")"
-	values := map[string]**int64{
-		domain.MetricImpressions: &snap.Counts.Impressions, domain.MetricLikes: &snap.Counts.Likes, domain.MetricComments: &snap.Counts.Comments,
-		domain.MetricShares: &snap.Counts.Shares, domain.MetricClicks: &snap.Counts.Clicks, domain.MetricReach: &snap.Counts.Reach,
-	}
-	for _, m := range append(slices.Clone(memberMetrics), memberMetric{query: queryReach, name: domain.MetricReach}) {
-		if !l.has(m) {
-			snap.miss(m.name, nil, ReasonUnsupported, m.query+" exists from version "+m.since+" on")
-			continue
-		}
-		var reply analytics
-		err := l.get(ctx, "member_post", t, resourceAnalytics, "q=entity&entity="+entity+"&queryType="+m.query+"&aggregation=TOTAL", &reply)
+	for _, m := range append(slices.Clone(memberMetrics), memberReach) {
+		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
 		switch class := ClassOf(err); {
 		case err == nil:
-			*values[m.name] = reply.total(m.query).ptr()
-			snap.miss(m.name, *values[m.name], ReasonEmpty, m.query+" came without a value")
-		case wholeConnection(err):
-			return snap, err
-		case class == ClassPermission || class == ClassNotFound:
-			return PostSnapshot{Post: p, Err: asError(err)}, nil
+			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty, m.query+" came without a value")
+		case wholeConnection(err) || class == ClassPermission || class == ClassNotFound:
+			return failed(p, err)
 		default:
-			snap.miss(m.name, nil, reasonOf(class), asError(err).Message)
+			snap.put(m.name, nil, reasonOf(class), asError(err).Message)
 		}
 	}
 	return snap, nil

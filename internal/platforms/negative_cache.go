@@ -21,7 +21,12 @@ type negativeCache struct {
 	promote bool // whether promoteAfter counts; a missing permission concerns one account only
 
 	mu      sync.Mutex
-	refused map[string]map[string]time.Time // edge and metric → account → until
+	refused map[string]map[string]refusal // edge and metric → account
+}
+
+type refusal struct {
+	until time.Time
+	post  string // which met with it; "" none did alone
 }
 
 // permissionTTL is how long a missing permission is taken for granted: a person may sign in again
@@ -29,34 +34,41 @@ type negativeCache struct {
 const permissionTTL = time.Hour
 
 func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
-	return &negativeCache{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]time.Time{}}
+	return &negativeCache{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]refusal{}}
 }
 
 // refuse notes that account was refused metric on edge.
-func (c *negativeCache) refuse(edge, metric, account string) {
+func (c *negativeCache) refuse(edge, metric, account string) { c.note(edge, metric, account, "") }
+
+func (c *negativeCache) note(edge, metric, account, post string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := edge + "|" + metric
 	if c.refused[key] == nil {
-		c.refused[key] = map[string]time.Time{}
+		c.refused[key] = map[string]refusal{}
 	}
 	if n := len(c.refused[key]); n > 0 && n%sweepEvery == 0 {
-		maps.DeleteFunc(c.refused[key], func(_ string, until time.Time) bool { return !until.After(c.now()) })
+		maps.DeleteFunc(c.refused[key], func(_ string, r refusal) bool { return !r.until.After(c.now()) })
 	}
-	c.refused[key][account] = c.now().Add(c.ttl)
+	c.refused[key][account] = refusal{c.now().Add(c.ttl), post}
 }
 
 const sweepEvery = 1024
 
-// usable returns the metrics worth asking for, and those that are not.
-func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
+// allows tells whether one metric is worth asking for.
+func (c *negativeCache) allows(edge, account, metric string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return !c.isRefused(edge+"|"+metric, account)
+}
+
+// usable returns the metrics worth asking for, and those that are not.
+func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
 	for _, metric := range metrics {
-		if c.isRefused(edge+"|"+metric, account) {
-			refused = append(refused, metric)
-		} else {
+		if c.allows(edge, account, metric) {
 			ask = append(ask, metric)
+		} else {
+			refused = append(refused, metric)
 		}
 	}
 	return ask, refused
@@ -65,54 +77,35 @@ func (c *negativeCache) usable(edge, account string, metrics []string) (ask, ref
 func (c *negativeCache) isRefused(key, account string) bool {
 	now := c.now()
 	accounts := c.refused[key]
-	if until, ok := accounts[account]; ok && until.After(now) {
+	if accounts[account].until.After(now) {
 		return true
 	}
 	if !c.promote {
 		return false
 	}
 	live := 0
-	for _, until := range accounts {
-		if until.After(now) {
+	for _, r := range accounts {
+		if r.until.After(now) {
 			live++
 		}
 	}
 	return live >= promoteAfter
 }
 
-// suspicions remember what single posts were refused for lack of a permission. One post may forbid what
-// others allow: it says something of the account only when a second one is refused the same.
-type suspicions struct {
-	now func() time.Time
-
-	mu sync.Mutex
-	of map[string]suspicion // by edge, part and account
-}
-
-type suspicion struct {
-	post  string
-	until time.Time
-}
-
-func newSuspicions(now func() time.Time) *suspicions {
-	return &suspicions{now: now, of: map[string]suspicion{}}
-}
-
-// confirmed notes that a post was refused a part, and tells whether another one of the account was lately.
-func (s *suspicions) confirmed(edge, part, account, post string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now, key := s.now(), edge+"|"+part+"|"+account
-	before, ok := s.of[key]
-	if ok && before.post != post && before.until.After(now) {
-		delete(s.of, key)
-		return true
+// confirmed notes that a post was refused a part for lack of a permission, and tells whether another one of the
+// account was lately. One post may forbid what others allow: it says something of the account only when a second one
+// is refused the same.
+func (c *negativeCache) confirmed(edge, part, account, post string) bool {
+	c.mu.Lock()
+	before, known := c.refused[edge+"|"+part][account]
+	if known = known && before.post != post && before.until.After(c.now()); known {
+		delete(c.refused[edge+"|"+part], account)
 	}
-	if len(s.of)%sweepEvery == sweepEvery-1 {
-		maps.DeleteFunc(s.of, func(_ string, one suspicion) bool { return !one.until.After(now) })
+	c.mu.Unlock()
+	if !known {
+		c.note(edge, part, account, post)
 	}
-	s.of[key] = suspicion{post: post, until: now.Add(permissionTTL)}
-	return false
+	return known
 }
 
 // without returns all that is not in drop.

@@ -1,8 +1,10 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -10,26 +12,42 @@ import (
 const opRefresh = "refresh"
 
 // refresh renews tokens by the refresh token (RFC 6749 §6), at a path of the token endpoint's host. clientID is the name of
-// the field that holds ours. A refresh that was sent is not cut by its caller's end.
-func (c *httpClient) refresh(ctx context.Context, req RefreshRequest, endpoint Endpoint, path, clientID string) (Tokens, error) {
-	var raw json.RawMessage
-	err := c.do(ctx, call{
-		op: opRefresh, account: req.Target.ExternalID, url: endpoint.AuthURL + path, whole: true,
+// the field that holds ours; none is what is said when there is no refresh token. A refresh that was sent is not cut by its
+// caller's end.
+func (c *httpClient) refresh(
+	ctx context.Context, req RefreshRequest, endpoint Endpoint, path, clientID, none string, classify func(answer) *Error,
+) (Tokens, error) {
+	if req.RefreshToken == "" {
+		return Tokens{}, &Error{Class: ClassReconnect, Platform: c.platform, Op: opRefresh, Message: none}
+	}
+	return c.tokens(ctx, req, classify, call{
+		url: endpoint.AuthURL + path, whole: true,
 		form: url.Values{
 			"grant_type": {"refresh_token"}, "refresh_token": {req.RefreshToken},
 			clientID: {endpoint.ClientID}, "client_secret": {endpoint.ClientSecret},
 		},
 		secrets: []string{req.RefreshToken, req.Target.AccessToken, endpoint.ClientSecret},
-	}, &raw)
-	if err != nil {
+	})
+}
+
+// tokens calls a token endpoint. A success is an answer with an access token, whatever else it says: errors have been
+// seen under HTTP 200.
+func (c *httpClient) tokens(ctx context.Context, req RefreshRequest, classify func(answer) *Error, request call) (Tokens, error) {
+	endpoint, reply := *c, oauthReply{}
+	endpoint.classify = func(ans answer) *Error {
+		var ok bool
+		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK {
+			return nil
+		}
+		return cmp.Or(classify(ans), malformed())
+	}
+	request.op, request.account = opRefresh, req.Target.ExternalID
+	if err := endpoint.do(ctx, request, nil); err != nil {
 		return Tokens{}, err
 	}
-	reply, _ := oauthTokens(raw)
 	tokens := reply.tokens(c.now())
 	if want := req.Target.ExternalID; want != "" && tokens.ExternalID != "" && tokens.ExternalID != want {
-		e := wrongAccount()
-		e.Platform, e.Op = c.platform, opRefresh
-		return Tokens{}, e
+		return Tokens{}, about(c.platform, opRefresh, want, reply.OpenID)
 	}
 	return tokens, nil
 }

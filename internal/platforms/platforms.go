@@ -47,16 +47,10 @@ type Endpoint struct {
 	ClientSecret string `json:"-"` // never logged
 }
 
-// String hides the secret.
-func (e Endpoint) String() string {
-	return fmt.Sprintf("{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
+// Format hides the secret, whatever the verb.
+func (e Endpoint) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
 }
-
-// GoString hides the secret.
-func (e Endpoint) GoString() string { return e.String() }
-
-// LogValue hides the secret.
-func (e Endpoint) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
 // Config configures all clients. The zero value speaks to the real platforms.
 type Config struct {
@@ -157,12 +151,10 @@ func New(cfg Config) (*Set, error) {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
 	client := hardened(cfg.HTTPClient)
-	set := &Set{http: client, clients: map[domain.Platform]Client{}}
-	set.clients[domain.Facebook] = newFacebook(cfg, client, pacific)
-	set.clients[domain.Instagram] = newInstagram(cfg, client, pacific)
-	set.clients[domain.LinkedIn] = newLinkedIn(cfg, client)
-	set.clients[domain.TikTok] = newTikTok(cfg, client)
-	return set, nil
+	return &Set{http: client, clients: map[domain.Platform]Client{
+		domain.Facebook: newFacebook(cfg, client, pacific), domain.Instagram: newInstagram(cfg, client, pacific),
+		domain.LinkedIn: newLinkedIn(cfg, client), domain.TikTok: newTikTok(cfg, client),
+	}}, nil
 }
 
 // For returns the client of a platform; the error of a platform without one wraps [ErrNoHandler].

@@ -1,7 +1,6 @@
 package platforms
 
 import (
-	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
@@ -55,5 +54,3 @@ func mask(secret string) string {
 	}
 	return redacted
 }
-
-func quoted(s string) ([]byte, error) { return json.Marshal(s) }

@@ -28,6 +28,16 @@ func (r AccountRequest) end(now time.Time) time.Time {
 	return r.Until
 }
 
+// days are the day that the range begins on and the day after the one that it ends on; dayOf is when a time's day
+// began.
+func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (first, end time.Time) {
+	first, end = dayOf(r.Since), dayOf(r.end(now).Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	if !first.Before(end) { // a range that ends at the very midnight at which it begins
+		end = first.AddDate(0, 0, 1)
+	}
+	return first, end
+}
+
 // check refuses a range that holds no time.
 func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error {
 	switch {
@@ -171,9 +181,26 @@ func (s *AccountSnapshot) miss(name, reason, detail string) {
 	s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
 }
 
-// miss records why a metric has no value; one that has a value is not missing.
-func (s *PostSnapshot) miss(name string, value *int64, reason, detail string) {
-	if value == nil {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
+// place is where a metric stands among the counts; nil when it is none of them.
+func (s *PostSnapshot) place(metric string) **int64 {
+	c := &s.Counts
+	return map[string]**int64{
+		domain.MetricLikes: &c.Likes, domain.MetricComments: &c.Comments, domain.MetricShares: &c.Shares, domain.MetricViews: &c.Views,
+		domain.MetricImpressions: &c.Impressions, domain.MetricReach: &c.Reach, domain.MetricClicks: &c.Clicks,
+	}[metric]
+}
+
+// put records the value of a metric, or why it has none.
+func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
+	if *s.place(metric) = value; value == nil {
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason, Detail: detail})
 	}
+}
+
+// failed is the reading of a post that cannot be read, unless the error concerns more than that post.
+func failed(p Post, err error) (PostSnapshot, error) {
+	if wholeConnection(err) {
+		return PostSnapshot{}, err
+	}
+	return PostSnapshot{Post: p, Err: asError(err)}, nil
 }

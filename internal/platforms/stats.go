@@ -91,19 +91,19 @@ func (n usageNumbers) usage(scope, id string) Usage {
 // metaUsage reads Meta's usage headers; one that cannot be read is left out.
 func metaUsage(h http.Header) []Usage {
 	var out []Usage
-	if raw := h.Get("X-App-Usage"); raw != "" && len(raw) <= maxUsageHeader {
-		var n usageNumbers
-		if json.Unmarshal([]byte(raw), &n) == nil {
-			out = append(out, n.usage("app", ""))
-		}
+	read := func(header string, into any) bool {
+		raw := h.Get(header)
+		return len(raw) <= maxUsageHeader && json.Unmarshal([]byte(raw), into) == nil
 	}
-	if raw := h.Get("X-Business-Use-Case-Usage"); raw != "" && len(raw) <= maxUsageHeader {
-		var byID map[string][]usageNumbers
-		if json.Unmarshal([]byte(raw), &byID) == nil {
-			for id, list := range byID {
-				for _, n := range list {
-					out = append(out, n.usage("business", id))
-				}
+	var app usageNumbers
+	if read("X-App-Usage", &app) {
+		out = append(out, app.usage("app", ""))
+	}
+	var byID map[string][]usageNumbers
+	if read("X-Business-Use-Case-Usage", &byID) {
+		for id, list := range byID {
+			for _, n := range list {
+				out = append(out, n.usage("business", id))
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func metaUsage(h http.Header) []Usage {
 
 // metaWait is how long a throttled caller must wait: the longest time that a header names, else the
 // customary quarter of an hour.
-func metaWait(h http.Header) time.Duration {
+func metaWait(_ time.Duration, h http.Header) time.Duration {
 	wait := retryAfter(h)
 	for _, u := range metaUsage(h) {
 		wait = max(wait, u.Regain)

@@ -2,7 +2,6 @@ package platforms
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -20,19 +19,13 @@ type Target struct {
 	InstagramLogin bool
 }
 
-// String hides the token.
-func (t Target) String() string {
-	return fmt.Sprintf("{%s type %d token %s}", t.ExternalID, int(t.AccountType), mask(t.AccessToken))
+// Format hides the token, whatever the verb.
+func (t Target) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s type %d token %s}", t.ExternalID, int(t.AccountType), mask(t.AccessToken))
 }
 
-// GoString hides the token.
-func (t Target) GoString() string { return t.String() }
-
-// LogValue hides the token.
-func (t Target) LogValue() slog.Value { return slog.StringValue(t.String()) }
-
-// MarshalJSON hides the token.
-func (t Target) MarshalJSON() ([]byte, error) { return quoted(t.String()) }
+// MarshalText hides the token, in JSON and in logs too.
+func (t Target) MarshalText() ([]byte, error) { return fmt.Append(nil, t), nil }
 
 // RefreshRequest asks for a new access token. Target.ExternalID, when set, must be whom the new
 // token belongs to.
@@ -41,19 +34,13 @@ type RefreshRequest struct {
 	RefreshToken string // what LinkedIn and TikTok renew by
 }
 
-// String hides the tokens.
-func (r RefreshRequest) String() string {
-	return fmt.Sprintf("{%s refresh token %s}", r.Target, mask(r.RefreshToken))
+// Format hides the tokens, whatever the verb.
+func (r RefreshRequest) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s refresh token %s}", r.Target, mask(r.RefreshToken))
 }
 
-// GoString hides the tokens.
-func (r RefreshRequest) GoString() string { return r.String() }
-
-// LogValue hides the tokens.
-func (r RefreshRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// MarshalJSON hides the tokens.
-func (r RefreshRequest) MarshalJSON() ([]byte, error) { return quoted(r.String()) }
+// MarshalText hides the tokens, in JSON and in logs too.
+func (r RefreshRequest) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
 
 // Tokens is what a refresh gave. AccessToken is never empty. An empty RefreshToken means: keep the
 // stored one. TikTok's refresh token rotates: store the new one before the access token is used.
@@ -66,17 +53,11 @@ type Tokens struct {
 	Scope            string    // as the platform writes it
 }
 
-// String hides the tokens.
-func (t Tokens) String() string {
-	return fmt.Sprintf("{%s access %s until %s, refresh %s until %s}", t.ExternalID,
+// Format hides the tokens, whatever the verb.
+func (t Tokens) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s access %s until %s, refresh %s until %s}", t.ExternalID,
 		mask(t.AccessToken), t.ExpiresAt.Format(time.RFC3339), mask(t.RefreshToken), t.RefreshExpiresAt.Format(time.RFC3339))
 }
 
-// GoString hides the tokens.
-func (t Tokens) GoString() string { return t.String() }
-
-// LogValue hides the tokens.
-func (t Tokens) LogValue() slog.Value { return slog.StringValue(t.String()) }
-
-// MarshalJSON hides the tokens.
-func (t Tokens) MarshalJSON() ([]byte, error) { return quoted(t.String()) }
+// MarshalText hides the tokens, in JSON and in logs too.
+func (t Tokens) MarshalText() ([]byte, error) { return fmt.Append(nil, t), nil }

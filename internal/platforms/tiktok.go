@@ -17,7 +17,7 @@ type tikTok struct {
 
 func newTikTok(cfg Config, client *http.Client) *tikTok {
 	return &tikTok{
-		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok), endpoint: cfg.TikTok,
+		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok, tikTokWait), endpoint: cfg.TikTok,
 		root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.Version,
 	}
 }
@@ -26,15 +26,8 @@ func newTikTok(cfg Config, client *http.Client) *tikTok {
 func (k *tikTok) request(op string, t Target, path, fields string, body any) call {
 	return call{
 		op: op, account: t.ExternalID, url: k.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
-		header: map[string]string{"Authorization": "Bearer " + t.AccessToken}, secrets: []string{t.AccessToken},
+		token: t.AccessToken,
 	}
-}
-
-func (k *tikTok) check(op string, t Target) error {
-	if t.AccessToken == "" {
-		return k.reconnect(op, noAccessToken)
-	}
-	return nil
 }
 
 const opUserInfo = "user_info"
@@ -54,7 +47,7 @@ func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser,
 			User tikTokUser `json:"user"`
 		} `json:"data"`
 	}
-	if err := k.check(opUserInfo, t); err != nil {
+	if err := k.needToken(opUserInfo, t.AccessToken); err != nil {
 		return tikTokUser{}, err
 	}
 	err := k.do(ctx, k.request(opUserInfo, t, "/user/info/", fields, nil), &reply)
@@ -92,8 +85,6 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 // of one account must not run side by side, and the new refresh token must be stored first.
 // Lifetimes are what the answer says, never assumed.
 func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
-	if req.RefreshToken == "" {
-		return Tokens{}, k.reconnect(opRefresh, "there is no refresh token for this account")
-	}
-	return k.with(classifyTikTokOAuth).refresh(ctx, req, k.endpoint, "/"+k.endpoint.Version+"/oauth/token/", "client_key")
+	return k.refresh(ctx, req, k.endpoint, "/"+k.endpoint.Version+"/oauth/token/", "client_key",
+		"there is no refresh token for this account", classifyTikTok)
 }

@@ -2,8 +2,10 @@ package platforms
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,
@@ -20,22 +22,17 @@ type tikTokEnvelope struct {
 func classifyTikTok(ans answer) *Error {
 	var envelope tikTokEnvelope
 	if json.Unmarshal(ans.body, &envelope) != nil {
-		if e := byStatus(ans); e != nil {
-			return tikTokWait(e, ans)
-		}
-		return malformed()
+		return cmp.Or(byStatus(ans), malformed())
 	}
 	code, message := envelope.say()
 	switch {
 	case code == "ok" && ans.status == http.StatusOK:
 		return nil
 	case code == "" || code == "ok":
-		if e := byStatus(ans); e != nil {
-			return tikTokWait(e, ans)
-		}
-		return malformed()
+		return cmp.Or(byStatus(ans), malformed())
+	default:
+		return &Error{Class: tikTokClass(code, ans.status), Code: code, Message: message}
 	}
-	return tikTokWait(&Error{Class: tikTokClass(code, ans.status), Code: code, Message: message}, ans)
 }
 
 func (e tikTokEnvelope) say() (code, message string) {
@@ -72,22 +69,7 @@ func tikTokClass(code string, status int) Class {
 	}
 }
 
-// tikTokWait gives a throttled call its time: a sliding minute, unless a header says more.
-func tikTokWait(e *Error, ans answer) *Error {
-	if e.Class == ClassThrottled {
-		e.RetryAfter = max(retryAfter(ans.header), defaultTikTokWait)
-	}
-	return e
-}
-
-// classifyTikTokOAuth: a success is an answer with an access token. Errors are flat and have been
-// seen under HTTP 200, so the status proves nothing.
-func classifyTikTokOAuth(ans answer) *Error {
-	if _, ok := oauthTokens(ans.body); ok && ans.status == http.StatusOK {
-		return nil
-	}
-	if e := classifyTikTok(ans); e != nil {
-		return e
-	}
-	return malformed()
+// tikTokWait is how long a throttled caller waits: a sliding minute, unless a header says more.
+func tikTokWait(_ time.Duration, h http.Header) time.Duration {
+	return max(retryAfter(h), defaultTikTokWait)
 }

@@ -39,7 +39,7 @@ type tikTokVideo struct {
 // Posts implements [Client]: public videos, newest first. The cursor is a time in milliseconds.
 func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	const op = "video_list"
-	if err := k.check(op, t); err != nil {
+	if err := k.needToken(op, t.AccessToken); err != nil {
 		return PostsPage{}, err
 	}
 	body := map[string]int64{"max_count": maxTikTokVideos}
@@ -84,7 +84,7 @@ func (v tikTokVideo) post() Post {
 // totals; impressions, reach and clicks do not exist here.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
-	if err := k.check(op, t); err != nil {
+	if err := k.needToken(op, t.AccessToken); err != nil {
 		return nil, err
 	}
 	var out []PostSnapshot
@@ -117,13 +117,11 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 }
 
 func (v tikTokVideo) snapshot(p Post) PostSnapshot {
-	s := PostSnapshot{Post: p, Counts: domain.Counts{
-		Likes: v.Likes.ptr(), Comments: v.Comments.ptr(), Shares: v.Shares.ptr(), Views: v.Views.ptr(),
-	}}
+	s := PostSnapshot{Post: p}
 	const detail = "was not in the answer"
-	s.miss(domain.MetricLikes, s.Counts.Likes, ReasonEmpty, "like_count "+detail)
-	s.miss(domain.MetricComments, s.Counts.Comments, ReasonEmpty, "comment_count "+detail)
-	s.miss(domain.MetricShares, s.Counts.Shares, ReasonEmpty, "share_count "+detail)
-	s.miss(domain.MetricViews, s.Counts.Views, ReasonEmpty, "view_count "+detail)
+	s.put(domain.MetricLikes, v.Likes.ptr(), ReasonEmpty, "like_count "+detail)
+	s.put(domain.MetricComments, v.Comments.ptr(), ReasonEmpty, "comment_count "+detail)
+	s.put(domain.MetricShares, v.Shares.ptr(), ReasonEmpty, "share_count "+detail)
+	s.put(domain.MetricViews, v.Views.ptr(), ReasonEmpty, "view_count "+detail)
 	return s
 }

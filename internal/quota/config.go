@@ -95,12 +95,12 @@ func parseLimit(text string) (domain.Platform, *Limit, error) {
 	return platform, &Limit{platform, platforms.Scope(scope), calls, length}, nil
 }
 
+var scopes = []platforms.Scope{platforms.ScopeApp, platforms.ScopeOperation, platforms.ScopeAccount}
+
 func check(limits []Limit) error {
 	var errs []error
 	for i, l := range limits {
-		switch l.Scope {
-		case platforms.ScopeApp, platforms.ScopeOperation, platforms.ScopeAccount:
-		default:
+		if !slices.Contains(scopes, l.Scope) {
 			errs = append(errs, fmt.Errorf("limit %s: scope %q is none of app, operation, account", l, l.Scope))
 		}
 		if l.Calls < minCalls || l.Window < time.Second {

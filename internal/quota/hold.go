@@ -82,7 +82,7 @@ func (g *Gate) holdOf(ctx context.Context, call platforms.Call) (wait time.Durat
 	if len(g.holds) == 0 {
 		return 0
 	}
-	for _, scope := range []platforms.Scope{platforms.ScopeApp, platforms.ScopeOperation, platforms.ScopeAccount} {
+	for _, scope := range scopes {
 		key := name(call.Platform, scope, call.Op, call.Account)
 		until, held := g.holds[key]
 		if held && !now.Before(until) {

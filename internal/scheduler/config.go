@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,35 +19,12 @@ import (
 // Schema is where River's tables live.
 const Schema = "river"
 
-// Kind is what a job does; each kind has its schedule.
-type Kind string
-
-// The kinds of fetching. Others may be scheduled alike.
-const (
-	AccountInsights Kind = domain.FetchAccounts
-	PostInsights    Kind = domain.FetchPosts
-	TokenRefresh    Kind = domain.FetchTokens
-)
-
-// kindForm keeps queue names legal for River and short.
-var kindForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
-
-const maxKind = 30
-
 // Job is one shard of one platform in one slot, or one connection of it that is tried again by itself.
 type Job struct {
-	Platform   domain.Platform
-	Shard      int       // from 0
-	Connection int64     // 0: the whole shard
-	Slot       time.Time // when the slot began, UTC
-	Kind       Kind
-}
+	domain.FetchSlot
 
-// Slot is what is divided into shards: the time from Begin to End of one kind and platform.
-type Slot struct {
-	Kind       Kind
-	Platform   domain.Platform
-	Begin, End time.Time // UTC
+	Shard      int   // from 0
+	Connection int64 // 0: the whole shard
 }
 
 // Defaults of [Config].
@@ -58,25 +34,16 @@ const (
 	defaultAttemptTimeout = 5 * time.Minute
 )
 
-// DefaultSchedules returns account insights every 30 s, post insights at midnight and noon UTC, and a look
-// for tokens that expire every 5 minutes.
-func DefaultSchedules() map[Kind]Schedule {
-	accounts, _ := Every(30 * time.Second)
-	posts, _ := Cron("0 */12 * * *")
-	tokens, _ := Every(5 * time.Minute)
-	return map[Kind]Schedule{AccountInsights: accounts, PostInsights: posts, TokenRefresh: tokens}
-}
-
-// Config is what a [Scheduler] is made of. DatabaseURL, Shards and Work are required.
+// Config is what a [Scheduler] is made of. DatabaseURL, Every, Shards and Work are required.
 type Config struct {
 	DatabaseURL string // a pool of the scheduler's own is opened and closed by Run
 
-	Every     map[Kind]Schedule // nil: [DefaultSchedules]; a kind that is not in it does not run
-	Platforms []domain.Platform // nil: all
+	Every     map[string]Schedule // by kind of fetching; a kind that is not in it does not run
+	Platforms []domain.Platform   // nil: all
 
-	// Shards divides what is due in a slot into shards and returns their number; lower ones are worked
-	// first. It is called once for each slot, but once more when that call, or what followed, has failed.
-	Shards func(ctx context.Context, slot Slot) (int, error)
+	// Shards divides what is due in a slot, which lasts so long, into shards and returns their number; lower
+	// ones are worked first. It is called once for each slot, but once more when that call, or what followed, has failed.
+	Shards func(ctx context.Context, slot domain.FetchSlot, lasts time.Duration) (int, error)
 
 	// Work does one job. Its context ends with the slot, with AttemptTimeout or with the process: it
 	// should begin with what is most overdue, because what it did not reach is left to the next slot.
@@ -104,9 +71,6 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Every == nil {
-		c.Every = DefaultSchedules()
-	}
 	if c.Platforms == nil {
 		c.Platforms = domain.Platforms()
 	}
@@ -139,19 +103,9 @@ func (c Config) validate() error {
 	refuse(c.Shards == nil, "Shards is missing")
 	refuse(c.Work == nil, "Work is missing")
 	refuse(c.MaxWorkers < 1 || c.MaxWorkers > river.QueueNumWorkersMax, "MaxWorkers must be 1 to %d", river.QueueNumWorkersMax)
-	refuse(c.AttemptTimeout < time.Second, "AttemptTimeout must be at least %s", time.Second)
-	refuse(c.DrainTimeout < 0, "DrainTimeout must not be negative")
 	refuse(len(c.Every) == 0, "no kind is scheduled")
 	for kind, schedule := range c.Every {
-		refuse(!kindForm.MatchString(string(kind)) || len(kind) > maxKind,
-			"kind %q must be lower-case words joined by underscores, at most %d characters", kind, maxKind)
-		if err := schedule.validate(); err != nil {
-			errs = append(errs, fmt.Errorf("kind %q: %w", kind, err))
-		}
-	}
-	refuse(len(c.Platforms) == 0, "no platform is scheduled")
-	for _, platform := range c.Platforms {
-		refuse(!platform.Valid(), "there is no platform %d", int(platform))
+		refuse(schedule == Schedule{}, "kind %q: schedule is missing", kind)
 	}
 	return errors.Join(errs...)
 }

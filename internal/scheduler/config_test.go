@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
@@ -19,15 +18,11 @@ func noWork(context.Context, scheduler.Job) error { return nil }
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, err := scheduler.New(scheduler.Config{
-		Every:          map[scheduler.Kind]scheduler.Schedule{"Account-Insights": {}},
-		Platforms:      []domain.Platform{2},
-		MaxWorkers:     -1,
-		AttemptTimeout: time.Millisecond,
-		DrainTimeout:   -1,
+		Every:      map[string]scheduler.Schedule{kind: {}},
+		MaxWorkers: -1,
 	})
 	for _, want := range []string{
-		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "AttemptTimeout",
-		"DrainTimeout", "lower-case words", "schedule is missing", "no platform 2",
+		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "schedule is missing",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -35,20 +30,18 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 
 func TestNewNeedsSomethingToDo(t *testing.T) {
 	t.Parallel()
-	good := scheduler.Config{DatabaseURL: "postgres://h/d", Shards: shards(1), Work: noWork}
+	good := scheduler.Config{DatabaseURL: "postgres://h/d", Every: every(t, time.Second), Shards: shards(1), Work: noWork}
 	_, err := scheduler.New(good)
 	require.NoError(t, err, "the rest has defaults")
 	nothing := good
-	nothing.Every = map[scheduler.Kind]scheduler.Schedule{}
-	nothing.Platforms = []domain.Platform{}
+	nothing.Every = map[string]scheduler.Schedule{}
 	_, err = scheduler.New(nothing)
 	require.ErrorContains(t, err, "no kind is scheduled")
-	require.ErrorContains(t, err, "no platform is scheduled")
 }
 
 func TestNewRefusesASecondSetOfMetrics(t *testing.T) {
 	t.Parallel()
-	cfg := scheduler.Config{DatabaseURL: "postgres://h/d", Shards: shards(1), Work: noWork, Registerer: prometheus.NewRegistry()}
+	cfg := scheduler.Config{DatabaseURL: "postgres://h/d", Every: every(t, time.Second), Shards: shards(1), Work: noWork, Registerer: prometheus.NewRegistry()}
 	_, err := scheduler.New(cfg)
 	require.NoError(t, err)
 	_, err = scheduler.New(cfg)

@@ -17,7 +17,7 @@
 //
 // # File map
 //
-//	config.go     Kind, Job, Config
+//	config.go     Job, Config
 //	schedule.go   Schedule: slots by interval or cron
 //	scheduler.go  New, Run
 //	migrate.go    River's tables

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -15,7 +14,7 @@ const maxAttempts = 500
 
 // planArgs is the job that divides one slot of a platform into shards.
 type planArgs struct {
-	For      Kind            `json:"for"      river:"unique"`
+	For      string          `json:"for"      river:"unique"`
 	Platform domain.Platform `json:"platform" river:"unique"`
 	Slot     time.Time       `json:"slot"     river:"unique"`
 	End      time.Time       `json:"end"`
@@ -43,7 +42,7 @@ func (a plannedArgs) InsertOpts() river.InsertOpts {
 
 // shardArgs is a [Job].
 type shardArgs struct {
-	For      Kind            `json:"for"      river:"unique"`
+	For      string          `json:"for"      river:"unique"`
 	Platform domain.Platform `json:"platform" river:"unique"`
 	Shard    int             `json:"shard"    river:"unique"`
 	Slot     time.Time       `json:"slot"     river:"unique"`
@@ -59,12 +58,12 @@ func (shardArgs) Kind() string { return "work_shard" }
 func (a shardArgs) InsertOpts() river.InsertOpts { return once(shardQueue(a.For, a.Platform)) }
 
 func (a shardArgs) job() Job {
-	return Job{Platform: a.Platform, Shard: a.Shard, Connection: a.Connection, Slot: a.Slot.UTC(), Kind: a.For}
+	return Job{domain.FetchSlot{Kind: a.For, Platform: a.Platform, Begin: a.Slot.UTC()}, a.Shard, a.Connection}
 }
 
 // alone is the job that tries one connection of the shard again, after a pause.
-func (a shardArgs) alone(r Retry, now time.Time) river.InsertManyParams {
-	a.Connection = r.Connection
+func (a shardArgs) alone(r domain.FetchRetry, now time.Time) river.InsertManyParams {
+	a.Connection = r.SocialAccount
 	opts := a.InsertOpts()
 	opts.ScheduledAt = now.Add(r.After)
 	return river.InsertManyParams{Args: a, InsertOpts: &opts}
@@ -80,9 +79,7 @@ func once(queue string) river.InsertOpts {
 }
 
 // planQueue is apart from the shards' queues: planning must not wait for slow work.
-func planQueue(kind Kind) string { return string(kind) + "-plan" }
+func planQueue(kind string) string { return kind + "-plan" }
 
 // shardQueue is one for each kind and platform: a platform that hangs holds up no other.
-func shardQueue(kind Kind, platform domain.Platform) string {
-	return fmt.Sprintf("%s-%s", kind, platform)
-}
+func shardQueue(kind string, platform domain.Platform) string { return kind + "-" + platform.String() }

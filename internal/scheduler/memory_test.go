@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
@@ -69,7 +70,7 @@ func TestSlotsOfADowntimeAreCountedAndThePresentOneIsWorked(t *testing.T) {
 		<-worked
 	}
 	second := run(t, cfg)
-	after := receive(t, "work", worked).Slot
+	after := receive(t, "work", worked).Begin
 	require.NoError(t, second.end())
 	missed := int(after.Sub(before)/time.Second) - 1
 	require.GreaterOrEqual(t, missed, 99)
@@ -85,7 +86,7 @@ func TestSlotThatCannotBePlannedIsTriedAgainThenCounted(t *testing.T) {
 	worked := make(chan scheduler.Job, 100)
 	p := run(t, scheduler.Config{
 		DatabaseURL: db.URL, Every: every(t, time.Second),
-		Shards: func(context.Context, scheduler.Slot) (int, error) {
+		Shards: func(context.Context, domain.FetchSlot, time.Duration) (int, error) {
 			if down.Load() {
 				refused.Add(1)
 				return 0, errors.New("no directory")

@@ -69,14 +69,14 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) ended(job Job, how outcome, took time.Duration) {
-	m.jobs.WithLabelValues(string(job.Kind), job.Platform.String(), string(how)).Inc()
-	m.duration.WithLabelValues(string(job.Kind), job.Platform.String()).Observe(took.Seconds())
+	m.jobs.WithLabelValues(job.Kind, job.Platform.String(), string(how)).Inc()
+	m.duration.WithLabelValues(job.Kind, job.Platform.String()).Observe(took.Seconds())
 }
 
-func (m *metrics) skip(kind Kind, platform domain.Platform, why skip, count int) {
-	m.skipped.WithLabelValues(string(kind), platform.String(), string(why)).Add(float64(count))
+func (m *metrics) skip(kind string, platform domain.Platform, why skip, count int) {
+	m.skipped.WithLabelValues(kind, platform.String(), string(why)).Add(float64(count))
 }
 
 func (m *metrics) began(job Job, now time.Time) {
-	m.lag.WithLabelValues(string(job.Kind), job.Platform.String()).Observe(max(now.Sub(job.Slot), 0).Seconds())
+	m.lag.WithLabelValues(job.Kind, job.Platform.String()).Observe(max(now.Sub(job.Begin), 0).Seconds())
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // planTimeout bounds the planning of a slot: counting shards and one transaction.
@@ -123,7 +125,7 @@ func (p *planner) plan(ctx context.Context, args planArgs) error {
 // divide asks the application, and does not let its panic end the process's planning.
 func (s *Scheduler) divide(ctx context.Context, args planArgs) (shards int, err error) {
 	defer recovered(&err)
-	shards, err = s.cfg.Shards(ctx, Slot{Kind: args.For, Platform: args.Platform, Begin: args.Slot.UTC(), End: args.End.UTC()})
+	shards, err = s.cfg.Shards(ctx, domain.FetchSlot{Kind: args.For, Platform: args.Platform, Begin: args.Slot.UTC()}, args.End.Sub(args.Slot))
 	if err == nil && shards < 0 {
 		err = fmt.Errorf("there cannot be %d shards", shards)
 	}

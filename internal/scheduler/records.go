@@ -23,18 +23,23 @@ type records struct {
 
 // lastPlanned returns the latest slot before this one that was planned. River still remembers it, or
 // nothing has ever been planned.
-func (r *records) lastPlanned(ctx context.Context) (plannedArgs, bool, error) {
+func (r *records) lastPlanned(ctx context.Context) (last plannedArgs, found bool, err error) {
 	params := river.NewJobListParams().Kinds(plannedArgs{}.Kind()).Queues(planQueue(r.args.For)).
 		States(rivertype.JobStates()...).
-		Where("args @> @args::jsonb", contains(`{"platform":%d}`, r.args.Platform)).
+		Where("args @> @args::jsonb", river.NamedArgs{"args": fmt.Sprintf(`{"platform":%d}`, r.args.Platform)}).
 		Where("(args->>'slot')::timestamptz < @slot", river.NamedArgs{"slot": r.args.Slot}).
 		OrderBy(river.JobListOrderByID, river.SortOrderDesc).First(1)
-	found, err := r.client.JobListTx(ctx, r.tx, params)
-	if err != nil || len(found.Jobs) == 0 {
-		return plannedArgs{}, false, wrap("find last planned slot", err)
+	jobs, err := r.client.JobListTx(ctx, r.tx, params)
+	if err != nil {
+		return last, false, fmt.Errorf("find last planned slot: %w", err)
 	}
-	last, err := decode[plannedArgs](found.Jobs[0])
-	return last, err == nil, err
+	if len(jobs.Jobs) == 0 {
+		return last, false, nil
+	}
+	if err := json.Unmarshal(jobs.Jobs[0].EncodedArgs, &last); err != nil {
+		return last, false, fmt.Errorf("decode job %d: %w", jobs.Jobs[0].ID, err)
+	}
+	return last, true, nil
 }
 
 // mark says that the slot is planned, and reports whether nobody has said so before.
@@ -73,23 +78,4 @@ func (r *records) insert(ctx context.Context, shards int) error {
 		return fmt.Errorf("insert %d shards: %w", shards, err)
 	}
 	return nil
-}
-
-// contains is the argument of a search for a part of a job's arguments, in JSON.
-func contains(part string, value any) river.NamedArgs {
-	return river.NamedArgs{"args": fmt.Sprintf(part, value)}
-}
-
-func decode[Args any](row *rivertype.JobRow) (args Args, err error) {
-	if err := json.Unmarshal(row.EncodedArgs, &args); err != nil {
-		return args, fmt.Errorf("decode job %d: %w", row.ID, err)
-	}
-	return args, nil
-}
-
-func wrap(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Bounds of the pause before a retry; it doubles from the first to the second.
@@ -35,11 +37,10 @@ func (e *retryAfterError) Unwrap() error { return e.cause }
 
 // pauseOf returns the pause that a [RetryAfter] in err asks for.
 func pauseOf(err error) (time.Duration, bool) {
-	var e *retryAfterError
-	if !errors.As(err, &e) {
-		return 0, false
+	if e, ok := errors.AsType[*retryAfterError](err); ok {
+		return e.pause, true
 	}
-	return e.pause, true
+	return 0, false
 }
 
 // backOff returns the pause after a failed attempt (counted from 1) of a job whose slot has the given
@@ -56,22 +57,16 @@ func backOff(attempt int, slot time.Duration) time.Duration {
 	return min(pause, limit)
 }
 
-// Retry is a connection that is to be tried again by itself.
-type Retry struct {
-	Connection int64
-	After      time.Duration
-}
-
 // RetryConnections makes an error that says: these connections of the shard are to be tried again by
 // themselves. Each becomes a job of its own, unless its pause ends behind the slot; then the next slot finds
 // it due. What becomes of the shard itself cause says; nil: it is done but for them.
-func RetryConnections(cause error, retries ...Retry) error {
+func RetryConnections(cause error, retries ...domain.FetchRetry) error {
 	return &retryConnectionsError{cause, retries}
 }
 
 type retryConnectionsError struct {
 	cause   error
-	retries []Retry
+	retries []domain.FetchRetry
 }
 
 func (e *retryConnectionsError) Error() string {

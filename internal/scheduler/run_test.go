@@ -52,8 +52,8 @@ func TestTwoProcessesWorkEachShardOfEachSlotOnce(t *testing.T) {
 	slots := func() []time.Time {
 		var seen []time.Time
 		for _, job := range worked.all() {
-			if !slices.Contains(seen, job.Slot) {
-				seen = append(seen, job.Slot)
+			if !slices.Contains(seen, job.Begin) {
+				seen = append(seen, job.Begin)
 			}
 		}
 		slices.SortFunc(seen, time.Time.Compare)

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +17,6 @@ const manySlots = 1_000_000
 // Schedule says when slots begin. Slots are a function of the wall clock in UTC alone, so that all
 // processes agree on them. The zero Schedule is not valid.
 type Schedule struct {
-	text     string
 	interval time.Duration // 0: cron is set
 	cron     cron.Schedule
 }
@@ -29,7 +27,7 @@ func Every(d time.Duration) (Schedule, error) {
 	if d < MinInterval {
 		return Schedule{}, fmt.Errorf("interval %s is shorter than %s", d, MinInterval)
 	}
-	return Schedule{text: d.String(), interval: d}, nil
+	return Schedule{interval: d}, nil
 }
 
 // Cron begins slots by an expression of five fields (minute, hour, day, month, weekday),
@@ -43,46 +41,10 @@ func Cron(expression string) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, fmt.Errorf("cron expression %q: %w", expression, err)
 	}
-	s := Schedule{text: expression, cron: parsed}
 	if parsed.Next(time.Unix(0, 0).UTC()).IsZero() {
 		return Schedule{}, fmt.Errorf("cron expression %q never comes", expression)
 	}
-	return s, nil
-}
-
-// ParseSchedule reads a duration ("30s", "12h") or a cron expression ("0 */12 * * *").
-func ParseSchedule(text string) (Schedule, error) {
-	text = strings.TrimSpace(text)
-	if d, err := time.ParseDuration(text); err == nil {
-		return Every(d)
-	}
-	if len(strings.Fields(text)) < 2 {
-		return Schedule{}, fmt.Errorf("schedule %q is neither a duration (30s) nor a cron expression of five fields (0 */12 * * *)", text)
-	}
-	return Cron(text)
-}
-
-// String is the schedule as [ParseSchedule] reads it.
-func (s Schedule) String() string { return s.text }
-
-// MarshalText implements [encoding.TextMarshaler].
-func (s Schedule) MarshalText() ([]byte, error) { return []byte(s.text), nil }
-
-// UnmarshalText implements [encoding.TextUnmarshaler] by [ParseSchedule].
-func (s *Schedule) UnmarshalText(text []byte) error {
-	parsed, err := ParseSchedule(string(text))
-	if err != nil {
-		return err
-	}
-	*s = parsed
-	return nil
-}
-
-func (s Schedule) validate() error {
-	if s.interval == 0 && s.cron == nil {
-		return errors.New("schedule is missing")
-	}
-	return nil
+	return Schedule{cron: parsed}, nil
 }
 
 // Due returns the first slot in which an account is due again that was served in the slot of t: the one

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -46,9 +46,10 @@ type Scheduler struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	busy    busyShards
-	pool    *pgxpool.Pool // set by Run
-	running atomic.Bool
+	// busy are the shards that this process works on, as a [Job] without its slot's begin. It matters for work
+	// that goes on although its slot has ended; among processes nothing keeps such work apart.
+	busy sync.Map
+	pool *pgxpool.Pool // set by Run
 }
 
 // New checks the configuration and registers the metrics; it does not reach for the database.
@@ -69,10 +70,6 @@ func New(cfg Config) (*Scheduler, error) {
 // cannot begin within a minute, and [ErrStuck] when work ignores its cancellation. The schema must have been made by
 // [Migrate]. It may be called again after it has returned, not while it runs.
 func (s *Scheduler) Run(ctx context.Context) error {
-	if !s.running.CompareAndSwap(false, true) {
-		return errors.New("scheduler is running already")
-	}
-	defer s.running.Store(false)
 	if !s.awaitReady(ctx) {
 		return nil
 	}
@@ -81,7 +78,10 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		defer s.pool.Close()
 	}
 	if err != nil {
-		return unlessDone(ctx, err)
+		if ctx.Err() != nil {
+			return nil // a wanted end is no failure
+		}
+		return err
 	}
 	<-ctx.Done()
 	select {
@@ -116,14 +116,6 @@ func (s *Scheduler) begin(ctx context.Context) (*river.Client[pgx.Tx], error) {
 	return backoff.Retry(ctx, attempt, backoff.WithMaxElapsedTime(s.cfg.beginWithin), backoff.WithNotify(func(err error, in time.Duration) {
 		s.log.WarnContext(ctx, "the schedule cannot begin, tries again", "in", in, "error", err)
 	}))
-}
-
-// unlessDone drops an error that only says that ctx is done.
-func unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // a wanted end is no failure
-	}
-	return err
 }
 
 // awaitReady blocks until the configured Ready says yes, and reports whether that came before the end

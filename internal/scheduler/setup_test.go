@@ -24,7 +24,7 @@ const soon = 5 * time.Minute
 // ages is a slot in whose end no test runs.
 const ages = 20 * 365 * 24 * time.Hour
 
-const kind = scheduler.AccountInsights
+const kind = domain.FetchAccounts
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(victimVariable); url != "" {
@@ -41,15 +41,15 @@ func database(t testing.TB) *pgtest.DB {
 	return db
 }
 
-func every(t testing.TB, d time.Duration) map[scheduler.Kind]scheduler.Schedule {
+func every(t testing.TB, d time.Duration) map[string]scheduler.Schedule {
 	t.Helper()
 	s, err := scheduler.Every(d)
 	require.NoError(t, err)
-	return map[scheduler.Kind]scheduler.Schedule{kind: s}
+	return map[string]scheduler.Schedule{kind: s}
 }
 
-func shards(n int) func(context.Context, scheduler.Slot) (int, error) {
-	return func(context.Context, scheduler.Slot) (int, error) { return n, nil }
+func shards(n int) func(context.Context, domain.FetchSlot, time.Duration) (int, error) {
+	return func(context.Context, domain.FetchSlot, time.Duration) (int, error) { return n, nil }
 }
 
 // process is a running scheduler.

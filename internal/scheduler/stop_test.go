@@ -73,10 +73,10 @@ const victimVariable = "LEDGERBOARD_TEST_SCHEDULER_VICTIM"
 func victim(databaseURL string) {
 	schedule, _ := scheduler.Every(ages)
 	s, err := scheduler.New(scheduler.Quick(scheduler.Config{
-		DatabaseURL: databaseURL, Every: map[scheduler.Kind]scheduler.Schedule{kind: schedule},
+		DatabaseURL: databaseURL, Every: map[string]scheduler.Schedule{kind: schedule},
 		Platforms: []domain.Platform{domain.TikTok}, Shards: shards(1), Logger: slog.New(slog.DiscardHandler),
 		Work: func(_ context.Context, job scheduler.Job) error {
-			fmt.Println(job.Slot.Format(time.RFC3339), job.Platform, job.Shard)
+			fmt.Println(job.Begin.Format(time.RFC3339), job.Platform, job.Shard)
 			select {}
 		},
 	}))
@@ -123,7 +123,7 @@ func TestJobOfAKilledProcessIsWorkedAgain(t *testing.T) {
 	})
 	skipPause(t, db.Pool)
 	job := receive(t, "the same work", worked)
-	require.Equal(t, told, fmt.Sprintln(job.Slot.Format(time.RFC3339), job.Platform, job.Shard))
+	require.Equal(t, told, fmt.Sprintln(job.Begin.Format(time.RFC3339), job.Platform, job.Shard))
 	require.NoError(t, p.end())
 	require.Empty(t, worked)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,11 +38,12 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	if !w.s.cfg.Ready() {
 		return river.JobSnooze(notReadyPause)
 	}
-	leave, ok := w.s.busy.enter(job)
-	if !ok {
+	shard := job
+	shard.Begin = time.Time{}
+	if _, busy := w.s.busy.LoadOrStore(shard, true); busy {
 		return w.drop(job, skipOverlap, nil)
 	}
-	defer leave()
+	defer w.s.busy.Delete(shard)
 	if row.Attempt == 1 {
 		w.s.metrics.began(job, start)
 	}
@@ -57,7 +57,7 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	w.s.metrics.ended(job, how, time.Since(start))
 	if err != nil && how != outcomeInterrupted && how != outcomeContinued {
 		w.s.log.WarnContext(ctx, "work shard", "kind", job.Kind, "platform", job.Platform.String(), "shard", job.Shard,
-			"slot", job.Slot, "attempt", row.Attempt, "outcome", string(how), "error", err)
+			"slot", job.Begin, "attempt", row.Attempt, "outcome", string(how), "error", err)
 	}
 	return result
 }
@@ -92,7 +92,7 @@ func (w *worker) outcome(ctx context.Context, row *river.Job[shardArgs], err err
 const splitOffWithin = 5 * time.Second
 
 // splitOff makes jobs of connections that are to be tried again within the slot.
-func (w *worker) splitOff(ctx context.Context, shard shardArgs, retries []Retry) error {
+func (w *worker) splitOff(ctx context.Context, shard shardArgs, retries []domain.FetchRetry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), splitOffWithin)
 	defer cancel()
 	now := time.Now()
@@ -128,37 +128,4 @@ func recovered(err *error) {
 	if value := recover(); value != nil {
 		*err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 	}
-}
-
-// shard names what two jobs must not work on at once.
-type shard struct {
-	kind       Kind
-	platform   domain.Platform
-	number     int
-	connection int64
-}
-
-// busyShards holds the shards that this process works on. It matters for work that goes on although
-// its slot has ended; among processes nothing keeps such work apart.
-type busyShards struct {
-	mu   sync.Mutex
-	held map[shard]bool
-}
-
-func (b *busyShards) enter(job Job) (leave func(), ok bool) {
-	key := shard{job.Kind, job.Platform, job.Shard, job.Connection}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.held[key] {
-		return nil, false
-	}
-	if b.held == nil {
-		b.held = map[shard]bool{}
-	}
-	b.held[key] = true
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.held, key)
-	}, true
 }

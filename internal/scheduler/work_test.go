@@ -58,7 +58,7 @@ func TestFailingJobIsGivenUpWithItsSlot(t *testing.T) {
 	db := database(t)
 	var worked record
 	p := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, time.Second), Work: func(_ context.Context, job scheduler.Job) error {
-		if late := time.Since(job.Slot); late >= time.Second {
+		if late := time.Since(job.Begin); late >= time.Second {
 			return errors.New("begun behind its slot")
 		}
 		worked.add(job)
@@ -88,7 +88,7 @@ func TestWorkIsCutAtTheEndOfItsSlot(t *testing.T) {
 	ends := make(chan time.Time, 100)
 	p := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, time.Second), Work: func(ctx context.Context, job scheduler.Job) error {
 		deadline, _ := ctx.Deadline()
-		if !deadline.Equal(job.Slot.Add(time.Second)) {
+		if !deadline.Equal(job.Begin.Add(time.Second)) {
 			return nil // shows as a count of 0
 		}
 		<-ctx.Done()
@@ -145,7 +145,7 @@ func TestSlowWorkSkipsSlotsAndPilesUpNothing(t *testing.T) {
 	require.Empty(t, begun)
 	release <- struct{}{}
 	next := receive(t, "work of a later slot", begun)
-	require.GreaterOrEqual(t, next.Slot.Sub(slow.Slot), 2*time.Second, "slots were skipped, not made up for")
+	require.GreaterOrEqual(t, next.Begin.Sub(slow.Begin), 2*time.Second, "slots were skipped, not made up for")
 	close(release)
 	require.NoError(t, p.end())
 	require.GreaterOrEqual(t, p.count("skipped_slots_total", "reason=late"), (all-1)+2*all)
@@ -184,7 +184,7 @@ func TestSingleConnectionsAreTriedAgainInTheSlot(t *testing.T) {
 		switch {
 		case job.Connection == 0:
 			return scheduler.RetryConnections(nil,
-				scheduler.Retry{Connection: 7}, scheduler.Retry{Connection: 8}, scheduler.Retry{Connection: 9, After: 2 * ages})
+				domain.FetchRetry{SocialAccount: 7}, domain.FetchRetry{SocialAccount: 8}, domain.FetchRetry{SocialAccount: 9, After: 2 * ages})
 		case job.Connection == 7 && alone.Add(1) == 1:
 			return boom
 		default:
@@ -221,7 +221,7 @@ func TestConnectionsAreTriedAgainAlsoWhenTheShardGoesOn(t *testing.T) {
 				return nil
 			}
 			<-ctx.Done() // the attempt's time is over
-			return scheduler.RetryConnections(ctx.Err(), scheduler.Retry{Connection: 7})
+			return scheduler.RetryConnections(ctx.Err(), domain.FetchRetry{SocialAccount: 7})
 		},
 	})
 	seen := map[int64]int{}
@@ -239,11 +239,11 @@ func TestConnectionsAreNotTriedAgainBehindTheirSlot(t *testing.T) {
 	var worked record
 	var late atomic.Int64
 	p := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, time.Second), Work: func(_ context.Context, job scheduler.Job) error {
-		if time.Since(job.Slot) >= time.Second {
+		if time.Since(job.Begin) >= time.Second {
 			late.Add(1)
 		}
 		worked.add(job)
-		return scheduler.RetryConnections(nil, scheduler.Retry{Connection: 7, After: 900 * time.Millisecond})
+		return scheduler.RetryConnections(nil, domain.FetchRetry{SocialAccount: 7, After: 900 * time.Millisecond})
 	}})
 	eventually(t, "a few slots", func() bool { return len(worked.all()) > 6 })
 	require.NoError(t, p.end())
@@ -258,7 +258,7 @@ func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 	p := run(t, scheduler.Config{
 		DatabaseURL: db.URL, Every: every(t, ages), MaxWorkers: 1,
 		Platforms: []domain.Platform{domain.Facebook, domain.Instagram, domain.TikTok},
-		Shards: func(_ context.Context, slot scheduler.Slot) (int, error) {
+		Shards: func(_ context.Context, slot domain.FetchSlot, _ time.Duration) (int, error) {
 			if slot.Platform == domain.Instagram {
 				panic("no directory")
 			}

@@ -13,8 +13,7 @@
 //   - A listener is told of figures at most once a second, however much changes, and then all of it at once.
 //   - What a listener hears follows from its verified token alone, never from what it asks for. Who has lost
 //     its access is cut.
-//   - A slow listener delays no other and costs no memory: each source has one list for all, and a listener
-//     has a place in it.
+//   - A slow listener delays no other and costs no memory: nothing is kept for it but its place.
 //   - Until the read model has caught up with the log no notice is looked for and no head is taken.
 //
 // It may not import pgx, watermill, chi, internal/pg or any package above internal, domain excepted.
@@ -38,8 +37,8 @@
 // # Non-obvious
 //
 //   - Idle connections cost no query each: the source keeps one place per agency up to which all notices were
-//     found, and asks for what lies above, all agencies in one query. What was found is remembered for
-//     30 seconds; only a connection whose cursor is below that reads the store by itself.
+//     found, and asks for what lies above, all agencies in one query. Only whom a notice concerns, and who
+//     comes back with a cursor, reads the store by itself.
 //   - An agency's scan begins at its head, not at the cursor of its first listener: that is the
 //     client's word, and a made-up one would hide notices from everybody else.
 //   - Socket.IO clients have three places to go on from: the offset that the stock client sends back on

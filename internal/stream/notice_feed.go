@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// lookLimit is the number of notices that a stream which is behind reads from the store at a time.
+// lookLimit is the number of notices that a stream reads from the store at a time.
 const lookLimit = 100
 
 // ErrCursor refuses a cursor that is malformed or of another agency.
@@ -39,6 +39,7 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 	defer h.notices.listeners.remove(place)
 	out := openEventStream(w)
 	if resumed {
+		kick(place.wake)
 		err = out.write(connectedBlock)
 	} else {
 		after = head
@@ -55,15 +56,18 @@ type noticeFeed struct {
 	source *notices
 	who    Listener
 	after  int64 // the version of the last notice that was sent, or after which the stream began
+	behind bool  // there may be later ones
 	lost   error // its access is lost: it is cut once it was told what it is owed
 }
 
+// tell sends what the listener was woken for. It also looks when the access is lost: the notice that tells the
+// listener so is often the reason, and may not be found yet.
 func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
-	if check {
+	if f.behind = f.behind || !check; check {
 		f.check(ctx)
 	}
-	for {
-		list, upTo, err := f.next(ctx)
+	for f.behind || f.lost != nil {
+		list, err := f.read(ctx)
 		if err != nil {
 			return err
 		}
@@ -71,12 +75,13 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 			if err := out.send(ctx, n.event()); err != nil {
 				return err
 			}
+			f.after = n.Version
 		}
-		f.after = max(f.after, upTo)
-		if len(list) < lookLimit {
+		if f.behind = len(list) == lookLimit; !f.behind {
 			return f.lost
 		}
 	}
+	return nil
 }
 
 // check looks whether the listener may still listen. In a read model that is being made nobody is found.
@@ -93,25 +98,6 @@ func (f *noticeFeed) check(ctx context.Context) {
 	}
 }
 
-// next returns at most lookLimit notices, and the version up to which the listener knows all when it has them.
-// Whoever is behind what is remembered reads the store. So does who has lost its access: the notice that tells
-// it so is often the reason, and may not be found yet.
-func (f *noticeFeed) next(ctx context.Context) (list []Notice, upTo int64, err error) {
-	list, from, remembered := f.source.since(f.who.key(), f.after)
-	if !remembered || f.lost != nil {
-		if list, err = f.read(ctx); err != nil {
-			return nil, 0, err
-		}
-	}
-	if len(list) < lookLimit {
-		upTo = from // the store was read after all up to there was in it
-	}
-	if len(list) > 0 {
-		upTo = max(upTo, list[len(list)-1].Version)
-	}
-	return list, upTo, nil
-}
-
 func (f *noticeFeed) read(ctx context.Context) ([]Notice, error) {
 	if err := f.source.hub.Ready(); err != nil {
 		return nil, err
@@ -120,18 +106,4 @@ func (f *noticeFeed) read(ctx context.Context) ([]Notice, error) {
 	defer cancel()
 	cursor := Cursor{ParentAccount: f.who.ParentAccount, UserID: f.who.UserID, Version: f.after}
 	return f.source.store.Since(ctx, cursor, time.Now().Add(-retention), lookLimit)
-}
-
-// since returns at most lookLimit notices of a user after a version, if that far back is remembered, and from
-// which version on all is.
-func (n *notices) since(who key, after int64) (list []Notice, from int64, remembered bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	a := n.agencies[who.parent]
-	for _, r := range a.found[who.user] {
-		if r.Version > after && len(list) < lookLimit {
-			list = append(list, r.Notice)
-		}
-	}
-	return list, a.from, after >= a.from
 }

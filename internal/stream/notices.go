@@ -3,48 +3,36 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
 
 const (
-	sweepEvery  = 2 * time.Second    // how often everything is looked at, wake-up or no wake-up
-	retention   = 7 * 24 * time.Hour // of event time: older notices are not sent
-	scanLimit   = 1000               // notices of one scan; more are asked for at once
-	rememberFor = 30 * time.Second   // how long a stream may leave a notice before it must read it from the store
+	sweepEvery = 2 * time.Second    // how often everything is looked at, wake-up or no wake-up
+	retention  = 7 * 24 * time.Hour // of event time: older notices are not sent
+	scanLimit  = 1000               // notices of one scan; more are asked for at once
 )
 
-// notices is the source of notices. One goroutine reads the store for all streams; each stream takes what
-// concerns it from what was found.
+// notices is the source of notices. One goroutine looks for them on behalf of all streams and wakes those
+// whom they concern; each of these reads its own.
 type notices struct {
 	hub       *Hub
 	store     Store
 	listeners *registry
 	kick      chan struct{} // capacity 1: agencies were woken
+	moved     chan struct{} // capacity 1: stored cursors wait to be saved
 
-	mu       sync.Mutex
-	agencies map[string]*agencyNotices // where anybody listens
-	woken    map[string]bool
-	cursors  *cursors
-}
-
-// agencyNotices is what was found at one agency.
-type agencyNotices struct {
-	scanned Span                // all notices up to here were found
-	from    int64               // found holds those of later versions; earlier ones are in the store alone
-	found   map[string][]recent // by user, in order
-}
-
-// recent is a notice and when it was found.
-type recent struct {
-	Notice
-	at time.Time
+	mu      sync.Mutex
+	scanned map[string]Span // by agency where anybody listens: all notices up to there were found
+	woken   map[string]bool
+	cursors map[key]int64 // stored cursors that wait to be saved
 }
 
 func newNotices(h *Hub, store Store) *notices {
 	return &notices{
 		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices), kick: make(chan struct{}, 1),
-		agencies: map[string]*agencyNotices{}, woken: map[string]bool{}, cursors: newCursors(),
+		moved: make(chan struct{}, 1), scanned: map[string]Span{}, woken: map[string]bool{}, cursors: map[key]int64{},
 	}
 }
 
@@ -60,10 +48,10 @@ func (n *notices) run(ctx context.Context) {
 		case <-n.kick:
 			n.scan(ctx, n.spans(false))
 		case <-sweep.C:
-			n.forget(time.Now().Add(-rememberFor))
+			n.forget()
 			n.scan(ctx, n.spans(true))
 			n.saveCursors(ctx)
-		case <-n.cursors.moved:
+		case <-n.moved:
 			if save == nil {
 				save = time.After(saveInterval)
 			}
@@ -78,41 +66,26 @@ func (n *notices) run(ctx context.Context) {
 func (n *notices) wake(parent string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.agencies[parent] != nil {
+	if _, listens := n.scanned[parent]; listens {
 		n.woken[parent] = true
 		kick(n.kick)
 	}
 }
 
-// forget drops what was found before a time, and agencies where nobody listens any more.
-func (n *notices) forget(before time.Time) {
+// forget drops agencies where nobody listens any more.
+func (n *notices) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for parent, a := range n.agencies {
-		if !n.listeners.has(parent) {
-			delete(n.agencies, parent)
-			continue
-		}
-		for user, list := range a.found {
-			old := 0
-			for old < len(list) && list[old].at.Before(before) {
-				a.from = max(a.from, list[old].Version)
-				old++
-			}
-			if a.found[user] = list[old:]; old == len(list) {
-				delete(a.found, user)
-			}
-		}
-	}
+	maps.DeleteFunc(n.scanned, func(parent string, _ Span) bool { return !n.listeners.has(parent) })
 }
 
 // spans are what is to be looked for: at the agencies that were woken, or at all.
 func (n *notices) spans(all bool) (spans []Span) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for parent, a := range n.agencies {
+	for parent, span := range n.scanned {
 		if all || n.woken[parent] {
-			spans = append(spans, a.scanned)
+			spans = append(spans, span)
 		}
 	}
 	clear(n.woken)
@@ -127,11 +100,10 @@ func (n *notices) scan(ctx context.Context, spans []Span) {
 			n.hub.warn(ctx, "look for notices", err)
 			return
 		}
-		n.remember(found)
+		spans = n.advance(spans, found)
 		if len(found) < scanLimit {
 			return
 		}
-		spans = n.advanced(spans)
 	}
 }
 
@@ -141,29 +113,22 @@ func (n *notices) read(ctx context.Context, spans []Span) ([]Notice, error) {
 	return n.store.Scan(ctx, spans, time.Now().Add(-retention), scanLimit)
 }
 
-// remember keeps what was found for those whom it concerns, and wakes them.
-func (n *notices) remember(found []Notice) {
-	now, concerned := time.Now(), map[key]bool{}
+// advance wakes those whom what was found concerns, and returns where the spans begin now.
+func (n *notices) advance(spans []Span, found []Notice) []Span {
+	concerned := map[key]bool{}
 	n.mu.Lock()
 	for _, notice := range found {
-		a := n.agencies[notice.ParentAccount]
-		a.scanned.AfterVersion, a.scanned.AfterUser = notice.Version, notice.UserID
-		a.found[notice.UserID] = append(a.found[notice.UserID], recent{notice, now})
+		n.scanned[notice.ParentAccount] = Span{notice.ParentAccount, notice.Version, notice.UserID}
 		concerned[key{notice.ParentAccount, notice.UserID}] = true
+	}
+	for i := range spans {
+		spans[i] = n.scanned[spans[i].ParentAccount]
 	}
 	n.mu.Unlock()
 	if len(concerned) > 0 {
 		n.listeners.wake(func(l Listener) bool { return concerned[l.key()] })
 	}
-}
-
-func (n *notices) advanced(spans []Span) (still []Span) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, span := range spans {
-		still = append(still, n.agencies[span.ParentAccount].scanned)
-	}
-	return still
+	return spans
 }
 
 // listen registers a stream and returns the head of its agency, at which a stream without a cursor begins.
@@ -182,18 +147,10 @@ func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int6
 		n.listeners.remove(p)
 		return nil, 0, fmt.Errorf("read head of %s: %w", who.ParentAccount, err)
 	}
-	n.begin(who.ParentAccount, head)
-	kick(p.wake)
-	return p, head, nil
-}
-
-// begin has an agency scanned from its head on, never from the cursor of its first listener, who may claim any.
-func (n *notices) begin(parent string, head int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.agencies[parent] == nil {
-		n.agencies[parent] = &agencyNotices{
-			scanned: Span{ParentAccount: parent, AfterVersion: head, AfterUser: AllUsers}, from: head, found: map[string][]recent{},
-		}
+	if _, begun := n.scanned[who.ParentAccount]; !begun { // at the head, not at the listener's cursor: it may claim any
+		n.scanned[who.ParentAccount] = Span{who.ParentAccount, head, AllUsers}
 	}
+	return p, head, nil
 }

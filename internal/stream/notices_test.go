@@ -168,7 +168,7 @@ func TestSlowConnectionDelaysNobodyAndMissesNothing(t *testing.T) {
 			hub.Wake(agency)
 			require.Equal(t, want[i:], quick.ids())
 		}
-		time.Sleep(time.Minute) // what it has missed is not remembered any more
+		time.Sleep(time.Minute)
 		close(slow.blocked)
 		require.Equal(t, want, slow.ids())
 		require.NoError(t, slow.reason())

@@ -68,7 +68,10 @@ func serverOptions() *socket.ServerOptions {
 	options.SetMaxHttpBufferSize(maxMessageBytes)
 	options.SetPingInterval(pingInterval)
 	options.SetPingTimeout(pingTimeout)
-	options.SetTransports(types.NewSet[transports.TransportCtor](&longPolls{}, &webSockets{}))
+	options.SetTransports(types.NewSet[transports.TransportCtor](
+		&endingTransports{engine.Polling, time.Second}, // the client says goodbye in a request that is still to be answered
+		&endingTransports{engine.WebSocket, 0},
+	))
 	return options
 }
 

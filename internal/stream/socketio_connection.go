@@ -44,37 +44,31 @@ func (c *connection) stopWhenGone() {
 
 func (c *connection) run(ctx context.Context) {
 	defer c.stop()
-	place, after, err := c.listen(ctx)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return
-	case err != nil:
+	if err := c.serve(ctx); err != nil && ctx.Err() == nil {
 		c.owner.hub.cfg.Logger.Warn("notices: cannot subscribe a Socket.IO client now", "error", err.Error())
 		closeConn(c.client.Conn()) // it comes back by itself
-		return
-	}
-	notices := c.owner.hub.notices
-	defer notices.listeners.remove(place)
-	if c.send(ctx, cursorEvent(c.who.ParentAccount, after)) == nil {
-		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
 	}
 }
 
-// listen finds the place at which the connection begins: its own offset, else the user's stored cursor.
-func (c *connection) listen(ctx context.Context) (p *place, after int64, err error) {
+// serve begins at the client's own offset, else at the user's stored cursor.
+func (c *connection) serve(ctx context.Context) error {
 	notices := c.owner.hub.notices
-	p, head, err := notices.listen(ctx, c.who)
+	place, head, err := notices.listen(ctx, c.who)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	if after, given := offset(c.client, c.who); given {
-		return p, after, nil
+	defer notices.listeners.remove(place)
+	after, given := offset(c.client, c.who)
+	if !given {
+		if after, err = notices.storedCursor(ctx, c.who, head); err != nil {
+			return err
+		}
 	}
-	if after, err = notices.storedCursor(ctx, c.who, head); err != nil {
-		notices.listeners.remove(p)
-		return nil, 0, err
+	kick(place.wake) // it may begin below the head
+	if c.send(ctx, cursorEvent(c.who.ParentAccount, after)) == nil {
+		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
 	}
-	return p, after, nil
+	return nil
 }
 
 // send writes an event, its id in the trailing argument that the stock client keeps as its offset. It blocks
@@ -91,7 +85,7 @@ func (c *connection) send(ctx context.Context, e event) error {
 	written := sync.OnceFunc(func() {
 		<-c.inFlight
 		if e.version > 0 {
-			c.owner.hub.notices.cursors.delivered(c.who, e.version)
+			c.owner.hub.notices.delivered(c.who, e.version)
 		}
 	})
 	packet := &parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{e.name, e.data, e.id}}

@@ -28,7 +28,7 @@ import (
 //   - closing a polling transport stops the queue first through which the close packet then goes, so that
 //     the client is not told and its poll hangs, also in a shutdown ([closeConn]);
 //   - a transport that the client closes keeps its writing goroutine for ever: one leaked for every
-//     visit of every page ([webSockets], [longPolls]).
+//     visit of every page ([endingTransports]).
 
 type armKey struct{}
 
@@ -190,31 +190,19 @@ func waitWritable(conn engine.Socket, until time.Time) transports.Transport {
 	return nil
 }
 
-// webSockets and longPolls build the engine's transports and see to it that they end.
-type (
-	webSockets struct{ transports.WebSocketBuilder }
-	longPolls  struct{ transports.PollingBuilder }
-)
+// endingTransports builds the engine's transports and sees to it that they end.
+type endingTransports struct {
+	transports.TransportCtor
 
-// New implements the engine's TransportCtor.
-func (b *webSockets) New(ctx *types.HttpContext) transports.Transport {
-	transport := b.WebSocketBuilder.New(ctx)
-	whenClosed(transport, 0)
-	return transport
+	after time.Duration // that the client has closed it
 }
 
-// New implements the engine's TransportCtor.
-func (b *longPolls) New(ctx *types.HttpContext) transports.Transport {
-	transport := b.PollingBuilder.New(ctx)
-	whenClosed(transport, time.Second) // the client says goodbye in a request that is still to be answered
-	return transport
-}
-
-// whenClosed ends a transport that has been closed by its client, in a goroutine of its own: DoClose
-// emits the event that it would be called in.
-func whenClosed(transport transports.Transport, after time.Duration) {
+// New implements the engine's TransportCtor. The transport ends in a goroutine of its own: DoClose emits the
+// event that it would be called in.
+func (b *endingTransports) New(ctx *types.HttpContext) transports.Transport {
+	transport := b.TransportCtor.New(ctx)
 	end := sync.OnceFunc(func() {
-		time.AfterFunc(after, func() {
+		time.AfterFunc(b.after, func() {
 			transport.Discard() // else it waits for another poll
 			transport.Proto().DoClose(nil)
 		})
@@ -223,4 +211,5 @@ func whenClosed(transport transports.Transport, after time.Duration) {
 	if transport.ReadyState() == "closed" { // while it was being made
 		end()
 	}
+	return transport
 }

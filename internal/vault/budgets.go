@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,10 +27,7 @@ func (b *Budgets) Draw(ctx context.Context, d quota.Draw) (quota.Drawn, error) {
 			drawn, err = b.draw(ctx, d)
 		}
 	}
-	if err != nil {
-		return quota.Drawn{}, fmt.Errorf("draw from budget %s: %w", d.Name, err)
-	}
-	return drawn, nil
+	return drawn, doing(err, "draw from budget %s", d.Name)
 }
 
 func (b *Budgets) draw(ctx context.Context, d quota.Draw) (drawn quota.Drawn, err error) {
@@ -60,10 +56,7 @@ func (b *Budgets) Hold(ctx context.Context, name string, until time.Time) error 
 	_, err := b.pool.Exec(ctx, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)
 		on conflict (name) do update set held_until = greatest(b.held_until, excluded.held_until)`, name, until)
-	if err != nil {
-		return fmt.Errorf("hold budget %s: %w", name, err)
-	}
-	return nil
+	return doing(err, "hold budget %s", name)
 }
 
 // Holds implements [quota.Store].
@@ -76,8 +69,5 @@ func (b *Budgets) Holds(ctx context.Context, now time.Time) (map[string]time.Tim
 		holds[name] = until
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read holds of budgets: %w", err)
-	}
-	return holds, nil
+	return holds, doing(err, "read holds of budgets")
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -28,10 +27,7 @@ func (c *Cursors) Cursor(ctx context.Context, parent, user string) (version int6
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
-	if err != nil {
-		return 0, false, fmt.Errorf("read notice cursor: %w", err)
-	}
-	return version, true, nil
+	return version, err == nil, doing(err, "read notice cursor")
 }
 
 // SaveCursors stores cursors in one statement; one never moves backwards. Of several cursors of one
@@ -55,10 +51,7 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) erro
 		on conflict (parent_account, user_id)
 		do update set version = excluded.version, updated_at = excluded.updated_at
 		where present.version < excluded.version`, parents, users, versions)
-	if err != nil {
-		return fmt.Errorf("save %d notice cursors: %w", len(rows), err)
-	}
-	return nil
+	return doing(err, "save %d notice cursors", len(rows))
 }
 
 // highest returns one cursor for each user, in the one order that all writers share.

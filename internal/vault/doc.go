@@ -18,7 +18,7 @@
 //
 // # File map
 //
-//	open.go     the pool
+//	open.go     the pool; how errors are wrapped
 //	fetching.go Fetching: which connection is read in which slot, and what became of it; the fetchers' pool
 //	post_notes.go Fetching: posts that were asked for in vain
 //	budgets.go  Budgets: the quotas that all fetchers share

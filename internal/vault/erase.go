@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,18 +24,12 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 		     notes as (delete from post_notes where social_account_id = any($1))
 		update fetch_state set failures = 0, class = '', reason = '', not_before = null,
 		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
-	if err != nil {
-		return fmt.Errorf("forget the reads of %d social accounts: %w", len(gone)+len(stay), err)
-	}
-	return nil
+	return doing(err, "forget the reads of %d social accounts", len(gone)+len(stay))
 }
 
 // DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there
 // were. As [Secrets.Delete] it is called for tombstones only.
 func (e Eraser) DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error) {
 	tag, err := e.secrets.pool.Exec(ctx, `delete from secrets where ref = any($1) and updated_at < $2`, refs, before)
-	if err != nil {
-		return 0, fmt.Errorf("delete stale secrets: %w", err)
-	}
-	return int(tag.RowsAffected()), nil
+	return int(tag.RowsAffected()), doing(err, "delete stale secrets")
 }

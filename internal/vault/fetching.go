@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,10 +34,7 @@ func (f *Fetching) Assign(ctx context.Context, slot domain.FetchSlot, accounts [
 		on conflict (kind, p_id, social_account_id) do update
 		set slot = excluded.slot, shard = excluded.shard, planned_at = excluded.planned_at`,
 		slot.Kind, int(slot.Platform), slot.Begin, accounts, shardSize, now)
-	if err != nil {
-		return fmt.Errorf("assign %d accounts of %s to shards: %w", len(accounts), slot.Platform, err)
-	}
-	return nil
+	return doing(err, "assign %d accounts of %s to shards", len(accounts), slot.Platform)
 }
 
 // Record stores what became of connections in a slot. A success takes back what earlier failures left. A
@@ -71,10 +67,7 @@ func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []
 		    demographics_at = coalesce(excluded.demographics_at, f.demographics_at), updated_at = excluded.updated_at`,
 		slot.Kind, int(slot.Platform), slot.Begin, ids, served, at, until, backfilled, demographics, failures, classes, reasons,
 		domain.WrongClock)
-	if err != nil {
-		return fmt.Errorf("store what became of %d accounts of %s: %w", n, slot.Platform, err)
-	}
-	return nil
+	return doing(err, "store what became of %d accounts of %s", n, slot.Platform)
 }
 
 // KeepListing stores how far an account's posts were listed.
@@ -85,10 +78,7 @@ func (f *Fetching) KeepListing(ctx context.Context, slot domain.FetchSlot, socia
 		on conflict (kind, p_id, social_account_id) do update
 		set list_cursor = excluded.list_cursor, list_began = excluded.list_began, listed_to = excluded.listed_to`,
 		slot.Kind, int(slot.Platform), socialAccount, listing.Cursor, listing.Began, listing.To, now)
-	if err != nil {
-		return fmt.Errorf("store how far posts of social account %d were listed: %w", socialAccount, err)
-	}
-	return nil
+	return doing(err, "store how far posts of social account %d were listed", socialAccount)
 }
 
 // KeepHistory stores how far back an account's history was read, and what became of the last try.
@@ -102,8 +92,5 @@ func (f *Fetching) KeepHistory(ctx context.Context, slot domain.FetchSlot, socia
 		    history_not_before = excluded.history_not_before, history_class = excluded.history_class,
 		    history_reason = excluded.history_reason`,
 		slot.Kind, int(slot.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now)
-	if err != nil {
-		return fmt.Errorf("store how far back social account %d was read: %w", socialAccount, err)
-	}
-	return nil
+	return doing(err, "store how far back social account %d was read", socialAccount)
 }

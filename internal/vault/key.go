@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -51,10 +50,7 @@ func (k Key) String() string { return "key " + k.id }
 // Format prints the key's id, whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// LogValue logs the key's id.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// MarshalText marshals the key's id, in JSON too.
+// MarshalText marshals the key's id, in JSON and in logs too.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Keys is what a process seals and opens with: the first key seals, all open. It prints, logs and
@@ -74,11 +70,7 @@ func ParseKeys(text string) (Keys, error) {
 			continue
 		}
 		key, err := newKey(b)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("key %d: %w", i+1, err))
-			continue
-		}
-		keys = append(keys, key)
+		errs, keys = append(errs, doing(err, "key %d", i+1)), append(keys, key)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -122,13 +114,4 @@ func (k Keys) ids() []string {
 		ids[i] = key.id
 	}
 	return ids
-}
-
-func (k Keys) find(id string) (Key, bool) {
-	for _, key := range k {
-		if key.id == id {
-			return key, true
-		}
-	}
-	return Key{}, false
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -91,7 +90,9 @@ func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Ti
 		case <-tick.C:
 		}
 		asked := time.Now()
-		tag, err := s.prolongOnce(held, ref, token)
+		within, cancel := context.WithTimeout(held, s.lease.every)
+		tag, err := s.pool.Exec(within, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, s.lease.length)
+		cancel()
 		if err != nil {
 			continue // tried again until it is not sure any more
 		}
@@ -100,12 +101,6 @@ func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Ti
 		}
 		sure.Reset(time.Until(asked.Add(s.lease.length - s.lease.margin)))
 	}
-}
-
-func (s *Secrets) prolongOnce(held context.Context, ref, token string) (pgconn.CommandTag, error) {
-	within, cancel := context.WithTimeout(held, s.lease.every)
-	defer cancel()
-	return s.pool.Exec(within, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, s.lease.length)
 }
 
 // Swap stores a secret in the place of old, which must still be there: [ErrSwapped] when somebody stored
@@ -140,8 +135,5 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("store secret %q: %w", ref, err)
-	}
-	return nil
+	return doing(err, "store secret %q", ref)
 }

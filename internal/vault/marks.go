@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,16 +21,11 @@ func (m *Marks) First(ctx context.Context, connection int64, state string, now t
 		insert into connection_marks as m (connection_id, state, at) values ($1, $2, $3)
 		on conflict (connection_id) do update set state = excluded.state, at = excluded.at
 		where m.state <> excluded.state or m.at < $4`, connection, state, now, now.Add(-within))
-	if err != nil {
-		return false, fmt.Errorf("mark connection %d as %s: %w", connection, state, err)
-	}
-	return tag.RowsAffected() > 0, nil
+	return tag.RowsAffected() > 0, doing(err, "mark connection %d as %s", connection, state)
 }
 
 // Forget takes a mark back whose change could not be recorded.
 func (m *Marks) Forget(ctx context.Context, connection int64) error {
-	if _, err := m.pool.Exec(ctx, `delete from connection_marks where connection_id = $1`, connection); err != nil {
-		return fmt.Errorf("take back mark of connection %d: %w", connection, err)
-	}
-	return nil
+	_, err := m.pool.Exec(ctx, `delete from connection_marks where connection_id = $1`, connection)
+	return doing(err, "take back mark of connection %d", connection)
 }

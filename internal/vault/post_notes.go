@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,10 +17,7 @@ const forgottenAfter = 400 * 24 * time.Hour
 func (f *Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
 	rows, _ := f.pool.Query(ctx, `select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 	notes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PostNote])
-	if err != nil {
-		return nil, fmt.Errorf("read notes of posts of social account %d: %w", socialAccount, err)
-	}
-	return notes, nil
+	return notes, doing(err, "read notes of posts of social account %d", socialAccount)
 }
 
 // KeepPostNotes stores notes of an account's posts and drops those of posts that were read.
@@ -44,8 +40,5 @@ func (f *Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes
 			set class = excluded.class, since = excluded.since, tried_at = excluded.tried_at`, socialAccount, ids, classes, since, tried)
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("store notes of %d posts of social account %d: %w", n+len(read), socialAccount, err)
-	}
-	return nil
+	return doing(err, "store notes of %d posts of social account %d", n+len(read), socialAccount)
 }

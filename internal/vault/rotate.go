@@ -54,10 +54,7 @@ func (s *Secrets) outdated(ctx context.Context, after string) ([]sealedRow, erro
 		select ref, key_id, sealed from secrets
 		where key_id <> $1 and ref > $2 order by ref limit $3`, s.keys[0].id, after, rotateBatch)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[sealedRow])
-	if err != nil {
-		return nil, fmt.Errorf("read secrets under older keys: %w", err)
-	}
-	return found, nil
+	return found, doing(err, "read secrets under older keys")
 }
 
 func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, done *Rotation) error {

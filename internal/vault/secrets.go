@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -64,10 +64,7 @@ func (s *Secrets) String() string { return "secrets under keys " + strings.Join(
 // Format prints as String does, whatever the verb.
 func (s *Secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// LogValue logs as String does.
-func (s *Secrets) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalText marshals as String does, in JSON too.
+// MarshalText marshals as String does, in JSON and in logs too.
 func (s *Secrets) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Put stores a secret under ref and replaces what is there. Errors: [ErrEmptySecret], [ErrSecretTooLarge],
@@ -85,10 +82,7 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
 			expires_at = excluded.expires_at, renewable_until = excluded.renewable_until`,
 		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
-	if err != nil {
-		return fmt.Errorf("store secret %q: %w", ref, err)
-	}
-	return nil
+	return doing(err, "store secret %q", ref)
 }
 
 func nullIfZero(at time.Time) *time.Time {
@@ -129,10 +123,7 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 		return nil, fmt.Errorf("get secret %q: %w", ref, err)
 	}
 	secret, err := s.open(row)
-	if err != nil {
-		return nil, fmt.Errorf("get secret %q: %w", ref, err)
-	}
-	return secret, nil
+	return secret, doing(err, "get secret %q", ref)
 }
 
 // GetMany returns the secrets of refs at once. One that is not there, or does not open, is left out: Get says
@@ -160,11 +151,11 @@ type sealedRow struct {
 }
 
 func (s *Secrets) open(row sealedRow) ([]byte, error) {
-	key, ok := s.keys.find(row.KeyID)
-	if !ok {
+	at := slices.Index(s.keys.ids(), row.KeyID)
+	if at < 0 {
 		return nil, fmt.Errorf("key %q: %w", row.KeyID, ErrUnknownKey)
 	}
-	secret, err := key.open(row.Ref, row.Sealed)
+	secret, err := s.keys[at].open(row.Ref, row.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
 	}
@@ -177,8 +168,6 @@ func (s *Secrets) Delete(ctx context.Context, ref string) error {
 	if !validRef(ref) {
 		return nil
 	}
-	if _, err := s.pool.Exec(ctx, `delete from secrets where ref = $1`, ref); err != nil {
-		return fmt.Errorf("delete secret %q: %w", ref, err)
-	}
-	return nil
+	_, err := s.pool.Exec(ctx, `delete from secrets where ref = $1`, ref)
+	return doing(err, "delete secret %q", ref)
 }

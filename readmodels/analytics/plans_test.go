@@ -350,7 +350,7 @@ func directoryEvents(w *world) []projections.Event {
 	var events []projections.Event
 	for _, entity := range w.Directory {
 		events = append(events, projections.Event{Recorded: domain.Recorded{
-			Key: domain.DirectoryKey(entity.EntityKind(), entity.EntityID()), Data: entity,
+			Key: domain.EntityKey(entity), Data: entity,
 		}})
 	}
 	return events

@@ -16,11 +16,9 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindVersion:  func(s *openapi3.Schema) { s.Pattern = "^v?[1-9][0-9]*$" },
 	api.KindZone:     func(s *openapi3.Schema) { s.Default = "UTC" },
 	api.KindPlatform: func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
-	api.KindFormat:   func(s *openapi3.Schema) { s.Enum = []any{"csv", "jsonl"} },
-	api.KindOrder:    func(s *openapi3.Schema) { s.Enum, s.Default = []any{"asc", "desc"}, "desc" },
-	api.KindGranularity: func(s *openapi3.Schema) {
-		s.Enum, s.Default = []any{"day", "week", "month"}, "day"
-	},
+	api.KindOrder:    func(s *openapi3.Schema) { s.Default = "desc" },
+
+	api.KindGranularity: func(s *openapi3.Schema) { s.Default = "day" },
 	api.KindRowID: func(s *openapi3.Schema) {
 		s.Type, s.Format, s.Min = &openapi3.Types{"integer"}, "int64", new(1.0)
 	},

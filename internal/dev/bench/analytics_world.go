@@ -116,7 +116,7 @@ func figureDirectory(n int) []projections.Event {
 	var events []projections.Event
 	put := func(e domain.DirectoryEntity) {
 		ev := figureEvent(e.EntityID(), e)
-		ev.Key = domain.DirectoryKey(e.EntityKind(), e.EntityID())
+		ev.Key = domain.EntityKey(e)
 		events = append(events, ev)
 	}
 	put(domain.DirectoryAccount{ID: figureAgency(n), RowID: int64(1_000_000 + n), Name: fmt.Sprint("Agency ", n), Active: true})

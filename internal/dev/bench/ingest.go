@@ -135,7 +135,7 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*so
 		Collect: collect.Config{
 			GrowthWindow: time.Hour, Parallel: collect.MaxShard, DemographicsEvery: 1000 * time.Hour,
 		},
-		Every:      map[scheduler.Kind]scheduler.Schedule{scheduler.AccountInsights: every},
+		Every:      map[string]scheduler.Schedule{domain.FetchAccounts: every},
 		Projectors: projectors,
 	})
 	if err != nil {

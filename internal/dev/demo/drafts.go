@@ -48,7 +48,7 @@ func (w *World) Count() int {
 }
 
 func entityDraft(e domain.DirectoryEntity, at time.Time) domain.Draft {
-	key := domain.DirectoryKey(e.EntityKind(), e.EntityID())
+	key := domain.EntityKey(e)
 	return draft(domain.TopicDirectory, key, e, at, stamp(at))
 }
 

@@ -57,7 +57,7 @@ func TestDraftKeys(t *testing.T) {
 	for d := range world().Drafts() {
 		switch data := d.Data.(type) {
 		case domain.DirectoryEntity:
-			require.Equal(t, domain.DirectoryKey(data.EntityKind(), data.EntityID()), d.Key)
+			require.Equal(t, domain.EntityKey(data), d.Key)
 			require.True(t, d.Envelope.Time.Equal(anchor))
 		case domain.AccountRead:
 			require.Equal(t, data.Key(), d.Key)

@@ -59,7 +59,7 @@ func byID[E domain.DirectoryEntity](t *testing.T, w *demo.World) map[string]E {
 	t.Helper()
 	out := map[string]E{}
 	for _, e := range entities[E](w) {
-		require.NotContains(t, out, e.EntityID(), "%s is there twice", e.EntityKind())
+		require.NotContains(t, out, e.EntityID(), "%s is there twice", domain.EntityKind(e))
 		out[e.EntityID()] = e
 	}
 	return out

@@ -169,7 +169,7 @@ func TestReferencesResolve(t *testing.T) {
 			default:
 				t.Fatalf("unexpected entity %T", e)
 			}
-			seen[domain.DirectoryKey(e.EntityKind(), e.EntityID())] = true
+			seen[domain.EntityKey(e)] = true
 		}
 	})
 }

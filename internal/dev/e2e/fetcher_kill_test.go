@@ -80,6 +80,18 @@ type fetchers struct {
 	env   []string
 }
 
+// defaultSchedules are those of a fetcher that sets none.
+func defaultSchedules(t *testing.T) map[string]scheduler.Schedule {
+	t.Helper()
+	accounts, err := scheduler.Every(30 * time.Second)
+	require.NoError(t, err)
+	posts, err := scheduler.Cron("0 */12 * * *")
+	require.NoError(t, err)
+	tokens, err := scheduler.Every(5 * time.Minute)
+	require.NoError(t, err)
+	return map[string]scheduler.Schedule{domain.FetchAccounts: accounts, domain.FetchPosts: posts, domain.FetchTokens: tokens}
+}
+
 func newFetchers(t *testing.T) *fetchers {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
@@ -90,7 +102,7 @@ func newFetchers(t *testing.T) *fetchers {
 	f.world.Register(f.sim, func(soak.Account, *simulator.Account) {})
 	f.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: quiet,
-		Quotas: []quota.Limit{}, Collect: collect.Config{GrowthWindow: time.Hour}, Every: scheduler.DefaultSchedules(),
+		Quotas: []quota.Limit{}, Collect: collect.Config{GrowthWindow: time.Hour}, Every: defaultSchedules(t),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })

@@ -68,7 +68,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	}
 	for _, entity := range w.Directory {
 		directory = append(directory, projections.Event{Recorded: domain.Recorded{
-			Key: domain.DirectoryKey(entity.EntityKind(), entity.EntityID()), Data: entity,
+			Key: domain.EntityKey(entity), Data: entity,
 		}})
 	}
 	for i, state := range w.States {

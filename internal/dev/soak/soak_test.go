@@ -165,22 +165,22 @@ func newRun(t *testing.T, what size, speed float64) *run {
 		s.PostsFrom, s.PostEvery = r.clock.Now().Add(-48*time.Hour), 24*time.Hour
 		s.AccessExpires = expiry(a, r.clock.Now())
 	})
-	parse := func(text string) scheduler.Schedule {
-		s, err := scheduler.ParseSchedule(text)
+	every := func(d time.Duration) scheduler.Schedule {
+		s, err := scheduler.Every(r.clock.Wall(d))
 		require.NoError(t, err)
 		return s
 	}
+	posts, err := scheduler.Cron(fmt.Sprintf("*/%d * * * *", min(30, max(1, int(r.clock.Wall(what.lasts).Minutes())/2))))
+	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	var err error
 	r.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
 		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4,
 		Collect: collect.Config{
 			GrowthWindow: 168 * time.Hour, AccountInterval: r.clock.Wall(what.interval),
 		},
-		Every: map[scheduler.Kind]scheduler.Schedule{
-			scheduler.AccountInsights: parse(r.clock.Wall(tick).String()), scheduler.PostInsights: parse(fmt.Sprintf("*/%d * * * *", min(30, max(1, int(r.clock.Wall(what.lasts).Minutes())/2)))),
-			scheduler.TokenRefresh: parse(r.clock.Wall(5 * time.Minute).String()),
+		Every: map[string]scheduler.Schedule{
+			domain.FetchAccounts: every(tick), domain.FetchPosts: posts, domain.FetchTokens: every(5 * time.Minute),
 		},
 	})
 	require.NoError(t, err)

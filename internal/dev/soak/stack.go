@@ -41,7 +41,7 @@ type Config struct {
 	Share       float64
 	BreakerOpen time.Duration
 	Collect     collect.Config // its limits; the parts are filled in
-	Every       map[scheduler.Kind]scheduler.Schedule
+	Every       map[string]scheduler.Schedule
 	Workers     int
 	Projectors  []string // nil: all
 }
