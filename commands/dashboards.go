@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,25 +162,13 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 	return Result{Dashboard: document, Replayed: true}, nil
 }
 
-// draft makes the record. Its time is later than its predecessor's, so that "as of T" is always a
-// prefix of the stream, whatever the clocks of the writers say.
+// draft makes the record.
 func (d *Dashboards) draft(c change, event domain.DashboardEvent, head domain.StreamHead) domain.Draft {
-	at := d.Now().UTC().Truncate(time.Microsecond)
-	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && at.Before(earliest) {
-		at = earliest
-	}
-	return domain.Draft{
-		Topic: domain.TopicDashboards, Key: c.ParentAccount, Data: event,
-		Envelope: domain.Envelope{
-			ID: uuid.Must(uuid.NewV7()).String(), Type: event.EventType(), Subject: c.need.Primary, Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]},
-			Audit: domain.Audit{
-				Actor: c.UserID, Role: c.Role, OnBehalfOf: c.OnBehalfOf, CommandID: c.commandID,
-				RequestID: c.RequestID, IdempotencyKey: c.key, RequestDigest: c.digest,
-			},
-			TraceParent: c.TraceParent,
-		},
-	}
+	draft := nextDraft(c.ParentAccount, c.need.Primary, event, head, d.Now())
+	c.sign(&draft.Envelope)
+	audit := &draft.Envelope.Audit
+	audit.CommandID, audit.IdempotencyKey, audit.RequestDigest = c.commandID, c.key, c.digest
+	return draft
 }
 
 // append hands the record over. It returns an error only when definitely nothing was appended: an
@@ -242,10 +231,7 @@ func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64
 // open is the answer while the outcome is not known. It names the key that the record is remembered
 // under: the caller's own, else the command's id.
 func (c change) open() error {
-	key := c.key
-	if key == "" {
-		key = c.commandID
-	}
+	key := cmp.Or(c.key, c.commandID)
 	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
 	e.CommandID = key
 	return e

@@ -15,12 +15,10 @@
 //
 // # File map
 //
-//	caller.go            who asks
-//	drafts.go            what an event starts from; how far its time may lie ahead
+//	drafts.go            who asks, what an event starts from, how far its time may lie ahead
 //	dashboards.go        load → decide → append → wait, shared by the dashboards' use cases
 //	update_dashboard.go  PUT: link, unlink, users, settings
 //	open_dashboard.go    an agency's first GET
-//	directory.go         reference entities
 //	import_world.go      the directory as an import sees it
 //	import_entities.go   a line of a file of entities
 //	import_rows.go       legacy rows become events

@@ -8,16 +8,55 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// Caller says who asks for a change and by which request; it becomes the audit part of the record.
+type Caller struct {
+	ParentAccount string // the agency whose stream is changed, 24 hex digits
+	UserID        string // of the verified token; the scope of idempotency keys
+	Role          string // the role under which it was allowed
+	OnBehalfOf    string // "" unless someone acts for another
+	RequestID     string
+	TraceParent   string // W3C trace context, or ""
+}
+
+func (c Caller) sign(e *domain.Envelope) {
+	e.Audit = domain.Audit{Actor: c.UserID, Role: c.Role, OnBehalfOf: c.OnBehalfOf, RequestID: c.RequestID}
+	e.TraceParent = c.TraceParent
+}
+
 // MaxSkew is how far ahead of the clock a capture time may lie.
 const MaxSkew = time.Minute
 
 // NewDraft makes the draft of an event that is in no chain, with a new event id.
 func NewDraft(topic, key string, data domain.Data, now time.Time) domain.Draft {
-	return domain.Draft{
-		Topic: topic, Key: key, Data: data,
-		Envelope: domain.Envelope{
-			ID: uuid.Must(uuid.NewV7()).String(), Type: data.EventType(), Subject: key,
-			Time: now.UTC().Truncate(time.Microsecond),
-		},
+	d := newDraft(topic, key, data.EventType(), now)
+	d.Data = data
+	return d
+}
+
+func newDraft(topic, key, eventType string, now time.Time) domain.Draft {
+	return domain.Draft{Topic: topic, Key: key, Envelope: domain.Envelope{
+		ID: uuid.Must(uuid.NewV7()).String(), Type: eventType, Subject: key, Time: now.UTC().Truncate(time.Microsecond),
+	}}
+}
+
+// nextDraft makes the draft of the next event in an agency's chain. Its time is later than its predecessor's, so
+// that "as of T" is always a prefix of the stream, whatever the clocks of the writers say.
+func nextDraft(parent, subAccount string, event domain.DashboardEvent, head domain.StreamHead, now time.Time) domain.Draft {
+	d := NewDraft(domain.TopicDashboards, parent, event, now)
+	d.Envelope.Subject, d.Envelope.Chain = subAccount, &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]}
+	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && d.Envelope.Time.Before(earliest) {
+		d.Envelope.Time = earliest
 	}
+	return d
+}
+
+// EraseDraft makes the draft of a tombstone: the entity disappears from the read model, and from the log once it is
+// compacted.
+func EraseDraft(kind, id string, now time.Time) domain.Draft {
+	return newDraft(domain.TopicDirectory, domain.DirectoryKey(kind, id), "directory."+kind+".v1", now)
+}
+
+// EntityDraft makes the draft of the whole last state of an entity.
+func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
+	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)
 }

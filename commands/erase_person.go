@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 		erase(domain.KindSession, id)
 	}
 	// The word about it comes before the last traces: what was erased shall be on record.
-	record := NewDraft(domain.TopicOperations, operationsKey(p.ParentAccount), p.Erased(), now)
+	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), p.Erased(), now)
 	record.Envelope.Audit.Actor = erasureActor
 	drafts = append(drafts, record)
 	for _, id := range p.Members {
@@ -96,11 +97,4 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 		erase(domain.KindUser, p.User)
 	}
 	return drafts
-}
-
-func operationsKey(parent string) string {
-	if parent == "" {
-		return domain.OperationsKeyAll
-	}
-	return parent
 }

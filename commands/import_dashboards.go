@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -81,17 +79,8 @@ func (i ImportDashboards) draft(parent string, head domain.StreamHead, sets [][]
 		size += len(raw)
 		event.Dashboards = append(event.Dashboards, together...)
 	}
-	at := i.Now().UTC().Truncate(time.Microsecond)
-	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && at.Before(earliest) {
-		at = earliest
-	}
-	id := uuid.Must(uuid.NewV7()).String()
-	return domain.Draft{
-		Topic: domain.TopicDashboards, Key: parent, Data: event,
-		Envelope: domain.Envelope{
-			ID: id, Type: event.EventType(), Source: SourceImport, Subject: event.Dashboards[0].SubAccountID, Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]},
-			Audit: domain.Audit{Actor: ImportActor, CommandID: id},
-		},
-	}, nil
+	draft := nextDraft(parent, event.Dashboards[0].SubAccountID, event, head, i.Now())
+	draft.Envelope.Source = SourceImport
+	draft.Envelope.Audit = domain.Audit{Actor: ImportActor, CommandID: draft.Envelope.ID}
+	return draft, nil
 }

@@ -38,8 +38,7 @@ func (a *Audit) record(ctx context.Context, c Caller, data domain.Data, dashboar
 	if dashboard != "" {
 		draft.Envelope.Subject = dashboard
 	}
-	draft.Envelope.Audit = domain.Audit{Actor: c.UserID, Role: c.Role, OnBehalfOf: c.OnBehalfOf, RequestID: c.RequestID}
-	draft.Envelope.TraceParent = c.TraceParent
+	c.sign(&draft.Envelope)
 	if err := a.Log.Append(ctx, draft); err != nil {
 		a.Logger.ErrorContext(ctx, "reading of the audit trail is not recorded, and refused", "request_id", c.RequestID, "error", err)
 		return unavailable("That you read this could not be recorded, and without the record nothing is shown. Try again.")

@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -71,21 +72,11 @@ func (c Config) WithDefaults() Config {
 	if c.ClientScopes == nil {
 		c.ClientScopes = DefaultClientScopes()
 	}
-	if c.AccountInsightsEvery == 0 {
-		c.AccountInsightsEvery = DefaultAccountInsightsEvery
-	}
-	if c.AccountInsightsInterval == 0 {
-		c.AccountInsightsInterval = DefaultAccountInsightsInterval
-	}
-	if c.PostInsightsCron == "" {
-		c.PostInsightsCron = DefaultPostInsightsCron
-	}
-	if c.MaxLag == 0 {
-		c.MaxLag = DefaultMaxLag
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.AccountInsightsEvery = cmp.Or(c.AccountInsightsEvery, DefaultAccountInsightsEvery)
+	c.AccountInsightsInterval = cmp.Or(c.AccountInsightsInterval, DefaultAccountInsightsInterval)
+	c.PostInsightsCron = cmp.Or(c.PostInsightsCron, DefaultPostInsightsCron)
+	c.MaxLag = cmp.Or(c.MaxLag, DefaultMaxLag)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Registerer == nil {
 		c.Registerer = prometheus.NewRegistry() // that nobody reads
 	}
@@ -98,41 +89,28 @@ var scopeForm = regexp.MustCompile(domain.ScopePattern)
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var errs []error
-	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf("mount: "+format, args...)) }
-	if len(c.Brokers) == 0 {
-		add("Config.Brokers is empty; name the brokers of the service as host:port")
+	unless := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("mount: Config."+format, args...))
+		}
 	}
+	unless(len(c.Brokers) > 0, "Brokers is empty; name the brokers of the service as host:port")
 	for _, broker := range c.Brokers {
-		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
-			add("Config.Brokers names %q, which is not host:port", broker)
-		}
+		host, port, err := net.SplitHostPort(broker)
+		unless(err == nil && host != "" && port != "", "Brokers names %q, which is not host:port", broker)
 	}
-	if c.DatabaseURL == "" {
-		add("Config.DatabaseURL is empty; name the database of the service")
-	}
-	if c.Authenticator == nil {
-		add("Config.Authenticator is not set; it says who is calling")
-	}
-	if len(c.ManagedSubscriptions) == 0 {
-		add("Config.ManagedSubscriptions is empty; name the product types whose orders make points of contact")
-	}
+	unless(c.DatabaseURL != "", "DatabaseURL is empty; name the database of the service")
+	unless(c.Authenticator != nil, "Authenticator is not set; it says who is calling")
+	unless(len(c.ManagedSubscriptions) > 0, "ManagedSubscriptions is empty; name the product types whose orders make points of contact")
 	for _, scope := range c.ClientScopes {
-		if !scopeForm.MatchString(scope) {
-			add("Config.ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
-		}
+		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
-	if c.MaxLag < 0 {
-		add("Config.MaxLag is %d; use 0 (the default) or more", c.MaxLag)
-	}
-	if _, err := scheduler.Every(c.AccountInsightsEvery); err != nil {
-		add("Config.AccountInsightsEvery: %w", err)
-	}
-	if c.AccountInsightsInterval < 0 {
-		add("Config.AccountInsightsInterval is %s; use 0 (the default) or more", c.AccountInsightsInterval)
-	}
-	if _, err := scheduler.Cron(c.PostInsightsCron); err != nil {
-		add("Config.PostInsightsCron: %w", err)
-	}
+	unless(c.MaxLag >= 0, "MaxLag is %d; use 0 (the default) or more", c.MaxLag)
+	_, err := scheduler.Every(c.AccountInsightsEvery)
+	unless(err == nil, "AccountInsightsEvery: %w", err)
+	unless(c.AccountInsightsInterval >= 0, "AccountInsightsInterval is %s; use 0 (the default) or more", c.AccountInsightsInterval)
+	_, err = scheduler.Cron(c.PostInsightsCron)
+	unless(err == nil, "PostInsightsCron: %w", err)
 	return errors.Join(append(errs, c.HTTP.Validate())...)
 }
 
@@ -140,10 +118,7 @@ func (c Config) Validate() error {
 func (c Config) backends() assembly.Settings {
 	at := assembly.Settings{Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, Logger: c.Logger, Registerer: c.Registerer}
 	if c.SASL != nil {
-		at.SASL = &eventlog.SASLConfig{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password}
-		if at.SASL.Mechanism == "" {
-			at.SASL.Mechanism = eventlog.SASLScramSHA512
-		}
+		at.SASL = &eventlog.SASLConfig{Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User, Password: c.SASL.Password}
 	}
 	return at
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
@@ -50,18 +52,14 @@ const checkpointPatience = 10 * time.Second
 const checkpointLock = 0x6c626370
 
 // validate returns every fault.
-func (c checkpointing) validate() (wrong []error) {
+func (c checkpointing) validate() (wrong faults) {
 	if c.CheckpointKey != "" {
-		if _, _, err := proof.ParseKey(c.CheckpointKey); err != nil {
-			wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' makes one)", err))
-		}
+		_, _, err := proof.ParseKey(c.CheckpointKey)
+		wrong.unlessf(err == nil, "LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' makes one)", err)
 	}
-	if c.CheckpointEvery < time.Second {
-		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_EVERY is %s; use 1s or more", c.CheckpointEvery))
-	}
-	if _, err := (evidence{Keys: c.CheckpointPublicKeys}).keys(); err != nil {
-		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS: %w", err))
-	}
+	wrong.unlessf(c.CheckpointEvery >= time.Second, "LEDGERBOARD_CHECKPOINT_EVERY is %s; use 1s or more", c.CheckpointEvery)
+	_, err := evidence{Keys: c.CheckpointPublicKeys}.keys()
+	wrong.add(named("LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err))
 	return wrong
 }
 
@@ -92,12 +90,9 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 		return nil, usageError{fmt.Errorf("--key: %w", err)}
 	}
 	if len(keys) == 0 {
-		raw, err := os.ReadFile(filepath.Join(s.DataDir, checkpointPublic))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read public key: %w", err)
+		raw, err := publicKeys(s.DataDir)
+		if err != nil || raw == nil {
+			return nil, err
 		}
 		keys = strings.Fields(string(raw))
 	}
@@ -108,25 +103,32 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	return known, nil
 }
 
-// file returns the list of checkpoints; one that is named must be there.
-func (e evidence) file(s storage) (*proof.File, error) {
-	if e.Checkpoints != "" {
-		if _, err := os.Stat(e.Checkpoints); err != nil {
-			return nil, usageError{fmt.Errorf("--checkpoints: %w", err)}
-		}
-		return &proof.File{Path: e.Checkpoints}, nil
+// publicKeys are those in the data directory; nil when there is no file of them.
+func publicKeys(dir string) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, checkpointPublic))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read public key: %w", err)
+	default:
+		return raw, nil
 	}
-	return &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
 }
 
-// open returns both: keys, nil when none is known, and the list of checkpoints.
+// open returns the keys, nil when none is known, and the list of checkpoints; one that is named must be there.
 func (e evidence) open(s storage) (note.Verifiers, *proof.File, error) {
 	known, err := e.verifiers(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := e.file(s)
-	return known, file, err
+	if e.Checkpoints == "" {
+		return known, &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
+	}
+	if _, err := os.Stat(e.Checkpoints); err != nil {
+		return nil, nil, usageError{fmt.Errorf("--checkpoints: %w", err)}
+	}
+	return known, &proof.File{Path: e.Checkpoints}, nil
 }
 
 // startCheckpoints signs checkpoints while the process folds.
@@ -160,41 +162,26 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	path, err := p.checkpointPath()
-	if err != nil {
-		return nil, "", err
+	if err := os.MkdirAll(p.DataDir, 0o755); err != nil {
+		return nil, "", fmt.Errorf("make data directory: %w", err)
 	}
 	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
+	path := cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))
 	return proof.NewSigner(proof.SignerConfig{
 		Source: p.Log, Append: p.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
 		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
 }
 
-// checkpointPath is where the list of checkpoints lies.
-func (p *process) checkpointPath() (string, error) {
-	if p.CheckpointFile != "" {
-		return p.CheckpointFile, nil
-	}
-	return p.dataPath(checkpointList)
-}
-
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
 func (p *process) keepPublicKey(public string) error {
-	path, err := p.dataPath(checkpointPublic)
-	if err != nil {
+	raw, err := publicKeys(p.DataDir)
+	if err != nil || slices.Contains(strings.Fields(string(raw)), public) {
 		return err
 	}
-	raw, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read public key: %w", err)
-	}
-	if slices.Contains(strings.Fields(string(raw)), public) {
-		return nil
-	}
-	return embedded.WriteFile(path, append(raw, public+"\n"...), 0o644)
+	return embedded.WriteFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
 }
 
 // signingLock lets one process sign at a time: an advisory lock on a connection of its own.
@@ -205,11 +192,12 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
 		}
 		var ok bool
-		if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(checkpointLock)).Scan(&ok); err != nil || !ok {
+		if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(checkpointLock)).Scan(&ok); err != nil {
 			conn.Release()
-			if err != nil {
-				return nil, false, fmt.Errorf("lock checkpoints: %w", err)
-			}
+			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+		}
+		if !ok {
+			conn.Release()
 			return nil, false, nil
 		}
 		return func() {
@@ -227,32 +215,29 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 // observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:
 // then what was signed earlier is not what the log holds, and nobody but a person may go on.
 func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
-	turns := prometheus.NewCounterVec(prometheus.CounterOpts{
+	auto := promauto.With(registry)
+	turns := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_checkpoint_turns_total", Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
 	}, []string{"outcome"})
-	refused := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_checkpoint_refused", Help: "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.",
-	})
-	last := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_checkpoint_last_signed_timestamp_seconds", Help: "When this process last signed a checkpoint; 0: not since its start.",
-	})
-	covered := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_checkpoint_covered_records", Help: "Records that the last checkpoint of this process covers; 0: none since its start.",
-	})
-	registry.MustRegister(turns, refused, last, covered)
-	for _, outcome := range []string{checkpointSigned, checkpointNothing, checkpointFailed, checkpointRefused} {
+	gauge := func(name, help string) prometheus.Gauge {
+		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
+	}
+	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.")
+	last := gauge("last_signed_timestamp_seconds", "When this process last signed a checkpoint; 0: not since its start.")
+	covered := gauge("covered_records", "Records that the last checkpoint of this process covers; 0: none since its start.")
+	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
 		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
 	}
 	return func(t proof.Turn) {
-		outcome := checkpointNothing
+		outcome := "nothing_new"
 		switch {
 		case errors.Is(t.Err, proof.ErrContradiction):
-			outcome = checkpointRefused
+			outcome = "refused"
 			refused.Set(1)
 		case t.Err != nil:
-			outcome = checkpointFailed
+			outcome = "failed"
 		case t.Signed:
-			outcome = checkpointSigned
+			outcome = "signed"
 			refused.Set(0)
 			last.Set(float64(t.Checkpoint.Time.UnixMicro()) / 1e6)
 			covered.Set(float64(t.Checkpoint.Size))
@@ -260,11 +245,3 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 		turns.WithLabelValues(outcome).Inc()
 	}
 }
-
-// Outcomes of a turn of the signer.
-const (
-	checkpointSigned  = "signed"
-	checkpointNothing = "nothing_new"
-	checkpointFailed  = "failed"
-	checkpointRefused = "refused"
-)

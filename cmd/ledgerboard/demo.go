@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,6 @@ const (
 	demoChangeDays = 365
 )
 
-// Run implements the command.
 func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Env == envProduction {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: demo makes up data and does not run there")}
@@ -111,12 +111,7 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	if c.JWTSecret == "" && c.JWTKeys == "" {
 		c.JWTSecret = state.JWTSecret
 	}
-	if c.SecretsKey == "" {
-		c.SecretsKey = state.SecretsKey
-	}
-	if c.CheckpointKey == "" {
-		c.CheckpointKey = state.Checkpoint
-	}
+	c.SecretsKey, c.CheckpointKey = cmp.Or(c.SecretsKey, state.SecretsKey), cmp.Or(c.CheckpointKey, state.Checkpoint)
 	if len(c.ManagedSubscriptions) == 0 {
 		c.ManagedSubscriptions = demo.ManagedSubscriptions()
 	}

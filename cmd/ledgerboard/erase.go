@@ -8,12 +8,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -33,69 +30,24 @@ type eraseCommand struct {
 // Rhythm of looking whether the tables follow.
 const eraseLookEvery = 50 * time.Millisecond
 
-// Run implements the command.
 func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
-	id, ok := domain.HexID(c.User)
-	switch {
-	case c.User == "" && c.Member <= 0:
+	if c.User == "" && c.Member <= 0 {
 		return usageError{errors.New("name the person: --user ID or --member ID")}
-	case c.User != "" && !ok:
-		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
 	}
-	c.User = id
+	if c.User != "" {
+		if c.User, err = hexFlag("--user", c.User); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
 		return usageError{err}
 	}
-	e, err := c.open(ctx, s)
-	if err != nil {
+	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(c.logger(s)))}
+	defer func() { err = errors.Join(err, e.parts.Close()) }()
+	if err := e.open(ctx); err != nil {
 		return explainInUse(err)
 	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	return e.run(ctx, s)
-}
-
-// erasure is the command at work.
-type erasure struct {
-	*assembly.Parts
-	eraseCommand
-
-	log        *eventlog.Log
-	people     readmodels.People
-	kept       *pgxpool.Pool
-	directory  *projections.Engine
-	standalone bool // nobody else can be folding: the broker is this process's own
-}
-
-func (c eraseCommand) open(ctx context.Context, s streams) (_ *erasure, err error) {
-	e := &erasure{Parts: assembly.NewParts(c.backends(c.logger(s))), eraseCommand: c, standalone: len(c.KafkaBrokers) == 0}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, e.Close())
-		}
-	}()
-	if e.log, err = e.Log(ctx); err != nil {
-		return nil, err
-	}
-	if err := e.Migrate(ctx); err != nil {
-		return nil, err
-	}
-	if e.people.Pool, err = e.Tables(ctx); err != nil {
-		return nil, err
-	}
-	if e.kept, err = e.Vault(ctx); err != nil {
-		return nil, err
-	}
-	engines, err := e.Engines(ctx, projections.Directory{}.Name())
-	if err != nil {
-		return nil, err
-	}
-	e.directory = engines[0]
-	return e, nil
-}
-
-// run finds, shows, erases, and waits until the tables show it.
-func (e *erasure) run(ctx context.Context, s streams) (err error) {
-	if e.standalone {
+	if len(c.KafkaBrokers) == 0 { // nobody else can be folding: the broker is this process's own
 		folding, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- e.directory.Run(folding) }()
@@ -104,7 +56,40 @@ func (e *erasure) run(ctx context.Context, s streams) (err error) {
 			err = errors.Join(err, <-ended)
 		}()
 	}
-	if err := e.awaitDirectory(ctx); err != nil {
+	return e.run(ctx, s)
+}
+
+// erasure is the command at work.
+type erasure struct {
+	eraseCommand
+
+	parts     *assembly.Parts
+	people    readmodels.People
+	directory *projections.Engine
+}
+
+func (e *erasure) open(ctx context.Context) error {
+	if _, err := e.parts.Log(ctx); err != nil { // before the database is touched
+		return err
+	}
+	if err := e.parts.Migrate(ctx); err != nil {
+		return err
+	}
+	var err error
+	if e.people.Pool, err = e.parts.Tables(ctx); err != nil {
+		return err
+	}
+	engines, err := e.parts.Engines(ctx, projections.Directory{}.Name())
+	if err != nil {
+		return err
+	}
+	e.directory = engines[0]
+	return nil
+}
+
+// run finds, shows, erases, and waits until the tables show it.
+func (e *erasure) run(ctx context.Context, s streams) error {
+	if err := e.await(ctx, e.behind); err != nil {
 		return err
 	}
 	person, err := e.find(ctx)
@@ -117,11 +102,19 @@ func (e *erasure) run(ctx context.Context, s streams) (err error) {
 		}
 		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
 	}
-	erase := commands.ErasePerson{Log: e.log, Kept: vault.NewEraser(e.kept), Now: time.Now}
+	log, err := e.parts.Log(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := e.parts.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	erase := commands.ErasePerson{Log: log, Kept: vault.NewEraser(kept), Now: time.Now}
 	if err := erase.Erase(ctx, person); err != nil {
 		return err
 	}
-	if err := e.awaitGone(ctx); err != nil {
+	if err := e.await(ctx, e.shown); err != nil {
 		return err
 	}
 	return e.print(s.Out, person, true)
@@ -134,36 +127,28 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// awaitDirectory waits until the directory's tables hold all that the log does: what they do not show
-// would not be erased.
-func (e *erasure) awaitDirectory(ctx context.Context) error {
-	return e.await(ctx, func() (string, error) {
-		status, err := e.directory.Status(ctx)
-		switch {
-		case err != nil:
-			return "", err
-		case !status.Live() || status.Lag > 0:
-			return fmt.Sprintf("the directory's tables are %d events behind the log; nothing was erased. Is a service with the role projector running?", status.Lag), nil
-		default:
-			return "", nil
-		}
-	})
+// behind says how far the directory's tables are behind the log: what they do not show would not be erased.
+func (e *erasure) behind(ctx context.Context) (string, error) {
+	status, err := e.directory.Status(ctx)
+	if err != nil || status.Live() && status.Lag <= 0 {
+		return "", err
+	}
+	return fmt.Sprintf("the directory's tables are %d events behind the log; nothing was erased. Is a service with the role projector running?", status.Lag), nil
 }
 
-func (e *erasure) awaitGone(ctx context.Context) error {
-	return e.await(ctx, func() (string, error) {
-		_, err := e.find(ctx)
-		if errors.Is(err, readmodels.ErrPersonNotFound) {
-			return "", nil
-		}
-		return "the erasure is in the log, the tables do not show it yet. Is a service with the role projector running?", err
-	})
+// shown says that the tables still show the person.
+func (e *erasure) shown(ctx context.Context) (string, error) {
+	_, err := e.find(ctx)
+	if errors.Is(err, readmodels.ErrPersonNotFound) {
+		return "", nil
+	}
+	return "the erasure is in the log, the tables do not show it yet. Is a service with the role projector running?", err
 }
 
 // await looks until there is no reason left to wait.
-func (e *erasure) await(ctx context.Context, look func() (reason string, err error)) error {
+func (e *erasure) await(ctx context.Context, look func(context.Context) (reason string, err error)) error {
 	for end := time.Now().Add(e.Wait); ; {
-		reason, err := look()
+		reason, err := look(ctx)
 		if err != nil || reason == "" {
 			return err
 		}

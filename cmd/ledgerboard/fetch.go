@@ -32,14 +32,25 @@ type fetchCommand struct {
 	JSON     bool   `name:"json" help:"Print each event that was recorded as a JSON object a line."`
 }
 
-// Run implements the command.
 func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
-	if err := c.check(); err != nil {
+	wrong, at := append(c.storage.validate(), c.fetching.validate()...), c.backends(c.logger(s))
+	at.SecretsKeys, err = vault.ParseKeys(c.SecretsKey)
+	wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
+	if err := wrong.err(); err != nil {
+		return err
+	}
+	config, err := c.fetchConfig()
+	if err != nil {
 		return err
 	}
 	recorded := &recording{}
-	parts, collector, err := c.open(ctx, s, recorded)
+	config.Appended = recorded.add
+	parts := assembly.NewParts(at)
 	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err := parts.Migrate(ctx); err != nil {
+		return err
+	}
+	fetcher, err := parts.NewFetcher(ctx, *config)
 	if err != nil {
 		return err
 	}
@@ -47,13 +58,18 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	return c.read(ctx, s, recorded, fetcher.Collect, readmodels.Connections{Pool: tables})
+}
+
+// read reads the account once, or until ctx is done.
+func (c fetchCommand) read(ctx context.Context, s streams, recorded *recording, collector *collect.Collector, from readmodels.Connections) error {
 	kind := domain.FetchAccounts
 	if c.Posts {
 		kind = domain.FetchPosts
 	}
 	at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == c.Platform })
 	for {
-		err := collector.Once(ctx, readmodels.Connections{Pool: tables}, kind, domain.Platforms()[at], c.Account)
+		err := collector.Once(ctx, from, kind, domain.Platforms()[at], c.Account)
 		c.print(s.Out, recorded.take())
 		wait := max(c.AccountInsightsInterval, time.Second)
 		switch {
@@ -76,44 +92,10 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 }
 
-// open opens what fetching needs, with an ear on what is recorded. The parts are there to be closed also when
-// it fails.
-func (c fetchCommand) open(ctx context.Context, s streams, recorded *recording) (*assembly.Parts, *collect.Collector, error) {
-	at := c.backends(c.logger(s))
-	keys, errKeys := vault.ParseKeys(c.SecretsKey)
-	config, errFetch := c.fetchConfig()
-	at.SecretsKeys = keys
-	parts := assembly.NewParts(at)
-	if err := errors.Join(errKeys, errFetch); err != nil {
-		return parts, nil, usageError{err}
-	}
-	if err := parts.Migrate(ctx); err != nil {
-		return parts, nil, err
-	}
-	config.Appended = recorded.add
-	fetcher, err := parts.NewFetcher(ctx, *config)
-	if err != nil {
-		return parts, nil, err
-	}
-	return parts, fetcher.Collect, nil
-}
-
 // passes tells whether a failure may be over by itself when the account is read again.
 func passes(err error) bool {
 	class := platforms.ClassOf(err)
 	return class == platforms.ClassRetry || class == platforms.ClassThrottled
-}
-
-// check looks at the settings that fetching needs; the service checks all of them.
-func (c fetchCommand) check() error {
-	wrong := append(c.storage.validate(), c.fetching.validate()...)
-	if _, err := vault.ParseKeys(c.SecretsKey); err != nil {
-		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_SECRETS_KEY: %w", err))
-	}
-	if len(wrong) > 0 {
-		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
-	}
-	return nil
 }
 
 // explain adds to an error what to do about it.

@@ -42,7 +42,11 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := i.check(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, i.Close()) }()
+	defer func() {
+		if i.parts != nil {
+			err = errors.Join(err, i.parts.Close())
+		}
+	}()
 	if !c.legacy() && !c.SkipRefused { // nothing need be opened to refuse a line
 		report, err := i.pass(ctx, io.Discard, false)
 		switch {

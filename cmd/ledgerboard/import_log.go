@@ -26,7 +26,6 @@ import (
 
 // importing is the command at work: what is given, what is open, and what is in the log.
 type importing struct {
-	assembly.Closers
 	importCommand
 
 	zone     *time.Location
@@ -35,6 +34,7 @@ type importing struct {
 	now      time.Time
 	registry *domain.Registry
 
+	parts   *assembly.Parts        // nil: nothing is open
 	log     *eventlog.Log          // nil: there is none yet (dry run)
 	secrets *vault.Secrets         // nil: nothing is to be sealed
 	places  readmodels.Connections // with secrets
@@ -53,10 +53,9 @@ func (i *importing) open(ctx context.Context) error {
 	}
 	at := i.backends(i.logger(i.out))
 	at.Existing, at.SecretsKeys = i.DryRun, i.keys
-	parts := assembly.NewParts(at)
-	i.Add(parts.Close)
+	i.parts = assembly.NewParts(at)
 	var err error
-	i.log, err = parts.Log(ctx)
+	i.log, err = i.parts.Log(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
 		i.log = nil
@@ -67,13 +66,13 @@ func (i *importing) open(ctx context.Context) error {
 	if !i.secret() || i.DryRun {
 		return nil
 	}
-	if err := parts.Migrate(ctx); err != nil {
+	if err := i.parts.Migrate(ctx); err != nil {
 		return err
 	}
-	if i.places.Pool, err = parts.Tables(ctx); err != nil {
+	if i.places.Pool, err = i.parts.Tables(ctx); err != nil {
 		return err
 	}
-	i.secrets, err = parts.Secrets(ctx)
+	i.secrets, err = i.parts.Secrets(ctx)
 	return err
 }
 

@@ -120,24 +120,21 @@ func demoDefault(c *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 }
 
 func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "ledgerboard:", err)
 	var usage usageError
 	switch {
-	case err == nil:
-		return exitOK
 	case errors.Is(err, errNotReady):
-		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitNotReady
 	case errors.Is(err, errRowsLeftOut):
-		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitLeftOut
 	case errors.Is(err, errInterrupted):
-		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitCut
 	case errors.As(err, &usage):
-		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage
 	default:
-		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitFailure
 	}
 }

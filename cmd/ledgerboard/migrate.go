@@ -14,7 +14,6 @@ type migrateCommand struct {
 	logging
 }
 
-// Run implements the command.
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
 	parts := assembly.NewParts(c.backends(c.logger(s)))
 	defer parts.Close() //nolint:errcheck // nothing is written after the migration

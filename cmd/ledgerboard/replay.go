@@ -30,7 +30,6 @@ type replayCommand struct {
 // errChain ends a replay whose chain does not hold.
 var errChain = errors.New("the chain does not hold: what follows was not replayed; run 'ledgerboard verify'")
 
-// Run implements the command.
 func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 	cfg, err := c.config()
 	if err != nil {

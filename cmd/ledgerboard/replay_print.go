@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -29,13 +30,7 @@ func newReplayPrinter(format string, out io.Writer) *replayPrinter {
 
 func (p *replayPrinter) flush() error {
 	p.csv.Flush()
-	if err := p.csv.Error(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	if err := p.out.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return named("print", cmp.Or(p.csv.Error(), p.out.Flush()))
 }
 
 var changeColumns = []string{
@@ -68,8 +63,8 @@ func (p *replayPrinter) change(c proof.Change) error {
 			fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n", "VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
 		}
 		_, err := fmt.Fprintf(p.out, "%7d  %-23s  %-24s  %-24s  %-24s  %s\n",
-			c.Version, c.Time.UTC().Format("2006-01-02 15:04:05.000"), plain(orDash(c.Actor)),
-			plain(strings.TrimPrefix(c.Event, "dashboard.")), plain(orDash(c.Dashboard)), plain(inWords(c)))
+			c.Version, c.Time.UTC().Format("2006-01-02 15:04:05.000"), plain(cmp.Or(c.Actor, "-")),
+			plain(strings.TrimPrefix(c.Event, "dashboard.")), plain(cmp.Or(c.Dashboard, "-")), plain(inWords(c)))
 		return err
 	}
 }
@@ -85,13 +80,6 @@ func (p *replayPrinter) row(cells ...string) error {
 }
 
 func cell(list []string) string { return strings.Join(list, " ") }
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
 
 // plain keeps what a record holds from steering the terminal.
 func plain(s string) string {
@@ -160,7 +148,7 @@ func (p *replayPrinter) dashboard(d domain.Dashboard) error {
 			cell(d.Scopes), d.CreatedAt.Format(time.RFC3339Nano), d.UpdatedAt.Format(time.RFC3339Nano), strconv.FormatInt(d.Version, 10))
 	}
 	_, err := fmt.Fprintf(p.out, "%s  changed by version %d on %s\n  linked   %s\n  users    %s\n  poc      %s\n  allowed  %t\n  scopes   %s\n",
-		d.SubAccountID, d.Version, d.UpdatedAt.Format(time.RFC3339), plain(orDash(cell(d.SubAccountIDs))), plain(orDash(cell(d.Users))),
-		plain(orDash(cell(d.MainPOC))), d.AllowClientDashboard, plain(orDash(cell(d.Scopes))))
+		d.SubAccountID, d.Version, d.UpdatedAt.Format(time.RFC3339), plain(cmp.Or(cell(d.SubAccountIDs), "-")), plain(cmp.Or(cell(d.Users), "-")),
+		plain(cmp.Or(cell(d.MainPOC), "-")), d.AllowClientDashboard, plain(cmp.Or(cell(d.Scopes), "-")))
 	return err
 }

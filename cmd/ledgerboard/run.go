@@ -78,11 +78,10 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
 	p.startFolding(group, work)
-	if err := p.startCheckpoints(group, work); err != nil {
-		stopWork()
-		return errors.Join(err, group.Wait())
+	stopServing := func() {}
+	if err = p.startCheckpoints(group, work); err == nil {
+		stopServing, err = p.startServing(group, work, listener)
 	}
-	stopServing, err := p.startServing(group, work, listener)
 	if err != nil {
 		stopWork()
 		return errors.Join(err, group.Wait())

@@ -32,7 +32,6 @@ type rotateCommand struct {
 	JSON       bool   `name:"json" help:"Print a JSON object."`
 }
 
-// Run implements the command.
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	keys, err := vault.ParseKeys(c.SecretsKey)
 	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {

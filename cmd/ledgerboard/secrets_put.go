@@ -45,7 +45,6 @@ person to sign in again is read again with its next slot.`
 // maxTokensInput is far beyond what platforms give, in bytes.
 const maxTokensInput = 64 << 10
 
-// Run implements the command.
 func (c putCommand) Run(ctx context.Context, s streams) (err error) {
 	keys, err := vault.ParseKeys(c.SecretsKey)
 	wrong := append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err), c.needTables(""))

@@ -12,7 +12,6 @@ type serveCommand struct {
 	Mock bool   `help:"Serve made-up data, for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
 }
 
-// Run implements the command.
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Mock {
 		return c.serveMock(ctx, s)

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -97,73 +95,74 @@ type settings struct {
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)
 
+// faults are what is wrong with the settings.
+type faults []error
+
+func (f *faults) add(err error) {
+	if err != nil {
+		*f = append(*f, err)
+	}
+}
+
+// unlessf notes a fault where a setting is not as it must be.
+func (f *faults) unlessf(ok bool, format string, args ...any) {
+	if !ok {
+		*f = append(*f, fmt.Errorf(format, args...))
+	}
+}
+
+// err names every fault at once; nil when there is none.
+func (f *faults) err() error {
+	if len(*f) == 0 {
+		return nil
+	}
+	slices.SortFunc(*f, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(*f...))}
+}
+
 // validate reports every wrong setting at once, the address to listen on included.
 func (s settings) validate(addr string) error {
-	var wrong []error
-	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		add("LEDGERBOARD_ADDR %q is not host:port", addr)
-	}
+	wrong := slices.Concat(s.storage.validate(), s.fetching.validate(), s.checkpointing.validate())
+	_, _, err := net.SplitHostPort(addr)
+	wrong.unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
 	for _, role := range s.Roles {
-		if role != roleAPI && role != roleProjector && role != roleFetcher {
-			add("LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
-		}
+		wrong.unlessf(role == roleAPI || role == roleProjector || role == roleFetcher, "LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
 	}
-	if s.MaxLag < 0 {
-		add("LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
-	}
-	if s.StopWithin <= 0 {
-		add("LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
-	}
+	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
+	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	if (s.JWTSecret == "") == (s.JWTKeys == "") {
-		add("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them")
-	} else if _, err := api.NewJWT(s.jwt()); err != nil {
-		add("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS: %w", err)
+		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
+	} else {
+		_, err := api.NewJWT(s.jwt())
+		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
-		if !scopeForm.MatchString(scope) {
-			add("LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
-		}
+		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
-	if len(s.ManagedSubscriptions) == 0 {
-		add("LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
+	wrong.unlessf(len(s.ManagedSubscriptions) > 0, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
+	if s.has(roleFetcher) {
+		_, err := vault.ParseKeys(s.SecretsKey)
+		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
 	}
-	if _, err := vault.ParseKeys(s.SecretsKey); err != nil && s.has(roleFetcher) {
-		add("LEDGERBOARD_SECRETS_KEY: %w", err)
-	}
-	wrong = append(wrong, s.fetching.validate()...)
-	if s.RateLimit < 0 {
-		add("LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
-	}
-	wrong = append(wrong, s.storage.validate()...)
-	wrong = append(wrong, s.checkpointing.validate()...)
+	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {
-		if !isOrigin(origin) {
-			add("LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
-		}
+		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
-	if s.Env == envProduction && s.DatabaseURL == "" {
-		add("LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
-	}
-	if s.Env == envProduction && len(s.KafkaBrokers) == 0 {
-		add("LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
-	}
-	if len(wrong) > 0 {
-		slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(wrong...))}
-	}
-	return nil
+	production := s.Env == envProduction
+	wrong.unlessf(!production || s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
+	wrong.unlessf(!production || len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
+	return wrong.err()
 }
 
 // validate looks at the form of the addresses, not whether anything answers there.
-func (s storage) validate() (wrong []error) {
+func (s storage) validate() (wrong faults) {
 	for _, broker := range s.KafkaBrokers {
-		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
-			wrong = append(wrong, fmt.Errorf("LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker))
-		}
+		host, port, err := net.SplitHostPort(broker)
+		wrong.unlessf(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
-	if _, err := pgconn.ParseConfig(s.DatabaseURL); err != nil && s.DatabaseURL != "" {
-		wrong = append(wrong, fmt.Errorf("LEDGERBOARD_DATABASE_URL: %w", err)) // pgconn takes the password out
+	if s.DatabaseURL != "" {
+		_, err := pgconn.ParseConfig(s.DatabaseURL)
+		wrong.add(named("LEDGERBOARD_DATABASE_URL", err)) // pgconn takes the password out
 	}
 	return wrong
 }
@@ -201,12 +200,4 @@ func (s storage) backends(logger *slog.Logger) assembly.Settings {
 // embedded keeps, in the data directory, what is not configured.
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}
-}
-
-// dataPath is a path below the data directory, which is made when it is missing.
-func (s storage) dataPath(elem ...string) (string, error) {
-	if err := os.MkdirAll(s.DataDir, 0o755); err != nil {
-		return "", fmt.Errorf("make data directory: %w", err)
-	}
-	return filepath.Join(append([]string{s.DataDir}, elem...)...), nil
 }

@@ -49,49 +49,40 @@ type fetching struct {
 }
 
 // validate reports every wrong setting.
-func (f fetching) validate() (wrong []error) {
-	add := func(err error) {
-		if err != nil {
-			wrong = append(wrong, err)
-		}
-	}
+func (f fetching) validate() (wrong faults) {
 	_, err := f.schedules()
-	add(err)
+	wrong.add(err)
 	_, _, err = f.reading()
-	add(err)
+	wrong.add(err)
 	_, err = f.quota()
-	add(err)
+	wrong.add(err)
 	for name, d := range map[string]time.Duration{
 		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL": f.AccountInsightsInterval, "LEDGERBOARD_BACKFILL": f.Backfill,
 	} {
-		if d < 0 {
-			add(fmt.Errorf("%s is %s; use 0 or more", name, d))
-		}
+		wrong.unlessf(d >= 0, "%s is %s; use 0 or more", name, d)
 	}
 	for name, d := range map[string]time.Duration{
 		"LEDGERBOARD_GROWTH_WINDOW": f.GrowthWindow, "LEDGERBOARD_DEMOGRAPHICS_EVERY": f.DemographicsEvery,
 		"LEDGERBOARD_FETCH_TIMEOUT": f.FetchTimeout, "LEDGERBOARD_FETCH_REFUSED_FOR": f.FetchRefusedFor,
 	} {
-		if d <= 0 {
-			add(fmt.Errorf("%s is %s; use more than 0", name, d))
-		}
+		wrong.unlessf(d > 0, "%s is %s; use more than 0", name, d)
 	}
-	if f.FetchParallel < 1 || f.FetchParallel > collect.MaxShard {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_PARALLEL is %d; use 1 to %d", f.FetchParallel, collect.MaxShard))
-	}
-	if f.FetchShard < 1 || f.FetchShard > collect.MaxShard {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_SHARD is %d; use 1 to %d", f.FetchShard, collect.MaxShard))
-	}
-	if f.FetchWorkers < 1 || f.FetchWorkers > 1000 {
-		add(fmt.Errorf("LEDGERBOARD_FETCH_WORKERS is %d; use 1 to 1000", f.FetchWorkers))
+	for _, number := range []struct {
+		name    string
+		n, most int
+	}{
+		{"LEDGERBOARD_FETCH_PARALLEL", f.FetchParallel, collect.MaxShard},
+		{"LEDGERBOARD_FETCH_SHARD", f.FetchShard, collect.MaxShard},
+		{"LEDGERBOARD_FETCH_WORKERS", f.FetchWorkers, 1000},
+	} {
+		wrong.unlessf(number.n >= 1 && number.n <= number.most, "%s is %d; use 1 to %d", number.name, number.n, number.most)
 	}
 	for name, base := range map[string]string{
 		"LEDGERBOARD_FACEBOOK_URL": f.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": f.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": f.LinkedInURL,
 		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL,
 	} {
-		if u, err := url.Parse(base); err != nil || u.Host == "" {
-			add(fmt.Errorf("%s %q is not a URL", name, base))
-		}
+		u, err := url.Parse(base)
+		wrong.unlessf(err == nil && u.Host != "", "%s %q is not a URL", name, base)
 	}
 	return wrong
 }

@@ -21,7 +21,6 @@ type statusCommand struct {
 // errNotReady is the answer of a service that runs and cannot do its work now.
 var errNotReady = errors.New("the service is not ready")
 
-// Run implements the command.
 func (c statusCommand) Run(ctx context.Context, s streams) error {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // tokenCommand signs a token with the HS256 secret of the configuration.
@@ -22,16 +20,15 @@ type tokenCommand struct {
 	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry."`
 }
 
-// Run implements the command.
 func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
 		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret that the service has; tokens for LEDGERBOARD_JWT_KEYS are signed by the holder of the private key")}
 	}
-	if _, ok := domain.HexID(c.User); !ok {
-		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
+	if _, err := hexFlag("--user", c.User); err != nil {
+		return err
 	}
-	if _, ok := domain.HexID(c.Account); c.Account != "" && !ok {
-		return usageError{fmt.Errorf("--account %q is not 24 hex digits", c.Account)}
+	if _, err := hexFlag("--account", c.Account); c.Account != "" && err != nil {
+		return err
 	}
 	expires := time.Now().Add(c.For)
 	token, err := c.sign(c.User, c.Account, c.Role, expires)

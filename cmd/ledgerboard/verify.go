@@ -40,7 +40,6 @@ var (
 	errBundleFindings = errors.New("the file proves nothing: see the findings")
 )
 
-// Run implements the command.
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	if c.Bundle != "" {
 		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)

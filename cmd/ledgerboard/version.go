@@ -21,7 +21,6 @@ type versionCommand struct {
 	JSON bool `name:"json" help:"Print a JSON object."`
 }
 
-// Run implements the command.
 func (c versionCommand) Run(s streams) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(thisBuild())
@@ -36,7 +35,6 @@ type buildInfo struct {
 	Commit      string         `json:"commit"` // with "+changes" if files were not committed
 	Go          string         `json:"go"`
 	Projections map[string]int `json:"projections"` // the version of each projector
-	order       []string
 }
 
 func thisBuild() buildInfo {
@@ -49,7 +47,6 @@ func thisBuild() buildInfo {
 	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
 	for _, p := range projections.All(0) {
 		b.Projections[p.Name()] = p.Version()
-		b.order = append(b.order, p.Name())
 	}
 	return b
 }
@@ -72,13 +69,13 @@ func commitOf(settings []debug.BuildSetting) string {
 
 // String is what `ledgerboard version` prints.
 func (b buildInfo) String() string {
-	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, b.projections())
+	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, projectionVersions())
 }
 
-func (b buildInfo) projections() string {
-	versions := make([]string, 0, len(b.order))
-	for _, name := range b.order {
-		versions = append(versions, fmt.Sprintf("%s %d", name, b.Projections[name]))
+func projectionVersions() string {
+	var versions []string
+	for _, p := range projections.All(0) {
+		versions = append(versions, fmt.Sprintf("%s %d", p.Name(), p.Version()))
 	}
 	return strings.Join(versions, ", ")
 }
@@ -87,6 +84,6 @@ func (b buildInfo) projections() string {
 func (b buildInfo) collector() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_build_info", Help: "Always 1; the labels say which program runs, and the version of each projector.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": b.projections()},
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": projectionVersions()},
 	}, func() float64 { return 1 })
 }

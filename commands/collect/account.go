@@ -42,11 +42,10 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 		return got, err
 	}
 	got.incomplete = snapshot.Incomplete
-	got.demographics = request.Demographics && snapshot.Incomplete == nil
+	got.Demographics = request.Demographics && snapshot.Incomplete == nil
 	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
-		history := accountHistory{Collector: c, f: f, at: at}
-		got.backfilled, got.more, err = history.read(ctx)
-		got.history = f.History
+		got.Backfilled, got.more, err = c.readHistory(ctx, f, at)
+		got.Class, got.Reason = f.History.Class, f.History.Reason
 	}
 	return got, err
 }

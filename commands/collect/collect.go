@@ -109,7 +109,8 @@ const accountLimit = 3 * time.Minute
 // holds up the others.
 type Collector struct {
 	Config
-	tokens    *tokens
+	locks     *commands.KeyedLock // by reference of tokens
+	pending   sync.Map            // pendingRotation by reference of tokens: what could not be stored
 	costs     costs
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 }
@@ -138,7 +139,7 @@ func New(c Config) (*Collector, error) {
 	if c.Observe == nil {
 		c.Observe = unobserved{}
 	}
-	return &Collector{Config: c, tokens: &tokens{secrets: c.Secrets, now: c.Now, logger: c.Logger, locks: commands.NewKeyedLock()}}, nil
+	return &Collector{Config: c, locks: commands.NewKeyedLock()}, nil
 }
 
 type unobserved struct{}
@@ -161,12 +162,9 @@ func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Micro
 
 // fetched is what a read of one connection brought besides its events.
 type fetched struct {
-	backfilled   bool                // all history is read now
-	history      domain.FetchHistory // of an account whose history is not complete
-	demographics bool
-	notBefore    *time.Time       // tokens: when to look again
-	incomplete   *platforms.Error // some figures are missing for a reason that passes
-	more         bool             // what is done once was done too: its calls say nothing of the next time
+	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
+	incomplete         *platforms.Error // some figures are missing for a reason that passes
+	more               bool             // what is done once was done too: its calls say nothing of the next time
 }
 
 // fetchFunc reads one connection.
@@ -200,7 +198,7 @@ func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
 // withToken reads with the connection's token; one that the platform refuses is renewed once.
 func (c *Collector) withToken(read fetchFunc) fetchFunc {
 	return func(ctx context.Context, f *fetch) (fetched, error) {
-		stored, err := c.tokens.access(ctx, f)
+		stored, err := c.access(ctx, f)
 		if err != nil {
 			return fetched{}, err
 		}
@@ -208,9 +206,9 @@ func (c *Collector) withToken(read fetchFunc) fetchFunc {
 		if platforms.ClassOf(err) != platforms.ClassReconnect {
 			return got, err
 		}
-		renew := c.tokens.renew
+		renew := c.renew
 		if platforms.WrongAccount(err) { // a renewal would bring more of the other account's
-			renew = c.tokens.newer
+			renew = c.newer
 		}
 		renewed, renewal := renew(ctx, f, stored)
 		if errors.Is(renewal, platforms.ErrNoRefresh) {

@@ -29,7 +29,6 @@
 //	tokens.go             access tokens: stored ones, who renews when
 //	verify_tokens.go      whose a new token is, before its first use
 //	renew_tokens.go       renewals
-//	pending_rotations.go  renewed tokens that could not be stored yet
 //	expiring_tokens.go    tokens that expire soon
 //	hand_over_tokens.go   the tokens of a new sign-in
 //

@@ -20,14 +20,14 @@ const signInAhead = 30 * day
 
 // refreshAhead renews a connection's token if it expires soon, and says when to look again.
 func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
-	stored, _, err := c.tokens.load(ctx, f.SecretRef)
+	stored, _, err := c.load(ctx, f.SecretRef)
 	if err != nil {
 		return got, err
 	}
 	ahead := c.RefreshAhead[f.Platform]
 	if !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
 		before := stored
-		stored, err = c.tokens.renew(ctx, f, stored)
+		stored, err = c.renew(ctx, f, stored)
 		switch {
 		case err != nil && !errors.Is(err, platforms.ErrNoRefresh):
 			return got, err
@@ -44,7 +44,7 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	if soon := stored.ExpiresAt.Add(-ahead); soon.Before(next) && soon.After(now) {
 		next = soon
 	}
-	got.notBefore = new(next.UTC().Truncate(time.Microsecond))
+	got.NotBefore = new(next.UTC().Truncate(time.Microsecond))
 	return got, nil
 }
 

@@ -20,51 +20,44 @@ const (
 	longHistoryPause = day
 )
 
-// accountHistory reads the history that a platform gives of an account, from the day before its first
-// reading back, in readings of its own that are marked so.
-type accountHistory struct {
-	*Collector
-	f  *fetch
-	at time.Time
-}
-
-// read goes one part further back, unless it is to wait. The error is of our own side only: what went wrong
-// with the history is kept with it, and does not hold up the account's readings.
-func (a *accountHistory) read(ctx context.Context) (complete, tried bool, err error) {
-	h := a.f.History
-	until, oldest := a.at.Truncate(day), a.at.Add(-a.Backfill).Truncate(day)
+// readHistory reads the history that a platform gives of an account, from the day before its first reading back,
+// in readings of its own that are marked so: one part further, unless it is to wait. The error is of our own side
+// only: what went wrong with the history is kept with it, and does not hold up the account's readings.
+func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (complete, tried bool, err error) {
+	h := f.History
+	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
 	if h.From != nil {
 		until = *h.From
 	}
 	if !until.After(oldest) {
 		return true, false, nil
 	}
-	if h.NotBefore != nil && a.at.Before(*h.NotBefore) {
+	if h.NotBefore != nil && at.Before(*h.NotBefore) {
 		return false, false, nil
 	}
 	since := until.Add(-historyPart)
-	if a.f.Platform == domain.Instagram {
+	if f.Platform == domain.Instagram {
 		since = until.Add(-historyPartInstagram)
 	}
 	if since.Before(oldest) {
 		since = oldest
 	}
-	from, failure := a.part(ctx, since, until)
+	from, failure := c.historyFrom(ctx, f, since, until)
 	if failure == nil || ctx.Err() == nil { // one that was cut short is held against nobody
-		h = a.judge(ctx, failure)
+		h = c.afterHistory(ctx, f, failure)
 	}
 	if from.Before(until) {
 		h.From = &from
 	}
 	storing, cancel := recording(ctx)
 	defer cancel()
-	a.f.History = h
-	return failure == nil && !from.After(oldest), true, a.States.KeepHistory(storing, a.f.slot, a.f.SocialAccount, h, a.clock())
+	f.History = h
+	return failure == nil && !from.After(oldest), true, c.States.KeepHistory(storing, f.slot, f.SocialAccount, h, c.clock())
 }
 
-// part records the days from since on and before until, the newest first, and returns how far back it came.
-func (a *accountHistory) part(ctx context.Context, since, until time.Time) (from time.Time, err error) {
-	snapshot, err := a.f.client.Account(ctx, a.f.target, platforms.AccountRequest{Since: since, Until: until, Backfill: true})
+// historyFrom records the days from since on and before until, the newest first, and returns how far back it came.
+func (c *Collector) historyFrom(ctx context.Context, f *fetch, since, until time.Time) (from time.Time, err error) {
+	snapshot, err := f.client.Account(ctx, f.target, platforms.AccountRequest{Since: since, Until: until, Backfill: true})
 	if err == nil && snapshot.Incomplete != nil {
 		err = snapshot.Incomplete
 	}
@@ -74,8 +67,8 @@ func (a *accountHistory) part(ctx context.Context, since, until time.Time) (from
 	appending, cancel := recording(ctx)
 	defer cancel()
 	from = until
-	for _, read := range a.byDay(snapshot.Figures, since, until) { // one by one: what is recorded has no gap
-		if err := errors.Join(a.Metrics.Record(appending, read)...); err != nil {
+	for _, read := range f.byDay(snapshot.Figures, since, until) { // one by one: what is recorded has no gap
+		if err := errors.Join(c.Metrics.Record(appending, read)...); err != nil {
 			return from, err
 		}
 		from = read.CapturedAt.Truncate(day)
@@ -83,26 +76,26 @@ func (a *accountHistory) part(ctx context.Context, since, until time.Time) (from
 	return since, nil
 }
 
-// judge is what is kept after a try.
-func (a *accountHistory) judge(ctx context.Context, failure error) domain.FetchHistory {
-	h := domain.FetchHistory{From: a.f.History.From}
+// afterHistory is what is kept after a try.
+func (c *Collector) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
+	h := domain.FetchHistory{From: f.History.From}
 	if failure == nil {
 		return h
 	}
-	a.Logger.WarnContext(ctx, "history is not read", "social_account", a.f.SocialAccount, "error", failure)
-	h.Failures, h.Class, h.Reason = a.f.History.Failures, classOf(failure), reasonFor(failure)
+	c.Logger.WarnContext(ctx, "history is not read", "social_account", f.SocialAccount, "error", failure)
+	h.Failures, h.Class, h.Reason = f.History.Failures, classOf(failure), reasonFor(failure)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
 		h.Failures++
 	}
-	h.NotBefore = new(a.clock().Add(pause))
+	h.NotBefore = new(c.clock().Add(pause))
 	return h
 }
 
 // byDay makes a reading of each day of a history, captured at the day's last moment, the newest first.
 // Figures without a day are of now, and stand in the live reading; so are days out of the range, which
 // platforms give whose days begin at another hour.
-func (a *accountHistory) byDay(figures []domain.Figure, since, until time.Time) []domain.AccountRead {
+func (f *fetch) byDay(figures []domain.Figure, since, until time.Time) []domain.AccountRead {
 	days := map[time.Time][]domain.Figure{}
 	for _, figure := range figures {
 		begin, err := time.Parse(time.DateOnly, figure.Day)
@@ -113,7 +106,7 @@ func (a *accountHistory) byDay(figures []domain.Figure, since, until time.Time) 
 	reads := make([]domain.AccountRead, 0, len(days))
 	for begin, figures := range days {
 		reads = append(reads, domain.AccountRead{
-			Tenant: a.f.Tenant, Platform: a.f.Platform, AccountType: a.f.AccountType,
+			Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType,
 			CapturedAt: begin.Add(day - time.Microsecond), Backfilled: true, Figures: figures,
 		})
 	}

@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -85,8 +84,8 @@ func (l *postListing) goOn(ctx context.Context, state domain.PostListing) (domai
 func (l *postListing) walk(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	for l.pages > 0 {
 		page, err := l.page(ctx, state.Cursor)
-		if err != nil && state.Cursor == "" {
-			return domain.PostListing{To: state.To}, err
+		if err != nil && state.Cursor == "" { // it has not begun
+			state.Began = nil
 		}
 		if err != nil {
 			return state, err
@@ -137,24 +136,16 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		l.met[post.ID] = true
 		if known && !handed {
 			if post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
-				l.f.notes.same(post.ID, l.clock())
+				l.f.notes.note(post.ID, sameAsAnother, l.clock())
 			}
 			continue
 		}
 		found, fresh = append(found, post), append(fresh, !known)
 		registrations = append(registrations, l.registration(l.f.ConnectedAccount, post))
 	}
-	for i, recordErr := range l.Metrics.Record(ctx, registrations...) {
-		switch {
-		case recordErr == nil:
-			if fresh[i] {
-				l.fresh = append(l.fresh, found[i])
-			}
-		case unrecordable(recordErr):
-			l.skip(ctx, l.f, found[i], platforms.ClassInvalid, recordErr)
-		default:
-			err = cmp.Or(err, recordErr)
+	return page, l.record(ctx, l.f, found, registrations, func(i int) {
+		if fresh[i] {
+			l.fresh = append(l.fresh, found[i])
 		}
-	}
-	return page, err
+	})
 }

@@ -77,13 +77,9 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 // judge says what becomes of a connection after a read: what is stored, and whether it is worth a try
 // within the slot.
 func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain.FetchResult, *domain.FetchRetry) {
-	now := c.clock()
-	result := domain.FetchResult{
-		SocialAccount: task.SocialAccount, At: now, NotBefore: got.notBefore,
-		Backfilled: got.backfilled, Demographics: got.demographics,
-	}
+	result, now := got.FetchResult, c.clock()
+	result.SocialAccount, result.At, result.Served = task.SocialAccount, now, err == nil
 	if err == nil {
-		result.Served, result.Class, result.Reason = true, got.history.Class, got.history.Reason
 		if got.incomplete != nil {
 			result.Class, result.Reason = string(got.incomplete.Class), reasonFor(got.incomplete)
 			if wait := got.incomplete.RetryAfter; wait > 0 && !platforms.Refused(got.incomplete) {
@@ -158,23 +154,14 @@ func reasonFor(err error) string {
 }
 
 // Advice says what to do about a failure to read a connection; "" when nothing need be done.
-func Advice(err error) string {
-	switch platforms.ClassOf(err) {
-	case platforms.ClassReconnect:
-		return "Connect the account again: a person must sign in at the platform."
-	case platforms.ClassPermission:
-		return "Connect the account again and grant all permissions that are asked for; the person must be an administrator of the page."
-	case platforms.ClassThrottled:
-		return "Nothing need be done: it is read again when the platform's quota has room. If that is often, ask for a larger quota or read less often."
-	case platforms.ClassRetry:
-		return "Nothing need be done: it is tried again by itself."
-	case platforms.ClassNotFound:
-		return "Look whether the page or profile still exists; if not, disconnect it."
-	case platforms.ClassBlocked:
-		return "The platform has blocked this for a breach of its policy: look into its own notices."
-	case platforms.ClassInvalid:
-		return "This is a fault of the configuration or of this program: look at the settings of the platform's address, version and client."
-	default:
-		return ""
-	}
+func Advice(err error) string { return advice[platforms.ClassOf(err)] }
+
+var advice = map[platforms.Class]string{
+	platforms.ClassReconnect:  "Connect the account again: a person must sign in at the platform.",
+	platforms.ClassPermission: "Connect the account again and grant all permissions that are asked for; the person must be an administrator of the page.",
+	platforms.ClassThrottled:  "Nothing need be done: it is read again when the platform's quota has room. If that is often, ask for a larger quota or read less often.",
+	platforms.ClassRetry:      "Nothing need be done: it is tried again by itself.",
+	platforms.ClassNotFound:   "Look whether the page or profile still exists; if not, disconnect it.",
+	platforms.ClassBlocked:    "The platform has blocked this for a breach of its policy: look into its own notices.",
+	platforms.ClassInvalid:    "This is a fault of the configuration or of this program: look at the settings of the platform's address, version and client.",
 }

@@ -2,6 +2,8 @@ package collect
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -34,13 +36,9 @@ func (c *Collector) keepNotes(ctx context.Context, f *fetch) error {
 	if len(f.notes.now) == 0 && len(f.notes.read) == 0 {
 		return nil
 	}
-	notes := make([]domain.PostNote, 0, len(f.notes.now))
-	for _, n := range f.notes.now {
-		notes = append(notes, n)
-	}
 	storing, cancel := recording(ctx)
 	defer cancel()
-	return c.States.KeepPostNotes(storing, f.SocialAccount, notes, f.notes.read, c.clock())
+	return c.States.KeepPostNotes(storing, f.SocialAccount, slices.Collect(maps.Values(f.notes.now)), f.notes.read, c.clock())
 }
 
 // skip counts a post that has no reading, or is not registered, and notes it unless the reason passes by
@@ -52,27 +50,24 @@ func (c *Collector) skip(ctx context.Context, f *fetch, post platforms.Post, cla
 		return
 	default:
 	}
-	id, now := domain.Storable(post.ID, maxNoted), c.clock()
-	note, noted := f.notes.before[id]
-	if !noted || note.Class != string(class) {
-		note = domain.PostNote{ExternalID: id, Class: string(class), Since: now}
+	id := domain.Storable(post.ID, maxNoted)
+	if f.notes.note(id, string(class), c.clock()) {
 		c.Logger.WarnContext(ctx, "post is skipped", "social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
 	}
-	note.TriedAt = now
-	f.notes.now[id] = note
 }
 
 // sameAsAnother is the class of a post that is known under another id.
 const sameAsAnother = "same_as_another"
 
-// same notes that a post is known under another id.
-func (n *postNotes) same(id string, now time.Time) {
-	note, noted := n.before[id]
-	if !noted || note.Class != sameAsAnother {
-		note = domain.PostNote{ExternalID: id, Class: sameAsAnother, Since: now}
+// note notes what a post is, and tells whether that is new.
+func (n *postNotes) note(id, class string, now time.Time) (first bool) {
+	note := n.before[id]
+	if first = note.Class != class; first {
+		note = domain.PostNote{ExternalID: id, Class: class, Since: now}
 	}
 	note.TriedAt = now
 	n.now[id] = note
+	return first
 }
 
 // found drops the note of a post that was read.

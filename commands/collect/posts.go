@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -50,12 +51,10 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 	listErr := listing.round(ctx)
 	got.more = listing.more
 	posts = append(listing.fresh, posts...)
-	for len(posts) > 0 {
-		n := min(postsPerRead, len(posts))
-		if err := c.readPosts(ctx, f, posts[:n]); err != nil {
+	for some := range slices.Chunk(posts, postsPerRead) {
+		if err := c.readPosts(ctx, f, some); err != nil {
 			return got, errors.Join(listErr, err)
 		}
-		posts = posts[n:]
 	}
 	return got, listErr
 }
@@ -97,7 +96,6 @@ func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.P
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
 	appending, cancel := recording(ctx)
 	defer cancel()
-	var failed error // of our own side: one stands for all
 	var read []platforms.Post
 	var readings []Fact
 	for _, s := range snapshots {
@@ -107,21 +105,24 @@ func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.P
 		}
 		read, readings = append(read, s.Post), append(readings, c.reading(f.ConnectedAccount, s, at))
 	}
-	for i, recordErr := range c.Metrics.Record(appending, readings...) {
-		switch {
-		case recordErr == nil:
-			f.notes.found(read[i].ID)
-		case unrecordable(recordErr):
-			c.skip(ctx, f, read[i], platforms.ClassInvalid, recordErr)
-		default:
-			failed = cmp.Or(failed, recordErr)
-		}
-	}
-	return errors.Join(err, failed)
+	return errors.Join(err, c.record(appending, f, read, readings, func(i int) { f.notes.found(read[i].ID) }))
 }
 
-// unrecordable tells that what is said of a post can never be recorded. It costs that post, not the others.
-func unrecordable(err error) bool { return domain.CodeOf(err) == domain.CodeInvalid }
+// record records a fact of each of the posts; done hears of those that are in the log. What can never be
+// recorded costs that post, not the others. The error is of our own side: one stands for all.
+func (c *Collector) record(ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int)) (failed error) {
+	for i, err := range c.Metrics.Record(ctx, facts...) {
+		switch {
+		case err == nil:
+			done(i)
+		case domain.CodeOf(err) == domain.CodeInvalid:
+			c.skip(ctx, f, posts[i], platforms.ClassInvalid, err)
+		default:
+			failed = cmp.Or(failed, err)
+		}
+	}
+	return failed
+}
 
 // reading judges, at capture, whether the reading's growth counts, and says by what.
 func (c *Collector) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {

@@ -49,22 +49,15 @@ func (m *Metrics) Record(ctx context.Context, facts ...Fact) []error {
 	return errs
 }
 
+// check refuses what a fold would, and times ahead of the clock. Folds must not look at a clock, so this is the
+// only place where a reading from the future can be stopped: it would stay "the latest" until then.
 func (m *Metrics) check(f Fact) error {
-	if err := m.checkTime(f.Captured()); err != nil {
-		return err
+	if at, now := f.Captured(), m.Now(); at.After(now.Add(commands.MaxSkew)) {
+		return domain.NewError(domain.CodeInvalid, "The capture time %s lies ahead of the clock (%s). Check the clock of the machine that read it.",
+			at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	if err := f.Validate(); err != nil {
 		return domain.NewError(domain.CodeInvalid, "The reading cannot be recorded: %s.", err)
-	}
-	return nil
-}
-
-// checkTime refuses times ahead of the clock. Folds must not look at a clock, so this is the only
-// place where a reading from the future can be stopped: it would stay "the latest" until then.
-func (m *Metrics) checkTime(at time.Time) error {
-	if now := m.Now(); at.After(now.Add(commands.MaxSkew)) {
-		return domain.NewError(domain.CodeInvalid, "The capture time %s lies ahead of the clock (%s). Check the clock of the machine that read it.",
-			at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

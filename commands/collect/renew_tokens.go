@@ -10,53 +10,55 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// pendingRotation is renewed tokens that are not stored yet. The platform takes no older ones any more.
+type pendingRotation struct {
+	old    []byte // the secret that they replace
+	tokens commands.StoredTokens
+	taken  time.Time
+}
+
 // renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
 // that one's tokens.
-func (t *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (renewed commands.StoredTokens, err error) {
+func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (renewed commands.StoredTokens, err error) {
 	defer func() {
 		if err == nil {
-			f.renewed = t.now()
+			f.renewed = c.Now()
 		}
 	}()
-	unlock, err := t.locks.Lock(ctx, f.SecretRef)
-	if err != nil {
-		return failed, fmt.Errorf("wait for token renewal: %w", err)
-	}
-	defer unlock()
-	held, release, err := t.secrets.Lease(ctx, f.SecretRef)
+	held, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
 		return failed, fmt.Errorf("wait for token renewal: %w", err)
 	}
 	defer release()
-	if u, ok := t.pending.of(f.SecretRef); ok {
-		if err := t.save(ctx, held, f, u); err != nil {
+	if u, ok := c.pending.Load(f.SecretRef); ok {
+		if err := c.save(ctx, held, f, u.(pendingRotation)); err != nil {
 			return failed, err
 		}
 	}
-	stored, raw, err := t.load(ctx, f.SecretRef)
+	stored, raw, err := c.load(ctx, f.SecretRef)
 	if err != nil {
 		return stored, err
 	}
-	if stored.AccessToken != failed.AccessToken && !stored.Over(t.now()) {
+	if stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()) {
 		return stored, nil
 	}
-	renewed, err = t.refresh(ctx, held, f, stored)
+	renewed, err = c.refresh(ctx, held, f, stored)
 	if err != nil {
-		return t.afterRefusal(held, f, failed, err)
+		return c.afterRefusal(held, f, failed, err)
 	}
-	if err := t.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed, taken: t.now()}); err != nil {
+	if err := c.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
 		return stored, err
 	}
 	// Read again: a person may have signed in meanwhile, whose tokens stay.
 	within, cancel := context.WithTimeout(held, storeTry)
 	defer cancel()
-	stored, _, err = t.load(within, f.SecretRef)
+	stored, _, err = c.load(within, f.SecretRef)
 	return stored, err
 }
 
 // refresh asks the platform. It may wait for the quota, until ctx ends or others are not kept away any
 // more: then no call is made, because two at a time would lose the connection.
-func (t *tokens) refresh(ctx, held context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(held, cancel)()
@@ -82,14 +84,14 @@ func (t *tokens) refresh(ctx, held context.Context, f *fetch, stored commands.St
 
 // afterRefusal looks whether there is another token by now than the one that failed. A refused renewal
 // proves nothing where somebody else's came through: its refresh token works once.
-func (t *tokens) afterRefusal(held context.Context, f *fetch, failed commands.StoredTokens, refusal error) (commands.StoredTokens, error) {
+func (c *Collector) afterRefusal(held context.Context, f *fetch, failed commands.StoredTokens, refusal error) (commands.StoredTokens, error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
-	stored, _, err := t.load(within, f.SecretRef)
+	stored, _, err := c.load(within, f.SecretRef)
 	switch {
 	case err != nil && dead(refusal):
 		return failed, fmt.Errorf("%w (after: %s)", err, refusal.Error()) // not known to be dead
-	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Over(t.now()):
+	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()):
 		return stored, nil
 	default:
 		return failed, refusal
@@ -108,18 +110,18 @@ const (
 // save stores renewed tokens before they are used: a rotated refresh token that is lost is lost for good.
 // What cannot be stored for a while is kept for the next attempt of this process. A person who has signed
 // in meanwhile wins.
-func (t *tokens) save(ctx, held context.Context, f *fetch, u pendingRotation) error {
+func (c *Collector) save(ctx, held context.Context, f *fetch, u pendingRotation) error {
 	sealed, err := commands.EncodeTokens(u.tokens)
 	if err != nil {
 		return err
 	}
-	t.pending.keep(f.SecretRef, u)
+	c.pending.Store(f.SecretRef, u)
 	ended, give := ctx.Done(), time.NewTimer(storeFor)
 	defer give.Stop()
 	for gap := firstStoreGap; ; gap = min(2*gap, mostStoreGap) {
-		err = t.swap(held, f.SecretRef, u, sealed)
+		err = c.swap(held, f.SecretRef, u, sealed)
 		if err == nil || domain.CodeOf(err) == domain.CodeConflict {
-			t.pending.drop(f.SecretRef)
+			c.pending.Delete(f.SecretRef)
 			return nil
 		}
 		select {
@@ -132,14 +134,14 @@ func (t *tokens) save(ctx, held context.Context, f *fetch, u pendingRotation) er
 		case <-give.C:
 		case <-held.Done():
 		}
-		t.logger.ErrorContext(ctx, "a renewed token cannot be stored: it is kept in memory and stored with the next attempt; if this process ends before, a person must sign in again",
+		c.Logger.ErrorContext(ctx, "a renewed token cannot be stored: it is kept in memory and stored with the next attempt; if this process ends before, a person must sign in again",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return fmt.Errorf("store renewed token: %w", err)
 	}
 }
 
-func (t *tokens) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
+func (c *Collector) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
-	return t.secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
+	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -38,49 +37,48 @@ func DefaultRefreshAhead() map[domain.Platform]time.Duration {
 // that have come too late.
 const lastMoment = 5 * time.Minute
 
-// tokens hands out access tokens and renews them. Renewals of one connection are serialised, in the
-// process by a lock and among processes by a lease, because TikTok's refresh token works once: two at a
-// time would lose the connection.
-type tokens struct {
-	secrets SecretStore
-	now     func() time.Time
-	logger  *slog.Logger
-	locks   *commands.KeyedLock
-	pending pendingRotations
+// alone keeps others away from a connection's tokens until release, in the process by a lock and among
+// processes by a lease, because TikTok's refresh token works once: two renewals at a time would lose the
+// connection. Held is as with [SecretStore].
+func (c *Collector) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
+	unlock, err := c.locks.Lock(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	held, end, err := c.Secrets.Lease(ctx, ref)
+	if err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return held, func() { end(); unlock() }, nil
 }
 
-// access returns the tokens to read the account with.
-func (t *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
-	stored, err := t.stored(ctx, f)
-	if err != nil {
-		return stored, err
+// access returns the tokens to read the account with: those that were read with those of the whole job, or they are
+// read now. That they may have been renewed since does no harm: one that is refused is looked up again before it is
+// renewed.
+func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
+	var stored commands.StoredTokens
+	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
+		var err error
+		if stored, _, err = c.load(ctx, f.SecretRef); err != nil {
+			return stored, err
+		}
 	}
-	if stored.ExpiresAt.IsZero() || t.now().Add(lastMoment).Before(stored.ExpiresAt) {
+	if stored.ExpiresAt.IsZero() || c.Now().Add(lastMoment).Before(stored.ExpiresAt) {
 		return stored, nil
 	}
-	renewed, err := t.renew(ctx, f, stored)
-	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || t.now().Before(stored.ExpiresAt)) {
+	renewed, err := c.renew(ctx, f, stored)
+	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || c.Now().Before(stored.ExpiresAt)) {
 		return stored, nil // it is good until it is refused, and what is wrong may pass until then
 	}
 	return renewed, err
 }
 
-// stored are the tokens that were read with those of the whole job, or they are read now. That they may have
-// been renewed since does no harm: one that is refused is looked up again before it is renewed.
-func (t *tokens) stored(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
-	var stored commands.StoredTokens
-	if json.Unmarshal(f.secret, &stored) == nil && stored.AccessToken != "" {
-		return stored, nil
-	}
-	stored, _, err := t.load(ctx, f.SecretRef)
-	return stored, err
-}
-
-func (t *tokens) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
+func (c *Collector) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
 	if ref == "" {
 		return stored, nil, errNoToken
 	}
-	raw, err = t.secrets.Get(ctx, ref)
+	raw, err = c.Secrets.Get(ctx, ref)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return stored, nil, errors.Join(errNoToken, err)
 	}

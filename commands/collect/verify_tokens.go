@@ -20,51 +20,46 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 	if f.slot.Kind == domain.FetchAccounts { // its answer says whose figures it brings
 		got, err := read(ctx, f)
 		if err == nil {
-			c.tokens.verified(ctx, f, stored)
+			c.verified(ctx, f, stored)
 		}
 		return got, err
 	}
 	if err := who.Identify(ctx, f.target); err != nil {
 		return fetched{}, err
 	}
-	c.tokens.verified(ctx, f, stored)
+	c.verified(ctx, f, stored)
 	return read(ctx, f)
 }
 
 // verified notes with the stored tokens whose they are. If that fails they are asked again the next time. It
 // waits for renewals of the same tokens: a note that came between what a renewal replaces and its storing
 // would pass for a sign-in, and the renewed token be lost.
-func (t *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
-	unlock, err := t.locks.Lock(ctx, f.SecretRef)
+func (c *Collector) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
+	held, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
-		return
-	}
-	defer unlock()
-	held, release, err := t.secrets.Lease(ctx, f.SecretRef)
-	if err != nil {
-		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
+		c.Logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
 		return
 	}
 	defer release()
 	ctx, cancel := context.WithTimeout(held, storeTry)
 	defer cancel()
-	stored, raw, err := t.load(ctx, f.SecretRef)
+	stored, raw, err := c.load(ctx, f.SecretRef)
 	if err != nil || stored.AccessToken != tokens.AccessToken {
 		return // somebody else's by now
 	}
 	stored.VerifiedAs = f.ExternalID
 	sealed, err := commands.EncodeTokens(stored)
 	if err == nil {
-		err = t.secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.Times(time.Time{}))
+		err = c.Secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.Times(time.Time{}))
 	}
 	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
-		t.logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
+		c.Logger.WarnContext(ctx, "whose a token is was not noted", "connection", f.ConnectionID, "error", err)
 	}
 }
 
 // newer returns tokens that were stored after those that failed, or [platforms.ErrNoRefresh].
-func (t *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
-	stored, _, err := t.load(ctx, f.SecretRef)
+func (c *Collector) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+	stored, _, err := c.load(ctx, f.SecretRef)
 	if err == nil && stored.AccessToken == failed.AccessToken {
 		err = platforms.ErrNoRefresh
 	}

@@ -22,11 +22,9 @@
 // # File map
 //
 //	settings.go    where the log and the database are, or who starts them
-//	parts.go closers.go    what is opened, once, and given back last first
-//	topics.go      the topics of the log
-//	engines.go     one engine for each projection; Fold
+//	parts.go       what is opened, once, and given back last first; the topics of the log
+//	engines.go     one engine for each projection; Fold, partitions for coming months
 //	service.go     Config, Service, Open
-//	months.go      partitions for coming months
 //	monitor.go     whether read models may be read, and take commands
 //	streams.go     the hub of notices and live updates
 //	reactors.go    wake-ups from the log

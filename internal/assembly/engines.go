@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -61,6 +62,21 @@ func (s *Service) Fold(ctx context.Context) error {
 	for _, engine := range s.engines {
 		group.Go(func() error { return engine.Run(ctx) })
 	}
-	group.Go(func() error { s.attachMonths(ctx); return nil })
+	group.Go(func() error {
+		for pause(ctx, attachEvery) {
+			s.attachMonths(ctx)
+		}
+		return nil
+	})
 	return group.Wait()
+}
+
+// attachEvery is how often partitions for the coming months are looked after.
+const attachEvery = 24 * time.Hour
+
+// attachMonths keeps monthly partitions ahead of the clock.
+func (s *Service) attachMonths(ctx context.Context) {
+	if err := projections.AttachMonths(ctx, s.projectorPool, time.Now()); err != nil {
+		s.settings.Logger.Warn("months are not attached; their readings go to the default partition", "error", err)
+	}
 }

@@ -1,9 +1,11 @@
 package assembly
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -11,17 +13,12 @@ import (
 
 // observeCalls counts the calls to the platforms.
 func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
-	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	calls := promauto.With(registry).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ledgerboard_platform_call_seconds", Help: "Duration of calls to the platforms.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 2, 11),
 	}, []string{"platform", "op", "class"})
-	registry.MustRegister(calls)
 	return func(s platforms.CallStats) {
-		class := "ok"
-		if s.Class != "" {
-			class = string(s.Class)
-		}
-		calls.WithLabelValues(s.Platform.String(), s.Op, class).Observe(s.Duration.Seconds())
+		calls.WithLabelValues(s.Platform.String(), s.Op, cmp.Or(string(s.Class), "ok")).Observe(s.Duration.Seconds())
 	}
 }
 
@@ -32,25 +29,23 @@ type fetchMetrics struct {
 }
 
 func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
-	m := &fetchMetrics{
-		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ledgerboard_fetch_skipped_total", Help: "Slots of single connections that the platform's quota had no room for; they come first in the next.",
-		}, []string{"kind", "platform"}),
-		connections: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ledgerboard_fetch_connections_total", Help: "Connections read (class ok) or not, by class of the failure.",
-		}, []string{"kind", "platform", "class"}),
-		posts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ledgerboard_fetch_posts_skipped_total", Help: "Posts that were asked for and have no reading, or cannot be registered, by class of the reason (not_found: deleted; invalid: beyond what any platform counts).",
-		}, []string{"platform", "class"}),
-		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ledgerboard_fetch_due_connections", Help: "Connections that were due at the last plan.",
-		}, []string{"kind", "platform"}),
-		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ledgerboard_fetch_lag_seconds", Help: "How long the most overdue connection had waited beyond its interval at the last plan.",
-		}, []string{"kind", "platform"}),
+	auto := promauto.With(registry)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return auto.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	registry.MustRegister(m.skipped, m.connections, m.posts, m.due, m.lag)
-	return m
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return auto.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"kind", "platform"})
+	}
+	return &fetchMetrics{
+		skipped: counter("ledgerboard_fetch_skipped_total",
+			"Slots of single connections that the platform's quota had no room for; they come first in the next.", "kind", "platform"),
+		connections: counter("ledgerboard_fetch_connections_total",
+			"Connections read (class ok) or not, by class of the failure.", "kind", "platform", "class"),
+		posts: counter("ledgerboard_fetch_posts_skipped_total",
+			"Posts that were asked for and have no reading, or cannot be registered, by class of the reason (not_found: deleted; invalid: beyond what any platform counts).", "platform", "class"),
+		due: gauge("ledgerboard_fetch_due_connections", "Connections that were due at the last plan."),
+		lag: gauge("ledgerboard_fetch_lag_seconds", "How long the most overdue connection had waited beyond its interval at the last plan."),
+	}
 }
 
 // Planned implements [collect.FetchObserver].
@@ -62,10 +57,7 @@ func (m *fetchMetrics) Planned(slot domain.FetchSlot, due, skipped int, lag time
 
 // Fetched implements [collect.FetchObserver].
 func (m *fetchMetrics) Fetched(slot domain.FetchSlot, class string) {
-	if class == "" {
-		class = "ok"
-	}
-	m.connections.WithLabelValues(slot.Kind, slot.Platform.String(), class).Inc()
+	m.connections.WithLabelValues(slot.Kind, slot.Platform.String(), cmp.Or(class, "ok")).Inc()
 }
 
 // PostSkipped implements [collect.FetchObserver].

@@ -24,20 +24,13 @@ func (s *Service) TidySecrets(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	ticker := time.NewTicker(forgetEvery)
-	defer ticker.Stop()
-	for {
+	for on := true; on; on = pause(ctx, forgetEvery) {
 		deleted, err := s.ForgetSecrets(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			s.config.Logger.Warn("secrets of deleted connections and users are not deleted; tried again in an hour", "error", err)
+			s.settings.Logger.Warn("secrets of deleted connections and users are not deleted; tried again in an hour", "error", err)
 		case deleted > 0:
-			s.config.Logger.Info("secrets of deleted connections and users are deleted", "secrets", deleted)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+			s.settings.Logger.Info("secrets of deleted connections and users are deleted", "secrets", deleted)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -37,37 +35,31 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
 		Analytics:         &analytics.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
-		Audit:             s.auditDeps(),
-		Streams:           s.streams,
-		MayListen:         accounts.MayListen,
-		Tickets:           c.Tickets,
-		Ready:             func() error { return s.Monitor.MayRead() },
-		Checks:            s.checks(),
-		Metrics:           c.Metrics,
-		Registerer:        s.registered,
-		Logger:            s.config.Logger,
+		Audit: &api.AuditDeps{
+			History: &readmodels.History{Pool: s.ReadPool},
+			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+		},
+		Streams:    s.streams,
+		MayListen:  accounts.MayListen,
+		Tickets:    c.Tickets,
+		Ready:      func() error { return s.Monitor.MayRead() },
+		Checks:     s.checks(),
+		Metrics:    c.Metrics,
+		Registerer: s.registered,
+		Logger:     s.settings.Logger,
 	})
-}
-
-// auditDeps is what the auditors' routes stand on.
-func (s *Service) auditDeps() *api.AuditDeps {
-	return &api.AuditDeps{
-		History: &readmodels.History{Pool: s.ReadPool},
-		Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.config.Logger},
-	}
 }
 
 // checks are what /readyz asks. Reasons name no address.
 func (s *Service) checks() []api.Check {
 	checks := []api.Check{
 		{Name: "log", Probe: func(ctx context.Context) error {
-			if _, _, err := s.Log.Ranges(ctx, domain.TopicDashboards); err != nil {
-				s.config.Logger.WarnContext(ctx, "log does not answer", "error", err)
-				return errors.New("the brokers do not answer")
-			}
-			return nil
+			_, _, err := s.Log.Ranges(ctx, domain.TopicDashboards)
+			return s.answers(ctx, "log", "the brokers do not answer", err)
 		}},
-		{Name: "database", Probe: func(ctx context.Context) error { return s.ping(ctx, s.ReadPool) }},
+		{Name: "database", Probe: func(ctx context.Context) error {
+			return s.answers(ctx, "database", "the database does not answer", s.ReadPool.Ping(ctx))
+		}},
 	}
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{
@@ -77,10 +69,11 @@ func (s *Service) checks() []api.Check {
 	return checks
 }
 
-func (s *Service) ping(ctx context.Context, pool *pgxpool.Pool) error {
-	if err := pool.Ping(ctx); err != nil {
-		s.config.Logger.WarnContext(ctx, "database does not answer", "error", err)
-		return errors.New("the database does not answer")
+// answers logs what is wrong with a part, and keeps its addresses from whoever asks.
+func (s *Service) answers(ctx context.Context, part, reason string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	s.settings.Logger.WarnContext(ctx, part+" does not answer", "error", err)
+	return errors.New(reason)
 }

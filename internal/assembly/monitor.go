@@ -56,15 +56,8 @@ func NewMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *Mon
 
 // Run looks at the projections until ctx is done.
 func (m *Monitor) Run(ctx context.Context) {
-	ticker := time.NewTicker(LookEvery)
-	defer ticker.Stop()
-	for {
+	for on := true; on; on = pause(ctx, LookEvery) {
 		m.Look(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 	}
 }
 

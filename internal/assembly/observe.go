@@ -21,7 +21,7 @@ func (s *Service) observe() (err error) {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	s.topicsChecked, err = ObserveTopics(s.registered, s.config.Logger)
+	s.topicsChecked, err = ObserveTopics(s.registered, s.settings.Logger)
 	return err
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -20,12 +22,11 @@ import (
 // Parts are what a process may stand on. Each is opened when it is first asked for, and all are given back
 // by [Parts.Close], last first. They are opened from one goroutine.
 type Parts struct {
-	Closers
-
 	settings   Settings
 	registered *registrations
 	events     *domain.Registry
 	ended      <-chan struct{} // nil: no database in this process
+	undo       []func() error
 
 	brokers                         part[brokers]
 	database                        part[string]
@@ -46,6 +47,19 @@ func NewParts(s Settings) *Parts {
 	return p
 }
 
+// Add notes how something that was just opened is given back.
+func (p *Parts) Add(undo func() error) { p.undo = append(p.undo, undo) }
+
+// Close gives everything back and returns every error. A second call does nothing.
+func (p *Parts) Close() error {
+	var errs []error
+	for _, undo := range slices.Backward(p.undo) {
+		errs = append(errs, undo())
+	}
+	p.undo = nil
+	return errors.Join(errs...)
+}
+
 // part is opened at its first use.
 type part[T any] struct {
 	opened bool
@@ -61,6 +75,15 @@ func (p *part[T]) get(open func() (T, error)) (T, error) {
 		p.opened, p.value = true, value
 	}
 	return value, err
+}
+
+// Topics are the definitions of the log's topics.
+func Topics() ([]eventlog.TopicSpec, error) {
+	topics, err := eventlog.ParseTopics(deploy.Topics())
+	if err != nil {
+		return nil, fmt.Errorf("read topic definitions: %w", err)
+	}
+	return topics, nil
 }
 
 // brokers are where the log is, and how its topics are made there.

@@ -22,7 +22,7 @@ const headTimeout = 10 * time.Second
 // runReactors runs the watermill router of this node: every new record on `dashboards` wakes who listens to
 // its agency, once it can be read. There is no other wake-up.
 func (s *Service) runReactors(ctx context.Context) error {
-	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(s.config.Logger))
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(s.settings.Logger))
 	if err != nil {
 		return fmt.Errorf("make router: %w", err)
 	}

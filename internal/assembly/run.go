@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -12,13 +13,23 @@ import (
 func (s *Service) Follow(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
-		func(ctx context.Context) { s.progress.Listen(ctx, s.config.DatabaseURL, s.config.Logger) },
+		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.settings.Logger) },
 		s.Monitor.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topicsChecked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
 	}
 	return group.Wait()
+}
+
+// pause waits; it tells whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // Stream feeds the streams of notices and figures until ctx is done, which ends them.

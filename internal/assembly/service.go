@@ -56,7 +56,6 @@ type Service struct {
 // [Service.Close] gives it back.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	s := &Service{Parts: NewParts(c.Settings), config: c, progress: pg.NewProgress()}
-	s.config.Settings = s.settings // with what was left open
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -66,9 +65,6 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		return nil, err
 	}
 	if err := s.Migrate(ctx); err != nil {
-		return nil, err
-	}
-	if s.config.DatabaseURL, err = s.DatabaseURL(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.openReadSide(ctx); err != nil {
@@ -93,7 +89,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		return err
 	}
 	// While the tables are new, months of the past can be attached too: back-fills go there.
-	s.attachNow(ctx)
+	s.attachMonths(ctx)
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
 		return err
 	}
@@ -103,18 +99,13 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.engines, err = s.Engines(ctx); err != nil {
 		return err
 	}
-	s.Monitor = NewMonitor(s.engines, s.config.MaxLag, s.config.Logger)
+	s.Monitor = NewMonitor(s.engines, s.config.MaxLag, s.settings.Logger)
 	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
 		Pool: s.ReadPool, Progress: s.progress,
 		Defaults:             domain.DashboardDefaults{Scopes: s.config.ClientScopes},
-		ManagedSubscriptions: managedSubscriptions(s.config.ManagedSubscriptions),
+		ManagedSubscriptions: slices.DeleteFunc(slices.Clone(s.config.ManagedSubscriptions), func(t string) bool { return t == "site" || t == "listings" }),
 	})
 	return nil
-}
-
-// managedSubscriptions are the product types that count: site and listings never do.
-func managedSubscriptions(named []string) []string {
-	return slices.DeleteFunc(slices.Clone(named), func(t string) bool { return t == "site" || t == "listings" })
 }
 
 func (s *Service) openCommands() (err error) {
@@ -123,7 +114,7 @@ func (s *Service) openCommands() (err error) {
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Gate:     func() error { return s.Monitor.MayCommand(projections.Dashboards{}.Name()) },
-		Now:      time.Now, Logger: s.config.Logger,
+		Now:      time.Now, Logger: s.settings.Logger,
 	})
 	return err
 }

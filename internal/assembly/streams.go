@@ -25,7 +25,7 @@ func (s *Service) openStreams() {
 				return false
 			}
 		},
-		Logger: s.config.Logger,
+		Logger: s.settings.Logger,
 	})
 	if s.config.Streams {
 		s.progress.HearFigures(s.streams.Hear)
