@@ -93,8 +93,8 @@ type canonicalUpdate struct {
 }
 
 // updateDigest is the hex SHA-256 over the length-prefixed method, path and canonical body. The path
-// is ours, without a prefix that a main application mounts us under, so that a repeat through
-// another door is a repeat. If-Match is a condition on the request and no part of it.
+// is ours, without a prefix that a main application mounts us under, so that the same request under
+// another mount prefix counts as a repetition. If-Match is a condition on the request and no part of it.
 func updateDigest(c domain.UpdateDashboard) string {
 	body, _ := json.Marshal(canonicalUpdate{ //nolint:errchkjson // strings and bools always marshal
 		AllowClientDashboard: c.AllowClientDashboard,

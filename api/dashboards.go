@@ -50,7 +50,7 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mayOpen is rule 11. A dashboard that is neither the client's own nor linked with it
-// does not exist for the client; that its own one is closed to it, it may know.
+// does not exist for the client; a client may know that its own dashboard is closed to it.
 func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) error {
 	own := subAccount == p.AccountID
 	linked := slices.ContainsFunc(view.SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == p.AccountID })

@@ -50,8 +50,7 @@ var (
 
 // Range reads the two ends of a range. Each is a day (YYYY-MM-DD; the end day is included), an RFC
 // 3339 instant (the end is not included), or Unix seconds or milliseconds. Without both: the last 30
-// days, today included; without one: 30 days from the start's other side, respectively until the end
-// of today.
+// days, today included. With a start alone: until the end of today. With an end alone: the 30 days before it.
 func (p *Params) Range(start, end Param) analytics.Range {
 	zone := p.Zone()
 	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}

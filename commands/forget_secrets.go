@@ -9,9 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// secretRest is how long a secret must have lain untouched before it is deleted. An import stores a token
-// just before it appends the connection that names it: one that was deleted may come back that way, and is
-// not there yet.
+// secretRest is how long a secret must have lain untouched before it is deleted. A deleted connection may be
+// imported again, and an import stores the token just before it appends the connection.
 const secretRest = time.Hour
 
 // StaleSecrets deletes secrets that nobody uses any more.
@@ -21,7 +20,7 @@ type StaleSecrets interface {
 }
 
 // ForgetSecrets deletes the tokens of connections and the password hashes of users that the main
-// application has deleted. What says so is the tombstone in the log, never that a record or a row is absent.
+// application has deleted. Only a tombstone in the log counts as deleted; a missing record or row does not.
 type ForgetSecrets struct {
 	// Directory hands over the records of topic directory, those of one key in their order. The error is of one
 	// that cannot be decoded; its key is there all the same.

@@ -28,8 +28,8 @@ const (
 )
 
 // SealTokens stores a row's tokens under the connection's reference, before the event that names it is
-// appended. A token that is stored stays, because it may be the renewed one, and the old one's renewal is
-// used up; unless the connection waits for a person to sign in and the row has another one.
+// appended. A stored token is kept: it may be a renewed one, and the old one can then not be renewed
+// again. It is replaced only when the connection waits for a sign-in and the row has a different token.
 func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (SecretOutcome, error) {
 	if row.AccessToken == "" {
 		return SecretAbsent, nil

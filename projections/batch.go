@@ -14,6 +14,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
+// Sizes of a batch.
+const (
+	foldWorkers = 4    // transactions at a time for one large poll
+	maxRecords  = 5000 // of one poll
+	// splitAbove is the number of events from which a poll is worth more than one transaction.
+	splitAbove = 400
+)
+
 // handle folds one poll. Small polls are one transaction over all their partitions, which is what
 // keeps latency low when a few events come on many partitions; large ones are shared among workers
 // by partition, so that no two transactions touch the same keys.

@@ -29,11 +29,12 @@
 //	park.go                 parked records
 //	resolve.go              retry and skip by operators, types that became known
 //	lag.go                  status: positions, lag, problems
-//	months.go               monthly partitions of the reading tables
+//	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
-//	account_months.go       account_months
+//	account_months.go       account_months: the figures of accounts by day
+//	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains
 //	directory*.go           reference entities
 //	operations.go           trail, connection states

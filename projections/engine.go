@@ -37,10 +37,6 @@ type Config struct {
 
 // Limits and rhythms of the engine.
 const (
-	foldWorkers = 4    // transactions at a time for one large poll
-	maxRecords  = 5000 // of one poll
-	// splitAbove is the number of events from which a poll is worth more than one transaction.
-	splitAbove = 400
 	// lookEvery is how often the pause flag and the state of the generation are looked at.
 	lookEvery = time.Second
 	// caughtUpEvery is how often an idle projection notes that it is at the log's end.

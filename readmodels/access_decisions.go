@@ -20,9 +20,9 @@ type entryFacts struct {
 // lately, and one that never changed leads back to the first entry, past thousands.
 const firstLook, unlimited = 64, 1 << 62
 
-// decisions returns of each fact the last record that changed it up to a version, or the one that created the dashboard.
-// It walks the entries of the dashboard backwards, once for all facts. What stood before an entry is what stood after the
-// one before it, so that half of the documents, and each only once, have to be unpacked.
+// decisions returns, for each fact, the last record that changed it up to a version, or the one that created the dashboard.
+// It walks the entries of the dashboard backwards, once for all facts. The state before an entry is the state after the
+// entry before it. So only half of the documents are unpacked, each once.
 func decisions(ctx context.Context, tx pgx.Tx, q AccessQuery, version int64, facts []func(entryFacts) bool) ([]Record, error) {
 	decided := make([]int64, len(facts)) // versions; 0: not found yet
 	for limit := int64(firstLook); slices.Contains(decided, 0); limit = unlimited {

@@ -75,7 +75,7 @@ func (m *Mounted) Handler() http.Handler { return m.server }
 
 // Run keeps the handler up to date until ctx is done or Close is called: it looks at the read models, wakes
 // requests that wait for their change, and feeds notices and live updates. It returns nil then, and an error when
-// something ended that must not; the handler is of no use after it. A second Run is an error.
+// a part stopped unexpectedly; the handler is of no use after it. A second Run is an error.
 func (m *Mounted) Run(ctx context.Context) error {
 	ended, err := m.begin()
 	if err != nil {

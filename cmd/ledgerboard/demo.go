@@ -21,7 +21,7 @@ import (
 type demoCommand struct {
 	settings
 	Addr      string        `env:"LEDGERBOARD_ADDR" default:"127.0.0.1:6001" help:"Address to listen on."`
-	ExitAfter time.Duration `placeholder:"DURATION" help:"End by itself this long after it is ready."`
+	ExitAfter time.Duration `placeholder:"DURATION" help:"Stop this long after becoming ready."`
 
 	mock bool // serve --mock: the same for frontend developers, who get a screen of their own
 }

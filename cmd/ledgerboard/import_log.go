@@ -94,7 +94,7 @@ func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 }
 
 // rowsInLog are the rows that earlier imports have appended to topic `metrics`, about 40 bytes of memory for each.
-// They are read when the first row of the files asks: the topic is long, and entities alone have none.
+// They are read only when the first row of a file needs them: the topic is long, and an import of entities alone needs none.
 func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	if i.inLog != nil || i.log == nil {
 		return i.inLog, nil

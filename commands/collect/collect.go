@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -165,66 +164,4 @@ type fetched struct {
 	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
 	incomplete         *platforms.Error // some figures are missing for a reason that passes
 	more               bool             // what is done once was done too: its calls say nothing of the next time
-}
-
-// fetchFunc reads one connection.
-type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
-
-// fetch is one connection being read.
-type fetch struct {
-	domain.FetchTask
-	slot   domain.FetchSlot
-	client platforms.Client
-	target platforms.Target
-	notes  postNotes // of its posts
-	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
-	// renewed is when this read got other tokens than it began with; zero: it did not.
-	renewed time.Time
-}
-
-func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
-	switch kind {
-	case domain.FetchAccounts:
-		return c.withToken(c.accountReading), nil
-	case domain.FetchPosts:
-		return c.withToken(c.postReadings), nil
-	case domain.FetchTokens:
-		return c.refreshAhead, nil
-	default:
-		return nil, domain.NewError(domain.CodeInternal, "fetching of kind %s is not known", kind)
-	}
-}
-
-// withToken reads with the connection's token; one that the platform refuses is renewed once.
-func (c *Collector) withToken(read fetchFunc) fetchFunc {
-	return func(ctx context.Context, f *fetch) (fetched, error) {
-		stored, err := c.access(ctx, f)
-		if err != nil {
-			return fetched{}, err
-		}
-		got, err := c.readAs(ctx, f, stored, read)
-		if platforms.ClassOf(err) != platforms.ClassReconnect {
-			return got, err
-		}
-		renew := c.renew
-		if platforms.WrongAccount(err) { // a renewal would bring more of the other account's
-			renew = c.newer
-		}
-		renewed, renewal := renew(ctx, f, stored)
-		if errors.Is(renewal, platforms.ErrNoRefresh) {
-			return got, err // the platform's own words say more than "there is no renewal"
-		}
-		if renewal != nil {
-			// The renewal's verdict alone counts: where it fails on our side, nobody knows that the token is dead.
-			return got, fmt.Errorf("%w (after: %s)", renewal, err.Error())
-		}
-		return c.readAs(ctx, f, renewed, read)
-	}
-}
-
-func target(account domain.ConnectedAccount, stored commands.StoredTokens) platforms.Target {
-	return platforms.Target{
-		AccessToken: stored.AccessToken, ExternalID: account.ExternalID, AccountType: account.AccountType,
-		InstagramLogin: stored.InstagramLogin,
-	}
 }

@@ -14,7 +14,8 @@
 //
 // # File map
 //
-//	collect.go            Collector: parts, limits, tokens around a read
+//	collect.go            Collector: parts, limits
+//	read_connection.go    one connection is read, with a token that is renewed when it is refused
 //	plan.go               what is due in a slot, within the quotas, the most overdue first
 //	work.go               a shard of a slot, or one connection again
 //	once.go               one account, by hand

@@ -48,8 +48,8 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	return got, nil
 }
 
-// aheadOf is how long before its end a token that is new is renewed: as configured, but no longer than half
-// of what it lives. Longer, it would be due at once for ever, or be looked at only after its end.
+// aheadOf is how long before its expiry a new token is renewed: as configured, and at most half of its lifetime.
+// With more, it would always be due.
 func (c *Collector) aheadOf(ctx context.Context, platform domain.Platform, renewed commands.StoredTokens) time.Duration {
 	ahead, life := c.RefreshAhead[platform], renewed.ExpiresAt.Sub(c.clock())
 	if renewed.ExpiresAt.IsZero() || ahead < life {

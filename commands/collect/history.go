@@ -93,8 +93,8 @@ func (c *Collector) afterHistory(ctx context.Context, f *fetch, failure error) d
 }
 
 // byDay makes a reading of each day of a history, captured at the day's last moment, the newest first.
-// Figures without a day are of now, and stand in the live reading; so are days out of the range, which
-// platforms give whose days begin at another hour.
+// Figures without a day describe the present and stand in the live reading. Days out of the range are left out:
+// platforms whose days begin at another hour give them.
 func (f *fetch) byDay(figures []domain.Figure, since, until time.Time) []domain.AccountRead {
 	days := map[time.Time][]domain.Figure{}
 	for _, figure := range figures {

@@ -111,8 +111,8 @@ func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostList
 	return l.isKnown(last) && !l.handed[last.ID] && !last.PublishedAt.After(*state.To)
 }
 
-// isKnown tells whether a post was known before this round, also under its other id. A list that does not
-// tell the other id stands behind the one that does, which may have been walked in an earlier round.
+// isKnown tells whether a post was known before this round, also under its other id. Lists without
+// the other id come after the list that has it, which may have been walked in an earlier round.
 func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
 		return l.known[p.ID] || l.known[p.SameAs]

@@ -9,28 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// readAs reads with tokens. Where the platform goes by the token alone, a new one is first asked whose it
-// is, once: a person who signed in with another account would give this one the other's posts.
-func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.StoredTokens, read fetchFunc) (fetched, error) {
-	f.target = target(f.ConnectedAccount, stored)
-	who, byToken := f.client.(platforms.Identifier)
-	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
-		return read(ctx, f)
-	}
-	if f.slot.Kind == domain.FetchAccounts { // its answer says whose figures it brings
-		got, err := read(ctx, f)
-		if err == nil {
-			c.verified(ctx, f, stored)
-		}
-		return got, err
-	}
-	if err := who.Identify(ctx, f.target); err != nil {
-		return fetched{}, err
-	}
-	c.verified(ctx, f, stored)
-	return read(ctx, f)
-}
-
 // verified notes with the stored tokens whose they are. If that fails they are asked again the next time. It
 // waits for renewals of the same tokens: a note that came between what a renewal replaces and its storing
 // would pass for a sign-in, and the renewed token be lost.

@@ -17,8 +17,8 @@ import (
 // stored are read once more.
 const recordBatch = 64
 
-// Work reads what a shard of a slot still has to read, several connections at a time. The error is that
-// of our own side only: what concerns a single connection is recorded with it, and returned as a retry
+// Work reads what a shard of a slot still has to read, several connections at a time. The error reports
+// our own failures only. A failure of one connection is recorded with that connection, and returned as a retry
 // when it may pass soon.
 func (c *Collector) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([]domain.FetchRetry, error) {
 	tasks, err := c.Connections.Tasks(ctx, slot, shard, c.clock())

@@ -24,7 +24,8 @@ type PlatformInsights struct {
 
 // AccountTotals are the totals of some social accounts.
 type AccountTotals struct {
-	// SocialAccounts is how many there are in scope, read or not, and that have left it with figures in the answer.
+	// SocialAccounts is the number of social accounts in scope, read or not, plus those that have left the scope
+	// and have figures in this answer.
 	SocialAccounts int `json:"social_accounts"`
 	// Followers are people, a stock: the last reading of each account in the range. Facebook
 	// followers_count, Instagram followers_count, LinkedIn firstDegreeSize and memberFollowersCount,

@@ -178,8 +178,8 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	}
 }
 
-// metricValues turns the series of one metric into what they add. It leaves out those without a figure. Of what adds up
-// over time the platform's day flows count, else the difference of a cumulative counter.
+// metricValues turns the series of one metric into what they add. It leaves out those without a figure. For figures
+// that add up it takes the platform's day flows where there are any, otherwise the difference of the counter.
 func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
 	var out []*metricValue
 	for _, s := range series {

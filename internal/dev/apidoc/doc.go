@@ -22,7 +22,7 @@
 //	kinds.go        the schema of each kind of parameter
 //	schemas.go      schemas of Go types
 //	comments.go     comments and constants of Go types, read from the source
-//	glossary.go     members that mean the same everywhere
+//	fallback_texts.go     members that mean the same everywhere
 //	asyncapi.go     the AsyncAPI document
 //	cmd             the command that writes the files
 package apidoc
