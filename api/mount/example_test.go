@@ -17,7 +17,7 @@ import (
 
 // A main application serves the dashboards below /boards, to people whom it has signed in itself. It needs the
 // brokers and the database of a running service.
-func Example() {
+func Example() { //nolint:testableexamples // it needs brokers and a database; that it compiles is tested
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	boards, err := mount.Open(ctx, mount.Config{
