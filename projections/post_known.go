@@ -23,8 +23,8 @@ var gainFigures = []struct {
 	{"views", func(c domain.Counts) *int64 { return c.Views }},
 }
 
-// figureQuery collects which stored readings with a figure are needed: the last before an instant, or the first
-// after it.
+// figureQuery collects which stored readings around an instant are needed for a figure: the last before it that has the
+// figure, or all after it up to the first that has it.
 type figureQuery struct {
 	neighbourQuery
 
@@ -38,10 +38,11 @@ func (q *figureQuery) need(key postKey, parent string, at time.Time, column stri
 	q.parents, q.columns, q.before = append(q.parents, parent), append(q.columns, column), append(q.before, before)
 }
 
-// loadKnown reads, for figures that the neighbours of a batch's readings lack, the stored readings nearest to them
-// that have them: before, because a figure gains against the last one there was, and after, because that one gains
-// against what the batch brings. Neighbours rarely lack what a reading has, and what a platform never gives no reading
-// has: mostly there is nothing to read.
+// loadKnown reads, for figures that the neighbours of a batch's readings lack, the stored readings up to the nearest that
+// have them: before, because a figure gains against the last one there was, and after, because the next one gains
+// against what the batch brings. Of those after, none is left out: whether engagement is partial depends on what the
+// readings between have of the other figures. Neighbours rarely lack what a reading has, and what a platform never gives
+// no reading has: mostly there is nothing to read.
 func (f *postFold) loadKnown(ctx context.Context, tx pgx.Tx, want []domain.PostRead) error {
 	var q figureQuery
 	for _, r := range want {
@@ -61,7 +62,8 @@ func (f *postFold) loadKnown(ctx context.Context, tx pgx.Tx, want []domain.PostR
 			before, after := stored.around(parent, r.CapturedAt)
 			for _, figure := range gainFigures {
 				has := slices.ContainsFunc(counts, func(c domain.Counts) bool { return figure.of(c) != nil })
-				if has && before != nil && figure.of(before.Counts) == nil {
+				// A late reading may make the engagement of those after it whole or partial, which depends on all figures.
+				if (has || after != nil) && before != nil && figure.of(before.Counts) == nil {
 					q.need(key, parent, r.CapturedAt, figure.column, true)
 				}
 				if has && after != nil && figure.of(after.Counts) == nil {
@@ -91,8 +93,9 @@ func (f *postFold) loadFigures(ctx context.Context, tx pgx.Tx, q figureQuery) er
 	if len(q.times) == 0 {
 		return nil
 	}
-	const ofFigure = `
-			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account
+	const ofPost = `
+			 where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
+	const ofFigure = ofPost + `
 			   and case k.figure when 'likes' then p.likes when 'comments' then p.comments when 'shares' then p.shares else p.views end is not null`
 	rows, err := tx.Query(ctx, `
 		select n.* from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::boolean[])
@@ -101,8 +104,8 @@ func (f *postFold) loadFigures(ctx context.Context, tx pgx.Tx, q figureQuery) er
 			(select `+readingColumns+` from tSPostInsights p`+ofFigure+` and k.before and p.captured_at < k.at
 			 order by p.captured_at desc limit 1)
 			union all
-			(select `+readingColumns+` from tSPostInsights p`+ofFigure+` and not k.before and p.captured_at > k.at
-			 order by p.captured_at limit 1)) n`, q.accounts, q.externals, q.times, q.parents, q.columns, q.before)
+			(select `+readingColumns+` from tSPostInsights p`+ofPost+` and not k.before and p.captured_at > k.at
+			   and p.captured_at <= (select p.captured_at from tSPostInsights p`+ofFigure+` and p.captured_at > k.at order by p.captured_at limit 1))) n`, q.accounts, q.externals, q.times, q.parents, q.columns, q.before)
 	if err != nil {
 		return fmt.Errorf("read earlier figures: %w", err)
 	}
