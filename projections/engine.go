@@ -41,6 +41,8 @@ const (
 	lookEvery = time.Second
 	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
 	caughtUpEvery = time.Minute
+	// noteWithin bounds that note: nothing is folded meanwhile.
+	noteWithin = 2 * time.Second
 	// databaseBackoff bounds the wait between tries while the database is away.
 	databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 5 * time.Second
 	// sessionPatience is how long a batch waits for the database before it gives its partitions back.
@@ -203,6 +205,8 @@ func (e *Engine) look(ctx context.Context) error {
 
 // noteCaughtUp stamps the checkpoints that stand at the end of the log.
 func (e *Engine) noteCaughtUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
 	ranges, _, err := e.log.Ranges(ctx, e.projector.Topic())
 	for _, r := range ranges {
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -14,10 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// headTimeout is how long a reactor waits for the fold of a record. The records of a partition are folded in
-// the order in which it looks at them, so that waiting for one delays no other, but for a parked stream: then
-// the next sweep is what the others wait for.
-const headTimeout = 10 * time.Second
+// headTimeout is how long a wake-up waits for the fold of its record. A stream that is parked is never folded.
+const headTimeout = time.Minute
 
 // runReactors runs the watermill router of this node: every new record on `dashboards` wakes who listens to
 // its agency, once it can be read. There is no other wake-up.
@@ -31,25 +30,28 @@ func (s *Service) runReactors(ctx context.Context) error {
 		return err
 	}
 	router.AddMiddleware(middleware.Recoverer, middleware.CorrelationID)
-	router.AddConsumerHandler("wake_listeners", domain.TopicDashboards, subscriber, s.wakeListeners)
+	var waiting sync.WaitGroup
+	defer waiting.Wait() // they end with ctx
+	router.AddConsumerHandler("wake_listeners", domain.TopicDashboards, subscriber, func(m *message.Message) error {
+		parent := m.Metadata.Get(eventlog.MetadataKey)
+		version, err := strconv.ParseInt(m.Metadata.Get(eventlog.MetadataVersion), 10, 64)
+		if err == nil && s.streams.Listens(parent) {
+			waiting.Go(func() { s.wakeListeners(ctx, parent, version) })
+		}
+		return nil
+	})
 	if err := router.Run(ctx); err != nil {
 		return fmt.Errorf("run reactors: %w", err)
 	}
 	return nil
 }
 
-// wakeListeners waits until the head of the agency's stream has passed the record, as its command does. When
-// that takes too long, or the message is lost, the next sweep finds the notices.
-func (s *Service) wakeListeners(m *message.Message) error {
-	parent := m.Metadata.Get(eventlog.MetadataKey)
-	version, err := strconv.ParseInt(m.Metadata.Get(eventlog.MetadataVersion), 10, 64)
-	if err != nil || !s.streams.Listens(parent) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(m.Context(), headTimeout)
+// wakeListeners waits until the head of the agency's stream has passed the record, as its command does; no other agency
+// waits behind it. When that takes too long, or the message is lost, the next sweep finds the notices.
+func (s *Service) wakeListeners(ctx context.Context, parent string, version int64) {
+	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
 	if _, err := s.Updates.AwaitHead(ctx, parent, version); err == nil {
 		s.streams.Wake(parent)
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,14 +45,25 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 }
 
 // AppendBulk appends many events for those who repeat the whole when it fails, as import and seeding do. It
-// returns the first error. When a draft cannot be encoded, nothing is appended.
+// returns the first error. [ErrRefused] says that nothing at all was appended, as when a draft cannot be encoded;
+// where some records may be in the log, it is [ErrOutcomeUnknown].
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	b := l.newBatch(drafts)
 	if err := b.firstError(); err != nil {
 		return err
 	}
 	l.produce(ctx, b)
-	return b.firstError()
+	refused := 0
+	for _, err := range b.errs {
+		if errors.Is(err, ErrRefused) {
+			refused++
+		}
+	}
+	err := b.firstError()
+	if first, ok := errors.AsType[*AppendError](err); ok && !first.Unknown && refused < len(b.errs) {
+		first.Unknown = true
+	}
+	return err
 }
 
 // batch is a call's events on their way.
@@ -105,16 +117,19 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 		if b.errs[i] != nil {
 			continue
 		}
-		if err := l.takeSlot(ctx); err != nil {
+		err := l.takeSlot(ctx)
+		if err == nil {
+			err = l.handOver(handedOver, r, func(_ *kgo.Record, err error) {
+				<-l.slots
+				answers <- answer{i, err}
+			})
+		}
+		if err != nil {
 			b.fail(i, false, err)
 			continue
 		}
 		b.open[i] = true
 		waiting++
-		l.client.Produce(handedOver, r, func(_ *kgo.Record, err error) {
-			<-l.slots
-			answers <- answer{i, err}
-		})
 	}
 	for ; waiting > 0; waiting-- {
 		select {
@@ -131,6 +146,18 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 			return
 		}
 	}
+}
+
+// handOver gives a record to kgo, unless the log is closed: kgo would never answer for it. The caller holds a slot.
+func (l *Log) handOver(ctx context.Context, r *kgo.Record, answered func(*kgo.Record, error)) error {
+	l.handing.RLock()
+	defer l.handing.RUnlock()
+	if l.closing.Load() {
+		<-l.slots
+		return ErrClosed
+	}
+	l.client.Produce(ctx, r, answered)
+	return nil
 }
 
 func (b *batch) answered(a answer) {

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// lookUpWithin bounds the look-up of positions.
+const lookUpWithin = 10 * time.Second
+
 // adjust replaces what Kafka has stored by our own positions, and leaves out the partitions whose
-// position does not belong to this log. A rebalance and the end of the follower both end ctx.
+// position does not belong to this log. A rebalance ends ctx. Who polls waits for the look-up, and could neither
+// stop nor pause meanwhile: so a database or broker that does not answer ends the session instead.
 func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	partitions := slices.Sorted(maps.Keys(offsets[f.wire]))
 	if len(partitions) == 0 {
@@ -19,7 +24,9 @@ func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	from, err := f.positions(ctx, partitions)
+	bounded, cancel := context.WithTimeout(ctx, lookUpWithin)
+	defer cancel()
+	from, err := f.positions(bounded, partitions)
 	if err != nil {
 		if ctx.Err() == nil { // not a rebalance: begin anew
 			f.failed = fmt.Errorf("look up positions: %w", err)

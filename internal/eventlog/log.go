@@ -35,7 +35,8 @@ type Log struct {
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
-	closing atomic.Bool // nothing is handed over any more
+	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
+	closing atomic.Bool  // nothing is handed over any more
 	close   sync.Once
 	closed  error
 }
@@ -89,14 +90,19 @@ func (l *Log) Close() error { return l.closeWithin(closePatience) }
 
 func (l *Log) closeWithin(patience time.Duration) error {
 	l.close.Do(func() {
+		l.handing.Lock()
 		l.closing.Store(true)
-		var errs []error
-		for _, p := range []*producer{l.dashboards, l.others} {
+		l.handing.Unlock()
+		errs := make([]error, 3)
+		var ended sync.WaitGroup
+		for i, p := range []*producer{l.dashboards, l.others} {
 			if p != nil {
-				errs = append(errs, p.close(patience))
+				ended.Go(func() { errs[i] = p.close(patience) })
 			}
 		}
-		l.closed = errors.Join(append(errs, l.closeBulk(patience))...)
+		ended.Go(func() { errs[2] = l.closeBulk(patience) })
+		ended.Wait()
+		l.closed = errors.Join(errs...)
 	})
 	return l.closed
 }

@@ -27,7 +27,8 @@ type call struct {
 	secrets []string          // besides the token
 	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
 	// the platform would be changed all the same, and the answer that says how would be lost.
-	whole bool
+	whole       bool
+	errorsFirst bool // of a token endpoint: an error in the body counts, also beside a token
 }
 
 // answer is what came back, in full.

@@ -69,6 +69,6 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 	}
 	q := url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}
 	return g.tokens(ctx, req, classifyGraph, call{
-		url: i.authURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken},
+		url: i.authURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
 	})
 }

@@ -30,13 +30,13 @@ func (c *httpClient) refresh(
 	})
 }
 
-// tokens calls a token endpoint. A success is an answer with an access token, whatever else it says: errors have been
-// seen under HTTP 200.
+// tokens calls a token endpoint. A success is an answer with an access token: errors have been seen under HTTP 200. Where
+// the request says that errors come first, one beside a token is an error.
 func (c *httpClient) tokens(ctx context.Context, req RefreshRequest, classify func(answer) *Error, request call) (Tokens, error) {
 	endpoint, reply := *c, oauthReply{}
 	endpoint.classify = func(ans answer) *Error {
 		var ok bool
-		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK {
+		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK && (!request.errorsFirst || classify(ans) == nil) {
 			return nil
 		}
 		return cmp.Or(classify(ans), malformed())

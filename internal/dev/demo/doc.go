@@ -19,7 +19,7 @@
 // # File map
 //
 //	world.go              Config, World, Secrets
-//	agency_plans.go plans_foreign.go  the invented people and companies
+//	clients_ours.go clients_foreign.go  the invented people and companies
 //	agency.go             agencies, clients, members, channels; the simulator's accounts
 //	ids.go                derived ids, demo.json's ids, whom the tokens stand for
 //	directory.go          reference entities
