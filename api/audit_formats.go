@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/ledgerboard/ledgerboard/internal/csvtable"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -16,7 +17,7 @@ type exportWriter interface {
 
 func newExportWriter(format string, out *bufio.Writer) exportWriter {
 	if format == "csv" {
-		return csvExport{newCSVWriter(out, exportColumns)}
+		return csvExport{csvtable.New(out, exportColumns)}
 	}
 	return jsonLines{json.NewEncoder(out), out}
 }
@@ -46,7 +47,7 @@ var exportColumns = []string{
 }
 
 // csvExport writes the entries as a table. Its last row is a comment: "# complete=true entries=…".
-type csvExport struct{ *csvWriter }
+type csvExport struct{ *csvtable.Writer }
 
 func (e csvExport) entry(entry readmodels.HistoryEntry) error {
 	var onBehalfOf string
@@ -58,7 +59,7 @@ func (e csvExport) entry(entry readmodels.HistoryEntry) error {
 	if c.AllowClientDashboard != nil {
 		allow = &c.AllowClientDashboard.After
 	}
-	return e.values(
+	return e.Values(
 		entry.Version, entry.Time, entry.Type, entry.Dashboard.ID, entry.Dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
 		entry.CommandID, entry.RequestID, entry.EventID, entry.Hash, c.Created, idsOf(c.AccountsLinked), idsOf(c.AccountsUnlinked),
 		idsOf(c.UsersAdded), idsOf(c.UsersRemoved), c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
@@ -74,10 +75,10 @@ func (e csvExport) end(t exportTrailer) error {
 	if t.Reason != "" {
 		text += " reason=" + t.Reason
 	}
-	if err := e.comment(text); err != nil {
+	if err := e.Comment(text); err != nil {
 		return err
 	}
-	return e.flush()
+	return e.Flush()
 }
 
 func idsOf(list []readmodels.Named) []string {

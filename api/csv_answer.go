@@ -7,13 +7,15 @@ import (
 	"path"
 	"reflect"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/internal/csvtable"
 )
 
 // csvRows writes the rows of an answer.
 type csvRows struct {
 	plan csvPlan
 	pick string // one table; "": all of them
-	out  *csvWriter
+	out  *csvtable.Writer
 
 	places map[*csvTable]int // of the first column of each table that is shown
 	line   []string          // of the row that is being written: an answer may have a hundred thousand
@@ -23,11 +25,11 @@ type csvRows struct {
 func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
 	header, places := plan.layout(pick)
-	rows := &csvRows{plan: plan, pick: pick, places: places, out: newCSVWriter(&out, header), line: make([]string, len(header))}
+	rows := &csvRows{plan: plan, pick: pick, places: places, out: csvtable.New(&out, header), line: make([]string, len(header))}
 	if err := rows.root(reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
-	err := rows.out.flush()
+	err := rows.out.Flush()
 	return out.Bytes(), err
 }
 
@@ -104,7 +106,7 @@ func (r *csvRows) element(t *csvTable, element reflect.Value) error {
 		if r.plan.several(r.pick) {
 			r.line[0] = t.name
 		}
-		if err := r.out.row(r.line); err != nil {
+		if err := r.out.Row(r.line); err != nil {
 			return fmt.Errorf("write row: %w", err)
 		}
 	}
@@ -146,7 +148,7 @@ func cellAt(element reflect.Value, c csvColumn) (string, error) {
 	if !ok || c.optional && v.IsZero() {
 		return "", nil
 	}
-	return cellOf(v)
+	return csvtable.Cell(v)
 }
 
 // headCSV sets the headers of a table. The cursor of the next page goes into a Link, relative to the request,

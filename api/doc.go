@@ -24,7 +24,7 @@
 //	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
 //	bounds.go ratelimit.go compress.go  time for requests, slashes; requests per caller; gzip and zstd
 //	accept.go etag.go         which form of an answer; tags of answers, 304
-//	csv_plan.go csv_answer.go csv_writer.go  answers as tables; the rows and cells of all CSV
+//	csv_plan.go csv_answer.go  answers as tables
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	declared.go               every parameter and header that a route can take, as data
 //	params.go params_range.go what reads parameters by their declarations; ranges and time zones

@@ -3,15 +3,14 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/csvtable"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -19,18 +18,21 @@ import (
 type replayPrinter struct {
 	format string
 	out    *bufio.Writer
-	csv    *csv.Writer
+	csv    *csvtable.Writer // nil until the first table begins
 	began  bool
 }
 
 func newReplayPrinter(format string, out io.Writer) *replayPrinter {
 	buffered := bufio.NewWriter(out)
-	return &replayPrinter{format: format, out: buffered, csv: csv.NewWriter(buffered)}
+	return &replayPrinter{format: format, out: buffered}
 }
 
 func (p *replayPrinter) flush() error {
-	p.csv.Flush()
-	return named("print", cmp.Or(p.csv.Error(), p.out.Flush()))
+	var err error
+	if p.csv != nil {
+		err = p.csv.Flush()
+	}
+	return named("print", cmp.Or(err, p.out.Flush()))
 }
 
 var changeColumns = []string{
@@ -46,18 +48,11 @@ func (p *replayPrinter) change(c proof.Change) error {
 		return json.NewEncoder(p.out).Encode(c)
 	case "csv":
 		if first {
-			if err := p.csv.Write(changeColumns); err != nil {
-				return err
-			}
+			p.csv = csvtable.New(p.out, changeColumns)
 		}
-		allow := ""
-		if c.Allow != nil {
-			allow = strconv.FormatBool(*c.Allow)
-		}
-		return p.row(
-			strconv.FormatInt(c.Version, 10), c.Time.Format(time.RFC3339Nano), c.Actor, c.Role, c.OnBehalfOf, c.Event, c.Dashboard,
-			strconv.FormatBool(c.Created), cell(c.Linked), cell(c.Unlinked), cell(c.UsersAdded), cell(c.UsersRemoved), cell(c.LostAccess),
-			allow, cell(c.Scopes), cell(c.MainPOC), c.CommandID, c.RequestID, c.Hash, c.Problem)
+		return p.csv.Values(
+			c.Version, c.Time, c.Actor, c.Role, c.OnBehalfOf, c.Event, c.Dashboard, c.Created, c.Linked, c.Unlinked,
+			c.UsersAdded, c.UsersRemoved, c.LostAccess, c.Allow, c.Scopes, c.MainPOC, c.CommandID, c.RequestID, c.Hash, c.Problem)
 	default:
 		if first {
 			fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n", "VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
@@ -67,16 +62,6 @@ func (p *replayPrinter) change(c proof.Change) error {
 			plain(strings.TrimPrefix(c.Event, "dashboard.")), plain(cmp.Or(c.Dashboard, "-")), plain(inWords(c)))
 		return err
 	}
-}
-
-// row writes cells that a spreadsheet takes for text: one that could begin a formula gets an apostrophe.
-func (p *replayPrinter) row(cells ...string) error {
-	for i, text := range cells {
-		if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-			cells[i] = "'" + text
-		}
-	}
-	return p.csv.Write(cells)
 }
 
 func cell(list []string) string { return strings.Join(list, " ") }
@@ -128,9 +113,7 @@ func (p *replayPrinter) state(done proof.Replayed) error {
 		return json.NewEncoder(p.out).Encode(done)
 	}
 	if p.format == "csv" {
-		if err := p.csv.Write(stateColumns); err != nil {
-			return err
-		}
+		p.csv = csvtable.New(p.out, stateColumns)
 	} else {
 		fmt.Fprintf(p.out, "State after version %d (%s):\n", done.Version, done.Time.Format(time.RFC3339Nano))
 	}
@@ -144,8 +127,8 @@ func (p *replayPrinter) state(done proof.Replayed) error {
 
 func (p *replayPrinter) dashboard(d domain.Dashboard) error {
 	if p.format == "csv" {
-		return p.row(d.SubAccountID, d.ID, cell(d.SubAccountIDs), cell(d.Users), cell(d.MainPOC), strconv.FormatBool(d.AllowClientDashboard),
-			cell(d.Scopes), d.CreatedAt.Format(time.RFC3339Nano), d.UpdatedAt.Format(time.RFC3339Nano), strconv.FormatInt(d.Version, 10))
+		return p.csv.Values(d.SubAccountID, d.ID, d.SubAccountIDs, d.Users, d.MainPOC, d.AllowClientDashboard,
+			d.Scopes, d.CreatedAt, d.UpdatedAt, d.Version)
 	}
 	_, err := fmt.Fprintf(p.out, "%s  changed by version %d on %s\n  linked   %s\n  users    %s\n  poc      %s\n  allowed  %t\n  scopes   %s\n",
 		d.SubAccountID, d.Version, d.UpdatedAt.Format(time.RFC3339), plain(cmp.Or(cell(d.SubAccountIDs), "-")), plain(cmp.Or(cell(d.Users), "-")),

@@ -30,7 +30,8 @@
 //	cursors.go               stored cursors of Socket.IO users
 //	figures.go changes.go    the source of changed figures; changes put together
 //	figure_feed.go           what one listener is told of figures
-//	socketio.go              the Socket.IO server and who may connect
+//	socketio.go              the Socket.IO server
+//	socketio_auth.go         who may connect
 //	socketio_connection.go   delivery to one Socket.IO client
 //	socketio_transport.go    what keeps the engine's faults from the clients
 //

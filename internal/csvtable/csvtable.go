@@ -1,4 +1,4 @@
-package api
+package csvtable
 
 import (
 	"encoding/csv"
@@ -10,51 +10,53 @@ import (
 	"time"
 )
 
-// csvWriter writes the tables of answers and of exports (RFC 4180, with LF at the ends of rows: Go's writer with CRLF
-// drops a CR inside a cell, and an export changes nothing). The first error stays, and flush returns it.
-type csvWriter struct {
+// Writer writes a table (RFC 4180, with LF at the ends of rows: Go's writer with CRLF
+// drops a CR inside a cell, and an export changes nothing). The first error stays, and Flush returns it.
+type Writer struct {
 	out   *csv.Writer
 	width int // cells of each row
 }
 
-func newCSVWriter(out io.Writer, columns []string) *csvWriter {
-	w := &csvWriter{csv.NewWriter(out), len(columns)}
+// New writes the names of the columns and returns the writer of the rows.
+func New(out io.Writer, columns []string) *Writer {
+	w := &Writer{csv.NewWriter(out), len(columns)}
 	_ = w.out.Write(columns)
 	return w
 }
 
-// row writes a row of finished cells.
-func (w *csvWriter) row(cells []string) error { return w.out.Write(cells) }
+// Row writes a row of finished cells.
+func (w *Writer) Row(cells []string) error { return w.out.Write(cells) }
 
-// values writes a row of values, each as [cellOf] has it.
-func (w *csvWriter) values(values ...any) error {
+// Values writes a row of values, each as [Cell] has it.
+func (w *Writer) Values(values ...any) error {
 	cells := make([]string, len(values))
 	for i, value := range values {
-		cell, err := cellOf(reflect.ValueOf(value))
+		cell, err := Cell(reflect.ValueOf(value))
 		if err != nil {
 			return err
 		}
 		cells[i] = cell
 	}
-	return w.row(cells)
+	return w.Row(cells)
 }
 
-// comment writes a row that has a text in its first cell and nothing in the others, so that readers who insist on equal
+// Comment writes a row that has a text in its first cell and nothing in the others, so that readers who insist on equal
 // rows still read it.
-func (w *csvWriter) comment(text string) error {
+func (w *Writer) Comment(text string) error {
 	cells := make([]string, w.width)
 	cells[0] = "# " + text
-	return w.row(cells)
+	return w.Row(cells)
 }
 
-func (w *csvWriter) flush() error {
+// Flush hands over what is buffered, and returns the first error.
+func (w *Writer) Flush() error {
 	w.out.Flush()
 	return w.out.Error()
 }
 
-// cellOf is a value as a cell: null is empty, a list of scalars is separated by spaces, an object is JSON.
+// Cell is a value as a cell: null is empty, a list of scalars is separated by spaces, an object is JSON.
 // Only texts are made harmless: a negative number begins like a formula and is none.
-func cellOf(v reflect.Value) (string, error) {
+func Cell(v reflect.Value) (string, error) {
 	if when, ok := reflect.TypeAssert[time.Time](v); ok {
 		return when.UTC().Format(time.RFC3339Nano), nil
 	}
@@ -63,7 +65,7 @@ func cellOf(v reflect.Value) (string, error) {
 		if v.IsNil() {
 			return "", nil
 		}
-		return cellOf(v.Elem())
+		return Cell(v.Elem())
 	case reflect.String:
 		return harmless(v.String()), nil
 	case reflect.Slice:
