@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -53,14 +54,9 @@ func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 		return err
 	}
 	l.produce(ctx, b)
-	refused := 0
-	for _, err := range b.errs {
-		if errors.Is(err, ErrRefused) {
-			refused++
-		}
-	}
 	err := b.firstError()
-	if first, ok := errors.AsType[*AppendError](err); ok && !first.Unknown && refused < len(b.errs) {
+	mayBeIn := func(err error) bool { return !errors.Is(err, ErrRefused) }
+	if first, ok := errors.AsType[*AppendError](err); ok && slices.ContainsFunc(b.errs, mayBeIn) {
 		first.Unknown = true
 	}
 	return err
