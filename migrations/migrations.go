@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -13,33 +14,38 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-//go:embed lb/*.sql kept/*.sql
+//go:embed engine/*.sql kept/*.sql
 var files embed.FS
 
-// The schemas. Derived holds only what folds of the log made and may be dropped at any time; Kept
-// holds only what the log must not hold.
+// The schemas. Engine holds what the projections' engine knows of itself, and like the tables of the generations
+// (schemas lb_<projection>_g<number>, made by the engine) it may be dropped at any time. Views holds views over the
+// generations that readers use, for people. Kept holds only what the log must not hold.
 const (
-	Derived = "lb"
-	Kept    = "kept"
+	Engine = "lb_engine"
+	Views  = "lb"
+	Kept   = "kept"
 )
 
 // versionTable is goose's own record, inside the schema it speaks of: dropping the schema drops the
 // record too, and the next start makes both anew.
 const versionTable = "schema_migrations"
 
-// Up brings both schemas of the database to the newest version and gives the database a search path
+// sets are the folders of files, by the schema that they make.
+var sets = map[string]string{Engine: "engine", Kept: "kept", Views: ""}
+
+// Up brings the schemas of the database to the newest version and gives the database a search path
 // under which `select * from tSAccountIns` works as typed. It is safe to call from several processes
 // at once.
 func Up(ctx context.Context, databaseURL string) error {
-	for _, schema := range []string{Kept, Derived} {
-		if err := UpSchema(ctx, databaseURL, schema, schema); err != nil {
+	for _, schema := range []string{Kept, Engine, Views} {
+		if err := upSchema(ctx, databaseURL, schema); err != nil {
 			return err
 		}
 	}
 	return setSearchPath(ctx, databaseURL)
 }
 
-const searchPath = "lb, public"
+const searchPath = Views + ", " + Engine + ", public"
 
 // setSearchPath changes nothing that is set: two processes at once would fail each other, and a role that
 // does not own the database could not start the service.
@@ -71,24 +77,22 @@ func setSearchPath(ctx context.Context, databaseURL string) error {
 	return nil
 }
 
-// UpSchema applies the files of set ([Derived] or [Kept]) to the named schema, creating it when it
-// is missing; a shadow schema is set Derived under another name.
-func UpSchema(ctx context.Context, databaseURL, set, schema string) error {
+// upSchema applies the files of a schema, creating it when it is missing.
+func upSchema(ctx context.Context, databaseURL, schema string) error {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return fmt.Errorf("parse database URL: %w", err)
 	}
-	name := pgx.Identifier{schema}.Sanitize()
-	config.RuntimeParams["search_path"] = name
+	config.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
-	return migrate(ctx, db, set, schema)
+	return migrate(ctx, db, schema)
 }
 
 // lockName names the advisory lock under which one process at a time migrates.
 const lockName = "ledgerboard migrate"
 
-func migrate(ctx context.Context, db *sql.DB, set, schema string) error {
+func migrate(ctx context.Context, db *sql.DB, schema string) error {
 	// One connection, so that the advisory lock below is held by the session that migrates.
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
@@ -98,7 +102,10 @@ func migrate(ctx context.Context, db *sql.DB, set, schema string) error {
 	if err := createSchema(ctx, db, schema); err != nil {
 		return err
 	}
-	sub, err := fs.Sub(files, set)
+	if sets[schema] == "" {
+		return refuseOldTables(ctx, db)
+	}
+	sub, err := fs.Sub(files, sets[schema])
 	if err != nil {
 		return fmt.Errorf("open embedded files: %w", err)
 	}
@@ -126,6 +133,20 @@ func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("create schema %s: %w", schema, err)
+	}
+	return nil
+}
+
+// refuseOldTables finds a database of before generations, whose schema lb holds tables and not views.
+func refuseOldTables(ctx context.Context, db *sql.DB) error {
+	var found bool
+	err := db.QueryRowContext(ctx, `select to_regclass($1) is not null`, Views+"."+versionTable).Scan(&found)
+	if err != nil {
+		return fmt.Errorf("look for tables of before the first release: %w", err)
+	}
+	if found {
+		return errors.New("this database has tables of before the first release in schema lb: stop every process and run " +
+			"'drop schema lb cascade'; the next start makes all tables anew from the log, and nothing is lost")
 	}
 	return nil
 }

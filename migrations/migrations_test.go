@@ -14,7 +14,7 @@ import (
 func TestUpOfManyProcessesAtOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	_, err := db.Pool.Exec(t.Context(), "drop schema lb cascade")
+	_, err := db.Pool.Exec(t.Context(), "drop schema lb_engine, lb cascade")
 	require.NoError(t, err)
 	for range 5 {
 		var starts errgroup.Group
@@ -23,7 +23,7 @@ func TestUpOfManyProcessesAtOnce(t *testing.T) {
 		}
 		require.NoError(t, starts.Wait())
 	}
-	_, err = db.Pool.Exec(t.Context(), "select * from tSAccountIns")
+	_, err = db.Pool.Exec(t.Context(), "select * from lb_engine.generations")
 	require.NoError(t, err)
 }
 
@@ -32,9 +32,18 @@ func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	require.NoError(t, migrations.Up(t.Context(), db.URL))
-	asWriter := db.WriterURL(t, migrations.Derived, migrations.Kept)
+	asWriter := db.WriterURL(t, migrations.Engine, migrations.Views, migrations.Kept)
 	require.NoError(t, migrations.Up(t.Context(), asWriter))
-	_, err := db.Pool.Exec(t.Context(), "drop schema lb cascade")
+	_, err := db.Pool.Exec(t.Context(), "drop schema lb_engine, lb cascade")
 	require.NoError(t, err)
-	require.ErrorContains(t, migrations.Up(t.Context(), asWriter), "create schema lb", "what is to be done is said")
+	require.ErrorContains(t, migrations.Up(t.Context(), asWriter), "create schema lb_engine", "what is to be done is said")
+}
+
+// A database of before generations is refused with what is to be done, and stays as it is.
+func TestUpRefusesTablesOfBeforeGenerations(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	_, err := db.Pool.Exec(t.Context(), "create table lb.schema_migrations (id int)")
+	require.NoError(t, err)
+	require.ErrorContains(t, migrations.Up(t.Context(), db.URL), "drop schema lb cascade")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
@@ -36,6 +37,9 @@ func (AccountInsights) Tables() []string {
 
 // Types implements [Projector].
 func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.EventType()} }
+
+// Definition implements [Projector].
+func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (AccountInsights) Begin(int) Fold {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // Dashboards projects topic `dashboards` into preferences, history, heads, remembered commands and
@@ -35,6 +36,9 @@ func (Dashboards) Tables() []string {
 
 // Types implements [Projector]: all of the topic.
 func (Dashboards) Types() []string { return nil }
+
+// Definition implements [Projector].
+func (p Dashboards) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (d Dashboards) Begin(generation int) Fold {

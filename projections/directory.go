@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // Directory projects topic `directory` into one table per kind of entity. The last record of a key
@@ -37,6 +38,9 @@ func (Directory) Tables() []string {
 
 // Types implements [Projector]: all of the topic.
 func (Directory) Types() []string { return nil }
+
+// Definition implements [Projector].
+func (p Directory) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (Directory) Begin(int) Fold {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // Operations projects topic `operations` into the operators' and auditors' trail and the state of
@@ -30,6 +31,9 @@ func (Operations) Tables() []string { return []string{"operations_trail", "conne
 
 // Types implements [Projector]: all of the topic.
 func (Operations) Types() []string { return nil }
+
+// Definition implements [Projector].
+func (p Operations) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (Operations) Begin(int) Fold {

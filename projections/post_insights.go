@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // PostInsights projects posts and their readings into tSPosts, tSPostInsights, tSPostGrowth and the
@@ -37,6 +38,9 @@ func (PostInsights) Types() []string {
 func (PostInsights) Tables() []string {
 	return []string{"tSPosts", "tSPostInsights", "tSPostGrowth", "post_daily", "post_gains"}
 }
+
+// Definition implements [Projector].
+func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (PostInsights) Begin(int) Fold {

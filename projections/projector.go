@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // Projector says what a projection is: its name (by which checkpoints, parked records and consumer
@@ -23,6 +24,8 @@ type Projector interface {
 	// topic, to be parked.
 	Types() []string
 	Tables() []string
+	// Definition says what the tables are.
+	Definition() ddl.Definition
 	// Begin returns the empty state of one batch of the given generation.
 	Begin(generation int) Fold
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,9 +15,9 @@ import (
 // Config says how a pool connects.
 type Config struct {
 	URL        string
-	SearchPath string // schema of unqualified names; required, so that a forgotten one fails loudly
-	Name       string // application_name: shows in pg_stat_activity who holds a lock
-	MaxConns   int32  // 0: pgx's default
+	SearchPath []string // schemas of unqualified names; required, so that a forgotten one fails loudly
+	Name       string   // application_name: shows in pg_stat_activity who holds a lock
+	MaxConns   int32    // 0: pgx's default
 
 	// AsyncCommit lets COMMIT return before the WAL is on disk. Right for what the log can fold again
 	// (rows and checkpoint are lost together); wrong for schema kept.
@@ -28,7 +29,7 @@ type Config struct {
 // Open returns a pool that has answered once. Times are scanned as UTC, whatever the server's and
 // the process's zones are.
 func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
-	if c.URL == "" || c.SearchPath == "" {
+	if c.URL == "" || len(c.SearchPath) == 0 {
 		return nil, errors.New("check pool config: URL or SearchPath is missing")
 	}
 	config, err := pgxpool.ParseConfig(c.URL)
@@ -36,7 +37,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("parse database URL: %w", err)
 	}
 	params := config.ConnConfig.RuntimeParams
-	params["search_path"] = pgx.Identifier{c.SearchPath}.Sanitize()
+	params["search_path"] = SearchPath(c.SearchPath...)
 	params["application_name"] = "ledgerboard " + c.Name
 	params["timezone"] = "UTC"
 	if c.AsyncCommit {
@@ -61,6 +62,15 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
+// SearchPath is the value of the setting search_path that names these schemas.
+func SearchPath(schemas ...string) string {
+	quoted := make([]string, len(schemas))
+	for i, schema := range schemas {
+		quoted[i] = pgx.Identifier{schema}.Sanitize()
+	}
+	return strings.Join(quoted, ", ")
+}
+
 func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID,
@@ -69,8 +79,20 @@ func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// Beginner begins transactions: a pool, or [Reader].
+type Beginner interface {
+	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
+}
+
+// Reader reads tables: a pool, or what stands for the pool of the generations that readers use now.
+type Reader interface {
+	Beginner
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
 // Snapshot runs f in one REPEATABLE READ, READ ONLY transaction: everything f reads is of one moment.
-func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
+func Snapshot(ctx context.Context, pool Beginner, f func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, pool, options, f)
 }

@@ -16,7 +16,7 @@ import (
 // Migrate brings schema river to the version that this binary's River needs. It is safe to call from
 // several processes at once.
 func Migrate(ctx context.Context, databaseURL string) error {
-	pool, err := pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: Schema, Name: "migrate river", MaxConns: 2})
+	pool, err := pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "migrate river", MaxConns: 2})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ const fetchingConns = 8
 // OpenFetching returns a pool for [Fetching], [Budgets] and [Marks]. It commits asynchronously: what a
 // crash of the database takes back makes connections due again, nothing else.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: Schema, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
+	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
 }
 
 // Fetching keeps which connection is read in which slot, and what became of it.

@@ -18,7 +18,7 @@ const maxConns = 4
 // Open returns a pool whose unqualified names are of schema kept and whose commits are on disk when
 // they return.
 func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: Schema, Name: Schema, MaxConns: maxConns})
+	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: maxConns})
 }
 
 // doing says what was being done when err came; no error stays none.

@@ -1,4 +1,3 @@
--- +goose Up
 -- Projection "post_insights": posts, their readings and growth share a checkpoint, because growth
 -- needs its neighbours at the same position.
 
@@ -18,11 +17,10 @@ create table tSPosts (
   permalink         text,
   registered_at     timestamptz not null, -- the earliest registration
   updated_at        timestamptz not null, -- the latest one
+  newer_accounts    text[], -- other sub-accounts of the agency under which it was registered later; null without any
   listing           jsonb, -- what the platform's listing says, with its time and event
-  main_app          jsonb, -- what the main application says; stands before the listing, field by field
-  primary key (social_account_id, external_id, parent_account, account_id)
+  main_app          jsonb -- what the main application says; stands before the listing, field by field
 );
-create index tSPosts_tenant on tSPosts (parent_account, account_id, published_at);
 
 create table tSPostInsights (
   social_account_id  bigint      not null,
@@ -36,6 +34,7 @@ create table tSPostInsights (
   a_type             smallint    not null,
   backfilled         boolean     not null,
   growth_eligible    boolean     not null,
+  published_at       timestamptz, -- as the reading knew it
   likes              bigint,
   comments           bigint,
   shares             bigint,
@@ -44,8 +43,7 @@ create table tSPostInsights (
   reach              bigint,
   clicks             bigint,
   engagement         bigint,
-  engagement_partial boolean     not null,
-  primary key (social_account_id, external_id, captured_at)
+  engagement_partial boolean     not null
 ) partition by range (captured_at);
 create table tSPostInsights_rest partition of tSPostInsights default;
 
@@ -65,8 +63,7 @@ create table tSPostGrowth (
   gimpressions        bigint,
   gclicks             bigint,
   gengagement         bigint,
-  gengagement_partial boolean     not null,
-  primary key (social_account_id, external_id, captured_at)
+  gengagement_partial boolean     not null
 ) partition by range (captured_at);
 create table tSPostGrowth_rest partition of tSPostGrowth default;
 
@@ -85,6 +82,7 @@ create table post_daily (
   captured_at        timestamptz not null,
   event_id           text        not null,
   growth_eligible    boolean     not null,
+  published_at       timestamptz,
   likes              bigint,
   comments           bigint,
   shares             bigint,
@@ -93,10 +91,53 @@ create table post_daily (
   reach              bigint,
   clicks             bigint,
   engagement         bigint,
-  engagement_partial boolean     not null,
-  primary key (social_account_id, external_id, day, parent_account, account_id)
+  engagement_partial boolean     not null
 ) with (fillfactor = 80);
-create index post_daily_tenant on post_daily (parent_account, account_id, day);
 
--- +goose Down
-drop table post_daily, tSPostGrowth, tSPostInsights, tSPosts;
+-- What the readings of posts gained, by social account and quarter of an hour of capture. In every zone
+-- days begin at a quarter of an hour (UTC), so a few rows a day answer for days, weeks and months of any
+-- zone. A reading gains against the one before it of the same post and sub-account; a first reading
+-- gains all it counts, in ranges that began before the post was published. Sums are null-free: the
+-- counts beside them tell a 0 from nothing.
+create table post_gains (
+  social_account_id  bigint      not null,
+  quarter            timestamptz not null,
+  parent_account     text        not null,
+  account_id         text        not null,
+  member_id          bigint      not null,
+  p_id               smallint    not null,
+  began              timestamptz not null, -- counts in ranges that begin at this instant or before it
+  readings           bigint      not null,
+  last_at            timestamptz,          -- of the last capture; null in the rows of first readings
+  likes              bigint      not null,
+  likes_n            bigint      not null,
+  comments           bigint      not null,
+  comments_n         bigint      not null,
+  shares             bigint      not null,
+  shares_n           bigint      not null,
+  views              bigint      not null,
+  views_n            bigint      not null,
+  engagement         bigint      not null,
+  engagement_n       bigint      not null,
+  partial_n          bigint      not null -- of engagement_n: a part was missing on both sides
+) with (fillfactor = 80);
+
+-- +keys
+
+alter table tSPosts add primary key (social_account_id, external_id, parent_account, account_id);
+-- Lists of posts, newest first, without the wide rows. Ids are compared by their bytes, whatever the database's
+-- collation is, so that pages come in one order everywhere.
+create index tSPosts_newest on tSPosts (
+  parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C", account_id collate "C"
+) include (external_id, account_id, p_id, member_id, c_id, published_at, newer_accounts);
+
+alter table tSPostInsights add primary key (social_account_id, external_id, captured_at);
+
+alter table tSPostGrowth add primary key (social_account_id, external_id, captured_at);
+
+alter table post_daily add primary key (social_account_id, external_id, day, parent_account, account_id);
+-- All posts of an agency on one day are one stretch of this index.
+create index post_daily_days on post_daily (parent_account, day, account_id);
+
+alter table post_gains add primary key (social_account_id, quarter, parent_account, account_id, member_id, p_id, began);
+create index post_gains_tenant on post_gains (parent_account, quarter);

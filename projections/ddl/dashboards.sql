@@ -1,8 +1,7 @@
--- +goose Up
 -- Projection "dashboards": one checkpoint for all of these, because a command loads state and head together.
 
 create table dashboard_heads (
-  parent_account text        primary key,
+  parent_account text not null,
   version        bigint      not null,
   hash           bytea       not null,
   time           timestamptz not null
@@ -19,10 +18,8 @@ create table dashboard_preferences (
   scopes                 text[]      not null,
   created_at             timestamptz not null,
   updated_at             timestamptz not null,
-  version                bigint      not null,
-  primary key (parent_account, sub_account_id)
+  version                bigint      not null
 );
-create index dashboard_preferences_users on dashboard_preferences using gin (users);
 
 create table dashboard_history (
   parent_account text        not null,
@@ -38,13 +35,8 @@ create table dashboard_history (
   request_id     text        not null,
   hash           bytea       not null,
   before         jsonb,
-  after          jsonb       not null,
-  primary key (parent_account, sub_account_id, version)
+  after          jsonb       not null
 );
--- The history of an agency in the order of its stream, page by page.
-create index dashboard_history_stream on dashboard_history (parent_account, version, sub_account_id);
--- "As of T" to a version. Times grow with versions, so one probe finds it.
-create index dashboard_history_time on dashboard_history (parent_account, time, version);
 
 create table dashboard_commands (
   parent_account  text        not null,
@@ -54,20 +46,32 @@ create table dashboard_commands (
   request_digest  text        not null,
   sub_account_id  text        not null, -- the primary, whose document was the answer
   version         bigint      not null,
-  time            timestamptz not null,
-  primary key (parent_account, subject, idempotency_key)
+  time            timestamptz not null
 );
-create unique index dashboard_commands_version on dashboard_commands (parent_account, version);
-create index dashboard_commands_time on dashboard_commands (parent_account, time);
 
 create table access_notices (
   parent_account text        not null,
   version        bigint      not null,
   user_id        text        collate "C" not null, -- listeners page by its byte order
-  time           timestamptz not null,
-  primary key (parent_account, user_id, version)
+  time           timestamptz not null
 );
-create index access_notices_stream on access_notices (parent_account, version, user_id);
 
--- +goose Down
-drop table access_notices, dashboard_commands, dashboard_history, dashboard_preferences, dashboard_heads;
+-- +keys
+
+alter table dashboard_heads add primary key (parent_account);
+
+alter table dashboard_preferences add primary key (parent_account, sub_account_id);
+create index dashboard_preferences_users on dashboard_preferences using gin (users);
+
+alter table dashboard_history add primary key (parent_account, sub_account_id, version);
+-- The history of an agency in the order of its stream, page by page.
+create index dashboard_history_stream on dashboard_history (parent_account, version, sub_account_id);
+-- "As of T" to a version. Times grow with versions, so one probe finds it.
+create index dashboard_history_time on dashboard_history (parent_account, time, version);
+
+alter table dashboard_commands add primary key (parent_account, subject, idempotency_key);
+create unique index dashboard_commands_version on dashboard_commands (parent_account, version);
+create index dashboard_commands_time on dashboard_commands (parent_account, time);
+
+alter table access_notices add primary key (parent_account, user_id, version);
+create index access_notices_stream on access_notices (parent_account, version, user_id);

@@ -1,9 +1,8 @@
--- +goose Up
 -- Projection "directory": the last state of the main application's reference entities. No secrets:
 -- secret_ref and password_ref name rows of schema kept.
 
 create table accounts (
-  id              text primary key,
+  id text not null,
   row_id          bigint  not null,
   parent_account  text, -- null: an agency
   name            text    not null,
@@ -14,11 +13,9 @@ create table accounts (
   white_label_url text    not null,
   active          boolean not null
 );
-create index accounts_parent on accounts (parent_account);
-create index accounts_row on accounts (row_id);
 
 create table users (
-  id            text primary key,
+  id text not null,
   account_id    text    not null,
   name          text    not null,
   email         text    not null,
@@ -34,35 +31,31 @@ create table users (
   created_at    timestamptz,
   updated_at    timestamptz
 );
-create index users_account on users (account_id);
 
 create table orders (
-  id             text primary key,
+  id text not null,
   buyer          text   not null,
   seller         text   not null,
   product_type   text   not null,
   assigned_users text[] not null
 );
-create index orders_parties on orders (seller, buyer);
 
 create table sessions (
-  id       text primary key,
+  id text not null,
   user_id  text        not null,
   login_at timestamptz not null
 );
-create index sessions_user on sessions (user_id, login_at);
 
 create table members (
-  id         bigint primary key,
+  id         bigint not null,
   account_id text    not null,
   user_id    text, -- null: not a user
   name       text    not null,
   active     boolean not null
 );
-create index members_account on members (account_id);
 
 create table tMemberAuth (
-  id         bigint primary key,
+  id         bigint not null,
   member_id  bigint   not null,
   p_id       smallint not null,
   a_type     smallint not null,
@@ -71,15 +64,14 @@ create table tMemberAuth (
   created_at timestamptz,
   updated_at timestamptz
 );
-create index tMemberAuth_member on tMemberAuth (member_id);
 
 create table tDefaultAccount (
-  member_id         bigint primary key,
+  member_id         bigint not null,
   social_account_id bigint not null
 );
 
 create table tSAccounts (
-  id             bigint primary key,
+  id             bigint not null,
   parent_account text     not null,
   account_id     text     not null,
   member_id      bigint   not null,
@@ -92,21 +84,18 @@ create table tSAccounts (
   created_at     timestamptz,
   updated_at     timestamptz
 );
-create index tSAccounts_tenant on tSAccounts (parent_account, account_id);
-create index tSAccounts_member on tSAccounts (member_id);
 
 create table tContentPlanner (
-  id                bigint primary key,
+  id                bigint not null,
   account_id        text   not null,
   social_account_id bigint not null,
   external_id       text   not null,
   c_id              bigint not null,
   scheduled_at      timestamptz
 );
-create index tContentPlanner_post on tContentPlanner (social_account_id, external_id);
 
 create table tSubscriptions (
-  id          bigint primary key,
+  id          bigint not null,
   account_id  text        not null,
   plan        text        not null,
   price_minor bigint,     -- minor units of currency, a month
@@ -114,13 +103,43 @@ create table tSubscriptions (
   starts_at   timestamptz not null,
   ends_at     timestamptz
 );
-create index tSubscriptions_account on tSubscriptions (account_id);
 
 create table tDefaultCategories (
-  id   bigint primary key,
+  id   bigint not null,
   name text not null
 );
 
--- +goose Down
-drop table tDefaultCategories, tSubscriptions, tContentPlanner, tSAccounts, tDefaultAccount, tMemberAuth,
-  members, sessions, orders, users, accounts;
+-- +keys
+
+alter table accounts add primary key (id);
+create index accounts_parent on accounts (parent_account);
+create index accounts_row on accounts (row_id);
+
+alter table users add primary key (id);
+create index users_account on users (account_id);
+
+alter table orders add primary key (id);
+create index orders_parties on orders (seller, buyer);
+
+alter table sessions add primary key (id);
+create index sessions_user on sessions (user_id, login_at);
+
+alter table members add primary key (id);
+create index members_account on members (account_id);
+
+alter table tMemberAuth add primary key (id);
+create index tMemberAuth_member on tMemberAuth (member_id);
+
+alter table tDefaultAccount add primary key (member_id);
+
+alter table tSAccounts add primary key (id);
+create index tSAccounts_tenant on tSAccounts (parent_account, account_id);
+create index tSAccounts_member on tSAccounts (member_id);
+
+alter table tContentPlanner add primary key (id);
+create index tContentPlanner_post on tContentPlanner (social_account_id, external_id);
+
+alter table tSubscriptions add primary key (id);
+create index tSubscriptions_account on tSubscriptions (account_id);
+
+alter table tDefaultCategories add primary key (id);

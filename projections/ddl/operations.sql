@@ -1,4 +1,3 @@
--- +goose Up
 -- Projection "operations": the operators' and auditors' trail, and the state of each connection.
 
 create table operations_trail (
@@ -11,13 +10,11 @@ create table operations_trail (
   actor          text        not null,
   role           text        not null,
   request_id     text        not null,
-  data           jsonb       not null,
-  primary key (partition, log_offset)
+  data           jsonb       not null
 );
-create index operations_trail_parent on operations_trail (parent_account, time, partition, log_offset);
 
 create table connection_states (
-  connection_id  bigint primary key,
+  connection_id  bigint not null,
   parent_account text        not null,
   p_id           smallint    not null,
   state          text        not null,
@@ -26,5 +23,9 @@ create table connection_states (
   event_id       text        not null
 );
 
--- +goose Down
-drop table connection_states, operations_trail;
+-- +keys
+
+alter table operations_trail add primary key (partition, log_offset);
+create index operations_trail_parent on operations_trail (parent_account, time, partition, log_offset);
+
+alter table connection_states add primary key (connection_id);

@@ -1,0 +1,138 @@
+-- +goose Up
+-- What the projections' engine keeps of itself. Derived like the tables: dropping all of it loses nothing that the log
+-- does not give back.
+
+-- Which database this is. Consumer groups carry it, so that two databases on one log do not share a group.
+create table identity (
+  only_row    boolean primary key default true check (only_row),
+  database_id uuid    not null default gen_random_uuid()
+);
+insert into identity default values;
+
+-- One set of tables, made by one version of a projector from one log. Its tables lie in schema
+-- lb_<projection>_g<generation>, when it is retired with the ending _retired.
+create table generations (
+  projection    text        not null,
+  generation    int         not null,
+  version       int         not null, -- of the projector's code
+  topic         text        not null,
+  topic_id      uuid        not null,
+  -- copying: made in bulk. building: followed, not yet at its targets. live: followed and readable.
+  -- still: as of a time, never followed. retired: kept for a way back. dropped: tables are gone.
+  state         text        not null check (state in ('copying', 'building', 'live', 'still', 'retired', 'dropped')),
+  targets       jsonb       not null, -- partition → end offset to reach before it may go live
+  until         timestamptz,          -- still: events recorded up to this instant
+  created_at    timestamptz not null default clock_timestamp(),
+  live_at       timestamptz,
+  superseded_at timestamptz,          -- since when the pointer names another one
+  retired_at    timestamptz,
+  primary key (projection, generation)
+);
+
+-- Which generation readers of a projector version use.
+create table pointer (
+  projection  text        not null,
+  version     int         not null,
+  generation  int         not null,
+  switched_at timestamptz not null default clock_timestamp(),
+  primary key (projection, version),
+  foreign key (projection, generation) references generations
+);
+
+create table checkpoints (
+  projection    text        not null,
+  generation    int         not null,
+  partition     int         not null,
+  state         text        not null check (state in ('copying', 'building', 'live', 'still', 'retired', 'dropped')),
+  next_offset   bigint      not null,
+  epoch         bigint      not null default 0, -- counts what changed rows without moving the offset
+  event_time    timestamptz,                    -- of the newest event folded
+  progressed_at timestamptz not null,           -- wall clock of the last batch; for health only
+  caught_up_at  timestamptz not null,           -- wall clock when the end of the log was last reached
+  primary key (projection, generation, partition),
+  foreign key (projection, generation) references generations
+) with (fillfactor = 50);
+
+create table parked (
+  projection text        not null,
+  generation int         not null,
+  partition  int         not null,
+  log_offset bigint      not null,
+  stream_key text        not null,
+  event_type text        not null,
+  event_id   text        not null,
+  event_time timestamptz,
+  reason     text        not null check (reason in
+    ('malformed', 'unknown_type', 'undecodable', 'refused', 'write', 'chain_broken', 'behind')),
+  detail     text        not null,
+  state      text        not null check (state in ('parked', 'skipped', 'acknowledged')),
+  primary key (projection, generation, partition, log_offset)
+);
+create index parked_stream on parked (projection, generation, stream_key, log_offset);
+
+-- What each process is; it writes its row every second.
+create table processes (
+  id         uuid        primary key,
+  host       text        not null,
+  pid        int         not null,
+  release    text        not null,
+  roles      text[]      not null,
+  folds      text[]      not null, -- projection.g<generation>
+  reads      text[]      not null,
+  started_at timestamptz not null,
+  seen_at    timestamptz not null default clock_timestamp()
+);
+
+-- A rebuild is a row. One process at a time runs it, under a lease number that only grows.
+create table rebuilds (
+  id            uuid        primary key,
+  projection    text        not null,
+  version       int         not null,
+  generation    int,                  -- once it is made
+  until         timestamptz,          -- time travel: a still generation
+  state         text        not null check (state in
+    ('requested', 'copying', 'indexing', 'catching_up', 'verifying', 'blocked', 'switching', 'done', 'cancelled', 'failed')),
+  cancel        boolean     not null default false,
+  requested_by  text        not null,
+  reason        text        not null,
+  requested_at  timestamptz not null default clock_timestamp(),
+  started_at    timestamptz,
+  finished_at   timestamptz,
+  lease         bigint      not null default 0,
+  lease_until   timestamptz not null default '-infinity',
+  events_done   bigint      not null default 0,
+  events_total  bigint      not null default 0,
+  report        jsonb,                -- of the verification
+  accepted      text,                 -- the id of the report that an operator accepted
+  error         text,
+  foreign key (projection, generation) references generations
+);
+create unique index rebuilds_one_at_a_time on rebuilds (projection, version) where finished_at is null and until is null;
+
+-- The parts of a rebuild's bulk: a partition of the topic each.
+create table rebuild_shards (
+  rebuild    uuid    not null references rebuilds on delete cascade,
+  partition  int     not null,
+  first      bigint  not null, -- offset
+  last       bigint  not null, -- offset, exclusive
+  lease      bigint  not null default 0,
+  done       boolean not null default false,
+  primary key (rebuild, partition)
+);
+
+-- +goose StatementBegin
+create function attach_months(parent regclass, first date, last date) returns void language plpgsql as $$
+declare
+  month date := date_trunc('month', first);
+  name  text;
+begin
+  while month <= last loop
+    name := format('%s_%s', (select relname from pg_class where oid = parent), to_char(month, 'YYYYMM'));
+    if to_regclass(name) is null then
+      execute format('create table %I partition of %s for values from (%L) to (%L)',
+        name, parent, month::timestamp at time zone 'UTC', (month + interval '1 month')::timestamp at time zone 'UTC');
+    end if;
+    month := month + interval '1 month';
+  end loop;
+end $$;
+-- +goose StatementEnd
