@@ -25,7 +25,7 @@ const (
 // handle folds one poll. Small polls are one transaction over all their partitions, which is what
 // keeps latency low when a few events come on many partitions; large ones are shared among workers
 // by partition, so that no two transactions touch the same keys.
-func (e *Engine) handle(ctx context.Context, batch eventlog.Batch) error {
+func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
 	}
@@ -39,29 +39,29 @@ func (e *Engine) handle(ctx context.Context, batch eventlog.Batch) error {
 	}
 	shares := make([][]step, workers)
 	for i, run := range batch.Runs {
-		shares[i%workers] = append(shares[i%workers], e.step(run))
+		shares[i%workers] = append(shares[i%workers], f.step(run))
 	}
 	group, folding := errgroup.WithContext(ctx)
 	for _, share := range shares {
-		group.Go(func() error { return e.foldInOrder(folding, share) })
+		group.Go(func() error { return f.foldInOrder(folding, share) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	for _, share := range shares {
-		e.note(share)
+		f.note(share)
 	}
-	return e.goLive(ctx)
+	return f.goLive(ctx)
 }
 
-func (e *Engine) step(run eventlog.Run) step {
-	s := step{partition: run.Partition, from: e.known(run.Partition), to: run.Next, events: make([]Event, 0, len(run.Records))}
+func (f *session) step(run eventlog.Run) step {
+	s := step{partition: run.Partition, from: f.known(run.Partition), to: run.Next, events: make([]Event, 0, len(run.Records))}
 	for _, raw := range run.Records {
-		if e.passesOver(raw) {
+		if f.passesOver(raw) {
 			continue
 		}
-		ev := e.decode(raw)
-		if _, mine := e.resolution(ev); mine || !isResolution(ev.Data) || len(e.types) == 0 {
+		ev := f.decode(raw)
+		if _, mine := f.resolution(ev); mine || !isResolution(ev.Data) || len(f.types) == 0 {
 			s.events = append(s.events, ev) // not an operator's record for another projection
 		}
 	}
@@ -69,12 +69,12 @@ func (e *Engine) step(run eventlog.Run) step {
 }
 
 // passesOver tells whether a record belongs to another projection of the topic.
-func (e *Engine) passesOver(raw eventlog.Record) bool {
-	if len(e.types) == 0 {
+func (f *session) passesOver(raw eventlog.Record) bool {
+	if len(f.types) == 0 {
 		return false
 	}
 	eventType := raw.Header("ce_type")
-	return !e.types[eventType] && e.registry.Knows(eventType) && !resolutionTypes[eventType]
+	return !f.types[eventType] && f.registry.Knows(eventType) && !resolutionTypes[eventType]
 }
 
 // resolutionTypes are the operator records, which every projection of a topic looks at.
@@ -84,8 +84,8 @@ var resolutionTypes = map[string]bool{
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
-func (e *Engine) decode(raw eventlog.Record) Event {
-	recorded, err := e.log.Decode(raw)
+func (f *session) decode(raw eventlog.Record) Event {
+	recorded, err := f.log.Decode(raw)
 	ev := Event{Raw: raw, Recorded: recorded}
 	switch {
 	case err == nil:
@@ -100,26 +100,26 @@ func (e *Engine) decode(raw eventlog.Record) Event {
 }
 
 // foldInOrder cuts the steps at operator records (retry, skip), which are folded alone.
-func (e *Engine) foldInOrder(ctx context.Context, steps []step) error {
+func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		for j, ev := range s.events {
-			position, ok := e.resolution(ev)
+			position, ok := f.resolution(ev)
 			if !ok {
 				continue
 			}
 			at := ev.Raw.Offset
 			before := append(append([]step{}, steps[:i]...), step{s.partition, s.from, at, s.events[:j]})
-			if err := e.fold(ctx, nonEmpty(before)); err != nil {
+			if err := f.fold(ctx, nonEmpty(before)); err != nil {
 				return err
 			}
-			if err := e.foldResolution(ctx, step{s.partition, at, at + 1, s.events[j : j+1]}, position); err != nil {
+			if err := f.foldResolution(ctx, step{s.partition, at, at + 1, s.events[j : j+1]}, position); err != nil {
 				return err
 			}
 			after := append([]step{{s.partition, at + 1, s.to, s.events[j+1:]}}, steps[i+1:]...)
-			return e.foldInOrder(ctx, nonEmpty(after))
+			return f.foldInOrder(ctx, nonEmpty(after))
 		}
 	}
-	return e.fold(ctx, steps)
+	return f.fold(ctx, steps)
 }
 
 func nonEmpty(steps []step) []step {
@@ -135,14 +135,14 @@ func nonEmpty(steps []step) []step {
 // fold writes the steps and moves their checkpoints, in one transaction where that succeeds. When
 // the database refuses values, the batch is halved until the one event that is to blame stands
 // alone; that one is parked. While the database is away it waits, within the session's patience.
-func (e *Engine) fold(ctx context.Context, steps []step) error {
+func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
 	patience := time.Now().Add(sessionPatience)
 	for len(steps) > 0 {
-		err := e.transact(ctx, steps, nil)
+		err := f.transact(ctx, steps, nil)
 		if errors.Is(err, errMoved) {
 			var next map[int32]int64
-			if next, err = e.whereMoved(ctx, e.current().Number, steps); err == nil {
+			if next, err = f.whereMoved(ctx, f.current().Number, steps); err == nil {
 				steps = above(steps, next)
 				continue
 			}
@@ -153,10 +153,10 @@ func (e *Engine) fold(ctx context.Context, steps []step) error {
 		case errors.Is(err, errRetired) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
-			return e.transact(ctx, steps, &ParkError{ReasonWrite, err.Error()})
+			return f.transact(ctx, steps, &ParkError{ReasonWrite, err.Error()})
 		case pg.IsDataError(err):
 			first, second := halves(steps)
-			if err := e.fold(ctx, nonEmpty(first)); err != nil {
+			if err := f.fold(ctx, nonEmpty(first)); err != nil {
 				return err
 			}
 			steps = nonEmpty(second)
@@ -164,8 +164,8 @@ func (e *Engine) fold(ctx context.Context, steps []step) error {
 		case time.Now().After(patience):
 			return err
 		}
-		e.setProblem(err.Error())
-		e.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
+		f.setProblem(err.Error())
+		f.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -186,18 +186,18 @@ func count(steps []step) int {
 
 // transact folds the steps in one transaction. With park set, it parks all events for that reason
 // instead of applying them.
-func (e *Engine) transact(ctx context.Context, steps []step, park *ParkError) error {
-	g := e.current()
+func (f *session) transact(ctx context.Context, steps []step, park *ParkError) error {
+	g := f.current()
 	var events []Event
 	for _, s := range steps {
 		events = append(events, s.events...)
 	}
 	stale := 0
-	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := moveCheckpoints(ctx, tx, e.projector.Name(), g.Number, steps); err != nil {
+	err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		if err := moveCheckpoints(ctx, tx, f.projector.Name(), g.Number, steps); err != nil {
 			return err
 		}
-		state := e.projector.Begin(g.Number)
+		state := f.projector.Begin(g.Number)
 		if err := state.Load(ctx, tx, events); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
@@ -206,18 +206,18 @@ func (e *Engine) transact(ctx context.Context, steps []step, park *ParkError) er
 		if err := state.Write(ctx, tx); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-		if err := e.insertParked(ctx, tx, g.Number, parked); err != nil {
+		if err := f.insertParked(ctx, tx, g.Number, parked); err != nil {
 			return err
 		}
-		if err := e.forgetOvertaken(ctx, tx, g.Number, events, parked); err != nil {
+		if err := f.forgetOvertaken(ctx, tx, g.Number, events, parked); err != nil {
 			return err
 		}
-		return e.notifyProgress(ctx, tx, g, state, events)
+		return f.notifyProgress(ctx, tx, g, state, events)
 	})
 	if err != nil {
-		return fmt.Errorf("fold %d events of %s: %w", len(events), e.projector.Topic(), err)
+		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic(), err)
 	}
-	e.countStale(stale)
+	f.countStale(stale)
 	return nil
 }
 
@@ -241,8 +241,8 @@ func apply(state Fold, events []Event, park *ParkError) (parked []parkedRow, sta
 	return parked, stale
 }
 
-func (e *Engine) countStale(n int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stale += int64(n)
+func (f *session) countStale(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stale += int64(n)
 }

@@ -19,8 +19,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // patience bounds every wait of these tests; nothing sleeps for a fixed time.
@@ -53,13 +56,34 @@ func setup(t *testing.T) *bench {
 	}))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	b := &bench{t: t, db: pgtest.New(t), topics: testTopics(t), brokers: cluster.ListenAddrs(), chains: map[string]*chain{}}
+	b := &bench{t: t, db: newDatabase(t), topics: testTopics(t), brokers: cluster.ListenAddrs(), chains: map[string]*chain{}}
 	b.log = b.openLog(domain.NewRegistry())
 	b.raw, err = kgo.NewClient(kgo.SeedBrokers(b.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	t.Cleanup(b.raw.Close)
 	b.admin = kadm.NewClient(b.raw)
 	return b
+}
+
+// newDatabase is one of [pgtest.New] whose writer finds the tables of the newest generation, of this package's projectors too.
+func newDatabase(t testing.TB) *pgtest.DB {
+	t.Helper()
+	db := pgtest.New(t)
+	pool, err := pg.Open(context.Background(), pg.Config{URL: db.URL, SearchPath: testSchemas(), Name: "test", AsyncCommit: true, MaxConns: 16})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	db.Pool = pool
+	return db
+}
+
+func testSchemas() []string {
+	var schemas []string
+	for _, number := range []int{3, 2, 1} {
+		for _, p := range append(every(), tally{}) {
+			schemas = append(schemas, ddl.Schema(p.Name(), number))
+		}
+	}
+	return append(schemas, migrations.Engine)
 }
 
 // testTopics are the deployed ones, for one broker, with fewer partitions.
@@ -95,7 +119,7 @@ func (b *bench) ctx() context.Context {
 func (b *bench) engine(p projections.Projector, change ...func(*projections.Config)) *projections.Engine {
 	b.t.Helper()
 	c := projections.Config{
-		Projector: p, Log: b.log, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
+		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
 		Logger: quiet,
 	}
 	for _, f := range change {

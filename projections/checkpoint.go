@@ -12,7 +12,7 @@ import (
 // errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
 var errRetired = errors.New("checkpoint is retired or behind this process")
 
-// errMoved says that checkpoints stand elsewhere than this process thought; see [Engine.whereMoved].
+// errMoved says that checkpoints stand elsewhere than this process thought; see [session.whereMoved].
 var errMoved = errors.New("checkpoint moved by another process")
 
 // step is one partition's share of a batch: from and to are offsets, to exclusive.
@@ -59,8 +59,8 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generati
 // whereMoved returns where the checkpoints stand after [errMoved]. It must read outside of the
 // transaction that met it: that one sees its own moves of the other steps, which are rolled back,
 // and their events would be taken for folded. errRetired says that the steps cannot go on from there.
-func (e *Engine) whereMoved(ctx context.Context, generation int, steps []step) (map[int32]int64, error) {
-	next, err := readCheckpoints(ctx, e.pool, e.projector.Name(), generation)
+func (f *session) whereMoved(ctx context.Context, generation int, steps []step) (map[int32]int64, error) {
+	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), generation)
 	if err != nil {
 		return nil, err
 	}

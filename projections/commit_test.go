@@ -18,7 +18,6 @@ import (
 func TestRowsAndCheckpointMoveTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1))
 	var tries atomic.Int32
 	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
@@ -42,7 +41,6 @@ func TestRowsAndCheckpointMoveTogether(t *testing.T) {
 func TestNothingShowsBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1), postRead(1, 2))
 	written, release := make(chan struct{}), make(chan struct{})
 	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
@@ -88,7 +86,6 @@ func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.withTally()
 			b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
 			b.run(b.engine(faulty{tally{}, killOnce(t, b.db.ReadOnly, after)}))
 			b.eachOnce(3)
@@ -97,9 +94,8 @@ func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 	t.Run("after the commit, before its answer", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.withTally()
 		through, pool := b.proxied()
-		e := b.engine(tally{}, func(c *projections.Config) { c.Pool = pool })
+		e := b.engine(tally{}, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
 		stop := b.start(e)
 		b.caughtUp(e)
 		through.loseCommits.Store(1)
@@ -113,7 +109,6 @@ func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 	t.Run("of the process", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.withTally()
 		b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
 		inWrite := make(chan struct{})
 		crashed := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
@@ -137,9 +132,8 @@ func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 func TestDatabaseAwayForAWhile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	through, pool := b.proxied()
-	e := b.engine(tally{}, func(c *projections.Config) { c.Pool = pool })
+	e := b.engine(tally{}, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
 	watcher := b.engine(tally{}) // reaches the database all the time
 	stop := b.start(e)
 	b.caughtUp(e)

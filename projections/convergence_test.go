@@ -64,7 +64,8 @@ type folding struct {
 
 func (f *folding) state(t require.TestingT) []string {
 	rows, err := f.db.Pool.Query(context.Background(), `
-		select format('checkpoint %s %s %s %s', partition, next_offset, event_time, state) from checkpoints order by partition`)
+		select format('checkpoint %s %s %s %s', partition, next_offset, event_time, state) from checkpoints
+		where projection = $1 order by partition`, f.projector.Name())
 	require.NoError(t, err)
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
@@ -73,9 +74,13 @@ func (f *folding) state(t require.TestingT) []string {
 
 // run folds the log with one engine for each reader, from empty tables to its end.
 func (f *folding) run(t require.TestingT, readers ...*reader) {
-	tables := strings.Join(f.projector.Tables(), ", ")
-	_, err := f.db.Pool.Exec(context.Background(), "truncate generations, checkpoints, parked, "+tables)
-	require.NoError(t, err)
+	for _, sql := range []string{
+		"truncate parked, " + strings.Join(f.projector.Tables(), ", "),
+		"update checkpoints set next_offset = 0, epoch = 0, event_time = null", // the generation of the log before
+	} {
+		_, err := f.db.Pool.Exec(context.Background(), sql)
+		require.NoError(t, err)
+	}
 	for crashed := true; crashed; {
 		crashed = f.process(t, readers)
 	}
@@ -89,7 +94,7 @@ func (f *folding) process(t require.TestingT, readers []*reader) (crashed bool) 
 	var last *projections.Engine
 	for _, r := range readers {
 		e, err := projections.New(projections.Config{
-			Projector: faulty{f.projector, f.write(crash)}, Log: r, Pool: f.db.Pool, Topics: f.topics,
+			Projector: faulty{f.projector, f.write(crash)}, Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
 			Registry: domain.NewRegistry(), Logger: quiet,
 		})
 		require.NoError(t, err)

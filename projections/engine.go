@@ -26,7 +26,9 @@ type Log interface {
 type Config struct {
 	Projector Projector
 	Log       Log
-	// Pool writes with the schema of the read models as search path; asynchronous commit is right for it.
+	// DatabaseURL is where the tables are: each generation gets a pool of its own.
+	DatabaseURL string
+	// Pool is for what the engine keeps of itself: its search path is schema lb_engine. Engines share it.
 	Pool     *pgxpool.Pool
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
@@ -49,12 +51,23 @@ const (
 	sessionPatience = 30 * time.Second
 )
 
-// Engine runs one projector: it follows the topic, folds batches and keeps the checkpoint in the
-// transaction of the rows.
+// Engine runs one projector: it sees to it that there is a generation, and follows each that is not retired in a
+// session of its own.
 type Engine struct {
+	work
+
+	mu       sync.Mutex
+	sessions map[int]*session // by generation, of this process
+	problem  string           // why no generation can be followed; "" when one can
+	waits    map[waiting]wait // partitions that Status has seen behind
+}
+
+// work is what an engine and its sessions share.
+type work struct {
 	projector       Projector
 	log             Log
-	pool            *pgxpool.Pool
+	databaseURL     string
+	pool            *pgxpool.Pool // of schema lb_engine
 	registry        *domain.Registry
 	logger          *slog.Logger
 	paused          func(context.Context) (bool, error)
@@ -62,31 +75,25 @@ type Engine struct {
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
 	deleteRetention time.Duration
-
-	mu      sync.Mutex
-	gen     generation
-	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
-	stopped map[int32]string // partitions that must not be followed, with the reason
-	problem string           // why the whole projection does not run; "" when it does
-	stale   int64            // records that lost their race, counted since the start
-	waits   map[int32]wait   // partitions that Status has seen behind
 }
 
 // New makes an engine; Run starts it.
 func New(c Config) (*Engine, error) {
-	if c.Projector == nil || c.Log == nil || c.Pool == nil || c.Registry == nil || c.Logger == nil {
-		return nil, errors.New("projections.New needs Projector, Log, Pool, Registry and Logger")
+	if c.Projector == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
+		return nil, errors.New("projections.New needs Projector, Log, DatabaseURL, Pool, Registry and Logger")
 	}
 	topic, err := topicOf(c.Topics, c.Projector.Topic())
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{
-		projector: c.Projector, log: c.Log, pool: c.Pool, registry: c.Registry,
-		logger: c.Logger.With("projection", c.Projector.Name()),
-		paused: c.Paused, maxRecords: maxRecords,
-		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
-		stopped: map[int32]string{}, next: map[int32]int64{}, types: map[string]bool{}, waits: map[int32]wait{},
+		work: work{
+			projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
+			logger: c.Logger.With("projection", c.Projector.Name()),
+			paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
+			compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
+		},
+		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}
 	for _, t := range c.Projector.Types() {
 		e.types[t] = true
@@ -101,202 +108,93 @@ func New(c Config) (*Engine, error) {
 func (e *Engine) Name() string { return e.projector.Name() }
 
 // Run projects until ctx is done; it returns nil then. What can be mended from outside (no database,
-// a pause, tables of another version) is waited for, and shows in Status.
+// a pause) is waited for, and shows in Status.
 func (e *Engine) Run(ctx context.Context) error {
-	backoff := databaseBackoffMin
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := e.session(ctx)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // to be ended is no error
-		}
-		ended := errors.Is(err, errRetired) || errors.Is(err, errPaused)
-		if ended || time.Since(began) > databaseBackoffMax {
-			backoff = databaseBackoffMin
-		}
-		if !ended {
-			e.setProblem(err.Error())
-			e.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
-		}
+	var running sync.WaitGroup
+	defer running.Wait()
+	look := time.NewTimer(0)
+	defer look.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoff):
-		}
-		backoff = min(backoff*2, databaseBackoffMax)
-	}
-	return nil
-}
-
-var errPaused = errors.New("projection is paused")
-
-// session opens the generation and follows the log, poll by poll, until something ends it.
-func (e *Engine) session(ctx context.Context) error {
-	if err := e.waitResumed(ctx); err != nil {
-		return err
-	}
-	g, err := e.openGeneration(ctx)
-	if err != nil {
-		return err
-	}
-	e.begin(g)
-	follower, err := e.log.Follow(eventlog.FollowConfig{
-		Topic: e.projector.Topic(), Group: fmt.Sprintf("%s.g%d", e.projector.Name(), g.Number),
-		MaxRecords: e.maxRecords, Positions: e.positions,
-	})
-	if err != nil {
-		return err
-	}
-	defer follower.Close()
-	var looked time.Time
-	noted := time.Now()
-	for {
-		if time.Since(looked) >= lookEvery {
-			if err := e.look(ctx); err != nil {
-				return err
-			}
-			looked = time.Now()
-		}
-		if time.Since(noted) >= caughtUpEvery {
-			e.noteCaughtUp(ctx)
-			noted = time.Now()
-		}
-		batch, err := follower.Poll(ctx, lookEvery)
-		if err != nil {
-			return err
-		}
-		e.stop(batch.Stopped)
-		if err := e.handle(ctx, batch); err != nil {
-			return err
-		}
-		follower.Done(batch)
-	}
-}
-
-// waitResumed blocks while the projection is paused.
-func (e *Engine) waitResumed(ctx context.Context) error {
-	for {
-		paused, err := e.paused(ctx)
-		if err != nil {
-			return fmt.Errorf("read pause flag: %w", err)
-		}
-		if !paused {
 			return nil
+		case <-look.C:
 		}
-		e.setProblem(errPaused.Error())
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lookEvery):
+		for _, s := range e.begin(ctx) {
+			running.Go(func() {
+				defer e.drop(s)
+				s.run(ctx)
+			})
 		}
+		look.Reset(lookEvery)
 	}
 }
 
-// look ends the session when the projection is paused or its generation is not the current one any more:
-// an idle projection would not find out by itself. What cannot be read now is looked at again.
-func (e *Engine) look(ctx context.Context) error {
-	if paused, err := e.paused(ctx); err == nil && paused {
-		return errPaused
+// begin returns new sessions for the generations that are to be followed and are not yet.
+func (e *Engine) begin(ctx context.Context) []*session {
+	generations, err := e.unlessPaused(ctx)
+	var database string
+	if err == nil {
+		database, err = databaseID(ctx, e.pool)
 	}
-	if g, found, err := currentGeneration(ctx, e.pool, e.projector.Name()); err == nil && (!found || g.Number != e.current().Number) {
-		return errRetired
-	}
-	return e.goLive(ctx)
-}
-
-// noteCaughtUp stamps the checkpoints that stand at the end of the log.
-func (e *Engine) noteCaughtUp(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, noteWithin)
-	defer cancel()
-	ranges, _, err := e.log.Ranges(ctx, e.projector.Topic())
-	for _, r := range ranges {
-		if err != nil {
-			break
-		}
-		_, err = e.pool.Exec(ctx, `
-			update checkpoints set caught_up_at = now()
-			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'`,
-			e.projector.Name(), e.current().Number, r.Partition, r.End)
-	}
-	if err != nil && ctx.Err() == nil {
-		e.logger.Warn("note that the end of the log is reached", "error", err)
-	}
-}
-
-// positions is asked for newly assigned partitions. It also folds parked records again whose type
-// this binary has come to know.
-func (e *Engine) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
-	g := e.current()
-	if err := e.retryNowKnown(ctx, g, partitions); err != nil {
-		return nil, err
-	}
-	next, err := readCheckpoints(ctx, e.pool, e.projector.Name(), g.Number)
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if err != nil {
-		return nil, err
+		if ctx.Err() == nil && !errors.Is(err, errPaused) && e.problem != err.Error() {
+			e.logger.Error("no generation can be followed", "error", err)
+		}
+		e.problem = err.Error()
+		return nil
 	}
-	out := make(map[int32]eventlog.Checkpoint, len(partitions))
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, p := range partitions {
-		delete(e.stopped, p) // it is looked at anew
-		if offset, ok := next[p]; ok {
-			out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
-			e.next[p] = offset
+	e.problem = ""
+	var fresh []*session
+	for _, g := range generations {
+		if e.sessions[g.Number] == nil {
+			s := newSession(e.work, g, database)
+			e.sessions[g.Number] = s
+			fresh = append(fresh, s)
 		}
 	}
-	return out, nil
+	return fresh
 }
 
-// known returns the checkpoint of a partition as this process last knew it.
-func (e *Engine) known(partition int32) int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.next[partition]
-}
-
-// note remembers where the steps have moved their checkpoints, and that the projection runs.
-func (e *Engine) note(steps []step) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.problem = ""
-	for _, s := range steps {
-		e.next[s.partition] = s.to
+// unlessPaused reads what is to be followed, unless an operator has paused the projection.
+func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
+	paused, err := e.paused(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read pause flag: %w", err)
 	}
-}
-
-// stop notes which partitions are not followed, and that the session works.
-func (e *Engine) stop(stopped map[int32]error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.problem = ""
-	for partition, reason := range stopped {
-		e.stopped[partition] = reason.Error()
-		e.logger.Error("partition is not followed", "partition", partition, "reason", reason)
+	if paused {
+		return nil, errPaused
 	}
+	return e.toFollow(ctx)
 }
 
-func (e *Engine) current() generation {
+func (e *Engine) drop(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.gen
+	delete(e.sessions, s.gen.Number)
 }
 
-func (e *Engine) setCurrent(g generation) {
+// Folds returns the generations that this process follows, as projection.g<number>.
+func (e *Engine) Folds() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.gen = g
+	var names []string
+	for number := range e.sessions {
+		names = append(names, generationName(e.projector.Name(), number))
+	}
+	return names
 }
 
-// begin starts a session on a generation: partitions are looked at anew.
-func (e *Engine) begin(g generation) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.gen = g
-	clear(e.stopped)
-	clear(e.next)
+func generationName(projection string, number int) string {
+	return fmt.Sprintf("%s.g%d", projection, number)
 }
 
-func (e *Engine) setProblem(problem string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.problem = problem
+// databaseID names the database in consumer groups: two databases on one log must not share one.
+func databaseID(ctx context.Context, pool *pgxpool.Pool) (id string, err error) {
+	if err := pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&id); err != nil {
+		return "", fmt.Errorf("read the database's id: %w", err)
+	}
+	return id, nil
 }

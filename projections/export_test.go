@@ -6,6 +6,11 @@ import "maps"
 func (e *Engine) Problem() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for _, s := range e.sessions {
+		if problem := s.sight().problem; problem != "" {
+			return problem
+		}
+	}
 	return e.problem
 }
 
@@ -17,7 +22,11 @@ func FigurePayloads(events []Event) ([]string, error) { return figurePayloads(fi
 func (e *Engine) NotFollowed() map[int32]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return maps.Clone(e.stopped)
+	all := map[int32]string{}
+	for _, s := range e.sessions {
+		maps.Copy(all, s.sight().stopped)
+	}
+	return all
 }
 
 // InBatchesOf sets how many records one poll brings at most, and one page of parked records.

@@ -17,8 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // faulty is a projector whose writes a test can hold up or spoil. write gets the events of the batch
@@ -67,11 +67,14 @@ func (f *faultyChained) Resume(ev projections.Event) error {
 // tally is a projector that is not idempotent on purpose: an event that is folded twice counts twice.
 type tally struct{}
 
-func (tally) Name() string               { return "tally" }
-func (tally) Version() int               { return 1 }
-func (tally) Topic() string              { return domain.TopicMetrics }
-func (tally) Types() []string            { return nil }
-func (tally) Tables() []string           { return []string{"tally"} }
+func (tally) Name() string     { return "tally" }
+func (tally) Version() int     { return 1 }
+func (tally) Topic() string    { return domain.TopicMetrics }
+func (tally) Types() []string  { return nil }
+func (tally) Tables() []string { return []string{"tally"} }
+func (tally) Definition() ddl.Definition {
+	return "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n"
+}
 func (tally) Begin(int) projections.Fold { return &tallyFold{} }
 
 type tallyFold struct{ ids []string }
@@ -96,9 +99,6 @@ func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx) error {
 		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
 	return err
 }
-
-// withTally makes the table of tally.
-func (b *bench) withTally() { b.exec("create table tally (id text primary key, n int not null)") }
 
 // eachOnce says that so many events were folded, each exactly once.
 func (b *bench) eachOnce(events int) {
@@ -140,7 +140,7 @@ func (b *bench) proxied() (*proxy, *pgxpool.Pool) {
 	p := &proxy{listener: listener, server: u.Host, conns: map[net.Conn]bool{}}
 	go p.serve()
 	u.Host = listener.Addr().String()
-	pool, err := pg.Open(b.ctx(), pg.Config{URL: u.String(), SearchPath: migrations.Derived, Name: "proxied", AsyncCommit: true})
+	pool, err := pg.Open(b.ctx(), pg.Config{URL: u.String(), SearchPath: testSchemas(), Name: "proxied", AsyncCommit: true})
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() {
 		pool.Close()

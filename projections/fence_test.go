@@ -33,7 +33,6 @@ func TestZombieDoesNotCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.withTally()
 			b.run(b.engine(tally{})) // a live generation without records
 			inWrite, release := make(chan struct{}), make(chan struct{})
 			var firsts atomic.Int32
@@ -69,7 +68,6 @@ func TestZombieDoesNotCommit(t *testing.T) {
 func TestZombiesUnderLoad(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	var engines []*projections.Engine
 	for i := range 2 {
 		log := projections.Log(b.log)
@@ -95,24 +93,28 @@ type version2 struct{ projections.Projector }
 
 func (version2) Version() int { return 2 }
 
-// A process follows only generations of the version it was compiled with.
-func TestOtherVersionIsNotFollowed(t *testing.T) {
+// A binary with another version of a projector makes a generation of its own beside the one that serves, and each follows
+// its own.
+func TestOtherVersionIsMadeBeside(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1))
-	b.run(b.engine(tally{}))
-	b.append(postRead(1, 2))
-	other := b.engine(version2{tally{}})
-	stop := b.start(other)
-	s := b.awaitStatus(other, func(s projections.Status) bool { return s.Problem != "" })
-	require.Contains(t, s.Problem, projections.ErrOtherVersion.Error())
-	require.Contains(t, s.Problem, "version is 1, this program's 2")
-	require.Equal(t, int64(1), s.Lag, "nothing is folded")
+	old := b.engine(tally{})
+	stop := b.start(old)
+	b.caughtUp(old)
+	other := b.zombie(version2{tally{}})
+	b.start(other)
+	require.Equal(t, 2, b.caughtUp(other).Generation)
+	require.Equal(t, 1, b.caughtUp(old).Generation, "readers of the old version stay where they are")
 	stop()
-	b.eachOnce(1)
-	b.run(b.engine(tally{}))
+	b.append(postRead(1, 2))
+	b.caughtUp(other)
 	b.eachOnce(2)
+	require.Equal(t, 1, b.count("select count(*) from lb_tally_g1.tally"), "the old binary has gone")
+	again := b.engine(tally{})
+	b.start(again)
+	require.Equal(t, 1, b.caughtUp(again).Generation)
+	require.Equal(t, 2, b.count("select count(*) from lb_tally_g1.tally"), "and comes back")
 }
 
 // swap puts a new live generation, standing where the old one stands, in the old one's place, as a
@@ -123,8 +125,8 @@ func (b *bench) swap(projection string) {
 		for _, sql := range []string{
 			`update checkpoints set state = 'retired' where projection = $1 and generation = 1`,
 			`update generations set state = 'retired' where projection = $1 and generation = 1`,
-			`insert into generations select projection, 2, version, topic, topic_id, 'live', targets from generations
-			 where projection = $1 and generation = 1`,
+			`insert into generations (projection, generation, version, topic, topic_id, state, targets)
+			 select projection, 2, version, topic, topic_id, 'live', targets from generations where projection = $1 and generation = 1`,
 			`insert into checkpoints select projection, 2, partition, 'live', next_offset, epoch, event_time, progressed_at, caught_up_at
 			 from checkpoints where projection = $1 and generation = 1`,
 		} {
@@ -132,7 +134,17 @@ func (b *bench) swap(projection string) {
 				return fmt.Errorf("%s: %w", sql, err)
 			}
 		}
-		return nil
+		if _, err := tx.Exec(b.ctx(), "create schema lb_tally_g2"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(b.ctx(), "create table lb_tally_g2.tally (like lb_tally_g1.tally including all)")
+		if err == nil {
+			_, err = tx.Exec(b.ctx(), "insert into lb_tally_g2.tally select * from lb_tally_g1.tally")
+		}
+		if err == nil {
+			_, err = tx.Exec(b.ctx(), "update pointer set generation = 2 where projection = $1", projection)
+		}
+		return err
 	})
 	require.NoError(b.t, err)
 }
@@ -144,7 +156,6 @@ func TestRetiredGenerationEndsTheSession(t *testing.T) {
 	t.Run("with the next record", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.withTally()
 		b.append(postRead(1, 1))
 		e := b.engine(tally{})
 		b.start(e)
@@ -159,17 +170,15 @@ func TestRetiredGenerationEndsTheSession(t *testing.T) {
 	t.Run("without any", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.withTally()
 		e := b.engine(tally{})
 		b.start(e)
 		b.caughtUp(e)
 		b.swap("tally")
-		require.Eventually(t, func() bool { return b.members("tally.g2") == 1 }, patience, tick)
+		require.Eventually(t, func() bool { return b.members("tally.g2."+b.databaseID()) == 1 }, patience, tick)
 	})
 	t.Run("in the middle of a batch", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.withTally()
 		b.run(b.engine(tally{}))
 		var swapped atomic.Bool
 		e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
@@ -188,6 +197,11 @@ func TestRetiredGenerationEndsTheSession(t *testing.T) {
 	})
 }
 
+func (b *bench) databaseID() (id string) {
+	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), "select database_id::text from identity").Scan(&id))
+	return id
+}
+
 // members is the number of members of a consumer group.
 func (b *bench) members(group string) int {
 	groups, err := b.admin.DescribeGroups(b.ctx(), group)
@@ -202,7 +216,6 @@ func (b *bench) members(group string) int {
 func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.run(b.engine(tally{}))
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2))
 	kept, taken := b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2")

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // State is a generation's place in its life.
@@ -19,9 +22,12 @@ type State string
 
 // The states of a generation.
 const (
-	StateBuilding State = "building" // not yet at the end offsets that were read at its start
-	StateLive     State = "live"
-	StateRetired  State = "retired"
+	StateCopying  State = "copying"  // made in bulk
+	StateBuilding State = "building" // followed, and not yet at the end offsets that were read at its start
+	StateLive     State = "live"     // followed, and may be read
+	StateStill    State = "still"    // as of a time, never followed
+	StateRetired  State = "retired"  // not followed any more; kept for a way back
+	StateDropped  State = "dropped"  // its tables are gone
 )
 
 // generation is one set of tables made by one version of a projector from one log.
@@ -33,56 +39,116 @@ type generation struct {
 	Targets map[int32]int64 // end offsets to reach before it may go live
 }
 
-// ErrOtherVersion says that the tables were made by another version of the projector's code.
-var ErrOtherVersion = errors.New("the read model was made by another version of this program: " +
-	"stop every process and drop schema lb, then the next start makes it anew from the log")
+// followed tells whether sessions fold the log into the generation.
+func (g generation) followed() bool { return g.State == StateBuilding || g.State == StateLive }
 
-// openGeneration returns the generation to follow. With none, as in an empty database or after
-// `drop schema lb`, it makes one that is live only once it has reached the log's present end. An
-// advisory lock keeps two processes from making two.
-func (e *Engine) openGeneration(ctx context.Context) (generation, error) {
+const generationColumns = `generation, version, topic_id, state, targets`
+
+// toFollow returns the generations of this projector version that are to be followed. With none, as in an empty
+// database or with a projector of a new version, it makes one, which is live only once it has reached the log's
+// present end. An advisory lock keeps two processes from making two.
+func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
+	found, err := e.followable(ctx, e.pool)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
 	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
 	if err != nil {
-		return generation{}, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
+		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
 	}
-	var g generation
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1))`, "ledgerboard generation "+e.projector.Name()); err != nil {
 			return fmt.Errorf("lock generation: %w", err)
 		}
-		var found bool
 		var err error
-		if g, found, err = currentGeneration(ctx, tx, e.projector.Name()); err != nil {
+		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
-		if found && g.Version != e.projector.Version() {
-			return fmt.Errorf("%w (its version is %d, this program's %d)", ErrOtherVersion, g.Version, e.projector.Version())
-		}
-		if found {
-			forgotten, err := e.outlivedTombstones(ctx, tx, g)
-			if err != nil {
-				return err
-			}
-			if !forgotten {
-				return nil
-			}
-			if err := e.retire(ctx, tx, g); err != nil {
-				return err
-			}
-		}
-		g, err = e.createGeneration(ctx, tx, ranges, topicID)
+		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
+		found = []generation{g}
 		return err
 	})
 	if err != nil {
-		return generation{}, fmt.Errorf("open generation of %s: %w", e.projector.Name(), err)
+		return nil, fmt.Errorf("open generation of %s: %w", e.projector.Name(), err)
 	}
-	return g, nil
+	return found, nil
 }
 
-func currentGeneration(ctx context.Context, q querier, projection string) (g generation, found bool, err error) {
+// followable reads the generations of this version that can be followed. One whose tables somebody dropped is none,
+// nor is one that may lack tombstones: both are noted as dropped.
+func (e *Engine) followable(ctx context.Context, q querier) (found []generation, err error) {
 	rows, err := q.Query(ctx, `
-		select generation, version, topic_id, state, targets from generations
-		where projection = $1 and state <> 'retired'`, projection)
+		select `+generationColumns+` from generations
+		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`, e.projector.Name(), e.projector.Version())
+	if err != nil {
+		return nil, fmt.Errorf("read generations: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[generation])
+	if err != nil {
+		return nil, fmt.Errorf("read generations: %w", err)
+	}
+	for _, g := range all {
+		reason, err := e.unusable(ctx, q, g)
+		if err != nil {
+			return nil, err
+		}
+		if reason == "" {
+			found = append(found, g)
+			continue
+		}
+		e.logger.Warn("a generation is left and the read model made anew", "generation", g.Number, "reason", reason)
+		if err := leave(ctx, e.pool, e.projector.Name(), g.Number); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// unusable says why a generation cannot be followed any more; "" when it can.
+func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string, error) {
+	rows, err := q.Query(ctx, `select exists (select from pg_namespace where nspname = $1)`, ddl.Schema(e.projector.Name(), g.Number))
+	if err != nil {
+		return "", fmt.Errorf("look for tables: %w", err)
+	}
+	exists, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil {
+		return "", fmt.Errorf("look for tables: %w", err)
+	}
+	if !exists {
+		return "its tables are gone", nil
+	}
+	if e.following(g.Number) {
+		return "", nil
+	}
+	outlived, err := e.outlivedTombstones(ctx, q, g)
+	if err != nil || !outlived {
+		return "", err
+	}
+	return "it was idle longer than the topic keeps tombstones", nil
+}
+
+func (e *Engine) following(number int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sessions[number] != nil
+}
+
+// leave notes that a generation is of no use: readers do not use it any more.
+func leave(ctx context.Context, pool *pgxpool.Pool, projection string, number int) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, number); err != nil {
+			return err
+		}
+		return setState(ctx, tx, projection, number, StateDropped)
+	})
+	if err != nil {
+		return fmt.Errorf("leave generation %d of %s: %w", number, projection, err)
+	}
+	return nil
+}
+
+func readGeneration(ctx context.Context, q querier, projection string, number int) (g generation, found bool, err error) {
+	rows, err := q.Query(ctx, `select `+generationColumns+` from generations where projection = $1 and generation = $2`, projection, number)
 	if err != nil {
 		return g, false, fmt.Errorf("read generation: %w", err)
 	}
@@ -96,69 +162,88 @@ func currentGeneration(ctx context.Context, q querier, projection string) (g gen
 	return g, true, nil
 }
 
-func (e *Engine) createGeneration(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange, topicID eventlog.TopicID) (generation, error) {
-	g := generation{Version: e.projector.Version(), TopicID: topicID, State: StateBuilding, Targets: map[int32]int64{}}
+// createGeneration makes a generation with empty tables; those that are followed get keys and months at once.
+func (w work) createGeneration(
+	ctx context.Context, tx pgx.Tx, state State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
+) (generation, error) {
+	projection := w.projector.Name()
+	g := generation{Version: w.projector.Version(), TopicID: topicID, State: state, Targets: map[int32]int64{}}
 	for _, r := range ranges {
-		if r.Start > 0 && !e.compacted {
-			return g, fmt.Errorf("topic %s partition %d begins at offset %d: its first records are gone, so a read model cannot be made from it; restore the log from a backup", e.projector.Topic(), r.Partition, r.Start)
+		if r.Start > 0 && !w.compacted {
+			return g, fmt.Errorf("topic %s partition %d begins at offset %d: its first records are gone, so a read model cannot be made from it; "+
+				"restore the log from a backup", w.projector.Topic(), r.Partition, r.Start)
 		}
 		g.Targets[r.Partition] = r.End
 	}
 	err := tx.QueryRow(ctx, `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets)
-		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, 'building', $5
+		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6
 		from generations where projection = $1
 		returning generation`,
-		e.projector.Name(), g.Version, e.projector.Topic(), [16]byte(topicID), g.Targets).Scan(&g.Number)
+		projection, g.Version, w.projector.Topic(), [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
 	if err != nil {
 		return g, fmt.Errorf("insert generation: %w", err)
 	}
 	for _, r := range ranges {
 		_, err := tx.Exec(ctx, `
 			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at)
-			values ($1, $2, $3, 'building', $4, now(), now())`, e.projector.Name(), g.Number, r.Partition, r.Start)
+			values ($1, $2, $3, $4, $5, now(), now())`, projection, g.Number, r.Partition, string(state), r.Start)
 		if err != nil {
 			return g, fmt.Errorf("insert checkpoint: %w", err)
 		}
 	}
-	return g, nil
+	return g, w.createTables(ctx, tx, g)
+}
+
+// createTables makes the schema and the tables of a generation. A schema of that name without a generation is what a
+// dropped schema lb_engine left behind.
+func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
+	schema := ddl.Schema(w.projector.Name(), g.Number)
+	name := pg.SearchPath(schema)
+	sql := "drop schema if exists " + name + " cascade; create schema " + name +
+		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition().Tables()
+	if g.State != StateCopying {
+		sql += w.projector.Definition().Keys()
+	}
+	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+		return fmt.Errorf("make tables of %s: %w", schema, err)
+	}
+	if err := attachMonths(ctx, tx, w.projector.Tables(), time.Now()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "set local search_path = "+pg.SearchPath(migrations.Engine)); err != nil {
+		return fmt.Errorf("reset search path: %w", err)
+	}
+	return nil
 }
 
 // outlivedTombstones tells whether a compacted topic may have dropped tombstones that this
 // generation has not seen: then it would keep erased entities for ever, and must be made anew.
-func (e *Engine) outlivedTombstones(ctx context.Context, tx pgx.Tx, g generation) (bool, error) {
-	if !e.compacted || e.deleteRetention <= 0 {
+func (w work) outlivedTombstones(ctx context.Context, q querier, g generation) (bool, error) {
+	if !w.compacted || w.deleteRetention <= 0 {
 		return false, nil
 	}
-	var outlived bool
-	err := tx.QueryRow(ctx, `
+	rows, err := q.Query(ctx, `
 		select coalesce(bool_or(caught_up_at < now() - $3::interval), false) from checkpoints
-		where projection = $1 and generation = $2`, e.projector.Name(), g.Number, e.deleteRetention).Scan(&outlived)
+		where projection = $1 and generation = $2`, w.projector.Name(), g.Number, w.deleteRetention)
+	if err != nil {
+		return false, fmt.Errorf("read age of checkpoints: %w", err)
+	}
+	outlived, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
 	if err != nil {
 		return false, fmt.Errorf("read age of checkpoints: %w", err)
 	}
 	return outlived, nil
 }
 
-// retire takes a generation out of use and empties its tables for the next one.
-func (e *Engine) retire(ctx context.Context, tx pgx.Tx, g generation) error {
-	if err := setState(ctx, tx, e.projector.Name(), g.Number, StateRetired); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, `truncate `+strings.Join(e.projector.Tables(), ", ")); err != nil {
-		return fmt.Errorf("empty tables: %w", err)
-	}
-	e.logger.Warn("read model is rebuilt: it was idle longer than the topic keeps tombstones", "projection", e.projector.Name())
-	return nil
-}
-
-// goLive makes a building generation live once every partition has reached its target.
-func (e *Engine) goLive(ctx context.Context) error {
-	g := e.current()
+// goLive makes a building generation live once every partition has reached its target. The first one of its version
+// is the one that readers use from then on.
+func (f *session) goLive(ctx context.Context) error {
+	g := f.current()
 	if g.State != StateBuilding {
 		return nil
 	}
-	next, err := readCheckpoints(ctx, e.pool, e.projector.Name(), g.Number)
+	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), g.Number)
 	if err != nil {
 		return err
 	}
@@ -167,29 +252,42 @@ func (e *Engine) goLive(ctx context.Context) error {
 			return nil
 		}
 	}
-	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := setState(ctx, tx, e.projector.Name(), g.Number, StateLive); err != nil {
+	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		if err := setState(ctx, tx, f.projector.Name(), g.Number, StateLive); err != nil {
 			return err
 		}
-		return e.notifyAll(ctx, tx)
+		_, err := tx.Exec(ctx, `insert into pointer (projection, version, generation) values ($1, $2, $3) on conflict (projection, version) do nothing`,
+			f.projector.Name(), g.Version, g.Number)
+		if err != nil {
+			return fmt.Errorf("point readers: %w", err)
+		}
+		return f.notifyAll(ctx, tx)
 	})
 	if err != nil {
-		return fmt.Errorf("make generation %d of %s live: %w", g.Number, e.projector.Name(), err)
+		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name(), err)
 	}
 	g.State = StateLive
-	e.setCurrent(g)
-	e.logger.Info("read model is live", "projection", e.projector.Name(), "generation", g.Number)
+	f.setCurrent(g)
+	f.logger.Info("read model is live")
+	publishViews(ctx, f.work, f.pool)
 	return nil
 }
 
-// setState moves a generation that is not retired, and its checkpoints, to a state.
+// setState moves a generation that is not dropped, and its checkpoints, to a state.
 func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state State) error {
 	for _, table := range []string{"generations", "checkpoints"} {
-		_, err := tx.Exec(ctx, `update `+table+` set state = $3 where projection = $1 and generation = $2 and state <> 'retired'`,
+		_, err := tx.Exec(ctx, `update `+table+` set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
 			projection, generation, string(state))
 		if err != nil {
 			return fmt.Errorf("set %s %s: %w", table, state, err)
 		}
+	}
+	_, err := tx.Exec(ctx, `
+		update generations set live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
+		       retired_at = case $3 when 'retired' then clock_timestamp() when 'live' then null else retired_at end
+		where projection = $1 and generation = $2`, projection, generation, string(state))
+	if err != nil {
+		return fmt.Errorf("note time of state %s: %w", state, err)
 	}
 	return nil
 }

@@ -21,7 +21,6 @@ import (
 func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	for n := range 4 {
 		b.append(postRead(1, n))
 	}
@@ -68,7 +67,6 @@ func TestEmptyLogIsLiveAtOnce(t *testing.T) {
 func TestBuildingGoesOnAfterAStop(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	for n := range 3 {
 		b.append(postRead(1, n))
 	}
@@ -115,7 +113,7 @@ func (b *bench) mixture() {
 	b.put(other.next(other.lost(client2, []string{"behind"}, "u7")))
 }
 
-// Dropping schema lb and starting again gives the same tables and the same
+// Dropping what the engine knows and starting again gives the same tables and the same
 // notices: the log is the truth.
 func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	t.Parallel()
@@ -137,8 +135,8 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	b.exec(`insert into kept.notice_cursors values ($1, 'u1', 3, now())`, agencyA)
 	kept := dump(t, b.db, "kept.secrets", "kept.notice_cursors")
 
-	b.exec("drop schema lb cascade")
-	require.NoError(t, migrations.UpSchema(b.ctx(), b.db.URL, migrations.Derived, migrations.Derived))
+	b.exec("drop schema lb_engine, lb cascade")
+	require.NoError(t, migrations.Up(b.ctx(), b.db.URL))
 	b.db.Pool.Reset() // prepared statements know the dropped tables
 	require.Equal(t, before, everything())
 	require.Equal(t, notices, dump(t, b.db, "access_notices"))
@@ -164,7 +162,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
 		b.caughtUp(e)
 		require.Equal(t, []string{`tDefaultCategories (1,a)`}, dump(t, b.db, "tDefaultCategories"))
-		require.Equal(t, 1, b.count("select count(*) from generations where state = 'retired'"))
+		require.Equal(t, 1, b.count("select count(*) from generations where state = 'dropped'"))
 	})
 	t.Run("a day before that is resumed", func(t *testing.T) {
 		t.Parallel()

@@ -38,7 +38,6 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.withTally()
 			b.append(postRead(1, 1), postRead(2, 1), postRead(3, 1))
 			e := b.engine(tally{})
 			if running {
@@ -68,7 +67,6 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1), postRead(2, 1))
 	require.NotEqual(t, b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2"))
 	b.run(b.engine(tally{}))
@@ -86,7 +84,6 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 func TestCheckpointBeyondTheEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1))
 	b.run(b.engine(tally{}))
 	p := b.partitionOf(domain.TopicMetrics, "1")
@@ -101,7 +98,6 @@ func TestCheckpointBeyondTheEnd(t *testing.T) {
 func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1), postRead(2, 1))
 	b.run(b.engine(tally{}))
 	looker := b.engine(tally{})
@@ -130,7 +126,6 @@ func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 func TestPauseStopsAndResumes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	var paused atomic.Bool
 	e := b.engine(tally{}, func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { return paused.Load(), nil }
@@ -143,7 +138,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 	b.append(postRead(1, 2), postRead(2, 1))
 	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Lag == 2 })
 	require.Equal(t, "projection is paused", s.Problem)
-	require.Zero(t, b.members("tally.g1"), "its partitions are free for others")
+	require.Zero(t, b.members("tally.g1."+b.databaseID()), "its partitions are free for others")
 	b.eachOnce(1)
 	paused.Store(false)
 	b.caughtUp(e)
@@ -154,7 +149,6 @@ func TestPauseStopsAndResumes(t *testing.T) {
 func TestPausedAtTheStart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1))
 	e := b.engine(tally{}, func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { return true, nil }
@@ -169,7 +163,6 @@ func TestPausedAtTheStart(t *testing.T) {
 func TestLagIsExact(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.append(postRead(1, 1), postRead(2, 1))
 	e := b.engine(tally{})
 	b.run(e)
@@ -214,7 +207,7 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	require.ErrorContains(t, err, "needs")
 	b := setup(t)
 	_, err = projections.New(projections.Config{
-		Projector: tally{}, Log: b.log, Pool: b.db.Pool, Registry: domain.NewRegistry(), Logger: quiet,
+		Projector: tally{}, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Registry: domain.NewRegistry(), Logger: quiet,
 		Topics: []eventlog.TopicSpec{{Name: "other"}},
 	})
 	require.ErrorContains(t, err, "topic metrics has no definition")
@@ -239,7 +232,6 @@ func (l hiccup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 func TestPassedProblemIsForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	b.run(b.engine(tally{}))
 	told := make(chan string, 1)
 	var e *projections.Engine

@@ -2,7 +2,9 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,35 +38,19 @@ type PartitionStatus struct {
 // Live tells whether the projection has reached the end of the log once and may be read.
 func (s Status) Live() bool { return s.State == StateLive }
 
-// Status reads the checkpoints and the ends of the log. It finds a log that is not the one of the
-// checkpoints in every process, not only where the partition is followed.
+// Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not
+// the one of the checkpoints in every process, not only where the partition is followed.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
 	s := Status{Projection: e.projector.Name(), State: StateBuilding}
-	g, found, err := currentGeneration(ctx, e.pool, e.projector.Name())
+	g, found, err := e.readersGeneration(ctx)
 	if err != nil {
 		return s, err
 	}
 	if found {
 		s.Generation, s.State = g.Number, g.State
 	}
-	rows, err := e.pool.Query(ctx, `
-		select partition, next_offset, event_time, progressed_at from checkpoints
-		where projection = $1 and generation = $2 order by partition`, s.Projection, s.Generation)
-	if err != nil {
-		return s, fmt.Errorf("read checkpoints: %w", err)
-	}
-	s.Partitions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PartitionStatus, err error) {
-		err = row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
-		return p, err
-	})
-	if err != nil {
-		return s, fmt.Errorf("read checkpoints: %w", err)
-	}
-	err = e.pool.QueryRow(ctx, `
-		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`,
-		s.Projection, s.Generation).Scan(&s.Parked)
-	if err != nil {
-		return s, fmt.Errorf("count parked events: %w", err)
+	if s.Partitions, s.Parked, err = e.progress(ctx, g.Number); err != nil {
+		return s, err
 	}
 	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic())
 	if err != nil {
@@ -76,20 +62,81 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s.Problem, s.Stale = e.problem, e.stale
+	seen := sight{problem: e.problem}
+	if of := e.sessions[g.Number]; of != nil {
+		seen = of.sight()
+	}
+	s.Problem, s.Stale = seen.problem, seen.stale
 	now := time.Now()
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
 		p.EndOffset = log[p.Partition].End
-		if p.Stopped = e.stopped[p.Partition]; p.Stopped == "" && found {
+		if p.Stopped = seen.stopped[p.Partition]; p.Stopped == "" && found {
 			p.Stopped = e.notThisLog(g, id, log[p.Partition], p.NextOffset)
 		}
 		if behind := p.EndOffset - p.NextOffset; behind > 0 {
 			s.Lag += behind
 		}
-		s.LagSeconds = max(s.LagSeconds, e.waited(*p, now).Seconds())
+		s.LagSeconds = max(s.LagSeconds, e.waited(g.Number, *p, now).Seconds())
 	}
 	return s, nil
+}
+
+// readersGeneration is the one that the pointer names; before there is one, the first that is being made.
+func (e *Engine) readersGeneration(ctx context.Context) (generation, bool, error) {
+	var number int
+	err := e.pool.QueryRow(ctx, readersGenerationSQL, e.projector.Name(), e.projector.Version()).Scan(&number)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return generation{}, false, nil
+	}
+	if err != nil {
+		return generation{}, false, fmt.Errorf("read pointer: %w", err)
+	}
+	return readGeneration(ctx, e.pool, e.projector.Name(), number)
+}
+
+// readersGenerationSQL reads which generation of a projection ($1) readers of a version ($2) use.
+const readersGenerationSQL = `
+	select generation from (
+		select generation, 0 as later from pointer where projection = $1 and version = $2
+		union all
+		select generation, 1 from generations where projection = $1 and version = $2 and state in ('building', 'copying', 'live')) g
+	order by later, generation limit 1`
+
+// progress reads the checkpoints of a generation, and how many records are parked.
+func (e *Engine) progress(ctx context.Context, number int) (partitions []PartitionStatus, parked int64, err error) {
+	rows, err := e.pool.Query(ctx, `
+		select partition, next_offset, event_time, progressed_at from checkpoints
+		where projection = $1 and generation = $2 order by partition`, e.projector.Name(), number)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read checkpoints: %w", err)
+	}
+	partitions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PartitionStatus, err error) {
+		err = row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
+		return p, err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read checkpoints: %w", err)
+	}
+	err = e.pool.QueryRow(ctx, `
+		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, e.projector.Name(), number).Scan(&parked)
+	if err != nil {
+		return nil, 0, fmt.Errorf("count parked events: %w", err)
+	}
+	return partitions, parked, nil
+}
+
+// sight is what a session tells of itself.
+type sight struct {
+	problem string
+	stale   int64
+	stopped map[int32]string
+}
+
+func (f *session) sight() sight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return sight{f.problem, f.stale, maps.Clone(f.stopped)}
 }
 
 // notThisLog says why a checkpoint does not belong to the log; "" when it does. A log that is shorter than
@@ -107,6 +154,12 @@ func (e *Engine) notThisLog(g generation, id eventlog.TopicID, r eventlog.Partit
 	}
 }
 
+// waiting is a partition of a generation.
+type waiting struct {
+	generation int
+	partition  int32
+}
+
 // wait is since when a partition has been seen behind at an offset.
 type wait struct {
 	next  int64
@@ -115,14 +168,15 @@ type wait struct {
 
 // waited is how long a partition has been behind without progress. It is not the time since the last
 // progress: a partition that had nothing to fold for a day is not late by a day when a record comes.
-func (e *Engine) waited(p PartitionStatus, now time.Time) time.Duration {
+func (e *Engine) waited(generation int, p PartitionStatus, now time.Time) time.Duration {
+	of := waiting{generation, p.Partition}
 	if p.EndOffset <= p.NextOffset {
-		delete(e.waits, p.Partition)
+		delete(e.waits, of)
 		return 0
 	}
-	if w, ok := e.waits[p.Partition]; ok && w.next == p.NextOffset {
+	if w, ok := e.waits[of]; ok && w.next == p.NextOffset {
 		return now.Sub(w.since)
 	}
-	e.waits[p.Partition] = wait{p.NextOffset, now}
+	e.waits[of] = wait{p.NextOffset, now}
 	return 0
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 )
 
 // The months that reading tables have partitions for: back-fills reach years back and land in the
@@ -19,19 +20,34 @@ const (
 // monthlyTables are the reading tables that are partitioned by month of capture.
 var monthlyTables = []string{"tSAccountIns", "tSPostInsights", "tSPostGrowth"}
 
-// AttachMonths makes the missing monthly partitions around now. A month that cannot be attached,
+// attachMonths makes the missing monthly partitions around now of those tables that have some. A month that cannot be attached,
 // because the default partition already holds rows of it, is reported and does no harm: its rows stay
 // where they are.
-func AttachMonths(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
+func attachMonths(ctx context.Context, q beginner, tables []string, now time.Time) error {
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	var errs []error
-	for _, table := range monthlyTables {
+	for _, table := range tables {
+		if !slices.Contains(monthlyTables, table) || attach(ctx, q, table, first.AddDate(0, -monthsBack, 0), first.AddDate(0, monthsAhead, 0)) == nil {
+			continue
+		}
 		for m := -monthsBack; m <= monthsAhead; m++ {
 			month := first.AddDate(0, m, 0)
-			if _, err := pool.Exec(ctx, `select attach_months($1::regclass, $2, $2)`, table, month); err != nil {
+			if err := attach(ctx, q, table, month, month); err != nil {
 				errs = append(errs, fmt.Errorf("attach %s to %s: %w", month.Format("2006-01"), table, err))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func attach(ctx context.Context, q beginner, table string, first, last time.Time) error {
+	return pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
+		return err
+	})
+}
+
+// beginner is a pool or, for a savepoint, a transaction.
+type beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
 }

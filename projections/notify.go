@@ -17,8 +17,8 @@ const maxPayload = 7500
 
 // notifyProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
 // and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
-func (e *Engine) notifyProgress(ctx context.Context, tx pgx.Tx, g generation, state Fold, events []Event) error {
-	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(e.projector.Name(), streamsOf(state, events))}
+func (f *session) notifyProgress(ctx context.Context, tx pgx.Tx, g generation, state Fold, events []Event) error {
+	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name(), streamsOf(state, events))}
 	if g.State == StateLive {
 		told, err := figurePayloads(figureChanges(events))
 		if err != nil {
@@ -32,8 +32,8 @@ func (e *Engine) notifyProgress(ctx context.Context, tx pgx.Tx, g generation, st
 }
 
 // notifyAll wakes those who wait for the projection and tells listeners that any figure may have moved.
-func (e *Engine) notifyAll(ctx context.Context, tx pgx.Tx) error {
-	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{e.projector.Name(), pg.AnyFigure})
+func (f *session) notifyAll(ctx context.Context, tx pgx.Tx) error {
+	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name(), pg.AnyFigure})
 }
 
 func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {

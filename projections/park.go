@@ -60,11 +60,11 @@ type scopedParked struct {
 	generation int
 }
 
-func (e *Engine) insertParked(ctx context.Context, tx pgx.Tx, generation int, rows []parkedRow) error {
+func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, rows []parkedRow) error {
 	scoped := make([]scopedParked, len(rows))
 	for i, r := range rows {
-		scoped[i] = scopedParked{r, e.projector.Name(), generation}
-		e.logger.Error("event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
+		scoped[i] = scopedParked{r, f.projector.Name(), generation}
+		f.logger.Error("event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
 			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
 	}
 	var batch pgx.Batch
@@ -78,8 +78,8 @@ func (e *Engine) insertParked(ctx context.Context, tx pgx.Tx, generation int, ro
 // forgetOvertaken drops the parked rows whose key has a later event that was folded. Only for
 // compacted topics, where the last record of a key is all that counts: folding the older one again
 // would bring an old state back, and compaction may have removed it.
-func (e *Engine) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int, events []Event, parked []parkedRow) error {
-	if !e.compacted {
+func (f *session) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int, events []Event, parked []parkedRow) error {
+	if !f.compacted {
 		return nil
 	}
 	type position struct {
@@ -101,7 +101,7 @@ func (e *Engine) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int,
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.state = 'parked'
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
-		append([]any{e.projector.Name(), generation}, overtaking...)...)
+		append([]any{f.projector.Name(), generation}, overtaking...)...)
 	if err != nil {
 		return fmt.Errorf("drop overtaken parked events: %w", err)
 	}

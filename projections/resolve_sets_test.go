@@ -22,7 +22,6 @@ func (b *bench) operatorRecord(topic, key string, data domain.Data) {
 func TestRetryOfARefusedWrite(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.withTally()
 	var takes atomic.Bool
 	bad := postRead(1, 2)
 	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {

@@ -33,7 +33,7 @@ func state(t require.TestingT, db *pgtest.DB, p projections.Projector) []string 
 // that it comes out the same.
 func (b *bench) sameFromZero(p projections.Projector) {
 	b.t.Helper()
-	zero := &bench{t: b.t, db: pgtest.New(b.t), topics: b.topics, brokers: b.brokers, log: b.log}
+	zero := &bench{t: b.t, db: newDatabase(b.t), topics: b.topics, brokers: b.brokers, log: b.log}
 	e := zero.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 	zero.run(e)
 	require.Equal(b.t, state(b.t, zero.db, p), state(b.t, b.db, p), "live (actual) is not what a fold from zero gives (expected)")

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -17,7 +18,7 @@ const maxKnownPosts = 20_000
 
 // Connections reads what the fetchers need to know: the connections are the log's, what became of
 // earlier reads is in schema kept.
-type Connections struct{ Pool *pgxpool.Pool }
+type Connections struct{ Pool pg.Reader }
 
 // worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind,
 // $3 now. Left out are accounts whose subscription has lapsed (an agency's counts for its clients) and

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -15,7 +14,7 @@ import (
 // DashboardsConfig is what the dashboards' queries need beside the tables.
 type DashboardsConfig struct {
 	// Pool reads; a read-only one will do.
-	Pool *pgxpool.Pool
+	Pool pg.Reader
 	// Progress tells of moves of the projection.
 	Progress *pg.Progress
 	Defaults domain.DashboardDefaults

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -17,7 +16,7 @@ import (
 // them today, and null for who was erased or has left the agency.
 type History struct {
 	// Pool reads; a read-only one will do.
-	Pool *pgxpool.Pool
+	Pool pg.Reader
 	// PageBytes bounds the documents of a page, as they are stored; 0: 8 MiB. Lists of users may be long,
 	// every entry holds two documents, and a page of many such would take gigabytes.
 	PageBytes int64

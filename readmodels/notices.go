@@ -4,14 +4,15 @@ import (
 	"context"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // Notices reads access notices: the part of stream.Store that the log can rebuild.
-type Notices struct{ Pool *pgxpool.Pool }
+type Notices struct{ Pool pg.Reader }
 
 // Head returns the version of the agency's newest record; 0 without one.
 func (n Notices) Head(ctx context.Context, parent string) (int64, error) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -15,7 +14,7 @@ import (
 
 // People finds all that the directory holds of one person, for an erasure. It serves operators, so it
 // looks at all agencies.
-type People struct{ Pool *pgxpool.Pool }
+type People struct{ Pool pg.Reader }
 
 // ErrPersonNotFound says that the directory holds neither the user or member nor anything of theirs.
 var ErrPersonNotFound = domain.NewError(domain.CodeNotFound, "The directory holds nobody with this id: there is nothing to erase.")

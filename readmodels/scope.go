@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -53,7 +52,7 @@ var (
 )
 
 // Scopes finds out whose figures a caller may see.
-type Scopes struct{ Pool *pgxpool.Pool }
+type Scopes struct{ Pool pg.Reader }
 
 // Scope answers a request. Agency staff see all clients, or the one they narrow to. A client user sees
 // the accounts of its open dashboards, or the one of them it narrows to. It returns

@@ -9,15 +9,16 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/sync/errgroup"
 )
 
 // Bounds of the HTTP server. Answers have none as a whole: streams stay open.
@@ -48,7 +49,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
-		Streams: s.has(roleAPI),
+		Streams: s.has(roleAPI), Release: thisBuild().Version, Roles: s.Roles,
 	}
 	config.Registerer = p.registry
 	var err error

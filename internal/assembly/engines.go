@@ -3,7 +3,6 @@ package assembly
 import (
 	"context"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +19,7 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	if err != nil {
 		return nil, err
 	}
-	pool, err := p.Folding(ctx)
+	pool, err := p.Engine(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +34,7 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
+			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
 			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
 		})
 		if err != nil {
@@ -62,21 +61,5 @@ func (s *Service) Fold(ctx context.Context) error {
 	for _, engine := range s.engines {
 		group.Go(func() error { return engine.Run(ctx) })
 	}
-	group.Go(func() error {
-		for pause(ctx, attachEvery) {
-			s.attachMonths(ctx)
-		}
-		return nil
-	})
 	return group.Wait()
-}
-
-// attachEvery is how often partitions for the coming months are looked after.
-const attachEvery = 24 * time.Hour
-
-// attachMonths keeps monthly partitions ahead of the clock.
-func (s *Service) attachMonths(ctx context.Context) {
-	if err := projections.AttachMonths(ctx, s.projectorPool, time.Now()); err != nil {
-		s.settings.Logger.Warn("months are not attached; their readings go to the default partition", "error", err)
-	}
 }

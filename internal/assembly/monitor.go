@@ -98,7 +98,7 @@ func (m *Monitor) tell(ctx context.Context, s projections.Status) {
 	reason := astray(s)
 	if reason != "" && m.told[s.Projection] != reason {
 		m.logger.ErrorContext(ctx, "read model "+s.Projection+" "+reason, "mend", "bring back the log that the tables were made of; "+
-			"or, if this log is the right one, stop every process and drop schema lb: the next start makes the tables anew from it")
+			"or, if this log is the right one, stop every process and drop schema lb_engine: the next start makes the tables anew from it")
 	}
 	m.told[s.Projection] = reason
 }

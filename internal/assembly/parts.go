@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // Parts are what a process may stand on. Each is opened when it is first asked for, and all are given back
@@ -28,10 +29,11 @@ type Parts struct {
 	ended      <-chan struct{} // nil: no database in this process
 	undo       []func() error
 
-	brokers                         part[brokers]
-	database                        part[string]
-	log                             part[*eventlog.Log]
-	tables, folding, vault, fetched part[*pgxpool.Pool]
+	brokers                part[brokers]
+	database               part[string]
+	log                    part[*eventlog.Log]
+	tables                 part[*projections.Readers]
+	engine, vault, fetched part[*pgxpool.Pool]
 }
 
 // NewParts opens nothing yet.
@@ -170,23 +172,34 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return scheduler.Migrate(ctx, url)
 }
 
-// Pool sizes. Projectors hold one connection per worker and projection; reads come and go with requests.
+// Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
-	foldingConns = 24
-	readConns    = 24
+	engineConns = 8
+	readConns   = 24
 )
 
-// Tables are the read models, read-only.
-func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.tables, func(url string) (*pgxpool.Pool, error) {
-		return pg.Open(ctx, pg.Config{URL: url, SearchPath: migrations.Derived, Name: "reader", MaxConns: readConns, ReadOnly: true})
+// Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long
+// runs [projections.Readers.Run].
+func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
+	return p.tables.get(func() (*projections.Readers, error) {
+		pool, err := p.Engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
+			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), MaxConns: readConns, Logger: p.settings.Logger,
+		})
+		if err == nil {
+			p.Add(func() error { tables.Close(); return nil })
+		}
+		return tables, err
 	})
 }
 
-// Folding is the same tables for the projections, which write them.
-func (p *Parts) Folding(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.folding, func(url string) (*pgxpool.Pool, error) {
-		return pg.Open(ctx, pg.Config{URL: url, SearchPath: migrations.Derived, Name: "projector", MaxConns: foldingConns, AsyncCommit: true})
+// Engine is what the projections' engine keeps of itself: schema lb_engine.
+func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.engine, func(url string) (*pgxpool.Pool, error) {
+		return pg.Open(ctx, pg.Config{URL: url, SearchPath: []string{migrations.Engine}, Name: "engine", MaxConns: engineConns, AsyncCommit: true})
 	})
 }
 

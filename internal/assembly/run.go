@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // Follow keeps up with how far the tables are, until ctx is done: it wakes who waits for a fold, looks at
@@ -15,11 +17,25 @@ func (s *Service) Follow(ctx context.Context) error {
 	for _, loop := range []func(context.Context){
 		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.settings.Logger) },
 		s.Monitor.Run,
+		s.ReadPool.Run,
+		func(ctx context.Context) {
+			projections.RunProcess(ctx, projections.ProcessConfig{
+				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Reads: s.ReadPool.Reads, Logger: s.settings.Logger,
+			})
+		},
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topicsChecked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
 	}
 	return group.Wait()
+}
+
+// folds are the generations that this process follows.
+func (s *Service) folds() (names []string) {
+	for _, engine := range s.engines {
+		names = append(names, engine.Folds()...)
+	}
+	return names
 }
 
 // pause waits; it tells whether ctx goes on.

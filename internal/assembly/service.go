@@ -25,6 +25,10 @@ type Config struct {
 	ManagedSubscriptions []string // product types whose orders make points of contact; site and listings never do
 	MaxLag               int64    // events that a projection may be behind before the process is not ready
 
+	// Release and Roles are what the process says of itself to others.
+	Release string
+	Roles   []string
+
 	// Streams says that [Service.Stream] will run: else nobody takes what is heard of figures.
 	Streams bool
 	// Fetch says how platforms are read; nil: this process reads none.
@@ -37,8 +41,8 @@ type Service struct {
 	*Parts
 	Log      *eventlog.Log
 	Monitor  *Monitor
-	ReadPool *pgxpool.Pool // read-only, schema lb
-	KeptPool *pgxpool.Pool // schema kept
+	ReadPool *projections.Readers // the generations that readers use
+	KeptPool *pgxpool.Pool        // schema kept
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
@@ -47,7 +51,7 @@ type Service struct {
 	config        Config
 	topicsChecked func(error)
 	progress      *pg.Progress
-	projectorPool *pgxpool.Pool
+	engine        *pgxpool.Pool
 	engines       []*projections.Engine
 	streams       *stream.Hub
 }
@@ -85,11 +89,9 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 }
 
 func (s *Service) openReadSide(ctx context.Context) (err error) {
-	if s.projectorPool, err = s.Folding(ctx); err != nil {
+	if s.engine, err = s.Engine(ctx); err != nil {
 		return err
 	}
-	// While the tables are new, months of the past can be attached too: back-fills go there.
-	s.attachMonths(ctx)
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
 		return err
 	}

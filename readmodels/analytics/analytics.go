@@ -3,7 +3,7 @@ package analytics
 import (
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -12,7 +12,7 @@ import (
 // Analytics answers the analytics endpoints, a method for each kind.
 type Analytics struct {
 	// Pool reads; a read-only one will do.
-	Pool *pgxpool.Pool
+	Pool pg.Reader
 	// NextAccountRead and NextPostRead tell in which slot of the fetchers an account, or its posts, are due
 	// again that were read at an instant; nil: readings are on no schedule.
 	NextAccountRead, NextPostRead func(after time.Time) time.Time

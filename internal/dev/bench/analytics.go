@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -113,7 +113,7 @@ func (b *bench) askFigures(
 	if err != nil {
 		return fmt.Errorf("parse URL: %w", err)
 	}
-	config.RuntimeParams["search_path"] = migrations.Derived
+	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -167,7 +167,7 @@ func (b *bench) askFigures(
 
 // figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.
 func figureServer(ctx context.Context, url string) (*httptest.Server, *statements, func(), error) {
-	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: migrations.Derived, Name: "bench reader", ReadOnly: true, MaxConns: 4})
+	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
 	if err != nil {
 		return nil, nil, nil, err
 	}

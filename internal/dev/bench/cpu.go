@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // processTime is the processor time that this process has used.
@@ -41,7 +42,7 @@ func shareOf(ctx context.Context, profile, frames string) float64 {
 const clockTick = 10 * time.Millisecond
 
 // backendTime is the processor time that all processes of PostgreSQL have used which serve somebody now.
-func backendTime(ctx context.Context, pool *pgxpool.Pool) (used time.Duration, err error) {
+func backendTime(ctx context.Context, pool pg.Reader) (used time.Duration, err error) {
 	rows, _ := pool.Query(ctx, `select pid from pg_stat_activity`)
 	pids, err := pgx.CollectRows(rows, pgx.RowTo[int32])
 	if err != nil {

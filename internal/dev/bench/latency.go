@@ -42,7 +42,7 @@ func (b *bench) latency(ctx context.Context, perSecond int, print func(result) e
 	running, ctx := errgroup.WithContext(ctx)
 	for _, projector := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, Pool: pool, Topics: topics, Registry: domain.NewRegistry(), Logger: b.logger,
+			Projector: projector, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics, Registry: domain.NewRegistry(), Logger: b.logger,
 		})
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func (b *bench) projection(ctx context.Context, partitions int32, print func(res
 			return err
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projections.PostInsights{}, Log: log, Pool: pool, Topics: topics,
+			Projector: projections.PostInsights{}, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
 			Registry: domain.NewRegistry(), Logger: b.logger,
 		})
 		if err != nil {

@@ -94,7 +94,7 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 		}
 	}
 	engine, err := projections.New(projections.Config{
-		Projector: projections.Dashboards{Partitions: partitions}, Log: log, Pool: pool, Topics: topics,
+		Projector: projections.Dashboards{Partitions: partitions}, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
 		Registry: domain.NewRegistry(), Logger: b.logger,
 	})
 	if err != nil {

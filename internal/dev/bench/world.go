@@ -15,11 +15,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/migrations"
-	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // bench holds the broker and the database server that the measurements share.
@@ -66,14 +65,10 @@ func (b *bench) database(ctx context.Context, conns int32) (*pgxpool.Pool, error
 		return nil, fmt.Errorf("parse URL: %w", err)
 	}
 	u.Path = "/" + name
-	if err := migrations.Up(ctx, u.String()); err != nil {
+	if err := tables.Create(ctx, u.String()); err != nil {
 		return nil, err
 	}
-	pool, err := pg.Open(ctx, pg.Config{URL: u.String(), SearchPath: migrations.Derived, Name: "bench", AsyncCommit: true, MaxConns: conns})
-	if err != nil {
-		return nil, err
-	}
-	return pool, projections.AttachMonths(ctx, pool, firstReading.AddDate(0, 1, 0))
+	return pg.Open(ctx, pg.Config{URL: u.String(), SearchPath: tables.Schemas(), Name: "bench", AsyncCommit: true, MaxConns: conns})
 }
 
 // eventLog starts a broker with the given number of partitions of `metrics` and connects to it.

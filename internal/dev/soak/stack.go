@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
@@ -49,7 +48,7 @@ type Config struct {
 // Stack is the ingestion put together as the program does, by its parts.
 type Stack struct {
 	Log      *eventlog.Log
-	Pool     *pgxpool.Pool // read models
+	Pool     *projections.Readers // read models
 	Secrets  *vault.Secrets
 	Registry *prometheus.Registry
 
@@ -105,17 +104,11 @@ func (s *Stack) openTables(ctx context.Context) (err error) {
 	if err := s.parts.Migrate(ctx); err != nil {
 		return err
 	}
-	folding, err := s.parts.Folding(ctx)
-	if err != nil {
-		return err
-	}
 	if s.Pool, err = s.parts.Tables(ctx); err != nil {
 		return err
 	}
-	if s.Secrets, err = s.parts.Secrets(ctx); err != nil {
-		return err
-	}
-	return projections.AttachMonths(ctx, folding, s.cfg.Clock.Now())
+	s.Secrets, err = s.parts.Secrets(ctx)
+	return err
 }
 
 func (s *Stack) openLog(ctx context.Context) (err error) {
@@ -192,7 +185,7 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 			}
 		}
 		if behind == 0 {
-			return nil
+			return s.Pool.Refresh(ctx)
 		}
 		select {
 		case <-ctx.Done():

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/url"
 	"os"
-	"slices"
 	"sync"
 	"testing"
 
@@ -16,10 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/migrations"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // DatabaseURLVariable names a server to use instead of an embedded one; its user must be allowed to
@@ -29,18 +26,8 @@ const DatabaseURLVariable = "LEDGERBOARD_TEST_DATABASE_URL"
 // DB is one test's own database.
 type DB struct {
 	URL      string
-	Pool     *pgxpool.Pool // writes; search path is [SearchPath]
+	Pool     *pgxpool.Pool // writes; search path is that of generation 1
 	ReadOnly *pgxpool.Pool // the same, and the server refuses every write
-}
-
-// SearchPath names the schemas of the first generation of each projection, whose tables every database of [New] has,
-// and the engine's.
-func SearchPath() []string {
-	var schemas []string
-	for _, projection := range slices.Sorted(maps.Keys(ddl.All())) {
-		schemas = append(schemas, ddl.Schema(projection, 1))
-	}
-	return append(schemas, migrations.Engine)
 }
 
 // New returns a database with all schemas, which nobody else uses; it is dropped after the test.
@@ -54,8 +41,8 @@ func New(t testing.TB) *DB {
 		exec(t, admin, "drop database "+pgx.Identifier{name}.Sanitize()+" with (force)")
 	})
 	db := &DB{URL: withDatabase(t, admin, name)}
-	db.Pool = open(t, ctx, pg.Config{URL: db.URL, SearchPath: SearchPath(), Name: "test", AsyncCommit: true, MaxConns: 16})
-	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: SearchPath(), Name: "test reader", ReadOnly: true, MaxConns: 8})
+	db.Pool = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16})
+	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Schemas(), Name: "test reader", ReadOnly: true, MaxConns: 8})
 	return db
 }
 
@@ -123,12 +110,7 @@ func templateName(t testing.TB, admin string) string {
 	name := fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
 	server.template.Do(func() {
 		exec(t, admin, "create database "+name)
-		template := withDatabase(t, admin, name)
-		require.NoError(t, migrations.Up(context.Background(), template))
-		for projection, definition := range ddl.All() {
-			schema := pg.SearchPath(ddl.Schema(projection, 1))
-			exec(t, template, "create schema "+schema+"; set search_path = "+schema+";"+definition.Tables()+definition.Keys())
-		}
+		require.NoError(t, tables.Create(context.Background(), withDatabase(t, admin, name)))
 	})
 	return name
 }

@@ -1,0 +1,250 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+)
+
+// session follows one generation: it polls the log, folds batches and keeps the checkpoint in the transaction
+// of the rows.
+type session struct {
+	work
+	pool *pgxpool.Pool // of the generation's schema
+
+	group string // of consumers
+
+	mu      sync.Mutex
+	gen     generation
+	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
+	stopped map[int32]string // partitions that must not be followed, with the reason
+	problem string           // why it does not run; "" when it does
+	stale   int64            // records that lost their race, counted since the start
+}
+
+func newSession(w work, g generation, database string) *session {
+	w.logger = w.logger.With("generation", g.Number)
+	return &session{
+		work: w, group: generationName(w.projector.Name(), g.Number) + "." + database,
+		gen: g, stopped: map[int32]string{}, next: map[int32]int64{},
+	}
+}
+
+// run follows the generation until ctx is done, it is retired, or the projection is paused.
+func (f *session) run(ctx context.Context) {
+	backoff := databaseBackoffMin
+	defer f.closeTables()
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := f.follow(ctx)
+		if ctx.Err() != nil || errors.Is(err, errRetired) || errors.Is(err, errPaused) {
+			return // the engine begins another one when there is something to follow
+		}
+		if time.Since(began) > databaseBackoffMax {
+			backoff = databaseBackoffMin
+		}
+		f.setProblem(err.Error())
+		f.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
+		select {
+		case <-ctx.Done():
+		case <-time.After(backoff):
+		}
+		backoff = min(backoff*2, databaseBackoffMax)
+	}
+}
+
+var errPaused = errors.New("projection is paused")
+
+// follow folds the log, poll by poll, until something ends it.
+func (f *session) follow(ctx context.Context) error {
+	if err := f.openTables(ctx); err != nil {
+		return err
+	}
+	f.begin()
+	f.attachMonths(ctx)
+	attached := time.Now()
+	follower, err := f.log.Follow(eventlog.FollowConfig{
+		Topic: f.projector.Topic(), Group: f.group,
+		MaxRecords: f.maxRecords, Positions: f.positions,
+	})
+	if err != nil {
+		return err
+	}
+	defer follower.Close()
+	var looked time.Time
+	noted := time.Now()
+	for {
+		if time.Since(looked) >= lookEvery {
+			if err := f.look(ctx); err != nil {
+				return err
+			}
+			looked = time.Now()
+		}
+		if time.Since(noted) >= caughtUpEvery {
+			f.noteCaughtUp(ctx)
+			noted = time.Now()
+		}
+		if time.Since(attached) >= attachEvery {
+			f.attachMonths(ctx)
+			attached = time.Now()
+		}
+		batch, err := follower.Poll(ctx, lookEvery)
+		if err != nil {
+			return err
+		}
+		f.stop(batch.Stopped)
+		if err := f.handle(ctx, batch); err != nil {
+			return err
+		}
+		follower.Done(batch)
+	}
+}
+
+// look ends the session when the projection is paused or its generation is retired:
+// an idle projection would not find out by itself. What cannot be read now is looked at again.
+func (f *session) look(ctx context.Context) error {
+	if paused, err := f.paused(ctx); err == nil && paused {
+		return errPaused
+	}
+	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name(), f.current().Number); err == nil && (!found || !g.followed()) {
+		return errRetired
+	}
+	return f.goLive(ctx)
+}
+
+// noteCaughtUp stamps the checkpoints that stand at the end of the log.
+func (f *session) noteCaughtUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	ranges, _, err := f.log.Ranges(ctx, f.projector.Topic())
+	for _, r := range ranges {
+		if err != nil {
+			break
+		}
+		_, err = f.pool.Exec(ctx, `
+			update checkpoints set caught_up_at = now()
+			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'`,
+			f.projector.Name(), f.current().Number, r.Partition, r.End)
+	}
+	if err != nil && ctx.Err() == nil {
+		f.logger.Warn("note that the end of the log is reached", "error", err)
+	}
+}
+
+// positions is asked for newly assigned partitions. It also folds parked records again whose type
+// this binary has come to know.
+func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
+	g := f.current()
+	if err := f.retryNowKnown(ctx, g, partitions); err != nil {
+		return nil, err
+	}
+	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), g.Number)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int32]eventlog.Checkpoint, len(partitions))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range partitions {
+		delete(f.stopped, p) // it is looked at anew
+		if offset, ok := next[p]; ok {
+			out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
+			f.next[p] = offset
+		}
+	}
+	return out, nil
+}
+
+// known returns the checkpoint of a partition as this process last knew it.
+func (f *session) known(partition int32) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next[partition]
+}
+
+// note remembers where the steps have moved their checkpoints, and that the projection runs.
+func (f *session) note(steps []step) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.problem = ""
+	for _, s := range steps {
+		f.next[s.partition] = s.to
+	}
+}
+
+// stop notes which partitions are not followed, and that the session works.
+func (f *session) stop(stopped map[int32]error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.problem = ""
+	for partition, reason := range stopped {
+		f.stopped[partition] = reason.Error()
+		f.logger.Error("partition is not followed", "partition", partition, "reason", reason)
+	}
+}
+
+func (f *session) current() generation {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gen
+}
+
+func (f *session) setCurrent(g generation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gen = g
+}
+
+// begin forgets what the last follower found: partitions are looked at anew.
+func (f *session) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.stopped)
+	clear(f.next)
+}
+
+func (f *session) setProblem(problem string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.problem = problem
+}
+
+// openTables opens the pool of the generation's tables, once.
+func (f *session) openTables(ctx context.Context) (err error) {
+	if f.pool == nil {
+		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name(), f.gen.Number)
+	}
+	return err
+}
+
+func (f *session) closeTables() {
+	if f.pool != nil {
+		f.pool.Close()
+	}
+}
+
+// openTables opens a pool that folds into the tables of a generation.
+func openTables(ctx context.Context, databaseURL, projection string, number int) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Config{
+		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
+		Name: generationName(projection, number), MaxConns: foldWorkers + 1, AsyncCommit: true,
+	})
+}
+
+// attachEvery is how often partitions for the coming months are looked after.
+const attachEvery = 24 * time.Hour
+
+// attachMonths keeps monthly partitions ahead of the clock.
+func (f *session) attachMonths(ctx context.Context) {
+	if err := attachMonths(ctx, f.pool, f.projector.Tables(), time.Now()); err != nil && ctx.Err() == nil {
+		f.logger.Warn("months are not attached; their readings go to the default partition", "error", err)
+	}
+}
