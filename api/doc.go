@@ -30,7 +30,8 @@
 //	declared_params.go              every parameter and header that a route can take, as data
 //	params.go params_range.go       what reads parameters by their declarations; ranges and time zones
 //	operation.go                    an endpoint with what it takes and answers; all of them, for the generator of the documents
-//	api_documents.go headers.go     /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names of headers
+//	api_documents.go headers.go     /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names
+//	                                of headers
 //	analytics_endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
 //	notices.go tickets.go           stream of notices, Socket.IO; one-time tickets: their endpoint, their store
 //	entities*.go                    users, platforms, activities, stats: lists, one by its id, parameters
