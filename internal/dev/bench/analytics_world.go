@@ -123,8 +123,10 @@ func figureDirectory(n int) []projections.Event {
 	put(domain.DirectoryAccount{ID: figureAgency(n), RowID: int64(1_000_000 + n), Name: fmt.Sprint("Agency ", n), Active: true})
 	for i := range figureClients {
 		id := figureClient(n, i)
-		put(domain.DirectoryAccount{ID: id, RowID: int64(n*figureClients + i + 1), ParentAccount: figureAgency(n),
-			Name: fmt.Sprint("Client ", i), Active: true})
+		put(domain.DirectoryAccount{
+			ID: id, RowID: int64(n*figureClients + i + 1), ParentAccount: figureAgency(n),
+			Name: fmt.Sprint("Client ", i), Active: true,
+		})
 		put(domain.DirectorySubscription{
 			ID: int64(n*figureClients + i + 1), AccountID: id, Plan: "managed", PriceMinor: new(int64(9900)), Currency: "EUR",
 			StartsAt: firstReading.AddDate(-1, 0, 0),
