@@ -17,16 +17,16 @@
 //
 // # File map
 //
-//	config.go       Job, Config
-//	slot_times.go   Schedule: slots by interval or cron
-//	scheduler.go    New, Run
-//	migrate.go      River's tables
-//	jobs.go         what is stored in River: arguments, queues, uniqueness
-//	plan.go         from a slot to its shards
+//	config.go     Job, Config
+//	slot_times.go Schedule: slots by interval or cron
+//	scheduler.go  New, Run
+//	migrate.go    River's tables
+//	jobs.go       what is stored in River: arguments, queues, uniqueness
+//	plan.go       from a slot to its shards
 //	plan_records.go the transaction of a plan
-//	work.go         from a shard to the application, and what becomes of it
-//	retry.go        back-off, RetryAfter
-//	metrics.go      outcomes, skipped slots, lag
+//	work.go       from a shard to the application, and what becomes of it
+//	retry.go      back-off, RetryAfter
+//	metrics.go    outcomes, skipped slots, lag
 //	quiet_logger.go River's log
 //
 // # How a slot goes

@@ -135,9 +135,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		return err
 	}
 	s.fetcher, err = s.parts.NewFetcher(ctx, assembly.FetchConfig{
-		Quota: quota.Config{
-			Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed,
-		},
+		Quota: quota.Config{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
 			Instagram:  platforms.Endpoint{BaseURL: base + simulator.PathInstagram},
