@@ -19,10 +19,10 @@
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	figure_change.go     what listeners are told of changed figures
 //	directory.go         reference entities of the main application
-//	connected.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
+//	connected_account.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
 //	person.go            what an erasure must find of a person
 //	operations.go        operator actions, connection states
-//	signed_in.go secret.go  where a connection stands between sign-ins; the times of a stored secret
+//	token_place.go secret_times.go  where a connection stands between sign-ins; the times of a stored secret
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
 //	limits.go            bounds of what the read models can index and store

@@ -92,7 +92,8 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 }
 
 func (f *factsLoad) queueHead(batch *pgx.Batch) {
-	batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
+	head := batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`, f.need.ParentAccount)
+	head.QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
 		var hash []byte
 		known, err := found(row, "read head", &h.Version, &hash, &h.Time)

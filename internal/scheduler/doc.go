@@ -18,16 +18,16 @@
 // # File map
 //
 //	config.go     Job, Config
-//	schedule.go   Schedule: slots by interval or cron
+//	slot_times.go Schedule: slots by interval or cron
 //	scheduler.go  New, Run
 //	migrate.go    River's tables
 //	jobs.go       what is stored in River: arguments, queues, uniqueness
 //	plan.go       from a slot to its shards
-//	records.go    the transaction of a plan
+//	plan_records.go the transaction of a plan
 //	work.go       from a shard to the application, and what becomes of it
 //	retry.go      back-off, RetryAfter
 //	metrics.go    outcomes, skipped slots, lag
-//	logger.go     River's log
+//	quiet_logger.go River's log
 //
 // # How a slot goes
 //
