@@ -36,7 +36,9 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 		}
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
-			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
+			Paused: func(ctx context.Context) (bool, error) {
+				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
+			},
 		})
 		if err != nil {
 			return nil, err
