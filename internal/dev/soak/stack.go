@@ -51,6 +51,7 @@ type Stack struct {
 	Log      *eventlog.Log
 	Pool     *pgxpool.Pool // read models
 	Secrets  *vault.Secrets
+	Fetcher  *assembly.Fetcher
 	Registry *prometheus.Registry
 
 	Brokers    []string
@@ -59,7 +60,6 @@ type Stack struct {
 	cfg     Config
 	parts   *assembly.Parts
 	engines []*projections.Engine
-	fetcher *assembly.Fetcher
 }
 
 // Open starts the parts and feeds the directory; nothing is fetched yet. Close ends them.
@@ -134,7 +134,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.fetcher, err = s.parts.NewFetcher(ctx, assembly.FetchConfig{
+	s.Fetcher, err = s.parts.NewFetcher(ctx, assembly.FetchConfig{
 		Quota: quota.Config{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
@@ -203,4 +203,4 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 }
 
 // Run fetches by the schedule until ctx is done.
-func (s *Stack) Run(ctx context.Context) error { return s.fetcher.Run(ctx) }
+func (s *Stack) Run(ctx context.Context) error { return s.Fetcher.Run(ctx) }
