@@ -3,7 +3,6 @@ package domain
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -125,33 +124,36 @@ type DashboardRevision struct {
 // record means: projection, rebuild, replay and tests use it. A record that names a dashboard that
 // is neither present nor created by it gives an error and no revision.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
-	after := map[string]Dashboard{}
+	ids := set(c.Touched())
+	after := make([]Dashboard, len(ids))
+	of := func(id string) *Dashboard {
+		i, _ := slices.BinarySearch(ids, id)
+		return &after[i]
+	}
 	for _, d := range c.imported {
-		after[d.SubAccountID] = d.document(parent)
+		*of(d.SubAccountID) = d.document(parent)
 	}
 	for _, id := range c.changed() {
 		d, err := c.base(parent, id, at, present)
 		if err != nil {
 			return nil, err
 		}
-		after[id] = d
+		*of(id) = d
 	}
+	linked, users, scopes := set(c.Linked), set(c.Users), set(c.Scopes) // shared: nobody changes a dashboard's lists in place
 	for _, id := range c.Linked {
-		d := after[id]
-		d.SubAccountIDs, d.Users, d.Scopes = set(c.Linked), set(c.Users), set(c.Scopes)
+		d := of(id)
+		d.SubAccountIDs, d.Users, d.Scopes = linked, users, scopes
 		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, set(c.MainPOC[id])
-		after[id] = d
 	}
 	for _, s := range c.Split {
-		d := after[s.SubAccountID]
+		d := of(s.SubAccountID)
 		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, set(s.Users)
-		after[s.SubAccountID] = d
 	}
-	var revisions []DashboardRevision
-	for _, id := range slices.Sorted(maps.Keys(after)) {
-		d := after[id]
-		before, existed := present[id]
-		if existed && equalContent(before, d) {
+	revisions := make([]DashboardRevision, 0, len(ids))
+	for i, d := range after {
+		before, existed := present[ids[i]]
+		if existed && equalContent(&before, &d) {
 			continue
 		}
 		if d.Version = version; c.imported == nil {
@@ -159,7 +161,7 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 		}
 		r := DashboardRevision{After: d}
 		if existed {
-			r.Before = &before
+			r.Before = new(before)
 		}
 		revisions = append(revisions, r)
 	}
