@@ -73,8 +73,11 @@ func register[T Data](r *Registry) {
 	var zero T
 	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
 		var v T
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return nil, err
+		plain, may := any(&v).(plainDecoder)
+		if !may || !plain.decodePlainly(raw) {
+			if err := json.Unmarshal(raw, &v); err != nil {
+				return nil, err
+			}
 		}
 		if err := validate(v); err != nil {
 			return nil, err
