@@ -125,47 +125,46 @@ type DashboardRevision struct {
 // is neither present nor created by it gives an error and no revision.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
 	ids := set(c.Touched())
-	after := make([]Dashboard, len(ids))
-	of := func(id string) *Dashboard {
+	revisions := make([]DashboardRevision, len(ids))
+	after := func(id string) *Dashboard {
 		i, _ := slices.BinarySearch(ids, id)
-		return &after[i]
+		return &revisions[i].After
 	}
 	for _, d := range c.imported {
-		*of(d.SubAccountID) = d.document(parent)
+		*after(d.SubAccountID) = d.document(parent)
 	}
 	for _, id := range c.changed() {
 		d, err := c.base(parent, id, at, present)
 		if err != nil {
 			return nil, err
 		}
-		*of(id) = d
+		*after(id) = d
 	}
 	linked, users, scopes := set(c.Linked), set(c.Users), set(c.Scopes) // shared: nobody changes a dashboard's lists in place
 	for _, id := range c.Linked {
-		d := of(id)
+		d := after(id)
 		d.SubAccountIDs, d.Users, d.Scopes = linked, users, scopes
 		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, set(c.MainPOC[id])
 	}
 	for _, s := range c.Split {
-		d := of(s.SubAccountID)
+		d := after(s.SubAccountID)
 		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, set(s.Users)
 	}
-	revisions := make([]DashboardRevision, 0, len(ids))
-	for i, d := range after {
-		before, existed := present[ids[i]]
-		if existed && equalContent(&before, &d) {
-			continue
-		}
-		if d.Version = version; c.imported == nil {
-			d.UpdatedAt = at
-		}
-		r := DashboardRevision{After: d}
-		if existed {
+	changed := revisions[:0]
+	for i := range revisions {
+		r := &revisions[i]
+		if before, existed := present[ids[i]]; existed {
+			if equalContent(&before, &r.After) {
+				continue
+			}
 			r.Before = new(before)
 		}
-		revisions = append(revisions, r)
+		if r.After.Version = version; c.imported == nil {
+			r.After.UpdatedAt = at
+		}
+		changed = append(changed, *r)
 	}
-	return revisions, nil
+	return changed, nil
 }
 
 func (c DashboardChange) base(parent, id string, at time.Time, present map[string]Dashboard) (Dashboard, error) {

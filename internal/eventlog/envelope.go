@@ -196,11 +196,12 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 		return nil, nil
 	}
 	version, err := strconv.ParseInt(a.chainVersion, 10, 64)
-	if err != nil || version < 1 || strconv.FormatInt(version, 10) != a.chainVersion {
+	var canonical [20]byte
+	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
 		return nil, fmt.Errorf("header %s is %q, must be a decimal number from 1", headerChainVersion, a.chainVersion)
 	}
 	prev, err := hex.DecodeString(a.chainPrev)
-	if err != nil || len(prev) != hashSize || hex.EncodeToString(prev) != a.chainPrev {
+	if err != nil || len(prev) != hashSize || strings.ToLower(a.chainPrev) != a.chainPrev {
 		return nil, fmt.Errorf("header %s must be %d lower-case hex digits", headerChainPrev, 2*hashSize)
 	}
 	return &domain.ChainLink{Version: version, Prev: prev}, nil
