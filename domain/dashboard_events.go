@@ -95,22 +95,16 @@ func (c DashboardChange) Validate() error {
 	return checkLengths(slices.Concat(c.Users, c.LostAccess)...)
 }
 
-// Touched returns the accounts whose dashboards the change may alter, linked ones first.
+// Touched returns the accounts whose dashboards the change may alter: linked, split off, imported.
 func (c DashboardChange) Touched() []string {
-	touched := c.changed()
+	touched := slices.Clone(c.Linked)
+	for _, s := range c.Split {
+		touched = append(touched, s.SubAccountID)
+	}
 	for _, d := range c.imported {
 		touched = append(touched, d.SubAccountID)
 	}
 	return touched
-}
-
-// changed are the accounts whose dashboards the change derives from what they were.
-func (c DashboardChange) changed() []string {
-	changed := slices.Clone(c.Linked)
-	for _, s := range c.Split {
-		changed = append(changed, s.SubAccountID)
-	}
-	return changed
 }
 
 // DashboardRevision is one dashboard before and after a record.
@@ -124,7 +118,8 @@ type DashboardRevision struct {
 // record means: projection, rebuild, replay and tests use it. A record that names a dashboard that
 // is neither present nor created by it gives an error and no revision.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
-	ids := set(c.Touched())
+	touched := c.Touched()
+	ids := set(touched)
 	revisions := make([]DashboardRevision, len(ids))
 	after := func(id string) *Dashboard {
 		i, _ := slices.BinarySearch(ids, id)
@@ -133,7 +128,7 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 	for _, d := range c.imported {
 		*after(d.SubAccountID) = d.document(parent)
 	}
-	for _, id := range c.changed() {
+	for _, id := range touched[:len(c.Linked)+len(c.Split)] {
 		d, err := c.base(parent, id, at, present)
 		if err != nil {
 			return nil, err
@@ -150,14 +145,15 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 		d := after(s.SubAccountID)
 		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, set(s.Users)
 	}
-	changed := revisions[:0]
+	changed, befores := revisions[:0], make([]Dashboard, 0, len(ids))
 	for i := range revisions {
 		r := &revisions[i]
 		if before, existed := present[ids[i]]; existed {
 			if equalContent(&before, &r.After) {
 				continue
 			}
-			r.Before = new(before)
+			befores = append(befores, before)
+			r.Before = &befores[len(befores)-1]
 		}
 		if r.After.Version = version; c.imported == nil {
 			r.After.UpdatedAt = at

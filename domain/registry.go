@@ -79,10 +79,8 @@ func register[T Data](r *Registry) {
 				return nil, err
 			}
 		}
-		if err := validate(v); err != nil {
-			return nil, err
-		}
-		return v, nil
+		data := Data(v)
+		return data, validate(data)
 	}
 }
 
