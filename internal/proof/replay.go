@@ -104,10 +104,10 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 		return p.done, fmt.Errorf("replay: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	runs := make(chan []step)
+	runs, spent := make(chan []step, 2), make(chan []step, 2)
 	group.Go(func() error {
 		defer close(runs)
-		err := src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: p.handTo(runs)})
+		err := src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: p.handTo(runs, spent)})
 		if errors.Is(err, errEnough) {
 			return nil // and what was judged before is still folded
 		}
@@ -120,6 +120,10 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 					return err
 				}
 			}
+			select {
+			case spent <- steps:
+			default:
+			}
 		}
 		return nil
 	})
@@ -129,10 +133,16 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 	return p.end(), nil
 }
 
-// handTo handles the runs of a scan.
-func (p *replayer) handTo(runs chan<- []step) func(context.Context, eventlog.Run) error {
+// handTo handles the runs of a scan; spent are steps whose room is used again.
+func (p *replayer) handTo(runs chan<- []step, spent <-chan []step) func(context.Context, eventlog.Run) error {
 	return func(ctx context.Context, run eventlog.Run) error {
-		steps := make([]step, 0, len(run.Records))
+		var steps []step
+		select {
+		case steps = <-spent:
+			steps = steps[:0]
+		default:
+			steps = make([]step, 0, len(run.Records))
+		}
 		var ended error
 		for i := 0; i < len(run.Records) && ended == nil; i++ {
 			steps, ended = p.judge(steps, run.Records[i])
