@@ -24,8 +24,7 @@ type replayPrinter struct {
 }
 
 func newReplayPrinter(format string, out io.Writer) *replayPrinter {
-	buffered := bufio.NewWriter(out)
-	return &replayPrinter{format: format, out: buffered}
+	return &replayPrinter{format: format, out: bufio.NewWriterSize(out, 64<<10)}
 }
 
 func (p *replayPrinter) flush() error {
