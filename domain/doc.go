@@ -30,6 +30,7 @@
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
 //	dashboard_events.go  the events and the fold
+//	dashboard_plain.go   a quick reader of their payloads
 //	dashboard_decide.go  the numbered rules
 //	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard

@@ -92,7 +92,7 @@ func compareNotes(a, b ImportNote) int {
 
 func sameAs(there Dashboard, d ImportedDashboard, parent string) bool {
 	after := d.document(parent)
-	return equalContent(there, after) && there.CreatedAt.Equal(after.CreatedAt) && there.UpdatedAt.Equal(after.UpdatedAt)
+	return equalContent(&there, &after) && there.CreatedAt.Equal(after.CreatedAt) && there.UpdatedAt.Equal(after.UpdatedAt)
 }
 
 // admit is rule 1.
