@@ -77,6 +77,9 @@ type Deps struct {
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps
 
+	// Operators may be nil: then the operators' routes do not exist.
+	Operators OperatorDesk
+
 	// Streams may be nil: then the routes of notices, Socket.IO and /api/live do not exist.
 	Streams *stream.Hub
 	// MayListen tells whether a user may still listen: an error with the code unauthenticated, forbidden or
@@ -151,6 +154,9 @@ type Server struct {
 
 	compressed func(http.Handler) http.HandlerFunc
 
+	closing chan struct{} // closed by Close: progress of rebuilds ends
+	close   func()
+
 	// The documents are read once, when they are first asked for: routes do not change.
 	openAPI, asyncAPI func() (document, error)
 }
@@ -169,7 +175,8 @@ func Handler(deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register request metrics: %w", err)
 	}
-	s := &Server{deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now)}
+	s := &Server{deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), closing: make(chan struct{})}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
 	if s.compressed, err = newCompressor(); err != nil {
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
@@ -194,9 +201,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves.
+// Close ends the Socket.IO connections, telling their clients, which then reconnect by themselves, and the progress of
+// rebuilds.
 // Streams end with the [stream.Hub]. Call both before http.Server.Shutdown, which waits for them.
 func (s *Server) Close() {
+	s.close()
 	if s.socketIO != nil {
 		s.socketIO.Close()
 	}

@@ -13,6 +13,7 @@ type operation struct {
 	serve  endpointFunc
 	takes  []Param
 	answer Answer
+	body   reflect.Type // of the request; nil: it has none
 }
 
 // Answer is the types of an operation's good answer; all are nil where it is no JSON.
@@ -45,18 +46,24 @@ func (o operation) answering(data, meta reflect.Type) operation {
 	return o
 }
 
+// accepting adds the type of the request's body.
+func (o operation) accepting(body reflect.Type) operation {
+	o.body = body
+	return o
+}
+
 // Operation is a row of the route table, for the generator of the API document.
 type Operation struct {
 	ID, Method, Pattern string
 	Roles               []Role // nil: public, or the endpoint itself asks who is calling
 	Takes               []Param
 	Answer              Answer
+	Body                reflect.Type // of the request; nil: it has none
 }
 
 // Description is what the API document is made of: every operation that can be served, and the shapes of errors.
 type Description struct {
 	Operations     []Operation
-	Update         reflect.Type // the body of a PUT
 	Error, Problem reflect.Type
 }
 
@@ -64,13 +71,14 @@ type Description struct {
 func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
-		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
+		Operators: struct{ OperatorDesk }{},
+		Streams:   &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{
-		Update: reflect.TypeFor[updateBody](), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),
+		Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),
 	}
 	for _, r := range s.routes() {
-		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer})
+		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer, r.body})
 	}
 	return d
 }

@@ -52,11 +52,12 @@ func (s *Server) routes() []route {
 		}},
 		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
 			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIdempotency},
-			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()},
+			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, body: reflect.TypeFor[updateBody](),
 		}},
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.auditRoutes()...)
+	table = append(table, s.opsRoutes()...)
 	if s.deps.Metrics != nil {
 		table = append(table, route{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
 	}
@@ -100,7 +101,7 @@ func idAtRoot(id string) string {
 // whenReady refuses what rests on the read models while they are being made. Notices judge by
 // themselves: their clients reconnect by their own rules.
 func (s *Server) whenReady(r route, next endpointFunc) endpointFunc {
-	if r.roles == nil {
+	if r.roles == nil || slices.Equal(r.roles, []Role{RoleOperator}) { // who mends them needs no ready ones
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -189,7 +190,7 @@ func pathParam(r *http.Request, name string) (string, bool) {
 
 // isStream names the routes whose requests last as long as a listener listens.
 func isStream(pattern string) bool {
-	return pattern == patternNotices || pattern == patternLive || strings.HasPrefix(pattern, prefixSocketIO)
+	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
 // answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where

@@ -53,6 +53,7 @@ var (
 	rightsOfAuditOfOne    = rights{byID, refused, byID, refused, unproven, false}
 	rightsOfAuditOfAll    = rights{free, refused, free, refused, unproven, true}
 	rightsOfFigures       = rights{byID, byID, refused, refused, unproven, false}
+	rightsOfOperators     = rights{refused, refused, refused, free, unproven, true}
 	rightsOfListening     = rights{free, free, refused, refused, unproven, false}
 )
 
@@ -108,6 +109,34 @@ var rightsTable = map[string]rights{
 	"GET /getMembersTopPosts/{}/{}/{}":           rightsOfFigures,
 	"GET /getMembersTopPosts/{}/{}/{}/{}":        rightsOfFigures,
 	"GET /getMembersTopPosts/{}/{}/{}/{}/{}":     rightsOfFigures,
+
+	"GET /api/ops/projections":             rightsOfOperators,
+	"POST /api/ops/projections/{}/rebuild": rightsOfOperators,
+	"POST /api/ops/projections/{}/back":    rightsOfOperators,
+	"POST /api/ops/projections/{}/pause":   rightsOfOperators,
+	"POST /api/ops/projections/{}/resume":  rightsOfOperators,
+	"GET /api/ops/generations":             rightsOfOperators,
+	"DELETE /api/ops/generations/{}/{}":    rightsOfOperators,
+	"GET /api/ops/rebuilds":                rightsOfOperators,
+	"GET /api/ops/rebuilds/{}":             rightsOfOperators,
+	"GET /api/ops/rebuilds/{}/events":      rightsOfOperators,
+	"POST /api/ops/rebuilds/{}/cancel":     rightsOfOperators,
+	"POST /api/ops/rebuilds/{}/accept":     rightsOfOperators,
+	"GET /api/ops/parked":                  rightsOfOperators,
+	"GET /api/ops/parked/{}":               rightsOfOperators,
+	"POST /api/ops/parked/retry":           rightsOfOperators,
+	"POST /api/ops/parked/acknowledge":     rightsOfOperators,
+	"POST /api/ops/parked/{}/unmask":       rightsOfOperators,
+	"POST /api/ops/parked/{}/retry":        rightsOfOperators,
+	"POST /api/ops/parked/{}/acknowledge":  rightsOfOperators,
+	"POST /api/ops/parked/{}/skip":         rightsOfOperators,
+	"GET /api/ops/jobs":                    rightsOfOperators,
+	"POST /api/ops/jobs/{}/cancel":         rightsOfOperators,
+	"POST /api/ops/jobs/{}/retry":          rightsOfOperators,
+	"GET /api/ops/pauses":                  rightsOfOperators,
+	"POST /api/ops/platforms/{}/pause":     rightsOfOperators,
+	"POST /api/ops/platforms/{}/resume":    rightsOfOperators,
+	"GET /api/ops/log":                     rightsOfOperators,
 }
 
 // socketIO proves its callers inside of its own protocol; notices_test.go tests that.
@@ -183,10 +212,13 @@ func filled(pattern, account, member, row, user string) string {
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
+		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
 	query := "?account=" + account
 	switch {
+	case strings.HasSuffix(pattern, "/parked/retry"), strings.HasSuffix(pattern, "/parked/acknowledge"):
+		query = "?projection=dashboards"
 	case strings.HasSuffix(pattern, "/diff"):
 		query = "?from=v1"
 	case strings.HasSuffix(pattern, "/access"):
@@ -203,12 +235,17 @@ func filled(pattern, account, member, row, user string) string {
 func request(t *testing.T, client *http.Client, method, url, token string) answer {
 	t.Helper()
 	body := strings.NewReader("")
-	if method == http.MethodPut {
+	switch {
+	case method == http.MethodPut:
 		body = strings.NewReader("{}")
+	case strings.Contains(url, "/accept?"):
+		body = strings.NewReader(`{"reason":"test:T-1","report":"r2"}`)
+	case strings.Contains(url, "/api/ops/") && method != http.MethodGet:
+		body = strings.NewReader(`{"reason":"test:T-1"}`)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
 	require.NoError(t, err)
-	if method == http.MethodPut {
+	if body.Len() > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
@@ -282,6 +319,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Records: audit}
+		d.Operators = &fakeDesk{}
 		d.Streams = quietHub(t)
 		d.MayListen = func(context.Context, string, string) error { return nil }
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })

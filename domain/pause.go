@@ -13,9 +13,9 @@ const (
 
 // Pause is one that holds now.
 type Pause struct {
-	Kind   PauseKind `json:"kind"`
-	Name   string    `json:"name"`
-	Since  time.Time `json:"since"`
+	Kind   PauseKind `json:"kind"`  // projection or platform
+	Name   string    `json:"name"`  // of the projection or platform
+	Since  time.Time `json:"since"` // UTC
 	Actor  string    `json:"actor"` // who paused it
 	Reason Reason    `json:"reason"`
 }

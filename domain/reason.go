@@ -30,7 +30,7 @@ func ReasonCodes() []ReasonCode {
 
 // Reason is why an operator acts: a code of a fixed list, and where more of it is written.
 type Reason struct {
-	Code   ReasonCode `json:"code"`
+	Code   ReasonCode `json:"code"`             // of the fixed list
 	Ticket string     `json:"ticket,omitempty"` // 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -
 }
 

@@ -17,6 +17,7 @@
 //	generate.go     both documents as text; where the module lies
 //	openapi.go      the OpenAPI document: paths, parameters, answers
 //	operations.go   what each operation is for
+//	operators.go    the same of /api/ops
 //	refusals.go     errors: when they come, an example of each
 //	samples.go      a request to copy for each operation
 //	kinds.go        the schema of each kind of parameter

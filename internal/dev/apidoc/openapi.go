@@ -117,8 +117,8 @@ func operation(op api.Operation, described api.Description, made *schemas) (*ope
 	if doc.Parameters, err = parameters(op); err != nil {
 		return nil, err
 	}
-	if op.Method == http.MethodPut {
-		media := &openapi3.MediaType{Schema: made.of(described.Update), Example: json.RawMessage(exampleUpdate)}
+	if op.Body != nil {
+		media := &openapi3.MediaType{Schema: made.of(op.Body), Example: json.RawMessage(exampleBody(op))}
 		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: true, Content: openapi3.Content{mediaJSON: media}}}
 	}
 	refuses := a.refuses

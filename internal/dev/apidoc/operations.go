@@ -31,6 +31,7 @@ const (
 	tagAudit      = "Audit"
 	tagStreams    = "Notices and live updates"
 	tagAnalytics  = "Analytics"
+	tagOperators  = "Operators"
 )
 
 // tags are the groups in their order.
@@ -41,6 +42,7 @@ var tags = []struct{ name, text string }{
 	{tagAudit, "The history of dashboards, for auditors. The service records each look at it."},
 	{tagStreams, "What happens while a page is open."},
 	{tagAnalytics, "Figures of the social accounts and posts that the caller may see."},
+	{tagOperators, "The engine: read models, rebuilds, parked events, jobs, the log. Each action takes a reason and is recorded before it is done."},
 }
 
 const (
@@ -195,6 +197,10 @@ var operations = map[string]about{
 
 // aboutOf finds what an operation is for, also of one at the root.
 func aboutOf(id string) (about, bool) {
-	a, ok := operations[strings.Replace(id, "AtRoot", "", 1)]
+	id = strings.Replace(id, "AtRoot", "", 1)
+	a, ok := operations[id]
+	if !ok {
+		a, ok = operatorsOperations[id]
+	}
 	return a, ok
 }

@@ -10,8 +10,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// exampleUpdate is the body of a PUT.
-const exampleUpdate = `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
+// exampleBody is the body of an operation that takes one.
+func exampleBody(op api.Operation) string {
+	switch {
+	case op.Method == http.MethodPut:
+		return `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
+	case strings.HasSuffix(op.Pattern, "/accept"):
+		return `{"reason":"verification:OPS-17","report":"0191c2f0-0000-7000-8000-000000000002"}`
+	default:
+		return `{"reason":"maintenance:OPS-17"}`
+	}
+}
 
 // codeSample is a request that can be copied, as renderers of OpenAPI show it.
 type codeSample struct {
@@ -31,8 +40,8 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 	switch {
 	case strings.HasSuffix(op.Pattern, "*"):
 		return nil // Socket.IO is not spoken by hand
-	case op.Method == http.MethodPut:
-		return []codeSample{sample("curl", ` -X PUT -H "Content-Type: application/json" -d '`+exampleUpdate+`'`)}
+	case op.Body != nil:
+		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: application/json" -d '`+exampleBody(op)+`'`)}
 	case op.Method == http.MethodPost:
 		return []codeSample{sample("curl", " -X POST")}
 	case stream:

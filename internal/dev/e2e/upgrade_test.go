@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	launchdefaults "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // An upgrade of all projections at once, beside the traffic: the next binary makes its own generations while the old one
@@ -42,7 +45,7 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 			var changed atomic.Int64
 			changes.Go(func() { // PUTs go on all the time, through the old binary
 				for n := 0; changing.Err() == nil; n++ {
-					u.old.setUsers(dashboard, ids(everybody[n%2:]))
+					u.old.setUsers(dashboard, ids(everybody[:len(everybody)-n%2]))
 					changed.Add(1)
 				}
 			})
@@ -55,7 +58,7 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 				p.await(patience, "the next binary to be ready", func() bool { return p.get("", "/readyz").status == http.StatusOK })
 			}
 			reader := u.reader()
-			require.Equal(t, u.before, u.answers(reader), "the next binary answers as the old one")
+			u.before.same(t, u.answers(reader)) // the next binary answers as the old one
 			mark := changed.Load()
 			u.old.await(patience, "PUTs after the upgrade", func() bool { return changed.Load() > mark+3 })
 			endChanges()
@@ -63,7 +66,7 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 			last := reader.update(dashboard, map[string]any{"users": ids(everybody)})
 			require.Equal(t, last.version, u.old.update(dashboard, map[string]any{}).version, "both stand at one head")
 			stop()
-			require.Equal(t, u.before, u.answers(u.old), "the old one still serves")
+			u.before.same(t, u.answers(u.old)) // the old one still serves
 			require.Len(t, u.old.column("select projection from pointer"), 10, "each version has its own generation")
 		})
 	}
@@ -76,7 +79,7 @@ type upgrade struct {
 	old     *program
 	started []*program
 	paths   []string
-	before  map[string]string
+	before  answers
 }
 
 // buildNext builds the program with the projectors of the next release.
@@ -96,7 +99,7 @@ func buildNext(t *testing.T) string {
 func (u *upgrade) serve(roles string) {
 	u.t.Helper()
 	addr := freeAddress(u.t)
-	p := launch(u.t, u.old.dir, []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
+	p := launch(u.t, u.t.TempDir(), []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
 		cmd.Path = u.next
 		for name, value := range u.old.variables() {
 			if name != "DATA_DIR" {
@@ -104,7 +107,8 @@ func (u *upgrade) serve(roles string) {
 			}
 		}
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(u.t, u.old.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
-			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_RATE_LIMIT=0")
+			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","), "LEDGERBOARD_RATE_LIMIT=0",
+			"LEDGERBOARD_POST_INSIGHTS_CRON="+launchdefaults.Defaults()["post-insights-cron"]) // shows as next_due
 	})
 	p.base, p.info = "http://"+addr, u.old.info
 	if strings.Contains(roles, "api") {
@@ -116,9 +120,9 @@ func (u *upgrade) serve(roles string) {
 func (u *upgrade) reader() *program { return u.started[len(u.started)-1] }
 
 // answers asks every analytics endpoint as the agency and as a client.
-func (u *upgrade) answers(p *program) map[string]string {
+func (u *upgrade) answers(p *program) answers {
 	u.t.Helper()
-	found := map[string]string{}
+	found := answers{}
 	for _, path := range u.paths {
 		for _, role := range []string{"agency", "client"} {
 			answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")

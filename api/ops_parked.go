@@ -1,0 +1,77 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+var parkedFilters = []Param{paramOfProjection, paramOfStream, paramOfType}
+
+func (p *Params) parkedFilter() operator.ParkedFilter {
+	return operator.ParkedFilter{Projection: p.text(paramOfProjection), Stream: p.text(paramOfStream), Type: p.text(paramOfType)}
+}
+
+// getParked lists parked events: the preview of what the same filter would retry or acknowledge.
+func (s *Server) getParked() operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		filter := params.parkedFilter()
+		filter.State, filter.After, filter.Limit = params.word(paramParkedState), params.cursor(), params.Limit()
+		if err := params.Err(); err != nil {
+			return err
+		}
+		events, err := s.deps.Operators.Parked(r.Context(), filter)
+		if err != nil {
+			return err
+		}
+		meta := parkedMeta{}
+		if len(events) == filter.Limit {
+			meta.NextCursor = events[len(events)-1].ID
+		}
+		return s.writeData(w, append([]operator.ParkedEvent{}, events...), meta)
+	}, with(parkedFilters, paramParkedState, paramCursor, paramLimit)...).answering(reflect.TypeFor[[]operator.ParkedEvent](), reflect.TypeFor[parkedMeta]())
+}
+
+// parkedMeta stands beside a page of parked events.
+type parkedMeta struct {
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// manyParked acts on all parked events that the query chooses. A query that chooses nothing is refused: who means all
+// events of a projection names it.
+func manyParked[R any](s *Server, act manyFunc[R]) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		filter := params.parkedFilter()
+		if err := params.Err(); err != nil {
+			return err
+		}
+		if filter.Projection == "" && filter.Stream == "" && filter.Type == "" {
+			return invalidField(paramOfProjection.Name, "is missing: name a projection, a stream or a type of events in the query")
+		}
+		body, err := s.readAction(w, r)
+		if err != nil {
+			return err
+		}
+		data, err := act(r.Context(), operatorOf(r), filter, body.reason)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, data, nil)
+	}, parkedFilters...).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
+}
+
+// inspectParked shows a parked record with its texts masked.
+func (s *Server) inspectParked() operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := params.text(paramParked)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		record, err := s.deps.Operators.InspectParked(r.Context(), operatorOf(r), id, nil)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, record, nil)
+	}, paramParked).answering(reflect.TypeFor[operator.ParkedRecord](), nil)
+}

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// OperatorDesk is what operators see and do; internal/assembly implements it. Whatever acts is recorded before it acts,
+// and refused when it cannot be recorded. Names and ids that are none give not_found with the names that there are.
+type OperatorDesk interface {
+	Projections(ctx context.Context) ([]operator.Projection, error)
+	Generations(ctx context.Context) ([]operator.Generation, error)
+	Rebuilds(ctx context.Context) ([]operator.Rebuild, error)
+	Rebuild(ctx context.Context, id string) (operator.Rebuild, error)
+	Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error)
+	Topics(ctx context.Context) ([]operator.Topic, error)
+	Jobs(ctx context.Context) ([]operator.Job, error)
+	Pauses(ctx context.Context) ([]domain.Pause, error)
+
+	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
+	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
+	RequestRebuild(ctx context.Context, c commands.Caller, projection string, until *time.Time, reason domain.Reason) (operator.Rebuild, error)
+	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
+	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
+	AcceptRebuild(ctx context.Context, c commands.Caller, id, report string, reason domain.Reason) error
+	DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error
+	RetryParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (operator.RetryResult, error)
+	AcknowledgeParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (int, error)
+	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
+	// InspectParked shows a record. Its payload is masked without a reason; to see it whole is recorded.
+	InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error)
+	CancelJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
+	RetryJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
+}

@@ -1,0 +1,204 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
+
+// The parameters of operators.
+var (
+	paramProjection = Param{
+		Name: "projection", Kind: KindText, Text: "A projection, as /api/ops/projections names it.", Example: "post_insights",
+	}
+	paramGeneration = Param{Name: "generation", Kind: KindRowID, Text: "The number of a generation.", Example: 2}
+	paramRebuild    = Param{
+		Name: "rebuild", Kind: KindText, Text: "The id of a rebuild.", Example: "0191c2f0-0000-7000-8000-000000000001",
+	}
+	paramParked = Param{
+		Name: "parked", Kind: KindText, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
+	}
+	paramJob          = Param{Name: "job", Kind: KindRowID, Text: "The id of a job.", Example: 7}
+	paramNetwork      = Param{Name: "platform", Kind: KindText, Text: "A platform: facebook, instagram, linkedin or tiktok.", Example: "linkedin"}
+	paramOfProjection = Param{Name: "projection", Kind: KindText, Text: "Only what this projection has parked."}
+	paramOfStream     = Param{Name: "stream", Kind: KindText, Text: "Only the stream of this key."}
+	paramOfType       = Param{Name: "type", Kind: KindText, Text: "Only events of this type, by its whole name."}
+	paramParkedState  = Param{
+		Name: "state", Kind: KindWord, Words: []string{"parked", "skipped", "acknowledged"}, Text: "Only events in this state.",
+		wrong: "is not a state: use %s",
+	}
+)
+
+// opsRoutes are the operators' rows of the route table.
+func (s *Server) opsRoutes() []route {
+	desk := s.deps.Operators
+	if desk == nil {
+		return nil
+	}
+	row := func(method, pattern, id string, op operation) route {
+		return route{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
+	}
+	return []route{
+		row(http.MethodGet, "projections", "getOpsProjections", listing(s, desk.Projections)),
+		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", s.postRebuild()),
+		row(http.MethodPost, "projections/{projection}/back", "postOpsBack",
+			acting(s, paramProjection, desk.SwitchBack)),
+		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
+			acting(s, paramProjection, paused(domain.PauseProjection, desk.Pause))),
+		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
+			acting(s, paramProjection, paused(domain.PauseProjection, desk.Resume))),
+		row(http.MethodGet, "generations", "getOpsGenerations", listing(s, desk.Generations)),
+		row(http.MethodDelete, "generations/{projection}/{generation}", "deleteOpsGeneration", s.deleteGeneration()),
+		row(http.MethodGet, "rebuilds", "getOpsRebuilds", listing(s, desk.Rebuilds)),
+		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", s.getRebuild()),
+		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, s.streamRebuild()},
+		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(s, paramRebuild, nothing(desk.CancelRebuild))),
+		row(http.MethodPost, "rebuilds/{rebuild}/accept", "postOpsRebuildAccept", s.acceptRebuild()),
+		row(http.MethodGet, "parked", "getOpsParked", s.getParked()),
+		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", manyParked(s, desk.RetryParked)),
+		row(http.MethodPost, "parked/acknowledge", "postOpsParkedAcknowledgeAll", manyParked(s, acknowledging(desk))),
+		row(http.MethodGet, "parked/{parked}", "getOpsParkedEvent", s.inspectParked()),
+		row(http.MethodPost, "parked/{parked}/unmask", "postOpsParkedUnmask", acting(s, paramParked, unmasking(desk))),
+		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, oneParked(desk.RetryParked))),
+		row(http.MethodPost, "parked/{parked}/acknowledge", "postOpsParkedAcknowledge", acting(s, paramParked, oneParked(acknowledging(desk)))),
+		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, nothing(desk.SkipParked))),
+		row(http.MethodGet, "jobs", "getOpsJobs", listing(s, desk.Jobs)),
+		row(http.MethodPost, "jobs/{job}/cancel", "postOpsJobCancel", actingOnJob(s, desk.CancelJob)),
+		row(http.MethodPost, "jobs/{job}/retry", "postOpsJobRetry", actingOnJob(s, desk.RetryJob)),
+		row(http.MethodGet, "pauses", "getOpsPauses", listing(s, desk.Pauses)),
+		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
+			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Pause))),
+		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
+			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
+		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
+	}
+}
+
+// done is the data of an action that has nothing else to say.
+type done struct {
+	Done bool `json:"done"` // always true: else the answer is an error
+}
+
+// actFunc does something to what a path names.
+type actFunc[R any] func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (R, error)
+
+// nothing gives an action an answer.
+func nothing(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
+	return func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (done, error) {
+		err := act(ctx, c, name, reason)
+		return done{err == nil}, err
+	}
+}
+
+// paused is pausing or resuming something of a kind.
+func paused(kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error) actFunc[done] {
+	return nothing(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
+		return act(ctx, c, kind, name, reason)
+	})
+}
+
+// listing answers a list that takes no parameters.
+func listing[E any](s *Server, list func(context.Context) ([]E, error)) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		if err := params.Err(); err != nil {
+			return err
+		}
+		entries, err := list(r.Context())
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, append([]E{}, entries...), nil)
+	}).answering(reflect.TypeFor[[]E](), nil)
+}
+
+// acting does something to what the path names, for the reason in the body.
+func acting[R any](s *Server, of Param, act actFunc[R]) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		name := params.text(of)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		body, err := s.readAction(w, r)
+		if err != nil {
+			return err
+		}
+		data, err := act(r.Context(), operatorOf(r), name, body.reason)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, data, nil)
+	}, of).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
+}
+
+func actingOnJob(s *Server, act func(context.Context, commands.Caller, int64, domain.Reason) error) operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := params.ID(paramJob)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		body, err := s.readAction(w, r)
+		if err != nil {
+			return err
+		}
+		if err := act(r.Context(), operatorOf(r), id, body.reason); err != nil {
+			return err
+		}
+		return s.writeData(w, done{true}, nil)
+	}, paramJob).answering(reflect.TypeFor[done](), nil).accepting(reflect.TypeFor[actionBody]())
+}
+
+// operatorOf is how a record names who acts. Operators act for no agency.
+func operatorOf(r *http.Request) commands.Caller {
+	p, _ := PrincipalFrom(r.Context())
+	return caller(r, p, "", RoleOperator)
+}
+
+func (s *Server) deleteGeneration() operation {
+	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		projection, number := params.text(paramProjection), params.ID(paramGeneration)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		body, err := s.readAction(w, r)
+		if err != nil {
+			return err
+		}
+		if err := s.deps.Operators.DropGeneration(r.Context(), operatorOf(r), projection, int(number), body.reason); err != nil {
+			return err
+		}
+		return s.writeData(w, done{true}, nil)
+	}, paramProjection, paramGeneration).answering(reflect.TypeFor[done](), nil).accepting(reflect.TypeFor[actionBody]())
+}
+
+// acknowledged is how many events an operator has acknowledged.
+type acknowledged struct {
+	Acknowledged int `json:"acknowledged"` // events
+}
+
+func acknowledging(desk OperatorDesk) manyFunc[acknowledged] {
+	return func(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (acknowledged, error) {
+		n, err := desk.AcknowledgeParked(ctx, c, f, reason)
+		return acknowledged{n}, err
+	}
+}
+
+// manyFunc does something to all parked events that a filter chooses.
+type manyFunc[R any] func(context.Context, commands.Caller, operator.ParkedFilter, domain.Reason) (R, error)
+
+func oneParked[R any](act manyFunc[R]) actFunc[R] {
+	return func(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (R, error) {
+		return act(ctx, c, operator.ParkedFilter{IDs: []string{id}}, reason)
+	}
+}
+
+func unmasking(desk OperatorDesk) actFunc[operator.ParkedRecord] {
+	return func(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
+		return desk.InspectParked(ctx, c, id, &reason)
+	}
+}

@@ -1,0 +1,220 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// fakeDesk remembers what was done. The desk of the service is tested with it, in internal/assembly.
+type fakeDesk struct {
+	mu       sync.Mutex
+	acts     []string
+	caller   commands.Caller
+	reason   domain.Reason
+	until    *time.Time
+	rebuilds []operator.Rebuild // answers of Rebuild, in turn; the last one stays
+}
+
+func (f *fakeDesk) did(c commands.Caller, reason domain.Reason, act ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.acts, f.caller, f.reason = append(f.acts, strings.Join(act, " ")), c, reason
+}
+
+func (f *fakeDesk) Projections(context.Context) ([]operator.Projection, error) {
+	return []operator.Projection{{
+		Projection: "dashboards", Generation: 1, State: "live", Building: []operator.Build{}, Partitions: []operator.Partition{},
+	}}, nil
+}
+func (f *fakeDesk) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
+func (f *fakeDesk) Rebuilds(context.Context) ([]operator.Rebuild, error)       { return nil, nil }
+func (f *fakeDesk) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
+func (f *fakeDesk) Jobs(context.Context) ([]operator.Job, error)               { return nil, nil }
+func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
+
+func (f *fakeDesk) Rebuild(_ context.Context, id string) (operator.Rebuild, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.rebuilds) == 0 {
+		return operator.Rebuild{ID: id, Projection: "post_insights", State: operator.RebuildDone}, nil
+	}
+	r := f.rebuilds[0]
+	if len(f.rebuilds) > 1 {
+		f.rebuilds = f.rebuilds[1:]
+	}
+	return r, nil
+}
+
+func (f *fakeDesk) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
+	f.did(commands.Caller{}, domain.Reason{}, "list", filter.Projection, filter.Stream, filter.Type, filter.State)
+	return nil, nil
+}
+
+func (f *fakeDesk) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+	f.did(c, reason, "pause", string(kind), name)
+	return nil
+}
+
+func (f *fakeDesk) Resume(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+	f.did(c, reason, "resume", string(kind), name)
+	return nil
+}
+
+func (f *fakeDesk) RequestRebuild(_ context.Context, c commands.Caller, projection string, until *time.Time, reason domain.Reason) (operator.Rebuild, error) {
+	f.did(c, reason, "rebuild", projection)
+	f.until = until
+	return operator.Rebuild{ID: "r1", Projection: projection, State: operator.RebuildRequested}, nil
+}
+
+func (f *fakeDesk) SwitchBack(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
+	f.did(c, reason, "back", projection)
+	return operator.Rebuild{ID: "r1", Projection: projection, Back: true, State: operator.RebuildCatchingUp}, nil
+}
+
+func (f *fakeDesk) CancelRebuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	f.did(c, reason, "cancel", id)
+	return nil
+}
+
+func (f *fakeDesk) AcceptRebuild(_ context.Context, c commands.Caller, id, report string, reason domain.Reason) error {
+	f.did(c, reason, "accept", id, report)
+	return nil
+}
+
+func (f *fakeDesk) DropGeneration(_ context.Context, c commands.Caller, projection string, _ int, reason domain.Reason) error {
+	f.did(c, reason, "drop", projection)
+	return nil
+}
+
+func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, filter operator.ParkedFilter, reason domain.Reason) (operator.RetryResult, error) {
+	f.did(c, reason, "retry", filter.Projection, strings.Join(filter.IDs, ","))
+	return operator.RetryResult{Parked: []operator.StillParked{}}, nil
+}
+
+func (f *fakeDesk) AcknowledgeParked(_ context.Context, c commands.Caller, filter operator.ParkedFilter, reason domain.Reason) (int, error) {
+	f.did(c, reason, "acknowledge", filter.Projection, strings.Join(filter.IDs, ","))
+	return 3, nil
+}
+
+func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	f.did(c, reason, "skip", id)
+	return nil
+}
+
+func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error) {
+	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}, Masked: unmask == nil}
+	r.ID = id
+	if unmask != nil {
+		f.did(c, *unmask, "unmask", id)
+	}
+	return r, nil
+}
+
+func (f *fakeDesk) CancelJob(_ context.Context, c commands.Caller, _ int64, reason domain.Reason) error {
+	f.did(c, reason, "cancel job")
+	return nil
+}
+
+func (f *fakeDesk) RetryJob(_ context.Context, c commands.Caller, _ int64, reason domain.Reason) error {
+	f.did(c, reason, "retry job")
+	return nil
+}
+
+func operating(t *testing.T) (*bundle, *fakeDesk) {
+	t.Helper()
+	desk := &fakeDesk{}
+	return setup(t, func(d *api.Deps) { d.Operators = desk }), desk
+}
+
+// What an operator does reaches the desk with who and why.
+func TestOperatorsActWithAReason(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/api/ops/projections/post_insights/rebuild":    "rebuild post_insights",
+		"/api/ops/projections/post_insights/back":       "back post_insights",
+		"/api/ops/projections/dashboards/pause":         "pause projection dashboards",
+		"/api/ops/platforms/linkedin/resume":            "resume platform linkedin",
+		"/api/ops/rebuilds/r1/cancel":                   "cancel r1",
+		"/api/ops/parked/dashboards-3-12/retry":         "retry  dashboards-3-12",
+		"/api/ops/parked/dashboards-3-12/skip":          "skip dashboards-3-12",
+		"/api/ops/parked/acknowledge?projection=orders": "acknowledge orders ",
+		"/api/ops/parked/dashboards-3-12/unmask":        "unmask dashboards-3-12",
+		"/api/ops/jobs/7/retry":                         "retry job",
+	} {
+		b, desk := operating(t)
+		answer := b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator"))
+		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+		require.Equal(t, []string{want}, desk.acts)
+		require.Equal(t, domain.Reason{Code: "incident", Ticket: "OPS-1"}, desk.reason)
+		require.Equal(t, "operator", desk.caller.Role)
+		require.NotEmpty(t, desk.caller.UserID)
+		require.Empty(t, desk.caller.ParentAccount, "an operator acts for no agency")
+	}
+}
+
+// Bad input changes nothing and says what was wrong.
+func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const rebuild = "/api/ops/projections/post_insights/rebuild"
+	for body, hint := range map[string]string{
+		`{}`:                   "maintenance",
+		`{"reason":"because"}`: "maintenance",
+		`{"reason":"other"}`:   "ticket",
+		`{"reason":"test","untill":"2026-01-01"}`: "untill",
+		`{"reason":"test","until":"yesterday"}`:   "until",
+		``:                                        "empty",
+	} {
+		b, desk := operating(t)
+		answer := b.ask(http.MethodPost, rebuild, body, "Authorization: Bearer "+b.token(agency, "operator"), "Content-Type: application/json")
+		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", body, answer.body)
+		require.Contains(t, answer.body, hint, body)
+		require.Empty(t, desk.acts, body)
+	}
+	b, desk := operating(t)
+	answer := b.ask(http.MethodPost, "/api/ops/parked/retry", `{"reason":"test"}`, "Authorization: Bearer "+b.token(agency, "operator"))
+	require.Equal(t, http.StatusBadRequest, answer.status, "all parked events of everything are nobody's wish: %s", answer.body)
+	require.Empty(t, desk.acts)
+}
+
+// The progress of a rebuild is told until its end, and no longer.
+func TestProgressOfARebuildIsStreamed(t *testing.T) {
+	t.Parallel()
+	b, desk := operating(t)
+	desk.rebuilds = []operator.Rebuild{
+		{ID: "r1", State: operator.RebuildCopying, EventsDone: 10, EventsTotal: 20}, {ID: "r1", State: operator.RebuildDone},
+	}
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/ops/rebuilds/r1/events", http.NoBody)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+b.token(agency, "operator"))
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	var states []operator.RebuildState
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			var told operator.Rebuild
+			require.NoError(t, json.Unmarshal([]byte(data), &told))
+			states = append(states, told.State)
+		}
+	}
+	require.NoError(t, lines.Err())
+	require.Equal(t, []operator.RebuildState{operator.RebuildCopying, operator.RebuildDone}, states)
+}

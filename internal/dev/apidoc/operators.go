@@ -1,0 +1,52 @@
+package apidoc
+
+import "github.com/ledgerboard/ledgerboard/domain"
+
+func ops(summary, text string) about {
+	return about{tag: tagOperators, summary: summary, text: text}
+}
+
+// act is an operation that takes a reason.
+func act(summary, text string) about {
+	a := ops(summary, text)
+	a.refuses = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType}
+	return a
+}
+
+// operatorsOperations has every operation of operators by its id.
+var operatorsOperations = map[string]about{
+	"getOpsProjections": ops("Read models: lag per partition, parked events, what is being made.", ""),
+	"postOpsRebuild": act("Makes a read model anew from the log, beside the one that serves.",
+		"The answer has the id under which progress is told. Readers are switched when the new tables are proven equal. "+
+			"A second rebuild of the same read model is refused."),
+	"postOpsBack":           act("Switches readers back to the generation before, once it has caught up.", ""),
+	"postOpsPause":          act("Pauses a read model: it is folded no more and takes no command until it is resumed.", ""),
+	"postOpsResume":         act("Resumes a read model.", ""),
+	"getOpsGenerations":     ops("Generations of tables: which one readers use, who folds and reads each, their size.", ""),
+	"deleteOpsGeneration":   act("Drops the tables of a generation that nobody reads.", ""),
+	"getOpsRebuilds":        ops("Rebuilds, newest first.", ""),
+	"getOpsRebuild":         ops("One rebuild: how far it is, its rate, its report.", ""),
+	"postOpsRebuildCancel":  act("Stops a rebuild and drops its tables. What serves stays as it is.", ""),
+	"postOpsRebuildAccept":  act("Lets a rebuild go on whose tables differ from the live ones.", "The body names the report that was read."),
+	"getOpsParked":          ops("Events that are in the log and not folded, with the reason. The same filter previews retry and acknowledge.", ""),
+	"postOpsParkedRetryAll": act("Folds parked events again that the query chooses.", "Name a projection, a stream or a type."),
+	"postOpsParkedAcknowledgeAll": act("Notes that parked events were looked after, which the query chooses.",
+		"Tables stay as they are. Name a projection, a stream or a type."),
+	"getOpsParkedEvent":        ops("One parked event with its headers and its payload, whose texts are masked.", ""),
+	"postOpsParkedUnmask":      act("One parked event with its whole payload. That somebody looked is recorded.", ""),
+	"postOpsParkedRetry":       act("Folds one parked event again, on dashboards with what waits behind it.", ""),
+	"postOpsParkedAcknowledge": act("Notes that one parked event was looked after.", "Tables stay as they are."),
+	"postOpsParkedSkip": act("Leaves a parked event of dashboards out for good, and folds what waits behind it.",
+		"The skip is a record of the agency's own stream, so that every fold leaves the event out."),
+	"getOpsJobs":            ops("Jobs of the fetchers: what runs, failed, comes next.", ""),
+	"postOpsJobCancel":      act("Cancels a job.", ""),
+	"postOpsJobRetry":       act("Runs a job now.", ""),
+	"getOpsPauses":          ops("What is paused, since when, by whom and why.", ""),
+	"postOpsPlatformPause":  act("Pauses the reading of a platform, the renewal of its tokens included.", ""),
+	"postOpsPlatformResume": act("Resumes the reading of a platform.", ""),
+	"getOpsLog":             ops("Topics of the log: partitions, in-sync replicas, offsets, settings.", ""),
+	"getOpsRebuildEvents": {
+		tag: tagOperators, summary: "The progress of a rebuild, once a second until it ends.", text: "Each event rebuild has the rebuild as its data.",
+		answers: streamAnswers, refuses: nil,
+	},
+}

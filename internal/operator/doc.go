@@ -1,0 +1,19 @@
+// Package operator says what operators see of the service, as data: package projections fills it, package api and the
+// command line show it. It does nothing.
+//
+// # Invariants
+//
+//   - The JSON of these types is what /api/ops answers and what --json prints.
+//   - Nothing personal stands here but what a record unmasked on demand holds ([ParkedRecord]).
+//
+// It may import package domain only.
+//
+// # File map
+//
+//	projection.go  Projection, Partition, Build
+//	generation.go  State, Generation
+//	rebuild.go     Rebuild and its states
+//	parked.go      parked events and what became of them
+//	topic.go       Topic of the log
+//	job.go         Job of the fetchers
+package operator

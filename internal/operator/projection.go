@@ -1,0 +1,64 @@
+package operator
+
+import (
+	"fmt"
+	"time"
+)
+
+// Projection is what a projection tells of itself; ops, readiness and metrics show it.
+type Projection struct {
+	Projection string      `json:"projection"`        // its name
+	Generation int         `json:"generation"`        // that readers use
+	State      State       `json:"state"`             // of that generation
+	Lag        int64       `json:"lag"`               // events not yet folded, exact, over all partitions
+	LagSeconds float64     `json:"lag_seconds"`       // how long the partition that waits longest has been seen behind without progress; 0 without lag
+	Parked     int64       `json:"parked"`            // events that wait for an operator
+	Stale      int64       `json:"stale"`             // lost races and duplicates since the start of this process
+	Problem    string      `json:"problem,omitempty"` // why it does not run
+	Paused     bool        `json:"paused"`            // by an operator
+	Building   []Build     `json:"building"`          // generations that are being made, of any version
+	Partitions []Partition `json:"partitions"`        // of its topic
+}
+
+// Live tells whether the projection has reached the end of the log once and may be read.
+func (p Projection) Live() bool { return p.State == "live" }
+
+// GenerationName names the generation as table processes does: projection.g<number>.
+func (p Projection) GenerationName() string { return fmt.Sprintf("%s.g%d", p.Projection, p.Generation) }
+
+// Partition is the position of a projection in one partition of its topic.
+type Partition struct {
+	Partition    int32      `json:"partition"`            // of the topic
+	NextOffset   int64      `json:"next_offset"`          // the first that is not folded
+	EndOffset    int64      `json:"end_offset"`           // of the log, exclusive
+	LagSeconds   float64    `json:"lag_seconds"`          // how long it has been seen behind without progress; 0 without lag
+	EventTime    *time.Time `json:"event_time,omitempty"` // of the newest event folded
+	ProgressedAt time.Time  `json:"progressed_at"`        // wall clock of the last batch, UTC
+	Stopped      string     `json:"stopped,omitempty"`    // why it is not, or must not be, followed
+}
+
+// Build is a generation that is being made.
+type Build struct {
+	Generation int     `json:"generation"` // its number
+	Version    int     `json:"version"`    // of the projector that makes it
+	State      State   `json:"state"`      // of that generation
+	Done       int64   `json:"done"`       // events
+	Total      int64   `json:"total"`      // events that it needs before it may be read
+	Seconds    float64 `json:"seconds"`    // since it was begun
+}
+
+// Percent is how much of it is made.
+func (b Build) Percent() int {
+	if b.Total == 0 {
+		return 0
+	}
+	return int(100 * min(b.Done, b.Total) / b.Total)
+}
+
+// Left estimates from the rate so far how long it takes on; false: nothing is known of the rate yet.
+func (b Build) Left() (time.Duration, bool) {
+	if b.Done == 0 {
+		return 0, false
+	}
+	return time.Duration(b.Seconds * float64(max(0, b.Total-b.Done)) / float64(b.Done) * float64(time.Second)), true
+}
