@@ -17,15 +17,15 @@ import (
 
 // AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
 // account_newest.
-// Both are functions of the set of readings, whatever the order of their arrival: of two readings of
-// one instant the one with the smaller event id counts, and a day keeps its latest reading.
+// All are functions of the set of readings, whatever the order of their arrival: of two readings of one account, agency and
+// instant the one with the smaller event id counts, and a day keeps its latest reading.
 type AccountInsights struct{}
 
 // Name implements [Projector].
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 4 }
+func (AccountInsights) Version() int { return 5 }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
@@ -43,11 +43,12 @@ func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()
 
 // Begin implements [Projector].
 func (AccountInsights) Begin(int) Fold {
-	return &accountFold{readings: map[readingKey]accountRow{}, months: monthFold{}, newest: map[newestKey]accountRow{}}
+	return &accountFold{readings: map[readingKey]accountRow{}, months: monthFold{}, newest: map[newestKey]newestRow{}}
 }
 
 type readingKey struct {
 	account int64
+	parent  string
 	at      time.Time
 }
 
@@ -61,13 +62,30 @@ type accountRow struct {
 type accountFold struct {
 	readings map[readingKey]accountRow
 	months   monthFold
-	newest   map[newestKey]accountRow
+	newest   map[newestKey]newestRow
 }
 
 // newestKey is a social account as one tenant has it.
 type newestKey struct {
 	account     int64
 	parent, sub string
+}
+
+// newestRow is a row of account_newest: the newest reading, and since when the account is tracked.
+type newestRow struct {
+	accountRow
+	since time.Time // zero: all was filled in from the past
+}
+
+// with takes a reading in.
+func (n newestRow) with(row accountRow) newestRow {
+	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
+		n.accountRow = row
+	}
+	if !row.Backfilled && (n.since.IsZero() || row.CapturedAt.Before(n.since)) {
+		n.since = row.CapturedAt
+	}
+	return n
 }
 
 // Load implements [Fold]: the conditions in the statements decide, nothing need be read.
@@ -87,14 +105,12 @@ func (f *accountFold) Apply(ev Event) error {
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}
 	}
-	key := readingKey{read.SocialAccount, read.CapturedAt}
+	key := readingKey{read.SocialAccount, read.ParentAccount, read.CapturedAt}
 	if present, ok := f.readings[key]; !ok || row.eventID < present.eventID {
 		f.readings[key] = row
 	}
 	tenant := newestKey{read.SocialAccount, read.ParentAccount, read.AccountID}
-	if present, ok := f.newest[tenant]; !ok || later(read.CapturedAt, row.eventID, present.CapturedAt, present.eventID) {
-		f.newest[tenant] = row
-	}
+	f.newest[tenant] = f.newest[tenant].with(row)
 	f.months.add(&read, ev.Envelope.ID)
 	return nil
 }
@@ -140,7 +156,7 @@ var accountReadings = newTable("tSAccountIns",
 	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text, member_id bigint,
 	 p_id smallint, a_type smallint, backfilled boolean, figures jsonb, missing jsonb, demographics jsonb,
 	 `+strings.Join(figureColumns, " bigint, ")+" bigint",
-	replaceRow("social_account_id, captured_at", " where "+smallerID("tSAccountIns")),
+	replaceRow("social_account_id, parent_account, captured_at", " where "+smallerID("tSAccountIns")),
 	func(r accountRow) []any {
 		values := []any{
 			r.SocialAccount, r.CapturedAt, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
@@ -157,12 +173,16 @@ var accountReadings = newTable("tSAccountIns",
 	})
 
 var accountNewest = newTable("account_newest",
-	`social_account_id bigint, parent_account text, account_id text, captured_at timestamptz, event_id text, metrics text[], missing jsonb`,
-	replaceRow("social_account_id, parent_account, account_id", laterSQL("account_newest")),
-	func(r accountRow) []any {
+	`social_account_id bigint, parent_account text, account_id text, captured_at timestamptz, event_id text, metrics text[], missing jsonb,
+	 tracked_since timestamptz`,
+	clause(`
+	on conflict (social_account_id, parent_account, account_id) do update set
+		`+theLater("account_newest", "captured_at", "event_id", "metrics", "missing")+`,
+		tracked_since = least(account_newest.tracked_since, excluded.tracked_since)`),
+	func(r newestRow) []any {
 		return []any{
 			r.SocialAccount, r.ParentAccount, r.AccountID, r.CapturedAt, r.eventID,
-			jsonList(slices.Sorted(maps.Keys(r.columns))), r.missing,
+			jsonList(slices.Sorted(maps.Keys(r.columns))), r.missing, nullIfZero(r.since),
 		}
 	})
 

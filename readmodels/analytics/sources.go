@@ -56,7 +56,6 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
-	shared       bool // its posts were read for another member too, in the range of one member
 }
 
 // knownAccount is a social account that has rows in the range.
@@ -78,9 +77,6 @@ func (qc *queryContext) noteAccount(social int64, account string, platform domai
 func (qc *queryContext) classifySources(ctx context.Context) error {
 	facts, err := qc.sourceFacts(ctx)
 	if err != nil {
-		return err
-	}
-	if err := qc.findSharedAccounts(ctx, facts); err != nil {
 		return err
 	}
 	present := map[int64]bool{}
@@ -128,7 +124,6 @@ const (
 		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
 			select g.last_at from post_gains g
 			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
-			  and g.readings > 0 and g.last_at is not null
 			order by g.quarter desc fetch first row with ties) g`
 )
 
@@ -181,7 +176,7 @@ func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int6
 	rows, _ := qc.tx.Query(ctx, `
 		select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
 		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
-		  and ($5::bigint = 0 or member_id = $5) and quarter < $6 and readings > 0 and last_at is not null
+		  and ($5::bigint = 0 or member_id = $5) and quarter < $6
 		order by social_account_id, last_at desc`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), gone, qc.query.Member, qc.query.Range.To)
 	var id int64
