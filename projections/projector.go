@@ -42,6 +42,19 @@ type Fold interface {
 	Write(ctx context.Context, tx pgx.Tx) error
 }
 
+// Bulk is a Fold that can make whole tables: it gets every event of one partition in order, from an empty state and
+// without Load and Write. All projections are one: rebuilds and the check of tables run it.
+type Bulk interface {
+	Fold
+	// Copy hands over, table by table, rows that no later event of the partition changes; with last set, all that remain.
+	Copy(ctx context.Context, into CopyTarget, last bool) error
+}
+
+// CopyTarget takes rows in bulk: a transaction that writes them into tables without keys, or a check that compares them.
+type CopyTarget interface {
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
+}
+
 // Chained is a Fold whose topic carries hash chains: order matters within a stream, so that parking
 // one event parks the later ones of its stream, and the head advances over a parked record.
 type Chained interface {
