@@ -42,9 +42,7 @@ func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.E
 func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
-func (AccountInsights) Begin(int) Fold {
-	return &accountFold{readings: map[readingKey]accountRow{}, months: monthFold{}, newest: map[newestKey]newestRow{}}
-}
+func (AccountInsights) Begin(int) Fold { return &accountFold{} }
 
 type readingKey struct {
 	account int64
@@ -52,17 +50,23 @@ type readingKey struct {
 	at      time.Time
 }
 
-type accountRow struct {
+// accountEvent is a reading and the id of its event.
+type accountEvent struct {
 	domain.AccountRead
-	eventID                        string
+	eventID string
+}
+
+// accountRow is a row of tSAccountIns.
+type accountRow struct {
+	accountEvent
 	columns                        map[string]int64
 	figures, missing, demographics []byte
 }
 
+// accountFold keeps the readings of a batch; what they say is made of them when they are written.
 type accountFold struct {
-	readings map[readingKey]accountRow
-	months   monthFold
-	newest   map[newestKey]newestRow
+	events []accountEvent
+	packed *packedAccounts // in a rebuild
 }
 
 // newestKey is a social account as one tenant has it.
@@ -101,22 +105,12 @@ func (f *accountFold) Apply(ev Event) error {
 		return errMisplaced(ev)
 	}
 	read.CapturedAt = instant(read.CapturedAt)
-	row, err := newAccountRow(read, ev.Envelope.ID)
-	if err != nil {
-		return &ParkError{ReasonRefused, err.Error()}
-	}
-	key := readingKey{read.SocialAccount, read.ParentAccount, read.CapturedAt}
-	if present, ok := f.readings[key]; !ok || row.eventID < present.eventID {
-		f.readings[key] = row
-	}
-	tenant := newestKey{read.SocialAccount, read.ParentAccount, read.AccountID}
-	f.newest[tenant] = f.newest[tenant].with(row)
-	f.months.add(&read, ev.Envelope.ID)
+	f.events = append(f.events, accountEvent{read, ev.Envelope.ID})
 	return nil
 }
 
-func newAccountRow(read domain.AccountRead, eventID string) (accountRow, error) {
-	row := accountRow{AccountRead: read, eventID: eventID, columns: map[string]int64{}}
+func newAccountRow(read accountEvent) (accountRow, error) {
+	row := accountRow{accountEvent: read, columns: map[string]int64{}}
 	newest := map[string]string{}
 	for _, figure := range read.Figures {
 		if day, seen := newest[figure.Name]; !seen || figure.Day > day {
@@ -182,16 +176,40 @@ var accountNewest = newTable("account_newest",
 	func(r newestRow) []any {
 		return []any{
 			r.SocialAccount, r.ParentAccount, r.AccountID, r.CapturedAt, r.eventID,
-			jsonList(slices.Sorted(maps.Keys(r.columns))), r.missing, nullIfZero(r.since),
+			jsonList(r.metrics()), r.missing, nullIfZero(r.since),
 		}
 	})
 
+// metrics are those that the reading has a figure of.
+func (n newestRow) metrics() []string {
+	metrics := make([]string, 0, len(n.Figures))
+	for _, figure := range n.Figures {
+		metrics = append(metrics, figure.Name)
+	}
+	slices.Sort(metrics)
+	return slices.Compact(metrics)
+}
+
 // Write implements [Fold].
 func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
+	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
+	for _, e := range f.events {
+		row, err := newAccountRow(e)
+		if err != nil {
+			return err
+		}
+		key := readingKey{e.SocialAccount, e.ParentAccount, e.CapturedAt}
+		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
+			readings[key] = row
+		}
+		tenant := newestKey{e.SocialAccount, e.ParentAccount, e.AccountID}
+		newest[tenant] = newest[tenant].with(row)
+		months.add(&e.AccountRead, e.eventID)
+	}
 	var batch pgx.Batch
-	accountReadings.queue(&batch, slices.Collect(maps.Values(f.readings)))
-	f.months.queue(&batch)
-	accountNewest.queue(&batch, slices.Collect(maps.Values(f.newest)))
+	accountReadings.queue(&batch, slices.Collect(maps.Values(readings)))
+	months.queue(&batch)
+	accountNewest.queue(&batch, slices.Collect(maps.Values(newest)))
 	if err := send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("store account readings: %w", err)
 	}

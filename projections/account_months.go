@@ -3,6 +3,7 @@ package projections
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,6 +57,13 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 // keyOfMonths is the primary key of account_months, in the order of the arrays that queue sends.
 const keyOfMonths = `social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month`
 
+func (k figureMonth) values() []any {
+	return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
+}
+
+// monthColumns are the columns of a whole row.
+var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, event_ids", ", ")
+
 // mergeMonths lays the days of a batch over those that are stored. Arrays of arrays cannot be unnested row by
 // row, so that the days travel by themselves, each with the number n of its row.
 const mergeMonths = `
@@ -87,9 +95,7 @@ func (f monthFold) queue(batch *pgx.Batch) {
 		return
 	}
 	keys := slices.Collect(maps.Keys(f))
-	rows := arraysOf(keys, func(k figureMonth) []any {
-		return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
-	})
+	rows := arraysOf(keys, figureMonth.values)
 	var days [][]any
 	for n, key := range keys {
 		for day, figure := range f[key] {

@@ -34,8 +34,10 @@
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day
+//	account_bulk.go         the same in a rebuild
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      tSPosts, tSPostInsights, post_daily, post_gains: post_series.go has the rule of gains
+//	bulk.go packed*.go      rows that a rebuild copies; readings packed until then
 //	directory*.go           reference entities
 //	operations.go           trail, connection states
 //
@@ -57,6 +59,8 @@
 //     figures, and no sum but by what these gained before and gain now. So the tables do not depend on arrival.
 //   - Rows of post_daily are made anew from all readings of a day, which are read with the first late one or second one
 //     of the day. Rows of post_gains are sums: added to, and taken from, by the readings that changed.
+//   - A rebuild packs the readings of a partition into some 50 bytes each and makes their rows at the end, by the same
+//     functions: any later event may change what a reading gained.
 //   - What a reading that lost its instant leaves behind is mended by a look at the readings; it is rare.
 //   - A post of tSPosts knows under which other clients of its agency it was registered later, so that an
 //     answer that sees several of them shows it once without looking for the others.

@@ -51,6 +51,7 @@ func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 type postFold struct {
 	series map[agencyPost]*series
 	posts  map[tenantPost]*post
+	packed *packedPosts // in a rebuild
 }
 
 // Apply implements [Fold].

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -174,27 +175,36 @@ type dayRow struct {
 }
 
 // daysOf makes the rows of the days of a sorted series: each day's readings must be all there.
-func daysOf(readings []*reading, each func(dayRow)) {
-	for len(readings) > 0 {
-		day := dayOf(readings[0].at)
-		n := slices.IndexFunc(readings, func(r *reading) bool { return !dayOf(r.at).Equal(day) })
-		if n < 0 {
-			n = len(readings)
-		}
-		for i, last := range readings[:n] {
-			if slices.ContainsFunc(readings[i+1:n], func(r *reading) bool { return r.Tenant == last.Tenant }) {
-				continue // not the owner's last
+func daysOf(readings []*reading) iter.Seq[dayRow] {
+	return func(yield func(dayRow) bool) {
+		for len(readings) > 0 {
+			day := dayOf(readings[0].at)
+			n := slices.IndexFunc(readings, func(r *reading) bool { return !dayOf(r.at).Equal(day) })
+			if n < 0 {
+				n = len(readings)
 			}
-			row := dayRow{reading: last}
-			for _, r := range readings[:i+1] {
-				if r.Tenant == last.Tenant {
-					row.add(r.gained)
+			for i, last := range readings[:n] {
+				if slices.ContainsFunc(readings[i+1:n], func(r *reading) bool { return r.Tenant == last.Tenant }) {
+					continue // not the owner's last
+				}
+				if !yield(dayOfOwner(readings[:i+1])) {
+					return
 				}
 			}
-			each(row)
+			readings = readings[n:]
 		}
-		readings = readings[n:]
 	}
+}
+
+// dayOfOwner is the row of a day whose last reading is the last one, with those of the same owner before it.
+func dayOfOwner(readings []*reading) dayRow {
+	row := dayRow{reading: readings[len(readings)-1]}
+	for _, r := range readings {
+		if r.Tenant == row.Tenant {
+			row.add(r.gained)
+		}
+	}
+	return row
 }
 
 func (d *dayRow) add(g domain.Growth) {

@@ -107,7 +107,7 @@ func (f *postFold) changedDays() (rows []dayRow, gone []*reading) {
 			changed[dayOf(r.at)] = changed[dayOf(r.at)] || r.changed()
 		}
 		readings := slices.DeleteFunc(slices.Clone(s.readings), func(r *reading) bool { return !changed[dayOf(r.at)] })
-		daysOf(readings, func(d dayRow) {
+		for d := range daysOf(readings) {
 			day := dayOf(d.at)
 			d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
 			if owners[day] == nil {
@@ -115,7 +115,7 @@ func (f *postFold) changedDays() (rows []dayRow, gone []*reading) {
 			}
 			owners[day][d.Tenant] = true
 			rows = append(rows, d)
-		})
+		}
 		for _, r := range readings {
 			if r.was != nil && !owners[dayOf(r.at)][r.was.Tenant] {
 				gone = append(gone, r.was)
