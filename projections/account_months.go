@@ -68,12 +68,14 @@ var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, e
 // row, so that the days travel by themselves, each with the number n of its row.
 const mergeMonths = `
 	with k as (
-		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::date[])
+		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::date[])
 			with ordinality as k(` + keyOfMonths + `, n)
 	),
 	day as (
 		select distinct on (n, day) * from (
-			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[]) as fresh(n, day, value, captured_at, event_id)
+			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[])
+				as fresh(n, day, value, captured_at, event_id)
 			union all
 			select k.n, stored.* from k
 			join account_months m using (` + keyOfMonths + `)

@@ -67,8 +67,9 @@ func lacking(current, known domain.Counts) domain.Counts {
 		return before
 	}
 	return domain.Counts{
-		Likes: only(current.Likes, known.Likes), Comments: only(current.Comments, known.Comments), Shares: only(current.Shares, known.Shares),
-		Views: only(current.Views, known.Views), Impressions: only(current.Impressions, known.Impressions), Clicks: only(current.Clicks, known.Clicks),
+		Likes: only(current.Likes, known.Likes), Comments: only(current.Comments, known.Comments),
+		Shares: only(current.Shares, known.Shares), Views: only(current.Views, known.Views),
+		Impressions: only(current.Impressions, known.Impressions), Clicks: only(current.Clicks, known.Clicks),
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 func appendReading(values []any, r *reading) []any {
 	engagement, partial := r.Engagement()
 	return append(values,
-		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.platform), int16(r.accountType), r.published,
+		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
+		int16(r.platform), int16(r.accountType), r.published,
 		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks,
 		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views, r.known.Impressions, r.known.Clicks, engagement, partial)
 }
@@ -49,7 +50,8 @@ var postsTable = newTable("tSPosts",
 	func(r postRow) []any {
 		return []any{
 			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
-			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType), nullIfZero(r.Content), nullIfZero(r.MediaURL), nullIfZero(r.Permalink),
+			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType), nullIfZero(r.Content),
+			nullIfZero(r.MediaURL), nullIfZero(r.Permalink),
 			r.first, r.last, jsonList(r.newer), r.listing, r.mainApp,
 		}
 	})

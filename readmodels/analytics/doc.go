@@ -10,7 +10,8 @@
 //   - Absent is null and never 0. A comparison without a baseline is null with no_baseline, never 0 % or
 //     100 %. Whatever is left out of a figure has its reason in [Meta].Sources.
 //   - Figures are combined by their kind: stocks by their last reading, cumulative ones of accounts
-//     by differences, of posts by summing the gains that are stored with the readings, day flows by summing the platform's days; rolling ones and reach are shown as read.
+//     by differences, of posts by summing the gains that are stored with the readings, day flows by summing the
+//     platform's days; rolling ones and reach are shown as read.
 //
 // It may import readmodels, and may not import commands, projections, watermill or api.
 //

@@ -255,7 +255,8 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 		        and quarter = any($5)) g
 		join tSPostInsights r on r.social_account_id = g.social_account_id
 			and r.captured_at >= g.quarter and r.captured_at < g.quarter + interval '15 minutes'
-			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3) and ($4::bigint = 0 or r.member_id = $4)
+			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3)
+			and ($4::bigint = 0 or r.member_id = $4)
 		where r.captured_at >= $6 and r.captured_at < $7
 		order by r.captured_at`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, from, to)

@@ -51,7 +51,8 @@ func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
 			select d.social_account_id, d.external_id, d.member_id, i.glikes, i.gcomments, i.gshares, i.gviews
 			from post_daily d
 			cross join lateral (
-				select sum(glikes)::bigint as glikes, sum(gcomments)::bigint as gcomments, sum(gshares)::bigint as gshares, sum(gviews)::bigint as gviews
+				select sum(glikes)::bigint as glikes, sum(gcomments)::bigint as gcomments, sum(gshares)::bigint as gshares,
+				       sum(gviews)::bigint as gviews
 				from tSPostInsights i
 				where i.social_account_id = d.social_account_id and i.external_id = d.external_id and i.parent_account = $1
 				  and i.account_id = d.account_id and i.member_id = d.member_id
@@ -113,7 +114,8 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	err = qc.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where `+onPage+` order by `+bestFirst+` limit $11) page
-		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
+		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account},
+		func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ const (
 	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
 	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
 	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
-	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, a counter has no baseline, or another member had it for a part
+	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, or a counter has no baseline
 	SourceOK          SourceStatus = "ok"          // nothing is missing
 )
 

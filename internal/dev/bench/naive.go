@@ -196,7 +196,8 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 			select captured_at, likes, comments, shares, views, impressions, reach, clicks from tSPostInsights
 			where social_account_id = $1 and external_id = $2 and parent_account = $4 and captured_at < $3
 			order by captured_at desc limit 1`, read.SocialAccount, read.ExternalID, read.CapturedAt, read.ParentAccount).
-			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions, &previous.Reach, &previous.Clicks)
+			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions, &previous.Reach,
+				&previous.Clicks)
 		if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // pgx gives it unwrapped
 			return err
 		}
@@ -206,9 +207,11 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 			insert into tSPostInsights (social_account_id, external_id, captured_at, event_id, parent_account, account_id, member_id,
 				p_id, a_type, backfilled, growth_eligible, from_zero, likes, comments, shares, views, impressions, reach, clicks, engagement,
 				engagement_partial, previous_at, glikes, gcomments, gshares, gviews, gimpressions, gclicks)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, false, true, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, false, true, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+				$23, $24, $25)
 			on conflict do nothing`,
-			read.SocialAccount, read.ExternalID, read.CapturedAt, id, read.ParentAccount, read.AccountID, read.MemberID, int(read.Platform), read.FromZero,
+			read.SocialAccount, read.ExternalID, read.CapturedAt, id, read.ParentAccount, read.AccountID, read.MemberID, int(read.Platform),
+			read.FromZero,
 			read.Likes, read.Comments, read.Shares, read.Views, read.Impressions, read.Reach, read.Clicks, sum, partial, previousAt,
 			g.Likes, g.Comments, g.Shares, g.Views, g.Impressions, g.Clicks)
 		if err != nil {
