@@ -48,7 +48,8 @@ func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err e
 }
 
 // PostReading makes the event of a row of tSPostInsights. Whether its growth counts is judged as at its
-// capture: by the post's age then, and by the subscriptions that the directory knows of that time.
+// capture: by the post's age then, and by the subscriptions that the directory knows of that time. When the old system
+// began to read the account nobody knows: what a post of that age shows first was gained since its publication.
 func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
 	read := row.PostRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -58,7 +59,8 @@ func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) 
 		read.PublishedAt = &at
 	}
 	read.GrowthWindow, read.SubscriptionActive = i.GrowthWindow.String(), i.World.Subscribed(read.Tenant, read.CapturedAt)
-	read.GrowthEligible = read.PublishedAt != nil && read.SubscriptionActive && read.CapturedAt.Sub(*read.PublishedAt) <= i.GrowthWindow
+	read.FromZero = read.PublishedAt != nil && read.CapturedAt.Sub(*read.PublishedAt) <= i.GrowthWindow
+	read.GrowthEligible = read.FromZero && read.SubscriptionActive
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
 }
 

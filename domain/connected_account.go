@@ -13,6 +13,7 @@ type ConnectedAccount struct {
 	SecretRef          string // of its tokens in schema kept
 	ConnectionState    string // [ConnectionOK] or [ConnectionReconnect], as last recorded
 	SubscriptionActive bool
+	TrackedSince       *time.Time // its first reading for this agency; nil: none is known
 }
 
 // KnownPost is a post that metrics are read for.

@@ -6,7 +6,8 @@ import "time"
 // in UTC.
 const GainQuarter = 15 * time.Minute
 
-// Growth is the difference between a reading and the previous reading of the same post.
+// Growth is what a reading of a post gained of each figure; nil where that is not known. A falling count gains less
+// than 0.
 type Growth struct {
 	Likes       *int64 `json:"glikes"`
 	Comments    *int64 `json:"gcomments"`
@@ -14,44 +15,18 @@ type Growth struct {
 	Views       *int64 `json:"gviews"`
 	Impressions *int64 `json:"gimpressions"`
 	Clicks      *int64 `json:"gclicks"`
-	Engagement  *int64 `json:"gengagement"`
-	// EngagementPartial says that engagement was compared although parts of it are missing on both
-	// sides alike.
+	Engagement  *int64 `json:"gengagement"` // the sum of what likes, comments and shares gained, of the parts that are known
+	// EngagementPartial says that it is not known of a part of the engagement what it gained.
 	EngagementPartial bool `json:"gengagement_partial"`
 }
 
-// GrowthBetween compares two readings of one post: a difference with an absent
-// side is nil, a falling count is negative, and engagement is compared only between equal parts:
-// when the two sides miss different parts, it is nil.
-func GrowthBetween(previous, current Counts) Growth {
-	g := Growth{
-		Likes:       difference(previous.Likes, current.Likes),
-		Comments:    difference(previous.Comments, current.Comments),
-		Shares:      difference(previous.Shares, current.Shares),
-		Views:       difference(previous.Views, current.Views),
-		Impressions: difference(previous.Impressions, current.Impressions),
-		Clicks:      difference(previous.Clicks, current.Clicks),
-	}
-	samePart := (previous.Likes == nil) == (current.Likes == nil) &&
-		(previous.Comments == nil) == (current.Comments == nil) &&
-		(previous.Shares == nil) == (current.Shares == nil)
-	if samePart {
-		before, _ := previous.Engagement()
-		after, partial := current.Engagement()
-		g.Engagement = difference(before, after)
-		g.EngagementPartial = partial && g.Engagement != nil
-	}
-	return g
-}
-
-// GrowthSince compares a reading with what was known of its post before, figure by figure: known has of each figure
-// what the last reading that brought it said ([Counts.Else]), so that a reading without a figure does not cost what
-// the figure gained meanwhile. A figure that no reading brought before gained nothing that anybody knows, unless
-// fromNothing says that the post was published in the time that is asked about: everything was 0 then. Engagement
-// is the sum of what its parts gained, partial where one of them is not known.
-func GrowthSince(known, current Counts, fromNothing bool) Growth {
+// GrowthSince is the step of one reading: what it gained of each figure since the last reading before it that has the
+// figure. known has of each figure what that one said ([Counts.Else]), so that a reading without a figure does not cost
+// what the figure gained meanwhile. What no reading before has is a baseline and gained nothing that anybody knows,
+// unless fromZero ([PostRead].FromZero): then all of it was gained.
+func GrowthSince(known, current Counts, fromZero bool) Growth {
 	gained := func(before, now *int64) *int64 {
-		if before == nil && fromNothing {
+		if before == nil && fromZero {
 			return now
 		}
 		return difference(before, now)

@@ -3,6 +3,7 @@ package domain_test
 import (
 	"cmp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -10,9 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Growth between two readings: absent is never 0, falling is negative, engagement
-// is compared only between equal parts.
-func TestGrowthBetween(t *testing.T) {
+// A step: absent is never 0, falling is negative, and engagement is the sum of what its parts gained.
+func TestGrowthSince(t *testing.T) {
 	t.Parallel()
 	all := func(v int64) domain.Counts {
 		return domain.Counts{Likes: new(v), Comments: new(2 * v), Shares: new(3 * v), Views: new(4 * v), Impressions: new(5 * v), Reach: new(6 * v), Clicks: new(7 * v)}
@@ -37,13 +37,14 @@ func TestGrowthBetween(t *testing.T) {
 			domain.Counts{Likes: new(int64(4)), Shares: new(int64(1))},
 			domain.Growth{Likes: new(int64(3)), Shares: new(int64(0)), Engagement: new(int64(3)), EngagementPartial: true},
 		},
-		"engagement of different parts is not compared": {
+		"engagement of different parts is what the common ones gained": {
 			domain.Counts{Likes: new(int64(1)), Shares: new(int64(1))},
 			domain.Counts{Likes: new(int64(4)), Comments: new(int64(9))},
-			domain.Growth{Likes: new(int64(3))},
+			domain.Growth{Likes: new(int64(3)), Engagement: new(int64(3)), EngagementPartial: true},
 		},
-		"a part that comes later is no growth": {
-			domain.Counts{Likes: new(int64(1))}, domain.Counts{Likes: new(int64(1)), Comments: new(int64(50))}, domain.Growth{Likes: new(int64(0))},
+		"a part that comes later is a baseline": {
+			domain.Counts{Likes: new(int64(1))}, domain.Counts{Likes: new(int64(1)), Comments: new(int64(50))},
+			domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true},
 		},
 		"at the bounds nothing overflows": {
 			domain.Counts{Likes: new(int64(-1 << 60)), Comments: new(int64(-1 << 60)), Shares: new(int64(-1 << 60))},
@@ -53,23 +54,22 @@ func TestGrowthBetween(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, c.want, domain.GrowthBetween(c.previous, c.current))
+			require.Equal(t, c.want, domain.GrowthSince(c.previous, c.current, false))
 		})
 	}
 }
 
-// Of a post that was published in the time that is asked about, a first reading gained what it shows; what is
-// missing of it is not 0.
-func TestGrowthSinceFromNothing(t *testing.T) {
+// Of a post that began at 0 here, a first reading gained what it shows; what is missing of it is not 0.
+func TestGrowthSinceZero(t *testing.T) {
 	t.Parallel()
-	fromNothing := func(first domain.Counts) domain.Growth { return domain.GrowthSince(domain.Counts{}, first, true) }
+	fromZero := func(first domain.Counts) domain.Growth { return domain.GrowthSince(domain.Counts{}, first, true) }
 	require.Equal(t, domain.Growth{
 		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Clicks: new(int64(7)), Engagement: new(int64(6)),
-	}, fromNothing(domain.Counts{
+	}, fromZero(domain.Counts{
 		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Reach: new(int64(6)), Clicks: new(int64(7)),
 	}))
-	require.Equal(t, domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, fromNothing(domain.Counts{Likes: new(int64(0))}))
-	require.Equal(t, domain.Growth{Views: new(int64(4))}, fromNothing(domain.Counts{Views: new(int64(4))}))
+	require.Equal(t, domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, fromZero(domain.Counts{Likes: new(int64(0))}))
+	require.Equal(t, domain.Growth{Views: new(int64(4))}, fromZero(domain.Counts{Views: new(int64(4))}))
 	require.Equal(t, domain.Growth{}, domain.GrowthSince(domain.Counts{}, domain.Counts{Likes: new(int64(9)), Views: new(int64(9))}, false))
 }
 
@@ -84,7 +84,7 @@ func TestGrowthSinceLosesNothing(t *testing.T) {
 			}
 			return new(rapid.Int64Range(-9, 99).Draw(t, label))
 		}
-		fromNothing := rapid.Bool().Draw(t, "from nothing")
+		fromZero := rapid.Bool().Draw(t, "from zero")
 		var known, gained, first, last domain.Counts
 		plus := func(sum, v *int64) *int64 {
 			if sum == nil || v == nil {
@@ -94,7 +94,7 @@ func TestGrowthSinceLosesNothing(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 8).Draw(t, "readings") {
 			now := domain.Counts{Likes: maybe("likes"), Comments: maybe("comments"), Shares: maybe("shares"), Views: maybe("views")}
-			g := domain.GrowthSince(known, now, fromNothing)
+			g := domain.GrowthSince(known, now, fromZero)
 			require.Equal(t, plus(plus(g.Likes, g.Comments), g.Shares), g.Engagement)
 			require.Equal(t, g.Engagement != nil && (g.Likes == nil || g.Comments == nil || g.Shares == nil), g.EngagementPartial)
 			gained.Likes, gained.Views = plus(gained.Likes, g.Likes), plus(gained.Views, g.Views)
@@ -105,7 +105,7 @@ func TestGrowthSinceLosesNothing(t *testing.T) {
 			switch {
 			case to == nil:
 				require.Nil(t, sum)
-			case fromNothing:
+			case fromZero:
 				require.Equal(t, to, sum)
 			case sum != nil: // nil where there was one only
 				require.Equal(t, *to-*from, *sum)
@@ -144,12 +144,32 @@ func TestGrowthAddsUp(t *testing.T) {
 		draw := func(label string) *int64 { return new(rapid.Int64Range(0, 1000).Draw(t, label)) }
 		return domain.Counts{Likes: draw("likes"), Comments: draw("comments"), Shares: draw("shares"), Views: draw("views")}
 	})
+	step := func(before, now domain.Counts) domain.Growth { return domain.GrowthSince(before, now, false) }
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := counts.Draw(t, "a"), counts.Draw(t, "b"), counts.Draw(t, "c")
-		ab, bc, ac := domain.GrowthBetween(a, b), domain.GrowthBetween(b, c), domain.GrowthBetween(a, c)
+		ab, bc, ac := step(a, b), step(b, c), step(a, c)
 		require.Equal(t, *ab.Likes+*bc.Likes, *ac.Likes)
 		require.Equal(t, *ab.Engagement+*bc.Engagement, *ac.Engagement)
 		require.Equal(t, *ac.Likes+*ac.Comments+*ac.Shares, *ac.Engagement)
-		require.Equal(t, -*ac.Views, *domain.GrowthBetween(c, a).Views)
+		require.Equal(t, -*ac.Views, *step(c, a).Views)
 	})
+}
+
+// A post counts from 0 when it was published since its account is read for the agency, or at most a day before.
+func TestBeganAtZero(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		published, tracked *time.Time
+		want               bool
+	}{
+		"published later":            {new(since.Add(time.Hour)), &since, true},
+		"at the first reading":       {&since, &since, true},
+		"a day before":               {new(since.Add(-24 * time.Hour)), &since, true},
+		"more than a day before":     {new(since.Add(-24*time.Hour - time.Microsecond)), &since, false},
+		"nobody knows when":          {nil, &since, false},
+		"the account was never read": {&since, nil, false},
+	} {
+		require.Equal(t, c.want, domain.BeganAtZero(c.published, c.tracked), name)
+	}
 }

@@ -15,7 +15,7 @@ type Kind string
 // The four kinds.
 const (
 	Stock      Kind = "stock"      // the last reading counts (followers)
-	Cumulative Kind = "cumulative" // a range is the difference of the readings at its ends (TikTok likes)
+	Cumulative Kind = "cumulative" // a reading gains the difference to the one before it (TikTok likes)
 	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; a range is the sum of its days
 	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or summed
 )
@@ -196,6 +196,12 @@ type PostRead struct {
 	GrowthEligible     bool   `json:"growth_eligible"`
 	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
 	SubscriptionActive bool   `json:"subscription_active"`
+
+	// FromZero is a verdict at capture too: a figure that no earlier reading of the post has was gained since this agency
+	// reads the account, all of it. [BeganAtZero] judges by TrackedSince, which stands beside it; of imported readings, the
+	// post was published within their own `growth_window` before the capture.
+	FromZero     bool       `json:"from_zero"`
+	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null: not known, or imported
 }
 
 // EventType implements [Data].
@@ -208,6 +214,16 @@ func (e PostRead) Captured() time.Time { return e.CapturedAt }
 func (e PostRead) Validate() error {
 	return cmp.Or(validateExternalID(e.ExternalID), e.validate(), checkAccountType(e.AccountType),
 		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.CapturedAt))
+}
+
+// newPost is how long before the first reading of its account a post may have been published and still count from zero:
+// it was as good as new then.
+const newPost = 24 * time.Hour
+
+// BeganAtZero judges [PostRead].FromZero: the post was published after its account was first read for the agency, or at
+// most 24 h before. Where either time is not known, it did not.
+func BeganAtZero(published, trackedSince *time.Time) bool {
+	return published != nil && trackedSince != nil && !published.Before(trackedSince.Add(-newPost))
 }
 
 // PostOrigin says who told us of a post.

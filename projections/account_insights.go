@@ -17,15 +17,15 @@ import (
 
 // AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
 // account_newest.
-// Both are functions of the set of readings, whatever the order of their arrival: of two readings of
-// one instant the one with the smaller event id counts, and a day keeps its latest reading.
+// All are functions of the set of readings, whatever the order of their arrival: of two readings of one account, agency and
+// instant the one with the smaller event id counts, and a day keeps its latest reading.
 type AccountInsights struct{}
 
 // Name implements [Projector].
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 4 + ahead }
+func (AccountInsights) Version() int { return 5 + ahead }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
@@ -42,32 +42,54 @@ func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.E
 func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
-func (AccountInsights) Begin(int) Fold {
-	return &accountFold{readings: map[readingKey]accountRow{}, months: monthFold{}, newest: map[newestKey]accountRow{}}
-}
+func (AccountInsights) Begin(int) Fold { return &accountFold{} }
 
 type readingKey struct {
 	account int64
+	parent  string
 	at      time.Time
 }
 
-type accountRow struct {
+// accountEvent is a reading and the id of its event.
+type accountEvent struct {
 	domain.AccountRead
-	eventID                        string
+	eventID string
+}
+
+// accountRow is a row of tSAccountIns.
+type accountRow struct {
+	accountEvent
 	columns                        map[string]int64
 	figures, missing, demographics []byte
 }
 
+// accountFold keeps the readings of a batch; what they say is made of them when they are written.
 type accountFold struct {
-	readings map[readingKey]accountRow
-	months   monthFold
-	newest   map[newestKey]accountRow
+	events []accountEvent
+	packed *packedAccounts // in a rebuild
 }
 
 // newestKey is a social account as one tenant has it.
 type newestKey struct {
 	account     int64
 	parent, sub string
+}
+
+// newestRow is a row of account_newest: the newest reading, and since when the account is tracked.
+type newestRow struct {
+	accountRow
+	since time.Time // zero: all was filled in from the past
+}
+
+// with takes a reading in.
+func (n newestRow) with(row accountRow) newestRow {
+	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
+		n.accountRow = row
+	}
+	if !row.Backfilled && (n.since.IsZero() || row.CapturedAt.Before(n.since)) {
+		n.since = row.CapturedAt
+	}
+	return n
 }
 
 // Load implements [Fold]: the conditions in the statements decide, nothing need be read.
@@ -83,24 +105,12 @@ func (f *accountFold) Apply(ev Event) error {
 		return errMisplaced(ev)
 	}
 	read.CapturedAt = instant(read.CapturedAt)
-	row, err := newAccountRow(read, ev.Envelope.ID)
-	if err != nil {
-		return &ParkError{ReasonRefused, err.Error()}
-	}
-	key := readingKey{read.SocialAccount, read.CapturedAt}
-	if present, ok := f.readings[key]; !ok || row.eventID < present.eventID {
-		f.readings[key] = row
-	}
-	tenant := newestKey{read.SocialAccount, read.ParentAccount, read.AccountID}
-	if present, ok := f.newest[tenant]; !ok || later(read.CapturedAt, row.eventID, present.CapturedAt, present.eventID) {
-		f.newest[tenant] = row
-	}
-	f.months.add(&read, ev.Envelope.ID)
+	f.events = append(f.events, accountEvent{read, ev.Envelope.ID})
 	return nil
 }
 
-func newAccountRow(read domain.AccountRead, eventID string) (accountRow, error) {
-	row := accountRow{AccountRead: read, eventID: eventID, columns: map[string]int64{}}
+func newAccountRow(read accountEvent) (accountRow, error) {
+	row := accountRow{accountEvent: read, columns: map[string]int64{}}
 	newest := map[string]string{}
 	for _, figure := range read.Figures {
 		if day, seen := newest[figure.Name]; !seen || figure.Day > day {
@@ -140,7 +150,7 @@ var accountReadings = newTable("tSAccountIns",
 	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text, member_id bigint,
 	 p_id smallint, a_type smallint, backfilled boolean, figures jsonb, missing jsonb, demographics jsonb,
 	 `+strings.Join(figureColumns, " bigint, ")+" bigint",
-	replaceRow("social_account_id, captured_at", " where "+smallerID("tSAccountIns")),
+	replaceRow("social_account_id, parent_account, captured_at", " where "+smallerID("tSAccountIns")),
 	func(r accountRow) []any {
 		values := []any{
 			r.SocialAccount, r.CapturedAt, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
@@ -157,21 +167,49 @@ var accountReadings = newTable("tSAccountIns",
 	})
 
 var accountNewest = newTable("account_newest",
-	`social_account_id bigint, parent_account text, account_id text, captured_at timestamptz, event_id text, metrics text[], missing jsonb`,
-	replaceRow("social_account_id, parent_account, account_id", laterSQL("account_newest")),
-	func(r accountRow) []any {
+	`social_account_id bigint, parent_account text, account_id text, captured_at timestamptz, event_id text, metrics text[], missing jsonb,
+	 tracked_since timestamptz`,
+	clause(`
+	on conflict (social_account_id, parent_account, account_id) do update set
+		`+theLater("account_newest", "captured_at", "event_id", "metrics", "missing")+`,
+		tracked_since = least(account_newest.tracked_since, excluded.tracked_since)`),
+	func(r newestRow) []any {
 		return []any{
 			r.SocialAccount, r.ParentAccount, r.AccountID, r.CapturedAt, r.eventID,
-			jsonList(slices.Sorted(maps.Keys(r.columns))), r.missing,
+			jsonList(r.metrics()), r.missing, nullIfZero(r.since),
 		}
 	})
 
+// metrics are those that the reading has a figure of.
+func (n newestRow) metrics() []string {
+	metrics := make([]string, 0, len(n.Figures))
+	for _, figure := range n.Figures {
+		metrics = append(metrics, figure.Name)
+	}
+	slices.Sort(metrics)
+	return slices.Compact(metrics)
+}
+
 // Write implements [Fold].
 func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
+	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
+	for _, e := range f.events {
+		row, err := newAccountRow(e)
+		if err != nil {
+			return err
+		}
+		key := readingKey{e.SocialAccount, e.ParentAccount, e.CapturedAt}
+		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
+			readings[key] = row
+		}
+		tenant := newestKey{e.SocialAccount, e.ParentAccount, e.AccountID}
+		newest[tenant] = newest[tenant].with(row)
+		months.add(&e.AccountRead, e.eventID)
+	}
 	var batch pgx.Batch
-	accountReadings.queue(&batch, slices.Collect(maps.Values(f.readings)))
-	f.months.queue(&batch)
-	accountNewest.queue(&batch, slices.Collect(maps.Values(f.newest)))
+	accountReadings.queue(&batch, slices.Collect(maps.Values(readings)))
+	months.queue(&batch)
+	accountNewest.queue(&batch, slices.Collect(maps.Values(newest)))
 	if err := send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("store account readings: %w", err)
 	}

@@ -130,16 +130,19 @@ type readingFact struct {
 	Backfilled       bool
 }
 
-func expectedReadings(events []projections.Event) map[int64]readingFact {
-	facts := map[int64]readingFact{}
+// key is what one reading counts of: two agencies may read one page at one instant.
+func (f readingFact) key() string { return fmt.Sprint(f.Parent, " ", f.Micros) }
+
+func expectedReadings(events []projections.Event) map[string]readingFact {
+	facts := map[string]readingFact{}
 	for _, ev := range events {
 		read := ev.Data.(domain.AccountRead)
 		fact := readingFact{Micros: read.CapturedAt.UnixMicro(), EventID: ev.Envelope.ID, Parent: read.ParentAccount, Backfilled: read.Backfilled}
-		if present, ok := facts[fact.Micros]; ok && present.EventID <= fact.EventID {
+		if present, ok := facts[fact.key()]; ok && present.EventID <= fact.EventID {
 			continue
 		}
 		fact.Followers, fact.Views = newestOf(read, domain.MetricFollowers), newestOf(read, domain.MetricViews)
-		facts[fact.Micros] = fact
+		facts[fact.key()] = fact
 	}
 	return facts
 }
@@ -156,15 +159,15 @@ func newestOf(read domain.AccountRead, metric string) (value *int64) {
 	return value
 }
 
-func readReadings(t require.TestingT, db *pgtest.DB) map[int64]readingFact {
+func readReadings(t require.TestingT, db *pgtest.DB) map[string]readingFact {
 	rows, err := db.Pool.Query(context.Background(), `
 		select (extract(epoch from captured_at) * 1000000)::bigint, event_id, parent_account, followers, views, backfilled from tSAccountIns`)
 	require.NoError(t, err)
 	list, err := collect[readingFact](rows)
 	require.NoError(t, err)
-	facts := map[int64]readingFact{}
+	facts := map[string]readingFact{}
 	for _, f := range list {
-		facts[f.Micros] = f
+		facts[f.key()] = f
 	}
 	return facts
 }
@@ -208,7 +211,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 					batches[i][j].Offset = int64(i*2 + j)
 				}
 			}
-			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, tSPostGrowth, post_daily, connection_states, operations_trail")
+			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, post_daily, post_gains, connection_states, operations_trail")
 			require.NoError(t, err)
 			foldBatches(t, db, c.projector, batches)
 			var winner string
@@ -226,13 +229,18 @@ func requireNewest(t require.TestingT, db *pgtest.DB, events []projections.Event
 		id      string
 		at      time.Time
 		metrics []string
+		since   *time.Time
 	}
 	want := map[domain.Tenant]newest{}
+	since := map[domain.Tenant]*time.Time{} // the first that was not filled in from the past
 	for _, ev := range events {
 		read := ev.Data.(domain.AccountRead)
 		tenant := read.Tenant
 		tenant.MemberID = 0
 		at := read.CapturedAt.UTC().Truncate(time.Microsecond)
+		if first := since[tenant]; !read.Backfilled && (first == nil || at.Before(*first)) {
+			since[tenant] = &at
+		}
 		if w, ok := want[tenant]; ok && (w.at.After(at) || w.at.Equal(at) && w.id <= ev.Envelope.ID) {
 			continue
 		}
@@ -241,16 +249,20 @@ func requireNewest(t require.TestingT, db *pgtest.DB, events []projections.Event
 			metrics = append(metrics, f.Name)
 		}
 		slices.Sort(metrics)
-		want[tenant] = newest{ev.Envelope.ID, at, slices.Compact(metrics)}
+		want[tenant] = newest{ev.Envelope.ID, at, slices.Compact(metrics), nil}
 	}
-	rows, err := db.Pool.Query(context.Background(), `select social_account_id, parent_account, account_id, event_id, captured_at, metrics from account_newest`)
+	for tenant, n := range want {
+		n.since = since[tenant]
+		want[tenant] = n
+	}
+	rows, err := db.Pool.Query(context.Background(), `select social_account_id, parent_account, account_id, event_id, captured_at, metrics, tracked_since from account_newest`)
 	require.NoError(t, err)
 	got := map[domain.Tenant]newest{}
 	var tenant domain.Tenant
 	var n newest
-	_, err = pgx.ForEachRow(rows, []any{&tenant.SocialAccount, &tenant.ParentAccount, &tenant.AccountID, &n.id, &n.at, &n.metrics}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&tenant.SocialAccount, &tenant.ParentAccount, &tenant.AccountID, &n.id, &n.at, &n.metrics, &n.since}, func() error {
 		got[tenant] = n
-		n.metrics = nil
+		n.metrics, n.since = nil, nil
 		return nil
 	})
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package projections
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,16 +57,25 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 // keyOfMonths is the primary key of account_months, in the order of the arrays that queue sends.
 const keyOfMonths = `social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month`
 
+func (k figureMonth) values() []any {
+	return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
+}
+
+// monthColumns are the columns of a whole row.
+var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, event_ids", ", ")
+
 // mergeMonths lays the days of a batch over those that are stored. Arrays of arrays cannot be unnested row by
 // row, so that the days travel by themselves, each with the number n of its row.
 const mergeMonths = `
 	with k as (
-		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::date[])
+		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::date[])
 			with ordinality as k(` + keyOfMonths + `, n)
 	),
 	day as (
 		select distinct on (n, day) * from (
-			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[]) as fresh(n, day, value, captured_at, event_id)
+			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[])
+				as fresh(n, day, value, captured_at, event_id)
 			union all
 			select k.n, stored.* from k
 			join account_months m using (` + keyOfMonths + `)
@@ -87,9 +97,7 @@ func (f monthFold) queue(batch *pgx.Batch) {
 		return
 	}
 	keys := slices.Collect(maps.Keys(f))
-	rows := arraysOf(keys, func(k figureMonth) []any {
-		return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
-	})
+	rows := arraysOf(keys, figureMonth.values)
 	var days [][]any
 	for n, key := range keys {
 		for day, figure := range f[key] {

@@ -86,28 +86,40 @@ func (d *drawing) record(key string, data domain.Data) {
 	d.note(key, d.log.put(r))
 }
 
+// metrics draws readings that collide: two agencies read one page, few figures have many gaps, instants come again.
 func (d *drawing) metrics() {
 	social := int64(d.pick("social", 2) + 1)
 	key := strconv.FormatInt(social, 10)
-	hour := day0.Add(time.Duration(d.pick("hour", 5)) * time.Hour)
+	hour := day0.Add(time.Duration(d.pick("hour", 5)*d.pick("apart", 9)) * time.Hour)
 	value := int64(d.pick("value", 50))
+	tenant := tenantOf(social)
+	if d.pick("agency", 3) == 0 {
+		tenant.ParentAccount, tenant.AccountID = agencyB, client2
+	}
+	figure := func(label string) *int64 {
+		if d.pick(label+" absent", 2) == 0 {
+			return nil
+		}
+		return new(value + int64(d.pick(label, 9)))
+	}
 	switch d.pick("what", 5) {
 	case 0:
 		d.record(key, d.operator(key))
 	case 1:
 		d.record(key, domain.AccountRead{
-			Tenant: tenantOf(social), Platform: domain.Facebook, CapturedAt: hour,
+			Tenant: tenant, Platform: domain.Facebook, CapturedAt: hour,
 			Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: value}},
 		})
 	case 2:
 		d.record(key, domain.PostRegistered{
-			Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp,
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp,
 			RegisteredAt: hour, Content: fmt.Sprint(value),
 		})
 	default:
 		d.record(key, domain.PostRead{
-			Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: hour,
-			GrowthEligible: value%3 > 0, GrowthWindow: "168h0m0s", Counts: domain.Counts{Likes: &value},
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", CapturedAt: hour,
+			GrowthEligible: value%3 > 0, GrowthWindow: "168h0m0s", FromZero: value%2 > 0,
+			Counts: domain.Counts{Likes: figure("likes"), Comments: figure("comments"), Shares: figure("shares")},
 		})
 	}
 }

@@ -34,8 +34,10 @@
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day
+//	account_bulk.go         the same in a rebuild
 //	latest_reading.go       which of a day's readings counts
-//	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains
+//	post_*.go posts.go      tSPosts, tSPostInsights, post_daily, post_gains: post_series.go has the rule of gains
+//	bulk.go packed*.go      rows that a rebuild copies; readings packed until then
 //	directory*.go           reference entities
 //	operations.go           trail, connection states
 //
@@ -52,12 +54,14 @@
 //     monthly partitions would be one probe for each month.
 //   - A row of account_months is a month of one figure, a value for each day: an answer reads a row where it would
 //     read thirty. A batch is laid over the stored days in one statement, nothing is read before.
-//   - post_gains holds sums over all readings. A batch adds what its readings and their neighbours gain
-//     with it, less what the neighbours gained without it: so a late reading moves what later ones gained.
-//     Each figure gains against the last reading that had it. Where a neighbour lacks one that a reading
-//     has, the next reading that has it is looked for.
-//     Readings of several agencies of one post are rare, and only then their neighbours are asked for
-//     one by one.
+//   - A gain belongs to a reading, and is stored with it: the step from the last reading before it that has the figure,
+//     in the series of one post and agency. A late reading changes those after it up to the next one of each of its
+//     figures, and no sum but by what these gained before and gain now. So the tables do not depend on arrival.
+//   - Rows of post_daily are made anew from all readings of a day, which are read with the first late one or second one
+//     of the day. Rows of post_gains are sums: added to, and taken from, by the readings that changed.
+//   - A rebuild packs the readings of a partition into some 50 bytes each and makes their rows at the end, by the same
+//     functions: any later event may change what a reading gained.
+//   - What a reading that lost its instant leaves behind is mended by a look at the readings; it is rare.
 //   - A post of tSPosts knows under which other clients of its agency it was registered later, so that an
 //     answer that sees several of them shows it once without looking for the others.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:

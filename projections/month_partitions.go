@@ -18,7 +18,7 @@ const (
 )
 
 // monthlyTables are the reading tables that are partitioned by month of capture.
-var monthlyTables = []string{"tSAccountIns", "tSPostInsights", "tSPostGrowth"}
+var monthlyTables = []string{"tSAccountIns", "tSPostInsights"}
 
 // attachMonths makes the missing monthly partitions around now of those tables that have some. A month that cannot be attached,
 // because the default partition already holds rows of it, is reported and does no harm: its rows stay

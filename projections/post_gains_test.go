@@ -1,8 +1,8 @@
 package projections_test
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -15,170 +15,215 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// gainFact is a row of post_gains.
-type gainFact struct {
-	quarter, began                                    time.Time
-	account                                           string
-	member                                            int64
-	readings                                          int64
-	last                                              *time.Time
-	likes, likesN, views, viewsN, enga, engaN, partly int64
+// figures are those of a reading that have steps, with the part that they have in engagement.
+var figures = []struct {
+	name string
+	of   func(domain.Counts) *int64
+	part bool
+}{
+	{"likes", func(c domain.Counts) *int64 { return c.Likes }, true},
+	{"comments", func(c domain.Counts) *int64 { return c.Comments }, true},
+	{"shares", func(c domain.Counts) *int64 { return c.Shares }, true},
+	{"views", func(c domain.Counts) *int64 { return c.Views }, false},
+	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }, false},
+	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }, false},
 }
 
-// expectedGains is the plain definition over the set of readings: each figure against the last reading before it
-// that had it, of the same post and agency, whoever of its clients had the page.
-func expectedGains(events []projections.Event) []gainFact {
-	type instant struct {
-		post string
-		at   time.Time
+// counted are the readings that count, by the plain definition: of each post, agency and instant the smallest event id.
+func counted(events []projections.Event) (ids []string, reads []domain.PostRead) {
+	for _, ev := range events {
+		read, ok := readOf(ev)
+		smaller := slices.ContainsFunc(events, func(o projections.Event) bool {
+			other, isRead := readOf(o)
+			return ok && isRead && sameSeries(other, read) && other.CapturedAt.Equal(read.CapturedAt) && o.Envelope.ID < ev.Envelope.ID
+		})
+		if ok && !smaller {
+			ids, reads = append(ids, ev.Envelope.ID), append(reads, read)
+		}
 	}
-	winners := map[instant]projections.Event{}
-	rows := map[gainFact]*gainFact{} // by quarter, began, account, member
-	row := func(r domain.PostRead, began time.Time) *gainFact {
-		key := gainFact{quarter: quarterOf(r.CapturedAt), began: began, account: r.AccountID, member: r.MemberID}
+	return ids, reads
+}
+
+// readOf is the reading of an event, to the microsecond.
+func readOf(ev projections.Event) (domain.PostRead, bool) {
+	read, ok := ev.Data.(domain.PostRead)
+	read.CapturedAt = read.CapturedAt.UTC().Truncate(time.Microsecond)
+	return read, ok
+}
+
+func sameSeries(a, b domain.PostRead) bool {
+	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
+}
+
+// lastWith is what the last of the readings before one that has a figure says.
+func lastWith(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) (value *int64) {
+	var at time.Time
+	for _, o := range reads {
+		if v := of(o.Counts); v != nil && sameSeries(o, read) && o.CapturedAt.Before(read.CapturedAt) && o.CapturedAt.After(at) {
+			value, at = v, o.CapturedAt
+		}
+	}
+	return value
+}
+
+// gainOf is what a reading gained of a figure.
+func gainOf(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) *int64 {
+	now, before := of(read.Counts), lastWith(reads, read, of)
+	switch {
+	case now == nil, before == nil && !read.FromZero:
+		return nil
+	case before == nil:
+		return now
+	default:
+		return new(*now - *before)
+	}
+}
+
+// text shows a figure as PostgreSQL's format does.
+func text(v *int64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprint(*v)
+}
+
+// gainsText sums the gains of readings: each figure, then engagement.
+type gainsText struct {
+	sums, n  map[string]int64
+	readings int
+	partial  int64
+	last     time.Time
+	lastID   string
+}
+
+func (g *gainsText) count(reads []domain.PostRead, read domain.PostRead, id string) {
+	if g.sums == nil {
+		g.sums, g.n = map[string]int64{}, map[string]int64{}
+	}
+	g.readings++
+	parts := 0
+	for _, f := range figures {
+		if v := gainOf(reads, read, f.of); v != nil {
+			g.sums[f.name] += *v
+			g.n[f.name]++
+			if f.part {
+				g.sums["engagement"] += *v
+				parts++
+			}
+		}
+	}
+	if parts > 0 {
+		g.n["engagement"]++
+	}
+	if parts == 1 || parts == 2 {
+		g.partial++
+	}
+	if read.CapturedAt.After(g.last) {
+		g.last, g.lastID = read.CapturedAt, id
+	}
+}
+
+func (g *gainsText) sum(name string) string {
+	if g.n[name] == 0 {
+		return "-"
+	}
+	return fmt.Sprint(g.sums[name])
+}
+
+const clock = "2006-01-02 15:04:05"
+
+// requireSteps compares what the tables say of steps and their sums with the definitions, applied one by one to the set
+// of events.
+func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event) {
+	ids, reads := counted(events)
+	var steps, growth, days, gains []string
+	byDay, byQuarter := map[string]*gainsText{}, map[string]*gainsText{}
+	at := func(rows map[string]*gainsText, format string, args ...any) *gainsText {
+		key := fmt.Sprintf(format, args...)
 		if rows[key] == nil {
-			rows[key] = new(key)
+			rows[key] = &gainsText{}
 		}
 		return rows[key]
 	}
-	for _, ev := range events {
-		read, ok := ev.Data.(domain.PostRead)
-		if !ok {
-			continue
-		}
-		at := read.CapturedAt.UTC().Truncate(time.Microsecond)
-		known := row(read, quarterOf(read.CapturedAt))
-		if known.last == nil || at.After(*known.last) {
-			known.last = &at
-		}
-		if w, ok := winners[instant{read.ExternalID, at}]; !ok || ev.Envelope.ID < w.Envelope.ID {
-			winners[instant{read.ExternalID, at}] = ev
-		}
-	}
-	var reads []domain.PostRead
-	for _, w := range winners {
-		reads = append(reads, w.Data.(domain.PostRead))
-	}
-	for _, read := range reads {
-		row(read, quarterOf(read.CapturedAt)).readings++
-		expectGain(read, reads, row)
-	}
-	var facts []gainFact
-	for _, fact := range rows {
-		if fact.last != nil || fact.likesN > 0 || fact.viewsN > 0 || fact.engaN > 0 {
-			facts = append(facts, *fact)
-		}
-	}
-	return sortGains(facts)
-}
-
-// expectGain adds what one reading gained, among the others.
-func expectGain(read domain.PostRead, others []domain.PostRead, row func(domain.PostRead, time.Time) *gainFact) {
-	quarter := quarterOf(read.CapturedAt)
-	lacking := map[bool]int{} // parts of the engagement that are not known, without and with those that came first
-	enga := map[time.Time]bool{}
-	for _, figure := range []struct {
-		of   func(domain.Counts) *int64
-		sum  func(*gainFact) (sum, n *int64)
-		part bool
-	}{
-		{func(c domain.Counts) *int64 { return c.Likes }, func(f *gainFact) (*int64, *int64) { return &f.likes, &f.likesN }, true},
-		{func(c domain.Counts) *int64 { return c.Comments }, nil, true},
-		{func(c domain.Counts) *int64 { return c.Shares }, nil, true},
-		{func(c domain.Counts) *int64 { return c.Views }, func(f *gainFact) (*int64, *int64) { return &f.views, &f.viewsN }, false},
-	} {
-		var before *int64 // of the last reading that had it
-		var beforeAt time.Time
-		for _, o := range others {
-			v := figure.of(o.Counts)
-			if o.ExternalID == read.ExternalID && o.ParentAccount == read.ParentAccount && o.CapturedAt.Before(read.CapturedAt) && v != nil && o.CapturedAt.After(beforeAt) {
-				before, beforeAt = v, o.CapturedAt
+	for i, read := range reads {
+		var one gainsText
+		one.count(reads, read, ids[i])
+		key := fmt.Sprintf("%s %s %s", read.ParentAccount, read.ExternalID, read.CapturedAt.UTC().Format(clock))
+		previous := "-"
+		var before time.Time
+		for _, o := range reads {
+			if sameSeries(o, read) && o.CapturedAt.Before(read.CapturedAt) && o.CapturedAt.After(before) {
+				before = o.CapturedAt
+				previous = before.UTC().Format(clock)
 			}
 		}
-		now, began := figure.of(read.Counts), quarter
-		switch {
-		case now == nil, before == nil && read.PublishedAt == nil:
-			now = nil
-		case before != nil:
-			now = new(*now - *before)
-		default:
-			if read.PublishedAt.Before(began) {
-				began = read.PublishedAt.UTC()
+		line := fmt.Sprintf("%s %s %s", key, ids[i], previous)
+		gained := ""
+		for _, f := range figures {
+			known := lastWith(reads, read, f.of)
+			if f.of(read.Counts) != nil {
+				known = nil
 			}
+			line += fmt.Sprintf(" %s/%s", text(known), one.sum(f.name))
+			gained += " " + one.sum(f.name)
 		}
-		if figure.part && (now == nil || before == nil) {
-			lacking[false]++
+		steps = append(steps, line)
+		if read.GrowthEligible && previous != "-" {
+			growth = append(growth, fmt.Sprintf("%s %s%s %s %t", key, previous, gained, one.sum("engagement"), one.partial > 0))
 		}
-		if figure.part && now == nil {
-			lacking[true]++
-		}
-		if now == nil {
-			continue
-		}
-		fact := row(read, began)
-		if figure.sum != nil {
-			sum, n := figure.sum(fact)
-			*sum += *now
-			*n++
-		}
-		if figure.part {
-			fact.enga += *now
-			first := before == nil
-			if key := began.Add(map[bool]time.Duration{true: time.Nanosecond}[first]); !enga[key] {
-				enga[key] = true // counted once where parts were known before, and once where they came first
-				fact.engaN++
-			}
-		}
+		owner := fmt.Sprintf("%s %s %d", read.ParentAccount, read.AccountID, read.MemberID)
+		at(byDay, "%s %s %s", owner, read.ExternalID, read.CapturedAt.UTC().Format(time.DateOnly)).count(reads, read, ids[i])
+		at(byQuarter, "%s %s", owner, read.CapturedAt.UTC().Truncate(15*time.Minute).Format(clock)).count(reads, read, ids[i])
 	}
-	// Partial where what was known before is not all of it, and no more so where what came first completes it.
-	known, some := lacking[false] < 3, lacking[true] < 3
-	if known && lacking[false] > 0 {
-		row(read, quarter).partly++
+	for key, g := range byDay {
+		days = append(days, fmt.Sprintf("%s %s %d %s %s %s %s", key, g.lastID, g.readings, g.sum("likes"), g.sum("comments"), g.sum("shares"), g.sum("views")))
 	}
-	if !some || lacking[true] == lacking[false] {
-		return
+	for key, g := range byQuarter {
+		line := fmt.Sprintf("%s %d %s %d", key, g.readings, g.last.UTC().Format(clock), g.partial)
+		for _, name := range []string{"likes", "comments", "shares", "views", "engagement"} {
+			line += fmt.Sprintf(" %d/%d", g.sums[name], g.n[name])
+		}
+		gains = append(gains, line)
 	}
-	began := quarter
-	if read.PublishedAt.Before(began) {
-		began = read.PublishedAt.UTC()
+	shown := func(columns ...string) (list string) {
+		for _, c := range columns {
+			list += fmt.Sprintf(", coalesce(%s::text, '-')", c)
+		}
+		return list
 	}
-	switch {
-	case known && lacking[true] == 0:
-		row(read, began).partly--
-	case !known && lacking[true] > 0:
-		row(read, began).partly++
+	const stamp = `to_char(%s at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')`
+	moment := func(column string) string { return fmt.Sprintf(stamp, column) }
+	var pairs []string
+	for _, f := range figures {
+		pairs = append(pairs, "known_"+f.name, "g"+f.name)
 	}
+	requireRows(t, db, steps, `select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, external_id, `+
+		moment("captured_at")+`, event_id`+shown(append([]string{moment("previous_at")}, pairs...)...)+`) from tSPostInsights`)
+	requireRows(t, db, growth, `select format('%s %s %s %s %s %s %s %s %s %s %s %s', parent_account, external_id, `+moment("captured_at")+", "+moment("previous_at")+
+		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
+	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
+		shown("glikes", "gcomments", "gshares", "gviews")+`) from post_daily`)
+	requireRows(t, db, gains, `select format('%s %s %s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, `+moment("quarter")+
+		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
 }
 
-func quarterOf(at time.Time) time.Time { return at.UTC().Truncate(15 * time.Minute) }
-
-func sortGains(facts []gainFact) []gainFact {
-	slices.SortFunc(facts, func(a, b gainFact) int {
-		return cmp.Or(a.quarter.Compare(b.quarter), a.began.Compare(b.began), cmp.Compare(a.account, b.account), cmp.Compare(a.member, b.member))
-	})
-	return facts
-}
-
-// readGains reads the rows that say something of the figures that the facts hold.
-func readGains(t require.TestingT, db *pgtest.DB) []gainFact {
-	rows, err := db.Pool.Query(context.Background(), `
-		select quarter, began, account_id, member_id, readings, last_at, likes, likes_n, views, views_n, engagement, engagement_n, partial_n
-		from post_gains where last_at is not null or likes_n > 0 or views_n > 0 or engagement_n > 0`)
+func requireRows(t require.TestingT, db *pgtest.DB, want []string, sql string) {
+	rows, err := db.Pool.Query(context.Background(), sql)
 	require.NoError(t, err)
-	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f gainFact, err error) {
-		err = row.Scan(&f.quarter, &f.began, &f.account, &f.member, &f.readings, &f.last,
-			&f.likes, &f.likesN, &f.views, &f.viewsN, &f.enga, &f.engaN, &f.partly)
-		return f, err
-	})
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	if len(facts) == 0 {
-		return nil
+	for i := range got {
+		if flag := len(got[i]) - 2; flag > 0 && (got[i][flag:] == " t" || got[i][flag:] == " f") {
+			got[i] = got[i][:flag+1] + map[string]string{"t": "true", "f": "false"}[got[i][flag+1:]]
+		}
 	}
-	return sortGains(facts)
+	slices.Sort(want)
+	slices.Sort(got)
+	require.Equal(t, append([]string{}, want...), append([]string{}, got...))
 }
 
 // What two readings in a row lack stands at the third, whichever of the readings comes late: each is folded by
-// itself, so that what it is compared with must be looked for, and what lies between too.
+// itself, in all orders.
 func TestWhatReadingsLackIsGainedInAnyOrder(t *testing.T) {
 	t.Parallel()
 	n := func(value int64) *int64 { return &value }
@@ -193,30 +238,27 @@ func TestWhatReadingsLackIsGainedInAnyOrder(t *testing.T) {
 			{Comments: n(3)}, {Likes: n(1)}, {Shares: n(2)}, {Comments: n(4)}, {Likes: n(2), Comments: n(5), Shares: n(2)},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			last := requireGainsInAnyOrder(t, counts)
-			if name == "views" {
-				require.Equal(t, []int64{10, 1}, []int64{last.views, last.viewsN})
-			}
-		})
+		for _, apart := range []time.Duration{time.Minute, time.Hour, 20 * time.Hour} {
+			t.Run(fmt.Sprint(name, " every ", apart), func(t *testing.T) {
+				t.Parallel()
+				requireGainsInAnyOrder(t, counts, apart)
+			})
+		}
 	}
 }
 
-// requireGainsInAnyOrder folds the readings in all orders and returns the last row that each must give.
-func requireGainsInAnyOrder(t *testing.T, counts []domain.Counts) gainFact {
+// requireGainsInAnyOrder folds the readings in all orders.
+func requireGainsInAnyOrder(t *testing.T, counts []domain.Counts, apart time.Duration) {
 	t.Helper()
 	db := pgtest.New(t)
-	published := day0.Add(-time.Hour)
 	var events []projections.Event
 	for i, c := range counts {
 		events = append(events, event(string(rune('a'+i)), domain.PostRead{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11},
-			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i) * time.Hour), PublishedAt: &published,
-			GrowthWindow: "168h0m0s", Counts: c,
+			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i) * apart), FromZero: true,
+			GrowthEligible: true, GrowthWindow: "168h0m0s", Counts: c,
 		}))
 	}
-	want := expectedGains(events)
 	var fold func(rest, order []projections.Event)
 	fold = func(rest, order []projections.Event) {
 		for i := range rest {
@@ -226,15 +268,11 @@ func requireGainsInAnyOrder(t *testing.T, counts []domain.Counts) gainFact {
 		if len(rest) > 0 {
 			return
 		}
-		_, err := db.Pool.Exec(t.Context(), "truncate tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains")
-		require.NoError(t, err)
-		ids := ""
+		truncatePosts(t, db)
 		for _, ev := range order {
-			ids += ev.Envelope.ID
 			foldBatches(t, db, projections.PostInsights{}, [][]projections.Event{{ev}})
 		}
-		require.Equal(t, want, readGains(t, db), ids)
+		requireSteps(t, db, events)
 	}
 	fold(events, nil)
-	return want[len(want)-1]
 }

@@ -1,13 +1,15 @@
 package projections
 
 import (
+	"cmp"
+	"iter"
 	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// reading is one post reading: of this batch, or a stored neighbour of one.
+// reading is one post reading with its step.
 type reading struct {
 	domain.Tenant
 	platform    domain.Platform
@@ -17,37 +19,110 @@ type reading struct {
 	eventID     string
 	backfilled  bool
 	eligible    bool
+	fromZero    bool
 	published   *time.Time // as the platform said at capture
 	domain.Counts
-	engagement *int64
-	partial    bool
 
-	fresh bool // to be written; false for a stored neighbour
+	postStep
+
+	was *reading // what is stored at its instant; nil: nothing
+	// settled says that the reading is stored and does not change: it stands before those that may.
+	settled bool
 }
 
-func newReading(e domain.PostRead, eventID string) *reading {
+// postStep is what a reading is worth by those before it in its series.
+type postStep struct {
+	previousAt time.Time     // of the one before it; zero: it is the first
+	known      domain.Counts // of the figures that it lacks: what the last one that has them said
+	gained     domain.Growth
+}
+
+// walk goes over a series in order of capture, and has what is known by then. Its zero value stands before the first
+// reading. Live projection begins it behind a stored reading, a rebuild at the first: the steps are the same.
+type walk struct {
+	at    time.Time
+	known domain.Counts // of each figure what the last reading that has it said; reach has no steps
+}
+
+// step gives a reading its step.
+func (w *walk) step(r *reading) {
+	current := r.Counts
+	current.Reach = nil
+	r.postStep = postStep{previousAt: w.at, known: lacking(current, w.known), gained: domain.GrowthSince(w.known, current, r.fromZero)}
+	w.pass(r)
+}
+
+// pass goes on behind a reading that has its step.
+func (w *walk) pass(r *reading) {
+	w.at, w.known = r.at, r.Else(r.known)
+	w.known.Reach = nil
+}
+
+// lacking is what was known before of the figures that a reading does not have.
+func lacking(current, known domain.Counts) domain.Counts {
+	only := func(now, before *int64) *int64 {
+		if now != nil {
+			return nil
+		}
+		return before
+	}
+	return domain.Counts{
+		Likes: only(current.Likes, known.Likes), Comments: only(current.Comments, known.Comments),
+		Shares: only(current.Shares, known.Shares), Views: only(current.Views, known.Views),
+		Impressions: only(current.Impressions, known.Impressions), Clicks: only(current.Clicks, known.Clicks),
+	}
+}
+
+func newReading(e *domain.PostRead, eventID string) *reading {
 	r := &reading{
 		Tenant: e.Tenant, platform: e.Platform, accountType: e.AccountType, external: e.ExternalID,
-		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
-		Counts: e.Counts, fresh: true,
+		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible, fromZero: e.FromZero,
+		Counts: e.Counts,
 	}
 	if e.PublishedAt != nil {
 		r.published = new(instant(*e.PublishedAt))
 	}
-	r.engagement, r.partial = e.Engagement()
 	return r
 }
 
-// series is what the batch knows of one post: its readings in order of capture, gaps in which no
-// new reading falls left out.
+// changed reports whether the reading is not stored as it is.
+func (r *reading) changed() bool {
+	return !r.settled && (r.was == nil || r.was.eventID != r.eventID || !r.postStep.equal(&r.was.postStep))
+}
+
+func (s *postStep) equal(o *postStep) bool {
+	return s.previousAt.Equal(o.previousAt) && sameCounts(s.known, o.known) && sameCounts(gainedCounts(s.gained), gainedCounts(o.gained))
+}
+
+func gainedCounts(g domain.Growth) domain.Counts {
+	return domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions, Clicks: g.Clicks}
+}
+
+func sameCounts(a, b domain.Counts) bool {
+	for _, of := range stepFigures {
+		x, y := of(a), of(b)
+		if (x == nil) != (y == nil) || x != nil && *x != *y {
+			return false
+		}
+	}
+	return true
+}
+
+// stepFigures are the figures that have steps, in the order of their columns.
+var stepFigures = []func(domain.Counts) *int64{
+	func(c domain.Counts) *int64 { return c.Likes },
+	func(c domain.Counts) *int64 { return c.Comments },
+	func(c domain.Counts) *int64 { return c.Shares },
+	func(c domain.Counts) *int64 { return c.Views },
+	func(c domain.Counts) *int64 { return c.Impressions },
+	func(c domain.Counts) *int64 { return c.Clicks },
+}
+
+// series is what a batch knows of one post of one agency: its readings in order of capture, those left out that stay
+// as they are. Before each gap's end stands a settled reading.
 type series struct {
 	readings []*reading
-	// replaced holds the instants at which a new reading took the place of a stored one.
-	replaced map[time.Time]bool
-	// stored are the readings that were there before the batch, as they were.
-	stored []*reading
-	// newest is when the newest stored reading was captured; zero without one.
-	newest time.Time
+	newest   time.Time // of those that are stored; zero: none is
 }
 
 func (s *series) find(at time.Time) (int, bool) {
@@ -57,16 +132,90 @@ func (s *series) find(at time.Time) (int, bool) {
 // add puts a reading in its place; of two of one instant the smaller event id stays.
 func (s *series) add(r *reading) {
 	i, found := s.find(r.at)
-	if !found {
+	switch {
+	case !found:
 		s.readings = slices.Insert(s.readings, i, r)
+	case r.eventID < s.readings[i].eventID:
+		r.was = s.readings[i].was
+		s.readings[i] = r
+	}
+}
+
+// stored puts in a reading that is stored, and may change unless it is settled.
+func (s *series) stored(r *reading, settled bool) {
+	i, found := s.find(r.at)
+	if found && (settled || !s.readings[i].settled) {
 		return
 	}
-	present := s.readings[i]
-	if r.eventID >= present.eventID {
-		return
+	r.settled, r.was = settled, new(*r)
+	if found {
+		s.readings[i] = r
+	} else {
+		s.readings = slices.Insert(s.readings, i, r)
 	}
-	if !present.fresh {
-		s.replaced[r.at] = true
+}
+
+// steps gives the readings that may have changed their steps.
+func (s *series) steps() {
+	var w walk
+	for _, r := range s.readings {
+		if r.settled {
+			w.pass(r)
+		} else {
+			w.step(r)
+		}
 	}
-	s.readings[i] = r
+}
+
+// dayRow is a row of post_daily: the last reading of an owner's on a day, and what all of them gained.
+type dayRow struct {
+	*reading
+	readings int32
+	sums     domain.Counts
+	isNew    bool // no row of the day can be there
+}
+
+// daysOf makes the rows of the days of a sorted series: each day's readings must be all there.
+func daysOf(readings []*reading) iter.Seq[dayRow] {
+	return func(yield func(dayRow) bool) {
+		for len(readings) > 0 {
+			day := dayOf(readings[0].at)
+			n := slices.IndexFunc(readings, func(r *reading) bool { return !dayOf(r.at).Equal(day) })
+			if n < 0 {
+				n = len(readings)
+			}
+			for i, last := range readings[:n] {
+				if slices.ContainsFunc(readings[i+1:n], func(r *reading) bool { return r.Tenant == last.Tenant }) {
+					continue // not the owner's last
+				}
+				if !yield(dayOfOwner(readings[:i+1])) {
+					return
+				}
+			}
+			readings = readings[n:]
+		}
+	}
+}
+
+// dayOfOwner is the row of a day whose last reading is the last one, with those of the same owner before it.
+func dayOfOwner(readings []*reading) dayRow {
+	row := dayRow{reading: readings[len(readings)-1]}
+	for _, r := range readings {
+		if r.Tenant == row.Tenant {
+			row.add(r.gained)
+		}
+	}
+	return row
+}
+
+func (d *dayRow) add(g domain.Growth) {
+	d.readings++
+	plus := func(sum, v *int64) *int64 {
+		if sum == nil || v == nil {
+			return cmp.Or(sum, v)
+		}
+		return new(*sum + *v)
+	}
+	d.sums.Likes, d.sums.Comments = plus(d.sums.Likes, g.Likes), plus(d.sums.Comments, g.Comments)
+	d.sums.Shares, d.sums.Views = plus(d.sums.Shares, g.Shares), plus(d.sums.Views, g.Views)
 }

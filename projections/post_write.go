@@ -1,51 +1,46 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// readingColumnTypes are the columns that tSPostInsights and post_daily share; readingValues are their values.
-const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text, parent_account text,
-	account_id text, member_id bigint, p_id smallint, a_type smallint, growth_eligible boolean, published_at timestamptz,
-	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
-	engagement bigint, engagement_partial boolean`
-
-func readingValues(r *reading, more any) []any {
-	return []any{
-		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount,
-		r.AccountID, r.MemberID, int16(r.platform), int16(r.accountType), r.eligible, r.published,
+// appendReading appends the values of readingColumnTypes and of engagement.
+func appendReading(values []any, r *reading) []any {
+	engagement, partial := r.Engagement()
+	return append(values,
+		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
+		int16(r.platform), int16(r.accountType), r.published,
 		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks,
-		r.engagement, r.partial, more,
-	}
+		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views, r.known.Impressions, r.known.Clicks, engagement, partial)
 }
 
-var postReadings = newTable("tSPostInsights", readingColumnTypes+`, backfilled boolean`,
-	replaceRow("social_account_id, external_id, captured_at", ""),
-	func(r *reading) []any { return readingValues(r, r.backfilled) })
+func appendInsight(values []any, r *reading) []any {
+	return append(appendReading(values, r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
+		r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks)
+}
 
-var postDaily = newTable("post_daily", readingColumnTypes+`, day date`,
-	replaceRow("social_account_id, external_id, day, parent_account, account_id", laterSQL("post_daily")),
-	func(r *reading) []any { return readingValues(r, dayOf(r.at)) })
+func appendDay(values []any, d *dayRow) []any {
+	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views)
+}
 
-var postGrowth = newTable("tSPostGrowth",
-	`social_account_id bigint, external_id text, captured_at timestamptz, previous_at timestamptz, parent_account text,
-	 account_id text, member_id bigint, p_id smallint, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
-	 gimpressions bigint, gclicks bigint, gengagement bigint, gengagement_partial boolean`,
-	replaceRow("social_account_id, external_id, captured_at", ""),
-	func(r growthRow) []any {
-		return []any{
-			r.SocialAccount, r.external, r.at, r.previousAt, r.ParentAccount,
-			r.AccountID, r.MemberID, int16(r.platform), r.Likes, r.Comments, r.Shares, r.Views,
-			r.Impressions, r.Clicks, r.Engagement, r.EngagementPartial,
-		}
-	})
+const engagementColumnTypes = `, engagement bigint, engagement_partial boolean, `
+
+var postReadings = newTable("tSPostInsights", readingColumnTypes+engagementColumnTypes+stepColumnTypes,
+	replaceRow("social_account_id, external_id, parent_account, captured_at", ""),
+	func(r *reading) []any { return appendInsight(nil, r) })
+
+var postDaily = newTable("post_daily",
+	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint`,
+	replaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
+	func(d dayRow) []any { return appendDay(nil, &d) })
 
 var postsTable = newTable("tSPosts",
 	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
@@ -55,36 +50,32 @@ var postsTable = newTable("tSPosts",
 	func(r postRow) []any {
 		return []any{
 			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
-			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType), nullIfZero(r.Content), nullIfZero(r.MediaURL), nullIfZero(r.Permalink),
+			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType), nullIfZero(r.Content),
+			nullIfZero(r.MediaURL), nullIfZero(r.Permalink),
 			r.first, r.last, jsonList(r.newer), r.listing, r.mainApp,
 		}
 	})
 
 // Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
+	for _, s := range f.series {
+		s.steps()
+	}
 	var batch pgx.Batch
-	growth, gone := growthOf(f.series)
-	newGrowth, changedGrowth := split(growth, func(r growthRow) bool { return !r.stored })
-	newReadings, changedReadings := split(f.freshReadings(), func(r *reading) bool { return !f.seriesOf(r).replaced[r.at] })
-	newDays, changedDays := split(f.lastOfDays(), func(r *reading) bool {
-		newest := f.seriesOf(r).newest
-		return newest.IsZero() || dayOf(r.at).After(dayOf(newest)) // no row of that day can be there
-	})
+	days, gone := f.changedDays()
+	newReadings, changedReadings := split(f.changedReadings(), func(r *reading) bool { return r.was == nil })
+	newDays, changedDays := split(days, func(d dayRow) bool { return d.isNew })
 	err := errors.Join(
 		postReadings.insertNew(ctx, tx, &batch, newReadings),
 		postDaily.insertNew(ctx, tx, &batch, newDays),
-		postGrowth.insertNew(ctx, tx, &batch, newGrowth),
 	)
 	if err != nil {
 		return fmt.Errorf("store post readings: %w", err)
 	}
 	postReadings.queue(&batch, changedReadings)
 	postDaily.queue(&batch, changedDays)
-	postGrowth.queue(&batch, changedGrowth)
 	queueGone(&batch, gone)
-	gains := f.gainsOf()
-	postGains.queue(&batch, gains)
-	queueEmpty(&batch, gains)
+	f.queueGains(&batch)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err
@@ -96,11 +87,11 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-func (f *postFold) freshReadings() []*reading {
+func (f *postFold) changedReadings() []*reading {
 	var readings []*reading
 	for _, s := range f.series {
 		for _, r := range s.readings {
-			if r.fresh {
+			if r.changed() {
 				readings = append(readings, r)
 			}
 		}
@@ -109,10 +100,32 @@ func (f *postFold) freshReadings() []*reading {
 	return readings
 }
 
-func (f *postFold) lastOfDays() []*reading {
-	days := slices.Collect(maps.Values(f.daily))
-	slices.SortFunc(days, byKey)
-	return days
+// changedDays makes the rows of the days on which a reading changed, and finds the owners who have none there any more.
+func (f *postFold) changedDays() (rows []dayRow, gone []*reading) {
+	for _, s := range f.series {
+		changed := map[time.Time]bool{}
+		owners := map[time.Time]map[domain.Tenant]bool{}
+		for _, r := range s.readings {
+			changed[dayOf(r.at)] = changed[dayOf(r.at)] || r.changed()
+		}
+		readings := slices.DeleteFunc(slices.Clone(s.readings), func(r *reading) bool { return !changed[dayOf(r.at)] })
+		for d := range daysOf(readings) {
+			day := dayOf(d.at)
+			d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
+			if owners[day] == nil {
+				owners[day] = map[domain.Tenant]bool{}
+			}
+			owners[day][d.Tenant] = true
+			rows = append(rows, d)
+		}
+		for _, r := range readings {
+			if r.was != nil && !owners[dayOf(r.at)][r.was.Tenant] {
+				gone = append(gone, r.was)
+			}
+		}
+	}
+	slices.SortFunc(rows, func(a, b dayRow) int { return byKey(a.reading, b.reading) })
+	return rows, gone
 }
 
 func (f *postFold) changedPosts() ([]postRow, error) {
@@ -131,10 +144,6 @@ func (f *postFold) changedPosts() ([]postRow, error) {
 	return posts, nil
 }
 
-func byKey(a, b *reading) int {
-	return cmp.Or(cmp.Compare(a.SocialAccount, b.SocialAccount), cmp.Compare(a.external, b.external), a.at.Compare(b.at))
-}
-
 // split parts rows by a condition, keeping their order.
 func split[R any](rows []R, first func(R) bool) (yes, no []R) {
 	for _, r := range rows {
@@ -147,16 +156,18 @@ func split[R any](rows []R, first func(R) bool) (yes, no []R) {
 	return yes, no
 }
 
+// queueGone deletes the days of owners who have no reading on them any more.
 func queueGone(batch *pgx.Batch, gone []*reading) {
 	if len(gone) == 0 {
 		return
 	}
-	var key neighbourQuery
-	for _, r := range gone {
-		key.add(postKey{r.SocialAccount, r.external}, r.at)
-	}
 	batch.Queue(`
-		delete from tSPostGrowth g using unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, external_id, captured_at)
-		where g.social_account_id = k.social_account_id and g.external_id = k.external_id and g.captured_at = k.captured_at`,
-		key.accounts, key.externals, key.times)
+		delete from post_daily d
+		using unnest($1::bigint[], $2::text[], $3::text[], $4::date[], $5::text[], $6::bigint[])
+			as k(social_account_id, external_id, parent_account, day, account_id, member_id)
+		where (d.social_account_id, d.external_id, d.parent_account, d.day, d.account_id, d.member_id)
+		    = (k.social_account_id, k.external_id, k.parent_account, k.day, k.account_id, k.member_id)`,
+		arraysOf(gone, func(r *reading) []any {
+			return []any{r.SocialAccount, r.external, r.ParentAccount, dayOf(r.at), r.AccountID, r.MemberID}
+		})...)
 }

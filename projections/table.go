@@ -26,8 +26,7 @@ type table[R any] struct {
 // cannot be unnested row by row); one that is null where the list is empty is a "text[] null". A statement must
 // not meet one key twice: folds keep their rows by key.
 func newTable[R any](name, columns string, conflict onConflict, values func(R) []any) table[R] {
-	// Unquoted names are folded to lower case by the server, quoted ones, as COPY gets them, are not.
-	t := table[R]{name: pgx.Identifier{strings.ToLower(name)}, values: values}
+	t := table[R]{name: identifier(name), values: values}
 	var exprs, params []string
 	for i, column := range strings.Split(columns, ",") {
 		column, pgType, _ := strings.Cut(strings.TrimSpace(column), " ")
@@ -48,6 +47,10 @@ func newTable[R any](name, columns string, conflict onConflict, values func(R) [
 		name, names, strings.Join(exprs, ", "), strings.Join(params, ", "), names, conflict(t.columns))
 	return t
 }
+
+// identifier is the name of a table for COPY: unquoted names are folded to lower case by the server, quoted ones, as COPY
+// gets them, are not.
+func identifier(name string) pgx.Identifier { return pgx.Identifier{strings.ToLower(name)} }
 
 // onConflict makes the ON CONFLICT clause of an insert of columns.
 type onConflict func(columns []string) string

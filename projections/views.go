@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,8 +33,16 @@ func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
 		if _, err := tx.Exec(ctx, `set local lock_timeout = '2s'`); err != nil {
 			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
-		for _, table := range w.projector.Tables() {
-			if err := replaceView(ctx, tx, pg.SearchPath(ddl.Schema(w.projector.Name(), number)), strings.ToLower(table)); err != nil {
+		schema := ddl.Schema(w.projector.Name(), number)
+		rows, _ := tx.Query(ctx, `
+			select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where n.nspname = $1 and c.relkind in ('r', 'p', 'v') and not c.relispartition order by 1`, schema)
+		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return fmt.Errorf("list tables and views of %s: %w", schema, err)
+		}
+		for _, name := range names {
+			if err := replaceView(ctx, tx, pg.SearchPath(schema), name); err != nil {
 				return err
 			}
 		}

@@ -145,7 +145,7 @@ func requireMovedIn(t *testing.T, a *process) {
 	for _, query := range []string{
 		`select format('%s %s %s %s %s %s', document_id, sub_account_ids, users, scopes, created_at at time zone 'UTC', updated_at at time zone 'UTC') from dashboard_preferences order by sub_account_id`,
 		`select format('%s %s %s %s', social_account_id, captured_at at time zone 'UTC', followers, figures->0->>'kind') from tSAccountIns order by 1`,
-		`select format('%s %s %s %s', external_id, captured_at at time zone 'UTC', reach, growth_eligible) from tSPostInsights order by 1`,
+		`select format('%s %s %s %s %s', external_id, captured_at at time zone 'UTC', reach, growth_eligible, from_zero) from tSPostInsights order by 1`,
 		`select format('%s %s %s %s', external_id, glikes, gcomments, gengagement) from tSPostGrowth order by 1`,
 		`select format('%s %s %s', external_id, p_id, published_at at time zone 'UTC') from tSPosts order by 1`,
 		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
@@ -166,7 +166,7 @@ func requireMovedIn(t *testing.T, a *process) {
 		"5f1a2b3c4d5e6f7081920a13 {" + florist + "} {} {analytics} 2020-07-24 00:28:44 2020-07-24 00:28:44", // its ObjectId's own time
 		"5f1a2b3c4d5e6f7081920a21 {c00000000000000000000021} {d00000000000000000000021} {analytics} 2021-05-06 07:08:09.01 2021-05-06 07:08:09.01",
 		"701 2024-02-29 23:10:00 1204 stock", "701 2024-03-01 23:10:00 1210 stock", "702 2024-02-29 23:10:30 900 stock",
-		"100200300_1 2024-03-03 11:00:00  f", "100200300_2 2024-03-02 11:00:00  t", "100200300_2 2024-03-03 11:00:00 310 t",
+		"100200300_1 2024-03-03 11:00:00  f f", "100200300_2 2024-03-02 11:00:00  t t", "100200300_2 2024-03-03 11:00:00 310 t t",
 		"100200300_2 5 -1 4",
 		"100200300_1 1 2023-12-24 08:00:00", "100200300_2 1 2024-03-01 08:00:00", "urn:li:share:7001 4 2024-03-02 08:00:00",
 		"71 connection/71  2023-05-01 08:00:00", "72 connection/72 2024-03-03 09:00:00 2023-05-01 08:00:00", "73 connection/73 2024-03-03 09:00:00 2023-05-01 08:00:00",

@@ -124,16 +124,17 @@ func (c *Collector) record(ctx context.Context, f *fetch, posts []platforms.Post
 	return failed
 }
 
-// reading judges, at capture, whether the reading's growth counts, and says by what.
+// reading judges, at capture, whether the reading's growth counts and what its first figures are worth, and says by what.
 func (c *Collector) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
 	r := domain.PostRead{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: s.Post.ID, CapturedAt: at, Counts: s.Counts, Missing: s.Missing,
-		GrowthWindow: c.GrowthWindow.String(), SubscriptionActive: account.SubscriptionActive,
+		GrowthWindow: c.GrowthWindow.String(), SubscriptionActive: account.SubscriptionActive, TrackedSince: account.TrackedSince,
 	}
 	if published := s.Post.PublishedAt; !published.IsZero() {
 		r.PublishedAt = &published
 		r.GrowthEligible = account.SubscriptionActive && at.Sub(published) <= c.GrowthWindow
+		r.FromZero = domain.BeganAtZero(&published, account.TrackedSince)
 	}
 	return r
 }

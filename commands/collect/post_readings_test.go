@@ -103,6 +103,23 @@ func TestGrowthCountsWithinTheWindow(t *testing.T) {
 	require.Equal(t, 2, s.number(`select count(*) from tSPostInsights`))
 }
 
+// A first figure was gained here if the post was published since the account is read, or at most a day before: what was
+// read before the account itself says nothing.
+func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.connect(domain.Facebook, 0, aged(0, 5))
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Equal(t, 2, s.number(`select count(*) from tSPostInsights`))
+	require.Zero(t, s.number(`select count(*) from tSPostInsights where from_zero`), "nobody knows since when it is read")
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(12 * time.Hour)
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Equal(t, 4, s.number(`select count(*) from tSPostInsights`))
+	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where from_zero and published_at >= $1`, fetchDay.AddDate(0, 0, -1)))
+	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where from_zero`))
+}
+
 // Profiles' posts cannot be listed: they come from the main application.
 func TestPostsOfTheMainApplicationAreRead(t *testing.T) {
 	t.Parallel()

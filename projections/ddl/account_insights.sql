@@ -35,7 +35,8 @@ create table account_newest (
   captured_at       timestamptz not null,
   event_id          text        not null,
   metrics           text[]      not null, -- that it has a figure of
-  missing           jsonb       not null
+  missing           jsonb       not null,
+  tracked_since     timestamptz -- the earliest capture that was not filled in from the past; null: there is none
 ) with (fillfactor = 50);
 
 -- The daily figures of an account stand by the month: an answer about a hundred accounts and two periods reads
@@ -61,7 +62,7 @@ create table account_months (
 
 -- +keys
 
-alter table tSAccountIns add primary key (social_account_id, captured_at);
+alter table tSAccountIns add primary key (social_account_id, parent_account, captured_at);
 create index tSAccountIns_tenant on tSAccountIns (parent_account, account_id, captured_at);
 
 -- Splits of the audience come with one reading a day among thousands.

@@ -1,4 +1,4 @@
--- Projection "post_insights": posts, their readings and growth share a checkpoint, because growth
+-- Projection "post_insights": posts, their readings and what these gained share a checkpoint, because a gain
 -- needs its neighbours at the same position.
 
 create table tSPosts (
@@ -22,6 +22,8 @@ create table tSPosts (
   main_app          jsonb -- what the main application says; stands before the listing, field by field
 );
 
+-- A reading, and its step: what stood before it, and what it gained. The series is the readings of one post for one
+-- agency, in order of capture; at one instant the smaller event id is in it.
 create table tSPostInsights (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -34,6 +36,7 @@ create table tSPostInsights (
   a_type             smallint    not null,
   backfilled         boolean     not null,
   growth_eligible    boolean     not null,
+  from_zero          boolean     not null, -- what it is the first to have was gained, all of it
   published_at       timestamptz, -- as the reading knew it
   likes              bigint,
   comments           bigint,
@@ -43,33 +46,34 @@ create table tSPostInsights (
   reach              bigint,
   clicks             bigint,
   engagement         bigint,
-  engagement_partial boolean     not null
+  engagement_partial boolean     not null,
+  previous_at        timestamptz, -- of the reading before it; null: it is the first
+  known_likes        bigint, -- of a figure that it lacks: what the last reading before it that has the figure said
+  known_comments     bigint,
+  known_shares       bigint,
+  known_views        bigint,
+  known_impressions  bigint,
+  known_clicks       bigint,
+  glikes             bigint, -- gained since the last reading before it that has the figure
+  gcomments          bigint,
+  gshares            bigint,
+  gviews             bigint,
+  gimpressions       bigint,
+  gclicks            bigint
 ) partition by range (captured_at);
 create table tSPostInsights_rest partition of tSPostInsights default;
 
-create table tSPostGrowth (
-  social_account_id   bigint      not null,
-  external_id         text        not null,
-  captured_at         timestamptz not null, -- of the newer reading
-  previous_at         timestamptz not null,
-  parent_account      text        not null,
-  account_id          text        not null,
-  member_id           bigint      not null,
-  p_id                smallint    not null,
-  glikes              bigint,
-  gcomments           bigint,
-  gshares             bigint,
-  gviews              bigint,
-  gimpressions        bigint,
-  gclicks             bigint,
-  gengagement         bigint,
-  gengagement_partial boolean     not null
-) partition by range (captured_at);
-create table tSPostGrowth_rest partition of tSPostGrowth default;
+create view tSPostGrowth as
+select social_account_id, external_id, captured_at, previous_at, parent_account, account_id, member_id, p_id,
+       glikes, gcomments, gshares, gviews, gimpressions, gclicks,
+       case when num_nonnulls(glikes, gcomments, gshares) > 0
+         then coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0) end as gengagement,
+       num_nonnulls(glikes, gcomments, gshares) in (1, 2) as gengagement_partial
+from tSPostInsights
+where growth_eligible and previous_at is not null;
 
--- The last reading of each post and UTC day. Its newest row is the post's latest reading, which is
--- what a new reading is compared with: one probe of one index, where the monthly partitions would
--- need one probe each.
+-- The last reading of each post, owner and UTC day, and what all of the day's gained. The newest row of a post and agency
+-- is what a new reading is compared with: one probe of one index, where the monthly partitions would need one probe each.
 create table post_daily (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -81,7 +85,6 @@ create table post_daily (
   a_type             smallint    not null,
   captured_at        timestamptz not null,
   event_id           text        not null,
-  growth_eligible    boolean     not null,
   published_at       timestamptz,
   likes              bigint,
   comments           bigint,
@@ -91,14 +94,23 @@ create table post_daily (
   reach              bigint,
   clicks             bigint,
   engagement         bigint,
-  engagement_partial boolean     not null
+  engagement_partial boolean     not null,
+  known_likes        bigint, -- as in tSPostInsights
+  known_comments     bigint,
+  known_shares       bigint,
+  known_views        bigint,
+  known_impressions  bigint,
+  known_clicks       bigint,
+  readings           integer     not null, -- of the day
+  glikes             bigint, -- sums over the day's readings; null: of none it is known
+  gcomments          bigint,
+  gshares            bigint,
+  gviews             bigint
 ) with (fillfactor = 80);
 
--- What the readings of posts gained, by social account and quarter of an hour of capture. In every zone
--- days begin at a quarter of an hour (UTC), so a few rows a day answer for days, weeks and months of any
--- zone. A reading gains against the one before it of the same post and sub-account; a first reading
--- gains all it counts, in ranges that began before the post was published. Sums are null-free: the
--- counts beside them tell a 0 from nothing.
+-- What the readings of posts gained, by owner and quarter of an hour of capture. In every zone days begin at a quarter of an
+-- hour (UTC), so a few rows a day answer for days, weeks and months of any zone. Sums are null-free: the counts beside
+-- them tell a 0 from nothing.
 create table post_gains (
   social_account_id  bigint      not null,
   quarter            timestamptz not null,
@@ -106,9 +118,8 @@ create table post_gains (
   account_id         text        not null,
   member_id          bigint      not null,
   p_id               smallint    not null,
-  began              timestamptz not null, -- counts in ranges that begin at this instant or before it
   readings           bigint      not null,
-  last_at            timestamptz,          -- of the last capture; null in the rows of first readings
+  last_at            timestamptz not null, -- of the last capture
   likes              bigint      not null,
   likes_n            bigint      not null,
   comments           bigint      not null,
@@ -119,7 +130,7 @@ create table post_gains (
   views_n            bigint      not null,
   engagement         bigint      not null,
   engagement_n       bigint      not null,
-  partial_n          bigint      not null -- of engagement_n: a part was missing on both sides
+  partial_n          bigint      not null -- of engagement_n: what a part gained is not known
 ) with (fillfactor = 80);
 
 -- +keys
@@ -131,13 +142,11 @@ create index tSPosts_newest on tSPosts (
   parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C", account_id collate "C"
 ) include (external_id, account_id, p_id, member_id, c_id, published_at, newer_accounts);
 
-alter table tSPostInsights add primary key (social_account_id, external_id, captured_at);
+alter table tSPostInsights add primary key (social_account_id, external_id, parent_account, captured_at);
 
-alter table tSPostGrowth add primary key (social_account_id, external_id, captured_at);
-
-alter table post_daily add primary key (social_account_id, external_id, day, parent_account, account_id);
+alter table post_daily add primary key (social_account_id, external_id, parent_account, day, account_id, member_id);
 -- All posts of an agency on one day are one stretch of this index.
 create index post_daily_days on post_daily (parent_account, day, account_id);
 
-alter table post_gains add primary key (social_account_id, quarter, parent_account, account_id, member_id, p_id, began);
+alter table post_gains add primary key (social_account_id, quarter, parent_account, account_id, member_id, p_id);
 create index post_gains_tenant on post_gains (parent_account, quarter);

@@ -9,8 +9,9 @@
 //     documentation of the fields: unit, kind, platform metric, and what null means.
 //   - Absent is null and never 0. A comparison without a baseline is null with no_baseline, never 0 % or
 //     100 %. Whatever is left out of a figure has its reason in [Meta].Sources.
-//   - Figures are combined by their kind: stocks by their last reading, cumulative ones
-//     by differences, day flows by summing the platform's days; rolling ones and reach are shown as read.
+//   - Figures are combined by their kind: stocks by their last reading, cumulative ones of accounts
+//     by differences, of posts by summing the gains that are stored with the readings, day flows by summing the
+//     platform's days; rolling ones and reach are shown as read.
 //
 // It may import readmodels, and may not import commands, projections, watermill or api.
 //
@@ -32,9 +33,9 @@
 //	net_growth.go                endpoint 5
 //	activity_meter.go            endpoint 6
 //	leaderboard.go               endpoint 7
-//	top_posts.go ranking.go ranking_ends.go  endpoints 8, 22: posts by what their engagement gained
+//	top_posts.go ranking.go      endpoints 8, 22: posts by what their engagement gained
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
-//	post_gains.go gain.go        what posts gained over time: the roll-up, and raw readings at the edges
+//	post_gains.go gain.go        what posts gained over time: the roll-up, and single readings at the edges
 //	post_sources.go              which figures the posts behind a list have
 //	post_series.go               endpoints 11, 13, 20
 //	members.go                   endpoint 15
@@ -75,24 +76,18 @@
 //   - Rolling windows of days (day, week, days_28) stand in account_months at the day on which they end,
 //     like day flows; other windows (months_12) at the day of capture, and are gauges.
 //   - TikTok counts no views of an account; what its videos gained stands in.
-//   - A post published in the range began at 0 then, so its first reading counts: the one baseline that is
-//     not a reading. Figure by figure: insights come hours after a post, and its first readings lack them.
-//     post_gains keeps first figures in rows of their own, by the time of publication.
+//   - A gain of a post belongs to a reading, never to a range: sums of readings answer all questions of what posts gained,
+//     and any two of them agree, whatever figures single readings lack. Whether a first figure was gained or is a
+//     baseline says the event.
 //   - post_gains goes by quarters of an hour because days begin at one in every zone: sums of a few rows a day
 //     answer for days of any zone. Only an instant inside of a quarter needs raw readings.
-//   - A series of posts sums steps between readings, each figure since the last reading that had it; a post by
-//     itself compares the ends. They agree unless one of the ends lacks a figure that others have.
-//   - A page that moves between two clients of an agency goes on where it was: before a reading stands the last one
-//     of the agency, whoever had the page, and the gain is the client's at the later reading. A post that both have
-//     registered is shown once, under the newest registration that the scope sees. Only for who sees one client alone, and
-//     a page that came back to it, do list and series differ: the list also has what it gained in between. Between
-//     agencies everything starts anew.
-//   - A post belongs to the member of its last registration, a reading to the member at its capture: when a
-//     connection changes hands, its next listing registers the posts anew and lists move, with all that the posts gained;
-//     series do not. Where both were read in one range, the source says so.
-//   - Rankings look at all posts of the scope. Nearly all have a reading on the last day up to each end of the
-//     range, which is one stretch of an index; only the others are looked for, one by one unless they are many. Where nothing
-//     was read on that day, as at the end of a month that is not over, it is the last day on which something was.
+//   - A page that moves between two clients of an agency goes on where it was: the gain is the client's at the later
+//     reading. A post that both have registered is shown once, under the newest registration that the scope sees.
+//     Between agencies everything starts anew.
+//   - A post is listed under the member of its last registration: when a connection changes hands, its next listing
+//     registers the posts anew and lists move. What a post gained is of the member at the reading, in lists too.
+//   - Rankings sum what each post gained on each whole UTC day, one stretch of an index of post_daily. Only of days that
+//     an end of the range cuts are the readings looked for, post by post.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
 //     thousands are planned each time (queryGrouped); for all others planning would take longer than running.
 //   - "$2 is null or column = any($2)" makes PostgreSQL expect next to no rows from such a plan. A plan for the present

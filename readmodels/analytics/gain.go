@@ -7,19 +7,19 @@ import (
 )
 
 // Gain is what the posts of some social accounts gained of one figure in the range: the sum of what each
-// reading added since the last one before it, of the same post, that had the figure (the figures are cumulative),
-// and of everything that the first one shows of a post that was published in the range. A reading without the
-// figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later
-// one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while
-// it was not connected stands where it was read again. In this, posts differ from accounts (see [Total]), whose
-// figures have a baseline in the previous period or none. A page that moves between two clients of an
-// agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture.
-// [PostCounts] names the platform metrics.
+// reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The
+// first reading that has a figure adds all of it if the post was published since the agency reads the account, or at
+// most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one
+// with it has it all. All that was gained between two readings stands at the later one, however far apart they are:
+// posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it
+// was read again. In this, posts differ from accounts (see [Total]), whose figures have a baseline in the previous
+// period or none. A page that moves between two clients of an agency goes on where it was: a reading's gain is the
+// client's and member's who had the page at its capture. [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both.
 type Gain struct {
-	Value *int64 `json:"value"` // null when no two readings of one post say anything
+	Value *int64 `json:"value"` // null when of no reading a gain is known
 	// Previous is the gain of the period before, of the accounts that have both; null without any.
 	Previous *int64 `json:"previous"`
 	// Change is the gain of the same accounts less `previous`; null with `previous`.

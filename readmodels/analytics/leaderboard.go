@@ -8,15 +8,15 @@ import (
 
 // Leaderboard is the answer to /leaderboard.
 type Leaderboard struct {
-	// Members are ranked by what the engagement of their posts gained in the range, the most first. A member
-	// is ranked as soon as that is known of one post: read in the range, and before it or published in it.
+	// Members are ranked by what the engagement of posts gained in the range while they had them, the most first. A
+	// member is ranked as soon as that is known of one post.
 	Members []RankedMember `json:"members"`
 	// Posts are ranked alike; of equal ones the newest first.
 	Posts []RankedPost `json:"posts"`
 }
 
-// RankedMember is a member in a ranking. Its figures are what its posts gained in the range, of the posts
-// that are compared; a post belongs to the member who owned the connection when it was last registered.
+// RankedMember is a member in a ranking. Its figures are what posts gained in the range at readings at which the
+// connection was the member's, of the posts that are compared.
 type RankedMember struct {
 	Rank     int64  `json:"rank"` // from 1; equals share one and stand by their ids, and the next rank counts them all
 	MemberID int64  `json:"member_id"`

@@ -66,7 +66,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 			// Read twice at one instant: the smaller event id counts.
 			s, owner, post, at = social{last.SocialAccount, last.Platform}, last.Tenant, last.ExternalID, last.CapturedAt
 			published = last.PublishedAt
-		} else if key := fmt.Sprint(s.id, post, at); taken[key] {
+		} else if key := fmt.Sprint(s.id, post, owner.ParentAccount, at); taken[key] {
 			continue
 		} else {
 			taken[key] = true
@@ -76,7 +76,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		}
 		last = &domain.PostRead{
 			Tenant: owner, Platform: s.platform, ExternalID: post, CapturedAt: at, PublishedAt: published, Counts: drawCounts(t),
-			Backfilled: rapid.IntRange(0, 5).Draw(t, "post backfilled") == 0,
+			Backfilled: rapid.IntRange(0, 5).Draw(t, "post backfilled") == 0, FromZero: rapid.Bool().Draw(t, "from zero"),
 		}
 		w.Add(fmt.Sprintf("p%03d", 999-i), *last)
 	}
@@ -101,7 +101,7 @@ func (o *oracle) agencyReads() []domain.PostRead {
 	smallest := map[string]string{} // event of an instant
 	for _, ev := range o.w.Events {
 		if read, ok := ev.Data.(domain.PostRead); ok {
-			key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
+			key := fmt.Sprint(read.ParentAccount, " ", read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
 			if id, known := smallest[key]; !known || ev.Envelope.ID < id {
 				smallest[key] = ev.Envelope.ID
 			}
@@ -110,7 +110,7 @@ func (o *oracle) agencyReads() []domain.PostRead {
 	var out []domain.PostRead
 	for _, ev := range o.w.Events {
 		read, ok := ev.Data.(domain.PostRead)
-		key := fmt.Sprint(read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
+		key := fmt.Sprint(read.ParentAccount, " ", read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
 		if ok && smallest[key] == ev.Envelope.ID && read.ParentAccount == o.scope.ParentAccount {
 			smallest[key] = "" // once: the same event may come twice
 			out = append(out, read)
@@ -124,28 +124,27 @@ func samePost(a, b domain.PostRead) bool {
 	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
 }
 
-// minus is what one reading has more than another, figure by figure; what the other one does not have it has
-// gained whole since its publication, when that is to be counted.
-func minus(now domain.PostRead, before *domain.PostRead, sincePublished bool) (g analytics.PostGrowth) {
-	if before == nil {
-		before = &domain.PostRead{}
-	} else {
-		g.Since = &before.CapturedAt
-	}
-	sub := func(a, b *int64) *int64 {
-		switch {
-		case a == nil:
-			return nil
-		case b != nil:
-			return new(*a - *b)
-		case sincePublished:
-			return new(*a)
-		default:
+// stepOf is what a reading gained of each figure since the last of those before it that has the figure; what none has
+// was gained whole, when the reading says that it began at 0.
+func stepOf(read domain.PostRead, before []domain.PostRead) (g analytics.PostGrowth) {
+	gained := func(of func(domain.PostRead) *int64) *int64 {
+		now := of(read)
+		if now == nil {
 			return nil
 		}
+		for _, other := range slices.Backward(before) {
+			if v := of(other); v != nil {
+				return new(*now - *v)
+			}
+		}
+		if read.FromZero {
+			return now
+		}
+		return nil
 	}
-	g.Likes, g.Comments, g.Shares = sub(now.Likes, before.Likes), sub(now.Comments, before.Comments), sub(now.Shares, before.Shares)
-	g.Views, g.Impressions, g.Clicks = sub(now.Views, before.Views), sub(now.Impressions, before.Impressions), sub(now.Clicks, before.Clicks)
+	g.Likes, g.Comments = gained(func(r domain.PostRead) *int64 { return r.Likes }), gained(func(r domain.PostRead) *int64 { return r.Comments })
+	g.Shares, g.Views = gained(func(r domain.PostRead) *int64 { return r.Shares }), gained(func(r domain.PostRead) *int64 { return r.Views })
+	g.Impressions, g.Clicks = gained(func(r domain.PostRead) *int64 { return r.Impressions }), gained(func(r domain.PostRead) *int64 { return r.Clicks })
 	lacks := false
 	for _, v := range []*int64{g.Likes, g.Comments, g.Shares} {
 		if v == nil {
@@ -158,28 +157,20 @@ func minus(now domain.PostRead, before *domain.PostRead, sincePublished bool) (g
 	return g
 }
 
-// stepsIn are what each reading of [from, to) that the query is about gained of each figure since the last reading
-// that had it, whichever client of the agency had the page then.
+// stepsIn are what each reading of [from, to) that the query is about gained.
 func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytics.PostGrowth)) {
 	reads := o.agencyReads()
 	for i, read := range reads {
 		if !o.seesAll(read.Tenant, read.Platform) || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) || o.q.Member > 0 && read.MemberID != o.q.Member {
 			continue
 		}
-		var known domain.PostRead
+		var before []domain.PostRead
 		for _, other := range reads[:i] {
-			if !samePost(other, read) || !other.CapturedAt.Before(read.CapturedAt) {
-				continue
-			}
-			for _, figure := range []struct{ of, was **int64 }{
-				{&known.Likes, &other.Likes}, {&known.Comments, &other.Comments}, {&known.Shares, &other.Shares}, {&known.Views, &other.Views},
-			} {
-				if *figure.was != nil {
-					*figure.of = *figure.was
-				}
+			if samePost(other, read) && other.CapturedAt.Before(read.CapturedAt) {
+				before = append(before, other)
 			}
 		}
-		each(read, minus(read, &known, read.PublishedAt != nil && !read.PublishedAt.Before(from)))
+		each(read, stepOf(read, before))
 	}
 }
 
@@ -309,14 +300,16 @@ func (o *oracle) registrations() []domain.PostRegistered {
 	return slices.Collect(maps.Values(latest))
 }
 
-// knownPost is a registered post with its readings: those of the scope, and those of the whole agency.
+// knownPost is a registered post with its readings of the scope, and what it gained in the range.
 type knownPost struct {
 	analytics.Post
 
-	reads, agency []domain.PostRead
+	reads  []domain.PostRead
+	growth analytics.PostGrowth
+	gained map[int64]analytics.PostGrowth // by member
 }
 
-// knownPosts are the registered posts that a list shows, newest first.
+// knownPosts are the registered posts of the query, newest first.
 func (o *oracle) knownPosts() []knownPost {
 	var out []knownPost
 	for _, e := range o.registrations() {
@@ -332,22 +325,74 @@ func (o *oracle) knownPosts() []knownPost {
 			}
 		}
 		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To)
-		if later || o.q.Member > 0 && p.MemberID != o.q.Member || o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
+		if later || o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
 			continue
 		}
 		for _, read := range o.agencyReads() {
 			if read.SocialAccount != p.SocialAccount || read.ExternalID != p.ExternalID {
 				continue
 			}
-			p.agency = append(p.agency, read)
 			if o.seesAll(read.Tenant, read.Platform) {
 				p.reads = append(p.reads, read)
 			}
 		}
+		p.growth, p.gained = o.gainedByPost(p)
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b knownPost) int { return newestFirst(a.Post, b.Post) })
 	return out
+}
+
+// memberPosts are the known posts that were registered last under the member of the query.
+func (o *oracle) memberPosts() []knownPost {
+	return slices.DeleteFunc(o.knownPosts(), func(p knownPost) bool { return o.q.Member > 0 && p.MemberID != o.q.Member })
+}
+
+// gainedByPost adds up what the readings of a post in the range gained, and by member.
+func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members map[int64]analytics.PostGrowth) {
+	members = map[int64]analytics.PostGrowth{}
+	var firsts []domain.PostRead // of the agency, of all time
+	for _, read := range o.agencyReads() {
+		if read.SocialAccount == p.SocialAccount && read.ExternalID == p.ExternalID {
+			firsts = append(firsts, read)
+		}
+	}
+	var steps []domain.PostRead
+	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g analytics.PostGrowth) {
+		if read.SocialAccount != p.SocialAccount || read.ExternalID != p.ExternalID {
+			return
+		}
+		steps = append(steps, read)
+		of := members[read.MemberID]
+		for _, sums := range []*analytics.PostGrowth{&all, &of} {
+			for _, figure := range []struct {
+				to   **int64
+				from *int64
+			}{
+				{&sums.Likes, g.Likes}, {&sums.Comments, g.Comments}, {&sums.Shares, g.Shares}, {&sums.Views, g.Views},
+				{&sums.Impressions, g.Impressions}, {&sums.Clicks, g.Clicks}, {&sums.Engagement, g.Engagement},
+			} {
+				if figure.from != nil {
+					sum(figure.to, *figure.from)
+				}
+			}
+			sums.EngagementPartial = sums.EngagementPartial || g.EngagementPartial
+		}
+		members[read.MemberID] = of
+	})
+	if len(steps) == 0 {
+		return all, members
+	}
+	switch i := slices.IndexFunc(firsts, func(r domain.PostRead) bool { return r.CapturedAt.Equal(steps[0].CapturedAt) }); {
+	case i > 0:
+		all.Since = &firsts[i-1].CapturedAt
+	case steps[0].FromZero:
+	case len(steps) > 1:
+		all.Since = &steps[0].CapturedAt
+	default:
+		all.NoBaseline = true
+	}
+	return all, members
 }
 
 func newestFirst(a, b analytics.Post) int {
@@ -389,31 +434,6 @@ func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
 		}
 	}
 	return c
-}
-
-func (p *knownPost) growth(r analytics.Range) analytics.PostGrowth {
-	now := p.at(r.To)
-	if now == nil || now.CapturedAt.Before(r.From) {
-		return analytics.PostGrowth{}
-	}
-	published := now.PublishedAt != nil && !now.PublishedAt.Before(r.From)
-	if before := p.at(r.From); before != nil {
-		return minus(*now, before, published)
-	}
-	first := p.reads[0]
-	for i, read := range p.agency {
-		if i > 0 && read.CapturedAt.Equal(first.CapturedAt) {
-			return minus(*now, &p.agency[i-1], published) // the page came from another client, which the scope does not see
-		}
-	}
-	switch {
-	case published:
-		return minus(*now, nil, true)
-	case first.CapturedAt.Before(now.CapturedAt):
-		return minus(*now, &first, false)
-	default:
-		return analytics.PostGrowth{NoBaseline: true}
-	}
 }
 
 // asOfList is the newest capture that a list of posts rests on.

@@ -95,7 +95,7 @@ func activitiesSQL() string {
 			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))` + newestFirst + `
 		limit $15) p
 	left join tDefaultCategories c on c.id = p.category
-	left join lateral ` + lastDaily("'infinity'", inScope, "") + ` d on true` + newestFirst
+	left join lateral ` + lastDaily("'infinity'") + ` d on true` + newestFirst
 }
 
 func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, external string) readmodels.PageQuery[PostActivity, postKey] {

@@ -36,7 +36,7 @@ func TestCategoryOfAPost(t *testing.T) {
 		})
 		likes := int64(5)
 		put(domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: inJune, PublishedAt: &published, Counts: domain.Counts{Likes: &likes},
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: inJune, PublishedAt: &published, FromZero: true, Counts: domain.Counts{Likes: &likes},
 		})
 	}
 	ranked := func(category int64) (ids []string, err error) {

@@ -31,8 +31,7 @@ func (t *tally) value() *int64 {
 	return new(t.sum)
 }
 
-// gainSums are what some readings of posts gained, each against the one before it of the same post and
-// agency, whichever of its clients had the page then.
+// gainSums are what some readings of posts gained: sums of the steps that are stored with them.
 type gainSums struct {
 	readings                                   int64 // how many there are, with a gain or without
 	likes, comments, shares, views, engagement tally
@@ -47,17 +46,6 @@ func (g *gainSums) add(o gainSums) {
 	g.shares.add(o.shares)
 	g.views.add(o.views)
 	g.engagement.add(o.engagement)
-}
-
-func (g *gainSums) growth(by domain.Growth) {
-	g.likes.count(by.Likes)
-	g.comments.count(by.Comments)
-	g.shares.count(by.Shares)
-	g.views.count(by.Views)
-	g.engagement.count(by.Engagement)
-	if by.EngagementPartial {
-		g.partial++
-	}
 }
 
 // of is the sum of a metric.
@@ -175,12 +163,10 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 	rows, _ := qc.queryGrouped(ctx, `
 		with part as (
 			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
-			       readings, case when readings > 0 then last_at end as last_at,
-			       likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
+			       readings, last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
 			from post_gains
 			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 			  and quarter >= $6 and quarter < $7 and quarter <> all($9::timestamptz[])
-			  and began >= case when quarter >= $5 then $5 else $6 end
 		)
 		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint, `+sumsOf(q.metrics)+`
 		from part
@@ -254,17 +240,16 @@ type cutGain struct {
 	gainSums
 }
 
-// cutGains reads the raw readings of the quarters that the ends cut. Where there are any the roll-up
+// cutGains reads what the readings gained that lie in the quarters which the ends cut. Where there are any the roll-up
 // says.
 func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain, error) {
-	to, current := qc.query.Range.To, qc.query.Range.From
-	quarters := cutQuarters(from, current, to)
+	to := qc.query.Range.To
+	quarters := cutQuarters(from, qc.query.Range.From, to)
 	if len(quarters) == 0 {
 		return nil, nil
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.published_at, r.likes, r.comments, r.shares, r.views,
-		       `+lastKnown("likes")+", "+lastKnown("comments")+", "+lastKnown("shares")+", "+lastKnown("views")+`
+		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.glikes, r.gcomments, r.gshares, r.gviews
 		from (select distinct social_account_id, quarter from post_gains
 		      where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		        and quarter = any($5)) g
@@ -272,23 +257,13 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 			and r.captured_at >= g.quarter and r.captured_at < g.quarter + interval '15 minutes'
 			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3)
 			and ($4::bigint = 0 or r.member_id = $4)
-		left join lateral (
-			select * from tSPostInsights b
-			where b.social_account_id = r.social_account_id and b.external_id = r.external_id and b.captured_at < r.captured_at
-			  and b.parent_account = r.parent_account
-			order by b.captured_at desc limit 1) b on true
 		where r.captured_at >= $6 and r.captured_at < $7
 		order by r.captured_at`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, from, to)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g cutGain, err error) {
-		var now, before postReading
-		err = row.Scan(&g.social, &g.account, &g.platform, &g.at, &now.published, &now.Likes, &now.Comments, &now.Shares, &now.Views,
-			&before.Likes, &before.Comments, &before.Shares, &before.Views)
-		begin := from
-		if !g.at.Before(current) {
-			begin = current
-		}
-		g.gainSums = now.gainedSince(before, begin)
+		var of domain.Counts
+		err = row.Scan(&g.social, &g.account, &g.platform, &g.at, &of.Likes, &of.Comments, &of.Shares, &of.Views)
+		g.gainSums = gainOf(of)
 		return g, err
 	})
 	if err != nil {
@@ -297,18 +272,17 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 	return list, nil
 }
 
-// lastKnown selects what the last reading with a figure said of it: mostly that is the one right before, b.
-func lastKnown(figure string) string {
-	return fmt.Sprintf(`case when b.%[1]s is not null or r.%[1]s is null then b.%[1]s else (
-		select k.%[1]s from tSPostInsights k
-		where k.social_account_id = r.social_account_id and k.external_id = r.external_id and k.captured_at < b.captured_at
-		  and k.parent_account = r.parent_account and k.%[1]s is not null
-		order by k.captured_at desc limit 1) end`, figure)
-}
-
-// gainedSince is what a reading gained against what was known before it, in a period that begins at begin.
-func (p postReading) gainedSince(before postReading, begin time.Time) gainSums {
+// gainOf is what one reading gained.
+func gainOf(of domain.Counts) gainSums {
 	sums := gainSums{readings: 1}
-	sums.growth(domain.GrowthSince(before.Counts, p.Counts, p.published != nil && !p.published.Before(begin)))
+	sums.likes.count(of.Likes)
+	sums.comments.count(of.Comments)
+	sums.shares.count(of.Shares)
+	sums.views.count(of.Views)
+	engagement, partial := of.Engagement()
+	sums.engagement.count(engagement)
+	if engagement != nil && partial {
+		sums.partial = 1
+	}
 	return sums
 }

@@ -32,7 +32,7 @@ func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, qu
 			return err
 		}
 		for _, p := range posts {
-			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts(), p.growth(query.Range)})
+			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts(), p.growth()})
 		}
 		return qc.classifyPostSources(ctx)
 	})
@@ -43,8 +43,8 @@ type PostsLikes struct {
 	Total     LikesSeries           `json:"total"`     // over the platforms asked for
 	Platforms []PlatformLikesSeries `json:"platforms"` // each platform asked for, also without posts
 	// Posts are all that were published before the end of the range, newest first. The pages of one answer
-	// differ in them only. Of one member they are those whose connection is the member's now, with all that they gained;
-	// `total` is what they gained while it was: where the two differ, `meta.sources` says so.
+	// differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in
+	// `total`, what they gained while it was.
 	Posts []PostLikes `json:"posts"`
 }
 
@@ -89,7 +89,7 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 				return err
 			}
 			for _, p := range posts {
-				growth := p.growth(query.Range)
+				growth := p.growth()
 				data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 			}
 			days := query.buckets()
@@ -146,7 +146,7 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope
 				return err
 			}
 			for _, p := range posts {
-				c, g := p.counts(), p.growth(query.Range)
+				c, g := p.counts(), p.growth()
 				data.Posts = append(data.Posts, PostEngagement{
 					Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
 					EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,

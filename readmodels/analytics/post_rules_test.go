@@ -19,6 +19,7 @@ const none = -1
 // postRule is what June says of one post, worked out by hand. Its figures are likes, comments, shares and views.
 type postRule struct {
 	published string
+	fromZero  bool // it was published since the account is read
 	reads     []postReads
 	likes     *int64
 	views     *int64
@@ -27,8 +28,6 @@ type postRule struct {
 	partial    bool
 	// viewsOn are the bars of the chart that are not null.
 	viewsOn map[string]int64
-	// listed is false where one of the two ends lacks a figure, so that a list of posts does not know what the sums know.
-	unlisted bool
 }
 
 type postReads struct {
@@ -54,14 +53,13 @@ func TestGainsOfPostsFollowTheirFigures(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
 	for name, r := range map[string]postRule{
 		"nothing is missing": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{{"2026-05-31 22:00", 10, 1, 2, 100}, {"2026-06-01 10:00", 12, 1, 2, 130}, {"2026-06-30 10:00", 15, 2, 3, 180}},
 			n(5), n(80), n(7), false,
 			map[string]int64{"2026-06-01": 30, "2026-06-30": 50},
-			false,
 		},
 		"a figure that is missing once comes back with all it gained": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{
 				{"2026-05-31 22:00", 10, 1, 2, 100},
 				{"2026-06-01 10:00", 12, 1, 2, none},
@@ -70,72 +68,62 @@ func TestGainsOfPostsFollowTheirFigures(t *testing.T) {
 			},
 			n(5), n(80), n(7), false,
 			map[string]int64{"2026-06-02": 80},
-			false,
 		},
 		"a part of the engagement that is missing once comes back with all it gained": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{{"2026-05-31 22:00", 10, 1, 2, 100}, {"2026-06-01 10:00", 12, 1, none, 120}, {"2026-06-02 10:00", 15, 2, 3, 180}},
 			n(5), n(80), n(7), true,
 			map[string]int64{"2026-06-01": 20, "2026-06-02": 60},
-			false,
 		},
 		"a reel of June has no views and shares at first": {
-			"2026-06-10 08:00",
+			"2026-06-10 08:00", true,
 			[]postReads{{"2026-06-10 10:00", 3, 0, none, none}, {"2026-06-10 22:00", 40, 2, 5, 900}, {"2026-06-11 10:00", 50, 2, 6, 1000}},
 			n(50), n(1000), n(58), true,
 			map[string]int64{"2026-06-10": 900, "2026-06-11": 100},
-			false,
 		},
-		"a reel of May has no views and shares at first: what it had by then is not known": {
-			"2026-05-31 20:00",
+		"a reel of May has no views and shares at first: they were gained when they came": {
+			"2026-05-31 20:00", true,
 			[]postReads{{"2026-05-31 22:00", 3, 0, none, none}, {"2026-06-01 10:00", 40, 2, 5, 900}, {"2026-06-02 10:00", 50, 2, 6, 1000}},
-			n(47), n(100), n(50), true,
-			map[string]int64{"2026-06-02": 100},
-			true,
+			n(47), n(1000), n(55), false,
+			map[string]int64{"2026-06-01": 900, "2026-06-02": 100},
 		},
 		"what came late is the same": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{
 				{"2026-06-20 10:00", 15, 2, 3, 180}, {"2026-05-31 22:00", 10, 1, 2, 100}, {"2026-06-10 10:00", 11, 1, 2, none}, {"2026-06-05 10:00", none, 1, 2, 110},
 			},
 			n(5), n(80), n(7), true,
 			map[string]int64{"2026-06-05": 10, "2026-06-20": 70},
-			false,
 		},
 		"likes that are taken back are gained with a minus": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{{"2026-05-31 22:00", 10, 1, 2, 100}, {"2026-06-01 10:00", 4, 1, 2, 100}},
 			n(-6), n(0), n(-6), false,
 			map[string]int64{"2026-06-01": 0},
-			false,
 		},
 		"an old post that is read every 30 days gains them all on the day of the reading": {
-			"2025-01-01 10:00",
+			"2025-01-01 10:00", false,
 			[]postReads{{"2026-05-12 10:00", 10, 1, 2, 100}, {"2026-06-11 10:00", 12, 1, 2, 400}},
 			n(2), n(300), n(2), false,
 			map[string]int64{"2026-06-11": 300},
-			false,
 		},
 		"a figure that the platform never gives is no part": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{{"2026-05-31 22:00", 10, 1, none, none}, {"2026-06-01 10:00", 12, 1, none, none}},
 			n(2), nil, n(2), true,
 			map[string]int64{},
-			false,
 		},
 		"a post that the platform deleted in June keeps what it gained by then": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{{"2026-05-31 22:00", 10, 1, 2, 100}, {"2026-06-03 10:00", 12, 1, 2, 130}},
 			n(2), n(30), n(2), false,
 			map[string]int64{"2026-06-03": 30},
-			false,
 		},
 		"one that was deleted in May gained nothing that anybody knows": {
-			"2026-05-01 10:00",
+			"2026-05-01 10:00", false,
 			[]postReads{{"2026-05-30 22:00", 10, 1, 2, 100}, {"2026-05-31 22:00", 12, 1, 2, 120}},
 			nil, nil, nil, false,
 			map[string]int64{},
-			false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,7 +134,7 @@ func TestGainsOfPostsFollowTheirFigures(t *testing.T) {
 			})
 			for i, one := range r.reads {
 				w.Add(fmt.Sprint("p", i), domain.PostRead{
-					Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(one.when), PublishedAt: &published, Counts: one.counts(),
+					Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(one.when), PublishedAt: &published, FromZero: r.fromZero, Counts: one.counts(),
 				})
 			}
 			w.Fold(t, db)
@@ -170,13 +158,11 @@ func TestGainsOfPostsFollowTheirFigures(t *testing.T) {
 					}
 				}
 				require.Equal(t, r.viewsOn, bars)
-				if r.unlisted {
-					continue
-				}
 				list, _, err := a.PostInsights(t.Context(), scope, query)
 				require.NoError(t, err)
 				growth := list.Posts[0].Growth
 				require.Equal(t, []*int64{r.likes, r.views, r.engagement}, []*int64{growth.Likes, growth.Views, growth.Engagement}, "the list of posts")
+				require.Equal(t, r.partial, growth.EngagementPartial, "the list of posts")
 			}
 		})
 	}

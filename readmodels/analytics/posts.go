@@ -52,16 +52,16 @@ type PostCounts struct {
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
-// PostGrowth is what a post gained in the range: its last reading in the range less its last one before, however
-// long ago that was (`since`), or, without one before, less its first one in the range. A post that was published in the
-// range and never read before gained all it has, and all of a figure that the earlier reading does not have. Where the
-// page came from another client of the agency, whose readings the caller does not see, that client's last one is
-// subtracted. Else a difference with an absent side is null.
+// PostGrowth is what a post gained in the range: the sum of what its readings in the range gained, each since the last
+// one before it that had the figure, however long ago that was. A figure that a reading is the first to have was
+// gained whole if the post was published since the agency reads the account, or at most a day before; else it is a
+// baseline, and gained nothing. A gain is the client's and member's who had the page at the reading: of one client or
+// member only theirs are summed. Null is a figure of which no gain is known.
 type PostGrowth struct {
-	// Since is when the reading was captured that is subtracted; in the range when there is none before it, and
-	// null when nothing is subtracted.
+	// Since is when the reading was captured from which on the gains count: the last one before the range, or else a
+	// baseline in it; null when they count from the publication on, or there are none.
 	Since       *time.Time `json:"since"`
-	Likes       *int64     `json:"likes"`       // likes or reactions gained; null, as below, without the figure at both ends
+	Likes       *int64     `json:"likes"`       // likes or reactions gained
 	Comments    *int64     `json:"comments"`    // comments gained
 	Shares      *int64     `json:"shares"`      // shares gained, reposts included
 	Views       *int64     `json:"views"`       // views gained
@@ -69,25 +69,31 @@ type PostGrowth struct {
 	Clicks      *int64     `json:"clicks"`      // clicks gained
 	// Engagement is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
 	Engagement *int64 `json:"engagement"`
-	// EngagementPartial says that it is not known of a part what it gained.
+	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
 	EngagementPartial bool `json:"engagement_partial"`
-	// NoBaseline says that the post was read once, in the range, and was published before it or at an unknown
-	// time: what it gained is not known.
+	// NoBaseline says that the post was read in the range for the first time, and only once, and did not begin at 0:
+	// what it gained is not known.
 	NoBaseline bool `json:"no_baseline"`
 }
 
-// postReading is a reading of a post at one end of the range.
+// postReading is a reading of a post.
 type postReading struct {
-	at        *time.Time // nil: there is none
-	published *time.Time // as the reading knew it
+	at *time.Time // nil: there is none
 	domain.Counts
 }
 
-// listedPost is a post with its readings at both ends of the range.
+// listedPost is a post with its last reading before the end of the range, and what it gained in it.
 type listedPost struct {
 	Post
 
-	now, before postReading
+	now      postReading
+	gained   domain.Counts
+	partial  bool
+	readings int64      // in the range
+	first    *time.Time // of these
+	previous *time.Time // the one before them
+	began    bool       // the first reading of all is in the range
+	fromZero bool       // and its figures were gained
 }
 
 func (p *listedPost) counts() PostCounts {
@@ -101,20 +107,22 @@ func (p *listedPost) counts() PostCounts {
 	return c
 }
 
-// growth compares the readings at the ends; everything is null for a post that was not read in the range.
-func (p *listedPost) growth(r Range) PostGrowth {
-	if p.now.at == nil || p.now.at.Before(r.From) {
-		return PostGrowth{}
+func (p *listedPost) growth() PostGrowth {
+	engagement, _ := p.gained.Engagement()
+	g := PostGrowth{
+		Likes: p.gained.Likes, Comments: p.gained.Comments, Shares: p.gained.Shares, Views: p.gained.Views,
+		Impressions: p.gained.Impressions, Clicks: p.gained.Clicks, Engagement: engagement, EngagementPartial: p.partial,
 	}
-	fromNothing := p.now.published != nil && !p.now.published.Before(r.From)
-	if p.before.at == nil && !fromNothing {
-		return PostGrowth{NoBaseline: true}
+	switch {
+	case !p.began:
+		g.Since = p.previous
+	case p.fromZero:
+	case p.readings > 1:
+		g.Since = p.first
+	default:
+		g.NoBaseline = true
 	}
-	g := domain.GrowthSince(p.before.Counts, p.now.Counts, fromNothing)
-	return PostGrowth{
-		Since: p.before.at, Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions,
-		Clicks: g.Clicks, Engagement: g.Engagement, EngagementPartial: g.EngagementPartial,
-	}
+	return g
 }
 
 // postKey is the place of a post in a list: newest first, then by the ids downwards. A post without a
@@ -140,17 +148,22 @@ const newestFirst = `
 const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
 
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
-// platforms $3, the member $4 and the category $5, published before $6 or at an unknown time.
+// platforms $3 and the category $5, published before $6 or at an unknown time.
 func (qc *queryContext) postsOfScope() string {
-	member, category := "p.member_id = $4::bigint", categoryOfPost+" = $5::bigint"
-	if qc.query.Member == 0 {
-		member = "$4::bigint = 0"
-	}
+	category := categoryOfPost + " = $5::bigint"
 	if qc.query.Category == 0 {
 		category = "$5::bigint = 0"
 	}
 	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
-		and ` + member + " and " + category + ` and coalesce(p.published_at, '-infinity') < $6`
+		and ` + category + ` and coalesce(p.published_at, '-infinity') < $6`
+}
+
+// ofMember selects the rows whose column is the member $4. It emits a predicate only when there is something to filter.
+func (qc *queryContext) ofMember(column string) string {
+	if qc.query.Member == 0 {
+		return "$4::bigint = 0"
+	}
+	return column + " = $4::bigint"
 }
 
 // categoryOfPost is what the registrations say, else what the content planner says.
@@ -160,18 +173,16 @@ const categoryOfPost = `coalesce(p.c_id, (
 	order by c.id limit 1))`
 
 // readingColumns are what the answers need of a reading, in both tables.
-const readingColumns = `captured_at, published_at, likes, comments, shares, views, engagement, impressions, reach, clicks`
+const readingColumns = `captured_at, likes, comments, shares, views, impressions, reach, clicks`
 
-// inAgency and inScope select the readings i of post p, whichever client of the agency $1 or of the scope $2 had
-// the page then: a page that moves between them goes on where it was.
-const (
-	inAgency = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1`
-	inScope  = inAgency + ` and ($2::text[] is null or i.account_id = any($2))`
-)
+// inScope selects the readings i of post p, whichever client of the scope $2 had the page then: a page that moves
+// between them goes on where it was.
+const inScope = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1
+			and ($2::text[] is null or i.account_id = any($2))`
 
 // readingAt finds the last reading of post p before the instant at, whose UTC day begins at day: among
 // raw readings of that day, else in the roll-up of the days before.
-func readingAt(at, day, in string) string {
+func readingAt(at, day string) string {
 	return fmt.Sprintf(`(
 		select * from (
 			(select %[1]s from tSPostInsights i
@@ -179,36 +190,16 @@ func readingAt(at, day, in string) string {
 			 order by i.captured_at desc limit 1)
 			union all
 			%[5]s) x
-		order by x.captured_at desc limit 1)`, readingColumns, at, day, in, lastDaily("("+day+" at time zone 'UTC')::date", in, ""))
+		order by x.captured_at desc limit 1)`, readingColumns, at, day, inScope, lastDaily("("+day+" at time zone 'UTC')::date"))
 }
 
 // lastDaily finds the last reading of post p in the roll-up of the days before a day: the last of its day, which is
 // found first. Ordered by more than the index holds, all days of a post would be read.
-func lastDaily(before, in, when string) string {
+func lastDaily(before string) string {
 	return fmt.Sprintf(`(select * from (
-				select %[1]s from post_daily i where %[4]s%[3]s and i.day < %[2]s
+				select %[1]s from post_daily i where %[3]s and i.day < %[2]s
 				order by i.day desc fetch first row with ties) i
-			 order by i.captured_at desc limit 1)`, readingColumns, before, in, when)
-}
-
-// takenOver finds, for a post p that the scope has read from the instant from on and not before, the reading
-// before that: the last of another client of the agency, whose page it was. upto is the capture of any reading of the
-// scope in the range. It is the first part of a union.
-func (qc *queryContext) takenOver(from, day, upto string) string {
-	if qc.scope.Accounts == nil {
-		return "" // there is no other
-	}
-	return fmt.Sprintf(`
-			(select %[1]s from (
-				(select %[1]s from tSPostInsights i
-				 where %[2]s and i.captured_at >= %[3]s and i.captured_at < (
-					select i.captured_at from tSPostInsights i where %[4]s and i.captured_at >= %[3]s and i.captured_at <= %[5]s
-					order by i.captured_at limit 1)
-				 order by i.captured_at desc limit 1)
-				union all
-				%[6]s) o
-			 order by captured_at desc limit 1)
-			union all`, readingColumns, inAgency, from, inScope, upto, readingAt(from, day, inAgency))
+			 order by i.captured_at desc limit 1)`, readingColumns, before, inScope)
 }
 
 // startOfUTCDay is the day of at in UTC; an instant that begins a day is its own.
@@ -231,7 +222,7 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 		select p.*, `+categoryOfPost+` as category
 		from (
 			select p.social_account_id, p.external_id, p.account_id from tSPosts p
-			where `+qc.postsOfScope()+` and ($9::text = '' or
+			where `+qc.postsOfScope()+" and "+qc.ofMember("p.member_id")+` and ($9::text = '' or
 				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`+newestFirst+`
 			limit $11) page
@@ -251,30 +242,33 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 	args = append([]any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
 	from, to := qc.query.Range.From, qc.query.Range.To
 	n := len(args)
-	args = append(args, to, startOfUTCDay(to), from, startOfUTCDay(from))
+	args = append(args, to, startOfUTCDay(to), from, qc.query.Member)
 	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       p.content, p.media_url, p.permalink,
-		       e.captured_at, e.published_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
-		       b.captured_at, b.likes, b.comments, b.shares, b.views, b.impressions, b.clicks
+		       e.captured_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
+		       g.readings, g.first_at, g.previous_at, g.began, g.from_zero,
+		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p
-		left join lateral `+readingAt(param(1), param(2), inScope)+` e on true
-		left join lateral (
-			select * from `+readingAt(param(3), param(4), inScope)+` b
-			union all`+qc.takenOver(param(3), param(4), "e.captured_at")+`
-			(select `+readingColumns+` from tSPostInsights i
-			 where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < e.captured_at
-			   and (e.published_at is null or e.published_at < `+param(3)+`)
-			 order by i.captured_at limit 1)
-			limit 1) b on true
+		left join lateral `+readingAt(param(1), param(2))+` e on true
+		cross join lateral (
+			select count(*) as readings, min(captured_at) as first_at, min(previous_at) as previous_at,
+			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero,
+			       sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments, sum(gshares)::bigint as shares, sum(gviews)::bigint as views,
+			       sum(gimpressions)::bigint as impressions, sum(gclicks)::bigint as clicks,
+			       coalesce(bool_or(num_nonnulls(glikes, gcomments, gshares) in (1, 2)), false) as partial
+			from tSPostInsights i
+			where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < `+param(1)+fmt.Sprintf(`
+			  and ($%[1]d::bigint = 0 or i.member_id = $%[1]d)`, n+4)+`) g
 		order by p.place`, args...)
 	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
-		e, b := &p.now, &p.before
+		e, g := &p.now, &p.gained
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 			&p.Content, &p.MediaURL, &p.Permalink,
-			&e.at, &e.published, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
-			&b.at, &b.Likes, &b.Comments, &b.Shares, &b.Views, &b.Impressions, &b.Clicks)
+			&e.at, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
+			&p.readings, &p.first, &p.previous, &p.began, &p.fromZero,
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &p.partial)
 		p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
 		return p, err
 	})

@@ -3,7 +3,7 @@ package analytics
 import (
 	"context"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -22,86 +22,64 @@ type rankedMember struct {
 	likes, comments, shares, views  *int64
 }
 
-// gainsOfPosts is a CTE "gained": every post of the query that was read in the range, with what it gained
-// (null: not known), by the rules of [PostGrowth]. Nearly all posts have a reading on the last day up to each end:
-// what they gained is one subtraction. The others are searched for. Parameters: $1 parent account, $2 accounts, $3
-// platforms, $4 member, $5 category, $6 to, $7 from, then the days of both ends.
-func (qc *queryContext) gainsOfPosts(ctx context.Context) (sql string, args []any, err error) {
-	e, b, days, err := qc.ends(ctx)
-	if err != nil {
-		return "", nil, err
+// gainsOfPosts are the CTEs "stepped", what each post of the query gained for each member, and "gained", what it gained in
+// all: sums of the gains of the readings in the range, of which some are known. Whole UTC days come from the roll-up, one
+// stretch of an index; of a day that an end cuts, the readings themselves are looked for. Parameters: $1 parent account,
+// $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 and $9 first day and the one after the last, $10 the
+// days that are cut.
+func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
+	from, to := qc.query.Range.From, qc.query.Range.To
+	first, end := startOfUTCDay(from), startOfUTCDay(to)
+	cut := []time.Time{}
+	if !end.Equal(to) {
+		cut = append(cut, end)
 	}
-	many := func(e end, also string) string {
-		return fmt.Sprintf("%d * count(*) filter (where (%s) is not true%s) > count(*) as %s_missing", perDay, e.found(), also, e.name)
+	if !first.Equal(from) {
+		if !first.Equal(end) {
+			cut = append(cut, first)
+		}
+		first = first.AddDate(0, 0, 1)
 	}
-	var cols strings.Builder
-	for _, c := range endColumns {
-		fmt.Fprintf(&cols, ", %s as e_%s, %s as b_%s", e.picked(c), c, b.picked(c), c)
-	}
-	since := func(c string) string {
-		return fmt.Sprintf("(case when b_captured_at is null then f_%[1]s else b_%[1]s end)", c)
-	}
-	// A figure that the earlier reading lacks began at 0 in a post that was published in the range.
-	gain := func(now, before, published, c string) string {
-		return fmt.Sprintf("%s - coalesce(%s, case when %s >= $7 then 0 end) as %s", now+c, before, published, c)
-	}
-	var fast, slow strings.Builder
-	for _, c := range gainColumns {
-		fast.WriteString(", " + gain("e0_", "b0_"+c, "e0_published_at", c))
-		slow.WriteString(", " + gain("e_", since(c), "e_published_at", c))
-	}
-	sql = `
-		with joined as materialized (
-			select p.*` + e.columns() + b.columns() + `
+	rows := "d.parent_account = $1 and " + qc.within("d.account_id") + " and d.p_id = any($3) and " + qc.ofMember("d.member_id")
+	// The join is a full one because it is never nested: where PostgreSQL expects few posts, it would compare each of
+	// thousands with each.
+	return `
+		with step as (
+			select social_account_id, external_id, member_id, glikes, gcomments, gshares, gviews
+			from post_daily d where ` + rows + ` and d.day >= $8::date and d.day < $9::date
+			union all
+			select d.social_account_id, d.external_id, d.member_id, i.glikes, i.gcomments, i.gshares, i.gviews
+			from post_daily d
+			cross join lateral (
+				select sum(glikes)::bigint as glikes, sum(gcomments)::bigint as gcomments, sum(gshares)::bigint as gshares,
+				       sum(gviews)::bigint as gviews
+				from tSPostInsights i
+				where i.social_account_id = d.social_account_id and i.external_id = d.external_id and i.parent_account = $1
+				  and i.account_id = d.account_id and i.member_id = d.member_id
+				  and i.captured_at >= greatest($7, d.day::timestamp at time zone 'UTC')
+				  and i.captured_at < least($6, (d.day + 1)::timestamp at time zone 'UTC')) i
+			where ` + rows + ` and d.day = any($10::date[]) and d.captured_at >= $7
+		),
+		stepped as materialized (
+			select p.social_account_id, p.external_id, p.account_id, p.published, s.member_id, s.likes, s.comments, s.shares, s.views
 			from (
-				select row_number() over () as nth, p.social_account_id, p.external_id, p.account_id, p.member_id,
-				       coalesce(p.published_at, '-infinity') as published
+				select p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published
 				from tSPosts p where ` + qc.postsOfScope() + `
-			) p` + qc.joinDay(e) + qc.joinDay(b) + `
-			where coalesce(p.nth, 0) > 0
+			) p
+			full join (
+				select social_account_id, external_id, member_id, sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments,
+				       sum(gshares)::bigint as shares, sum(gviews)::bigint as views
+				from step group by social_account_id, external_id, member_id
+			) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
+			where coalesce(p.social_account_id, 0) > 0 and num_nonnulls(s.likes, s.comments, s.shares) > 0
 		),
-		counted as materialized (
-			select count(*) > max(nth) as moved, ` + many(e, "") + ", " + many(b, " and published < "+b.at) + ` from joined
-		),
-		state as not materialized (
-			select * from joined where not (select moved from counted)
-			union all
-			(select distinct on (nth) * from joined where (select moved from counted)
-			 order by nth, e0_captured_at desc nulls last, b0_captured_at desc nulls last)
-		),
-		` + qc.dayBefore(e) + ",\n" + qc.dayBefore(b) + `,
 		gained as (
-			select *, case when num_nonnulls(likes, comments, shares) > 0
-				then coalesce(likes, 0) + coalesce(comments, 0) + coalesce(shares, 0) end as engagement
-			from (
-			select social_account_id, external_id, account_id, member_id, published` + fast.String() + `
-			from state
-			where ` + e.found() + " and " + b.found() + ` and e0_captured_at >= $7
-			union all
-			select social_account_id, external_id, account_id, member_id, published` + slow.String() + `
-			from (
-				select p.*, f.likes as f_likes, f.comments as f_comments, f.shares as f_shares, f.views as f_views
-				from (
-					select p.social_account_id, p.external_id, p.account_id, p.member_id, p.published` + cols.String() + `
-					from (select * from state where (` + e.found() + " and " + b.found() + `) is not true) p` +
-		e.join("1", "e1") + b.join("1", "b1") + e.search() + b.search() + `
-					where coalesce(p.nth, 0) > 0
-				) p
-				left join lateral (
-					select f.* from (` + qc.takenOver("$7::timestamptz",
-		`(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
-						(select ` + readingColumns + ` from tSPostInsights i
-						 where ` + inScope + ` and i.captured_at >= $7 and i.captured_at < p.e_captured_at
-						   and (p.e_published_at is null or p.e_published_at < $7)
-						 order by i.captured_at limit 1)) f
-					where p.b_captured_at is null
-					limit 1) f on true
-				where e_captured_at >= $7
-			) s) g
-		)`
-	return sql, append([]any{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, qc.query.Range.To, qc.query.Range.From,
-	}, days...), nil
+			select social_account_id, external_id, account_id, published,
+			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
+			from stepped group by social_account_id, external_id, account_id, published
+		)`, []any{
+			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to, from, first, end, cut,
+		}
 }
 
 // bestFirst is the order of a ranking: equals stand as in lists of posts.
@@ -117,29 +95,25 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 		return nil, err
 	}
 	limit := qc.query.Page.Size()
-	with, args, err := qc.gainsOfPosts(ctx)
-	if err != nil {
-		return nil, err
-	}
+	with, args := qc.gainsOfPosts()
 	args = append(args, limit+1)
-	place, onPage := "rank() over (order by engagement desc)", ""
+	place, onPage := "rank() over (order by engagement desc)", "true"
 	if last != nil {
 		const beyond = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-				< ($13::bigint, coalesce($14::timestamptz, '-infinity'), $15::bigint, $16::text collate "C", $17::text collate "C")`
+				< ($12::bigint, coalesce($13::timestamptz, '-infinity'), $14::bigint, $15::text collate "C", $16::text collate "C")`
 		with += `,
 		passed as materialized (
-			select count(*) filter (where engagement > $13) as better, count(*) as posts from gained
-			where engagement is not null and not ` + beyond + `
+			select count(*) filter (where engagement > $12) as better, count(*) as posts from gained where not ` + beyond + `
 		)`
-		place = "case when engagement = $13 then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
-		onPage = " and " + beyond
+		place = "case when engagement = $12 then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
+		onPage = beyond
 		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
 	}
 	var posts []ranked
 	var p ranked
 	err = qc.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from (select * from gained where engagement is not null`+onPage+` order by `+bestFirst+` limit $12) page
+		from (select * from gained where `+onPage+` order by `+bestFirst+` limit $11) page
 		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account},
 		func() { posts = append(posts, p) })
 	if err != nil {
@@ -149,28 +123,28 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	return posts, err
 }
 
-// rankBoard reads the best members and the best posts: a member by what the engagement of its posts gained.
+// rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them.
 // Equals share a rank; members stand by their ids then, posts as in [queryContext.rankPosts].
 func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
-	with, args, err := qc.gainsOfPosts(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+	with, args := qc.gainsOfPosts()
 	var list, nth int64
 	var m rankedMember
 	var p ranked
 	err = qc.rank(ctx, "rank members and posts", with+`
-		(select 1 as list, row_number() over (order by sum(engagement) desc, member_id) as nth,
-		        rank() over (order by sum(engagement) desc) as place, member_id, count(*), sum(likes)::bigint, sum(comments)::bigint,
-		        sum(shares)::bigint, sum(views)::bigint, sum(engagement)::bigint, null::timestamptz, 0::bigint, '', ''
-		 from gained where engagement is not null
-		 group by member_id
-		 order by 2 limit $12)
+		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth,
+		        rank() over (order by engagement desc) as place, member_id, posts, likes, comments, shares, views, engagement,
+		        null::timestamptz, 0::bigint, '', ''
+		 from (
+			select member_id, count(*) as posts, sum(likes)::bigint as likes, sum(comments)::bigint as comments, sum(shares)::bigint as shares,
+			       sum(views)::bigint as views,
+			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
+			from stepped group by member_id) members
+		 order by 2 limit $11)
 		union all
 		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), 0, 0,
 		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
-		 from (select * from gained where engagement is not null order by `+bestFirst+` limit $12) best)
+		 from (select * from gained order by `+bestFirst+` limit $11) best)
 		order by list, nth`, append(args, qc.query.Page.Size()), []any{
 		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,

@@ -46,6 +46,7 @@ func TestVideosStandInForTheViewsOfAnAccount(t *testing.T) {
 			for i, r := range tt.readings {
 				w.Add(fmt.Sprint("p", i), domain.PostRead{
 					Tenant: video.Tenant, Platform: domain.TikTok, ExternalID: "v", CapturedAt: at(r.when), PublishedAt: video.PublishedAt, Counts: domain.Counts{Views: &r.views},
+					FromZero: domain.BeganAtZero(video.PublishedAt, &june.From),
 				})
 			}
 			w.Fold(t, db)

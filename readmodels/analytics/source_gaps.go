@@ -1,11 +1,8 @@
 package analytics
 
 import (
-	"context"
 	"fmt"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -40,10 +37,6 @@ func (qc *queryContext) gapsOf(f sourceFacts) []string {
 				sentences = append(sentences, "Of "+metric+", "+what+".")
 			}
 		}
-	}
-	if f.shared {
-		sentences = append(sentences, "Another member had it for a part of this range: sums are of this member's part, lists of "+
-			"posts of all of it.")
 	}
 	return sentences
 }
@@ -90,30 +83,4 @@ func (r Range) whyNone() string {
 	default:
 		return "nothing was read in this range"
 	}
-}
-
-// findSharedAccounts finds out which social accounts of one member another one had for a part of the range. A post is the
-// member's who has the connection now, with all that it gained; a reading is the member's who had it then. Where the
-// two differ, they would contradict each other on one screen.
-func (qc *queryContext) findSharedAccounts(ctx context.Context, facts []sourceFacts) error {
-	if qc.query.Member == 0 || !qc.ofPosts || len(facts) == 0 {
-		return nil
-	}
-	socials := make([]int64, len(facts))
-	for i, f := range facts {
-		socials[i] = f.SocialAccount
-	}
-	rows, _ := qc.tx.Query(ctx, `
-		select distinct social_account_id from post_gains
-		where social_account_id = any($3) and parent_account = $1 and ($2::text[] is null or account_id = any($2))
-		  and quarter >= $4 and quarter < $5 and member_id <> $6 and readings > 0`,
-		qc.scope.ParentAccount, qc.scope.Accounts, socials, qc.query.Range.From, qc.query.Range.To, qc.query.Member)
-	shared, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return fmt.Errorf("read other members: %w", err)
-	}
-	for i := range facts {
-		facts[i].shared = slices.Contains(shared, facts[i].SocialAccount)
-	}
-	return nil
 }

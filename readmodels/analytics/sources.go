@@ -22,7 +22,7 @@ const (
 	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
 	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
 	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
-	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, a counter has no baseline, or another member had it for a part
+	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, or a counter has no baseline
 	SourceOK          SourceStatus = "ok"          // nothing is missing
 )
 
@@ -56,7 +56,6 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
-	shared       bool // its posts were read for another member too, in the range of one member
 }
 
 // knownAccount is a social account that has rows in the range.
@@ -78,9 +77,6 @@ func (qc *queryContext) noteAccount(social int64, account string, platform domai
 func (qc *queryContext) classifySources(ctx context.Context) error {
 	facts, err := qc.sourceFacts(ctx)
 	if err != nil {
-		return err
-	}
-	if err := qc.findSharedAccounts(ctx, facts); err != nil {
 		return err
 	}
 	present := map[int64]bool{}
@@ -128,7 +124,6 @@ const (
 		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
 			select g.last_at from post_gains g
 			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
-			  and g.readings > 0 and g.last_at is not null
 			order by g.quarter desc fetch first row with ties) g`
 )
 
@@ -182,7 +177,7 @@ func (qc *queryContext) findFormerAccounts(ctx context.Context, present map[int6
 	rows, _ := qc.tx.Query(ctx, `
 		select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
 		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
-		  and ($5::bigint = 0 or member_id = $5) and quarter < $6 and readings > 0 and last_at is not null
+		  and ($5::bigint = 0 or member_id = $5) and quarter < $6
 		order by social_account_id, last_at desc`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), gone, qc.query.Member, qc.query.Range.To)
 	var id int64

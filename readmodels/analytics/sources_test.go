@@ -199,7 +199,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: inJune, PublishedAt: &june.From,
 	})
 	w.Add("b", domain.PostRead{
-		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", CapturedAt: inJune, PublishedAt: &june.From,
+		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", CapturedAt: inJune, PublishedAt: &june.From, FromZero: true,
 		Counts: domain.Counts{Likes: new(int64(3)), Comments: new(int64(2)), Shares: new(int64(1)), Impressions: new(int64(90))},
 	})
 	w.Fold(t, db)

@@ -68,7 +68,10 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 		{Name: domain.MetricReach, Kind: domain.Rolling, Value: value, Source: "reach", Day: "2026-06-09", Window: "day"},
 		{Name: domain.MetricEngagement, Kind: domain.Rolling, Value: value, Source: "lifetime", Window: "months_12"},
 	}})
-	w.Add(id+"2", domain.PostRead{Tenant: video, Platform: domain.TikTok, ExternalID: "v", CapturedAt: when, PublishedAt: &published, Counts: domain.Counts{Likes: &value, Views: &value}})
+	w.Add(id+"2", domain.PostRead{
+		Tenant: video, Platform: domain.TikTok, ExternalID: "v", CapturedAt: when, PublishedAt: &published, FromZero: true,
+		Counts: domain.Counts{Likes: &value, Views: &value},
+	})
 	w.Add(id+"3", domain.PostRegistered{
 		Tenant: video, Platform: domain.TikTok, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: when, PublishedAt: &published,
 	})

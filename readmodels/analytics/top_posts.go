@@ -10,7 +10,7 @@ import (
 type TopPosts struct {
 	// Posts are ranked by what their engagement (likes + comments + shares) gained in the range, the most
 	// first; of equal ones the newest first. Posts of which that is not known are left out: they were not read in
-	// the range, or only once.
+	// the range, or for the first time in a life that began before. Of one member they are those that gained while it had them.
 	Posts []RankedPost `json:"posts"`
 }
 
@@ -55,7 +55,7 @@ func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked) ([]Ra
 	}
 	top := make([]RankedPost, len(posts))
 	for i, p := range posts {
-		top[i] = RankedPost{ranking[i].Rank, p.Post, p.counts(), p.growth(qc.query.Range)}
+		top[i] = RankedPost{ranking[i].Rank, p.Post, p.counts(), p.growth()}
 	}
 	return top, nil
 }

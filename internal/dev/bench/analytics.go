@@ -277,7 +277,7 @@ func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Durat
 }
 
 // readingTables hold a row for each reading, or for each day of what is read.
-var readingTables = []string{"tsaccountins", "account_months", "tspostinsights", "tspostgrowth", "post_daily", "post_gains"}
+var readingTables = []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_gains"}
 
 // explain returns the pages that the statements touch; with strict it fails when a plan reads one of the
 // reading tables from end to end.

@@ -20,10 +20,9 @@ const upsertBatch = 5000
 type copied struct{ table, key, time string }
 
 var copiedTables = []copied{
-	{"tspostinsights", "social_account_id, external_id, captured_at", "captured_at"},
-	{"tspostgrowth", "social_account_id, external_id, captured_at", "captured_at"},
-	{"post_daily", "social_account_id, external_id, day, parent_account, account_id", "captured_at"},
-	{"post_gains", "social_account_id, quarter, parent_account, account_id, member_id, p_id, began", "quarter"},
+	{"tspostinsights", "social_account_id, external_id, parent_account, captured_at", "captured_at"},
+	{"post_daily", "social_account_id, external_id, parent_account, day, account_id, member_id", "captured_at"},
+	{"post_gains", "social_account_id, quarter, parent_account, account_id, member_id, p_id", "quarter"},
 }
 
 // share is what one connection of the limit writes: for each table the statement and its batches of
@@ -129,6 +128,8 @@ func typed(pgType string, values []any) any {
 		return column[int64](values)
 	case "smallint":
 		return column[int16](values)
+	case "integer":
+		return column[int32](values)
 	case "boolean":
 		return column[bool](values)
 	case "text":
@@ -193,35 +194,28 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 		var previousAt *time.Time
 		err := tx.QueryRow(ctx, `
 			select captured_at, likes, comments, shares, views, impressions, reach, clicks from tSPostInsights
-			where social_account_id = $1 and external_id = $2 and captured_at < $3
-			order by captured_at desc limit 1`, read.SocialAccount, read.ExternalID, read.CapturedAt).
-			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions,
-				&previous.Reach, &previous.Clicks)
+			where social_account_id = $1 and external_id = $2 and parent_account = $4 and captured_at < $3
+			order by captured_at desc limit 1`, read.SocialAccount, read.ExternalID, read.CapturedAt, read.ParentAccount).
+			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions, &previous.Reach,
+				&previous.Clicks)
 		if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // pgx gives it unwrapped
 			return err
 		}
 		sum, partial := read.Engagement()
+		g := domain.GrowthSince(previous, read.Counts, read.FromZero)
 		_, err = tx.Exec(ctx, `
 			insert into tSPostInsights (social_account_id, external_id, captured_at, event_id, parent_account, account_id, member_id,
-				p_id, a_type, backfilled, growth_eligible, likes, comments, shares, views, impressions, reach, clicks, engagement, engagement_partial)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, false, true, $9, $10, $11, $12, $13, $14, $15, $16, $17) on conflict do nothing`,
+				p_id, a_type, backfilled, growth_eligible, from_zero, likes, comments, shares, views, impressions, reach, clicks, engagement,
+				engagement_partial, previous_at, glikes, gcomments, gshares, gviews, gimpressions, gclicks)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, false, true, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+				$23, $24, $25)
+			on conflict do nothing`,
 			read.SocialAccount, read.ExternalID, read.CapturedAt, id, read.ParentAccount, read.AccountID, read.MemberID, int(read.Platform),
-			read.Likes, read.Comments, read.Shares, read.Views, read.Impressions, read.Reach, read.Clicks, sum, partial)
+			read.FromZero,
+			read.Likes, read.Comments, read.Shares, read.Views, read.Impressions, read.Reach, read.Clicks, sum, partial, previousAt,
+			g.Likes, g.Comments, g.Shares, g.Views, g.Impressions, g.Clicks)
 		if err != nil {
 			return err
-		}
-		if previousAt != nil {
-			g := domain.GrowthBetween(previous, read.Counts)
-			_, err = tx.Exec(ctx, `
-				insert into tSPostGrowth (social_account_id, external_id, captured_at, previous_at, parent_account, account_id, member_id, p_id,
-					glikes, gcomments, gshares, gviews, gimpressions, gclicks, gengagement, gengagement_partial)
-				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing`,
-				read.SocialAccount, read.ExternalID, read.CapturedAt, *previousAt, read.ParentAccount, read.AccountID, read.MemberID,
-				int(read.Platform),
-				g.Likes, g.Comments, g.Shares, g.Views, g.Impressions, g.Clicks, g.Engagement, g.EngagementPartial)
-			if err != nil {
-				return err
-			}
 		}
 		_, err = tx.Exec(ctx, `update naive_checkpoint set next = $2 where part = $1`, part, next)
 		return err

@@ -18,8 +18,9 @@ func (w *World) postRead(p post, at time.Time) domain.PostRead {
 		Tenant: p.channel.Tenant, Platform: p.channel.platform, AccountType: p.channel.kind,
 		ExternalID: p.ID, CapturedAt: at, PublishedAt: new(p.Created), Backfilled: true,
 		GrowthWindow: GrowthWindow.String(), SubscriptionActive: active,
-		GrowthEligible: active && at.Sub(p.Created) <= GrowthWindow,
+		GrowthEligible: active && at.Sub(p.Created) <= GrowthWindow, TrackedSince: new(w.from()),
 	}
+	r.FromZero = domain.BeganAtZero(r.PublishedAt, r.TrackedSince)
 	r.Counts, r.Missing = p.countsAt(w.cfg.Seed, at)
 	return r
 }

@@ -104,7 +104,7 @@ func TestPostReadings(t *testing.T) {
 				if r.Impressions != nil {
 					require.GreaterOrEqual(t, *r.Impressions, *previous.Impressions)
 				}
-				if growth := domain.GrowthBetween(previous.Counts, r.Counts); growth.Engagement != nil {
+				if growth := domain.GrowthSince(previous.Counts, r.Counts, false); growth.Engagement != nil {
 					require.GreaterOrEqual(t, *growth.Engagement, int64(0))
 				}
 			} else {

@@ -7,150 +7,131 @@ import (
 	"time"
 )
 
-// chaosGain is a row of post_gains in the making.
-type chaosGain struct {
-	from *chaosRecord
-	last *time.Time
-	n    map[string]int64
+// chaosSums are what readings gained: of each figure the sum, and of how many readings it is known.
+type chaosSums struct {
+	last     *chaosRecord // of the readings
+	step     map[string]any
+	readings int64
+	sum, n   map[string]int64
+	partial  int64
 }
 
-type chaosGainKey struct {
-	account, member, platform   int64
-	parent, sub, quarter, began string
+type chaosOwner struct {
+	account, member, platform int64
+	parent, sub, place        string // place: the post and day, or the quarter of an hour
 }
 
-type chaosGains map[chaosGainKey]*chaosGain
-
-func (g chaosGains) at(r *chaosRecord, began time.Time) *chaosGain {
-	e := r.reading
-	quarter := e.CapturedAt.UTC().Truncate(15 * time.Minute)
-	if began.IsZero() || began.After(quarter) {
-		began = quarter
-	}
-	key := chaosGainKey{
-		e.SocialAccount, e.MemberID, e.Platform, e.ParentAccount, e.AccountID,
-		quarter.Format(time.RFC3339Nano), began.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano),
-	}
-	if g[key] == nil {
-		g[key] = &chaosGain{from: r, n: map[string]int64{}}
-	}
-	return g[key]
-}
-
-func (g *chaosGain) add(name string, v any) {
-	if n, ok := v.(int64); ok {
-		g.n[name] += n
-		g.n[name+"_n"]++
-	}
-}
-
-// foldGains demands post_gains: what each reading gained of each figure against the last one before it that had it, of
-// the same post and agency, by quarter of an hour.
-func (l *chaosLog) foldGains(until chaosVector, series map[chaosInstant][]*chaosRecord, rows chaosRows) {
-	gains := chaosGains{}
-	l.each("metrics", until, func(r *chaosRecord) {
-		if r.kind != "metrics.post_read.v1" {
-			return
-		}
-		if g := gains.at(r, time.Time{}); g.last == nil || r.reading.CapturedAt.After(*g.last) {
-			g.last = &r.reading.CapturedAt
-		}
-	})
+// foldSteps demands tSPostInsights, post_daily and post_gains: of each figure a reading gained the difference to the last
+// one before it that has the figure, or all of it where there is none and its event says that it began at zero.
+func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
+	days, quarters := map[chaosOwner]*chaosSums{}, map[chaosOwner]*chaosSums{}
 	for _, readings := range series {
 		readings = slices.SortedFunc(slices.Values(readings), func(a, b *chaosRecord) int {
 			return a.reading.CapturedAt.Compare(b.reading.CapturedAt)
 		})
-		known := map[string]map[string]*int64{} // by agency: what the last reading with a figure said of it
+		var previous any
+		known := map[string]*int64{}
 		for _, r := range readings {
-			agency := r.reading.ParentAccount
-			if known[agency] == nil {
-				known[agency] = map[string]*int64{}
+			e := r.reading
+			gained, step := chaosStep(known, e)
+			row := chaosReadingRow(r)
+			for name, v := range step {
+				row[name] = v
 			}
-			gains.count(known[agency], r)
-		}
-	}
-	for key, g := range gains {
-		if row := g.row(key); row != nil {
-			rows.add("post_gains", g.from, row)
-		}
-	}
-}
-
-// count adds what a reading gained of each figure since the last one that had it; what none had before counts
-// since the publication. It notes what the reading says.
-func (g chaosGains) count(known map[string]*int64, r *chaosRecord) {
-	e := r.reading
-	row := g.at(r, time.Time{})
-	row.n["readings"]++
-	var engagement, first *int64 // of parts that were known, and of those that come first
-	lacking, still := 0, 0       // parts that are not known, without and with the first ones
-	for _, figure := range []struct {
-		name string
-		now  *int64
-	}{{"likes", e.Likes}, {"comments", e.Comments}, {"shares", e.Shares}, {"views", e.Views}} {
-		before, part := known[figure.name], figure.name != "views"
-		switch {
-		case figure.now != nil && before != nil:
-			gained := *figure.now - *before
-			row.add(figure.name, gained)
-			if part {
-				engagement = chaosPlus(engagement, gained)
+			for _, name := range chaosStepFigures {
+				row["g"+name] = nil
+				if v := gained[name]; v != nil {
+					row["g"+name] = *v
+				}
 			}
-		case figure.now != nil && e.PublishedAt != nil:
-			g.at(r, *e.PublishedAt).add(figure.name, *figure.now)
-			if part {
-				lacking, first = lacking+1, chaosPlus(first, *figure.now)
+			row["backfilled"], row["growth_eligible"], row["from_zero"], row["previous_at"] = e.Backfilled, e.GrowthEligible, e.FromZero, previous
+			rows.add("tspostinsights", r, row)
+			previous = e.CapturedAt
+			at := e.CapturedAt.UTC()
+			owner := chaosOwner{account: e.SocialAccount, member: e.MemberID, parent: e.ParentAccount, sub: e.AccountID}
+			owner.place = e.ExternalID + " " + at.Format(time.DateOnly)
+			chaosAt(days, owner).count(r, step, gained)
+			owner.platform, owner.place = e.Platform, at.Truncate(15*time.Minute).Format(time.RFC3339Nano)
+			chaosAt(quarters, owner).count(r, step, gained)
+		}
+	}
+	for _, d := range days {
+		row := chaosReadingRow(d.last)
+		for name, v := range d.step {
+			row[name] = v
+		}
+		row["day"], row["readings"] = chaosDay(d.last.reading.CapturedAt.UTC().Format(time.DateOnly)), d.readings
+		for _, name := range []string{"likes", "comments", "shares", "views"} {
+			row["g"+name] = nil
+			if d.n[name] > 0 {
+				row["g"+name] = d.sum[name]
 			}
-		case part:
-			lacking, still = lacking+1, still+1
 		}
-		if figure.now != nil {
-			known[figure.name] = figure.now
+		rows.add("post_daily", d.last, row)
+	}
+	for owner, q := range quarters {
+		quarter, _ := time.Parse(time.RFC3339Nano, owner.place)
+		row := map[string]any{
+			"social_account_id": owner.account, "quarter": quarter, "parent_account": owner.parent, "account_id": owner.sub,
+			"member_id": owner.member, "p_id": owner.platform, "last_at": q.last.reading.CapturedAt, "readings": q.readings, "partial_n": q.partial,
+		}
+		for _, name := range []string{"likes", "comments", "shares", "views", "engagement"} {
+			row[name], row[name+"_n"] = q.sum[name], q.n[name]
+		}
+		rows.add("post_gains", q.last, row)
+	}
+}
+
+var chaosStepFigures = []string{"likes", "comments", "shares", "views", "impressions", "clicks"}
+
+// chaosStep is what a reading gained of each figure, and the columns that say what was known before of those that it
+// lacks. It notes what the reading says.
+func chaosStep(known map[string]*int64, e *chaosReading) (gained map[string]*int64, step map[string]any) {
+	gained, step = map[string]*int64{}, map[string]any{}
+	for i, now := range []*int64{e.Likes, e.Comments, e.Shares, e.Views, e.Impressions, e.Clicks} {
+		name := chaosStepFigures[i]
+		step["known_"+name] = nil
+		switch before := known[name]; {
+		case now == nil && before != nil:
+			step["known_"+name] = *before
+		case now == nil:
+		case before != nil:
+			gained[name] = new(*now - *before)
+		case e.FromZero:
+			gained[name] = now
+		}
+		if now != nil {
+			known[name] = now
 		}
 	}
-	if engagement != nil {
-		row.add("engagement", *engagement)
-		row.partly(lacking > 0, 1)
-	}
-	if first != nil {
-		began := g.at(r, *e.PublishedAt)
-		began.add("engagement", *first)
-		began.partly(engagement == nil && still > 0, 1)
-		began.partly(engagement != nil && still == 0, -1) // with these it is not partial any more
-	}
+	return gained, step
 }
 
-func chaosPlus(sum *int64, v int64) *int64 {
-	if sum != nil {
-		v += *sum
+func chaosAt(sums map[chaosOwner]*chaosSums, owner chaosOwner) *chaosSums {
+	if sums[owner] == nil {
+		sums[owner] = &chaosSums{sum: map[string]int64{}, n: map[string]int64{}}
 	}
-	return &v
+	return sums[owner]
 }
 
-func (g *chaosGain) partly(yes bool, n int64) {
-	if yes {
-		g.n["partial_n"] += n
+func (s *chaosSums) count(r *chaosRecord, step map[string]any, gained map[string]*int64) {
+	if s.last == nil || r.reading.CapturedAt.After(s.last.reading.CapturedAt) {
+		s.last, s.step = r, step
 	}
-}
-
-// row is nil for first figures that count nothing.
-func (g *chaosGain) row(key chaosGainKey) map[string]any {
-	quarter, _ := time.Parse(time.RFC3339Nano, key.quarter)
-	began, _ := time.Parse(time.RFC3339Nano, key.began)
-	row := map[string]any{
-		"social_account_id": key.account, "quarter": quarter, "parent_account": key.parent, "account_id": key.sub,
-		"member_id": key.member, "p_id": key.platform, "began": began, "last_at": g.last,
+	s.readings++
+	parts := 0
+	for name, v := range gained {
+		s.sum[name] += *v
+		s.n[name]++
+		if name == "likes" || name == "comments" || name == "shares" {
+			s.sum["engagement"] += *v
+			parts++
+		}
 	}
-	something := g.last != nil
-	for _, name := range []string{"readings", "partial_n", "likes", "comments", "shares", "views", "engagement"} {
-		row[name] = g.n[name]
+	if parts > 0 {
+		s.n["engagement"]++
 	}
-	for _, name := range []string{"likes_n", "comments_n", "shares_n", "views_n", "engagement_n"} {
-		row[name] = g.n[name]
-		something = something || g.n[name] > 0
+	if parts == 1 || parts == 2 {
+		s.partial++
 	}
-	if !something {
-		return nil
-	}
-	return row
 }

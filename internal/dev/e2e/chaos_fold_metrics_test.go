@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,20 +29,21 @@ func chaosBefore(at time.Time, id string, otherAt time.Time, otherID string) boo
 	return id < otherID
 }
 
+// chaosInstant is where one reading counts: of one account or post, as one agency reads it.
 type chaosInstant struct {
-	account  int64
-	external string // "" for readings of accounts
-	micros   int64
+	account          int64
+	parent, external string // external: "" for readings of accounts
+	micros           int64
 }
 
 func (r *chaosRecord) instant() chaosInstant {
-	return chaosInstant{r.reading.SocialAccount, r.reading.ExternalID, r.reading.CapturedAt.UnixMicro()}
+	return chaosInstant{r.reading.SocialAccount, r.reading.ParentAccount, r.reading.ExternalID, r.reading.CapturedAt.UnixMicro()}
 }
 
 // foldAccounts demands tSAccountIns, account_months and account_newest.
 func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	winners := map[chaosInstant]*chaosRecord{}
-	newest := map[chaosTenant]*chaosRecord{}
+	newest, tracked := map[chaosTenant]*chaosRecord{}, map[chaosTenant]*time.Time{}
 	type place struct {
 		account, member                                  int64
 		platform                                         int64
@@ -65,6 +65,9 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 		tenant.MemberID = 0
 		if n, ok := newest[tenant]; !ok || chaosBefore(r.reading.CapturedAt, r.id, n.reading.CapturedAt, n.id) {
 			newest[tenant] = r
+		}
+		if since := tracked[tenant]; !r.reading.Backfilled && (since == nil || r.reading.CapturedAt.Before(*since)) {
+			tracked[tenant] = &r.reading.CapturedAt
 		}
 		for _, f := range r.reading.Figures {
 			day := f.Day
@@ -95,6 +98,7 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 		rows.add("account_newest", r, map[string]any{
 			"social_account_id": tenant.SocialAccount, "parent_account": tenant.ParentAccount, "account_id": tenant.AccountID,
 			"captured_at": r.reading.CapturedAt, "event_id": r.id, "metrics": slices.Compact(metrics), "missing": whole["missing"],
+			"tracked_since": tracked[tenant],
 		})
 	}
 	for at, month := range months {
@@ -145,59 +149,31 @@ func chaosAccountRow(r *chaosRecord) map[string]any {
 	return row
 }
 
-// foldPosts demands tSPosts, tSPostInsights, tSPostGrowth, post_daily and post_gains.
+// foldPosts demands tSPosts, tSPostInsights, post_daily and post_gains.
 func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
 	type post struct {
 		account               int64
 		external, parent, sub string
 	}
-	type day struct {
-		post
-		day string
-	}
 	winners := map[chaosInstant]*chaosRecord{}
-	days := map[day]*chaosRecord{}
 	posts := map[post][]*chaosRecord{}
 	l.each("metrics", until, func(r *chaosRecord) {
 		switch r.kind {
 		case "metrics.post_read.v1":
-			e := r.reading
 			if w, ok := winners[r.instant()]; !ok || r.id < w.id {
 				winners[r.instant()] = r
-			}
-			at := day{post{e.SocialAccount, e.ExternalID, e.ParentAccount, e.AccountID}, e.CapturedAt.UTC().Format(time.DateOnly)}
-			if d, ok := days[at]; !ok || chaosBefore(e.CapturedAt, r.id, d.reading.CapturedAt, d.id) {
-				days[at] = r
 			}
 		case "metrics.post_registered.v1":
 			at := post{r.post.SocialAccount, r.post.ExternalID, r.post.ParentAccount, r.post.AccountID}
 			posts[at] = append(posts[at], r)
 		}
 	})
-	series := map[chaosInstant][]*chaosRecord{} // by post: the instant's time is zero
+	series := map[chaosInstant][]*chaosRecord{} // by post and agency: the instant's time is zero
 	for at, r := range winners {
-		row := chaosReadingRow(r)
-		row["backfilled"] = r.reading.Backfilled
-		rows.add("tspostinsights", r, row)
 		at.micros = 0
 		series[at] = append(series[at], r)
 	}
-	for at, r := range days {
-		row := chaosReadingRow(r)
-		row["day"] = chaosDay(at.day)
-		rows.add("post_daily", r, row)
-	}
-	l.foldGains(until, series, rows)
-	for _, readings := range series {
-		slices.SortFunc(readings, func(a, b *chaosRecord) int {
-			return cmp.Compare(a.reading.CapturedAt.UnixMicro(), b.reading.CapturedAt.UnixMicro())
-		})
-		for i, r := range readings {
-			if i > 0 && r.reading.GrowthEligible {
-				rows.add("tspostgrowth", r, chaosGrowthRow(readings[i-1].reading, r.reading))
-			}
-		}
-	}
+	foldSteps(series, rows)
 	rowOf, newer := map[post]map[string]any{}, map[post][]string{}
 	for at, registrations := range posts {
 		rowOf[at] = chaosPostRow(registrations)
@@ -226,7 +202,7 @@ func chaosReadingRow(r *chaosRecord) map[string]any {
 	return map[string]any{
 		"social_account_id": e.SocialAccount, "external_id": e.ExternalID, "captured_at": e.CapturedAt, "event_id": r.id,
 		"parent_account": e.ParentAccount, "account_id": e.AccountID, "member_id": e.MemberID,
-		"p_id": e.Platform, "a_type": e.AccountType, "growth_eligible": e.GrowthEligible, "published_at": e.PublishedAt,
+		"p_id": e.Platform, "a_type": e.AccountType, "published_at": e.PublishedAt,
 		"likes": e.Likes, "comments": e.Comments, "shares": e.Shares, "views": e.Views,
 		"impressions": e.Impressions, "reach": e.Reach, "clicks": e.Clicks,
 		"engagement": engagement, "engagement_partial": partial,
@@ -246,31 +222,6 @@ func chaosEngagement(e *chaosReading) (sum *int64, partial bool) {
 		return nil, true
 	}
 	return &total, there < 3
-}
-
-func chaosGrowthRow(before, now *chaosReading) map[string]any {
-	minus := func(a, b *int64) any {
-		if a == nil || b == nil {
-			return nil
-		}
-		return *a - *b
-	}
-	row := map[string]any{
-		"social_account_id": now.SocialAccount, "external_id": now.ExternalID, "captured_at": now.CapturedAt,
-		"previous_at": before.CapturedAt, "parent_account": now.ParentAccount, "account_id": now.AccountID,
-		"member_id": now.MemberID, "p_id": now.Platform,
-		"glikes": minus(now.Likes, before.Likes), "gcomments": minus(now.Comments, before.Comments),
-		"gshares": minus(now.Shares, before.Shares), "gviews": minus(now.Views, before.Views),
-		"gimpressions": minus(now.Impressions, before.Impressions), "gclicks": minus(now.Clicks, before.Clicks),
-		"gengagement": nil, "gengagement_partial": false,
-	}
-	same := (now.Likes == nil) == (before.Likes == nil) && (now.Comments == nil) == (before.Comments == nil) &&
-		(now.Shares == nil) == (before.Shares == nil)
-	if a, partial := chaosEngagement(now); same && a != nil {
-		b, _ := chaosEngagement(before)
-		row["gengagement"], row["gengagement_partial"] = *a-*b, partial
-	}
-	return row
 }
 
 // chaosPostRow: of each origin the registration with the latest time counts, and what the main

@@ -209,6 +209,7 @@ type chaosReading struct {
 	PublishedAt    *time.Time    `json:"published_at"`
 	Backfilled     bool          `json:"backfilled"`
 	GrowthEligible bool          `json:"growth_eligible"`
+	FromZero       bool          `json:"from_zero"`
 	Likes          *int64        `json:"likes"`
 	Comments       *int64        `json:"comments"`
 	Shares         *int64        `json:"shares"`

@@ -25,15 +25,14 @@ var chaosTables = map[string][]string{
 	"dashboard_commands":    {"parent_account", "subject", "idempotency_key"},
 	"access_notices":        {"parent_account", "version", "user_id"},
 
-	"tsaccountins":   {"social_account_id", "captured_at"},
+	"tsaccountins":   {"social_account_id", "parent_account", "captured_at"},
 	"account_months": {"social_account_id", "parent_account", "account_id", "member_id", "p_id", "metric", "kind", "month", "source", "window_name"},
 	"account_newest": {"social_account_id", "parent_account", "account_id"},
 
 	"tsposts":        {"social_account_id", "external_id", "parent_account", "account_id"},
-	"tspostinsights": {"social_account_id", "external_id", "captured_at"},
-	"tspostgrowth":   {"social_account_id", "external_id", "captured_at"},
-	"post_daily":     {"social_account_id", "external_id", "day", "parent_account", "account_id"},
-	"post_gains":     {"social_account_id", "quarter", "parent_account", "account_id", "member_id", "p_id", "began"},
+	"tspostinsights": {"social_account_id", "external_id", "parent_account", "captured_at"},
+	"post_daily":     {"social_account_id", "external_id", "parent_account", "day", "account_id", "member_id"},
+	"post_gains":     {"social_account_id", "quarter", "parent_account", "account_id", "member_id", "p_id"},
 
 	"accounts": {"id"}, "users": {"id"}, "orders": {"id"}, "sessions": {"id"}, "members": {"id"}, "tmemberauth": {"id"},
 	"tdefaultaccount": {"member_id"}, "tsaccounts": {"id"}, "tcontentplanner": {"id"}, "tsubscriptions": {"id"},

@@ -44,7 +44,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	ctx := context.Background()
 	_, err := db.Pool.Exec(ctx, `
 		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts),
-		     d as (delete from tSPostInsights), e as (delete from tSPostGrowth), f as (delete from post_daily),
+		     d as (delete from tSPostInsights), f as (delete from post_daily),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
 		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), l as (delete from members),
 		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),

@@ -1,0 +1,103 @@
+package projections
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Copy implements [Bulk]. A later event may take the instant or the day of any: rows come at the end, until then the
+// readings are packed.
+func (f *accountFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
+	if f.packed == nil {
+		f.packed = &packedAccounts{series: map[accountSeries][]byte{}}
+	}
+	for _, e := range f.events {
+		if err := f.packed.add(e); err != nil {
+			return err
+		}
+	}
+	f.events = nil
+	if !last {
+		return nil
+	}
+	for _, table := range []struct {
+		name    string
+		columns []string
+		rows    iter.Seq2[[]any, error]
+	}{
+		{"tSAccountIns", accountReadings.columns, f.packed.readingRows()},
+		{"account_months", monthColumns, f.packed.monthRows()},
+		{"account_newest", accountNewest.columns, f.packed.newestRows()},
+	} {
+		if err := copyRows(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *packedAccounts) readingRows() iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for reads := range p.each() {
+			for i, r := range reads {
+				if i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt) {
+					continue // the smaller id has it
+				}
+				row, err := newAccountRow(r.accountEvent)
+				row.missing, row.demographics = r.missing, r.demographics
+				if !yield(accountReadings.values(row), err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// monthRows lays the figures of one account after the other out by months.
+func (p *packedAccounts) monthRows() iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for reads := range p.each() {
+			months := monthFold{}
+			for _, r := range reads {
+				months.add(&r.AccountRead, r.eventID)
+			}
+			for key, days := range months {
+				if !yield(append(key.values(), daysOfMonth(days)...), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// daysOfMonth are the arrays of a row of account_months, in the order of the days.
+func daysOfMonth(figures map[int16]dayFigure) []any {
+	days := slices.Sorted(maps.Keys(figures))
+	values, at, ids := make([]int64, len(days)), make([]time.Time, len(days)), make([]string, len(days))
+	for i, day := range days {
+		values[i], at[i], ids[i] = figures[day].value, figures[day].at, figures[day].eventID
+	}
+	return []any{days, values, at, ids}
+}
+
+func (p *packedAccounts) newestRows() iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for reads := range p.each() {
+			newest := map[newestKey]newestRow{}
+			for _, r := range reads {
+				key := newestKey{r.SocialAccount, r.ParentAccount, r.AccountID}
+				newest[key] = newest[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})
+			}
+			for _, n := range newest {
+				values := accountNewest.values(n)
+				values[slices.Index(accountNewest.columns, "metrics")] = n.metrics()
+				if !yield(values, nil) {
+					return
+				}
+			}
+		}
+	}
+}

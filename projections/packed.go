@@ -1,0 +1,231 @@
+package projections
+
+import (
+	"cmp"
+	"encoding/binary"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// packedID is an event id in 20 bytes: nearly all are UUIDs.
+type packedID struct {
+	uuid  uuid.UUID
+	other uint32 // from 1 on: its place among those that are none
+}
+
+// packedIDs packs event ids. Its zero value is ready.
+type packedIDs struct {
+	others []string
+	places map[string]uint32
+}
+
+func (p *packedIDs) pack(id string) packedID {
+	if u, err := uuid.Parse(id); err == nil && u.String() == id { // other spellings are other ids
+		return packedID{uuid: u}
+	}
+	if p.places == nil {
+		p.places = map[string]uint32{}
+	}
+	place, known := p.places[id]
+	if !known {
+		p.others = append(p.others, id)
+		place = uint32(len(p.others))
+		p.places[id] = place
+	}
+	return packedID{other: place}
+}
+
+func (p *packedIDs) text(id packedID) string {
+	if id.other > 0 {
+		return p.others[id.other-1]
+	}
+	return id.uuid.String()
+}
+
+// append appends a packed id.
+func (p *packedIDs) append(b []byte, id string) []byte {
+	packed := p.pack(id)
+	b = binary.AppendUvarint(b, uint64(packed.other))
+	if packed.other == 0 {
+		b = append(b, packed.uuid[:]...)
+	}
+	return b
+}
+
+// take reads a packed id.
+func (p *packedIDs) take(packed *unpacking) string {
+	id := packedID{other: uint32(packed.uvarint())}
+	if id.other == 0 {
+		copy(id.uuid[:], packed.take(len(id.uuid)))
+	}
+	return p.text(id)
+}
+
+// packedPosts holds readings of posts in some 50 bytes each, and without pointers: a rebuild keeps all of a partition
+// until their steps can be made.
+type packedPosts struct {
+	series map[agencyPost][]byte
+	owners dictionary[packedOwner]
+	ids    packedIDs
+}
+
+// packedOwner is what nearly all readings of a series have in common.
+type packedOwner struct {
+	sub         string
+	member      int64
+	platform    domain.Platform
+	accountType domain.AccountType
+}
+
+// What a packed reading has.
+const (
+	packedBackfilled = 1 << iota
+	packedEligible
+	packedFromZero
+	packedPublished
+)
+
+// add packs a reading, without its step.
+func (p *packedPosts) add(r *reading) {
+	key := agencyPost{postKey{r.SocialAccount, r.external}, r.ParentAccount}
+	var flags byte
+	for _, f := range []struct {
+		has  bool
+		flag byte
+	}{
+		{r.backfilled, packedBackfilled}, {r.eligible, packedEligible}, {r.fromZero, packedFromZero},
+		{r.published != nil, packedPublished},
+	} {
+		if f.has {
+			flags |= f.flag
+		}
+	}
+	figures := [...]*int64{r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks}
+	var has byte
+	for i, v := range figures {
+		if v != nil {
+			has |= 1 << i
+		}
+	}
+	b := append(p.series[key], flags, has)
+	b = binary.AppendVarint(b, r.at.UnixMicro())
+	b = binary.AppendUvarint(b, p.owners.place(packedOwner{r.AccountID, r.MemberID, r.platform, r.accountType}))
+	b = p.ids.append(b, r.eventID)
+	if r.published != nil {
+		b = binary.AppendVarint(b, r.published.UnixMicro())
+	}
+	for _, v := range figures {
+		if v != nil {
+			b = binary.AppendVarint(b, *v)
+		}
+	}
+	p.series[key] = b
+}
+
+// unpacked is room for the readings of one series.
+type unpacked struct {
+	readings  []reading
+	figures   [][7]int64
+	published []time.Time
+	sorted    []*reading
+}
+
+// each unpacks one series after the other, in the order of their keys: sorted, each instant once, with their steps. The
+// readings are good until the next series.
+func (p *packedPosts) each() iter.Seq[[]*reading] {
+	return func(yield func([]*reading) bool) {
+		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b agencyPost) int {
+			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.external, b.external), cmp.Compare(a.parent, b.parent))
+		})
+		var room unpacked
+		for _, key := range keys {
+			if !yield(p.unpack(key, &room)) {
+				return
+			}
+		}
+	}
+}
+
+func (p *packedPosts) unpack(key agencyPost, room *unpacked) []*reading {
+	packed := unpacking{p.series[key]}
+	room.readings, room.figures, room.published, room.sorted = room.readings[:0], room.figures[:0], room.published[:0], room.sorted[:0]
+	for len(packed.rest) > 0 {
+		p.unpackOne(key, &packed, room)
+	}
+	for i := range room.readings { // now that they stay where they are
+		r := &room.readings[i]
+		f := &room.figures[i]
+		for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks} {
+			if *to != nil {
+				*to = &f[n]
+			}
+		}
+		if r.published != nil {
+			r.published = &room.published[i]
+		}
+		room.sorted = append(room.sorted, r)
+	}
+	slices.SortFunc(room.sorted, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
+	room.sorted = slices.CompactFunc(room.sorted, func(a, b *reading) bool { return a.at.Equal(b.at) })
+	var w walk
+	for _, r := range room.sorted {
+		w.step(r)
+	}
+	return room.sorted
+}
+
+// present marks a figure that a reading has until it is known where it stands.
+var present = new(int64)
+
+func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking, room *unpacked) {
+	flags, has := packed.byte(), packed.byte()
+	at := time.UnixMicro(packed.varint()).UTC()
+	owner := p.owners.list[packed.uvarint()]
+	id := p.ids.take(packed)
+	r := reading{
+		Tenant:   domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account},
+		platform: owner.platform, accountType: owner.accountType, external: key.external, at: at, eventID: id,
+		backfilled: flags&packedBackfilled != 0, eligible: flags&packedEligible != 0, fromZero: flags&packedFromZero != 0,
+	}
+	var published time.Time
+	if flags&packedPublished != 0 {
+		published = time.UnixMicro(packed.varint()).UTC()
+		r.published = &published
+	}
+	var figures [7]int64
+	for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks} {
+		if has&(1<<n) != 0 {
+			figures[n], *to = packed.varint(), present
+		}
+	}
+	room.readings, room.figures, room.published = append(room.readings, r), append(room.figures, figures), append(room.published, published)
+}
+
+// unpacking is what is left of a packed series.
+type unpacking struct{ rest []byte }
+
+func (u *unpacking) take(n int) []byte {
+	taken := u.rest[:n]
+	u.rest = u.rest[n:]
+	return taken
+}
+
+func (u *unpacking) byte() byte { return u.take(1)[0] }
+
+func (u *unpacking) varint() int64 {
+	v, n := binary.Varint(u.rest)
+	u.rest = u.rest[n:]
+	return v
+}
+
+func (u *unpacking) uvarint() uint64 {
+	v, n := binary.Uvarint(u.rest)
+	u.rest = u.rest[n:]
+	return v
+}
