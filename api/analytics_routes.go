@@ -13,23 +13,33 @@ import (
 // outside scope do not exist for them.
 type Analytics interface {
 	AccountInsights(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error)
-	AccountFollowers(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountFollowers, analytics.Meta, error)
+	AccountFollowers(
+		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
+	) (analytics.AccountFollowers, analytics.Meta, error)
 	RoiViews(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.RoiViews, analytics.Meta, error)
 	AccountStats(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountStats, analytics.Meta, error)
-	AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.AccountNetGrowth, analytics.Meta, error)
+	AccountNetGrowth(
+		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
+	) (analytics.AccountNetGrowth, analytics.Meta, error)
 	ActivityMeter(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.ActivityMeter, analytics.Meta, error)
 	Leaderboard(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.Leaderboard, analytics.Meta, error)
 	TopPosts(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.TopPosts, analytics.Meta, error)
 	PostInsights(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostInsights, analytics.Meta, error)
 	PostsLikes(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsLikes, analytics.Meta, error)
 	PostsViews(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsViews, analytics.Meta, error)
-	PostsEngagements(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsEngagements, analytics.Meta, error)
-	PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PostsTotalEngagements, analytics.Meta, error)
+	PostsEngagements(
+		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
+	) (analytics.PostsEngagements, analytics.Meta, error)
+	PostsTotalEngagements(
+		ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery,
+	) (analytics.PostsTotalEngagements, analytics.Meta, error)
 	ActiveMembers(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.ActiveMembers, analytics.Meta, error)
 	MemberGrowth(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.MemberGrowth, analytics.Meta, error)
 
 	Stats(ctx context.Context, scope readmodels.Scope, query analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error)
-	Activities(ctx context.Context, scope readmodels.Scope, query analytics.ActivitiesQuery) ([]analytics.PostActivity, readmodels.ListMeta, error)
+	Activities(
+		ctx context.Context, scope readmodels.Scope, query analytics.ActivitiesQuery,
+	) ([]analytics.PostActivity, readmodels.ListMeta, error)
 	Activity(ctx context.Context, scope readmodels.Scope, id string) (analytics.PostActivity, error)
 }
 

@@ -62,7 +62,9 @@ func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *
 
 // export writes the entries and the trailer. The status is sent: what goes wrong from here on can only
 // be said in the last line.
-func (s *Server) export(w http.ResponseWriter, r *http.Request, out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error]) {
+func (s *Server) export(
+	w http.ResponseWriter, r *http.Request, out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error],
+) {
 	trailer, err := s.exportEntries(out, meta, entries)
 	if err == nil {
 		err = out.end(trailer)
@@ -74,7 +76,9 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, out exportWriter
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
 }
 
-func (s *Server) exportEntries(out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error]) (exportTrailer, error) {
+func (s *Server) exportEntries(
+	out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error],
+) (exportTrailer, error) {
 	trailer := exportTrailer{Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf}
 	var last readmodels.HistoryEntry
 	cut := func(reason string) (exportTrailer, error) {

@@ -69,3 +69,25 @@ func bearer(r *http.Request) (string, error) {
 	}
 	return token, nil
 }
+
+// streamPrincipal proves the caller of a stream, whose opening counts as a request.
+func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request) (Principal, error) {
+	p, err := s.ticketPrincipal(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	recordUser(r.Context(), p.UserID)
+	return p, s.limits.take(w.Header(), p)
+}
+
+func (s *Server) ticketPrincipal(r *http.Request) (Principal, error) {
+	ticket := r.URL.Query().Get(paramTicket.Name)
+	if ticket == "" {
+		return s.principal(r)
+	}
+	p, err := s.deps.Tickets.Redeem(r.Context(), ticket)
+	if err != nil {
+		return Principal{}, err
+	}
+	return p.canonical()
+}

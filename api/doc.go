@@ -17,26 +17,28 @@
 //
 // # File map
 //
-//	handler.go routes.go      Deps, Handler; the route table
-//	principal.go auth.go      who is calling; roles
-//	jwt.go jwt_keys.go jwt_load.go  tokens; keys; keys that rotate
+//	handler.go routes.go            Deps, Handler; the route table
+//	principal.go auth.go            who is calling; roles
+//	jwt.go jwt_keys.go jwt_key_refresh.go  tokens; keys; keys that rotate
 //	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
-//	middleware.go metrics.go  request id, headers, CORS, panics, access log; request metrics
-//	bounds.go ratelimit.go compress.go  time for requests, slashes; requests per caller; gzip and zstd
-//	accept.go etag.go         which form of an answer; tags of answers, 304
-//	csv_plan.go csv_answer.go  answers as tables
+//	middleware.go metrics.go        request id, headers, CORS, panics, access log; request metrics
+//	request_timeout.go ratelimit.go compress.go  time for requests; requests per caller; gzip and zstd
+//	trailing_slash.go               an address with a slash at its end is the one without
+//	accept.go etag.go               which form of an answer; tags of answers, 304
+//	csv_plan.go csv_answer.go       answers as tables
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
-//	declared.go               every parameter and header that a route can take, as data
-//	params.go params_range.go what reads parameters by their declarations; ranges and time zones
-//	operation.go              an endpoint with what it takes and answers; all of them, for the generator of the documents
-//	document.go headers.go    /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names of headers
-//	endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
-//	notices.go tickets.go     stream of notices, Socket.IO; one-time tickets
-//	entities*.go              users, platforms, activities, stats: lists, one by its id, parameters
-//	live.go                   stream of changed figures
-//	history.go history_params.go    auditors: history, state, diff, access; their parameters
-//	audit_ports.go audit_export.go audit_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
-//	health.go                 /healthz, /readyz
+//	declared_params.go              every parameter and header that a route can take, as data
+//	params.go params_range.go       what reads parameters by their declarations; ranges and time zones
+//	operation.go                    an endpoint with what it takes and answers; all of them, for the generator of the documents
+//	api_documents.go headers.go     /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names
+//	                                of headers
+//	analytics_endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
+//	notices.go tickets.go           stream of notices, Socket.IO; one-time tickets: their endpoint, their store
+//	entities*.go                    users, platforms, activities, stats: lists, one by its id, parameters
+//	live.go                         stream of changed figures
+//	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters
+//	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
+//	health.go                       /healthz, /readyz
 //
 // # Non-obvious
 //

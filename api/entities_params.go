@@ -20,7 +20,8 @@ var (
 		paramCursor, paramLimit, paramPlatform, paramOwner, paramState,
 	}}
 	activitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
-		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramStartTime, paramEndTime, paramZone,
+		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramStartTime,
+		paramEndTime, paramZone,
 	}}
 	oneUserQuery     = reading[string]{parseUserID, []Param{paramUserID}}
 	onePlatformQuery = reading[int64]{func(p *Params) int64 { return p.ID(paramPlatformID) }, []Param{paramPlatformID}}

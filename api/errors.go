@@ -84,10 +84,17 @@ func publicError(err error) *domain.Error {
 // writeError answers with err in the one shape. The whole of an internal error goes to the log.
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	public := publicError(err)
+	passes := public.Code == domain.CodeInternal && s.deps.Passes(err)
+	if passes {
+		public = domain.NewError(domain.CodeUnavailable, "The database cannot be asked now. Nothing was changed. Try again shortly.")
+	}
 	status := statusOf(public.Code)
 	level, text := slog.LevelDebug, "request refused"
 	if status == http.StatusInternalServerError {
 		level, text = slog.LevelError, "request failed"
+	}
+	if passes {
+		level = slog.LevelWarn
 	}
 	s.deps.Logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
 	header := w.Header()

@@ -14,6 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+var errPasses = errors.New("the database is away")
+
 func TestEveryCodeHasItsStatus(t *testing.T) {
 	t.Parallel()
 	for code, status := range map[domain.Code]int{
@@ -40,6 +42,7 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		"internal by code":   {domain.NewError(domain.CodeInternal, "host db-7"), 500, "internal", "Something went wrong", ""},
 		"unavailable":        {domain.NewError(domain.CodeUnavailable, "later"), 503, "unavailable", "later", "1"},
 		"unavailable, known": {&domain.Error{Code: domain.CodeUnavailable, Message: "later", RetryAfter: 9}, 503, "unavailable", "later", "9"},
+		"database is away":   {fmt.Errorf("dial db-7: %w", errPasses), 503, "unavailable", "Nothing was changed", "1"},
 		"rate limited":       {domain.NewError(domain.CodeRateLimited, "slower"), 429, "rate_limited", "slower", "1"},
 	} {
 		t.Run(name, func(t *testing.T) {

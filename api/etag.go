@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -65,3 +66,6 @@ const (
 func uncoded(tag string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(tag, suffixGzip), suffixZstd)
 }
+
+// etag is the entity tag of a dashboard: its version.
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

@@ -88,6 +88,10 @@ type Deps struct {
 	// route but health, readiness and metrics answers 503: half-made figures are no figures. Nil: always.
 	Ready func() error
 
+	// Passes tells whether an error of below may pass by itself, as while the database is away: it answers 503 and
+	// not 500. Nil: none does.
+	Passes func(error) bool
+
 	Checks     []Check               // of /readyz
 	Metrics    http.Handler          // behind /metrics; nil: no such route
 	Registerer prometheus.Registerer // for the request metrics; nil: not registered
@@ -101,6 +105,9 @@ func (d Deps) withDefaults() Deps {
 	d.Logger = cmp.Or(d.Logger, slog.Default())
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Passes == nil {
+		d.Passes = func(error) bool { return false }
 	}
 	if d.Ready == nil {
 		d.Ready = func() error { return nil }

@@ -41,7 +41,8 @@ func (c JWTConfig) validate() error {
 	}
 	return errors.Join(
 		fault((c.Secret == "") == (c.Keys == ""), "set either the secret (HS256) or the keys (RS256, ES256), not both and not neither"),
-		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes),
+		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d",
+			len(c.Secret), minSecretBytes),
 		fault(c.Issuer == "", "set the issuer that tokens must name in iss"),
 		fault(c.Audience == "", "set the audience that tokens must name in aud"),
 	)

@@ -1,9 +1,6 @@
 package api
 
-import (
-	"net/http"
-	"strconv"
-)
+import "net/http"
 
 // envelope is the shape of every successful answer.
 type envelope struct {
@@ -20,5 +17,3 @@ func (s *Server) writeData(w http.ResponseWriter, data, meta any) error {
 	s.writeJSON(w, contentJSON, http.StatusOK, envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
 	return nil
 }
-
-func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -78,6 +79,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 		Authenticator: authenticator, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b},
 		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return b.now },
+		Passes: func(err error) bool { return errors.Is(err, errPasses) },
 	}
 	for _, c := range change {
 		c(&deps)

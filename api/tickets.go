@@ -4,11 +4,32 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
+
+// ticketLife is how long a ticket for an EventSource may wait to be used.
+const ticketLife = 60 * time.Second
+
+// ticketBody is a ticket that stands for the caller's token once.
+type ticketBody struct {
+	Ticket    string `json:"ticket"`
+	ExpiresIn int    `json:"expires_in"` // seconds
+}
+
+// postTicket gives a ticket that stands for the caller's token in the address of one EventSource,
+// which cannot send headers; a token there would end up in logs.
+func (s *Server) postTicket(w http.ResponseWriter, r *http.Request) error {
+	p, _ := PrincipalFrom(r.Context())
+	ticket, err := s.deps.Tickets.Issue(r.Context(), p, ticketLife)
+	if err != nil {
+		return err
+	}
+	return s.writeData(w, ticketBody{Ticket: ticket, ExpiresIn: int(ticketLife / time.Second)}, nil)
+}
 
 // TicketStore keeps one-time tickets. The one in memory serves a single process; several behind one
 // address need a store that they share, or requests that stick to a process.

@@ -232,7 +232,8 @@ func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64
 // under: the caller's own, else the command's id.
 func (c change) open() error {
 	key := cmp.Or(c.key, c.commandID)
-	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
+	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header "+
+		"Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
 	e.CommandID = key
 	return e
 }

@@ -35,7 +35,9 @@ const (
 
 // Import appends what is not there yet and returns what it found at its beginning. When it returns nil
 // every set is in the log; repeating it is safe at any time, also after it was killed.
-func (i ImportDashboards) Import(ctx context.Context, facts domain.ImportFacts, documents []domain.ImportedDashboard) (first domain.ImportPlan, err error) {
+func (i ImportDashboards) Import(
+	ctx context.Context, facts domain.ImportFacts, documents []domain.ImportedDashboard,
+) (first domain.ImportPlan, err error) {
 	left := -1
 	for races := 0; races < importRaces; {
 		stream, err := i.Stream(ctx, facts.ParentAccount)
@@ -61,7 +63,8 @@ func (i ImportDashboards) Import(ctx context.Context, facts domain.ImportFacts, 
 			return first, fmt.Errorf("append dashboards of agency %s (repeating the import is safe): %w", facts.ParentAccount, err)
 		}
 	}
-	return first, errors.New("agency " + facts.ParentAccount + " is changing its dashboards faster than they can be imported; repeat the import")
+	return first, errors.New("agency " + facts.ParentAccount + " is changing its dashboards faster than they can be " +
+		"imported; repeat the import")
 }
 
 // draft makes the record of as many sets as fit.

@@ -112,7 +112,8 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType, error) {
 	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
 	if known && social.Platform != o.Platform {
-		return domain.Tenant{}, 0, fmt.Errorf("social account %d is on %s in the directory, the row says %s", o.SocialAccount, social.Platform, o.Platform)
+		return domain.Tenant{}, 0, fmt.Errorf("social account %d is on %s in the directory, the row says %s",
+			o.SocialAccount, social.Platform, o.Platform)
 	}
 	id, err := w.account(o.Account, social.AccountID)
 	if err != nil {

@@ -97,7 +97,7 @@ func without(list []string, drop func(string) bool) []string {
 }
 
 // equalContent compares what a record can change: times and version follow from the record.
-func equalContent(a, b Dashboard) bool {
+func equalContent(a, b *Dashboard) bool {
 	return a.DocumentID == b.DocumentID &&
 		a.AllowClientDashboard == b.AllowClientDashboard &&
 		slices.Equal(a.SubAccountIDs, b.SubAccountIDs) &&

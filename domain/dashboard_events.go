@@ -3,7 +3,6 @@ package domain
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -96,22 +95,16 @@ func (c DashboardChange) Validate() error {
 	return checkLengths(slices.Concat(c.Users, c.LostAccess)...)
 }
 
-// Touched returns the accounts whose dashboards the change may alter, linked ones first.
+// Touched returns the accounts whose dashboards the change may alter: linked, split off, imported.
 func (c DashboardChange) Touched() []string {
-	touched := c.changed()
+	touched := slices.Clone(c.Linked)
+	for _, s := range c.Split {
+		touched = append(touched, s.SubAccountID)
+	}
 	for _, d := range c.imported {
 		touched = append(touched, d.SubAccountID)
 	}
 	return touched
-}
-
-// changed are the accounts whose dashboards the change derives from what they were.
-func (c DashboardChange) changed() []string {
-	changed := slices.Clone(c.Linked)
-	for _, s := range c.Split {
-		changed = append(changed, s.SubAccountID)
-	}
-	return changed
 }
 
 // DashboardRevision is one dashboard before and after a record.
@@ -125,45 +118,49 @@ type DashboardRevision struct {
 // record means: projection, rebuild, replay and tests use it. A record that names a dashboard that
 // is neither present nor created by it gives an error and no revision.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
-	after := map[string]Dashboard{}
-	for _, d := range c.imported {
-		after[d.SubAccountID] = d.document(parent)
+	touched := c.Touched()
+	ids := set(touched)
+	revisions := make([]DashboardRevision, len(ids))
+	after := func(id string) *Dashboard {
+		i, _ := slices.BinarySearch(ids, id)
+		return &revisions[i].After
 	}
-	for _, id := range c.changed() {
+	for _, d := range c.imported {
+		*after(d.SubAccountID) = d.document(parent)
+	}
+	for _, id := range touched[:len(c.Linked)+len(c.Split)] {
 		d, err := c.base(parent, id, at, present)
 		if err != nil {
 			return nil, err
 		}
-		after[id] = d
+		*after(id) = d
 	}
+	linked, users, scopes := set(c.Linked), set(c.Users), set(c.Scopes) // shared: nobody changes a dashboard's lists in place
 	for _, id := range c.Linked {
-		d := after[id]
-		d.SubAccountIDs, d.Users, d.Scopes = set(c.Linked), set(c.Users), set(c.Scopes)
+		d := after(id)
+		d.SubAccountIDs, d.Users, d.Scopes = linked, users, scopes
 		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, set(c.MainPOC[id])
-		after[id] = d
 	}
 	for _, s := range c.Split {
-		d := after[s.SubAccountID]
+		d := after(s.SubAccountID)
 		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, set(s.Users)
-		after[s.SubAccountID] = d
 	}
-	var revisions []DashboardRevision
-	for _, id := range slices.Sorted(maps.Keys(after)) {
-		d := after[id]
-		before, existed := present[id]
-		if existed && equalContent(before, d) {
-			continue
+	changed, befores := revisions[:0], make([]Dashboard, 0, len(ids))
+	for i := range revisions {
+		r := &revisions[i]
+		if before, existed := present[ids[i]]; existed {
+			if equalContent(&before, &r.After) {
+				continue
+			}
+			befores = append(befores, before)
+			r.Before = &befores[len(befores)-1]
 		}
-		if d.Version = version; c.imported == nil {
-			d.UpdatedAt = at
+		if r.After.Version = version; c.imported == nil {
+			r.After.UpdatedAt = at
 		}
-		r := DashboardRevision{After: d}
-		if existed {
-			r.Before = &before
-		}
-		revisions = append(revisions, r)
+		changed = append(changed, *r)
 	}
-	return revisions, nil
+	return changed, nil
 }
 
 func (c DashboardChange) base(parent, id string, at time.Time, present map[string]Dashboard) (Dashboard, error) {

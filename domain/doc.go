@@ -19,16 +19,18 @@
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	figure_change.go     what listeners are told of changed figures
 //	directory.go         reference entities of the main application
-//	connected.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
+//	connected_account.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
 //	person.go            what an erasure must find of a person
-//	operations.go        operator actions, connection states
-//	signed_in.go secret.go  where a connection stands between sign-ins; the times of a stored secret
+//	operations.go        word about parked records, connection states, imports
+//	operator.go reason.go pause.go  what an operator does, on what; why; what stands still
+//	token_place.go secret_times.go  where a connection stands between sign-ins; the times of a stored secret
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
 //	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
 //	dashboard_events.go  the events and the fold
+//	dashboard_plain.go   a quick reader of their payloads
 //	dashboard_decide.go  the numbered rules
 //	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard

@@ -16,11 +16,18 @@ func HexID(id string) (string, bool) {
 	if len(id) != HexIDLength {
 		return "", false
 	}
+	lower := true
 	for i := range len(id) {
-		c := id[i]
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+		switch c := id[i]; {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
+		case 'A' <= c && c <= 'F':
+			lower = false
+		default:
 			return "", false
 		}
+	}
+	if lower {
+		return id, true
 	}
 	return strings.ToLower(id), true
 }

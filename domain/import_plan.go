@@ -92,7 +92,7 @@ func compareNotes(a, b ImportNote) int {
 
 func sameAs(there Dashboard, d ImportedDashboard, parent string) bool {
 	after := d.document(parent)
-	return equalContent(there, after) && there.CreatedAt.Equal(after.CreatedAt) && there.UpdatedAt.Equal(after.UpdatedAt)
+	return equalContent(&there, &after) && there.CreatedAt.Equal(after.CreatedAt) && there.UpdatedAt.Equal(after.UpdatedAt)
 }
 
 // admit is rule 1.
@@ -186,7 +186,9 @@ func (f ImportFacts) repair(documents []ImportedDashboard, here map[string]bool)
 }
 
 // mend is what one document becomes, with a note for everything that was taken away.
-func (f ImportFacts) mend(d ImportedDashboard, linked []string, unlinked func(account, other string) string) (_ ImportedDashboard, notes []ImportNote) {
+func (f ImportFacts) mend(
+	d ImportedDashboard, linked []string, unlinked func(account, other string) string,
+) (_ ImportedDashboard, notes []ImportNote) {
 	note := func(field, id, reason string) {
 		notes = append(notes, ImportNote{SubAccountID: d.SubAccountID, Field: field, ID: id, Reason: reason})
 	}

@@ -25,7 +25,7 @@ type AccountInsights struct{}
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 4 }
+func (AccountInsights) Version() int { return 4 + ahead }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }

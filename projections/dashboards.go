@@ -24,7 +24,7 @@ type Dashboards struct {
 func (Dashboards) Name() string { return "dashboards" }
 
 // Version implements [Projector].
-func (Dashboards) Version() int { return 1 }
+func (Dashboards) Version() int { return 1 + ahead }
 
 // Topic implements [Projector].
 func (Dashboards) Topic() string { return domain.TopicDashboards }

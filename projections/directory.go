@@ -22,7 +22,7 @@ type Directory struct{}
 func (Directory) Name() string { return "directory" }
 
 // Version implements [Projector].
-func (Directory) Version() int { return 1 }
+func (Directory) Version() int { return 1 + ahead }
 
 // Topic implements [Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }

@@ -21,7 +21,9 @@
 //
 //	all.go                  which projections there are
 //	projector.go            what a projector and the fold of a batch are; events, reasons of parking
-//	engine.go               sessions: open the generation; poll, fold, done; pause, note the end of the log
+//	version.go version_next.go  a build tag that raises every projector's version
+//	engine.go               begins a session for each generation, runs rebuilds and retirement
+//	session.go              one generation: poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
 //	notify.go               what a committed batch tells: progress, whose figures moved
 //	checkpoint.go           compare-and-set, steps of a batch
@@ -35,6 +37,9 @@
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
 //	retire.go               superseded generations retire, retired ones are dropped
+//	processes.go            what each process is, folds and reads
+//	readers.go              the pool of the generations that readers use
+//	views.go                the views of schema lb
 //	park.go                 parked records
 //	resolve.go              retry and skip by operators, types that became known
 //	lag.go                  status: positions, lag, problems

@@ -64,6 +64,9 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
+		if err := e.dropOrphans(ctx, tx); err != nil {
+			return err
+		}
 		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
 		found = []generation{g}
 		return err
@@ -164,6 +167,27 @@ func readGeneration(ctx context.Context, q querier, projection string, number in
 
 var errNoBeginning = errors.New("its first records are gone, so a read model cannot be made from it; restore the log from a backup")
 
+// dropOrphans drops tables of generations that nobody knows of: what a dropped schema lb_engine left behind.
+func (e *Engine) dropOrphans(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `
+		select nspname from pg_namespace
+		where nspname ~ ('^lb_' || $1 || '_g[0-9]+(_retired)?$')
+		  and substring(nspname from '_g([0-9]+)')::int not in (select generation from generations where projection = $1)`, e.projector.Name())
+	if err != nil {
+		return fmt.Errorf("look for tables of nobody: %w", err)
+	}
+	orphans, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("look for tables of nobody: %w", err)
+	}
+	for _, schema := range orphans {
+		if _, err := tx.Exec(ctx, "drop schema "+pg.SearchPath(schema)+" cascade"); err != nil {
+			return fmt.Errorf("drop tables of nobody: %w", err)
+		}
+	}
+	return nil
+}
+
 // createGeneration makes a generation with empty tables; those that are followed get keys and months at once.
 func (w work) createGeneration(
 	ctx context.Context, tx pgx.Tx, state State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
@@ -196,12 +220,11 @@ func (w work) createGeneration(
 	return g, w.createTables(ctx, tx, g)
 }
 
-// createTables makes the schema and the tables of a generation. A schema of that name without a generation is what a
-// dropped schema lb_engine left behind.
+// createTables makes the schema and the tables of a generation.
 func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name(), g.Number)
 	name := pg.SearchPath(schema)
-	sql := "drop schema if exists " + name + " cascade; create schema " + name +
+	sql := "create schema " + name +
 		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition().Tables()
 	if g.State != StateCopying {
 		sql += w.projector.Definition().Keys()

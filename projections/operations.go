@@ -21,7 +21,7 @@ type Operations struct{}
 func (Operations) Name() string { return "operations" }
 
 // Version implements [Projector].
-func (Operations) Version() int { return 1 }
+func (Operations) Version() int { return 1 + ahead }
 
 // Topic implements [Projector].
 func (Operations) Topic() string { return domain.TopicOperations }

@@ -24,7 +24,7 @@ type PostInsights struct{}
 func (PostInsights) Name() string { return "post_insights" }
 
 // Version implements [Projector].
-func (PostInsights) Version() int { return 4 }
+func (PostInsights) Version() int { return 4 + ahead }
 
 // Topic implements [Projector].
 func (PostInsights) Topic() string { return domain.TopicMetrics }

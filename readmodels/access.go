@@ -58,9 +58,10 @@ type DirectoryStaff struct {
 // Access returns what decided a user's access as of a moment. Errors are those of [History.State], and
 // [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
-	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At}, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (AccessAnswer, error) {
-		return access(ctx, tx, q, asOf, s.document)
-	})
+	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At},
+		func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (AccessAnswer, error) {
+			return access(ctx, tx, q, asOf, s.document)
+		})
 }
 
 func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (a AccessAnswer, err error) {

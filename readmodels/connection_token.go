@@ -9,7 +9,8 @@ import (
 
 // ErrConnectionNotFound (not_found): the directory has no such connection, or not yet.
 var ErrConnectionNotFound = domain.NewError(domain.CodeNotFound,
-	"The directory does not know this connection. Send or import it first (directory.connection.v1, the row of tMemberAuth), and wait until the tables show it.")
+	"The directory does not know this connection. Send or import it first (directory.connection.v1, the row of tMemberAuth), "+
+		"and wait until the tables show it.")
 
 // TokenPlace returns where the tokens of a connection are stored and whether it waits for new ones.
 // Errors: [ErrConnectionNotFound].

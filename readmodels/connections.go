@@ -58,7 +58,8 @@ const taskColumns = `
 	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
 	       coalesce(f.planned_at, 'epoch'), f.served_slot, f.served_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
-	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before, coalesce(f.history_class, ''), coalesce(f.history_reason, ''),
+	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
+	       coalesce(f.history_class, ''), coalesce(f.history_reason, ''),
 	       st.at, k.updated_at`
 
 // Tasks returns what a shard of a slot still has to read, the most overdue first, each with its tenant
@@ -76,7 +77,9 @@ func (c Connections) Task(ctx context.Context, slot domain.FetchSlot, socialAcco
 }
 
 // ByHand returns one social account of a platform whatever its state is, or nothing when there is none.
-func (c Connections) ByHand(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) (tasks []domain.FetchTask, connected bool, err error) {
+func (c Connections) ByHand(
+	ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time,
+) (tasks []domain.FetchTask, connected bool, err error) {
 	tasks, err = c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
 		int(slot.Platform), slot.Kind, now, socialAccount)
 	if err != nil || len(tasks) == 0 {

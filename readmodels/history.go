@@ -169,7 +169,8 @@ func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, s
 	if err != nil || parked == 0 {
 		return now, "", wrapped("read parked records", err)
 	}
-	return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and not shown here", parked), nil
+	return now, fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log and "+
+		"not shown here", parked), nil
 }
 
 // checkDashboard tells a dashboard of the agency from all others. History decides, not the directory:

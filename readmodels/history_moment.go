@@ -41,18 +41,21 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	case !m.Time.IsZero():
 		upTo, last = " and time <= @time", "time desc"
 	}
-	_, err := found(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = @parent`+upTo+` order by `+last+` limit 1`,
+	_, err := found(tx.QueryRow(ctx, `
+		select version, time from dashboard_history where parent_account = @parent`+upTo+` order by `+last+` limit 1`,
 		pgx.NamedArgs{"parent": parent, "version": m.Version, "time": m.Time}), "find position in stream", &p.Version, &p.Time)
 	if err != nil || m.Version <= p.Version {
 		return p, err
 	}
 	// Some records change no dashboard (an operator's word on a parked one): the head knows them.
 	var head int64
-	if _, err = found(tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent), "read head", &head); err != nil {
+	row := tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent)
+	if _, err = found(row, "read head", &head); err != nil {
 		return p, err
 	}
 	if m.Version > head {
-		return p, domain.NewError(domain.CodeNotFound, "There is no version %d yet: the history of your agency ends with version %d.", m.Version, head)
+		return p, domain.NewError(domain.CodeNotFound, "There is no version %d yet: the history of your agency ends with "+
+			"version %d.", m.Version, head)
 	}
 	p.Version = m.Version
 	return p, nil

@@ -28,7 +28,9 @@ func (e HistoryEntry) Cursor() (string, error) {
 
 // readPage reads the entries that follow a key (nil: from the beginning), and returns the last key when more follow.
 // Entries above the version until are left out, so that all pages of one answer stand for the same prefix of the stream.
-func (h *History) readPage(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) ([]HistoryEntry, *entryKey, error) {
+func (h *History) readPage(
+	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
+) ([]HistoryEntry, *entryKey, error) {
 	page, next, err := findEntries(ctx, tx, q, after, until)
 	if err != nil {
 		return nil, nil, err
@@ -45,7 +47,9 @@ func (h *History) readPage(ctx context.Context, tx pgx.Tx, q HistoryQuery, after
 }
 
 // findEntries returns the keys of a page, and the last key that was looked at when more may follow.
-func findEntries(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (page []entryKey, next *entryKey, err error) {
+func findEntries(
+	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
+) (page []entryKey, next *entryKey, err error) {
 	sql, args, scan, err := findStatement(ctx, tx, q, after, until)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +107,9 @@ func splitKeys(page []entryKey) (versions []int64, subs []string) {
 // findStatement walks an index in the order asked for and says of each entry whether it matches. Only constants become
 // part of the text. The range of times, from included, to excluded, is one of versions: they grow together, and the
 // indexes are by version.
-func findStatement(ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64) (sql string, args pgx.NamedArgs, scan int, err error) {
+func findStatement(
+	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
+) (sql string, args pgx.NamedArgs, scan int, err error) {
 	matches := matching(q)
 	scan = q.Limit + 1
 	if matches != "true" {

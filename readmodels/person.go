@@ -58,11 +58,14 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (doma
 		}
 	}
 	var account string
-	isUser, err := found(tx.QueryRow(ctx, `select account_id, password_ref from users where id = $1`, person.User), "read user", &account, &person.PasswordRef)
+	row := tx.QueryRow(ctx, `select account_id, password_ref from users where id = $1`, person.User)
+	isUser, err := found(row, "read user", &account, &person.PasswordRef)
 	if err != nil {
 		return person, err
 	}
-	if person.Members, err = column[int64](ctx, tx, `select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User); err != nil {
+	person.Members, err = column[int64](ctx, tx,
+		`select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User)
+	if err != nil {
 		return person, err
 	}
 	if person.Sessions, err = column[string](ctx, tx, `select id from sessions where user_id = $1 order by id`, person.User); err != nil {
@@ -82,7 +85,9 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (doma
 
 // connectionsOf adds what the person's members have connected.
 func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
-	if person.Defaults, err = column[int64](ctx, tx, `select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members); err != nil {
+	person.Defaults, err = column[int64](ctx, tx,
+		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
+	if err != nil {
 		return err
 	}
 	rows, _ := tx.Query(ctx, `select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)

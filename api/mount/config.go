@@ -118,7 +118,9 @@ func (c Config) Validate() error {
 func (c Config) backends() assembly.Settings {
 	at := assembly.Settings{Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, Logger: c.Logger, Registerer: c.Registerer}
 	if c.SASL != nil {
-		at.SASL = &eventlog.SASLConfig{Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User, Password: c.SASL.Password}
+		at.SASL = &eventlog.SASLConfig{
+			Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User, Password: c.SASL.Password,
+		}
 	}
 	return at
 }

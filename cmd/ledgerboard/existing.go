@@ -4,21 +4,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
 // Commands that look at what is there must not make a new, empty log or database in its place and then
 // find nothing wrong with it.
-
-// hexFlag reads the id of an agency, a dashboard or a user.
-func hexFlag(name, value string) (string, error) {
-	id, ok := domain.HexID(value)
-	if !ok {
-		return "", usageError{fmt.Errorf("%s %q is not 24 hex digits", name, value)}
-	}
-	return id, nil
-}
 
 // needLog refuses when neither brokers are named nor a log lies in the data directory.
 func (s storage) needLog() error {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,8 +24,7 @@ type replayPrinter struct {
 }
 
 func newReplayPrinter(format string, out io.Writer) *replayPrinter {
-	buffered := bufio.NewWriter(out)
-	return &replayPrinter{format: format, out: buffered}
+	return &replayPrinter{format: format, out: bufio.NewWriterSize(out, 64<<10)}
 }
 
 func (p *replayPrinter) flush() error {
@@ -60,6 +60,31 @@ func (p *replayPrinter) change(c proof.Change) error {
 		_, err := fmt.Fprintf(p.out, "%7d  %-23s  %-24s  %-24s  %-24s  %s\n",
 			c.Version, c.Time.UTC().Format("2006-01-02 15:04:05.000"), plain(cmp.Or(c.Actor, "-")),
 			plain(strings.TrimPrefix(c.Event, "dashboard.")), plain(cmp.Or(c.Dashboard, "-")), plain(inWords(c)))
+		return err
+	}
+}
+
+var headColumns = []string{"version", "hash"}
+
+// head prints a record's version and hash.
+func (p *replayPrinter) head(h domain.StreamHead) error {
+	first := !p.began
+	p.began = true
+	hash := hex.EncodeToString(h.Hash[:])
+	switch p.format {
+	case "json":
+		_, err := fmt.Fprintf(p.out, "{\"version\":%d,\"hash\":%q}\n", h.Version, hash)
+		return err
+	case "csv":
+		if first {
+			p.csv = csvtable.New(p.out, headColumns)
+		}
+		return p.csv.Values(h.Version, hash)
+	default:
+		if first {
+			fmt.Fprintf(p.out, "%7s  %s\n", "VERSION", "HASH")
+		}
+		_, err := fmt.Fprintf(p.out, "%7d  %s\n", h.Version, hash)
 		return err
 	}
 }

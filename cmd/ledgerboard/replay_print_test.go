@@ -64,6 +64,26 @@ func TestReplayFormats(t *testing.T) {
 	}
 }
 
+// A head has the same version and hash in every format, and its JSON the names that a change has.
+func TestReplayPrintsHeads(t *testing.T) {
+	t.Parallel()
+	heads := []domain.StreamHead{{Version: 1, Hash: [32]byte{0xab}}, {Version: 2, Hash: [32]byte{0xcd}}}
+	ab, cd := "ab"+strings.Repeat("0", 62), "cd"+strings.Repeat("0", 62)
+	for format, want := range map[string]string{
+		"table": "VERSION  HASH\n      1  " + ab + "\n      2  " + cd + "\n",
+		"json":  `{"version":1,"hash":"` + ab + `"}` + "\n" + `{"version":2,"hash":"` + cd + `"}` + "\n",
+		"csv":   "version,hash\n1," + ab + "\n2," + cd + "\n",
+	} {
+		var out bytes.Buffer
+		p := newReplayPrinter(format, &out)
+		for _, head := range heads {
+			require.NoError(t, p.head(head))
+		}
+		require.NoError(t, p.flush())
+		require.Equal(t, want, strings.TrimPrefix(strings.ReplaceAll(out.String(), "\r\n", "\n"), "\ufeff"), format)
+	}
+}
+
 func TestParseUntil(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{

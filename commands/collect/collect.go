@@ -118,7 +118,8 @@ type Collector struct {
 func New(c Config) (*Collector, error) {
 	if c.Connections == nil || c.States == nil || c.Marks == nil || c.Clients == nil || c.Budget == nil || c.Secrets == nil ||
 		c.Metrics == nil || c.Operations == nil || c.Now == nil || c.Logger == nil || c.GrowthWindow <= 0 {
-		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Metrics, Operations, Now, Logger and GrowthWindow")
+		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Metrics, Operations, " +
+			"Now, Logger and GrowthWindow")
 	}
 	if c.ShardSize <= 0 || c.ShardSize > MaxShard {
 		c.ShardSize = MaxShard

@@ -14,24 +14,25 @@
 //
 // # File map
 //
-//	collect.go            Collector: parts, limits
-//	read_connection.go    one connection is read, with a token that is renewed when it is refused
-//	plan.go               what is due in a slot, within the quotas, the most overdue first
-//	work.go               a shard of a slot, or one connection again
-//	once.go               one account, by hand
-//	outcome.go            what becomes of a connection after a read, and what to do about a failure
-//	account.go            an account's reading
-//	history.go            an account's history, in parts
-//	posts.go              readings of the posts that are due
-//	polling_tiers.go      how often posts are read by age
-//	post_notes.go         posts that were asked for in vain
-//	listing.go            posts that are not known yet
-//	record_readings.go    readings and posts into the log
-//	tokens.go             access tokens: stored ones, who renews when
-//	verify_tokens.go      whose a new token is, before its first use
-//	renew_tokens.go       renewals
-//	expiring_tokens.go    tokens that expire soon
-//	hand_over_tokens.go   the tokens of a new sign-in
+//	collect.go          Collector: parts, limits
+//	read_connection.go  one connection is read, with a token that is renewed when it is refused
+//	call_costs.go       how many calls a reading takes: the mean of the last ones
+//	plan.go             what is due in a slot, within the quotas, the most overdue first
+//	work.go             a shard of a slot, or one connection again
+//	read_by_hand.go     one account, by hand
+//	outcome.go          what becomes of a connection after a read, and what to do about a failure
+//	account_reading.go  an account's reading
+//	account_history.go  an account's history, in parts
+//	post_readings.go    readings of the posts that are due
+//	polling_tiers.go    how often posts are read by age
+//	post_notes.go       posts that were asked for in vain
+//	post_listing.go     posts that are not known yet
+//	record_readings.go  readings and posts into the log
+//	access_tokens.go    access tokens: stored ones, who renews when
+//	verify_tokens.go    whose a new token is, before its first use
+//	renew_tokens.go     renewals
+//	expiring_tokens.go  tokens that expire soon
+//	hand_over_tokens.go the tokens of a new sign-in
 //
 // # Non-obvious
 //

@@ -56,7 +56,8 @@ func (c *Collector) aheadOf(ctx context.Context, platform domain.Platform, renew
 		return ahead
 	}
 	if _, said := c.aheadSaid.LoadOrStore(platform, true); !said {
-		c.Logger.WarnContext(ctx, "tokens live no longer than they are to be renewed ahead of their end: they are renewed after half of their life; make LEDGERBOARD_TOKEN_REFRESH_AHEAD shorter",
+		c.Logger.WarnContext(ctx, "tokens live no longer than they are to be renewed ahead of their end: they are renewed after "+
+			"half of their life; make LEDGERBOARD_TOKEN_REFRESH_AHEAD shorter",
 			"platform", platform.String(), "ahead", ahead, "life", life)
 	}
 	return life / 2

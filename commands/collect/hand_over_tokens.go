@@ -52,9 +52,11 @@ var (
 	// ErrNoSecretRef (conflict): there is no place for the connection's tokens.
 	ErrNoSecretRef = domain.NewError(domain.CodeConflict,
 		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, for example \"connection/<id>\".")
-	errTokenEmpty   = domain.NewError(domain.CodeInvalid, "access_token: is empty; an empty token never replaces a stored one.")
-	errTokenText    = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII characters without spaces. Hand it over exactly as the platform gave it.", longestToken)
-	errTokenPast    = domain.NewError(domain.CodeInvalid, "expires_at: is in the past, and nothing is given that could renew the token. Sign in again and hand over what that gives.")
+	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token: is empty; an empty token never replaces a stored one.")
+	errTokenText  = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII "+
+		"characters without spaces. Hand it over exactly as the platform gave it.", longestToken)
+	errTokenPast = domain.NewError(domain.CodeInvalid, "expires_at: is in the past, and nothing is given that could renew "+
+		"the token. Sign in again and hand over what that gives.")
 	errRefreshPast  = domain.NewError(domain.CodeInvalid, "refresh_expires_at: is in the past. Sign in again and hand over what that gives.")
 	errRefreshAlone = domain.NewError(domain.CodeInvalid, "refresh_expires_at: says when refresh_token ends, which is not given.")
 )

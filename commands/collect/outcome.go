@@ -96,12 +96,14 @@ func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain
 		// It was not even tried, which is held against nobody: it stays due, and is tried again while the slot
 		// lasts. A slot of posts lasts for hours, but one of accounts is over before the pause is.
 		result.Failures = task.Failures
-		return result, &domain.FetchRetry{SocialAccount: task.SocialAccount, After: max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))}
+		pause := max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))
+		return result, &domain.FetchRetry{SocialAccount: task.SocialAccount, After: pause}
 	case class == platforms.ClassThrottled:
 		pause, again = platforms.RetryAfter(err), true
 	case dead(err):
 		pause = markTime // by then the read side shows its state
-	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked, class == platforms.ClassInvalid:
+	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
+		class == platforms.ClassInvalid:
 		pause = longPause
 	default: // a hiccup of the platform, the network or our own side
 		pause, again = max(platforms.RetryAfter(err), backOff(task.Failures, longPause)), true
@@ -157,11 +159,14 @@ func reasonFor(err error) string {
 func Advice(err error) string { return advice[platforms.ClassOf(err)] }
 
 var advice = map[platforms.Class]string{
-	platforms.ClassReconnect:  "Connect the account again: a person must sign in at the platform.",
-	platforms.ClassPermission: "Connect the account again and grant all permissions that are asked for; the person must be an administrator of the page.",
-	platforms.ClassThrottled:  "Nothing need be done: it is read again when the platform's quota has room. If that is often, ask for a larger quota or read less often.",
-	platforms.ClassRetry:      "Nothing need be done: it is tried again by itself.",
-	platforms.ClassNotFound:   "Look whether the page or profile still exists; if not, disconnect it.",
-	platforms.ClassBlocked:    "The platform has blocked this for a breach of its policy: look into its own notices.",
-	platforms.ClassInvalid:    "This is a fault of the configuration or of this program: look at the settings of the platform's address, version and client.",
+	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",
+	platforms.ClassPermission: "Connect the account again and grant all permissions that are asked for; the person must be " +
+		"an administrator of the page.",
+	platforms.ClassThrottled: "Nothing need be done: it is read again when the platform's quota has room. If that is often, " +
+		"ask for a larger quota or read less often.",
+	platforms.ClassRetry:    "Nothing need be done: it is tried again by itself.",
+	platforms.ClassNotFound: "Look whether the page or profile still exists; if not, disconnect it.",
+	platforms.ClassBlocked:  "The platform has blocked this for a breach of its policy: look into its own notices.",
+	platforms.ClassInvalid: "This is a fault of the configuration or of this program: look at the settings of the " +
+		"platform's address, version and client.",
 }

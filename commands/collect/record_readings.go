@@ -53,7 +53,8 @@ func (m *Metrics) Record(ctx context.Context, facts ...Fact) []error {
 // only place where a reading from the future can be stopped: it would stay "the latest" until then.
 func (m *Metrics) check(f Fact) error {
 	if at, now := f.Captured(), m.Now(); at.After(now.Add(commands.MaxSkew)) {
-		return domain.NewError(domain.CodeInvalid, "The capture time %s lies ahead of the clock (%s). Check the clock of the machine that read it.",
+		return domain.NewError(domain.CodeInvalid, "The capture time %s lies ahead of the clock (%s). Check the clock of the "+
+			"machine that read it.",
 			at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	if err := f.Validate(); err != nil {

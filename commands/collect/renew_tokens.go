@@ -62,7 +62,9 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(held, cancel)()
-	fresh, err := f.client.Refresh(ctx, platforms.RefreshRequest{Target: target(f.ConnectedAccount, stored), RefreshToken: stored.RefreshToken})
+	fresh, err := f.client.Refresh(ctx, platforms.RefreshRequest{
+		Target: target(f.ConnectedAccount, stored), RefreshToken: stored.RefreshToken,
+	})
 	if err != nil {
 		return stored, err
 	}
@@ -84,7 +86,9 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 
 // afterRefusal looks whether there is another token by now than the one that failed. A refused renewal
 // proves nothing where somebody else's came through: its refresh token works once.
-func (c *Collector) afterRefusal(held context.Context, f *fetch, failed commands.StoredTokens, refusal error) (commands.StoredTokens, error) {
+func (c *Collector) afterRefusal(
+	held context.Context, f *fetch, failed commands.StoredTokens, refusal error,
+) (commands.StoredTokens, error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
 	stored, _, err := c.load(within, f.SecretRef)
@@ -134,7 +138,8 @@ func (c *Collector) save(ctx, held context.Context, f *fetch, u pendingRotation)
 		case <-give.C:
 		case <-held.Done():
 		}
-		c.Logger.ErrorContext(ctx, "a renewed token cannot be stored: it is kept in memory and stored with the next attempt; if this process ends before, a person must sign in again",
+		c.Logger.ErrorContext(ctx, "a renewed token cannot be stored: it is kept in memory and stored with the next attempt; if "+
+			"this process ends before, a person must sign in again",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return fmt.Errorf("store renewed token: %w", err)
 	}

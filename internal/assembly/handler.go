@@ -9,6 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -44,6 +45,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Tickets:    c.Tickets,
 		Ready:      func() error { return s.Monitor.MayRead() },
 		Checks:     s.checks(),
+		Passes:     pg.MayPass,
 		Metrics:    c.Metrics,
 		Registerer: s.registered,
 		Logger:     s.settings.Logger,

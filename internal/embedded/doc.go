@@ -18,24 +18,25 @@
 //
 // # File map
 //
-//	directory.go                 a data directory with both servers
-//	lock.go                      flock of a data directory; waiting; small files replaced atomically
-//	broker.go                    StartBroker, Close
-//	broker_listen.go             port of the last run; connections counted and guarded
-//	broker_log.go                kfake's messages to slog; its save errors kept for Close
-//	broker_policy.go             never compact, never expire, never delete
-//	broker_repair.go             torn tails that kfake does not cut
-//	postgres.go                  StartPostgres, URL, Close
-//	postgres_binaries.go         which server programs; version check
-//	postgres_download.go         …from the Maven repository, by fergusstrange/embedded-postgres
-//	postgres_home.go             data directory, password, port; sweep of killed runs' temporary ones
-//	postgres_init.go             initdb beside its place, then a rename
-//	postgres_launch.go           start, wait for a real connection, explain a failure by tails of logs
-//	postgres_orphan.go           servers and pid files that a killed run left
-//	postgres_process*.go         children: account, descriptors, OS thread; _linux and _other: death signal, /proc
-//	postgres_root.go             whom the server runs as when we are root; what that account can reach
-//	postgres_settings.go         defaults, and the settings that callers may not touch
-//	postgres_watchdog.go         fast shutdown when we are killed
+//	directory.go         a data directory with both servers
+//	lock.go poll.go      flock of a data directory; waiting
+//	small_files.go       small files, replaced atomically
+//	broker.go            StartBroker, Close
+//	broker_listen.go     port of the last run; connections counted and guarded
+//	broker_log.go        kfake's messages to slog; its save errors kept for Close
+//	broker_policy.go     never compact, never expire, never delete
+//	broker_repair.go     torn tails that kfake does not cut
+//	postgres.go          StartPostgres, URL, Close
+//	postgres_binaries.go which server programs; version check
+//	postgres_download.go …from the Maven repository, by fergusstrange/embedded-postgres
+//	postgres_home.go     data directory, password, port; sweep of killed runs' temporary ones
+//	postgres_init.go     initdb beside its place, then a rename
+//	postgres_launch.go   start, wait for a real connection, explain a failure by tails of logs
+//	postgres_orphan.go   servers and pid files that a killed run left
+//	postgres_process*.go children: account, descriptors, OS thread; _linux and _other: death signal, /proc
+//	postgres_root.go     whom the server runs as when we are root; what that account can reach
+//	postgres_settings.go defaults, and the settings that callers may not touch
+//	postgres_watchdog.go fast shutdown when we are killed
 //
 // # Non-obvious
 //

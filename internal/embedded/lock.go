@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -21,22 +19,7 @@ const (
 	lockFileName = "lock"
 	// forkWindow is how long copies of our descriptors, in children between fork and exec, are waited for.
 	forkWindow = 500 * time.Millisecond
-	pollEvery  = 10 * time.Millisecond
 )
-
-// poll asks until it is so, and tells whether it is: the limit or the context may end first.
-func poll(ctx context.Context, limit time.Duration, so func() bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for !so() {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(pollEvery):
-		}
-	}
-	return true
-}
 
 // dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, however it dies, so a
 // lock is never stale and the file is never removed (removing it would let two owners hold two different inodes).
@@ -93,30 +76,4 @@ func (l *dirLock) release() error {
 func writePID(file *os.File) error {
 	_, err := fmt.Fprintf(file, "%d\n", os.Getpid())
 	return err
-}
-
-// WriteFile replaces a small file in one step: a reader, or a start after a crash, sees the old or the new one.
-func WriteFile(path string, raw []byte, mode fs.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp")
-	if err != nil {
-		return fmt.Errorf("create %s: %w", path, err)
-	}
-	defer os.Remove(tmp.Name()) // of a moved file there is nothing to remove
-	_, err = tmp.Write(raw)
-	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	return nil
-}
-
-// readLine returns the trimmed text of a small file, "" when there is none.
-func readLine(path string) string {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(raw))
 }

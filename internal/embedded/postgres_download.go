@@ -24,7 +24,8 @@ func downloads() map[string]embeddedpostgres.PostgresVersion {
 	}
 }
 
-// downloadBinaries returns the cached server programs of a major version, downloading about 15 MB the first time. Offline it fails within the dialer's time and says so; nothing half-made stays in the cache.
+// downloadBinaries returns the cached server programs of a major version, downloading about 15 MB the first time.
+// Offline it fails within the dialer's time and says so; nothing half-made stays in the cache.
 func downloadBinaries(ctx context.Context, cfg PostgresConfig, acct account, major string) (binaries, error) {
 	version, known := downloads()[major]
 	if !known {

@@ -292,6 +292,39 @@ func TestAppendBatchTellsEachOutcome(t *testing.T) {
 	require.Equal(t, int64(2), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)), "an import's batch is appended whole or not at all")
 }
 
+// Of a batch some records are taken and some refused by the producer, once all were handed over: each has its own
+// outcome. Who repeats the whole is told "refused" only where nothing can be in the log.
+func TestAppendBatchPartlyRefused(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	_, err := b.admin.CreatePartitions(testContext(t), 1, b.wire(domain.TopicMetrics))
+	require.NoError(t, err)
+	b.awaitPartitions(t, domain.TopicMetrics, 7)
+	operations := func() int64 { return b.end(t, domain.TopicOperations, 0) }
+
+	errs := b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1), paused(1), postRead(2, 1), paused(2)})
+	require.Len(t, errs, 4)
+	for _, refused := range []int{0, 2} {
+		require.ErrorIs(t, errs[refused], eventlog.ErrPartitionCount)
+		require.ErrorIs(t, errs[refused], eventlog.ErrRefused)
+		require.NotErrorIs(t, errs[refused], eventlog.ErrOutcomeUnknown)
+	}
+	require.NoError(t, errors.Join(errs[1], errs[3]))
+	require.Equal(t, int64(2), operations())
+
+	err = b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), paused(3)})
+	require.ErrorIs(t, err, eventlog.ErrPartitionCount, "the first error is told")
+	require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "the other record is in the log")
+	require.NotErrorIs(t, err, eventlog.ErrRefused)
+	require.Equal(t, int64(3), operations())
+
+	err = b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), postRead(2, 1)})
+	require.ErrorIs(t, err, eventlog.ErrRefused)
+	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
+	require.Empty(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics}))
+}
+
 // A deadline does not wait for the brokers and is no success: the records come after all, and in their order.
 func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	t.Parallel()

@@ -48,22 +48,22 @@
 //
 // # File map
 //
-//	config.go topics.go     Config, SASL, topic definitions (deploy/topics.json)
-//	clients.go              both clients' options from the one Config
-//	log.go create.go        Open, Close, creation of missing topics
-//	check.go check_keys.go  settings of the topics; first and last key of each partition
-//	record.go envelope.go   raw records; headers ↔ domain.Envelope
-//	codec.go                draft → record, record → event
-//	chain.go chain_plain.go Genesis, RecordHash, Judge; its quick yes to plain records
-//	partition.go            PartitionOf, pinned partitioners
-//	marshal.go append.go    watermill: marshalers, EventBus, outcome of an append
-//	bulk.go                 kgo: batches, the outcome of each record
-//	follow.go               Follow: poll, fold, done
-//	follow_positions.go     where a follower goes on, and whether it may
-//	follow_runs.go          what one poll brought, by partition
-//	fetch.go scan.go        raw fetches; Scan
-//	describe.go ranges.go   what the brokers say about a topic; start and end offsets, one record
-//	subscriber.go           watermill subscriber for reactors
+//	config.go topics.go           Config, SASL, topic definitions (deploy/topics.json)
+//	client_options.go             both clients' options from the one Config
+//	log.go create_topics.go       Open, Close, creation of missing topics
+//	check_topics.go check_keys.go settings of the topics; first and last key of each partition
+//	record.go envelope.go         raw records; headers ↔ domain.Envelope
+//	codec.go                      draft → record, record → event
+//	chain.go chain_plain.go       Genesis, RecordHash, Judge; its quick yes to plain records
+//	partition.go                  PartitionOf, pinned partitioners
+//	marshal.go append.go          watermill: marshalers, EventBus, outcome of an append
+//	append_bulk.go                kgo: batches, the outcome of each record
+//	follow.go                     Follow: poll, fold, done
+//	follow_positions.go           where a follower goes on, and whether it may
+//	follow_runs.go                what one poll brought, by partition
+//	fetch.go scan.go              raw fetches; Scan
+//	describe_topics.go ranges.go  what the brokers say about a topic; start and end offsets, one record
+//	subscriber.go                 watermill subscriber for reactors
 //
 // # Non-obvious
 //

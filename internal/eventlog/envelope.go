@@ -122,14 +122,18 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
 	var a attributes
 	at := 0 // in headerTexts, where the next header is looked for first: ours come in that order
+	last, ascending := "", true
+	values := joinValues(headers)
 	for i, h := range headers {
+		value := values[:len(h.Value)]
+		values = values[len(h.Value):]
+		ascending, last = ascending && last < h.Key, h.Key
 		if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 			continue
 		}
-		if slices.ContainsFunc(headers[:i], func(o Header) bool { return o.Key == h.Key }) {
+		if !ascending && slices.ContainsFunc(headers[:i], func(o Header) bool { return o.Key == h.Key }) {
 			return domain.Envelope{}, fmt.Errorf("header %s is there twice", h.Key)
 		}
-		value := string(h.Value)
 		if err := checkText(value); err != nil {
 			return domain.Envelope{}, fmt.Errorf("header %s %w", h.Key, err)
 		}
@@ -143,6 +147,20 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		}
 	}
 	return a.envelope(chained, tombstone)
+}
+
+// joinValues is all values in one string: one allocation instead of one for each.
+func joinValues(headers []Header) string {
+	size := 0
+	for _, h := range headers {
+		size += len(h.Value)
+	}
+	var values strings.Builder
+	values.Grow(size)
+	for _, h := range headers {
+		values.Write(h.Value)
+	}
+	return values.String()
 }
 
 func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) {
@@ -178,11 +196,12 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 		return nil, nil
 	}
 	version, err := strconv.ParseInt(a.chainVersion, 10, 64)
-	if err != nil || version < 1 || strconv.FormatInt(version, 10) != a.chainVersion {
+	var canonical [20]byte
+	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
 		return nil, fmt.Errorf("header %s is %q, must be a decimal number from 1", headerChainVersion, a.chainVersion)
 	}
 	prev, err := hex.DecodeString(a.chainPrev)
-	if err != nil || len(prev) != hashSize || hex.EncodeToString(prev) != a.chainPrev {
+	if err != nil || len(prev) != hashSize || strings.ToLower(a.chainPrev) != a.chainPrev {
 		return nil, fmt.Errorf("header %s must be %d lower-case hex digits", headerChainPrev, 2*hashSize)
 	}
 	return &domain.ChainLink{Version: version, Prev: prev}, nil

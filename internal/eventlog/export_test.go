@@ -1,7 +1,10 @@
 package eventlog
 
 import (
+	"context"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -50,4 +53,15 @@ func (l *Log) PartitionFor(topic, key string) (int32, error) {
 		return 0, ErrEmptyKey
 	}
 	return PartitionOf([]byte(key), spec.Partitions), nil
+}
+
+// LookUpWithin bounds the look-up of positions.
+const LookUpWithin = lookUpWithin
+
+// LookUp asks for the positions of a newly assigned partition, as kgo does when a follower has joined. It returns
+// what the look-up says to kgo, and what ends the follower.
+func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
+	f := &follower{cfg: cfg, wire: cfg.Topic}
+	_, told = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
+	return told, f.failed
 }

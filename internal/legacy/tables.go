@@ -126,7 +126,8 @@ func (r *Row) Post() (Post, error) {
 	owner := r.owner()
 	p := Post{owner, domain.PostRegistered{
 		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.published(),
-		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"), Content: optional(r, asIs, "content", "caption", "message"),
+		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"),
+		Content:  optional(r, asIs, "content", "caption", "message"),
 		MediaURL: optional(r, asIs, "mediaUrl"), Permalink: optional(r, asIs, "permalink", "postUrl"),
 		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
 	}}

@@ -18,20 +18,20 @@
 //
 // # File map
 //
-//	platforms.go               Config, Set, Client
-//	target.go snapshot.go      what goes in and comes out; redaction of tokens
-//	reading.go                 an account reading in the making: its parts, its figures, what is missing
-//	errors.go redact.go        Error and its classes; scrubbing of messages
-//	http_client.go stats.go    one HTTP call: limits, classification, statistics, usage headers
-//	oauth.go                   token endpoints: renewal by a refresh token, answers, error words
-//	decode.go                  lenient JSON types
-//	negative_cache.go          which metrics and parts were refused
-//	graph*.go                  Meta's Graph API: calls, errors, insights (Facebook and Instagram)
-//	facebook*.go               pages: account, day flows, listing, posts and videos
-//	instagram*.go              accounts, media, token refresh
-//	linkedin*.go restli.go     profiles and company pages, their followers' places; Rest.li encoding
-//	tiktok*.go                 users, videos
-//	testdata/                  answers written by hand from the facts, one file each
+//	platforms.go            Config, Set, Client
+//	target.go snapshot.go   what goes in and comes out; redaction of tokens
+//	reading.go              an account reading in the making: its parts, its figures, what is missing
+//	errors.go redact.go     Error and its classes; scrubbing of messages
+//	http_client.go usage.go one HTTP call: limits, classification, statistics, usage headers
+//	oauth.go                token endpoints: renewal by a refresh token, answers, error words
+//	decode.go               lenient JSON types
+//	negative_cache.go       which metrics and parts were refused
+//	graph*.go               Meta's Graph API: calls, errors, insights (Facebook and Instagram)
+//	facebook*.go            pages: account, day flows, listing, posts and videos
+//	instagram*.go           accounts, media, token refresh
+//	linkedin*.go restli.go  profiles and company pages, their followers' places; Rest.li encoding
+//	tiktok*.go              users, videos
+//	testdata/               answers written by hand from the facts, one file each
 //
 // # Non-obvious
 //

@@ -21,7 +21,10 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	data := node.Insights.v.Data
 	s.putSummaries(plan, cmp.Or(total(node.Reactions), lifetimeTotal(data, postReactions)), total(node.Comments))
 	for _, m := range []struct{ name, metric string }{
-		{domain.MetricViews, postViews}, {domain.MetricImpressions, postViews}, {domain.MetricReach, postReach}, {domain.MetricClicks, postClicks},
+		{domain.MetricViews, postViews},
+		{domain.MetricImpressions, postViews},
+		{domain.MetricReach, postReach},
+		{domain.MetricClicks, postClicks},
 	} {
 		reason, detail := plan.missing(m.metric)
 		s.put(m.name, lifetimeTotal(data, m.metric), reason, detail)

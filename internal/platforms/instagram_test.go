@@ -1,6 +1,7 @@
 package platforms_test
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"testing"
@@ -218,6 +219,45 @@ func TestInstagramRefresh(t *testing.T) {
 	requireClass(t, platforms.ClassReconnect, err)
 	_, err = client.Refresh(t.Context(), platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3n"}})
 	require.ErrorIs(t, err, platforms.ErrNoRefresh)
+}
+
+// What Instagram says of a renewal is by its error object: neither a token beside it, nor the status, nor the older
+// error words beside it count. A token that came with an error would replace one that may still live.
+func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
+	t.Parallel()
+	const token = `"access_token":"Tok3nNew","token_type":"bearer","expires_in":5184000`
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   platforms.Class
+	}{
+		"dead, beside a token": {
+			http.StatusOK, `{` + token + `,"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect,
+		},
+		"passing, beside a token": {
+			http.StatusOK, `{` + token + `,"error":{"message":"Try again later","code":2}}`, platforms.ClassRetry,
+		},
+		"dead, beside a server error": {
+			http.StatusInternalServerError, `{"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect,
+		},
+		"dead, beside a passing error": {
+			http.StatusBadRequest, `{"error_type":"server_error","error_message":"Try again later","error":{"code":190}}`,
+			platforms.ClassReconnect,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			})
+			tokens, err := b.client(t, domain.Instagram).Refresh(t.Context(), platforms.RefreshRequest{
+				Target: platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", InstagramLogin: true},
+			})
+			requireClass(t, c.want, err)
+			require.Zero(t, tokens)
+		})
+	}
 }
 
 func TestGoldenInstagram(t *testing.T) {

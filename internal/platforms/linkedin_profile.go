@@ -30,7 +30,9 @@ var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReac
 const resourceAnalytics = "memberCreatorPostAnalytics"
 
 // analytics asks for one metric of a member or a post.
-func (l *linkedIn) analytics(ctx context.Context, op string, t Target, m memberMetric, of, aggregation string) (reply analytics, err error) {
+func (l *linkedIn) analytics(
+	ctx context.Context, op string, t Target, m memberMetric, of, aggregation string,
+) (reply analytics, err error) {
 	if l.endpoint.Version < m.since {
 		detail := m.query + " exists from version " + m.since + " on"
 		return reply, &Error{Class: ClassUnsupportedMetric, Platform: l.platform, Op: op, Message: detail}
@@ -225,7 +227,8 @@ func (r *liReading) profileReach(ctx context.Context) error {
 		return nil
 	}
 	end := r.days[1]
-	reply, err := r.analytics(ctx, "member_analytics", r.t, memberReach, "me", "TOTAL&dateRange="+dateRange(end.AddDate(0, 0, -reachDays), end))
+	days := dateRange(end.AddDate(0, 0, -reachDays), end)
+	reply, err := r.analytics(ctx, "member_analytics", r.t, memberReach, "me", "TOTAL&dateRange="+days)
 	if err != nil {
 		if r.refusedAnalytics(err) {
 			return nil

@@ -103,14 +103,13 @@ func (f *fold) apply(recorded domain.Recorded, head domain.StreamHead) (folded, 
 		return folded{}, nil // an operator's record, which changes no dashboard
 	}
 	change := event.Change()
-	revisions, err := change.Fold(f.parent, head.Version, recorded.Envelope.Time, f.dashboards)
+	revisions, err := f.revise(change, head.Version, recorded.Envelope.Time)
 	if err != nil {
 		return folded{}, err
 	}
 	var out folded
 	e := recorded.Envelope
 	for _, rev := range revisions {
-		f.dashboards[rev.After.SubAccountID] = rev.After
 		out.rows = append(out.rows, HistoryRow{
 			Parent: f.parent, SubAccount: rev.After.SubAccountID, Version: head.Version,
 			EventID: e.ID, EventType: e.Type, Time: e.Time,
@@ -128,4 +127,13 @@ func (f *fold) apply(recorded domain.Recorded, head domain.StreamHead) (folded, 
 		CommandID: e.Audit.CommandID, RequestDigest: e.Audit.RequestDigest, SubAccount: change.Primary, Version: head.Version, Time: e.Time,
 	}
 	return out, nil
+}
+
+// revise makes the dashboards those after a change, and returns what it changed.
+func (f *fold) revise(change domain.DashboardChange, version int64, at time.Time) ([]domain.DashboardRevision, error) {
+	revisions, err := change.Fold(f.parent, version, at, f.dashboards)
+	for i := range revisions {
+		f.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
+	}
+	return revisions, err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -24,6 +25,9 @@ type ReplayConfig struct {
 	Version   int64     // the last version that counts; 0: no bound
 	// Yield gets each change in the order of the log. Its error ends the replay.
 	Yield func(Change) error
+	// Head, if set, gets the head that each record that counts makes, instead of Yield: no payload is read
+	// then, Dashboard means nothing, and Changes and State stay empty. Its error ends the replay.
+	Head func(domain.StreamHead) error
 }
 
 // Change is what one record changed on one dashboard. Its lists are sorted.
@@ -71,31 +75,85 @@ type Replayed struct {
 // errEnough ends a scan early.
 var errEnough = errors.New("enough")
 
-// replayer folds one stream.
+// replayer folds one stream. It judges and reads records in one goroutine and folds them in another: each
+// has fields of its own.
 type replayer struct {
 	ReplayConfig
-	fold fold
-	head domain.StreamHead
+	partitions int32
+	decode     decoder
+	judged     domain.StreamHead // and done.Stale, done.Broken: of the first
+
+	fold fold              // of the second, with the rest of done
+	head domain.StreamHead // the last one that was yielded
 	done Replayed
+}
+
+// step is a record that counts: the head that it makes and, where changes are asked for, what it says.
+type step struct {
+	head     domain.StreamHead
+	recorded domain.Recorded
+	err      error // why it cannot be read
 }
 
 // Replay folds one agency's stream from the log itself, record by record: memory is that of the
 // agency's dashboards. It ends at a broken chain, which [Replayed] tells; an error means that the log could not be read.
 func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error) {
-	p := newReplayer(cfg)
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
+	p := newReplayer(cfg, len(ranges), src.Decode)
 	if err != nil {
 		return p.done, fmt.Errorf("replay: %w", err)
 	}
-	partitions := int32(len(ranges))
-	err = src.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: cfg.Parent,
-		Handle: each(func(r eventlog.Record) error { return p.add(r, partitions, src.Decode) }),
+	group, ctx := errgroup.WithContext(ctx)
+	runs, spent := make(chan []step, 2), make(chan []step, 2)
+	group.Go(func() error {
+		defer close(runs)
+		err := src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: p.handTo(runs, spent)})
+		if errors.Is(err, errEnough) {
+			return nil // and what was judged before is still folded
+		}
+		return err
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	group.Go(func() error {
+		for steps := range runs {
+			for i := range steps {
+				if err := p.take(&steps[i]); err != nil {
+					return err
+				}
+			}
+			select {
+			case spent <- steps:
+			default:
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
 		return p.done, fmt.Errorf("replay: %w", err)
 	}
 	return p.end(), nil
+}
+
+// handTo handles the runs of a scan; spent are steps whose room is used again.
+func (p *replayer) handTo(runs chan<- []step, spent <-chan []step) func(context.Context, eventlog.Run) error {
+	return func(ctx context.Context, run eventlog.Run) error {
+		var steps []step
+		select {
+		case steps = <-spent:
+			steps = steps[:0]
+		default:
+			steps = make([]step, 0, len(run.Records))
+		}
+		var ended error
+		for i := 0; i < len(run.Records) && ended == nil; i++ {
+			steps, ended = p.judge(steps, run.Records[i])
+		}
+		select {
+		case runs <- steps:
+			return ended
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // decoder is [eventlog.Codec.Decode].
@@ -109,12 +167,15 @@ func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg Replay
 		return Replayed{}, err
 	}
 	cfg.Parent = c.in.head.Key
-	p := newReplayer(cfg)
-	partitions := int32(len(c.signed.Positions))
+	p := newReplayer(cfg, len(c.signed.Positions), decode)
+	var steps []step
 	for {
 		line, err := c.in.record()
 		if err == nil {
-			err = p.add(line.record(cfg.Parent, partitions), partitions, decode)
+			steps, err = p.judge(steps[:0], line.record(cfg.Parent, p.partitions))
+		}
+		for i := 0; i < len(steps) && err == nil; i++ {
+			err = p.take(&steps[i])
 		}
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, errEnough):
@@ -125,70 +186,82 @@ func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg Replay
 	}
 }
 
-func newReplayer(cfg ReplayConfig) *replayer {
-	return &replayer{ReplayConfig: cfg, fold: newFold(cfg.Parent), done: Replayed{Agency: cfg.Parent}}
+func newReplayer(cfg ReplayConfig, partitions int, decode decoder) *replayer {
+	return &replayer{
+		ReplayConfig: cfg, partitions: int32(partitions), decode: decode,
+		fold: newFold(cfg.Parent), done: Replayed{Agency: cfg.Parent},
+	}
 }
 
-func (p *replayer) add(r eventlog.Record, partitions int32, decode decoder) error {
-	verdict, next, reason := eventlog.Judge(p.head, r, partitions)
+// judge adds the record's step if it counts; errEnough: neither it nor what follows does.
+func (p *replayer) judge(steps []step, r eventlog.Record) ([]step, error) {
+	verdict, next, reason := eventlog.Judge(p.judged, r, p.partitions)
 	switch {
 	case verdict == eventlog.Stale:
 		p.done.Stale++
-		return nil
+		return steps, nil
 	case verdict != eventlog.Effective:
-		p.done.Broken = fmt.Sprintf("after version %d: %s", p.head.Version, reason)
+		p.done.Broken = fmt.Sprintf("after version %d: %s", p.judged.Version, reason)
 		if r.Offset >= 0 {
 			p.done.Broken += fmt.Sprintf(" (partition %d offset %d)", r.Partition, r.Offset)
 		}
-		return errEnough
+		return steps, errEnough
 	case p.Version > 0 && next.Version > p.Version, !p.Until.IsZero() && next.Time.After(p.Until):
-		return errEnough // a record's time is later than its predecessor's: none behind it counts
+		return steps, errEnough // a record's time is later than its predecessor's: none behind it counts
 	}
-	p.head = next
-	p.done.Version, p.done.Time = next.Version, next.Time
-	return p.yield(r, decode)
+	p.judged = next
+	steps = append(steps, step{head: next})
+	if s := &steps[len(steps)-1]; p.Head == nil {
+		s.recorded, s.err = p.decode(r)
+	}
+	return steps, nil
 }
 
-func (p *replayer) yield(r eventlog.Record, decode decoder) error {
-	recorded, err := decode(r)
-	e := recorded.Envelope
+// take folds a record and yields what it changed.
+func (p *replayer) take(s *step) error {
+	p.head = s.head
+	p.done.Version, p.done.Time = s.head.Version, s.head.Time
+	if p.Head != nil {
+		return p.Head(s.head)
+	}
+	e := &s.recorded.Envelope
 	base := Change{
 		Version: p.head.Version, Time: p.head.Time, Event: e.Type,
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
-		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: fmt.Sprintf("%x", p.head.Hash),
+		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
 	}
-	var made folded
-	if err == nil {
-		made, err = p.fold.apply(recorded, p.head)
+	var revisions []domain.DashboardRevision
+	err := s.err
+	if event, ok := s.recorded.Data.(domain.DashboardEvent); ok && err == nil {
+		change := event.Change()
+		base.LostAccess = change.LostAccess
+		revisions, err = p.fold.revise(change, p.head.Version, e.Time)
 	}
 	if err != nil {
-		base.Problem = err.Error()
+		base.LostAccess, base.Problem = nil, err.Error()
 		p.done.Changes++
 		return p.Yield(base)
 	}
-	if event, ok := recorded.Data.(domain.DashboardEvent); ok {
-		base.LostAccess = event.Change().LostAccess
-	}
-	for _, row := range made.rows {
-		if p.Dashboard != "" && p.Dashboard != row.SubAccount {
+	for i := range revisions {
+		if p.Dashboard != "" && p.Dashboard != revisions[i].After.SubAccountID {
 			continue
 		}
 		p.done.Changes++
-		if err := p.Yield(base.of(row)); err != nil {
+		if err := p.Yield(base.of(&revisions[i])); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// of fills in what differs between a row's two documents.
-func (c Change) of(row HistoryRow) Change {
-	after, was := row.After, domain.Dashboard{}
-	if row.Before != nil {
-		was = *row.Before
+// of fills in what differs between a dashboard before and after the record.
+func (c Change) of(rev *domain.DashboardRevision) Change {
+	after, was := &rev.After, &domain.Dashboard{}
+	if rev.Before != nil {
+		was = rev.Before
 	}
-	d := domain.DifferenceBetween(row.Before, after)
-	c.Dashboard, c.Created, c.After = row.SubAccount, d.Created, &after
+	d := domain.DifferenceBetween(rev.Before, *after)
+	c.Dashboard, c.Created, c.After = after.SubAccountID, d.Created, after
 	c.Linked, c.Unlinked, c.UsersAdded, c.UsersRemoved = d.Linked, d.Unlinked, d.UsersAdded, d.UsersRemoved
 	if d.Created || d.AllowClientChanged {
 		c.Allow = &after.AllowClientDashboard

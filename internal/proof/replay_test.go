@@ -3,6 +3,8 @@ package proof_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -69,6 +71,68 @@ func TestReplay(t *testing.T) {
 				require.Equal(t, []string{userOf(a, c.version)}, done.State[0].Users)
 			}
 		})
+	}
+}
+
+// Heads are those of the changes, from a log and from a bundle, also of records that cannot be read; nothing is
+// folded for them.
+func TestReplayOfHeads(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	a := agencies[0]
+	var want, got []domain.StreamHead
+	changes := proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error {
+		head := domain.StreamHead{Version: c.Version, Time: c.Time}
+		_, err := hex.Decode(head.Hash[:], []byte(c.Hash))
+		want = append(want, head)
+		return err
+	}}
+	heads := proof.ReplayConfig{Parent: a, Head: func(h domain.StreamHead) error { got = append(got, h); return nil }}
+	all, err := proof.Replay(t.Context(), w, changes)
+	require.NoError(t, err)
+	alone, err := proof.Replay(t.Context(), w, heads)
+	require.NoError(t, err)
+	require.Len(t, want, 9)
+	require.Equal(t, want, got)
+	require.Zero(t, alone.Changes)
+	require.Empty(t, alone.State)
+	alone.Changes, alone.State = all.Changes, all.State
+	require.Equal(t, all, alone)
+
+	got = nil
+	_, err = proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.known(t), w.Decode, heads)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	heads.Version, got = 4, nil
+	_, err = proof.Replay(t.Context(), w, heads)
+	require.NoError(t, err)
+	require.Equal(t, want[:4], got)
+
+	r := w.encode(t, a, w.heads[a], "u", noon.Add(time.Hour))
+	r.Value = []byte("{")
+	w.put(r)
+	heads.Version, got = 0, nil
+	done, err := proof.Replay(t.Context(), w, heads)
+	require.NoError(t, err)
+	require.Empty(t, done.Broken)
+	require.Len(t, got, 10)
+}
+
+// An error of the one who gets the changes is told, wherever the replay ends by itself, and says how far it came.
+func TestReplayThatCannotBePrinted(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	full := errors.New("no space left")
+	for last := int64(1); last <= 9; last++ {
+		done, err := proof.Replay(t.Context(), w, proof.ReplayConfig{Parent: agencies[0], Version: last, Yield: func(c proof.Change) error {
+			if c.Version == last {
+				return full
+			}
+			return nil
+		}})
+		require.ErrorIs(t, err, full)
+		require.Equal(t, last, done.Version)
 	}
 }
 

@@ -17,7 +17,9 @@
 //
 // # File map
 //
-//	config.go     Limit, Config, defaults, reading limits from configuration
+//	config.go     Config, its defaults
+//	limits.go     Limit, the default limits of the platforms, reading limits from configuration
+//	store.go      Store: what keeps the budgets of all processes
 //	gate.go       Gate: Admit, Room
 //	bucket.go     one budget in this process: a lease of what the store granted
 //	fair_queue.go who may ask the store next: accounts and posts alternately

@@ -54,7 +54,8 @@ func (m *metrics) usage(s platforms.CallStats) {
 var (
 	breakerDesc = prometheus.NewDesc("ledgerboard_platform_breaker_state", "0 closed, 1 half-open, 2 open.", []string{"platform"}, nil)
 	leftDesc    = prometheus.NewDesc("ledgerboard_platform_quota_left_calls",
-		"Calls left of the burst of a budget that counts the whole app, when this process last drew from it.", []string{"platform", "budget"}, nil)
+		"Calls left of the burst of a budget that counts the whole app, when this process last drew from it.",
+		[]string{"platform", "budget"}, nil)
 )
 
 // Describe implements [prometheus.Collector].

@@ -31,7 +31,8 @@ func migrateLocked(ctx context.Context, conn *pgx.Conn, pool *pgxpool.Pool) erro
 	if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtext($1))`, name); err != nil {
 		return fmt.Errorf("lock for migration of schema %s: %w", Schema, err)
 	}
-	defer conn.Exec(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext($1))`, name) //nolint:errcheck // the session's end unlocks too
+	//nolint:errcheck // the session's end unlocks too
+	defer conn.Exec(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext($1))`, name)
 	// "if not exists" would ask for the right to create schemas, also where there is nothing to do.
 	var exists bool
 	err := conn.QueryRow(ctx, `select exists (select from pg_namespace where nspname = $1)`, Schema).Scan(&exists)

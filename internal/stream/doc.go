@@ -20,20 +20,20 @@
 //
 // # File map
 //
-//	hub.go                   Hub, its settings, wake-ups, the reasons of a cut
-//	registry.go              Listener; who listens, and the limit per user
-//	serve.go                 the loop that serves one listener, on every transport
-//	sse.go                   Server-Sent Events
-//	notice.go                Notice, ids, Store
-//	notices.go               the source of notices: the one goroutine that finds them
-//	notice_feed.go           what one listener is told of notices
-//	cursors.go               stored cursors of Socket.IO users
-//	figures.go changes.go    the source of changed figures; changes put together
-//	figure_feed.go           what one listener is told of figures
-//	socketio.go              the Socket.IO server
-//	socketio_auth.go         who may connect
-//	socketio_connection.go   delivery to one Socket.IO client
-//	socketio_transport.go    what keeps the engine's faults from the clients
+//	hub.go                             Hub, its settings, wake-ups, the reasons of a cut
+//	listeners.go                       Listener; who listens, and the limit per user
+//	serve.go                           the loop that serves one listener, on every transport
+//	sse.go                             Server-Sent Events
+//	notice.go                          Notice, ids, Store
+//	notice_source.go                   the source of notices: the one goroutine that finds them
+//	notice_feed.go                     what one listener is told of notices
+//	socketio_cursors.go                stored cursors of Socket.IO users
+//	figure_source.go figure_changes.go the source of changed figures; changes put together
+//	figure_feed.go                     what one listener is told of figures
+//	socketio.go                        the Socket.IO server
+//	socketio_auth.go                   who may connect
+//	socketio_send.go                   delivery to one Socket.IO client
+//	socketio_engine_faults.go          what keeps the engine's faults from the clients
 //
 // # Non-obvious
 //

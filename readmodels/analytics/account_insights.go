@@ -41,14 +41,15 @@ type AccountTotals struct {
 // change against the previous period.
 func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
-	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()}, func(_ context.Context, f *accountFigures, data *AccountInsights) error {
-		data.AsRead = f.asRead(domain.MetricEngagement)
-		return nil
-	}, func(f *accountFigures, data *AccountInsights) {
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) AccountTotals {
-			return AccountTotals{
-				SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on), Engagement: f.total(domain.MetricEngagement, on),
-			}
-		}, func(p readmodels.PlatformRef, t AccountTotals) PlatformInsights { return PlatformInsights{p, t} })
-	})
+	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()},
+		func(_ context.Context, f *accountFigures, data *AccountInsights) error {
+			data.AsRead = f.asRead(domain.MetricEngagement)
+			return nil
+		}, func(f *accountFigures, data *AccountInsights) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) AccountTotals {
+				return AccountTotals{
+					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on), Engagement: f.total(domain.MetricEngagement, on),
+				}
+			}, func(p readmodels.PlatformRef, t AccountTotals) PlatformInsights { return PlatformInsights{p, t} })
+		})
 }

@@ -41,12 +41,13 @@ type ReachStats struct {
 // ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
 // and Instagram: Pacific time); a figure stands at the day that bears its label.
 type ReachDay struct {
-	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day string `json:"day"`
 	// Impressions gained in this part; of a cumulative figure: since the reading before, which may be
 	// some days old, or since its first reading (see [Total]). Null when none was read.
 	Impressions *int64 `json:"impressions"`
-	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without one, and whenever there is more than
-	// one social account.
+	// Reach is the platform's own figure of exactly this part (its window of a day, week or 28 days); null without
+	// one, and whenever there is more than one social account.
 	Reach        *int64 `json:"reach"`
 	AccountsRead int    `json:"accounts_read"` // accounts in `impressions`
 }
@@ -54,14 +55,15 @@ type ReachDay struct {
 // AccountStats is endpoint 4: reach and impressions, totals and series.
 func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
-	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(), func(_ context.Context, f *accountFigures, data *AccountStats) error {
-		data.AsRead, data.Reach = f.asRead(domain.MetricImpressions), f.reach()
-		return nil
-	}, func(f *accountFigures, data *AccountStats) {
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
-			return f.reachStats(data.Reach, on...)
-		}, func(p readmodels.PlatformRef, s ReachStats) PlatformReachStats { return PlatformReachStats{p, s} })
-	})
+	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(),
+		func(_ context.Context, f *accountFigures, data *AccountStats) error {
+			data.AsRead, data.Reach = f.asRead(domain.MetricImpressions), f.reach()
+			return nil
+		}, func(f *accountFigures, data *AccountStats) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
+				return f.reachStats(data.Reach, on...)
+			}, func(p readmodels.PlatformRef, s ReachStats) PlatformReachStats { return PlatformReachStats{p, s} })
+		})
 }
 
 func (f *accountFigures) reachStats(reach []AccountReach, platforms ...domain.Platform) ReachStats {

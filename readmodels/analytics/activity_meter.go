@@ -56,7 +56,8 @@ type Activity struct {
 
 // ActivityDay is one part of [Activity]: a day, week or month.
 type ActivityDay struct {
-	Day   string `json:"day"`   // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day   string `json:"day"`
 	Posts *int64 `json:"posts"` // null when no account is measured, and while the part is still to come
 }
 
@@ -111,7 +112,8 @@ func (qc *queryContext) activity(ctx context.Context, days []bucket) ([]*account
 func (qc *queryContext) knownPosters(ctx context.Context, measured func(int64, domain.Platform) *accountActivity) error {
 	rows, _ := qc.tx.Query(ctx, `
 		select s.id, s.p_id from tSAccounts s
-		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
+		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
+			and ($4::bigint = 0 or s.member_id = $4)
 		  and exists (select from tSPosts p
 		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null and `+newestInScope+`
 		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))
@@ -130,7 +132,8 @@ func (qc *queryContext) countPosts(ctx context.Context, days []bucket, measured 
 		  and coalesce(published_at, '-infinity') >= $5 and coalesce(published_at, '-infinity') < $6 and ($7::bigint = 0 or member_id = $7)
 		  and `+newestInScope+`
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts(days), qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
+		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), starts(days),
+		qc.query.Range.From, qc.query.Range.Elapsed().To, qc.query.Member)
 	var social, posts int64
 	var account string
 	var platform domain.Platform

@@ -42,13 +42,14 @@ type FollowerDay struct {
 
 // AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
 func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
-	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil, func(f *accountFigures, data *AccountFollowers) {
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
-			return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...)}
-		}, func(p readmodels.PlatformRef, s FollowerSeries) PlatformFollowerSeries {
-			return PlatformFollowerSeries{p, s}
+	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
+		func(f *accountFigures, data *AccountFollowers) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
+				return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...)}
+			}, func(p readmodels.PlatformRef, s FollowerSeries) PlatformFollowerSeries {
+				return PlatformFollowerSeries{p, s}
+			})
 		})
-	})
 }
 
 // followerDays adds the followers on some platforms up by part of the range.

@@ -34,27 +34,28 @@ type RankedMember struct {
 // pages; limit is how many of each are shown.
 func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
 	query.Page.Cursor = ""
-	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
-		data.Members = []RankedMember{}
-		members, posts, err := qc.rankBoard(ctx)
-		if err != nil {
-			return err
-		}
-		names, err := qc.memberNames(ctx, members)
-		if err != nil {
-			return err
-		}
-		for _, m := range members {
-			data.Members = append(data.Members, RankedMember{
-				Rank: m.rank, MemberID: m.member, Name: names[m.member], Posts: m.posts, Engagement: m.engagement,
-				Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
-			})
-		}
-		if data.Posts, err = qc.rankedPosts(ctx, posts); err != nil {
-			return err
-		}
-		return qc.classifyPostSources(ctx)
-	})
+	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
+		func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
+			data.Members = []RankedMember{}
+			members, posts, err := qc.rankBoard(ctx)
+			if err != nil {
+				return err
+			}
+			names, err := qc.memberNames(ctx, members)
+			if err != nil {
+				return err
+			}
+			for _, m := range members {
+				data.Members = append(data.Members, RankedMember{
+					Rank: m.rank, MemberID: m.member, Name: names[m.member], Posts: m.posts, Engagement: m.engagement,
+					Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
+				})
+			}
+			if data.Posts, err = qc.rankedPosts(ctx, posts); err != nil {
+				return err
+			}
+			return qc.classifyPostSources(ctx)
+		})
 }
 
 // memberNames reads the names of those members that belong to the agency now.

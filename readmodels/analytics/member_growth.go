@@ -41,27 +41,28 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 	var gains *postGains
 	var published map[platformPeriod]int64 // of the previous period and of this one
 	previous, whole := query.Range.Previous(), []bucket{query.Range.whole()}
-	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, whole, func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
-		if gains, err = f.gains(ctx, gainQuery{
-			metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: previous.From,
-		}); err != nil {
+	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, whole,
+		func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
+			if gains, err = f.gains(ctx, gainQuery{
+				metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: previous.From,
+			}); err != nil {
+				return err
+			}
+			f.ofPosts = false // the status of the sources goes by the readings of accounts
+			published, err = f.publishedPosts(ctx, previous.From, append([]bucket{previous.whole()}, whole...))
 			return err
-		}
-		f.ofPosts = false // the status of the sources goes by the readings of accounts
-		published, err = f.publishedPosts(ctx, previous.From, append([]bucket{previous.whole()}, whole...))
-		return err
-	}, func(f *accountFigures, data *MemberGrowth) {
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
-			t := GrowthTotals{
-				SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
-				Engagement: f.total(domain.MetricEngagement, on), Impressions: f.total(domain.MetricImpressions, on),
-				PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
-			}
-			for _, p := range on {
-				t.PostsPublished += published[platformPeriod{p, 1}]
-				t.PostsPublishedPrevious += published[platformPeriod{p, 0}]
-			}
-			return t
-		}, func(p readmodels.PlatformRef, t GrowthTotals) PlatformGrowthTotals { return PlatformGrowthTotals{p, t} })
-	})
+		}, func(f *accountFigures, data *MemberGrowth) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
+				t := GrowthTotals{
+					SocialAccounts: f.accountsOn(on...), Followers: f.total(domain.MetricFollowers, on),
+					Engagement: f.total(domain.MetricEngagement, on), Impressions: f.total(domain.MetricImpressions, on),
+					PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
+				}
+				for _, p := range on {
+					t.PostsPublished += published[platformPeriod{p, 1}]
+					t.PostsPublishedPrevious += published[platformPeriod{p, 0}]
+				}
+				return t
+			}, func(p readmodels.PlatformRef, t GrowthTotals) PlatformGrowthTotals { return PlatformGrowthTotals{p, t} })
+		})
 }

@@ -24,9 +24,10 @@ type ActiveMember struct {
 	AccountID string `json:"account_id"` // the sub-account
 	// DefaultSocialAccount is what the member opens first in the main application; null: none, or one that the
 	// caller does not see.
-	DefaultSocialAccount *int64            `json:"default_social_account_id"`
-	Platforms            []MemberPlatform  `json:"platforms"`       // on which the member has a social account, by their numbers
-	SocialAccounts       []ConnectedSocial `json:"social_accounts"` // that the member has connected, by platform and id; no others of the account
+	DefaultSocialAccount *int64           `json:"default_social_account_id"`
+	Platforms            []MemberPlatform `json:"platforms"` // on which the member has a social account, by their numbers
+	// that the member has connected, by platform and id; no others of the account
+	SocialAccounts []ConnectedSocial `json:"social_accounts"`
 }
 
 // MemberPlatform is a platform of a member.

@@ -51,10 +51,11 @@ type GrowthDay struct {
 
 // AccountNetGrowth is endpoint 5: net follower growth per platform and over all.
 func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
-	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil, func(f *accountFigures, data *AccountNetGrowth) {
-		data.Total, data.Platforms = perPlatform(query.Platforms, f.netGrowth,
-			func(p readmodels.PlatformRef, g NetGrowth) PlatformNetGrowth { return PlatformNetGrowth{p, g} })
-	})
+	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
+		func(f *accountFigures, data *AccountNetGrowth) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, f.netGrowth,
+				func(p readmodels.PlatformRef, g NetGrowth) PlatformNetGrowth { return PlatformNetGrowth{p, g} })
+		})
 }
 
 func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {

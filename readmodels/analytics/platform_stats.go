@@ -74,22 +74,25 @@ type AudienceShare struct {
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	var stats platformStats
-	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(), func(ctx context.Context, f *accountFigures, _ *PlatformStats) error {
-		stats = platformStats{accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{}}
-		var err error
-		// What was published before the range tells only that the platform's posts are known.
-		if stats.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
-			return err
-		}
-		for at := range stats.posts {
-			stats.postsKnown[at.platform] = true
-		}
-		return stats.readDemographics(ctx)
-	}, func(_ *accountFigures, data *PlatformStats) {
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, stats.platform(p))
-		}
-	})
+	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(),
+		func(ctx context.Context, f *accountFigures, _ *PlatformStats) error {
+			stats = platformStats{
+				accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{},
+			}
+			var err error
+			// What was published before the range tells only that the platform's posts are known.
+			if stats.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
+				return err
+			}
+			for at := range stats.posts {
+				stats.postsKnown[at.platform] = true
+			}
+			return stats.readDemographics(ctx)
+		}, func(_ *accountFigures, data *PlatformStats) {
+			for _, p := range query.Platforms {
+				data.Platforms = append(data.Platforms, stats.platform(p))
+			}
+		})
 }
 
 // platformPeriod is one period of one platform.
@@ -116,7 +119,9 @@ type splitsOf struct {
 
 func (s *platformStats) platform(p domain.Platform) StatsOfPlatform {
 	on := []domain.Platform{p}
-	out := StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: s.accountsOn(p), Periods: make([]StatsPeriod, len(s.buckets))}
+	out := StatsOfPlatform{
+		PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: s.accountsOn(p), Periods: make([]StatsPeriod, len(s.buckets)),
+	}
 	engagement, impressions, reach := s.on(domain.MetricEngagement, on), s.on(domain.MetricImpressions, on), s.onlyReach(s.reach, on)
 	for i, followers := range s.followerDays(p) {
 		b, at := s.buckets[i], platformPeriod{p, i}

@@ -62,7 +62,9 @@ type PostActivity struct {
 var ErrActivityNotFound = domain.NewError(domain.CodeNotFound, "There is no such activity. Check the id.")
 
 // Activities lists the posts of the scope, newest first; those without a time of publication stand last.
-func (a *Analytics) Activities(ctx context.Context, scope readmodels.Scope, q ActivitiesQuery) ([]PostActivity, readmodels.ListMeta, error) {
+func (a *Analytics) Activities(
+	ctx context.Context, scope readmodels.Scope, q ActivitiesQuery,
+) ([]PostActivity, readmodels.ListMeta, error) {
 	return a.activities(scope, q, "").Read(ctx, a.Pool)
 }
 
@@ -72,7 +74,8 @@ func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id str
 	if !ok {
 		return PostActivity{}, ErrActivityNotFound
 	}
-	return a.activities(scope, ActivitiesQuery{Platforms: domain.Platforms(), Social: social}, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+	one := ActivitiesQuery{Platforms: domain.Platforms(), Social: social}
+	return a.activities(scope, one, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
 }
 
 func activitiesSQL() string {
@@ -102,7 +105,8 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 		List: "activities", Scope: scope, Page: page, Filters: q,
 		Select: func(after postKey, limit int) (string, []any) {
 			return activitiesSQL(), []any{
-				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
+				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type,
+				q.From, q.To, external,
 				after.Published, after.Social, after.External, after.Account, limit,
 			}
 		},

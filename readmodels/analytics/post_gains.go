@@ -175,7 +175,8 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 	rows, _ := qc.queryGrouped(ctx, `
 		with part as (
 			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
-			       readings, case when readings > 0 then last_at end as last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
+			       readings, case when readings > 0 then last_at end as last_at,
+			       likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
 			from post_gains
 			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 			  and quarter >= $6 and quarter < $7 and quarter <> all($9::timestamptz[])
@@ -269,7 +270,8 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 		        and quarter = any($5)) g
 		join tSPostInsights r on r.social_account_id = g.social_account_id
 			and r.captured_at >= g.quarter and r.captured_at < g.quarter + interval '15 minutes'
-			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3) and ($4::bigint = 0 or r.member_id = $4)
+			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3)
+			and ($4::bigint = 0 or r.member_id = $4)
 		left join lateral (
 			select * from tSPostInsights b
 			where b.social_account_id = r.social_account_id and b.external_id = r.external_id and b.captured_at < r.captured_at

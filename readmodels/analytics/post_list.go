@@ -64,7 +64,8 @@ type LikesSeries struct {
 
 // LikesDay is one part of a [LikesSeries].
 type LikesDay struct {
-	Day      string `json:"day"`      // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day      string `json:"day"`
 	Likes    *int64 `json:"likes"`    // gained since the readings before, which may be some days old; null when nothing was read
 	Readings int64  `json:"readings"` // of posts, captured in this part
 }
@@ -80,27 +81,28 @@ type PostLikes struct {
 
 // PostsLikes answers the endpoints 10 and 19: likes per post and over time.
 func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
-	return answer(ctx, a, "likes of posts", scope, query, []string{domain.MetricLikes}, func(ctx context.Context, qc *queryContext, data *PostsLikes) error {
-		data.Posts = []PostLikes{}
-		posts, err := qc.readPosts(ctx)
-		if err != nil {
-			return err
-		}
-		for _, p := range posts {
-			growth := p.growth(query.Range)
-			data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
-		}
-		days := query.buckets()
-		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
-		if err != nil {
-			return err
-		}
-		data.Total = g.likes(days, query.Platforms...)
-		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, PlatformLikesSeries{readmodels.PlatformRefOf(p), g.likes(days, p)})
-		}
-		return nil
-	})
+	return answer(ctx, a, "likes of posts", scope, query, []string{domain.MetricLikes},
+		func(ctx context.Context, qc *queryContext, data *PostsLikes) error {
+			data.Posts = []PostLikes{}
+			posts, err := qc.readPosts(ctx)
+			if err != nil {
+				return err
+			}
+			for _, p := range posts {
+				growth := p.growth(query.Range)
+				data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
+			}
+			days := query.buckets()
+			g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
+			if err != nil {
+				return err
+			}
+			data.Total = g.likes(days, query.Platforms...)
+			for _, p := range query.Platforms {
+				data.Platforms = append(data.Platforms, PlatformLikesSeries{readmodels.PlatformRefOf(p), g.likes(days, p)})
+			}
+			return nil
+		})
 }
 
 func (g *postGains) likes(days []bucket, platforms ...domain.Platform) LikesSeries {
@@ -136,19 +138,20 @@ type PostEngagement struct {
 
 // PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.
 func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
-	return answer(ctx, a, "engagement per post", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *PostsEngagements) error {
-		data.Posts = []PostEngagement{}
-		posts, err := qc.readPosts(ctx)
-		if err != nil {
-			return err
-		}
-		for _, p := range posts {
-			c, g := p.counts(), p.growth(query.Range)
-			data.Posts = append(data.Posts, PostEngagement{
-				Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
-				EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
-			})
-		}
-		return qc.classifyPostSources(ctx)
-	})
+	return answer(ctx, a, "engagement per post", scope, query, engagementMetrics(),
+		func(ctx context.Context, qc *queryContext, data *PostsEngagements) error {
+			data.Posts = []PostEngagement{}
+			posts, err := qc.readPosts(ctx)
+			if err != nil {
+				return err
+			}
+			for _, p := range posts {
+				c, g := p.counts(), p.growth(query.Range)
+				data.Posts = append(data.Posts, PostEngagement{
+					Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
+					EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
+				})
+			}
+			return qc.classifyPostSources(ctx)
+		})
 }

@@ -29,7 +29,8 @@ type ViewsSeries struct {
 
 // ViewsDay is one part of a [ViewsSeries].
 type ViewsDay struct {
-	Day      string `json:"day"`      // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day      string `json:"day"`
 	Views    *int64 `json:"views"`    // gained since the readings before, which may be some days old; null when nothing was read
 	Readings int64  `json:"readings"` // of posts, captured in this part
 }
@@ -75,7 +76,8 @@ type EngagementTotals struct {
 // EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
 // some days old. Null when nothing was read.
 type EngagementDay struct {
-	Day        string `json:"day"`        // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day        string `json:"day"`
 	Engagement *int64 `json:"engagement"` // likes + comments + shares gained, of the parts that are there
 	Likes      *int64 `json:"likes"`      // likes or reactions gained
 	Comments   *int64 `json:"comments"`   // comments gained
@@ -90,15 +92,18 @@ func engagementMetrics() []string {
 
 // PostsTotalEngagements is endpoint 13: likes, comments and shares that all posts gained, summed, and over
 // time.
-func (a *Analytics) PostsTotalEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsTotalEngagements, Meta, error) {
+func (a *Analytics) PostsTotalEngagements(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (PostsTotalEngagements, Meta, error) {
 	sums := append(engagementMetrics(), domain.MetricEngagement)
-	return postSeries(ctx, a, "engagement of posts", scope, query, engagementMetrics(), sums, func(g *postGains, days []bucket, data *PostsTotalEngagements) {
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
-			return g.engagementTotals(days, on...)
-		}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
-			return PlatformEngagementTotals{p, t}
+	return postSeries(ctx, a, "engagement of posts", scope, query, engagementMetrics(), sums,
+		func(g *postGains, days []bucket, data *PostsTotalEngagements) {
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
+				return g.engagementTotals(days, on...)
+			}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
+				return PlatformEngagementTotals{p, t}
+			})
 		})
-	})
 }
 
 func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform) EngagementTotals {
@@ -120,7 +125,8 @@ func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform
 // postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
 // status of the sources is found.
 func postSeries[D any](
-	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string, build func(*postGains, []bucket, *D),
+	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string,
+	build func(*postGains, []bucket, *D),
 ) (D, Meta, error) {
 	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
 		days := query.buckets()

@@ -11,7 +11,8 @@ func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 	qc.ofPosts = true
 	from, to := qc.query.Range.From, qc.query.Range.To
 	rows, _ := qc.queryGrouped(ctx, `
-		select social_account_id, max(last_at) filter (where readings > 0), max(readings), max(likes_n), max(comments_n), max(shares_n), max(views_n)
+		select social_account_id, max(last_at) filter (where readings > 0), max(readings),
+		       max(likes_n), max(comments_n), max(shares_n), max(views_n)
 		from post_gains
 		where parent_account = $1 and `+qc.within("account_id")+` and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		  and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[]) and began >= $5

@@ -16,17 +16,18 @@ import (
 type Post struct {
 	readmodels.PlatformRef
 
-	ID            string     `json:"id"` // <social account>:<the platform's id>
-	SocialAccount int64      `json:"social_account_id"`
-	ExternalID    string     `json:"external_id"`  // the platform's id
-	AccountID     string     `json:"account_id"`   // the sub-account whose post it is: of several, who registered it last
-	MemberID      int64      `json:"member_id"`    // who owned the connection when the post was last registered: a connection that is handed on takes its posts along
-	PublishedAt   *time.Time `json:"published_at"` // null: not known
-	Category      *int64     `json:"c_id"`         // of the main application's categories; null: none
-	Type          *string    `json:"post_type"`    // as the platform or the main application names it; null: not known
-	Content       *string    `json:"content"`      // its text; null: not known
-	MediaURL      *string    `json:"media_url"`    // null: not known
-	Permalink     *string    `json:"permalink"`    // its address at the platform; null: not known
+	ID            string `json:"id"` // <social account>:<the platform's id>
+	SocialAccount int64  `json:"social_account_id"`
+	ExternalID    string `json:"external_id"` // the platform's id
+	AccountID     string `json:"account_id"`  // the sub-account whose post it is: of several, who registered it last
+	// who owned the connection when the post was last registered: a connection that is handed on takes its posts along
+	MemberID    int64      `json:"member_id"`
+	PublishedAt *time.Time `json:"published_at"` // null: not known
+	Category    *int64     `json:"c_id"`         // of the main application's categories; null: none
+	Type        *string    `json:"post_type"`    // as the platform or the main application names it; null: not known
+	Content     *string    `json:"content"`      // its text; null: not known
+	MediaURL    *string    `json:"media_url"`    // null: not known
+	Permalink   *string    `json:"permalink"`    // its address at the platform; null: not known
 }
 
 // PostCounts is the last reading of a post before the end of the range: what the post had gathered since
@@ -131,7 +132,8 @@ func (p *Post) key() postKey {
 
 // newestFirst orders posts p of tSPosts by their keys.
 const newestFirst = `
-		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc, p.account_id collate "C" desc`
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc,
+		         p.external_id collate "C" desc, p.account_id collate "C" desc`
 
 // newestInScope selects each post of tSPosts once, as it was registered last under one of the sub-accounts
 // $2: a page that moves between two clients of an agency registers its posts under both.

@@ -195,7 +195,9 @@ func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc
 // cursorScope is what the cursors of one list of this answer belong to.
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
-	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}}
+	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: []any{
+		q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category,
+	}}
 }
 
 // sorted returns the distinct values in order; never nil, so that JSON shows a list.

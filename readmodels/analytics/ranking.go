@@ -88,7 +88,8 @@ func (qc *queryContext) gainsOfPosts(ctx context.Context) (sql string, args []an
 					where coalesce(p.nth, 0) > 0
 				) p
 				left join lateral (
-					select f.* from (` + qc.takenOver("$7::timestamptz", `(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
+					select f.* from (` + qc.takenOver("$7::timestamptz",
+		`(date_trunc('day', $7::timestamptz at time zone 'UTC') at time zone 'UTC')`, "p.e_captured_at") + `
 						(select ` + readingColumns + ` from tSPostInsights i
 						 where ` + inScope + ` and i.captured_at >= $7 and i.captured_at < p.e_captured_at
 						   and (p.e_published_at is null or p.e_published_at < $7)
@@ -127,7 +128,8 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 				< ($13::bigint, coalesce($14::timestamptz, '-infinity'), $15::bigint, $16::text collate "C", $17::text collate "C")`
 		with += `,
 		passed as materialized (
-			select count(*) filter (where engagement > $13) as better, count(*) as posts from gained where engagement is not null and not ` + beyond + `
+			select count(*) filter (where engagement > $13) as better, count(*) as posts from gained
+			where engagement is not null and not ` + beyond + `
 		)`
 		place = "case when engagement = $13 then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
 		onPage = " and " + beyond
@@ -138,7 +140,8 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	err = qc.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where engagement is not null`+onPage+` order by `+bestFirst+` limit $12) page
-		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
+		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account},
+		func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,8 @@ type ReachWindow struct {
 
 // ReachPoint is the reach of one part of the range: a day, week or month.
 type ReachPoint struct {
-	Day   string `json:"day"`   // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
+	Day   string `json:"day"`
 	Value *int64 `json:"value"` // null: not read
 }
 

@@ -90,7 +90,8 @@ func (qc *queryContext) readSeries(ctx context.Context, byAccount bool, withIDs 
 		from account_months
 		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
 		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
-		qc.scope.ParentAccount, qc.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(), span.end.utc(), withIDs)
+		qc.scope.ParentAccount, qc.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(),
+		span.end.utc(), withIDs)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time

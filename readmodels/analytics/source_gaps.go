@@ -42,7 +42,8 @@ func (qc *queryContext) gapsOf(f sourceFacts) []string {
 		}
 	}
 	if f.shared {
-		sentences = append(sentences, "Another member had it for a part of this range: sums are of this member's part, lists of posts of all of it.")
+		sentences = append(sentences, "Another member had it for a part of this range: sums are of this member's part, lists of "+
+			"posts of all of it.")
 	}
 	return sentences
 }

@@ -141,7 +141,8 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 	rows, _ := qc.tx.Query(ctx, `
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
-			where b.account_id = any(array(select distinct account_id from tSAccounts where parent_account = $1 and `+qc.within("account_id")+`) || $1::text)
+			where b.account_id = any(array(
+				select distinct account_id from tSAccounts where parent_account = $1 and `+qc.within("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,

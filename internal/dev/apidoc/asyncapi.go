@@ -75,8 +75,10 @@ const (
 var topics = map[string]string{
 	domain.TopicDashboards: "One record for each accepted change of an agency's dashboards; key: the agency. Kept for ever.",
 	domain.TopicMetrics:    "Readings of social accounts and posts, and posts that became known; key: the social account. Kept for ever.",
-	domain.TopicOperations: "Audit reads and exports, operators' actions, signed checkpoints, states of connections; key: the agency, or -. Kept for ever.",
-	domain.TopicDirectory: "The last state of each reference entity of the main application; key: its kind and id. Compacted; a record without " +
+	domain.TopicOperations: "Audit reads and exports, operators' actions, signed checkpoints, states of connections; key: " +
+		"the agency, or -. Kept for ever.",
+	domain.TopicDirectory: "The last state of each reference entity of the main application; key: its kind and id. " +
+		"Compacted; a record without " +
 		"a value erases.",
 }
 

@@ -116,22 +116,25 @@ var operations = map[string]about{
 		},
 	},
 
-	"getUsers":                  entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
-	"getUsersByUserId":          entities("One user."),
-	"getPlatforms":              entities("The connected profiles and pages, with their state, the reason of the last failure and the last reading."),
+	"getUsers":         entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
+	"getUsersByUserId": entities("One user."),
+	"getPlatforms": entities("The connected profiles and pages, with their state, the reason of the last " +
+		"failure and the last reading."),
 	"getPlatformsByPlatformId":  entities("One connected profile or page."),
 	"getActivities":             entities("Posts with their latest figures, newest first."),
 	"getActivitiesByActivityId": entities("One post."),
-	"getStats":                  entities("Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month."),
-	"getDashboardHistory":       audit("Who changed a dashboard, when and by which request."),
-	"getDashboardState":         audit("What a dashboard was at an instant or version."),
-	"getDashboardDiff":          audit("What changed on a dashboard between two instants or versions."),
-	"getDashboardAccess":        audit("Whether a user had access to a dashboard at a time, and which records decided that."),
-	"getAuditHistory":           audit("Who changed any dashboard of the agency."),
-	"getAuditReads":             audit("Who read or exported the audit trail, newest first."),
+	"getStats": entities("Followers, their change, posts, engagement, impressions, reach and demographics " +
+		"of each platform, by day, week or month."),
+	"getDashboardHistory": audit("Who changed a dashboard, when and by which request."),
+	"getDashboardState":   audit("What a dashboard was at an instant or version."),
+	"getDashboardDiff":    audit("What changed on a dashboard between two instants or versions."),
+	"getDashboardAccess":  audit("Whether a user had access to a dashboard at a time, and which records decided that."),
+	"getAuditHistory":     audit("Who changed any dashboard of the agency."),
+	"getAuditReads":       audit("Who read or exported the audit trail, newest first."),
 	"getAuditExport": {
 		tag: tagAudit, summary: "The history as a file, oldest change first.",
-		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a formula get an apostrophe.",
+		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a " +
+			"formula get an apostrophe.",
 		answers: []answer{{
 			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"}, headers: []string{"Content-Disposition"},
 		}},
@@ -143,9 +146,11 @@ var operations = map[string]about{
 			"at the newest notice.",
 	},
 	"getLive": {
-		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
+		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.",
+		answers: streamAnswers, refuses: streamRefusals,
 		text: "The event is figures_changed, at most once a second, after the figures can be read; see the AsyncAPI document. " +
-			"It tells of readings and of posts that became known. It does not tell what the main application changes: names, members, categories of " +
+			"It tells of readings and of posts that became known. It does not tell what the main application changes: names, " +
+			"members, categories of " +
 			"posts, prices, connections. Ask again for those when their page is opened. " +
 			"With Last-Event-ID the stream continues after that event. When the service does not know that event any more, it says that anything " +
 			"may have changed.",
@@ -154,13 +159,15 @@ var operations = map[string]about{
 	"getSocketIo":       socketIO,
 	"postSocketIo":      socketIO,
 
-	"getAccountInsights":       figures("Follower and engagement totals per platform and over all, with the change against the previous period.", ""),
+	"getAccountInsights": figures("Follower and engagement totals per platform and over all, with the change against "+
+		"the previous period.", ""),
 	"getAccountFollowers":      figures("The followers of each day (week, month), per platform and over all.", ""),
 	"getRoiViews":              figures("Views per platform and month against what the subscriptions cost.", ""),
 	"getAccountStats":          figures("Reach and impressions, totals and series.", ""),
 	"getAccountNetGrowth":      figures("Net follower growth per platform and over all.", ""),
 	"getAccountNetGrowthByPId": figures("Net follower growth per platform and over all.", ""),
-	"getActivityMeter":         figures("Posting frequency and an activity score.", "`meta.as_of` is the newest registration of a post that counts."),
+	"getActivityMeter": figures("Posting frequency and an activity score.",
+		"`meta.as_of` is the newest registration of a post that counts."),
 	"getLeaderboard": figures("The best members and the best posts, ranked by engagement.",
 		"It has no further pages; limit is how many of each the answer has."),
 	"getTopPostsInsights":      figures("The posts that gained most engagement in the range.", ""),
@@ -170,7 +177,8 @@ var operations = map[string]about{
 	"getPostsEngagements":      figures("Likes + comments + shares per post.", ""),
 	"getPostsTotalEngagements": figures("Likes, comments and shares that all posts gained, summed, and over time.", ""),
 	"getMemberFollowersGraph":  figures("The followers of one member, of each day (week, month), per platform and over all.", ""),
-	"getAccountActiveMembersPlatforms": figures("The active members of an account and the platforms that they have connected, as the directory has them now.",
+	"getAccountActiveMembersPlatforms": figures("The active members of an account and the platforms that they have "+
+		"connected, as the directory has them now.",
 		"The range in `meta` says nothing here."),
 	"getMembersSocialGrowth":    figures("A member's growth summary.", ""),
 	"getMembersPostInsights":    figures("Every post of one member with its latest metrics, and what it gained in the range.", ""),

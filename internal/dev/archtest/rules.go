@@ -56,7 +56,8 @@ func Rules() []Rule {
 			Because: "queries only read",
 		},
 		{
-			Package: "api", Forbid: []string{pgx, "database/sql", watermill, sarama, "projections"}, StopsAt: hiding(), Except: []string{"api/mount"},
+			Package: "api", Forbid: []string{pgx, "database/sql", watermill, sarama, "projections"}, StopsAt: hiding(),
+			Except:  []string{"api/mount"},
 			Because: "HTTP stands on queries and use cases",
 		},
 		{

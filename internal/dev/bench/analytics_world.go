@@ -64,7 +64,8 @@ func fillFigures(ctx context.Context, pool *pgxpool.Pool, first, end int) error 
 func foldAgencies(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
 	for _, n := range agencies {
 		err := errors.Join(
-			foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)), foldInto(ctx, pool, projections.PostInsights{}, figureRegistrations(n)),
+			foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)),
+			foldInto(ctx, pool, projections.PostInsights{}, figureRegistrations(n)),
 		)
 		if err != nil {
 			return err
@@ -122,13 +123,19 @@ func figureDirectory(n int) []projections.Event {
 	put(domain.DirectoryAccount{ID: figureAgency(n), RowID: int64(1_000_000 + n), Name: fmt.Sprint("Agency ", n), Active: true})
 	for i := range figureClients {
 		id := figureClient(n, i)
-		put(domain.DirectoryAccount{ID: id, RowID: int64(n*figureClients + i + 1), ParentAccount: figureAgency(n), Name: fmt.Sprint("Client ", i), Active: true})
+		put(domain.DirectoryAccount{
+			ID: id, RowID: int64(n*figureClients + i + 1), ParentAccount: figureAgency(n),
+			Name: fmt.Sprint("Client ", i), Active: true,
+		})
 		put(domain.DirectorySubscription{
-			ID: int64(n*figureClients + i + 1), AccountID: id, Plan: "managed", PriceMinor: new(int64(9900)), Currency: "EUR", StartsAt: firstReading.AddDate(-1, 0, 0),
+			ID: int64(n*figureClients + i + 1), AccountID: id, Plan: "managed", PriceMinor: new(int64(9900)), Currency: "EUR",
+			StartsAt: firstReading.AddDate(-1, 0, 0),
 		})
 	}
 	for i := range figureMembers {
-		put(domain.DirectoryMember{ID: figureMember(n, i), AccountID: figureClient(n, i%figureClients), Name: fmt.Sprint("Member ", i), Active: true})
+		put(domain.DirectoryMember{
+			ID: figureMember(n, i), AccountID: figureClient(n, i%figureClients), Name: fmt.Sprint("Member ", i), Active: true,
+		})
 	}
 	for i := range figureSocials {
 		t := figureTenant(n, i)
@@ -182,7 +189,8 @@ func figureAccountReads(n, slot int, at time.Time) []projections.Event {
 	for social := range figureSocials {
 		p := figurePlatform(social)
 		events[social] = figureEvent(figureID(n, slot, figurePosts+social), domain.AccountRead{
-			Tenant: figureTenant(n, social), Platform: p, CapturedAt: at.Add(time.Duration(social) * time.Second), Figures: figuresOf(p, int64(slot), at),
+			Tenant: figureTenant(n, social), Platform: p, CapturedAt: at.Add(time.Duration(social) * time.Second),
+			Figures: figuresOf(p, int64(slot), at),
 		})
 	}
 	return events
@@ -206,12 +214,15 @@ func figuresOf(p domain.Platform, slot int64, at time.Time) []domain.Figure {
 		flow("page_post_engagements", domain.MetricEngagement)
 		for _, window := range []string{"day", "week", "days_28"} {
 			figures = append(figures, domain.Figure{
-				Name: domain.MetricReach, Kind: domain.Rolling, Value: 900 + slot, Source: "reach", Day: at.AddDate(0, 0, -1).Format(time.DateOnly), Window: window,
+				Name: domain.MetricReach, Kind: domain.Rolling, Value: 900 + slot, Source: "reach",
+				Day: at.AddDate(0, 0, -1).Format(time.DateOnly), Window: window,
 			})
 		}
 	case domain.LinkedIn:
 		flow("totalShareStatistics", domain.MetricEngagement, domain.MetricImpressions)
-		figures = append(figures, domain.Figure{Name: domain.MetricEngagement, Kind: domain.Rolling, Value: 9000 + slot, Source: "totalShareStatistics", Window: "months_12"})
+		figures = append(figures, domain.Figure{
+			Name: domain.MetricEngagement, Kind: domain.Rolling, Value: 9000 + slot, Source: "totalShareStatistics", Window: "months_12",
+		})
 	case domain.TikTok:
 		figures = append(
 			figures,

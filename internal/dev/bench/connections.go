@@ -62,7 +62,9 @@ func (b *bench) connections(ctx context.Context, kind listenerKind, report func(
 		perConnection(name+"_resident_memory_each", before.resident, after.resident, bare.memory),
 		report(result{Name: name + "_live_heap_each", Value: round((after.heap - before.heap) / listeners / 1024), Unit: "KiB"}),
 		report(result{Name: name + "_stacks_each", Value: round((after.stacks - before.stacks) / listeners / 1024), Unit: "KiB"}),
-		report(result{Name: name + "_kernel_sockets_both_ends_each", Value: round((after.sockets - before.sockets) / listeners / 1024), Unit: "KiB"}),
+		report(result{
+			Name: name + "_kernel_sockets_both_ends_each", Value: round((after.sockets - before.sockets) / listeners / 1024), Unit: "KiB",
+		}),
 	)
 	if err != nil {
 		return err

@@ -29,7 +29,8 @@ var accounting = regexp.MustCompile(`nodes accounting for [^,]+, ([0-9.]+)%`)
 
 // shareOf is the part of a profile's samples that pass through functions of that name.
 func shareOf(ctx context.Context, profile, frames string) float64 {
-	out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodefraction=0", "-nodecount=100000", "-focus="+frames, profile).Output()
+	out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodefraction=0", "-nodecount=100000",
+		"-focus="+frames, profile).Output()
 	found := accounting.FindSubmatch(out)
 	if err != nil || found == nil {
 		return 0

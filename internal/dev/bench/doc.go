@@ -16,6 +16,7 @@
 //   - ingestion: the same calls made by as many callers that throw the answers away. Because the platform's
 //     side, the broker and others share the machine, readings are also given by the processor time that the
 //     fetchers and PostgreSQL's work for them took.
+//   - verification and replay: a plain consumer that reads the same records and looks at nothing.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //   - analytics: the statements of the same request, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.

@@ -68,7 +68,8 @@ func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 	}
 	ours := measured.cpu.Seconds() * (1 - shareOf(ctx, profile, `\(\*canned\)\.serve|kfake`))
 	served := measured.postgres.Seconds()
-	if err := print(against("ingest_readings_per_two_core_seconds", "readings/2 core-s", 2*float64(measured.readings)/(ours+served), ingestBar)); err != nil {
+	if err := print(against("ingest_readings_per_two_core_seconds", "readings/2 core-s",
+		2*float64(measured.readings)/(ours+served), ingestBar)); err != nil {
 		return err
 	}
 	for _, share := range []struct{ name, frames string }{
@@ -129,7 +130,8 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*so
 	}
 	b.n++
 	stack, err := soak.Open(ctx, soak.Config{
-		Dir: filepath.Join(b.dir, fmt.Sprintf("ingest-%d", b.n)), DatabaseURL: databaseURL, Clock: clock, Sim: sim, World: world, Logger: b.logger,
+		Dir: filepath.Join(b.dir, fmt.Sprintf("ingest-%d", b.n)), DatabaseURL: databaseURL, Clock: clock, Sim: sim,
+		World: world, Logger: b.logger,
 		PlatformURL: platform.URL,
 		Quotas:      []quota.Limit{}, Workers: 8,
 		Collect: collect.Config{

@@ -113,7 +113,8 @@ func (p *probes) watch(ctx context.Context, pool *pgxpool.Pool, progress *pg.Pro
 	for {
 		moved := progress.Moved(projections.PostInsights{}.Name(), "any") // it names no keys
 		if ids := p.pending(); len(ids) > 0 {
-			rows, err := pool.Query(ctx, `select external_id from tSPostInsights where social_account_id >= $1 and external_id = any($2)`, probeAccount, ids)
+			rows, err := pool.Query(ctx, `
+				select external_id from tSPostInsights where social_account_id >= $1 and external_id = any($2)`, probeAccount, ids)
 			if err != nil {
 				return ignoreEnd(ctx, err)
 			}

@@ -195,7 +195,8 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 			select captured_at, likes, comments, shares, views, impressions, reach, clicks from tSPostInsights
 			where social_account_id = $1 and external_id = $2 and captured_at < $3
 			order by captured_at desc limit 1`, read.SocialAccount, read.ExternalID, read.CapturedAt).
-			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions, &previous.Reach, &previous.Clicks)
+			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions,
+				&previous.Reach, &previous.Clicks)
 		if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // pgx gives it unwrapped
 			return err
 		}
@@ -215,7 +216,8 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 				insert into tSPostGrowth (social_account_id, external_id, captured_at, previous_at, parent_account, account_id, member_id, p_id,
 					glikes, gcomments, gshares, gviews, gimpressions, gclicks, gengagement, gengagement_partial)
 				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing`,
-				read.SocialAccount, read.ExternalID, read.CapturedAt, *previousAt, read.ParentAccount, read.AccountID, read.MemberID, int(read.Platform),
+				read.SocialAccount, read.ExternalID, read.CapturedAt, *previousAt, read.ParentAccount, read.AccountID, read.MemberID,
+				int(read.Platform),
 				g.Likes, g.Comments, g.Shares, g.Views, g.Impressions, g.Clicks, g.Engagement, g.EngagementPartial)
 			if err != nil {
 				return err

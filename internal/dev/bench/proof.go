@@ -23,15 +23,8 @@ const (
 	replayRecords    = 100_000 // of one agency
 )
 
-// proofs measures verification of a whole log (chains, trees, checkpoints) and replay of one agency,
-// beside kgo consuming the same records and looking at nothing.
-func (b *bench) proofs(ctx context.Context, print func(result) error) error {
-	if err := b.verifying(ctx, print); err != nil {
-		return err
-	}
-	return b.replaying(ctx, print)
-}
-
+// verifying measures verification of a whole log (chains, trees, checkpoints), beside kgo consuming the same
+// records and looking at nothing.
 func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 	log, brokers, stop, err := b.dashboardsLog(ctx)
 	if err != nil {
@@ -83,6 +76,7 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 	return print(against("verify_records_vs_raw_consume", "records/s", median(ours), median(raw)))
 }
 
+// replaying measures replay of one agency, its changes and its hashes alone, beside the same consumer.
 func (b *bench) replaying(ctx context.Context, print func(result) error) error {
 	log, brokers, stop, err := b.dashboardsLog(ctx)
 	if err != nil {
@@ -93,27 +87,46 @@ func (b *bench) replaying(ctx context.Context, print func(result) error) error {
 	if err := chains.append(ctx, log, replayRecords); err != nil {
 		return err
 	}
-	var ours, raw []float64
+	var changes, hashes, raw []float64
 	for range b.rounds {
-		began := time.Now()
-		changes := 0
-		done, err := proof.Replay(ctx, log, proof.ReplayConfig{
-			Parent: chains.list[0].key, Yield: func(proof.Change) error { changes++; return nil },
+		rate, err := replay(ctx, log, chains.list[0].key, func(cfg *proof.ReplayConfig, seen *int) {
+			cfg.Yield = func(proof.Change) error { *seen++; return nil }
 		})
 		if err != nil {
 			return err
 		}
-		if done.Version != replayRecords || changes < replayRecords {
-			return fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
-		}
-		ours = append(ours, replayRecords/time.Since(began).Seconds())
-		rate, err := consume(ctx, brokers, replayRecords)
+		changes = append(changes, rate)
+		rate, err = replay(ctx, log, chains.list[0].key, func(cfg *proof.ReplayConfig, seen *int) {
+			cfg.Head = func(domain.StreamHead) error { *seen++; return nil }
+		})
 		if err != nil {
+			return err
+		}
+		hashes = append(hashes, rate)
+		if rate, err = consume(ctx, brokers, replayRecords); err != nil {
 			return err
 		}
 		raw = append(raw, rate)
 	}
-	return print(against("replay_records_vs_raw_consume", "records/s", median(ours), median(raw)))
+	if err := print(against("replay_records_vs_raw_consume", "records/s", median(changes), median(raw))); err != nil {
+		return err
+	}
+	return print(against("replay_hashes_vs_raw_consume", "records/s", median(hashes), median(raw)))
+}
+
+// replay replays an agency once and returns records a second; ask sets what is asked for, counted in seen.
+func replay(ctx context.Context, log *eventlog.Log, parent string, ask func(cfg *proof.ReplayConfig, seen *int)) (float64, error) {
+	cfg, seen := proof.ReplayConfig{Parent: parent}, 0
+	ask(&cfg, &seen)
+	began := time.Now()
+	done, err := proof.Replay(ctx, log, cfg)
+	if err != nil {
+		return 0, err
+	}
+	if done.Version != replayRecords || seen < replayRecords {
+		return 0, fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
+	}
+	return replayRecords / time.Since(began).Seconds(), nil
 }
 
 // dashboardsLog is a log with its brokers' addresses.

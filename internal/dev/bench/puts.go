@@ -156,11 +156,13 @@ func fillAgencies(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 	}
 	for agency := range agencies {
 		parent := historyAgency(agency)
-		if err := errors.Join(account(parent, nil), account(putsAccount(agency, 0), &parent), account(putsAccount(agency, 1), &parent)); err != nil {
+		if err := errors.Join(account(parent, nil), account(putsAccount(agency, 0), &parent),
+			account(putsAccount(agency, 1), &parent)); err != nil {
 			return fmt.Errorf("fill accounts: %w", err)
 		}
 		for n := range 3 {
-			_, err := pool.Exec(ctx, `insert into users values ($1, $2, 'n', '', '', '', '', '', '', false, true, false, '')`, putsUser(agency, n), putsAccount(agency, 0))
+			_, err := pool.Exec(ctx, `insert into users values ($1, $2, 'n', '', '', '', '', '', '', false, true, false, '')`,
+				putsUser(agency, n), putsAccount(agency, 0))
 			if err != nil {
 				return fmt.Errorf("fill users: %w", err)
 			}

@@ -18,16 +18,16 @@
 //
 // # File map
 //
-//	world.go              Config, World, Secrets
-//	clients_ours.go clients_foreign.go  the invented people and companies
-//	agency.go             agencies, clients, members, channels; the simulator's accounts
-//	ids.go                derived ids, demo.json's ids, whom the tokens stand for
-//	directory.go          reference entities
-//	posts.go              posts and their registrations
-//	figures.go counts.go  what a platform tells of an account, of a post
-//	readings.go           history
-//	drafts.go             everything but the changes as events
-//	changes*.go           the plan of changes: openings, daily business, the way to the end state
+//	world.go                           Config, World, Secrets
+//	clients_ours.go clients_foreign.go the invented people and companies
+//	agency.go                          agencies, clients, members, channels; the simulator's accounts
+//	ids.go                             derived ids, demo.json's ids, whom the tokens stand for
+//	directory.go                       reference entities
+//	posts.go                           posts and their registrations
+//	account_figures.go post_counts.go  what a platform tells of an account, of a post
+//	readings.go                        history
+//	drafts.go                          everything but the changes as events
+//	dashboard_changes*.go              the plan of changes: openings, daily business, the way to the end state
 //
 // # Non-obvious
 //

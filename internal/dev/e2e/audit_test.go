@@ -392,6 +392,13 @@ func (a *audit) replayEqualsHistory(t *testing.T) {
 		require.Equal(t, done, ran.code, ran.err)
 		require.Equal(t, len(history)+1, strings.Count(ran.out, "\n"), "a line for each change, and the titles")
 	}
+	hashes := map[int64]string{}
+	for _, r := range a.replay(t, a.variables(), "--parent", parent, "--hashes") {
+		hashes[r.Version] = r.Hash
+	}
+	for _, e := range history {
+		require.Equal(t, e.Hash, hashes[e.Version], e.key())
+	}
 	wrong := command(t, a.variables(), "replay", "--parent", parent, "--until", "yesterday")
 	require.Equal(t, misused, wrong.code)
 	require.Contains(t, wrong.err, "2026-03-14")

@@ -187,7 +187,11 @@ func (rows chaosRows) compareTable(ctx context.Context, tx pgx.Tx, log *chaosLog
 	if table == "parked" {
 		columns += " - 'detail'" // words for people
 	}
-	found, err := tx.Query(ctx, "select ("+columns+")::text from lb."+table+" t")
+	schema := "lb"
+	if slices.Contains([]string{"parked", "checkpoints", "generations"}, table) {
+		schema = "lb_engine"
+	}
+	found, err := tx.Query(ctx, "select ("+columns+")::text from "+schema+"."+table+" t")
 	if err != nil {
 		return fmt.Errorf("read %s: %w", table, err)
 	}

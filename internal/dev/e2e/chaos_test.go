@@ -298,14 +298,14 @@ func (c *chaos) dropReadModels() {
 	c.must(err, "connect to drop the read models")
 	defer conn.Close(ctx)
 	for {
-		if _, err = conn.Exec(ctx, "drop schema lb cascade"); err == nil {
+		if _, err = conn.Exec(ctx, dropDerivedSQL); err == nil {
 			break
 		}
 		if ctx.Err() != nil {
 			c.must(err, "drop the read models")
 		}
 	}
-	c.tellf("schema lb is dropped")
+	c.tellf("everything derived is dropped")
 }
 
 // hire sets up the load and the listeners, once the world is known.
@@ -488,7 +488,7 @@ var chaosProjections = map[string]string{
 
 // behind tells which checkpoint is not where the log ends; "" when all are.
 func (c *chaos) behind(tx pgx.Tx, ends map[string]chaosVector) string {
-	rows, err := tx.Query(c.t.Context(), "select projection, partition, next_offset, state from checkpoints where state <> 'retired'")
+	rows, err := tx.Query(c.t.Context(), "select projection, partition, next_offset, state from checkpoints where state not in ('retired', 'dropped')")
 	c.must(err, "read checkpoints")
 	found := map[string]int{}
 	var projection, state, behind string

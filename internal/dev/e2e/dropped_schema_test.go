@@ -96,13 +96,20 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	require.Len(t, p.column(noticeRows), len(rows)+2, "and those of the last change, which took two users off the list")
 }
 
+// dropDerivedSQL drops the views, what the engine knows, and the tables of every generation.
+const dropDerivedSQL = `do $$ declare name text; begin
+	for name in select nspname from pg_namespace where nspname ~ '^lb(_|$)' loop
+		execute format('drop schema %I cascade', name);
+	end loop;
+end $$`
+
 // dropDerived drops what PostgreSQL derives from the log, under the running program.
 func (p *program) dropDerived() {
 	p.t.Helper()
 	conn := p.database()
 	defer conn.Close(context.Background())
 	p.await(patience, "the schema to be dropped", func() bool { // the program may hold a lock
-		_, err := conn.Exec(context.Background(), `set lock_timeout = '2s'; drop schema lb cascade`)
+		_, err := conn.Exec(context.Background(), `set lock_timeout = '2s'; `+dropDerivedSQL)
 		return err == nil
 	})
 }

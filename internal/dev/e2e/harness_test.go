@@ -405,7 +405,7 @@ func (r response) into(t *testing.T, target any) {
 // dashboardPath is the path of a dashboard.
 func dashboardPath(subAccount string) string { return "/api/projects/dashboard/" + subAccount }
 
-// database connects to the program's PostgreSQL, with schema lb first. A server that recovers from a
+// database connects to the program's PostgreSQL, with the views of schema lb first. A server that recovers from a
 // crash is waited for.
 func (p *program) database() *pgx.Conn {
 	p.t.Helper()
@@ -413,7 +413,7 @@ func (p *program) database() *pgx.Conn {
 	defer cancel()
 	config, err := pgx.ParseConfig(p.info.DatabaseURL)
 	require.NoError(p.t, err)
-	config.RuntimeParams["search_path"] = "lb"
+	config.RuntimeParams["search_path"] = "lb, lb_engine"
 	var conn *pgx.Conn
 	p.await(patience, "a connection to the database", func() bool {
 		conn, err = pgx.ConnectConfig(ctx, config)

@@ -5,7 +5,7 @@
 //
 // # File map
 //
-//	foldtest.go  Log
-//	agency.go    commands and directory entities through it
-//	world.go     World, a set of facts of two agencies that is folded at once; pages of a list
+//	foldtest.go             Log
+//	commands_and_queries.go commands and directory entities through it
+//	world.go                World, a set of facts of two agencies that is folded at once; pages of a list
 package foldtest

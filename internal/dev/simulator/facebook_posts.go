@@ -76,7 +76,8 @@ func (s *Server) pageList(c *request, edge string) reply {
 	var posts []Post
 	for _, p := range s.all(c) {
 		isReel := p.Kind == KindReel
-		if !p.Dead && ((edge == "videos" && p.VideoID != "") || (edge == "video_reels" && isReel) || (strings.Contains(edge, "post") || edge == "feed") && !isReel) {
+		if !p.Dead && ((edge == "videos" && p.VideoID != "") || (edge == "video_reels" && isReel) ||
+			(strings.Contains(edge, "post") || edge == "feed") && !isReel) {
 			posts = append(posts, p)
 		}
 	}

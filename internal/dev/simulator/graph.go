@@ -58,7 +58,9 @@ func (s *Server) graph(op, prefix string, platforms []domain.Platform, handle fu
 	}
 }
 
-func (s *Server) graphReply(c *request, p domain.Platform, token string, state tokenState, handle func(*request) reply) (rep reply, throttled bool) {
+func (s *Server) graphReply(
+	c *request, p domain.Platform, token string, state tokenState, handle func(*request) reply,
+) (rep reply, throttled bool) {
 	switch {
 	case !graphVersion.MatchString(c.PathValue("version")):
 		return s.graphFail(c, 400, 2635, 0, "(#2635) You are calling a version of the API that does not exist"), false
@@ -139,11 +141,13 @@ func (s *Server) graphFail(c *request, status, code, subcode int, message string
 }
 
 func (s *Server) graphNotFound(c *request, id string) reply {
-	return s.graphFail(c, 400, 100, 33, "Unsupported get request. Object with ID '"+id+"' does not exist, cannot be loaded due to missing permissions, or does not support this operation.")
+	return s.graphFail(c, 400, 100, 33, "Unsupported get request. Object with ID '"+id+"' does not exist, "+
+		"cannot be loaded due to missing permissions, or does not support this operation.")
 }
 
 func (s *Server) graphNoPermission(c *request) reply {
-	return s.graphFail(c, 403, 10, 0, "(#10) This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature.")
+	return s.graphFail(c, 403, 10, 0, "(#10) This endpoint requires the 'pages_read_engagement' permission "+
+		"or the 'Page Public Content Access' feature.")
 }
 
 // graphNode answers GET /{id}.

@@ -156,7 +156,8 @@ func (s *Server) instagramRefresh(w http.ResponseWriter, r *http.Request) {
 		c.acc, c.traps = acc, acc.trapped()
 		const life = 60 * 24 * time.Hour
 		rep = ok(object{
-			"access_token": s.mint("acc", domain.Instagram, acc.ID, 0, c.now.Add(life)), "token_type": "bearer", "expires_in": int(life / time.Second),
+			"access_token": s.mint("acc", domain.Instagram, acc.ID, 0, c.now.Add(life)), "token_type": "bearer",
+			"expires_in": int(life / time.Second),
 		})
 	}
 	s.tally.count("instagram/refresh", false)

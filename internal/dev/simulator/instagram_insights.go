@@ -28,7 +28,8 @@ func (s *Server) instagramMetricsOf(c *request, allowed []string) ([]string, *re
 	names := strings.Split(c.query.Get("metric"), ",")
 	for i, name := range names {
 		if !slices.Contains(allowed, name) {
-			fail := s.graphFail(c, 400, 100, 0, "(#100) metric["+itoa(int64(i))+"] must be one of the following values: "+strings.Join(allowed, ", "))
+			fail := s.graphFail(c, 400, 100, 0,
+				"(#100) metric["+itoa(int64(i))+"] must be one of the following values: "+strings.Join(allowed, ", "))
 			return nil, &fail
 		}
 	}
@@ -152,7 +153,10 @@ func (s *Server) demographicResults(c *request, facet string) []object {
 }
 
 var mediaMetricsOf = map[string][]string{
-	"FEED":  {"views", "reach", "likes", "comments", "shares", "saved", "total_interactions", "profile_visits", "follows", "profile_activity", "reposts"},
+	"FEED": {
+		"views", "reach", "likes", "comments", "shares", "saved", "total_interactions", "profile_visits", "follows",
+		"profile_activity", "reposts",
+	},
 	"REELS": {"views", "reach", "likes", "comments", "shares", "saved", "total_interactions", "reposts", "ig_reels_avg_watch_time"},
 	"STORY": {"views", "reach", "replies", "shares", "follows", "profile_visits", "navigation", "total_interactions"},
 }
@@ -164,7 +168,8 @@ func (s *Server) mediaInsights(c *request, id string) reply {
 		return s.graphNotFound(c, id)
 	}
 	if c.traps.BeforeBusiness {
-		return s.graphFail(c, 400, 100, 2108006, "Invalid parameter: the media was posted before the most recent time the user's account was converted to a business account")
+		return s.graphFail(c, 400, 100, 2108006, "Invalid parameter: the media was posted before the most recent time the "+
+			"user's account was converted to a business account")
 	}
 	if c.traps.FewViewers && p.Kind == KindStory {
 		return s.graphFail(c, 400, 10, 0, "(#10) Not enough viewers for the media to show insights")

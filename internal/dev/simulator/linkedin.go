@@ -56,7 +56,8 @@ func (s *Server) linkedInReply(c *request, state tokenState) (rep reply, throttl
 	version := c.Header.Get("LinkedIn-Version")
 	switch {
 	case version == "":
-		return s.linkedInFail(400, 0, "VERSION_MISSING", "A version must be present. Please specify a version by adding the Linkedin-Version header."), false
+		return s.linkedInFail(400, 0, "VERSION_MISSING", "A version must be present. Please specify a version by adding the "+
+			"Linkedin-Version header."), false
 	case !slices.Contains(s.cfg.LinkedInVersions, version):
 		return s.linkedInFail(426, 0, "NONEXISTENT_VERSION", "Requested version "+version+" is not active"), false
 	case state == tokenExpired:

@@ -105,7 +105,8 @@ func (s *Server) memberPost(c *request, query string) reply {
 	}
 	n := s.counters(c, p)
 	value := map[string]int64{
-		"IMPRESSION": n.Views, "REACTION": n.Likes, "COMMENT": n.Comments, "RESHARE": n.Shares, "LINK_CLICKS": n.Clicks, "MEMBERS_REACHED": n.Reach,
+		"IMPRESSION": n.Views, "REACTION": n.Likes, "COMMENT": n.Comments, "RESHARE": n.Shares, "LINK_CLICKS": n.Clicks,
+		"MEMBERS_REACHED": n.Reach,
 	}[query]
 	return elements(0, 10, []object{{"count": value, "dateRange": object{}, "metricType": c.metricType(query)}})
 }
@@ -144,7 +145,9 @@ func (s *Server) followerFacets(c *request) reply {
 		out := []object{}
 		for geo, percent := range GeoShares()[name] {
 			if !c.traps.NoCounts {
-				out = append(out, object{"geo": geo, "followerCounts": object{"organicFollowerCount": followers * percent / 100, "paidFollowerCount": 0}})
+				out = append(out, object{"geo": geo, "followerCounts": object{
+					"organicFollowerCount": followers * percent / 100, "paidFollowerCount": 0,
+				}})
 			}
 		}
 		return out
@@ -266,7 +269,8 @@ func (s *Server) linkedInPosts(c *request) reply {
 		}
 		list = append(list, object{
 			"id": p.ID, "author": s.urn(c), "commentary": p.Text, "createdAt": p.Created.UnixMilli(), "publishedAt": p.Created.UnixMilli(),
-			"lastModifiedAt": p.Created.UnixMilli(), "lifecycleState": "PUBLISHED", "visibility": "PUBLIC", "content": object{"media": object{"id": media}},
+			"lastModifiedAt": p.Created.UnixMilli(), "lifecycleState": "PUBLISHED", "visibility": "PUBLIC",
+			"content": object{"media": object{"id": media}},
 		})
 	}
 	return elements(start, count, list)

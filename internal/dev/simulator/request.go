@@ -52,7 +52,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p domain.Platfor
 		}
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte("<html><body><h1>" + http.StatusText(status) + "</h1>\n<p>An edge of the network is unwell.</p></body></html>")) //nolint:gosec // nothing of it comes from the request
+		body := "<html><body><h1>" + http.StatusText(status) + "</h1>\n<p>An edge of the network is unwell.</p></body></html>"
+		_, _ = w.Write([]byte(body)) //nolint:gosec // nothing of it comes from the request
 		return
 	}
 	raw, err := json.Marshal(rep.body)

@@ -13,11 +13,11 @@
 //
 // # File map
 //
-//	clock.go  compressed time
-//	world.go  agencies, connections, accounts of the simulator, tokens
-//	stack.go  broker, database, log, projections, fetchers, scheduler
-//	faults.go what goes wrong while it runs
-//	judge.go  what must hold at the end
+//	clock.go     compressed time
+//	world.go     agencies, connections, accounts of the simulator, tokens
+//	stack.go     broker, database, log, projections, fetchers, scheduler
+//	faults.go    what goes wrong while it runs
+//	log_check.go what must hold at the end
 //
 // # How to run it
 //

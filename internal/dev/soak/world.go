@@ -112,7 +112,9 @@ func (w *World) Register(sim *simulator.Server, change func(Account, *simulator.
 }
 
 // StoreTokens seals the tokens that the simulator takes; expires says when each dies (zero: never).
-func (w *World) StoreTokens(ctx context.Context, sim *simulator.Server, secrets *vault.Secrets, at time.Time, tokens func(Account) commands.StoredTokens) error {
+func (w *World) StoreTokens(
+	ctx context.Context, sim *simulator.Server, secrets *vault.Secrets, at time.Time, tokens func(Account) commands.StoredTokens,
+) error {
 	for _, a := range w.Accounts {
 		stored := tokens(a)
 		generated := sim.Tokens(a.Platform, a.ExternalID)

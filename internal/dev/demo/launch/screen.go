@@ -92,7 +92,8 @@ Hear at once that access was removed (leave this running, then PUT "users": [] f
        -d '{"users":[]}' %[3]s | jq
 
 Stop with Ctrl-C. The next start on this data directory goes on from here.
-`, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly), time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
+`, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly),
+		time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
 		programName(), s.IDs.ParentAccount, filepath.Dir(path))
 }
 

@@ -9,7 +9,9 @@ import (
 
 // ByHand finds an account that somebody names, whatever its state is.
 type ByHand interface {
-	ByHand(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) (tasks []domain.FetchTask, connected bool, err error)
+	ByHand(
+		ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time,
+	) (tasks []domain.FetchTask, connected bool, err error)
 }
 
 // Once reads one account now, because somebody asked for it: pauses and intervals do not count, quotas do.
@@ -24,9 +26,11 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 	case len(tasks) == 0:
 		return domain.NewError(domain.CodeNotFound, "There is no social account %d on %s. Its id is that of tSAccounts.", socialAccount, platform)
 	case !connected:
-		return domain.NewError(domain.CodeConflict, "Social account %d is not connected (any more). The main application must connect it.", socialAccount)
+		return domain.NewError(domain.CodeConflict, "Social account %d is not connected (any more). The main application must "+
+			"connect it.", socialAccount)
 	case !tasks[0].SubscriptionActive:
-		return domain.NewError(domain.CodeConflict, "Social account %d belongs to an account without an active subscription, which is not read.", socialAccount)
+		return domain.NewError(domain.CodeConflict, "Social account %d belongs to an account without an active subscription, "+
+			"which is not read.", socialAccount)
 	}
 	round, err := c.newRound(slot)
 	if err != nil {

@@ -60,7 +60,8 @@ const (
 	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
 	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
 	rangeStart = "Start of the range: " + rangeForms
-	rangeEnd   = "End of the range: " + rangeForms + " A day is included, an instant is not. The end may lie in the future: then parts to come " +
+	rangeEnd   = "End of the range: " + rangeForms + " A day is included, an instant is not. The end may lie in the future: " +
+		"then parts to come " +
 		"are null, and the answer compares as many days as have begun."
 	beforeEnd  = "30 days before the end"
 	endOfToday = "the end of today"
@@ -73,7 +74,8 @@ var (
 	paramFromDate  = Param{Name: "fromDate", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
 	paramToDate    = Param{Name: "toDate", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
 	paramZone      = Param{
-		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.", Example: "Europe/Berlin",
+		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.",
+		Example: "Europe/Berlin",
 	}
 	paramGranularity = Param{
 		Name: "granularity", Kind: KindGranularity, Example: "week", Words: []string{"day", "week", "month"},
@@ -81,7 +83,8 @@ var (
 		Text:  "Length of the parts of the series: day, week (from Monday on) or month, in the time zone.",
 	}
 	paramPlatform = Param{
-		Name: "pId", Kind: KindPlatform, Text: "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.", Default: "all four",
+		Name: "pId", Kind: KindPlatform, Text: "Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.",
+		Default: "all four",
 		Example: "all",
 	}
 	paramCategory = Param{
@@ -89,7 +92,8 @@ var (
 	}
 	paramCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
-		Text: "Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another " +
+		Text: "Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a " +
+			"cursor of another " +
 			"request or caller is a 400.",
 	}
 	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Entries of a page, or of each ranking: 1 to 500.", Example: 50}
@@ -103,8 +107,9 @@ var (
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
 	// paramTable has as words the tables of the answer.
 	paramTable = Param{
-		Name: "table", Kind: KindWord, wrong: "is not a table of this answer: use %s", Default: "all tables of the data; the column table names them",
-		Text: "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty.",
+		Name: "table", Kind: KindWord, wrong: "is not a table of this answer: use %s",
+		Default: "all tables of the data; the column table names them",
+		Text:    "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty.",
 	}
 
 	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser}
@@ -135,12 +140,15 @@ var (
 		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher.",
 	}
 	paramChangedUser    = Param{Name: "user", Kind: KindHexID, Text: "Only changes of this user's access: 24 hex digits."}
-	paramChangedAccount = Param{Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount}
-	paramOnlyDashboard  = Param{Name: "dashboard", Kind: KindHexID, Text: "Only this dashboard: its sub-account's id, 24 hex digits."}
-	paramFrom           = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
-	paramTo             = Param{Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "open", Example: exampleEnd}
-	paramOrder          = Param{
-		Name: "order", Kind: KindOrder, Text: "Oldest or newest first.", Words: []string{"asc", "desc"}, wrong: "is not an order: use asc or desc",
+	paramChangedAccount = Param{
+		Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount,
+	}
+	paramOnlyDashboard = Param{Name: "dashboard", Kind: KindHexID, Text: "Only this dashboard: its sub-account's id, 24 hex digits."}
+	paramFrom          = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
+	paramTo            = Param{Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "open", Example: exampleEnd}
+	paramOrder         = Param{
+		Name: "order", Kind: KindOrder, Text: "Oldest or newest first.", Words: []string{"asc", "desc"},
+		wrong: "is not an order: use asc or desc",
 	}
 	paramFormat = Param{
 		Name: "format", Kind: KindFormat, Text: "Format of the file.", Required: true, Example: "csv", Words: []string{"csv", "jsonl"},

@@ -106,7 +106,8 @@ func (l *Ledger) figures(e domain.AccountRead, a Account, sim *simulator.Server)
 		if f.Name != domain.MetricFollowers || f.Kind != domain.Stock {
 			continue
 		}
-		before, after := simulator.FollowersAt(sim.Seed(), a.ExternalID, e.CapturedAt), simulator.FollowersAt(sim.Seed(), a.ExternalID, e.CapturedAt.Add(slack))
+		before, after := simulator.FollowersAt(sim.Seed(), a.ExternalID, e.CapturedAt),
+			simulator.FollowersAt(sim.Seed(), a.ExternalID, e.CapturedAt.Add(slack))
 		if f.Value < min(before, after)-1 || f.Value > max(before, after)+1 {
 			l.wrongf("account %d shows %d followers, has %d to %d", a.SocialAccount, f.Value, before, after)
 		}

@@ -1,0 +1,179 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An upgrade of all projections at once, beside the traffic: the next binary makes its own generations while the old one
+// serves. Readers of both get the answers of before at every moment, or, from a process that is not ready yet, a 503.
+func TestUpgradeWithoutAGap(t *testing.T) {
+	next := buildNext(t)
+	for name, start := range map[string]func(u *upgrade){
+		"projectors first": func(u *upgrade) { u.serve("projector"); u.serve("api") },
+		"projectors last":  func(u *upgrade) { u.serve("api"); u.serve("projector") },
+		"both in one":      func(u *upgrade) { u.serve("api,projector") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			u := &upgrade{t: t, next: next, old: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
+			u.paths = u.old.analyticsPaths(pastRanges())
+			u.before = u.answers(u.old)
+			dashboard := u.old.info.IDs.SubAccounts[0]
+			everybody := u.old.listed(dashboard)
+
+			stop := u.hammer(u.old, false)
+			changing, endChanges := context.WithCancel(t.Context())
+			var changes sync.WaitGroup
+			var changed atomic.Int64
+			changes.Go(func() { // PUTs go on all the time, through the old binary
+				for n := 0; changing.Err() == nil; n++ {
+					u.old.setUsers(dashboard, ids(everybody[n%2:]))
+					changed.Add(1)
+				}
+			})
+			start(u)
+			for _, p := range u.started {
+				stopNext := u.hammer(p, true)
+				defer stopNext()
+			}
+			for _, p := range u.started {
+				p.await(patience, "the next binary to be ready", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+			}
+			reader := u.reader()
+			require.Equal(t, u.before, u.answers(reader), "the next binary answers as the old one")
+			mark := changed.Load()
+			u.old.await(patience, "PUTs after the upgrade", func() bool { return changed.Load() > mark+3 })
+			endChanges()
+			changes.Wait()
+			last := reader.update(dashboard, map[string]any{"users": ids(everybody)})
+			require.Equal(t, last.version, u.old.update(dashboard, map[string]any{}).version, "both stand at one head")
+			stop()
+			require.Equal(t, u.before, u.answers(u.old), "the old one still serves")
+			require.Len(t, u.old.column("select projection from pointer"), 10, "each version has its own generation")
+		})
+	}
+}
+
+// upgrade is an old binary that serves, and processes of the next one on its log and database.
+type upgrade struct {
+	t       *testing.T
+	next    string // path of the binary
+	old     *program
+	started []*program
+	paths   []string
+	before  map[string]string
+}
+
+// buildNext builds the program with the projectors of the next release.
+func buildNext(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(programPath), "ledgerboard-next")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	build := exec.Command("go", "build", "-tags", "ledgerboard_next", "-o", path, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// serve starts a process of the next binary.
+func (u *upgrade) serve(roles string) {
+	u.t.Helper()
+	addr := freeAddress(u.t)
+	p := launch(u.t, u.old.dir, []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
+		cmd.Path = u.next
+		for name, value := range u.old.variables() {
+			if name != "DATA_DIR" {
+				cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
+			}
+		}
+		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(u.t, u.old.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
+			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_RATE_LIMIT=0")
+	})
+	p.base, p.info = "http://"+addr, u.old.info
+	if strings.Contains(roles, "api") {
+		u.started = append(u.started, p)
+	}
+}
+
+// reader is a process of the next binary that answers.
+func (u *upgrade) reader() *program { return u.started[len(u.started)-1] }
+
+// answers asks every analytics endpoint as the agency and as a client.
+func (u *upgrade) answers(p *program) map[string]string {
+	u.t.Helper()
+	found := map[string]string{}
+	for _, path := range u.paths {
+		for _, role := range []string{"agency", "client"} {
+			answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
+			require.NoError(u.t, answer.err)
+			found[role+" "+path] = fmt.Sprintf("%d %s", answer.status, answer.body)
+		}
+	}
+	return found
+}
+
+// hammer asks a process everything, again and again, until stop: each answer is that of before. Of a process that is
+// starting, refused connections and 503 are right too, until it has answered once.
+func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
+	ctx, cancel := context.WithCancel(u.t.Context())
+	var asking sync.WaitGroup
+	var wrong atomic.Pointer[string]
+	var asked atomic.Int64
+	questions := make([]string, 0, len(u.before))
+	for question := range u.before {
+		questions = append(questions, question)
+	}
+	slices.Sort(questions)
+	asking.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			question := questions[n%len(questions)]
+			role, path, _ := strings.Cut(question, " ")
+			answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
+			if starting && (answer.err != nil || answer.status == http.StatusServiceUnavailable) {
+				select { // it is being made
+				case <-ctx.Done():
+				case <-time.After(50 * time.Millisecond):
+				}
+				continue
+			}
+			starting = false
+			got := fmt.Sprintf("%v %d %s", answer.err, answer.status, answer.body)
+			if answer.err == nil {
+				got = fmt.Sprintf("%d %s", answer.status, answer.body)
+			}
+			if want := u.before[question]; got != want && ctx.Err() == nil {
+				text := fmt.Sprintf("%s\nwas %.300s\nis  %.300s", question, want, got)
+				wrong.CompareAndSwap(nil, &text)
+			}
+			asked.Add(1)
+		}
+	})
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			cancel()
+			asking.Wait()
+			if text := wrong.Load(); text != nil {
+				u.t.Errorf("an answer of %s is not that of before: %s", p.base, *text)
+			}
+			u.t.Logf("%s was asked %d times", p.base, asked.Load())
+		})
+	}
+}
