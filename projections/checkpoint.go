@@ -43,7 +43,7 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generati
 		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
 		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[]) as s(partition, expected, next, event_time)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
-		  and c.state <> 'retired' and c.next_offset = s.expected`,
+		  and c.state in ('building', 'live') and c.next_offset = s.expected`,
 		append([]any{projection, generation}, arraysOf(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime()}
 		})...)...)
@@ -72,11 +72,11 @@ func (f *session) whereMoved(ctx context.Context, generation int, steps []step) 
 	return next, nil
 }
 
-// readCheckpoints returns the next offset of each partition of a generation that is not retired.
+// readCheckpoints returns the next offset of each partition of a generation that is followed.
 func readCheckpoints(ctx context.Context, q querier, projection string, generation int) (map[int32]int64, error) {
 	rows, err := q.Query(ctx, `
 		select partition, next_offset from checkpoints
-		where projection = $1 and generation = $2 and state <> 'retired'`, projection, generation)
+		where projection = $1 and generation = $2 and state in ('building', 'live')`, projection, generation)
 	if err != nil {
 		return nil, fmt.Errorf("read checkpoints: %w", err)
 	}

@@ -21,11 +21,25 @@
 //
 //	all.go                  which projections there are
 //	projector.go            what a projector and the fold of a batch are; events, reasons of parking
-//	engine.go               sessions: open the generation; poll, fold, done; pause, note the end of the log
+//	version.go version_next.go  a build tag that raises every projector's version
+//	engine.go               begins a session for each generation, runs rebuilds and retirement
+//	session.go              one generation: poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
 //	notify.go               what a committed batch tells: progress, whose figures moved
 //	checkpoint.go           compare-and-set, steps of a batch
 //	generation.go           building → live → retired; a start with no generation
+//	generations.go          what operators see of the generations
+//	rebuild.go              rebuilds as operators ask for them: request, cancel, accept, list
+//	rebuild_run.go          the process that runs one: lease, steps, what happens when it dies
+//	rebuild_copy.go         shards: a partition of the log → COPY, in one transaction
+//	rebuild_fold.go         the fold of a shard: decode, park, skip
+//	rebuild_finish.go       keys and indexes, catch up, verify
+//	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
+//	switch.go               readers get another generation; the way back to an earlier one
+//	retire.go               superseded generations retire, retired ones are dropped
+//	processes.go            what each process is, folds and reads
+//	readers.go              the pool of the generations that readers use
+//	views.go                the views of schema lb
 //	park.go                 parked records
 //	resolve.go              retry and skip by operators, types that became known
 //	lag.go                  status: positions, lag, problems
@@ -66,6 +80,11 @@
 //     answer that sees several of them shows it once without looking for the others.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:
 //     which reader is faster must not decide what the tables hold. Commands are refused all the same.
+//   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's lease. A takeover raises
+//     the lease of every shard that is not done, after it has ended the sessions of the process before: there is no moment
+//     at which two processes can fold the same shard.
+//   - The switch holds the old generation's checkpoints for some milliseconds, in which the new one passes them. Without
+//     that, two generations that are followed at full speed would hardly ever be seen in the right order.
 //   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live
 //     projection and rebuild meet it at the same place.
 package projections

@@ -1,10 +1,12 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type Log interface {
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
 	ReadAt(ctx context.Context, p domain.Position) (eventlog.Record, error)
 	Decode(r eventlog.Record) (domain.Recorded, error)
+	Scan(ctx context.Context, c eventlog.ScanConfig) error
 }
 
 // Config holds an engine's parts.
@@ -35,6 +38,12 @@ type Config struct {
 	Logger   *slog.Logger
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
+	// Verify compares the tables that a rebuild has made with the live ones, before readers get them.
+	Verify Verify
+	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
+	DeleteGroup func(ctx context.Context, group string) error
+	// Grace is how long a generation is followed on after readers were switched to another one; 0: half a minute.
+	Grace time.Duration
 }
 
 // Limits and rhythms of the engine.
@@ -55,6 +64,9 @@ const (
 // session of its own.
 type Engine struct {
 	work
+	verify      Verify
+	deleteGroup func(ctx context.Context, group string) error
+	grace       time.Duration
 
 	mu       sync.Mutex
 	sessions map[int]*session // by generation, of this process
@@ -93,6 +105,7 @@ func New(c Config) (*Engine, error) {
 			paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
 			compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 		},
+		verify: c.Verify, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}
 	for _, t := range c.Projector.Types() {
@@ -112,6 +125,8 @@ func (e *Engine) Name() string { return e.projector.Name() }
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
+	running.Go(func() { e.keepRebuilding(ctx) })
+	running.Go(func() { e.keepRetiring(ctx) })
 	look := time.NewTimer(0)
 	defer look.Stop()
 	for {
@@ -134,19 +149,25 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) begin(ctx context.Context) []*session {
 	generations, err := e.unlessPaused(ctx)
 	var database string
-	if err == nil {
-		database, err = databaseID(ctx, e.pool)
+	if len(generations) > 0 {
+		var unread error
+		if database, unread = databaseID(ctx, e.pool); unread != nil {
+			err = unread
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	before := e.problem
+	e.problem = ""
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, errPaused) && e.problem != err.Error() {
+		e.problem = err.Error()
+	}
+	if err != nil && !errors.Is(err, errPaused) {
+		if ctx.Err() == nil && before != e.problem {
 			e.logger.Error("no generation can be followed", "error", err)
 		}
-		e.problem = err.Error()
 		return nil
 	}
-	e.problem = ""
 	var fresh []*session
 	for _, g := range generations {
 		if e.sessions[g.Number] == nil {
@@ -158,16 +179,21 @@ func (e *Engine) begin(ctx context.Context) []*session {
 	return fresh
 }
 
-// unlessPaused reads what is to be followed, unless an operator has paused the projection.
+// unlessPaused reads what is to be followed. When an operator has paused the projection, only a generation that is being
+// built is; errPaused then stands beside it.
 func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 	paused, err := e.paused(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read pause flag: %w", err)
 	}
-	if paused {
-		return nil, errPaused
+	if !paused {
+		return e.toFollow(ctx)
 	}
-	return e.toFollow(ctx)
+	found, err := e.followable(ctx, e.pool)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(g generation) bool { return g.State == StateLive }), errPaused
 }
 
 func (e *Engine) drop(s *session) {

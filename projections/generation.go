@@ -57,8 +57,8 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1))`, "ledgerboard generation "+e.projector.Name()); err != nil {
-			return fmt.Errorf("lock generation: %w", err)
+		if err := lockGenerations(ctx, tx, e.projector.Name()); err != nil {
+			return err
 		}
 		var err error
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
@@ -165,6 +165,8 @@ func readGeneration(ctx context.Context, q querier, projection string, number in
 	return g, true, nil
 }
 
+var errNoBeginning = errors.New("its first records are gone, so a read model cannot be made from it; restore the log from a backup")
+
 // dropOrphans drops tables of generations that nobody knows of: what a dropped schema lb_engine left behind.
 func (e *Engine) dropOrphans(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
@@ -194,8 +196,7 @@ func (w work) createGeneration(
 	g := generation{Version: w.projector.Version(), TopicID: topicID, State: state, Targets: map[int32]int64{}}
 	for _, r := range ranges {
 		if r.Start > 0 && !w.compacted {
-			return g, fmt.Errorf("topic %s partition %d begins at offset %d: its first records are gone, so a read model cannot be made from it; "+
-				"restore the log from a backup", w.projector.Topic(), r.Partition, r.Start)
+			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w", w.projector.Topic(), r.Partition, r.Start, errNoBeginning)
 		}
 		g.Targets[r.Partition] = r.End
 	}

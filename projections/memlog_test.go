@@ -50,6 +50,20 @@ func (l *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record,
 	return l.partitions[at.Partition][at.Offset], nil
 }
 
+// Scan hands out each partition in one run.
+func (l *memLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
+	for p, records := range l.partitions {
+		to, named := c.To[int32(p)]
+		if records = records[c.From[int32(p)]:to]; !named || len(records) == 0 {
+			continue
+		}
+		if err := c.Handle(ctx, eventlog.Run{Partition: int32(p), Records: records, Next: to}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // reader is one process's view of the log.
 type reader struct {
 	*memLog

@@ -108,10 +108,10 @@ func (f *session) follow(ctx context.Context) error {
 	}
 }
 
-// look ends the session when the projection is paused or its generation is retired:
+// look ends the session when its generation is live and the projection paused, or when it is retired:
 // an idle projection would not find out by itself. What cannot be read now is looked at again.
 func (f *session) look(ctx context.Context) error {
-	if paused, err := f.paused(ctx); err == nil && paused {
+	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
 		return errPaused
 	}
 	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name(), f.current().Number); err == nil && (!found || !g.followed()) {

@@ -90,6 +90,7 @@ create table rebuilds (
   version       int         not null,
   generation    int,                  -- once it is made
   until         timestamptz,          -- time travel: a still generation
+  back          boolean     not null default false, -- the way back to a generation that was made before
   state         text        not null check (state in
     ('requested', 'copying', 'indexing', 'catching_up', 'verifying', 'blocked', 'switching', 'done', 'cancelled', 'failed')),
   cancel        boolean     not null default false,
@@ -102,6 +103,8 @@ create table rebuilds (
   lease_until   timestamptz not null default '-infinity',
   events_done   bigint      not null default 0,
   events_total  bigint      not null default 0,
+  rate          float8      not null default 0, -- events per second
+  disk_needed   bigint,               -- bytes, estimated before it began
   report        jsonb,                -- of the verification
   accepted      text,                 -- the id of the report that an operator accepted
   error         text,
@@ -109,7 +112,7 @@ create table rebuilds (
 );
 create unique index rebuilds_one_at_a_time on rebuilds (projection, version) where finished_at is null and until is null;
 
--- The parts of a rebuild's bulk: a partition of the topic each.
+-- The parts of a rebuild's bulk: a partition of the topic each, and partition -1 for the keys and indexes.
 create table rebuild_shards (
   rebuild    uuid    not null references rebuilds on delete cascade,
   partition  int     not null,

@@ -1,0 +1,203 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// RebuildState is how far a rebuild has come.
+type RebuildState string
+
+// The states of a rebuild, in their order; the last three are ends.
+const (
+	RebuildRequested  RebuildState = "requested"   // no process has taken it yet
+	RebuildCopying    RebuildState = "copying"     // the log is folded in bulk
+	RebuildIndexing   RebuildState = "indexing"    // keys and indexes are made
+	RebuildCatchingUp RebuildState = "catching_up" // what came meanwhile is followed
+	RebuildVerifying  RebuildState = "verifying"   // its tables are compared with the live ones
+	RebuildBlocked    RebuildState = "blocked"     // they differ: an operator accepts the report or cancels
+	RebuildSwitching  RebuildState = "switching"   // it waits for the moment at which readers can be switched
+	RebuildDone       RebuildState = "done"
+	RebuildCancelled  RebuildState = "cancelled"
+	RebuildFailed     RebuildState = "failed"
+)
+
+// Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
+type Rebuild struct {
+	ID              string          `json:"id"`
+	Projection      string          `json:"projection"`
+	Version         int             `json:"version"`
+	Generation      int             `json:"generation,omitempty"` // 0 until it is made
+	Until           *time.Time      `json:"until,omitempty"`      // of time travel
+	Back            bool            `json:"back,omitempty"`       // to a generation that was made before
+	State           RebuildState    `json:"state"`
+	RequestedBy     string          `json:"requested_by"`
+	Reason          string          `json:"reason"`
+	RequestedAt     time.Time       `json:"requested_at"`
+	StartedAt       *time.Time      `json:"started_at,omitempty"`
+	FinishedAt      *time.Time      `json:"finished_at,omitempty"`
+	EventsDone      int64           `json:"events_done"`  // records of the topic that were folded in bulk
+	EventsTotal     int64           `json:"events_total"` // records of the topic at its start
+	Rate            float64         `json:"rate"`         // events per second, of late
+	ETASeconds      *float64        `json:"eta_seconds,omitempty"`
+	DiskNeededBytes *int64          `json:"disk_needed_bytes,omitempty"` // an estimate; absent: not known
+	Report          json.RawMessage `json:"report,omitempty"`            // of the verification
+	Error           string          `json:"error,omitempty"`             // why it failed, or what it waits for
+}
+
+const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), until, back, state, requested_by, reason, requested_at,
+	started_at, finished_at, events_done, events_total, rate,
+	case when state = 'copying' and rate > 0 then (events_total - events_done) / rate end, disk_needed, report, coalesce(error, '')`
+
+// RebuildRequest asks for a rebuild.
+type RebuildRequest struct {
+	Projection string
+	Version    int        // of the projector
+	Until      *time.Time // set: a still generation of the events recorded up to then
+	By, Reason string     // who asks, and why
+}
+
+// Rebuilds are what operators ask of the generations. They write rows; the projectors' engines act on them.
+type Rebuilds struct{ pool *pgxpool.Pool }
+
+// NewRebuilds takes a pool of schema lb_engine.
+func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
+
+// timeTravels are the projections of which there are still generations.
+var timeTravels = []string{AccountInsights{}.Name(), PostInsights{}.Name()}
+
+// Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
+func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
+	if asked.Until != nil && !slices.Contains(timeTravels, asked.Projection) {
+		return rebuild, domain.NewError(domain.CodeInvalid, "%s cannot be rebuilt as of a time; only %s and %s can",
+			asked.Projection, timeTravels[0], timeTravels[1])
+	}
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
+			return err
+		}
+		rebuild, err = insertRebuild(ctx, tx, asked, RebuildRequested, nil)
+		return err
+	})
+	if err != nil {
+		return Rebuild{}, fmt.Errorf("request rebuild of %s: %w", asked.Projection, err)
+	}
+	return rebuild, nil
+}
+
+// insertRebuild writes the row of a rebuild, or of the way back to a generation.
+func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state RebuildState, back *int) (Rebuild, error) {
+	first, err := readRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, asked.Projection, asked.Version)
+	if err == nil {
+		return Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s is %s since %s; wait for its end or cancel it",
+			first.ID, first.Projection, first.State, first.RequestedAt.Format(time.RFC3339))
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return Rebuild{}, err
+	}
+	id := uuid.New()
+	_, err = tx.Exec(ctx, `
+		insert into rebuilds (id, projection, version, generation, until, back, state, requested_by, reason)
+		values (@id, @projection, @version, @generation, @until, @back, @state, @by, @reason)`, pgx.NamedArgs{
+		"id": id, "projection": asked.Projection, "version": asked.Version, "generation": back, "until": asked.Until,
+		"back": back != nil, "state": string(state), "by": asked.By, "reason": asked.Reason,
+	})
+	if err != nil {
+		return Rebuild{}, fmt.Errorf("insert rebuild: %w", err)
+	}
+	return readRebuild(ctx, tx, `id = $1`, id)
+}
+
+// Get returns a rebuild. CodeNotFound says that there is none of that id.
+func (r *Rebuilds) Get(ctx context.Context, id string) (Rebuild, error) {
+	rebuild, err := readRebuild(ctx, r.pool, `id::text = $1`, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rebuild, domain.NewError(domain.CodeNotFound, "there is no rebuild %s", id)
+	}
+	return rebuild, err
+}
+
+// List returns all rebuilds, the newest first.
+func (r *Rebuilds) List(ctx context.Context) ([]Rebuild, error) {
+	rows, err := r.pool.Query(ctx, `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
+	if err != nil {
+		return nil, fmt.Errorf("list rebuilds: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Rebuild])
+	if err != nil {
+		return nil, fmt.Errorf("list rebuilds: %w", err)
+	}
+	return all, nil
+}
+
+func readRebuild(ctx context.Context, q querier, where string, args ...any) (Rebuild, error) {
+	rows, err := q.Query(ctx, `select `+rebuildColumns+` from rebuilds where `+where+` limit 1`, args...)
+	if err != nil {
+		return Rebuild{}, fmt.Errorf("read rebuild: %w", err)
+	}
+	rebuild, err := pgx.CollectOneRow(rows, pgx.RowToStructByPos[Rebuild])
+	if err != nil {
+		return Rebuild{}, fmt.Errorf("read rebuild: %w", err)
+	}
+	return rebuild, nil
+}
+
+// Cancel ends a rebuild and drops what it has made. The process that runs it stops within a second; without any, the next
+// one that could run it does. CodeConflict says that it has ended already.
+func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
+	tag, err := r.pool.Exec(ctx, `
+		update rebuilds set cancel = true,
+		       state = case when lease = 0 and not back then 'cancelled' else state end,
+		       finished_at = case when lease = 0 and not back then clock_timestamp() end
+		where id::text = $1 and finished_at is null`, id)
+	if err != nil {
+		return fmt.Errorf("cancel rebuild: %w", err)
+	}
+	if tag.RowsAffected() > 0 {
+		return nil
+	}
+	rebuild, err := r.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return domain.NewError(domain.CodeConflict, "rebuild %s has ended already: it is %s", id, rebuild.State)
+}
+
+// Accept lets a blocked rebuild go on although its tables differ from the live ones. The report is named by its id, so that
+// nobody accepts one that was not read. CodeConflict says what is accepted in vain.
+func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
+	tag, err := r.pool.Exec(ctx, `
+		update rebuilds set accepted = $2 where id::text = $1 and state = 'blocked' and finished_at is null and report ->> 'id' = $2`, id, report)
+	if err != nil {
+		return fmt.Errorf("accept report of rebuild: %w", err)
+	}
+	if tag.RowsAffected() > 0 {
+		return nil
+	}
+	rebuild, err := r.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if rebuild.State != RebuildBlocked {
+		return domain.NewError(domain.CodeConflict, "rebuild %s is %s and waits for no decision", id, rebuild.State)
+	}
+	return domain.NewError(domain.CodeConflict, "rebuild %s is blocked by another report than %s; read it first", id, report)
+}
+
+// lockGenerations is held by whoever makes, switches, retires or drops a generation of a projection.
+func lockGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
+	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1))`, "ledgerboard generation "+projection); err != nil {
+		return fmt.Errorf("lock generations: %w", err)
+	}
+	return nil
+}

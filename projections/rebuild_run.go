@@ -1,0 +1,382 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+)
+
+// A rebuild is a row of table rebuilds and goes on from what the tables say, never from what a process remembers. What
+// happens when the process that runs it dies, freezes or is not alone:
+//
+//	before the generation is made     nothing is there; the next process makes it. Generation, shards and their targets
+//	                                  are one transaction.
+//	in a shard                        its transaction is rolled back, rows and checkpoint; the next process folds it again.
+//	between two shards                the shard that is done stays done.
+//	in the keys                       one transaction too, claimed as shard -1.
+//	before the generation is followed the tables are vacuumed again, which does no harm.
+//	while it is followed              any process of the projection follows it; the next one waits on.
+//	in the verification               it is repeated; it writes nothing but the report.
+//	at the switch                     pointer, supersession and the end of the rebuild are one transaction.
+//	after it, before the views        who retires the old generation publishes them first.
+//	frozen in a shard and thawed      the takeover has ended its database sessions, and has raised the lease of every
+//	                                  shard that is not done: whatever it claims with its old lease, it gets no row.
+//	frozen elsewhere and thawed       each short step begins with an update of the rebuild under its lease; it finds no row.
+//	two requests                      the second finds the first under the lock of the projection's generations.
+//	cancelled                         the process that holds the lease stops and drops the generation; when it dies in
+//	                                  that, the next one finds the flag and does it.
+
+// Rhythms of a rebuild.
+const (
+	// leaseFor is how long after its last beat the process that runs a rebuild is taken for dead.
+	leaseFor = 10 * time.Second
+	// rebuildBeat is how often it renews the lease, writes its progress and looks whether it is cancelled.
+	rebuildBeat = 500 * time.Millisecond
+	// stepAgain is the pause before something is looked at, or tried, again.
+	stepAgain = 100 * time.Millisecond
+)
+
+var (
+	errLeaseLost = errors.New("another process has taken the rebuild over, or it has ended")
+	errCancelled = errors.New("the rebuild is cancelled")
+	errBlocked   = errors.New("the rebuild waits for an operator's decision")
+)
+
+// running is a rebuild that this process runs.
+type running struct {
+	*Engine
+	Rebuild
+	lease    int64
+	cancel   bool // asked for before this process took it
+	accepted bool
+	done     atomic.Int64 // records folded
+	behind   atomic.Bool  // the live generation is, so that this one yields
+}
+
+// keepRebuilding takes the rebuilds of this projector version one after the other, until ctx is done.
+func (e *Engine) keepRebuilding(ctx context.Context) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		r, err := e.takeRebuild(ctx)
+		switch {
+		case err == nil:
+			r.run(ctx)
+			continue
+		case !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil:
+			e.logger.Debug("look for rebuilds", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+// takeRebuild takes a rebuild that nobody runs; [pgx.ErrNoRows] when there is none.
+func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
+	r := &running{Engine: e}
+	var id string
+	err := e.pool.QueryRow(ctx, `
+		update rebuilds set lease = lease + 1, lease_until = clock_timestamp() + $3::interval,
+		       started_at = coalesce(started_at, clock_timestamp()), rate = 0
+		where id = (
+			select id from rebuilds
+			where projection = $1 and version = $2 and finished_at is null and lease_until < clock_timestamp()
+			  and (state <> 'blocked' or accepted is not null or cancel)
+			order by requested_at limit 1 for update skip locked)
+		returning id::text, lease, cancel, accepted is not null`, e.projector.Name(), e.projector.Version(), leaseFor).
+		Scan(&id, &r.lease, &r.cancel, &r.accepted)
+	if err != nil {
+		return nil, fmt.Errorf("take rebuild: %w", err)
+	}
+	if r.Rebuild, err = readRebuild(ctx, e.pool, `id::text = $1`, id); err != nil {
+		return nil, err
+	}
+	r.done.Store(r.EventsDone)
+	e.logger.Info("rebuild is taken", "rebuild", id, "lease", r.lease, "state", string(r.State))
+	return r, nil
+}
+
+// run runs the rebuild to its end, unless another process takes it over.
+func (r *running) run(ctx context.Context) {
+	logger := r.logger.With("rebuild", r.ID, "lease", r.lease)
+	for ctx.Err() == nil {
+		err := r.attempt(ctx)
+		switch {
+		case err == nil, errors.Is(err, errBlocked), errors.Is(err, errLeaseLost):
+			logger.Info("rebuild is left", "outcome", err)
+			return
+		case errors.Is(err, errCancelled):
+			err = r.abandon(ctx, RebuildCancelled, "")
+		case ctx.Err() == nil && final(err):
+			logger.Error("rebuild has failed", "error", err)
+			err = r.abandon(ctx, RebuildFailed, sentence(err))
+		}
+		if err == nil || errors.Is(err, errLeaseLost) {
+			return
+		}
+		if ctx.Err() == nil {
+			logger.Warn("rebuild is tried again", "error", err)
+			r.tell(ctx, "it is tried again: "+err.Error())
+			r.pause(ctx, lookEvery)
+		}
+	}
+	_ = within(context.WithoutCancel(ctx), beatEvery, func(ctx context.Context) error { // else the lease ends by itself
+		_, err := r.pool.Exec(ctx, `update rebuilds set lease_until = '-infinity' where id = $1 and lease = $2`, r.ID, r.lease)
+		return err
+	})
+}
+
+// attempt does all that is left to do, while it holds the lease.
+func (r *running) attempt(ctx context.Context) error {
+	if r.cancel {
+		return errCancelled
+	}
+	holding, let := context.WithCancelCause(ctx)
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		r.beat(holding, let)
+	}()
+	err := r.steps(holding)
+	cause := context.Cause(holding)
+	let(nil)
+	<-beating
+	if err == nil {
+		if r.Until == nil {
+			publishViews(ctx, r.work, r.pool)
+		}
+		return nil
+	}
+	if cause != nil && ctx.Err() == nil {
+		return cause
+	}
+	return err
+}
+
+// beat renews the lease, writes the progress and ends the context of a rebuild that is cancelled or taken over.
+func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
+	tick := time.NewTicker(rebuildBeat)
+	defer tick.Stop()
+	renewed, before := time.Now(), r.done.Load()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := r.done.Load()
+		rate := max(0, float64(now-before)/time.Since(renewed).Seconds())
+		var cancelled bool
+		err := within(ctx, leaseFor/2, func(ctx context.Context) error {
+			return r.pool.QueryRow(ctx, `
+				update rebuilds set lease_until = clock_timestamp() + $3::interval, events_done = $4,
+				       rate = case when rate = 0 then $5 else rate * 0.8 + $5 * 0.2 end
+				where id = $1 and lease = $2 returning cancel and finished_at is null`, r.ID, r.lease, leaseFor, now, rate).Scan(&cancelled)
+		})
+		switch {
+		case err == nil && cancelled:
+			end(errCancelled)
+		case err == nil:
+			renewed, before = time.Now(), now
+			r.behind.Store(r.liveIsBehind(ctx))
+		case errors.Is(err, pgx.ErrNoRows), time.Since(renewed) > leaseFor:
+			end(errLeaseLost)
+		}
+	}
+}
+
+// steps does what the tables say is left to do.
+func (r *running) steps(ctx context.Context) error {
+	g, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	if g.State == StateCopying {
+		if err := r.copy(ctx, g); err != nil {
+			return err
+		}
+	}
+	if r.Until != nil {
+		return r.advance(ctx, nil, RebuildDone)
+	}
+	if err := r.awaitLive(ctx, g.Number); err != nil {
+		return err
+	}
+	if err := r.verifyTables(ctx, g.Number); err != nil {
+		return err
+	}
+	return r.switchWhenReady(ctx, g.Number)
+}
+
+// open returns the generation, and makes it when there is none.
+func (r *running) open(ctx context.Context) (g generation, err error) {
+	if r.Generation > 0 {
+		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), r.Generation)
+		if err == nil && !found {
+			err = domain.NewError(domain.CodeConflict, "generation %d is gone", r.Generation)
+		}
+		return g, err
+	}
+	ranges, topicID, err := r.log.Ranges(ctx, r.projector.Topic())
+	if err != nil {
+		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic(), err)
+	}
+	needed, err := r.diskNeeded(ctx)
+	if err != nil {
+		return g, err
+	}
+	_, bulk := r.projector.Begin(0).(Bulk)
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
+			return err
+		}
+		if !bulk { // it is folded as it is followed
+			if err := r.advance(ctx, tx, RebuildCatchingUp); err != nil {
+				return err
+			}
+			g, err = r.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
+		} else {
+			if err := r.advance(ctx, tx, RebuildCopying); err != nil {
+				return err
+			}
+			if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err == nil {
+				err = r.insertShards(ctx, tx, ranges)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			update rebuilds set generation = $2, disk_needed = $3,
+			       events_total = (select coalesce(sum(last - first), 0) from rebuild_shards where rebuild = $1)
+			where id = $1`, r.ID, g.Number, needed)
+		if err != nil {
+			return fmt.Errorf("note generation of rebuild: %w", err)
+		}
+		_, err = tx.Exec(ctx, `update generations set until = $3 where projection = $1 and generation = $2`,
+			r.projector.Name(), g.Number, r.Until)
+		return err
+	})
+	if err != nil {
+		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name(), err)
+	}
+	r.Generation = g.Number
+	return g, nil
+}
+
+func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange) error {
+	for _, p := range append(ranges, eventlog.PartitionRange{Partition: keysShard}) {
+		_, err := tx.Exec(ctx, `insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
+			r.ID, p.Partition, p.Start, p.End, r.lease)
+		if err != nil {
+			return fmt.Errorf("insert shard: %w", err)
+		}
+	}
+	return nil
+}
+
+// advance notes how far the rebuild has come; [errLeaseLost] when it is not this process's any more. With a transaction
+// it is its first step, and holds the row.
+func (r *running) advance(ctx context.Context, tx pgx.Tx, state RebuildState) error {
+	var q interface {
+		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	} = r.pool
+	if tx != nil {
+		q = tx
+	}
+	tag, err := q.Exec(ctx, `
+		update rebuilds set state = $3, error = null,
+		       finished_at = case when $3 in ('done', 'cancelled', 'failed') then clock_timestamp() end
+		where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease, string(state))
+	if err != nil {
+		return fmt.Errorf("note state of rebuild: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errLeaseLost
+	}
+	return nil
+}
+
+// tell notes what the rebuild waits for; "" for nothing.
+func (r *running) tell(ctx context.Context, what string) {
+	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and finished_at is null`,
+		r.ID, r.lease, what)
+	if err != nil && ctx.Err() == nil {
+		r.logger.Debug("note what a rebuild waits for", "error", err)
+	}
+}
+
+// pause waits, or returns why it must not.
+func (r *running) pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// abandon ends the rebuild and drops what it has made; a generation that was there before stays.
+func (r *running) abandon(ctx context.Context, state RebuildState, why string) error {
+	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
+			return err
+		}
+		if err := r.advance(ctx, tx, state); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `update rebuilds set error = nullif($2, '') where id = $1`, r.ID, why); err != nil {
+			return fmt.Errorf("note why a rebuild ended: %w", err)
+		}
+		if r.Generation == 0 || r.Back {
+			return nil
+		}
+		return dropTables(ctx, tx, r.projector.Name(), r.Generation, ddl.Schema(r.projector.Name(), r.Generation))
+	})
+}
+
+// final tells whether the same step would fail again.
+func final(err error) bool {
+	if _, ok := errors.AsType[*domain.Error](err); ok || pg.IsDataError(err) {
+		return true
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Tables that somebody dropped, a disk that is full, a value that cannot be sent.
+		return refused.Code[:2] == "42" || refused.Code == "53100" || refused.Code == "57014" && refused.Routine == "CopyGetData"
+	}
+	for _, broken := range []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap} {
+		if errors.Is(err, broken) {
+			return true
+		}
+	}
+	return false
+}
+
+// sentence is what an operator reads of an error; of one of the database also the row.
+func sentence(err error) string {
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e.Message
+	}
+	text := err.Error()
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		for _, more := range []string{refused.Detail, refused.Where} {
+			if more != "" {
+				text += "; " + more
+			}
+		}
+	}
+	return storable(text)
+}

@@ -1,0 +1,369 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// A rebuild beside traffic: whoever counts the rows meanwhile never sees fewer than there were at its start and no error,
+// and in the end both generations hold the same.
+func TestRebuildUnderTraffic(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 3000)
+	p := bulkTally{}
+	e := b.engine(p, retiredWithin(time.Hour), verifying(func(live, candidate int) (string, bool, error) {
+		return `{"id": "r"}`, live == 1 && candidate == 2, nil
+	}))
+	b.start(e)
+	b.caughtUp(e)
+	readers := b.readers(p)
+	stop := make(chan struct{})
+	var traffic sync.WaitGroup
+	events := 3000
+	traffic.Go(func() {
+		for more(stop) {
+			b.appendReadings(events, events+3)
+			events += 3
+		}
+	})
+	var wrong atomic.Value
+	traffic.Go(func() {
+		for more(stop) {
+			var n, twice int
+			err := readers.QueryRow(context.Background(), "select count(*), count(*) filter (where n <> 1) from tally").Scan(&n, &twice)
+			if err != nil || n < 3000 || twice > 0 {
+				wrong.CompareAndSwap(nil, fmt.Errorf("%d rows, %d of them folded more than once: %w", n, twice, err))
+			}
+		}
+	})
+	asked := b.request("tally")
+	done := b.ends(asked.ID, projections.RebuildDone)
+	require.Eventually(t, func() bool { return len(readers.Reads()) == 1 && readers.Reads()[0] == "tally.g2" }, patience, tick)
+	close(stop)
+	traffic.Wait()
+	require.Nil(t, wrong.Load())
+	require.Equal(t, 2, done.Generation)
+	require.Equal(t, done.EventsTotal, done.EventsDone)
+	require.GreaterOrEqual(t, done.EventsTotal, int64(3000))
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+	require.Eventually(t, func() bool { return b.count("select count(*) from lb_tally_g1.tally") == events }, patience, tick)
+	b.sameTally(events, "lb_tally_g1", "lb_tally_g2")
+	require.Equal(t, events, b.count("select count(*) from lb.tally"), "the views follow")
+	require.Equal(t, 1, b.count("select count(*) from generations where superseded_at is not null"))
+}
+
+func more(stop chan struct{}) bool {
+	select {
+	case <-stop:
+		return false
+	default:
+		return true
+	}
+}
+
+// A process dies, or freezes, within a shard: another one goes on after the last shard that is done, and the first writes
+// nothing when it comes back.
+func TestRebuildIsTakenOverInCopy(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 500)
+	g := newGate()
+	first := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}})
+	defer g.open()
+	stop := b.start(first)
+	b.caughtUp(first)
+	asked := b.request("tally")
+	<-g.reached
+	// The other shards are folded meanwhile: what is done stays done.
+	require.Eventually(t, func() bool { return b.count("select count(*) from rebuild_shards where done") == 3 }, patience, tick)
+	var copied atomic.Int32
+	second := b.other(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		copied.Add(1)
+		return nil
+	}})
+	b.start(second)
+	b.takenOver(asked.ID, 1)
+	b.ends(asked.ID, projections.RebuildDone)
+	require.Equal(t, int32(1), copied.Load(), "one shard was left")
+	b.sameTally(500, "lb_tally_g1", "lb_tally_g2")
+	g.open()
+	stop()
+	b.appendReadings(500, 510)
+	b.caughtUp(second)
+	require.Equal(t, 2, b.pointedAt("tally"))
+	b.eachOnce(510)
+}
+
+// A process freezes before its shards' first statement: it claims nothing with its old lease.
+func TestRebuildThawedBeforeItsClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	first := b.engine(bulkTally{})
+	b.run(first)
+	asked := b.request("tally")
+	// As the first process left it, which made the generation and froze: a lease, shards, no sessions.
+	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", asked.ID)
+	g := newGate()
+	defer g.open()
+	second := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}})
+	b.start(second)
+	<-g.reached
+	tag, err := b.db.Pool.Exec(b.ctx(), `update rebuild_shards set done = true where rebuild = $1 and lease = 1 and not done`, asked.ID)
+	require.NoError(t, err)
+	require.Zero(t, tag.RowsAffected())
+	g.open()
+	b.ends(asked.ID, projections.RebuildDone)
+	b.eachOnce(100)
+}
+
+// Between the copy and the switch, and at the switch itself.
+func TestRebuildIsTakenOverLater(t *testing.T) {
+	t.Parallel()
+	for name, freeze := range map[string]func(g *gate) func(*projections.Config){
+		"in the verification": func(g *gate) func(*projections.Config) {
+			return verifying(func(int, int) (string, bool, error) {
+				g.first()
+				return `{"id": "late"}`, false, nil
+			})
+		},
+		"at the switch": func(g *gate) func(*projections.Config) {
+			return func(c *projections.Config) {
+				pool := c.Pool
+				c.Paused = func(ctx context.Context) (bool, error) {
+					var switching bool
+					err := pool.QueryRow(ctx, "select exists (select from rebuilds where state = 'switching' and lease = 1)").Scan(&switching)
+					if switching {
+						g.first()
+					}
+					return false, err
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.appendReadings(0, 200)
+			g := newGate()
+			defer g.open()
+			first := b.engine(bulkTally{}, freeze(g))
+			stop := b.start(first)
+			b.caughtUp(first)
+			asked := b.request("tally")
+			<-g.reached
+			second := b.other(bulkTally{})
+			b.start(second)
+			b.takenOver(asked.ID, 1)
+			b.ends(asked.ID, projections.RebuildDone)
+			g.open()
+			stop()
+			require.Equal(t, projections.RebuildDone, b.ends(asked.ID, projections.RebuildDone).State)
+			require.Equal(t, 2, b.pointedAt("tally"))
+			b.appendReadings(200, 210)
+			b.caughtUp(second)
+			b.eachOnce(210)
+		})
+	}
+}
+
+// A second rebuild is refused by the name of the first; the first is cancelled and leaves nothing.
+func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	inCopy := make(chan struct{})
+	var once sync.Once
+	var held atomic.Bool
+	held.Store(true)
+	e := b.engine(bulkTally{copying: func(ctx context.Context, _ projections.CopyTarget, _ bool) error {
+		if !held.Load() {
+			return nil
+		}
+		once.Do(func() { close(inCopy) })
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}})
+	b.start(e)
+	b.caughtUp(e)
+	first := b.request("tally")
+	<-inCopy
+	_, err := b.rebuilds().Request(b.ctx(), asked("tally"))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+	require.ErrorContains(t, err, first.ID)
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), first.ID))
+	b.ends(first.ID, projections.RebuildCancelled)
+	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
+	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'dropped'"))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Cancel(b.ctx(), first.ID)))
+	held.Store(false)
+	b.ends(b.request("tally").ID, projections.RebuildDone)
+	require.Equal(t, 3, b.pointedAt("tally"))
+	b.eachOnce(50)
+}
+
+// Without a process that could run it, a rebuild is cancelled at once.
+func TestCancelWithoutAProjector(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	asked := b.request("tally")
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), asked.ID))
+	b.ends(asked.ID, projections.RebuildCancelled)
+	_, err := b.rebuilds().Get(b.ctx(), "no such id")
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+}
+
+// A difference blocks the switch until an operator accepts that very report.
+func TestDifferenceBlocksUntilAccepted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	e := b.engine(bulkTally{}, verifying(func(int, int) (string, bool, error) { return `{"id": "report-1"}`, false, nil }))
+	b.start(e)
+	b.caughtUp(e)
+	asked := b.request("tally")
+	blocked := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == projections.RebuildBlocked })
+	require.JSONEq(t, `{"id": "report-1"}`, string(blocked.Report))
+	require.Equal(t, 1, b.pointedAt("tally"))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Accept(b.ctx(), asked.ID, "report-2")))
+	require.Equal(t, 1, b.pointedAt("tally"))
+	require.NoError(t, b.rebuilds().Accept(b.ctx(), asked.ID, "report-1"))
+	b.ends(asked.ID, projections.RebuildDone)
+	require.Equal(t, 2, b.pointedAt("tally"))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Accept(b.ctx(), asked.ID, "report-1")))
+}
+
+// A paused projection is rebuilt and not switched.
+func TestPausedProjectionIsNotSwitched(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	var paused atomic.Bool
+	e := b.engine(bulkTally{}, func(c *projections.Config) {
+		c.Paused = func(context.Context) (bool, error) { return paused.Load(), nil }
+	})
+	b.start(e)
+	b.caughtUp(e)
+	paused.Store(true)
+	asked := b.request("tally")
+	r := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
+	require.Equal(t, projections.RebuildSwitching, r.State)
+	require.Contains(t, r.Error, "paused")
+	require.Equal(t, 1, b.pointedAt("tally"))
+	paused.Store(false)
+	b.ends(asked.ID, projections.RebuildDone)
+	require.Equal(t, 2, b.pointedAt("tally"))
+}
+
+// Rows that the tables refuse end the rebuild with the table and the row; the tables that serve stay.
+func TestRefusedRowsEndTheRebuild(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	e := b.engine(bulkTally{copying: func(ctx context.Context, into projections.CopyTarget, _ bool) error {
+		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
+		return err
+	}})
+	b.start(e)
+	b.caughtUp(e)
+	failed := b.ends(b.request("tally").ID, projections.RebuildFailed)
+	require.Contains(t, failed.Error, `"tally"`)
+	require.Contains(t, failed.Error, "line 2")
+	require.Contains(t, failed.Error, "bad")
+	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
+	require.Equal(t, 1, b.pointedAt("tally"))
+	b.eachOnce(50)
+}
+
+// What is parked is parked alike.
+func TestRebuildParksAlike(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 20)
+	b.put(withHeader(b.encode(postRead(1, 100)), "ce_time", []byte("noon")))
+	b.put(withHeader(b.encode(postRead(2, 101)), "ce_type", []byte("metrics.from_tomorrow.v1")))
+	b.appendReadings(20, 40)
+	e := b.engine(bulkTally{})
+	b.start(e)
+	b.caughtUp(e)
+	b.ends(b.request("tally").ID, projections.RebuildDone)
+	const differ = `select count(*) from (
+		select partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state from parked where generation = %d except
+		select partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state from parked where generation = %d) d`
+	require.Equal(t, 2, b.count("select count(*) from parked where generation = 2"))
+	require.Zero(t, b.count(fmtSQL(differ, 1, 2)))
+	require.Zero(t, b.count(fmtSQL(differ, 2, 1)))
+	require.Zero(t, b.count(`
+		select count(*) from checkpoints a join checkpoints b using (partition) where a.generation = 1 and b.generation = 2
+		and (a.next_offset <> b.next_offset or a.event_time is distinct from b.event_time)`))
+	b.eachOnce(40)
+}
+
+// Partitions move to another process while a rebuild is in its copy.
+func TestPartitionsMoveDuringRebuild(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 200)
+	g := newGate()
+	defer g.open()
+	first := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}})
+	b.start(first)
+	b.caughtUp(first)
+	asked := b.request("tally")
+	<-g.reached
+	b.start(b.other(bulkTally{}))
+	require.Eventually(t, func() bool { return b.members("tally.g1."+b.databaseID()) == 2 }, patience, tick)
+	b.appendReadings(200, 300)
+	g.open()
+	b.ends(asked.ID, projections.RebuildDone)
+	b.appendReadings(300, 310)
+	b.caughtUp(first)
+	b.eachOnce(310)
+}
+
+// As of a time: only what was recorded up to it, never followed, and no pointer.
+func TestRebuildUntil(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := bulkTally{name: "account_insights"}
+	until := day0.Add(time.Hour)
+	for n := range 20 {
+		d := postRead(int64(n%3+1), n)
+		d.Envelope.Time = day0.Add(time.Duration(n) * 10 * time.Minute)
+		b.append(d)
+	}
+	e := b.engine(p)
+	b.start(e)
+	b.caughtUp(e)
+	request := asked("account_insights")
+	request.Until = &until
+	r, err := b.rebuilds().Request(b.ctx(), request)
+	require.NoError(t, err)
+	done := b.ends(r.ID, projections.RebuildDone)
+	require.Equal(t, until, done.Until.UTC())
+	require.Equal(t, 1, b.pointedAt("account_insights"))
+	require.Equal(t, 7, b.count("select count(*) from lb_account_insights_g2.tally"), "0 to 60 minutes")
+	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'still' and until = $1", until))
+	_, err = b.rebuilds().Request(b.ctx(), projections.RebuildRequest{Projection: "dashboards", Version: 1, Until: &until})
+	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+}
