@@ -69,12 +69,12 @@ func (f *session) step(run eventlog.Run) step {
 }
 
 // passesOver tells whether a record belongs to another projection of the topic.
-func (f *session) passesOver(raw eventlog.Record) bool {
-	if len(f.types) == 0 {
+func (w work) passesOver(raw eventlog.Record) bool {
+	if len(w.types) == 0 {
 		return false
 	}
 	eventType := raw.Header("ce_type")
-	return !f.types[eventType] && f.registry.Knows(eventType) && !resolutionTypes[eventType]
+	return !w.types[eventType] && w.registry.Knows(eventType) && !resolutionTypes[eventType]
 }
 
 // resolutionTypes are the operator records, which every projection of a topic looks at.
@@ -84,8 +84,8 @@ var resolutionTypes = map[string]bool{
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
-func (f *session) decode(raw eventlog.Record) Event {
-	recorded, err := f.log.Decode(raw)
+func (w work) decode(raw eventlog.Record) Event {
+	recorded, err := w.log.Decode(raw)
 	ev := Event{Raw: raw, Recorded: recorded}
 	switch {
 	case err == nil:

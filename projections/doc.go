@@ -31,6 +31,8 @@
 //	lag.go                  status: positions, lag, problems
 //	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
+//	table_copy.go           rows streamed into COPY
+//	bulk.go bulk_topic.go   a partition, and a topic, folded from an empty state without reading a row
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day

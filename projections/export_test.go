@@ -1,6 +1,10 @@
 package projections
 
-import "maps"
+import (
+	"context"
+	"fmt"
+	"maps"
+)
 
 // Problem is what Status would tell if the database could be asked.
 func (e *Engine) Problem() string {
@@ -33,4 +37,36 @@ func (e *Engine) NotFollowed() map[int32]string {
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
 	return e
+}
+
+// Bulked is what a fold in bulk parked, and how many records lost their race.
+type Bulked struct {
+	Parked []string
+	Stale  int64
+}
+
+// FoldInBulk folds the topic up to offsets into a target, partition by partition.
+func FoldInBulk(
+	ctx context.Context, c Config, log ScanLog, to map[int32]int64, into CopyTarget, refused func(Event) *ParkError,
+) (b Bulked, err error) {
+	w, err := newWork(c)
+	if err != nil {
+		return b, err
+	}
+	folds, err := w.foldTopic(ctx, log, [16]byte{}, to, into, refused, 1)
+	if err != nil {
+		return b, err
+	}
+	for partition := range int32(len(to)) {
+		f := folds[partition]
+		b.Stale += f.stale
+		for _, r := range f.rows() {
+			state := "parked"
+			if r.skipped {
+				state = "skipped"
+			}
+			b.Parked = append(b.Parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, state))
+		}
+	}
+	return b, nil
 }

@@ -13,12 +13,12 @@ import (
 )
 
 // resolution returns the position that an operator's record speaks of, when it speaks to this projection.
-func (f *session) resolution(ev Event) (domain.Position, bool) {
+func (w work) resolution(ev Event) (domain.Position, bool) {
 	switch data := ev.Data.(type) {
 	case domain.ParkedRetried:
-		return data.Position, data.Projection == f.projector.Name()
+		return data.Position, data.Projection == w.projector.Name()
 	case domain.ParkedSkipped:
-		return data.Position, data.Projection == f.projector.Name()
+		return data.Position, data.Projection == w.projector.Name()
 	default:
 		return domain.Position{}, false
 	}
