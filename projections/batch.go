@@ -147,6 +147,11 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 				continue
 			}
 		}
+		if errors.Is(err, errHeld) {
+			if steps, err = f.foldHeld(ctx, steps); err == nil {
+				continue
+			}
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -174,6 +179,34 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		backoff = min(backoff*2, databaseBackoffMax)
 	}
 	return nil
+}
+
+// heldLook is how often a session looks whether a verification still holds it back.
+const heldLook = 20 * time.Millisecond
+
+// foldHeld folds what a verification does not hold back, and returns the rest after a moment.
+func (f *session) foldHeld(ctx context.Context, steps []step) (rest []step, err error) {
+	holds, err := readHolds(ctx, f.pool, f.projector.Name(), f.current().Number)
+	if err != nil {
+		return steps, err
+	}
+	below, beyond := cutAt(steps, holds)
+	if len(beyond) == 0 {
+		return steps, nil // it was let go
+	}
+	if len(below) > 0 {
+		return beyond, f.fold(ctx, below)
+	}
+	return beyond, pause(ctx, heldLook)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 func count(steps []step) int {

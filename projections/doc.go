@@ -32,6 +32,9 @@
 //	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	table_copy.go           rows streamed into COPY
+//	verify.go report.go     two generations compared at one position; what a comparison says
+//	check.go                live tables compared with a fold of the log
+//	digest.go               digests of tables, by tenant; the first row that differs
 //	bulk.go bulk_topic.go   a partition, and a topic, folded from an empty state without reading a row
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
@@ -64,6 +67,8 @@
 //     answer that sees several of them shows it once without looking for the others.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:
 //     which reader is faster must not decide what the tables hold. Commands are refused all the same.
+//   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
+//     and its readers notice nothing.
 //   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live
 //     projection and rebuild meet it at the same place.
 package projections

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Problem is what Status would tell if the database could be asked.
@@ -69,4 +71,18 @@ func FoldInBulk(
 		}
 	}
 	return b, nil
+}
+
+// Another makes another generation beside the ones that are there; engines follow it.
+func (e *Engine) Another(ctx context.Context) (number int, err error) {
+	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
+	if err != nil {
+		return 0, err
+	}
+	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
+		number = g.Number
+		return err
+	})
+	return number, err
 }

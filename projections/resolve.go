@@ -45,6 +45,12 @@ func (f *session) foldResolution(ctx context.Context, s step, at domain.Position
 		}
 		return f.notifyAll(ctx, tx)
 	})
+	if errors.Is(err, errHeld) {
+		if err := pause(ctx, heldLook); err != nil {
+			return err
+		}
+		return f.foldResolution(ctx, s, at)
+	}
 	if errors.Is(err, errMoved) {
 		// Another process folded it; the rest of the batch finds out by its own step.
 		_, err = f.whereMoved(ctx, g.Number, []step{s})
