@@ -239,6 +239,9 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		return g, err
 	}
 	_, bulk := r.projector.Begin(0).(Bulk)
+	if _, spans := r.projector.(spanning); spans {
+		bulk = false // a row may come from several partitions, which are copied apart; such a topic is small
+	}
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
