@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -57,7 +58,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	if err := r.copyShards(ctx, pool, g); err != nil {
 		return err
 	}
-	if err := r.advance(ctx, nil, RebuildIndexing); err != nil {
+	if err := r.advance(ctx, nil, operator.RebuildIndexing); err != nil {
 		return err
 	}
 	if err := r.makeKeys(ctx, pool); err != nil {
