@@ -201,8 +201,12 @@ func (r *Readers) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, e
 
 // Ping asks the server.
 func (r *Readers) Ping(ctx context.Context) error {
-	_, err := r.Query(ctx, "")
-	return err
+	rows, err := r.Query(ctx, "")
+	if err != nil {
+		return err
+	}
+	rows.Close() // gives the connection back
+	return rows.Err() //nolint:wrapcheck // stands for the pool
 }
 
 // Stat are the statistics of the pool that is read from now.
