@@ -88,7 +88,7 @@ type Deps struct {
 	// route but health, readiness and metrics answers 503: half-made figures are no figures. Nil: always.
 	Ready func() error
 
-	Checks     []Check               // of /readyz
+	Health     Health                // of /readyz
 	Metrics    http.Handler          // behind /metrics; nil: no such route
 	Registerer prometheus.Registerer // for the request metrics; nil: not registered
 	Logger     *slog.Logger          // slog.Default()

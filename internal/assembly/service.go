@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -48,6 +49,7 @@ type Service struct {
 	Updates    *commands.Dashboards
 	Fetcher    *Fetcher // nil without Config.Fetch
 
+	stopping      atomic.Bool
 	config        Config
 	topicsChecked func(error)
 	progress      *pg.Progress
@@ -101,7 +103,10 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.engines, err = s.Engines(ctx); err != nil {
 		return err
 	}
-	s.Monitor = NewMonitor(s.engines, s.config.MaxLag, s.settings.Logger)
+	s.Monitor = NewMonitor(s.engines, MonitorConfig{
+		MaxLag: s.config.MaxLag, Reads: s.ReadPool.Current, Logger: s.settings.Logger,
+		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
+	})
 	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
 		Pool: s.ReadPool, Progress: s.progress,
 		Defaults:             domain.DashboardDefaults{Scopes: s.config.ClientScopes},
