@@ -27,7 +27,7 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 	log.put(r)
 	engine := func(p projections.Projector, paused bool) *projections.Engine {
 		e, err := projections.New(projections.Config{
-			Projector: p, Log: &reader{memLog: log}, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
+			Projector: p, Log: &reader{memLog: log}, DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
 			Paused: func(context.Context) (bool, error) { return paused, nil },
 		})
 		require.NoError(t, err)

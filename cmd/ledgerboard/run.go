@@ -194,7 +194,9 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 }
 
 // metrics serves what the process counts.
-func (p *process) metrics() http.Handler { return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}) }
+func (p *process) metrics() http.Handler {
+	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{})
+}
 
 // newHandler makes the HTTP layer of the program.
 func (p *process) newHandler() (*api.Server, error) {
