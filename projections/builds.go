@@ -3,36 +3,14 @@ package projections
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Build is a generation that is being made.
-type Build struct {
-	Generation int     `json:"generation"`
-	Version    int     `json:"version"`
-	State      State   `json:"state"`
-	Done       int64   `json:"done"`    // events
-	Total      int64   `json:"total"`   // events that it needs before it may be read
-	Seconds    float64 `json:"seconds"` // since it was begun
-}
-
-// Percent is how much of it is made.
-func (b Build) Percent() int {
-	if b.Total == 0 {
-		return 0
-	}
-	return int(100 * min(b.Done, b.Total) / b.Total)
-}
-
-// Left estimates from the rate so far how long it takes on; false: nothing is known of the rate yet.
-func (b Build) Left() (time.Duration, bool) {
-	if b.Done == 0 {
-		return 0, false
-	}
-	return time.Duration(b.Seconds * float64(max(0, b.Total-b.Done)) / float64(b.Done) * float64(time.Second)), true
-}
+type Build = operator.Build
 
 // builds reads how far generations are that are being made: a rebuild's row says so, else the checkpoints.
 func (e *Engine) builds(ctx context.Context) ([]Build, error) {

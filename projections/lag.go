@@ -10,42 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Status is what a projection tells of itself; ops, readiness and metrics show it.
-type Status struct {
-	Projection string            `json:"projection"`
-	Generation int               `json:"generation"`
-	State      State             `json:"state"`
-	Lag        int64             `json:"lag"`         // events not yet folded, exact, over all partitions
-	LagSeconds float64           `json:"lag_seconds"` // how long the partition that waits longest has been seen behind without progress; 0 without lag
-	Parked     int64             `json:"parked"`
-	Stale      int64             `json:"stale"`             // lost races and duplicates since the start of this process
-	Problem    string            `json:"problem,omitempty"` // why it does not run
-	Paused     bool              `json:"paused"`            // by an operator
-	Building   []Build           `json:"building"`          // generations that are being made, of any version
-	Partitions []PartitionStatus `json:"partitions"`
-}
-
-// GenerationName names the generation as table `processes` does: projection.g<number>.
-func (s Status) GenerationName() string { return generationName(s.Projection, s.Generation) }
+type Status = operator.Projection
 
 // PartitionStatus is the position of one partition.
-type PartitionStatus struct {
-	Partition    int32      `json:"partition"`
-	NextOffset   int64      `json:"next_offset"`
-	EndOffset    int64      `json:"end_offset"`
-	LagSeconds   float64    `json:"lag_seconds"` // how long it has been seen behind without progress; 0 without lag
-	EventTime    *time.Time `json:"event_time,omitempty"`
-	ProgressedAt time.Time  `json:"progressed_at"`
-	Stopped      string     `json:"stopped,omitempty"` // why it is not, or must not be, followed
-}
+type PartitionStatus = operator.Partition
 
 // ErrNoLog: the brokers did not tell where the log ends.
 var ErrNoLog = errors.New("the log does not answer")
-
-// Live tells whether the projection has reached the end of the log once and may be read.
-func (s Status) Live() bool { return s.State == StateLive }
 
 // Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not
 // the one of the checkpoints in every process, not only where the partition is followed.
