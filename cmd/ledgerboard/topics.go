@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+)
+
+// logCommand shows the topics of the log.
+type logCommand struct {
+	storage
+	logging
+	JSON bool `name:"json" help:"Print a JSON list, with all settings."`
+}
+
+// Run implements the subcommand.
+func (c logCommand) Run(ctx context.Context, s streams) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		topics, err := desk.Topics(ctx)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(s.Out).Encode(topics)
+		}
+		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tPROBLEM")
+		for _, t := range topics {
+			records, replicas, inSync := int64(0), 0, 0
+			for i, p := range t.Partitions {
+				records += p.End - p.Start
+				if i == 0 || p.InSync < inSync {
+					replicas, inSync = p.Replicas, p.InSync
+				}
+			}
+			fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", t.Name, len(t.Partitions), records, replicas, inSync,
+				t.Settings["min.insync.replicas"], t.Settings["cleanup.policy"], t.Problem)
+		}
+		return table.Flush()
+	})
+}
