@@ -99,7 +99,9 @@ func (p *packedPosts) add(r *reading) {
 		has  bool
 		flag byte
 	}{
-		{r.backfilled, packedBackfilled}, {r.eligible, packedEligible}, {r.fromZero, packedFromZero},
+		{r.backfilled, packedBackfilled},
+		{r.eligible, packedEligible},
+		{r.fromZero, packedFromZero},
 		{r.published != nil, packedPublished},
 	} {
 		if f.has {
@@ -113,7 +115,8 @@ func (p *packedPosts) add(r *reading) {
 			has |= 1 << i
 		}
 	}
-	b := append(p.series[key], flags, has)
+	b := p.series[key]
+	b = append(b, flags, has)
 	b = binary.AppendVarint(b, r.at.UnixMicro())
 	b = binary.AppendUvarint(b, p.owners.place(packedOwner{r.AccountID, r.MemberID, r.platform, r.accountType}))
 	b = p.ids.append(b, r.eventID)

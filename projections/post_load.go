@@ -57,7 +57,7 @@ const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero 
 // namesOf are the names of columns that are declared as in CREATE TABLE.
 func namesOf(columns string) string {
 	var names []string
-	for _, column := range strings.Split(columns, ",") {
+	for column := range strings.SplitSeq(columns, ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(column), " ")
 		names = append(names, name)
 	}

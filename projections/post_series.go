@@ -87,7 +87,7 @@ func newReading(e *domain.PostRead, eventID string) *reading {
 
 // changed reports whether the reading is not stored as it is.
 func (r *reading) changed() bool {
-	return !r.settled && (r.was == nil || r.was.eventID != r.eventID || !r.postStep.equal(&r.was.postStep))
+	return !r.settled && (r.was == nil || r.was.eventID != r.eventID || !r.equal(&r.was.postStep))
 }
 
 func (s *postStep) equal(o *postStep) bool {

@@ -113,7 +113,7 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		       (select d.captured_at from post_daily d
 		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
 		          and d.parent_account = p.parent_account and d.account_id = p.account_id
-		        order by d.day desc limit 1),
+		        order by d.day desc, d.captured_at desc limit 1),
 		       p.member_id
 		from tSPosts p
 		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3

@@ -78,8 +78,8 @@ func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
 			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
 			from stepped group by social_account_id, external_id, account_id, published
 		)`, []any{
-			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to, from, first, end, cut,
-		}
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to, from, first, end, cut,
+	}
 }
 
 // bestFirst is the order of a ranking: equals stand as in lists of posts.

@@ -12,8 +12,8 @@ import (
 // columnsOf reads the columns of a table and their types as casts know them.
 func columnsOf(ctx context.Context, pool *pgxpool.Pool, table string) (names, types []string, err error) {
 	rows, err := pool.Query(ctx, `
-		select column_name::text, data_type::text from information_schema.columns
-		where table_schema = current_schema() and table_name = $1 order by ordinal_position`, table)
+		select attname::text, format_type(atttypid, null) from pg_attribute
+		where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum`, table)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read columns of %s: %w", table, err)
 	}
