@@ -69,12 +69,12 @@ func (f *session) step(run eventlog.Run) step {
 }
 
 // passesOver tells whether a record belongs to another projection of the topic.
-func (f *session) passesOver(raw eventlog.Record) bool {
-	if len(f.types) == 0 {
+func (w work) passesOver(raw eventlog.Record) bool {
+	if len(w.types) == 0 {
 		return false
 	}
 	eventType := raw.Header("ce_type")
-	return !f.types[eventType] && f.registry.Knows(eventType) && !resolutionTypes[eventType]
+	return !w.types[eventType] && w.registry.Knows(eventType) && !resolutionTypes[eventType]
 }
 
 // resolutionTypes are the operator records, which every projection of a topic looks at.
@@ -84,8 +84,8 @@ var resolutionTypes = map[string]bool{
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
-func (f *session) decode(raw eventlog.Record) Event {
-	recorded, err := f.log.Decode(raw)
+func (w work) decode(raw eventlog.Record) Event {
+	recorded, err := w.log.Decode(raw)
 	ev := Event{Raw: raw, Recorded: recorded}
 	switch {
 	case err == nil:
@@ -147,6 +147,11 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 				continue
 			}
 		}
+		if errors.Is(err, errHeld) {
+			if steps, err = f.foldHeld(ctx, steps); err == nil {
+				continue
+			}
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -174,6 +179,34 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		backoff = min(backoff*2, databaseBackoffMax)
 	}
 	return nil
+}
+
+// heldLook is how often a session looks whether a verification still holds it back.
+const heldLook = 20 * time.Millisecond
+
+// foldHeld folds what a verification does not hold back, and returns the rest after a moment.
+func (f *session) foldHeld(ctx context.Context, steps []step) (rest []step, err error) {
+	holds, err := readHolds(ctx, f.pool, f.projector.Name(), f.current().Number)
+	if err != nil {
+		return steps, err
+	}
+	below, beyond := cutAt(steps, holds)
+	if len(beyond) == 0 {
+		return steps, nil // it was let go
+	}
+	if len(below) > 0 {
+		return beyond, f.fold(ctx, below)
+	}
+	return beyond, pause(ctx, heldLook)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 func count(steps []step) int {

@@ -15,6 +15,9 @@ var errRetired = errors.New("checkpoint is retired or behind this process")
 // errMoved says that checkpoints stand elsewhere than this process thought; see [session.whereMoved].
 var errMoved = errors.New("checkpoint moved by another process")
 
+// errHeld says that a verification holds checkpoints back; see [Verifier].
+var errHeld = errors.New("checkpoint is held back by a verification")
+
 // step is one partition's share of a batch: from and to are offsets, to exclusive.
 type step struct {
 	partition int32
@@ -37,23 +40,57 @@ func (s step) eventTime() *time.Time {
 // moveCheckpoints is the first statement of every batch: it moves all steps at once by
 // compare-and-set. It is the fence against a process that lost its partition and does not know it
 // yet: of two processes that fold the same records, only one commits. Its error is [errMoved] when any
-// step stands elsewhere; the transaction must then be rolled back.
+// step stands elsewhere, and [errHeld] when it may not go so far yet; the transaction must then be rolled back.
 func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generation int, steps []step) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
 		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[]) as s(partition, expected, next, event_time)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
-		  and c.state in ('building', 'live') and c.next_offset = s.expected`,
+		  and c.state in ('building', 'live') and c.next_offset = s.expected
+		  and (c.hold_at is null or s.next <= c.hold_at or c.hold_until < clock_timestamp())`,
 		append([]any{projection, generation}, arraysOf(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime()}
 		})...)...)
 	if err != nil {
 		return fmt.Errorf("move checkpoints: %w", err)
 	}
-	if tag.RowsAffected() != int64(len(steps)) {
-		return errMoved
+	if tag.RowsAffected() == int64(len(steps)) {
+		return nil
 	}
-	return nil
+	holds, err := readHolds(ctx, tx, projection, generation)
+	if err != nil {
+		return err
+	}
+	if _, beyond := cutAt(steps, holds); len(beyond) > 0 {
+		return errHeld
+	}
+	return errMoved
+}
+
+// readHolds returns beyond which offsets a verification lets no checkpoint move now.
+func readHolds(ctx context.Context, q querier, projection string, generation int) (map[int32]int64, error) {
+	return readOffsets(ctx, q, `
+		select partition, hold_at from checkpoints
+		where projection = $1 and generation = $2 and hold_at is not null and hold_until >= clock_timestamp()`, projection, generation)
+}
+
+// cutAt cuts steps in what may be folded now and what is held back.
+func cutAt(steps []step, holds map[int32]int64) (below, beyond []step) {
+	for _, s := range steps {
+		hold, held := holds[s.partition]
+		if !held || s.to <= hold {
+			below = append(below, s)
+			continue
+		}
+		hold = max(hold, s.from)
+		n := 0
+		for n < len(s.events) && s.events[n].Raw.Offset < hold {
+			n++
+		}
+		below = append(below, step{s.partition, s.from, hold, s.events[:n]})
+		beyond = append(beyond, step{s.partition, hold, s.to, s.events[n:]})
+	}
+	return nonEmpty(below), nonEmpty(beyond)
 }
 
 // whereMoved returns where the checkpoints stand after [errMoved]. It must read outside of the
@@ -74,9 +111,14 @@ func (f *session) whereMoved(ctx context.Context, generation int, steps []step) 
 
 // readCheckpoints returns the next offset of each partition of a generation that is followed.
 func readCheckpoints(ctx context.Context, q querier, projection string, generation int) (map[int32]int64, error) {
-	rows, err := q.Query(ctx, `
+	return readOffsets(ctx, q, `
 		select partition, next_offset from checkpoints
 		where projection = $1 and generation = $2 and state in ('building', 'live')`, projection, generation)
+}
+
+// readOffsets reads an offset for each partition.
+func readOffsets(ctx context.Context, q querier, sql string, args ...any) (map[int32]int64, error) {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read checkpoints: %w", err)
 	}

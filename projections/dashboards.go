@@ -42,7 +42,9 @@ func (p Dashboards) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (d Dashboards) Begin(generation int) Fold {
-	return &dashboardsFold{generation: generation, partitions: d.Partitions, streams: map[string]*stream{}}
+	return &dashboardsFold{
+		generation: generation, partitions: d.Partitions, streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
+	}
 }
 
 // stream is the state of one agency: its head, whether its events are parked, and its dashboards as
@@ -60,7 +62,7 @@ type dashboardsFold struct {
 	partitions int32
 	streams    map[string]*stream
 	history    []historyRow
-	commands   map[string]commandRow
+	commands   map[commandScope]commandRow
 	notices    []noticeRow
 }
 
@@ -101,7 +103,14 @@ func (f *dashboardsFold) streamOf(ev Event) (*stream, error) {
 	if err := f.misplaced(ev); err != nil {
 		return nil, err
 	}
-	return f.streams[string(ev.Raw.Key)], nil // Load has made it
+	key := string(ev.Raw.Key)
+	if f.streams[key] == nil {
+		f.streams[key] = &stream{
+			head:       domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
+			dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
+		}
+	}
+	return f.streams[key], nil
 }
 
 func (f *dashboardsFold) misplaced(ev Event) error {
@@ -143,6 +152,13 @@ func (f *dashboardsFold) Resume(ev Event) error {
 	return f.content(s, ev, domain.StreamHead{
 		Version: link.Version, Hash: eventlog.RecordHash([32]byte(link.Prev), ev.Raw), Time: ev.Envelope.Time,
 	})
+}
+
+// Release implements [Chained].
+func (f *dashboardsFold) Release(key string) {
+	if s := f.streams[key]; s != nil {
+		s.parked = false
+	}
 }
 
 func isResolution(data domain.Data) bool {
@@ -190,18 +206,11 @@ func (f *dashboardsFold) content(s *stream, ev Event, made domain.StreamHead) er
 
 // Load implements [Fold].
 func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
-	f.commands = map[string]commandRow{}
 	var parents, subs []string
 	for _, ev := range events {
 		key := string(ev.Raw.Key)
-		if f.misplaced(ev) != nil {
+		if _, err := f.streamOf(ev); err != nil {
 			continue
-		}
-		if _, known := f.streams[key]; !known {
-			f.streams[key] = &stream{
-				head:       domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
-				dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
-			}
 		}
 		if event, ok := ev.Data.(domain.DashboardEvent); ok {
 			for _, id := range event.Change().Touched() {

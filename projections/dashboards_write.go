@@ -63,7 +63,10 @@ func newCommandRow(ev Event, made domain.StreamHead, primary string) commandRow 
 	return row
 }
 
-func (r commandRow) scope() string { return r.parent + "\x00" + r.subject + "\x00" + r.key }
+// commandScope is what a command is remembered under.
+type commandScope struct{ parent, subject, key string }
+
+func (r commandRow) scope() commandScope { return commandScope{r.parent, r.subject, r.key} }
 
 type noticeRow struct {
 	parent  string

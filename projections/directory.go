@@ -91,12 +91,17 @@ func (f *directoryFold) Apply(ev Event) error {
 	return nil
 }
 
-// Write implements [Fold].
-func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
-	rows, gone := map[string][]domain.DirectoryEntity{}, map[string][]string{}
+func (f *directoryFold) byKind() map[string][]domain.DirectoryEntity {
+	rows := map[string][]domain.DirectoryEntity{}
 	for _, entity := range f.last {
 		rows[domain.EntityKind(entity)] = append(rows[domain.EntityKind(entity)], entity)
 	}
+	return rows
+}
+
+// Write implements [Fold].
+func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
+	rows, gone := f.byKind(), map[string][]string{}
 	for key := range maps.Keys(f.gone) {
 		kind, id, _ := domain.SplitDirectoryKey(key) // Apply has split it
 		gone[kind] = append(gone[kind], id)
@@ -120,6 +125,7 @@ type entityKind struct {
 	table   string
 	numeric bool // its ids are numbers
 	queue   func(*pgx.Batch, []domain.DirectoryEntity)
+	copy    func(context.Context, CopyTarget, []domain.DirectoryEntity) error
 	delete  string // the statement that deletes rows by a list of ids
 }
 
@@ -133,14 +139,18 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 		cast = "text[]::bigint[]"
 	}
 	kind.delete = fmt.Sprintf("delete from %s where %s = any($1::%s)", name, key, cast)
-	kind.queue = func(batch *pgx.Batch, entities []domain.DirectoryEntity) {
+	own := func(entities []domain.DirectoryEntity) []E {
 		rows := make([]E, 0, len(entities))
 		for _, entity := range entities {
 			if row, ok := entity.(E); ok {
 				rows = append(rows, row)
 			}
 		}
-		insert.queue(batch, rows)
+		return rows
+	}
+	kind.queue = func(batch *pgx.Batch, entities []domain.DirectoryEntity) { insert.queue(batch, own(entities)) }
+	kind.copy = func(ctx context.Context, into CopyTarget, entities []domain.DirectoryEntity) error {
+		return copyRows(ctx, into, insert, slices.Values(own(entities)))
 	}
 	return kind
 }

@@ -32,7 +32,6 @@
 //	rebuild.go              rebuilds as operators ask for them: request, cancel, accept, list
 //	rebuild_run.go          the process that runs one: lease, steps, what happens when it dies
 //	rebuild_copy.go         shards: a partition of the log → COPY, in one transaction
-//	rebuild_fold.go         the fold of a shard: decode, park, skip
 //	rebuild_finish.go       keys and indexes, catch up, verify
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
@@ -45,13 +44,18 @@
 //	lag.go                  status: positions, lag, problems
 //	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
+//	table_copy.go           rows streamed into COPY
+//	verify.go report.go     two generations compared at one position; what a comparison says
+//	check.go                live tables compared with a fold of the log
+//	digest.go               digests of tables, by tenant; the first row that differs
+//	bulk.go bulk_topic.go   a partition, and a topic, folded from an empty state without reading a row
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day
 //	account_bulk.go         the same in a rebuild
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      tSPosts, tSPostInsights, post_daily, post_gains: post_series.go has the rule of gains
-//	bulk.go packed*.go      rows that a rebuild copies; readings packed until then
+//	copy_rows.go packed*.go  rows that a rebuild copies; readings packed until then
 //	directory*.go           reference entities
 //	operations.go           trail, connection states
 //
@@ -85,6 +89,8 @@
 //     at which two processes can fold the same shard.
 //   - The switch holds the old generation's checkpoints for some milliseconds, in which the new one passes them. Without
 //     that, two generations that are followed at full speed would hardly ever be seen in the right order.
+//   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
+//     and its readers notice nothing.
 //   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live
 //     projection and rebuild meet it at the same place.
 package projections

@@ -94,27 +94,34 @@ func New(c Config) (*Engine, error) {
 	if c.Projector == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
 		return nil, errors.New("projections.New needs Projector, Log, DatabaseURL, Pool, Registry and Logger")
 	}
-	topic, err := topicOf(c.Topics, c.Projector.Topic())
+	w, err := newWork(c)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{
-		work: work{
-			projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
-			logger: c.Logger.With("projection", c.Projector.Name()),
-			paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
-			compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
-		},
-		verify: c.Verify, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
+	return &Engine{
+		work: w, verify: c.Verify, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
+	}, nil
+}
+
+func newWork(c Config) (work, error) {
+	topic, err := topicOf(c.Topics, c.Projector.Topic())
+	if err != nil {
+		return work{}, err
+	}
+	w := work{
+		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
+		logger: c.Logger.With("projection", c.Projector.Name()),
+		paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
+		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	for _, t := range c.Projector.Types() {
-		e.types[t] = true
+		w.types[t] = true
 	}
-	if e.paused == nil {
-		e.paused = func(context.Context) (bool, error) { return false, nil }
+	if w.paused == nil {
+		w.paused = func(context.Context) (bool, error) { return false, nil }
 	}
-	return e, nil
+	return w, nil
 }
 
 // Name returns the projection's name.

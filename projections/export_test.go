@@ -1,6 +1,12 @@
 package projections
 
-import "maps"
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // Problem is what Status would tell if the database could be asked.
 func (e *Engine) Problem() string {
@@ -33,4 +39,50 @@ func (e *Engine) NotFollowed() map[int32]string {
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
 	return e
+}
+
+// Bulked is what a fold in bulk parked, and how many records lost their race.
+type Bulked struct {
+	Parked []string
+	Stale  int64
+}
+
+// FoldInBulk folds the topic up to offsets into a target, partition by partition.
+func FoldInBulk(
+	ctx context.Context, c Config, to map[int32]int64, into CopyTarget, refused func(Event) *ParkError,
+) (b Bulked, err error) {
+	w, err := newWork(c)
+	if err != nil {
+		return b, err
+	}
+	folds, err := w.foldTopic(ctx, [16]byte{}, to, into, refused, 1)
+	if err != nil {
+		return b, err
+	}
+	for partition := range int32(len(to)) {
+		f := folds[partition]
+		b.Stale += f.stale
+		for _, r := range f.rows() {
+			state := "parked"
+			if r.skipped {
+				state = "skipped"
+			}
+			b.Parked = append(b.Parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, state))
+		}
+	}
+	return b, nil
+}
+
+// Another makes another generation beside the ones that are there; engines follow it.
+func (e *Engine) Another(ctx context.Context) (number int, err error) {
+	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
+	if err != nil {
+		return 0, err
+	}
+	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
+		number = g.Number
+		return err
+	})
+	return number, err
 }

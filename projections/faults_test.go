@@ -59,6 +59,8 @@ type faultyChained struct {
 
 func (f *faultyChained) Pass(ev projections.Event) { f.chained.Pass(ev) }
 
+func (f *faultyChained) Release(key string) { f.chained.Release(key) }
+
 func (f *faultyChained) Resume(ev projections.Event) error {
 	f.events = append(f.events, ev)
 	return f.chained.Resume(ev)

@@ -50,18 +50,27 @@ func (l *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record,
 	return l.partitions[at.Partition][at.Offset], nil
 }
 
-// Scan hands out each partition in one run.
+// Scan hands out partitions one after another, in runs of a few records.
 func (l *memLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
-	for p, records := range l.partitions {
-		to, named := c.To[int32(p)]
-		if records = records[c.From[int32(p)]:to]; !named || len(records) == 0 {
-			continue
-		}
-		if err := c.Handle(ctx, eventlog.Run{Partition: int32(p), Records: records, Next: to}); err != nil {
-			return err
+	for p := range int32(len(l.partitions)) {
+		for at := int64(0); at < c.To[p]; {
+			next := min(at+3, c.To[p])
+			if err := c.Handle(ctx, eventlog.Run{Partition: p, Records: l.partitions[p][at:next], Next: next}); err != nil {
+				return err
+			}
+			at = next
 		}
 	}
 	return nil
+}
+
+// ends are the offsets after the last records.
+func (l *memLog) ends() map[int32]int64 {
+	to := map[int32]int64{}
+	for p, records := range l.partitions {
+		to[int32(p)] = int64(len(records))
+	}
+	return to
 }
 
 // reader is one process's view of the log.

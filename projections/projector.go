@@ -64,6 +64,8 @@ type Chained interface {
 	Pass(event Event)
 	// Resume folds an event that was parked and has already been judged and passed by the head.
 	Resume(event Event) error
+	// Release says that no event of a stream is parked any more. A fold of one batch need not be told.
+	Release(key string)
 }
 
 // Event is one record of a batch: raw, and decoded when it could be.

@@ -13,12 +13,12 @@ import (
 )
 
 // resolution returns the position that an operator's record speaks of, when it speaks to this projection.
-func (f *session) resolution(ev Event) (domain.Position, bool) {
+func (w work) resolution(ev Event) (domain.Position, bool) {
 	switch data := ev.Data.(type) {
 	case domain.ParkedRetried:
-		return data.Position, data.Projection == f.projector.Name()
+		return data.Position, data.Projection == w.projector.Name()
 	case domain.ParkedSkipped:
-		return data.Position, data.Projection == f.projector.Name()
+		return data.Position, data.Projection == w.projector.Name()
 	default:
 		return domain.Position{}, false
 	}
@@ -45,6 +45,12 @@ func (f *session) foldResolution(ctx context.Context, s step, at domain.Position
 		}
 		return f.notifyAll(ctx, tx)
 	})
+	if errors.Is(err, errHeld) {
+		if err := pause(ctx, heldLook); err != nil {
+			return err
+		}
+		return f.foldResolution(ctx, s, at)
+	}
 	if errors.Is(err, errMoved) {
 		// Another process folded it; the rest of the batch finds out by its own step.
 		_, err = f.whereMoved(ctx, g.Number, []step{s})

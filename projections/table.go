@@ -17,6 +17,7 @@ import (
 type table[R any] struct {
 	name    pgx.Identifier
 	columns []string
+	types   []string // of the columns, as declared
 	sql     string
 	values  func(R) []any
 }
@@ -30,6 +31,7 @@ func newTable[R any](name, columns string, conflict onConflict, values func(R) [
 	var exprs, params []string
 	for i, column := range strings.Split(columns, ",") {
 		column, pgType, _ := strings.Cut(strings.TrimSpace(column), " ")
+		t.types = append(t.types, pgType)
 		expr := "s." + column
 		switch pgType {
 		case "jsonb":

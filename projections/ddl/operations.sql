@@ -28,4 +28,8 @@ create table connection_states (
 alter table operations_trail add primary key (partition, log_offset);
 create index operations_trail_parent on operations_trail (parent_account, time, partition, log_offset);
 
+-- Partitions are folded apart in bulk, and a connection that came to another agency has a state in two of them.
+delete from connection_states s using connection_states t
+where s.connection_id = t.connection_id
+  and (t.at > s.at or t.at = s.at and t.event_id collate "C" < s.event_id collate "C");
 alter table connection_states add primary key (connection_id);

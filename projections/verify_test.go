@@ -1,0 +1,258 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// another makes a second generation and waits until it is live.
+func (b *bench) another(e *projections.Engine) int {
+	b.t.Helper()
+	number, err := e.Another(b.ctx())
+	require.NoError(b.t, err)
+	require.Eventually(b.t, func() bool {
+		return b.count("select count(*) from generations where projection = $1 and generation = $2 and state = 'live'", e.Name(), number) == 1
+	}, patience, tick)
+	return number
+}
+
+func (b *bench) verify(p projections.Projector, live, candidate int) projections.Report {
+	b.t.Helper()
+	r, err := projections.NewVerifier(b.db.Pool, p).Report(b.ctx(), p.Name(), live, candidate)
+	require.NoError(b.t, err)
+	require.Len(b.t, r.Tables, len(p.Tables()))
+	return r
+}
+
+// traffic appends to all topics until it is stopped.
+func (b *bench) traffic() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	c := b.chain("cccccccccccccccccccccccc")
+	go func() {
+		var err error
+		for n := 100; ctx.Err() == nil && err == nil; n++ {
+			b.put(c.next(c.lost(client1, []string{fmt.Sprint("left ", n)}, fmt.Sprint("user ", n))))
+			err = b.log.AppendBulk(context.Background(), []domain.Draft{
+				postRead(int64(n%3+1), n), accountRead(int64(n%3+1), n), category(int64(n%4+1), fmt.Sprint("t", n)),
+				draft(domain.TopicOperations, agencyA, fmt.Sprint("o", n), domain.ProjectionPaused{Projection: "x"}),
+			})
+		}
+		done <- err
+	}()
+	return func() {
+		cancel()
+		require.NoError(b.t, <-done)
+	}
+}
+
+// Two generations of one log are equal at the positions at which they are compared, whatever is appended meanwhile: live
+// is never held up, and the candidate is let go.
+func TestGenerationsAreEqualUnderTraffic(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	for _, p := range every() {
+		e := b.engine(p)
+		stop := b.start(e)
+		b.caughtUp(e)
+		candidate := b.another(e)
+		stopTraffic := b.traffic()
+		before := int64(0)
+		for range 3 {
+			r := b.verify(p, 1, candidate)
+			require.True(t, r.Equal, "%s: %+v", p.Name(), r)
+			require.NotEmpty(t, r.ID)
+			rows, at := int64(0), int64(0)
+			for _, table := range r.Tables {
+				require.Equal(t, table.RowsLive, table.RowsCandidate)
+				rows += table.RowsLive
+			}
+			require.Positive(t, rows)
+			for _, offset := range r.Positions {
+				at += offset
+			}
+			require.GreaterOrEqual(t, at, before)
+			before = at
+		}
+		stopTraffic()
+		b.caughtUp(e)
+		require.Zero(t, b.count("select count(*) from checkpoints where hold_at is not null"))
+		stop()
+	}
+}
+
+// A row that was changed behind the log's back is named, with both versions and its event.
+func TestVerifyNamesTheRow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	e := b.engine(dashboards)
+	b.start(e)
+	b.caughtUp(e)
+	candidate := b.another(e)
+	for name, c := range map[string]struct{ sql, undo, table, event string }{
+		"changed": {
+			"update %s.dashboard_history set actor = 'nobody' where parent_account = $1 and version = 2",
+			"update %s.dashboard_history set actor = 'u' where parent_account = $1 and version = 2",
+			"dashboard_history", agencyB + ".2",
+		},
+		"missing": {
+			"with gone as (delete from %s.access_notices where parent_account = $1 and version = 2 and user_id = 'other' returning *) select from gone",
+			"insert into %s.access_notices select parent_account, version, 'other', time from lb_dashboards_g1.access_notices where parent_account = $1 and version = 2 limit 1",
+			"access_notices", "",
+		},
+		"one too many": {
+			"insert into %s.dashboard_commands select parent_account, 'x', 'x', 'x', 'x', 'x', 99, time from lb_dashboards_g1.dashboard_heads where parent_account = $1",
+			"delete from %s.dashboard_commands where parent_account = $1 and subject = 'x'",
+			"dashboard_commands", "",
+		},
+	} {
+		schema := fmt.Sprintf("lb_dashboards_g%d", candidate)
+		b.exec(fmt.Sprintf(c.sql, schema), agencyB)
+		r := b.verify(dashboards, 1, candidate)
+		require.False(t, r.Equal, name)
+		for _, table := range r.Tables {
+			require.Equal(t, table.Name != c.table, table.Equal, "%s: %s", name, table.Name)
+			if table.Name != c.table {
+				continue
+			}
+			d := table.FirstDifference
+			require.Equal(t, 1, table.TenantsDiffering)
+			require.NotNil(t, d)
+			require.Equal(t, agencyB, d.Tenant)
+			require.Equal(t, agencyB, d.Key["parent_account"])
+			require.Equal(t, c.event, d.Event)
+			require.Equal(t, name != "one too many", d.Live != nil)
+			require.Equal(t, name != "missing", d.Candidate != nil)
+			if name == "changed" {
+				require.Equal(t, "2", d.Key["version"])
+				require.Equal(t, "u", d.Live["actor"])
+				require.Equal(t, "nobody", d.Candidate["actor"])
+			}
+		}
+		b.exec(fmt.Sprintf(c.undo, schema), agencyB)
+		require.True(t, b.verify(dashboards, 1, candidate).Equal, "undone: %s", name)
+	}
+	b.exec("update parked set state = 'acknowledged' where generation = $1 and state = 'parked'", candidate)
+	require.True(t, b.verify(dashboards, 1, candidate).Equal, "that an operator knows of it is no part of what the log says")
+	b.exec("update parked set reason = 'refused' where generation = $1 and reason = 'behind'", candidate)
+	r := b.verify(dashboards, 1, candidate)
+	require.False(t, r.Equal)
+	require.Equal(t, projections.ReasonBehind, r.Parked.FirstDifference.Reason)
+}
+
+// careless is projection operations with a slip, as a new version might have one.
+type careless struct{ projections.Operations }
+
+func (careless) Version() int { return 2 }
+
+func (c careless) Begin(generation int) projections.Fold {
+	return carelessFold{c.Operations.Begin(generation)}
+}
+
+type carelessFold struct{ projections.Fold }
+
+func (f carelessFold) Apply(ev projections.Event) error {
+	if ev.Envelope.ID == "second" {
+		ev.Envelope.Audit.Actor = ""
+	}
+	return f.Fold.Apply(ev)
+}
+
+// A slip of a new version shows as the first row that it makes otherwise.
+func TestVerifyFindsASlipOfANewVersion(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, id := range []string{"first", "second", "third"} {
+		d := draft(domain.TopicOperations, agencyA, id, domain.ProjectionPaused{Projection: "x"})
+		d.Envelope.Audit.Actor = "ada"
+		b.append(d)
+	}
+	e, wrong := b.engine(projections.Operations{}), b.engine(careless{})
+	b.start(e)
+	b.caughtUp(e)
+	b.start(wrong)
+	b.caughtUp(wrong)
+	r := b.verify(projections.Operations{}, 1, 2)
+	require.False(t, r.Equal)
+	require.Equal(t, projections.Versions{Live: 1, Candidate: 2}, r.Versions)
+	d := r.Tables[0].FirstDifference
+	require.Equal(t, "second", d.Event)
+	require.Equal(t, agencyA, d.Tenant)
+	require.Equal(t, "ada", d.Live["actor"])
+	require.Empty(t, d.Candidate["actor"])
+}
+
+// A verifier that cannot come to an end says where the generation stands, and holds nothing back afterwards.
+func TestVerifyOfAGenerationThatNobodyFollows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	e := b.engine(projections.Directory{})
+	b.run(e)
+	candidate, err := e.Another(b.ctx())
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	_, _, err = projections.NewVerifier(b.db.Pool, projections.Directory{}).Verify(ctx, "directory", 1, candidate)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, fmt.Sprintf("wait for generation %d", candidate))
+	require.Zero(t, b.count("select count(*) from checkpoints where hold_at is not null"))
+}
+
+// The tables are checked against the log alone, with what operators said and what the database refused.
+func TestCheckTables(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	for _, p := range bulks() {
+		e := b.engine(p)
+		stop := b.start(e)
+		b.caughtUp(e)
+		stopTraffic := b.traffic()
+		r := b.check(p)
+		require.True(t, r.Equal, "%+v", r)
+		stopTraffic()
+		b.caughtUp(e)
+		stop()
+		r = b.check(p)
+		require.True(t, r.Equal, "%+v", r)
+		rows := int64(0)
+		for _, table := range r.Tables {
+			rows += table.RowsCandidate
+		}
+		require.Positive(t, rows)
+	}
+	b.exec("update dashboard_history set after = after || '{\"users\": [\"eve\"]}' where parent_account = $1 and version = 3", agencyB)
+	b.exec("update tDefaultCategories set name = 'x' where id = 4")
+	r := b.check(dashboards)
+	require.False(t, r.Equal)
+	d := r.Tables[1].FirstDifference
+	require.Equal(t, "dashboard_history", r.Tables[1].Name)
+	require.Equal(t, agencyB, d.Tenant)
+	require.Equal(t, agencyB+".3", d.Event)
+	require.Equal(t, []any{"eve"}, d.Live["after"].(map[string]any)["users"])
+	require.Equal(t, []any{"u3"}, d.Candidate["after"].(map[string]any)["users"])
+	require.True(t, r.Tables[0].Equal)
+	r = b.check(projections.Directory{})
+	require.False(t, r.Equal)
+	b.exec("update dashboard_history set after = after || '{\"users\": [\"u3\"]}' where parent_account = $1 and version = 3", agencyB)
+	require.True(t, b.check(dashboards).Equal)
+}
+
+func (b *bench) check(p projections.Projector) projections.Report {
+	b.t.Helper()
+	r, err := projections.CheckTables(b.ctx(), projections.Config{
+		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(), Logger: quiet,
+	})
+	require.NoError(b.t, err)
+	return r
+}
