@@ -32,7 +32,7 @@ func (f *accountFold) Copy(ctx context.Context, into CopyTarget, last bool) erro
 		{"account_months", monthColumns, f.packed.monthRows()},
 		{"account_newest", accountNewest.columns, f.packed.newestRows()},
 	} {
-		if err := copyValues(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
+		if err := streamRows(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
 			return err
 		}
 	}

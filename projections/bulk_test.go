@@ -2,157 +2,70 @@ package projections_test
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// bulks are the projectors that can be folded in bulk.
-func bulks() []projections.Projector {
-	return slices.DeleteFunc(every(), func(p projections.Projector) bool {
-		_, ok := p.Begin(1).(projections.Bulk)
-		return !ok
-	})
-}
-
-// A whole topic that is folded in bulk, without reading a row, gives the tables and the parked records of a live fold.
-func TestBulkEqualsTheLiveFold(t *testing.T) {
-	t.Parallel()
-	topics := testTopics(t)
-	codec := eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test")
-	live, bulk := pgtest.New(t), pgtest.New(t)
-	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom(bulks()).Draw(t, "projection")
-		log := drawLog(t, codec, p)
-		f := folding{db: live, topics: topics, projector: p}
-		f.run(t, &reader{memLog: log})
-		want := append(dump(t, live, p.Tables()...), parkedLines(t, live, p)...)
-		got := foldInBulk(t, bulk, topics, p, log)
-		if !slices.Equal(want, got) {
-			fmt.Fprintf(os.Stderr, "bulk of %s:\nwant\n  %s\ngot\n  %s\n", p.Name(), strings.Join(want, "\n  "), strings.Join(got, "\n  "))
-		}
-		require.Equal(t, want, got)
-	})
-}
-
-func parkedLines(t require.TestingT, db *pgtest.DB, p projections.Projector) []string {
-	rows, err := db.Pool.Query(context.Background(), `
-		select format('%s/%s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, reason, state)
-		from parked where projection = $1 order by partition, log_offset`, p.Name())
-	require.NoError(t, err)
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
-	return lines
-}
-
-// foldInBulk fills empty tables in bulk and returns them with what is parked.
-func foldInBulk(t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p projections.Projector, log *memLog) []string {
+// foldBulk folds events as a rebuild does: applied one by one, copied now and then and at the end, into empty tables.
+func foldBulk(t require.TestingT, db *pgtest.DB, p projections.Projector, chunks [][]projections.Event) {
 	ctx := context.Background()
-	var bulked projections.Bulked
-	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "truncate "+strings.Join(p.Tables(), ", ")); err != nil {
-			return err
-		}
-		var err error
-		bulked, err = projections.FoldInBulk(ctx, projections.Config{
-			Projector: p, Log: &reader{memLog: log}, DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
-		}, log.ends(), tx, refusedIn(p))
-		return err
-	})
-	require.NoError(t, err)
-	return append(dump(t, db, p.Tables()...), bulked.Parked...)
-}
-
-// refusedIn refuses what [folding.write] refuses. When a parked event is folded again, Apply comes before the write.
-func refusedIn(p projections.Projector) func(projections.Event) *projections.ParkError {
-	return func(ev projections.Event) *projections.ParkError {
-		if !strings.HasSuffix(ev.Envelope.ID, "!") {
-			return nil
-		}
-		fold := p.Begin(1)
-		if _, chained := fold.(projections.Chained); ev.Parked != "" && !chained {
-			if park, ok := fold.Apply(ev).(*projections.ParkError); ok {
-				return park
+	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+		fold, ok := p.Begin(1).(projections.Bulk)
+		require.True(t, ok)
+		for i, chunk := range chunks {
+			for _, ev := range chunk {
+				if err := fold.Apply(ev); err != nil {
+					return err
+				}
+			}
+			if err := fold.Copy(ctx, tx, i == len(chunks)-1); err != nil {
+				return err
 			}
 		}
-		return &projections.ParkError{Reason: projections.ReasonWrite}
-	}
+		return nil
+	}))
 }
 
-// Every kind of entity comes through COPY as it comes through an insert: lists, numbers and nothing at all.
-func TestBulkCopiesEveryKindOfEntity(t *testing.T) {
+// A rebuild gives the tables that live projection gives, row by row.
+func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 	t.Parallel()
-	live, bulk := pgtest.New(t), pgtest.New(t)
-	var events []projections.Event
-	for _, e := range entities() {
-		events = append(events, entity(e))
-	}
-	foldBatches(t, live, projections.Directory{}, [][]projections.Event{events})
-	copyBatches(t, bulk, projections.Directory{}, events[:5], events[5:])
-	require.Len(t, dump(t, bulk, projections.Directory{}.Tables()...), len(events))
-	require.Equal(t, dump(t, live, projections.Directory{}.Tables()...), dump(t, bulk, projections.Directory{}.Tables()...))
-}
-
-// copyBatches folds events in bulk and hands over rows after each batch.
-func copyBatches(t *testing.T, db *pgtest.DB, p projections.Projector, batches ...[]projections.Event) {
-	t.Helper()
-	ctx := context.Background()
-	fold, ok := p.Begin(1).(projections.Bulk)
-	require.True(t, ok)
-	for i, batch := range batches {
-		for _, ev := range batch {
-			require.NoError(t, fold.Apply(ev))
-		}
-		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return fold.Copy(ctx, tx, i == len(batches)-1) })
-		require.NoError(t, err)
-	}
-}
-
-// A connection that came to another agency has states in two partitions, which a rebuild folds apart. The keys of the
-// table leave the state that a live fold leaves.
-func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	live, bulk := pgtest.New(t), pgtest.New(t)
-	offset := int64(0)
-	change := func(id, parent string, hour int) projections.Event {
-		offset++
-		ev := event(id, domain.ConnectionStateChanged{
-			ConnectionID: 1, Platform: domain.Facebook, State: id, At: day0.Add(time.Duration(hour) * time.Hour),
-		})
-		ev.Key, ev.Offset = parent, offset
-		return ev
-	}
-	p := projections.Operations{}
-	for _, pair := range [][2]projections.Event{
-		{change("old", agencyA, 1), change("new", agencyB, 2)},
-		{change("a", agencyA, 3), change("B", agencyB, 3)}, // the smaller id wins
+	for _, c := range []struct {
+		projector projections.Projector
+		draw      func(*rapid.T) []projections.Event
+		tables    []string
+	}{
+		{projections.PostInsights{}, drawPostEvents, postTables},
+		{projections.AccountInsights{}, drawAccountEvents, projections.AccountInsights{}.Tables()},
 	} {
-		for _, order := range [][]projections.Event{{pair[0], pair[1]}, {pair[1], pair[0]}} {
-			_, err := bulk.Pool.Exec(ctx, "truncate connection_states, operations_trail; alter table connection_states drop constraint connection_states_pkey")
-			require.NoError(t, err)
-			_, err = live.Pool.Exec(ctx, "truncate connection_states")
-			require.NoError(t, err)
-			foldBatches(t, live, p, [][]projections.Event{order})
-			copyBatches(t, bulk, p, order[:1])
-			copyBatches(t, bulk, p, order[1:])
-			_, keys, found := strings.Cut(p.Definition().Keys(), "-- Partitions are folded apart")
-			require.True(t, found)
-			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
-			require.NoError(t, err)
-			require.Equal(t, dump(t, live, "connection_states"), dump(t, bulk, "connection_states"))
-		}
+		t.Run(c.projector.Name(), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			rapid.Check(t, func(t *rapid.T) {
+				events := c.draw(t)
+				for i := range events { // ids are mostly UUIDs, and packed as such
+					if rapid.Bool().Draw(t, "uuid") {
+						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
+					}
+				}
+				empty := func() {
+					_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(c.projector.Tables(), ", "))
+					require.NoError(t, err)
+				}
+				empty()
+				foldBatches(t, db, c.projector, cut(t, events))
+				want := dump(t, db, c.tables...)
+				empty()
+				foldBulk(t, db, c.projector, cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)))
+				require.Equal(t, want, dump(t, db, c.tables...))
+			})
+		})
 	}
 }

@@ -21,7 +21,6 @@
 //
 //	all.go                  which projections there are
 //	projector.go            what a projector and the fold of a batch are; events, reasons of parking
-//	version.go version_next.go  a build tag that raises every projector's version
 //	engine.go               begins a session for each generation, runs rebuilds and retirement
 //	session.go              one generation: poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
@@ -48,16 +47,17 @@
 //	verify.go report.go     two generations compared at one position; what a comparison says
 //	check.go                live tables compared with a fold of the log
 //	digest.go               digests of tables, by tenant; the first row that differs
-//	bulk.go bulk_topic.go   a partition, and a topic, folded from an empty state without reading a row
+//	bulk_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state, for a rebuild or a check
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day
 //	account_bulk.go         the same in a rebuild
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      tSPosts, tSPostInsights, post_daily, post_gains: post_series.go has the rule of gains
-//	copy_rows.go packed*.go  rows that a rebuild copies; readings packed until then
+//	bulk_stream.go packed*.go  rows that a rebuild copies; readings packed until then
 //	directory*.go           reference entities
-//	operations.go           trail, connection states
+//	operations*.go          trail, connection states
+//	version*.go             versions of this release and, for rehearsals of an upgrade, of the next
 //
 // # Non-obvious
 //

@@ -3,31 +3,15 @@ package projections
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// GenerationInfo is what operators see of a generation.
-type GenerationInfo struct {
-	Projection   string     `json:"projection"`
-	Generation   int        `json:"generation"`
-	Version      int        `json:"version"`
-	State        State      `json:"state"`
-	Pointer      bool       `json:"pointer"`         // readers of its version use it
-	Bytes        int64      `json:"bytes"`           // of tables and indexes
-	Until        *time.Time `json:"until,omitempty"` // still: events recorded up to this instant
-	CreatedAt    time.Time  `json:"created_at"`
-	LiveAt       *time.Time `json:"live_at,omitempty"`
-	SupersededAt *time.Time `json:"superseded_at,omitempty"` // since when the pointer names another one
-	RetiredAt    *time.Time `json:"retired_at,omitempty"`
-	FoldedBy     []string   `json:"folded_by"` // processes: host and process id
-	ReadBy       []string   `json:"read_by"`
-}
-
 // Generations returns all generations that have tables, and who uses them.
-func Generations(ctx context.Context, pool *pgxpool.Pool) ([]GenerationInfo, error) {
+func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation, error) {
 	rows, err := pool.Query(ctx, `
 		with present as (
 			select host || ' (pid ' || pid || ')' as name, folds, reads from processes where seen_at > clock_timestamp() - $1::interval
@@ -44,7 +28,7 @@ func Generations(ctx context.Context, pool *pgxpool.Pool) ([]GenerationInfo, err
 	if err != nil {
 		return nil, fmt.Errorf("list generations: %w", err)
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[GenerationInfo])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[operator.Generation])
 	if err != nil {
 		return nil, fmt.Errorf("list generations: %w", err)
 	}

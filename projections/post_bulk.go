@@ -32,7 +32,7 @@ func (f *postFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
 		{"post_daily", postDaily.columns, f.packed.dayRows()},
 		{"post_gains", postGains.columns, f.packed.gainRows()},
 	} {
-		if err := copyValues(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
+		if err := streamRows(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
 			return err
 		}
 	}

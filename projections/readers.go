@@ -205,7 +205,7 @@ func (r *Readers) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows.Close() // gives the connection back
+	rows.Close()      // gives the connection back
 	return rows.Err() //nolint:wrapcheck // stands for the pool
 }
 

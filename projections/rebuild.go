@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,47 +12,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-)
-
-// RebuildState is how far a rebuild has come.
-type RebuildState string
-
-// The states of a rebuild, in their order; the last three are ends.
-const (
-	RebuildRequested  RebuildState = "requested"   // no process has taken it yet
-	RebuildCopying    RebuildState = "copying"     // the log is folded in bulk
-	RebuildIndexing   RebuildState = "indexing"    // keys and indexes are made
-	RebuildCatchingUp RebuildState = "catching_up" // what came meanwhile is followed
-	RebuildVerifying  RebuildState = "verifying"   // its tables are compared with the live ones
-	RebuildBlocked    RebuildState = "blocked"     // they differ: an operator accepts the report or cancels
-	RebuildSwitching  RebuildState = "switching"   // it waits for the moment at which readers can be switched
-	RebuildDone       RebuildState = "done"
-	RebuildCancelled  RebuildState = "cancelled"
-	RebuildFailed     RebuildState = "failed"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
-type Rebuild struct {
-	ID              string          `json:"id"`
-	Projection      string          `json:"projection"`
-	Version         int             `json:"version"`
-	Generation      int             `json:"generation,omitempty"` // 0 until it is made
-	Until           *time.Time      `json:"until,omitempty"`      // of time travel
-	Back            bool            `json:"back,omitempty"`       // to a generation that was made before
-	State           RebuildState    `json:"state"`
-	RequestedBy     string          `json:"requested_by"`
-	Reason          string          `json:"reason"`
-	RequestedAt     time.Time       `json:"requested_at"`
-	StartedAt       *time.Time      `json:"started_at,omitempty"`
-	FinishedAt      *time.Time      `json:"finished_at,omitempty"`
-	EventsDone      int64           `json:"events_done"`  // records of the topic that were folded in bulk
-	EventsTotal     int64           `json:"events_total"` // records of the topic at its start
-	Rate            float64         `json:"rate"`         // events per second, of late
-	ETASeconds      *float64        `json:"eta_seconds,omitempty"`
-	DiskNeededBytes *int64          `json:"disk_needed_bytes,omitempty"` // an estimate; absent: not known
-	Report          json.RawMessage `json:"report,omitempty"`            // of the verification
-	Error           string          `json:"error,omitempty"`             // why it failed, or what it waits for
-}
+type Rebuild = operator.Rebuild
 
 const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), until, back, state, requested_by, reason, requested_at,
 	started_at, finished_at, events_done, events_total, rate,
@@ -86,7 +49,7 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}
-		rebuild, err = insertRebuild(ctx, tx, asked, RebuildRequested, nil)
+		rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildRequested, nil)
 		return err
 	})
 	if err != nil {
@@ -96,7 +59,7 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 }
 
 // insertRebuild writes the row of a rebuild, or of the way back to a generation.
-func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state RebuildState, back *int) (Rebuild, error) {
+func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state operator.RebuildState, back *int) (Rebuild, error) {
 	first, err := readRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, asked.Projection, asked.Version)
 	if err == nil {
 		return Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s is %s since %s; wait for its end or cancel it",
@@ -188,7 +151,7 @@ func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
 	if err != nil {
 		return err
 	}
-	if rebuild.State != RebuildBlocked {
+	if rebuild.State != operator.RebuildBlocked {
 		return domain.NewError(domain.CodeConflict, "rebuild %s is %s and waits for no decision", id, rebuild.State)
 	}
 	return domain.NewError(domain.CodeConflict, "rebuild %s is blocked by another report than %s; read it first", id, report)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -56,7 +57,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	if err := r.copyShards(ctx, pool, g); err != nil {
 		return err
 	}
-	if err := r.advance(ctx, nil, RebuildIndexing); err != nil {
+	if err := r.advance(ctx, nil, operator.RebuildIndexing); err != nil {
 		return err
 	}
 	if err := r.makeKeys(ctx, pool); err != nil {

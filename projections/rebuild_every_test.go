@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -27,11 +28,11 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			request.Version = p.Version()
 			r, err := b.rebuilds().Request(b.ctx(), request)
 			require.NoError(t, err)
-			done := b.awaitRebuild(r.ID, func(r projections.Rebuild) bool {
-				return r.FinishedAt != nil || r.State == projections.RebuildBlocked
+			done := b.awaitRebuild(r.ID, func(r operator.Rebuild) bool {
+				return r.FinishedAt != nil || r.State == operator.RebuildBlocked
 			})
 			stop()
-			require.Equal(t, projections.RebuildDone, done.State, "%s %s", done.Error, done.Report)
+			require.Equal(t, operator.RebuildDone, done.State, "%s %s", done.Error, done.Report)
 			require.NotNil(t, done.DiskNeededBytes)
 			require.Equal(t, 2, b.caughtUp(e).Generation)
 			again := b.verify(p, 1, 2)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Verify compares the tables of two generations of a projection. Equal says whether they are; the report is an object
@@ -43,7 +44,7 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool) error {
 // follow hands the generation to the sessions; a still one is finished.
 func (r *running) follow(ctx context.Context, g generation) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := r.advance(ctx, tx, RebuildCatchingUp); err != nil {
+		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
 			return err
 		}
 		var total int64
@@ -82,19 +83,19 @@ func (r *running) awaitLive(ctx context.Context, number int) error {
 // verifyTables compares the new tables with those that readers use, unless an operator has decided already.
 func (r *running) verifyTables(ctx context.Context, number int) error {
 	live, err := r.pointed(ctx, r.pool)
-	if err != nil || live == number || live == 0 || r.Back || r.accepted || r.verify == nil || r.State == RebuildSwitching {
+	if err != nil || live == number || live == 0 || r.Back || r.accepted || r.verify == nil || r.State == operator.RebuildSwitching {
 		return err
 	}
-	if err := r.advance(ctx, nil, RebuildVerifying); err != nil {
+	if err := r.advance(ctx, nil, operator.RebuildVerifying); err != nil {
 		return err
 	}
 	report, equal, err := r.verify(ctx, r.projector.Name(), live, number)
 	if err != nil {
 		return fmt.Errorf("verify generation %d of %s: %w", number, r.projector.Name(), err)
 	}
-	state, why, outcome := RebuildSwitching, "", error(nil)
+	state, why, outcome := operator.RebuildSwitching, "", error(nil)
 	if !equal {
-		state, outcome = RebuildBlocked, errBlocked
+		state, outcome = operator.RebuildBlocked, errBlocked
 		why = "its tables differ from the live ones: read the report, then accept it or cancel"
 	}
 	tag, err := r.pool.Exec(ctx, `

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
@@ -119,10 +120,10 @@ func (r *running) run(ctx context.Context) {
 			logger.Info("rebuild is left", "outcome", err)
 			return
 		case errors.Is(err, errCancelled):
-			err = r.abandon(ctx, RebuildCancelled, "")
+			err = r.abandon(ctx, operator.RebuildCancelled, "")
 		case ctx.Err() == nil && final(err):
 			logger.Error("rebuild has failed", "error", err)
-			err = r.abandon(ctx, RebuildFailed, sentence(err))
+			err = r.abandon(ctx, operator.RebuildFailed, sentence(err))
 		}
 		if err == nil || errors.Is(err, errLeaseLost) {
 			return
@@ -210,7 +211,7 @@ func (r *running) steps(ctx context.Context) error {
 		}
 	}
 	if r.Until != nil {
-		return r.advance(ctx, nil, RebuildDone)
+		return r.advance(ctx, nil, operator.RebuildDone)
 	}
 	if err := r.awaitLive(ctx, g.Number); err != nil {
 		return err
@@ -239,17 +240,20 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		return g, err
 	}
 	_, bulk := r.projector.Begin(0).(Bulk)
+	if _, spans := r.projector.(spanning); spans {
+		bulk = false // a row may come from several partitions, which are copied apart; such a topic is small
+	}
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
 		}
 		if !bulk { // it is folded as it is followed
-			if err := r.advance(ctx, tx, RebuildCatchingUp); err != nil {
+			if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
 				return err
 			}
 			g, err = r.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
 		} else {
-			if err := r.advance(ctx, tx, RebuildCopying); err != nil {
+			if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
 				return err
 			}
 			if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err == nil {
@@ -290,7 +294,7 @@ func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog
 
 // advance notes how far the rebuild has come; [errLeaseLost] when it is not this process's any more. With a transaction
 // it is its first step, and holds the row.
-func (r *running) advance(ctx context.Context, tx pgx.Tx, state RebuildState) error {
+func (r *running) advance(ctx context.Context, tx pgx.Tx, state operator.RebuildState) error {
 	var q interface {
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	} = r.pool
@@ -330,7 +334,7 @@ func (r *running) pause(ctx context.Context, d time.Duration) error {
 }
 
 // abandon ends the rebuild and drops what it has made; a generation that was there before stays.
-func (r *running) abandon(ctx context.Context, state RebuildState, why string) error {
+func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err

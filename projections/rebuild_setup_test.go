@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -100,7 +101,7 @@ func (b *bench) awaitRebuild(id string, ok func(projections.Rebuild) bool) proje
 	return last
 }
 
-func (b *bench) ends(id string, state projections.RebuildState) projections.Rebuild {
+func (b *bench) ends(id string, state operator.RebuildState) projections.Rebuild {
 	b.t.Helper()
 	r := b.awaitRebuild(id, func(r projections.Rebuild) bool { return r.FinishedAt != nil })
 	require.Equal(b.t, state, r.State, r.Error)

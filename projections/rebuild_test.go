@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -48,7 +49,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 		}
 	})
 	asked := b.request("tally")
-	done := b.ends(asked.ID, projections.RebuildDone)
+	done := b.ends(asked.ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return len(readers.Reads()) == 1 && readers.Reads()[0] == "tally.g2" }, patience, tick)
 	close(stop)
 	traffic.Wait()
@@ -97,7 +98,7 @@ func TestRebuildIsTakenOverInCopy(t *testing.T) {
 	}})
 	b.start(second)
 	b.takenOver(asked.ID, 1)
-	b.ends(asked.ID, projections.RebuildDone)
+	b.ends(asked.ID, operator.RebuildDone)
 	require.Equal(t, int32(1), copied.Load(), "one shard was left")
 	b.sameTally(500, "lb_tally_g1", "lb_tally_g2")
 	g.open()
@@ -130,7 +131,7 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, tag.RowsAffected())
 	g.open()
-	b.ends(asked.ID, projections.RebuildDone)
+	b.ends(asked.ID, operator.RebuildDone)
 	b.eachOnce(100)
 }
 
@@ -172,10 +173,10 @@ func TestRebuildIsTakenOverLater(t *testing.T) {
 			second := b.other(bulkTally{})
 			b.start(second)
 			b.takenOver(asked.ID, 1)
-			b.ends(asked.ID, projections.RebuildDone)
+			b.ends(asked.ID, operator.RebuildDone)
 			g.open()
 			stop()
-			require.Equal(t, projections.RebuildDone, b.ends(asked.ID, projections.RebuildDone).State)
+			require.Equal(t, operator.RebuildDone, b.ends(asked.ID, operator.RebuildDone).State)
 			require.Equal(t, 2, b.pointedAt("tally"))
 			b.appendReadings(200, 210)
 			b.caughtUp(second)
@@ -209,12 +210,12 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), first.ID))
-	b.ends(first.ID, projections.RebuildCancelled)
+	b.ends(first.ID, operator.RebuildCancelled)
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
 	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'dropped'"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Cancel(b.ctx(), first.ID)))
 	held.Store(false)
-	b.ends(b.request("tally").ID, projections.RebuildDone)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Equal(t, 3, b.pointedAt("tally"))
 	b.eachOnce(50)
 }
@@ -225,7 +226,7 @@ func TestCancelWithoutAProjector(t *testing.T) {
 	b := setup(t)
 	asked := b.request("tally")
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), asked.ID))
-	b.ends(asked.ID, projections.RebuildCancelled)
+	b.ends(asked.ID, operator.RebuildCancelled)
 	_, err := b.rebuilds().Get(b.ctx(), "no such id")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
@@ -239,13 +240,13 @@ func TestDifferenceBlocksUntilAccepted(t *testing.T) {
 	b.start(e)
 	b.caughtUp(e)
 	asked := b.request("tally")
-	blocked := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == projections.RebuildBlocked })
+	blocked := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
 	require.JSONEq(t, `{"id": "report-1"}`, string(blocked.Report))
 	require.Equal(t, 1, b.pointedAt("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Accept(b.ctx(), asked.ID, "report-2")))
 	require.Equal(t, 1, b.pointedAt("tally"))
 	require.NoError(t, b.rebuilds().Accept(b.ctx(), asked.ID, "report-1"))
-	b.ends(asked.ID, projections.RebuildDone)
+	b.ends(asked.ID, operator.RebuildDone)
 	require.Equal(t, 2, b.pointedAt("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Accept(b.ctx(), asked.ID, "report-1")))
 }
@@ -264,11 +265,11 @@ func TestPausedProjectionIsNotSwitched(t *testing.T) {
 	paused.Store(true)
 	asked := b.request("tally")
 	r := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
-	require.Equal(t, projections.RebuildSwitching, r.State)
+	require.Equal(t, operator.RebuildSwitching, r.State)
 	require.Contains(t, r.Error, "paused")
 	require.Equal(t, 1, b.pointedAt("tally"))
 	paused.Store(false)
-	b.ends(asked.ID, projections.RebuildDone)
+	b.ends(asked.ID, operator.RebuildDone)
 	require.Equal(t, 2, b.pointedAt("tally"))
 }
 
@@ -283,7 +284,7 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	}})
 	b.start(e)
 	b.caughtUp(e)
-	failed := b.ends(b.request("tally").ID, projections.RebuildFailed)
+	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
 	require.Contains(t, failed.Error, "bad")
@@ -303,7 +304,7 @@ func TestRebuildParksAlike(t *testing.T) {
 	e := b.engine(bulkTally{})
 	b.start(e)
 	b.caughtUp(e)
-	b.ends(b.request("tally").ID, projections.RebuildDone)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
 	const differ = `select count(*) from (
 		select partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state from parked where generation = %d except
 		select partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state from parked where generation = %d) d`
@@ -335,7 +336,7 @@ func TestPartitionsMoveDuringRebuild(t *testing.T) {
 	require.Eventually(t, func() bool { return b.members("tally.g1."+b.databaseID()) == 2 }, patience, tick)
 	b.appendReadings(200, 300)
 	g.open()
-	b.ends(asked.ID, projections.RebuildDone)
+	b.ends(asked.ID, operator.RebuildDone)
 	b.appendReadings(300, 310)
 	b.caughtUp(first)
 	b.eachOnce(310)
@@ -359,7 +360,7 @@ func TestRebuildUntil(t *testing.T) {
 	request.Until = &until
 	r, err := b.rebuilds().Request(b.ctx(), request)
 	require.NoError(t, err)
-	done := b.ends(r.ID, projections.RebuildDone)
+	done := b.ends(r.ID, operator.RebuildDone)
 	require.Equal(t, until, done.Until.UTC())
 	require.Equal(t, 1, b.pointedAt("account_insights"))
 	require.Equal(t, 7, b.count("select count(*) from lb_account_insights_g2.tally"), "0 to 60 minutes")

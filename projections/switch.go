@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
@@ -22,7 +23,7 @@ var errNotYet = errors.New("the new generation is behind the one that readers us
 
 // switchWhenReady points readers to the generation, as soon as nothing speaks against it.
 func (r *running) switchWhenReady(ctx context.Context, number int) error {
-	if err := r.advance(ctx, nil, RebuildSwitching); err != nil {
+	if err := r.advance(ctx, nil, operator.RebuildSwitching); err != nil {
 		return err
 	}
 	told := false
@@ -57,7 +58,7 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
 		}
-		if err := r.advance(ctx, tx, RebuildDone); err != nil {
+		if err := r.advance(ctx, tx, operator.RebuildDone); err != nil {
 			return err
 		}
 		g, found, err := readGeneration(ctx, tx, name, number)
@@ -181,7 +182,7 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 		}
 		if rebuild, err = insertRebuild(ctx, tx, RebuildRequest{
 			Projection: asked.Projection, Version: asked.Version, By: asked.By, Reason: asked.Reason,
-		}, RebuildCatchingUp, &number); err != nil || state != StateRetired {
+		}, operator.RebuildCatchingUp, &number); err != nil || state != StateRetired {
 			return err
 		}
 		return unretire(ctx, tx, asked.Projection, asked.Version, number)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -34,7 +35,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b.caughtUp(e)
 	_, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is none yet")
-	b.ends(b.request("tally").ID, projections.RebuildDone)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1_retired.tally"))
 	b.appendReadings(100, 150)
@@ -43,13 +44,13 @@ func TestRetireAndSwitchBack(t *testing.T) {
 
 	back, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
 	require.NoError(t, err)
-	require.Equal(t, 1, b.ends(back.ID, projections.RebuildDone).Generation)
+	require.Equal(t, 1, b.ends(back.ID, operator.RebuildDone).Generation)
 	require.Equal(t, 1, b.pointedAt("tally"))
 	require.Equal(t, 150, b.count("select count(*) from lb_tally_g1.tally"))
 	require.Equal(t, 150, b.count("select count(*) from lb.tally"))
 	require.Eventually(t, func() bool { return b.state("tally", 2) == "retired" }, patience, tick)
 
-	b.ends(b.request("tally").ID, projections.RebuildDone)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" && b.state("tally", 2) == "dropped" }, patience, tick,
 		"of the retired ones the newest is kept")
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_tally_g2%'"))
@@ -74,7 +75,7 @@ func TestLongTransactionOverTheSwitch(t *testing.T) {
 	}
 	require.Equal(t, 100, counted())
 	require.Eventually(t, func() bool { return b.count("select count(*) from processes where 'tally.g1' = any(reads)") == 1 }, patience, tick)
-	b.ends(b.request("tally").ID, projections.RebuildDone)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return slices.Equal(readers.Reads(), []string{"tally.g1", "tally.g2"}) }, patience, tick)
 	b.appendReadings(100, 110)
 	// It has had its grace three beats ago, and each engine looks once a second.
@@ -108,7 +109,7 @@ func TestDropGeneration(t *testing.T) {
 		})
 	}
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(drop(1)))
-	b.ends(b.request("tally").ID, projections.RebuildDone)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 	list, err := projections.Generations(b.ctx(), b.db.Pool)
 	require.NoError(t, err)

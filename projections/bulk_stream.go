@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// copyValues hands rows over, one at a time; a row is good until the next.
-func copyValues(ctx context.Context, into CopyTarget, table pgx.Identifier, columns []string, rows iter.Seq2[[]any, error]) error {
+// streamRows hands rows over, one at a time; a row is good until the next.
+func streamRows(ctx context.Context, into CopyTarget, table pgx.Identifier, columns []string, rows iter.Seq2[[]any, error]) error {
 	next, stop := iter.Pull2(rows)
 	defer stop()
 	if _, err := into.CopyFrom(ctx, table, columns, &pulled{next: next}); err != nil {
