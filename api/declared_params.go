@@ -190,7 +190,11 @@ var (
 		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The last id that the caller received.", elsewhere: true,
 	}
 	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "As the header Last-Event-ID, which wins.", elsewhere: true}
-	paramTicket         = Param{
+	paramFor            = Param{
+		Name: "for", Kind: KindWord, Words: []string{"reads", "writes"}, Default: "reads", Example: "writes", elsewhere: true,
+		Text: "What the caller wants to know of: whether reads can be served, or whether changes can succeed.",
+	}
+	paramTicket = Param{
 		Name: "ticket", Kind: KindText, Text: "A one-time ticket instead of the Authorization header.", elsewhere: true,
 	}
 )

@@ -95,7 +95,7 @@ type Deps struct {
 	// not 500. Nil: none does.
 	Passes func(error) bool
 
-	Checks     []Check               // of /readyz
+	Health     Health                // of /readyz
 	Metrics    http.Handler          // behind /metrics; nil: no such route
 	Registerer prometheus.Registerer // for the request metrics; nil: not registered
 	Logger     *slog.Logger          // slog.Default()

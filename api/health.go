@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -14,23 +15,102 @@ import (
 type Check struct {
 	Name string // for example "log", "database", "projector_lag"
 	// Probe returns nil when all is well, else the reason, which callers of /readyz see: it must name
-	// no address and no secret.
+	// no address and no secret. A [*Degraded] leaves reads possible; any other error does not.
 	Probe func(context.Context) error
 }
 
+// Degraded is a reason that does not keep a process from serving reads.
+type Degraded struct {
+	Reason string
+	Writes bool // changes can succeed too
+}
+
+// Error implements error.
+func (d *Degraded) Error() string { return d.Reason }
+
 const checkTimeout = 2 * time.Second
+
+// The states of readiness.
+const (
+	statusReady    = "ready"
+	statusDegraded = "degraded"
+	statusNotReady = "not_ready"
+)
 
 // healthBody is the answer of /healthz and /readyz.
 type healthBody struct {
-	Status string        `json:"status"` // ok, ready, not_ready
-	Checks []checkResult `json:"checks,omitempty"`
+	Status      string             `json:"status"` // ok, ready, degraded, not_ready
+	Checks      []checkResult      `json:"checks,omitempty"`
+	Projections []ProjectionHealth `json:"projections,omitempty"` // how far the read models are; absent before they were looked at
 }
 
 // checkResult is one condition of readiness.
 type checkResult struct {
-	Name   string `json:"name"` // what is looked at
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"`
+	Name     string `json:"name"` // what is looked at
+	OK       bool   `json:"ok"`
+	Degraded bool   `json:"degraded,omitempty"` // it does not hold, and what was asked for is possible all the same
+	Reason   string `json:"reason,omitempty"`
+}
+
+// ProjectionHealth is how far a read model is, as this process saw it last.
+type ProjectionHealth struct {
+	Name       string            `json:"name"`        // of the projection
+	Generation int               `json:"generation"`  // that this process reads; 0: there is none yet
+	State      string            `json:"state"`       // building, live
+	Paused     bool              `json:"paused"`      // by an operator
+	Parked     int64             `json:"parked"`      // events that wait for an operator
+	LagEvents  int64             `json:"lag_events"`  // not folded yet, over all partitions
+	LagSeconds float64           `json:"lag_seconds"` // without progress of the partition that waits longest
+	Partitions []PartitionHealth `json:"partitions"`  // of the topic
+	Building   []BuildHealth     `json:"building"`    // generations that are being made, of any version
+}
+
+// PartitionHealth is the position of one partition.
+type PartitionHealth struct {
+	Partition  int32   `json:"partition"`         // its number
+	NextOffset int64   `json:"next_offset"`       // the first that is not folded
+	EndOffset  int64   `json:"end_offset"`        // behind the last record
+	LagEvents  int64   `json:"lag_events"`        // not folded yet
+	LagSeconds float64 `json:"lag_seconds"`       // since when it has been behind without progress
+	Stopped    string  `json:"stopped,omitempty"` // why it must not be followed; absent when it may
+}
+
+// BuildHealth is a generation that is being made.
+type BuildHealth struct {
+	Generation  int    `json:"generation"`   // its number
+	Version     int    `json:"version"`      // of the projector
+	Percent     int    `json:"percent"`      // made of what it needs before it may be read
+	SecondsLeft *int64 `json:"seconds_left"` // estimated from the rate so far; null: not known yet
+}
+
+// Health answers /healthz and /readyz.
+type Health struct {
+	Checks      []Check
+	Projections func() []ProjectionHealth // nil: none are told of
+}
+
+// Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
+// then there is no such route.
+func (h Health) Handler(metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, http.StatusOK, healthBody{Status: "ok"}) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		body, status := h.ready(r)
+		writeHealth(w, status, body)
+	})
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
+	}
+	return mux
+}
+
+func writeHealth(w http.ResponseWriter, status int, body healthBody) {
+	w.Header().Set("Content-Type", contentJSON)
+	if status != http.StatusOK {
+		w.Header().Set(headerRetryAfter, "1")
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever asked has gone
 }
 
 // getHealth says that the process serves; whether it can do its work is /readyz.
@@ -39,30 +119,46 @@ func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// getReady runs all checks at once: 200 when all hold, else 503 with the reasons.
+// getReady answers 503 when reads cannot be served, or, asked for writes, when no change can succeed.
 func (s *Server) getReady(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
-	defer cancel()
-	results := make([]checkResult, len(s.deps.Checks))
-	var group sync.WaitGroup
-	for i, check := range s.deps.Checks {
-		group.Go(func() { results[i] = runCheck(ctx, check) })
-	}
-	group.Wait()
-	body, status := healthBody{Status: "ready", Checks: results}, http.StatusOK
-	for _, result := range results {
-		if !result.OK {
-			body.Status, status = "not_ready", http.StatusServiceUnavailable
-			w.Header().Set(headerRetryAfter, "1")
-		}
+	body, status := s.deps.Health.ready(r)
+	if status != http.StatusOK {
+		w.Header().Set(headerRetryAfter, "1")
 	}
 	s.writeJSON(w, contentJSON, status, body)
 	return nil
 }
 
+// ready runs all checks at once.
+func (h Health) ready(r *http.Request) (healthBody, int) {
+	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
+	defer cancel()
+	writes := r.URL.Query().Get("for") == "writes"
+	results := make([]checkResult, len(h.Checks))
+	var group sync.WaitGroup
+	for i, check := range h.Checks {
+		group.Go(func() { results[i] = runCheck(ctx, check, writes) })
+	}
+	group.Wait()
+	body, status := healthBody{Status: statusReady, Checks: results}, http.StatusOK
+	for _, result := range results {
+		switch {
+		case result.OK:
+		case !result.Degraded:
+			body.Status, status = statusNotReady, http.StatusServiceUnavailable
+		case status == http.StatusOK:
+			body.Status = statusDegraded
+		}
+	}
+	if h.Projections != nil {
+		body.Projections = h.Projections()
+	}
+	return body, status
+}
+
 // runCheck does not wait for a probe that ignores its context: readiness is asked for in order to
 // take a stuck process out of rotation.
-func runCheck(ctx context.Context, check Check) checkResult {
+func runCheck(ctx context.Context, check Check, writes bool) checkResult {
 	answer := make(chan error, 1)
 	go func() { answer <- check.Probe(ctx) }()
 	var err error
@@ -72,9 +168,12 @@ func runCheck(ctx context.Context, check Check) checkResult {
 		err = errors.New("did not answer in time")
 	}
 	var known *domain.Error
+	var degraded *Degraded
 	switch {
 	case err == nil:
 		return checkResult{Name: check.Name, OK: true}
+	case errors.As(err, &degraded):
+		return checkResult{Name: check.Name, Degraded: degraded.Writes || !writes, Reason: degraded.Reason}
 	case errors.As(err, &known):
 		return checkResult{Name: check.Name, Reason: known.Message}
 	default:

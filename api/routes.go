@@ -43,7 +43,9 @@ func (s *Server) routes() []route {
 	listeners := []Role{RoleAgency, RoleClient}
 	table := []route{
 		{http.MethodGet, "/healthz", "getHealthz", nil, operation{serve: s.getHealth, answer: Answer{Bare: reflect.TypeFor[healthBody]()}}},
-		{http.MethodGet, "/readyz", "getReadyz", nil, operation{serve: s.getReady, answer: Answer{Bare: reflect.TypeFor[healthBody]()}}},
+		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
+			serve: s.getReady, takes: []Param{paramFor}, answer: Answer{Bare: reflect.TypeFor[healthBody]()},
+		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
 

@@ -33,7 +33,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	t.Parallel()
 	var fault error
 	b := setup(t, func(d *api.Deps) {
-		d.Checks = []api.Check{
+		d.Health.Checks = []api.Check{
 			{Name: "log", Probe: func(context.Context) error { return nil }},
 			{Name: "projector_lag", Probe: func(context.Context) error { return fault }},
 		}
@@ -57,12 +57,50 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Empty(t, b.updates)
 }
 
+// What leaves reads possible does not take a process out of rotation; what leaves no change possible takes it out for
+// whoever asks for writes.
+func TestDegraded(t *testing.T) {
+	t.Parallel()
+	fault := &api.Degraded{Reason: "1 parked event", Writes: true}
+	health := api.Health{
+		Checks:      []api.Check{{Name: "read model dashboards", Probe: func(context.Context) error { return fault }}},
+		Projections: func() []api.ProjectionHealth { return []api.ProjectionHealth{{Name: "dashboards", Parked: 1}} },
+	}
+	b := setup(t, func(d *api.Deps) { d.Health = health })
+	alone := health.Handler(http.NotFoundHandler())
+	for _, c := range []struct {
+		writes bool // are possible
+		path   string
+		status int
+		word   string
+	}{
+		{true, "/readyz", http.StatusOK, "degraded"},
+		{true, "/readyz?for=writes", http.StatusOK, "degraded"},
+		{false, "/readyz", http.StatusOK, "degraded"},
+		{false, "/readyz?for=writes", http.StatusServiceUnavailable, "not_ready"},
+	} {
+		fault.Writes = c.writes
+		answer := b.ask(http.MethodGet, c.path, "")
+		require.Equal(t, c.status, answer.status, c.path)
+		require.Contains(t, answer.body, `"status":"`+c.word+`"`)
+		require.Contains(t, answer.body, `"reason":"1 parked event"`)
+		require.Contains(t, answer.body, `"parked":1`)
+		w := httptest.NewRecorder()
+		alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
+		require.Equal(t, c.status, w.Code, "a process without the role api says the same")
+		require.JSONEq(t, answer.body, w.Body.String())
+	}
+	w := httptest.NewRecorder()
+	alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", http.NoBody))
+	require.JSONEq(t, `{"status":"ok"}`, w.Body.String())
+}
+
 func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})
 		b := setup(t, func(d *api.Deps) {
-			d.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { <-stuck; return nil }}}
+			d.Health.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { <-stuck; return nil }}}
 		})
 		start := time.Now()
 		answer := b.ask(http.MethodGet, "/readyz", "")

@@ -26,6 +26,14 @@ type DashboardStore interface {
 	Moved(parent string) <-chan struct{}
 }
 
+// LogEnds tells where the log ends.
+type LogEnds interface {
+	// PartitionOf is the partition of an agency's stream.
+	PartitionOf(parent string) int32
+	// EndOf is the offset behind the last record of a partition, as the brokers tell it now.
+	EndOf(ctx context.Context, partition int32) (int64, error)
+}
+
 // Appender appends one record. Its errors tell by errors.Is whether the outcome is open.
 type Appender interface {
 	Append(ctx context.Context, d domain.Draft) error
@@ -35,6 +43,8 @@ type Appender interface {
 type DashboardsConfig struct {
 	Store DashboardStore
 	Log   Appender
+	// Ends bounds what an answer may rest on that makes no record; nil: stored state is believed.
+	Ends LogEnds
 	// Refused tells whether an append's error means that definitely nothing was appended, and TooLarge
 	// whether the record was too large.
 	Refused, TooLarge func(error) bool
@@ -108,6 +118,9 @@ func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
 	}
 	defer unlock()
 	c.commandID = uuid.Must(uuid.NewV7()).String()
+	if d.Ends != nil {
+		c.need.Partition = d.Ends.PartitionOf(c.ParentAccount)
+	}
 	for range d.Attempts {
 		result, settled, err := d.attempt(ctx, c)
 		if err != nil || settled {
@@ -120,23 +133,13 @@ func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
 
 // attempt is one round. Settled is false after a lost race.
 func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled bool, err error) {
-	view, err := d.Store.Load(ctx, c.need)
-	if err != nil && ctx.Err() != nil {
-		return r, false, unavailable("The change took too long. Nothing was changed; try again.")
-	}
+	view, event, err := d.consider(ctx, c)
 	if err != nil {
-		return r, false, fmt.Errorf("load dashboards: %w", err)
-	}
-	if view.Refusal != "" {
-		return r, false, unavailable("Changes of this agency are not taken now: %s. Nothing was changed.", view.Refusal)
+		return r, false, err
 	}
 	if view.Earlier != nil {
 		r, err := d.replay(ctx, c, *view.Earlier)
 		return r, err == nil, err
-	}
-	event, err := c.decide(view.Facts)
-	if err != nil {
-		return r, false, err
 	}
 	if event == nil {
 		return Result{Dashboard: view.Facts.Dashboards[c.need.Primary]}, true, nil

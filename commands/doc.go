@@ -17,6 +17,7 @@
 //
 //	drafts.go            who asks, what an event starts from, how far its time may lie ahead
 //	dashboards.go        load → decide → append → wait, shared by the dashboards' use cases
+//	consider.go          load and decide; what an answer without a record may rest on
 //	update_dashboard.go  PUT: link, unlink, users, settings
 //	open_dashboard.go    an agency's first GET
 //	import_world.go      the directory as an import sees it

@@ -31,6 +31,7 @@ type spine struct {
 	topics  []eventlog.TopicSpec
 	log     *eventlog.Log
 	engine  *projections.Engine // of dashboards
+	stop    func()              // ends it
 }
 
 func newSpine(t *testing.T) *spine {
@@ -49,7 +50,9 @@ func newSpine(t *testing.T) *spine {
 	}
 	s.log = s.openLog(0)
 	s.fill()
-	s.engine = s.project(projections.Dashboards{Partitions: 2})
+	s.engine = s.projection(projections.Dashboards{Partitions: 2})
+	s.stop = s.follow(s.engine)
+	s.t.Cleanup(func() { s.stop() })
 	directory := s.project(projections.Directory{})
 	require.Eventually(t, func() bool { return s.caughtUp(directory) && s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
 	return s
@@ -88,15 +91,26 @@ func (s *spine) fill() {
 
 func (s *spine) project(p projections.Projector) *projections.Engine {
 	s.t.Helper()
+	e := s.projection(p)
+	s.t.Cleanup(s.follow(e))
+	return e
+}
+
+func (s *spine) projection(p projections.Projector) *projections.Engine {
+	s.t.Helper()
 	e, err := projections.New(projections.Config{
-		Projector: p, Log: s.log, Pool: s.db.Pool, Topics: s.topics, Registry: domain.NewRegistry(), Logger: quiet,
+		Projector: p, Log: s.log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.topics, Registry: domain.NewRegistry(), Logger: quiet,
 	})
 	require.NoError(s.t, err)
+	return e
+}
+
+// follow runs an engine until stop is called; a second call does nothing.
+func (s *spine) follow(e *projections.Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = e.Run(ctx) })
-	s.t.Cleanup(func() { cancel(); running.Wait() })
-	return e
+	return func() { cancel(); running.Wait() }
 }
 
 func (s *spine) caughtUp(e *projections.Engine) bool {
@@ -117,7 +131,7 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 			Pool: s.db.ReadOnly, Progress: progress, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},
 			ManagedSubscriptions: []string{"managed"},
 		}),
-		Log: s.log, Now: time.Now, Logger: quiet, Attempts: 100, Deadline: patience,
+		Ends: logEnds{s.log}, Log: s.log, Now: time.Now, Logger: quiet, Attempts: 100, Deadline: patience,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 	}
@@ -127,6 +141,19 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 	d, err := commands.NewDashboards(c)
 	require.NoError(s.t, err)
 	return d
+}
+
+// logEnds are the real ends of the log.
+type logEnds struct{ *eventlog.Log }
+
+func (logEnds) PartitionOf(parent string) int32 { return eventlog.PartitionOf([]byte(parent), 2) }
+
+func (l logEnds) EndOf(ctx context.Context, partition int32) (int64, error) {
+	ranges, _, err := l.Ranges(ctx, domain.TopicDashboards)
+	if err != nil {
+		return 0, err
+	}
+	return ranges[partition].End, nil
 }
 
 // appended is the number of records on `dashboards`.

@@ -10,6 +10,7 @@ type FactsNeed struct {
 	Users          []string // named in the body
 	Subject        string   // with IdempotencyKey: whose earlier command to look for
 	IdempotencyKey string   // "": look for none
+	Partition      int32    // of the agency's stream
 }
 
 // StreamHead is the end of an agency's stream: what the next record must name as its predecessor. The
@@ -28,6 +29,8 @@ type FactsView struct {
 	Earlier *EarlierCommand
 	// Refusal says why the stream takes no command now (parked, paused, rebuilding); "" when it does.
 	Refusal string
+	// Folded is the first offset of the stream's partition that these facts do not hold.
+	Folded int64
 }
 
 // EarlierCommand is a remembered command.

@@ -41,6 +41,7 @@
 //	park.go                 parked records
 //	resolve.go              retry and skip by operators, types that became known
 //	lag.go                  status: positions, lag, problems
+//	builds.go               how far generations are that are being made
 //	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	table_copy.go           rows streamed into COPY

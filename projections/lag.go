@@ -10,33 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Status is what a projection tells of itself; ops, readiness and metrics show it.
-type Status struct {
-	Projection string            `json:"projection"`
-	Generation int               `json:"generation"`
-	State      State             `json:"state"`
-	Lag        int64             `json:"lag"`         // events not yet folded, exact, over all partitions
-	LagSeconds float64           `json:"lag_seconds"` // how long the partition that waits longest has been seen behind without progress; 0 without lag
-	Parked     int64             `json:"parked"`
-	Stale      int64             `json:"stale"`             // lost races and duplicates since the start of this process
-	Problem    string            `json:"problem,omitempty"` // why it does not run
-	Partitions []PartitionStatus `json:"partitions"`
-}
+type Status = operator.Projection
 
 // PartitionStatus is the position of one partition.
-type PartitionStatus struct {
-	Partition    int32      `json:"partition"`
-	NextOffset   int64      `json:"next_offset"`
-	EndOffset    int64      `json:"end_offset"`
-	EventTime    *time.Time `json:"event_time,omitempty"`
-	ProgressedAt time.Time  `json:"progressed_at"`
-	Stopped      string     `json:"stopped,omitempty"` // why it is not, or must not be, followed
-}
+type PartitionStatus = operator.Partition
 
-// Live tells whether the projection has reached the end of the log once and may be read.
-func (s Status) Live() bool { return s.State == StateLive }
+// ErrNoLog: the brokers did not tell where the log ends.
+var ErrNoLog = errors.New("the log does not answer")
 
 // Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not
 // the one of the checkpoints in every process, not only where the partition is followed.
@@ -52,9 +36,15 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if s.Partitions, s.Parked, err = e.progress(ctx, g.Number); err != nil {
 		return s, err
 	}
+	if s.Paused, err = e.paused(ctx); err != nil {
+		return s, fmt.Errorf("read pause flag: %w", err)
+	}
+	if s.Building, err = e.builds(ctx); err != nil {
+		return s, err
+	}
 	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic())
 	if err != nil {
-		return s, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
+		return s, fmt.Errorf("%w: read ends of topic %s: %w", ErrNoLog, e.projector.Topic(), err)
 	}
 	log := map[int32]eventlog.PartitionRange{}
 	for _, r := range ranges {
@@ -77,7 +67,8 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		if behind := p.EndOffset - p.NextOffset; behind > 0 {
 			s.Lag += behind
 		}
-		s.LagSeconds = max(s.LagSeconds, e.waited(g.Number, *p, now).Seconds())
+		p.LagSeconds = e.waited(g.Number, *p, now).Seconds()
+		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
 	}
 	return s, nil
 }

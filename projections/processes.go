@@ -69,3 +69,15 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 
 // list is an array that is never null.
 func list(names []string) []string { return append([]string{}, names...) }
+
+// Folded are the generations that some process follows now, as projection.g<number>.
+func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+	var names []string
+	err := pool.QueryRow(ctx, `
+		select coalesce(array_agg(distinct name), '{}') from processes, unnest(folds) as name
+		where seen_at > clock_timestamp() - $1::interval`, goneAfter).Scan(&names)
+	if err != nil {
+		return nil, fmt.Errorf("read who folds: %w", err)
+	}
+	return names, nil
+}

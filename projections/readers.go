@@ -149,6 +149,9 @@ func (r *Readers) Reads() []string {
 	return slices.Compact(names)
 }
 
+// Current returns the generations that new statements read, as projection.g<number>.
+func (r *Readers) Current() []string { return r.current.Load().names }
+
 // Complete tells whether every projection has a generation that can be read.
 func (r *Readers) Complete() bool { return r.current.Load().complete }
 

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -117,7 +118,30 @@ func (f *session) look(ctx context.Context) error {
 	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name(), f.current().Number); err == nil && (!found || !g.followed()) {
 		return errRetired
 	}
+	if err := f.lookBack(ctx); err != nil {
+		return err
+	}
 	return f.goLive(ctx)
+}
+
+// lookBack ends the session when a checkpoint stands below what this process has folded: the database, or a part of it, was
+// set back, or has failed over to one that lacked the last commits. The next session folds again from there. What this
+// process knows is read first: others only move checkpoints on.
+func (f *session) lookBack(ctx context.Context) error {
+	f.mu.Lock()
+	known := maps.Clone(f.next)
+	f.mu.Unlock()
+	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), f.current().Number)
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be read now is looked at again
+	}
+	for partition, at := range known {
+		if now, ok := next[partition]; !ok || now < at {
+			f.logger.Warn("the tables were set back: they are folded again from there", "partition", partition, "next_offset", now, "was", at)
+			return errRetired
+		}
+	}
+	return nil
 }
 
 // noteCaughtUp stamps the checkpoints that stand at the end of the log.

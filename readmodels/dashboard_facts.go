@@ -47,6 +47,7 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
 		f.queueRefusal(&batch)
+		f.queueFolded(&batch)
 		f.queueHead(&batch)
 		f.queueEarlier(&batch)
 		f.queueDashboards(&batch)
@@ -88,6 +89,18 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 			f.view.Refusal = "a record of its stream is parked and waits for an operator"
 		}
 		return nil
+	})
+}
+
+// queueFolded asks how far the generation is that these tables belong to, whatever the pointer names by now.
+func (f *factsLoad) queueFolded(batch *pgx.Batch) {
+	batch.Queue(`
+		select c.next_offset from checkpoints c
+		join pg_class t on t.oid = to_regclass('dashboard_heads') join pg_namespace n on n.oid = t.relnamespace
+		where c.projection = $1 and c.partition = $2 and n.nspname = 'lb_' || c.projection || '_g' || c.generation`,
+		dashboardsProjection, f.need.Partition).QueryRow(func(row pgx.Row) error {
+		_, err := found(row, "read how far the tables are", &f.view.Folded)
+		return err
 	})
 }
 

@@ -49,7 +49,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	m := &Mounted{service: s, server: server, ending: make(chan struct{}), closed: make(chan struct{})}
-	m.endStreams = sync.OnceFunc(func() { close(m.ending); server.Close() })
+	m.endStreams = sync.OnceFunc(func() { s.Stop(); close(m.ending); server.Close() })
 	m.close = sync.OnceValue(m.shut)
 	return m, nil
 }

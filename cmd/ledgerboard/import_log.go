@@ -69,8 +69,12 @@ func (i *importing) open(ctx context.Context) error {
 	if err := i.parts.Migrate(ctx); err != nil {
 		return err
 	}
-	if i.places.Pool, err = i.parts.Tables(ctx); err != nil {
+	tables, err := i.parts.Tables(ctx)
+	if err != nil {
 		return err
+	}
+	if tables.Complete() { // else nothing was folded yet, and no connection has a place
+		i.places.Pool = tables
 	}
 	i.secrets, err = i.parts.Secrets(ctx)
 	return err

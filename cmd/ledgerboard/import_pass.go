@@ -45,7 +45,10 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 		seen:   map[uuid.UUID]bool{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
 	if real && i.secrets != nil {
-		p.Secrets, p.Places = i.secrets, i.places
+		p.Secrets = i.secrets
+		if i.places.Pool != nil {
+			p.Places = i.places
+		}
 	}
 	for _, in := range p.importers() {
 		if err := p.each(ctx, in); err != nil {

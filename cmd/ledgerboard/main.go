@@ -21,7 +21,7 @@ const (
 	exitOK       = 0
 	exitFailure  = 1   // it was tried and did not succeed
 	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
-	exitNotReady = 3   // status: the service answers and is not ready
+	exitNotReady = 3   // status: the service answers and is not ready, or degraded
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
 	exitCut      = 130 // a signal cut it (verify, export, replay, import)
 )
@@ -50,7 +50,7 @@ You can set every flag in three ways: on the command line, as the environment va
 or as a line NAME=value in the file that LEDGERBOARD_CONFIG names. A flag wins over the environment, the
 environment over the file.
 
-Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready (status); 4 done, but rows
+Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready or degraded (status); 4 done, but rows
 were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (verify, export, replay, import).`
 
 // usageError is a fault of arguments or configuration.

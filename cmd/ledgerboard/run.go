@@ -158,22 +158,22 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	group.Go(func() error { return p.Watch(ctx) })
 }
 
-// startServing starts the HTTP layer and what feeds its streams. The returned function ends it: it
-// tells streams to end, then waits for requests within the configured time.
+// startServing starts the HTTP layer and what feeds its streams; without the role api, what the process tells of itself.
+// The returned function ends it: it tells streams to end, then waits for requests within the configured time.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
-	if !p.has(roleAPI) {
-		listener.Close()
-		return func() {}, nil
-	}
-	handler, err := p.newHandler()
-	if err != nil {
-		return nil, err
+	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
+	if p.has(roleAPI) {
+		served, err := p.newHandler()
+		if err != nil {
+			return nil, err
+		}
+		streaming, end := context.WithCancel(ctx)
+		group.Go(func() error { return p.Stream(streaming) })
+		handler, endStreams = served, func() { end(); served.Close() }
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
-	streaming, endStreams := context.WithCancel(ctx)
-	group.Go(func() error { return p.Stream(streaming) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
@@ -182,8 +182,8 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	})
 	p.logger.Info("listening", "address", listener.Addr().String())
 	return func() {
+		p.Stop()
 		endStreams()
-		handler.Close()
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.StopWithin)
 		defer cancel()
 		if err := server.Shutdown(within); err != nil {
@@ -191,6 +191,11 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 			server.Close() //nolint:errcheck // nothing is left to do about it
 		}
 	}, nil
+}
+
+// metrics serves what the process counts.
+func (p *process) metrics() http.Handler {
+	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{})
 }
 
 // newHandler makes the HTTP layer of the program.
@@ -208,7 +213,7 @@ func (p *process) newHandler() (*api.Server, error) {
 			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
 		},
 		Authenticator:   authenticator,
-		Metrics:         promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}),
+		Metrics:         p.metrics(),
 		NextAccountRead: schedules[domain.FetchAccounts].Due(p.AccountInsightsInterval),
 		NextPostRead:    schedules[domain.FetchPosts].Due(0),
 	})

@@ -8,23 +8,55 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"text/tabwriter"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// statusCommand asks a running service for its readiness; containers use it as health check.
+// statusCommand asks a running process, whatever its roles, how it is; containers use it as health check.
 type statusCommand struct {
-	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address the service listens on."`
+	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address the process listens on."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
 	JSON    bool          `name:"json" help:"Print the service's answer as it is."`
+	Serving bool          `help:"Take a degraded service for ready: for health checks, which must not end what serves."`
 }
 
-// errNotReady is the answer of a service that runs and cannot do its work now.
+// errNotReady is the answer of a service that runs and cannot do all of its work now.
 var errNotReady = errors.New("the service is not ready")
 
+// errDegraded is the same of one that serves reads.
+var errDegraded = fmt.Errorf("%w: it serves, and is degraded", errNotReady)
+
 func (c statusCommand) Run(ctx context.Context, s streams) error {
+	body, code, err := c.ask(ctx)
+	if err != nil {
+		return err
+	}
+	var answer readiness
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("the answer is not that of ledgerboard: %w", err)
+	}
+	if c.JSON {
+		fmt.Fprintln(s.Out, string(body))
+	} else {
+		answer.print(s.Out)
+	}
+	switch {
+	case code != http.StatusOK:
+		return errNotReady
+	case answer.Status == "degraded" && !c.Serving:
+		return errDegraded
+	default:
+		return nil
+	}
+}
+
+// ask returns what /readyz answers.
+func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err error) {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
-		return usageError{fmt.Errorf("--addr %q is not host:port", c.Addr)}
+		return nil, 0, usageError{fmt.Errorf("--addr %q is not host:port", c.Addr)}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
@@ -33,47 +65,66 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return nil, 0, fmt.Errorf("make request: %w", err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no service answers at %s: start it with 'ledgerboard serve', or name its address with --addr (%w)", c.Addr, err)
+		return nil, 0, fmt.Errorf("no service answers at %s: start it with 'ledgerboard serve', or name its address with --addr (%w)", c.Addr, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
+	if body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20)); err != nil {
+		return nil, 0, fmt.Errorf("read answer: %w", err)
 	}
-	if c.JSON {
-		fmt.Fprintln(s.Out, string(body))
-	} else if err := printReadiness(s.Out, body); err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return errNotReady
-	}
-	return nil
+	return body, response.StatusCode, nil
 }
 
-func printReadiness(out io.Writer, body []byte) error {
-	var answer struct {
-		Status string `json:"status"`
-		Checks []struct {
-			Name   string `json:"name"`
-			OK     bool   `json:"ok"`
-			Reason string `json:"reason"`
-		} `json:"checks"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("the answer is not that of ledgerboard: %w", err)
-	}
-	fmt.Fprintln(out, answer.Status)
-	for _, check := range answer.Checks {
+// readiness is the answer of /readyz.
+type readiness struct {
+	Status string `json:"status"`
+	Checks []struct {
+		Name     string `json:"name"`
+		OK       bool   `json:"ok"`
+		Degraded bool   `json:"degraded"`
+		Reason   string `json:"reason"`
+	} `json:"checks"`
+	Projections []api.ProjectionHealth `json:"projections"`
+}
+
+func (r readiness) print(out io.Writer) {
+	fmt.Fprintln(out, r.Status)
+	for _, check := range r.Checks {
 		mark, reason := "ok", ""
 		if !check.OK {
 			mark, reason = "NO", ": "+check.Reason
 		}
 		fmt.Fprintf(out, "  %-3s %s%s\n", mark, check.Name, reason)
 	}
-	return nil
+	if len(r.Projections) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "projection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t")
+	for _, p := range r.Projections {
+		for _, at := range p.Partitions {
+			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n",
+				p.Name, p.Generation, at.Partition, at.NextOffset, at.EndOffset, at.LagEvents, at.LagSeconds, at.Stopped)
+		}
+	}
+	table.Flush() //nolint:errcheck // as every print
+	for _, p := range r.Projections {
+		if p.Paused {
+			fmt.Fprintf(out, "%s is paused\n", p.Name)
+		}
+		if p.Parked > 0 {
+			fmt.Fprintf(out, "%s has %d parked events\n", p.Name, p.Parked)
+		}
+		for _, b := range p.Building {
+			left := "time left not known yet"
+			if b.SecondsLeft != nil {
+				left = (time.Duration(*b.SecondsLeft) * time.Second).String() + " left"
+			}
+			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n", p.Name, b.Generation, b.Version, b.Percent, left)
+		}
+	}
 }

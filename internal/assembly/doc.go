@@ -26,10 +26,12 @@
 //	engines.go     one engine for each projection; Fold, partitions for coming months
 //	service.go     Config, Service, Open
 //	monitor.go     whether read models may be read, and take commands
+//	faults.go      what can be wrong, told by metrics and in the log
+//	health.go      what a process says of itself: /readyz
 //	streams.go     the hub of notices and live updates
 //	reactors.go    wake-ups from the log
 //	run.go         Follow, Stream
-//	handler.go     the HTTP layer, its checks
+//	handler.go     the HTTP layer
 //	fetching.go    quotas, clients, collecting and its schedule
 //	forget_secrets.go    secrets of what was deleted go
 //	observe.go registrations.go fetch_metrics.go    metrics; giving their names back

@@ -36,6 +36,7 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger,
+			Verify: projections.NewVerifier(pool, projector).Verify, DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
 			},

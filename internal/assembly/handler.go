@@ -1,14 +1,11 @@
 package assembly
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -44,38 +41,10 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		MayListen:  accounts.MayListen,
 		Tickets:    c.Tickets,
 		Ready:      func() error { return s.Monitor.MayRead() },
-		Checks:     s.checks(),
 		Passes:     pg.MayPass,
+		Health:     s.Health(),
 		Metrics:    c.Metrics,
 		Registerer: s.registered,
 		Logger:     s.settings.Logger,
 	})
-}
-
-// checks are what /readyz asks. Reasons name no address.
-func (s *Service) checks() []api.Check {
-	checks := []api.Check{
-		{Name: "log", Probe: func(ctx context.Context) error {
-			_, _, err := s.Log.Ranges(ctx, domain.TopicDashboards)
-			return s.answers(ctx, "log", "the brokers do not answer", err)
-		}},
-		{Name: "database", Probe: func(ctx context.Context) error {
-			return s.answers(ctx, "database", "the database does not answer", s.ReadPool.Ping(ctx))
-		}},
-	}
-	for _, engine := range s.engines {
-		checks = append(checks, api.Check{
-			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.Monitor.MayCommand(engine.Name()) },
-		})
-	}
-	return checks
-}
-
-// answers logs what is wrong with a part, and keeps its addresses from whoever asks.
-func (s *Service) answers(ctx context.Context, part, reason string, err error) error {
-	if err == nil {
-		return nil
-	}
-	s.settings.Logger.WarnContext(ctx, part+" does not answer", "error", err)
-	return errors.New(reason)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,22 +33,42 @@ type readModel interface {
 // commands and the metrics ask it, not the brokers.
 type Monitor struct {
 	models []readModel
-	maxLag int64
-	logger *slog.Logger
+	config MonitorConfig
 
 	mu       sync.Mutex
 	statuses []projections.Status
+	faults   [][]Fault // of each of statuses
+	away     *Fault    // why nothing newer was seen; nil when the last look saw all
 	seen     time.Time
 	// targets are the ends of the log as they were first seen, by projection and partition: before they
-	// are folded, what was appended while this process was away does not show yet.
-	targets map[string]map[int32]int64
-	told    map[string]string // by projection: why it does not follow the log, as it was logged
-	made    chan struct{}
+	// are folded, what was appended while this process was away does not show yet. A projection that was there once
+	// has none any more.
+	targets  map[string]map[int32]int64
+	highest  map[place]int64      // the highest checkpoint seen
+	unfolded map[string]time.Time // generations that no process follows, and since when
+	told     string               // what is wrong, as it was logged
+	made     chan struct{}
 }
 
-// NewMonitor returns a monitor that has seen nothing yet; see [Monitor.Run]. A projection may be maxLag events behind.
-func NewMonitor[M readModel](models []M, maxLag int64, logger *slog.Logger) *Monitor {
-	m := &Monitor{maxLag: maxLag, logger: logger, told: map[string]string{}, made: make(chan struct{})}
+// MonitorConfig says what a monitor compares with.
+type MonitorConfig struct {
+	MaxLag int64 // events that a projection may be behind
+	// Reads are the generations that this process reads, Folded those that some process follows, as
+	// projection.g<number>; nil: not looked at.
+	Reads  func() []string
+	Folded func(ctx context.Context) ([]string, error)
+	Logger *slog.Logger
+}
+
+// place is a partition of a generation.
+type place struct {
+	generation string
+	partition  int32
+}
+
+// NewMonitor returns a monitor that has seen nothing yet; see [Monitor.Run].
+func NewMonitor[M readModel](models []M, c MonitorConfig) *Monitor {
+	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, made: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
@@ -63,44 +84,53 @@ func (m *Monitor) Run(ctx context.Context) {
 
 // Look looks once. When one of the projections cannot be looked at, what was seen before stays, and ages.
 func (m *Monitor) Look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, StaleAfter)
+	looking, cancel := context.WithTimeout(ctx, StaleAfter)
 	defer cancel()
-	statuses := make([]projections.Status, len(m.models))
-	for i, model := range m.models {
-		status, err := model.Status(ctx)
-		if err != nil {
-			m.logger.WarnContext(ctx, "read model cannot be looked at", "projection", model.Name(), "error", err)
-			return
-		}
-		statuses[i] = status
-	}
+	statuses, folded, err := m.ask(looking)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.statuses, m.seen = statuses, time.Now()
+	if err != nil {
+		if ctx.Err() == nil {
+			m.away = awayFor(err)
+			m.tell(ctx, err)
+		}
+		return
+	}
+	m.statuses, m.seen, m.away = statuses, time.Now(), nil
 	if m.targets == nil {
 		m.targets = endsOf(statuses)
 	}
-	for _, s := range statuses {
-		m.tell(ctx, s)
+	m.faults = make([][]Fault, len(statuses))
+	for i, s := range statuses {
+		if s.Live() && m.missing(s) == 0 {
+			delete(m.targets, s.Projection)
+		}
+		m.faults[i] = m.faultsOf(s, folded)
 	}
+	m.tell(ctx, nil)
 	select {
 	case <-m.made:
 	default:
-		if m.first(m.unmade, nil) == nil {
+		if m.first(unreadable, nil) == nil {
 			close(m.made)
-			m.logger.Info("all read models are live")
+			m.config.Logger.Info("all read models are live")
 		}
 	}
 }
 
-// tell logs once what keeps a projection from following the log, and what to do about it; it needs the lock.
-func (m *Monitor) tell(ctx context.Context, s projections.Status) {
-	reason := astray(s)
-	if reason != "" && m.told[s.Projection] != reason {
-		m.logger.ErrorContext(ctx, "read model "+s.Projection+" "+reason, "mend", "bring back the log that the tables were made of; "+
-			"or, if this log is the right one, stop every process and drop schema lb_engine: the next start makes the tables anew from it")
+// ask asks the database and the log.
+func (m *Monitor) ask(ctx context.Context) (statuses []projections.Status, folded []string, err error) {
+	for _, model := range m.models {
+		status, err := model.Status(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("look at read model %s: %w", model.Name(), err)
+		}
+		statuses = append(statuses, status)
 	}
-	m.told[s.Projection] = reason
+	if m.config.Folded != nil {
+		folded, err = m.config.Folded(ctx)
+	}
+	return statuses, folded, err
 }
 
 func endsOf(statuses []projections.Status) map[string]map[int32]int64 {
@@ -132,7 +162,7 @@ func (m *Monitor) MayRead(names ...string) error {
 	if m.seen.IsZero() {
 		return errNotSeen()
 	}
-	return m.first(m.unmade, names)
+	return m.first(unreadable, names)
 }
 
 // MayCommand says why a command must not be taken that rests on one of the named projections (none: on every
@@ -143,7 +173,41 @@ func (m *Monitor) MayCommand(names ...string) error {
 	if time.Since(m.seen) > StaleAfter {
 		return errNotSeen()
 	}
-	return m.first(m.unfit, names)
+	return m.first(unfit, names)
+}
+
+// Reason says everything that is wrong with a projection, and why nothing newer is known of it; "" when all is well.
+func (m *Monitor) Reason(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var reasons []string
+	switch {
+	case m.away != nil:
+		reasons = append(reasons, m.away.Reason)
+	case time.Since(m.seen) > StaleAfter:
+		reasons = append(reasons, "Its state is not known")
+	}
+	for i, s := range m.statuses {
+		for _, fault := range m.faults[i] {
+			if s.Projection == name {
+				reasons = append(reasons, fault.Reason)
+			}
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// MayWrite says why no change of dashboards can succeed now; nil when one can.
+func (m *Monitor) MayWrite() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.away != nil:
+		return m.away.unavailable()
+	case m.seen.IsZero():
+		return errNotSeen()
+	}
+	return m.first(func(f Fault) bool { return unfit(f) || f.Class == ClassPaused }, []string{projections.Dashboards{}.Name()})
 }
 
 // Made is closed once every projection may be read.
@@ -155,54 +219,34 @@ func errNotSeen() error {
 	return e
 }
 
-// first returns the first fault of the named projections; it needs the lock.
-func (m *Monitor) first(fault func(projections.Status) string, names []string) error {
-	for _, s := range m.statuses {
+// first returns the first fault of the named projections that counts; it needs the lock.
+func (m *Monitor) first(counts func(Fault) bool, names []string) error {
+	for i, s := range m.statuses {
 		if len(names) > 0 && !slices.Contains(names, s.Projection) {
 			continue
 		}
-		if reason := fault(s); reason != "" {
-			e := domain.NewError(domain.CodeUnavailable, "Read model %s %s.", s.Projection, reason)
-			e.RetryAfter = 2
-			return e
+		for _, fault := range m.faults[i] {
+			if counts(fault) {
+				return fault.unavailable()
+			}
 		}
 	}
 	return nil
 }
 
-// unmade says how far a projection is that has not caught up with the log yet; "" when it has.
-func (m *Monitor) unmade(s projections.Status) string {
-	switch {
-	case !s.Live():
-		return fmt.Sprintf("is being rebuilt (%d events to go). Try again shortly", s.Lag)
-	case m.missing(s) > 0:
-		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
-	default:
-		return ""
-	}
+// Faults are all that is wrong, also what keeps nobody from reading or changing.
+func (m *Monitor) Faults() []Fault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all()
 }
 
-// unfit says why a projection does not follow the log closely enough for commands; "" when it does.
-func (m *Monitor) unfit(s projections.Status) string {
-	reason := m.unmade(s)
-	if reason == "" {
-		reason = astray(s)
+func (m *Monitor) all() []Fault {
+	all := slices.Concat(m.faults...)
+	if m.away != nil {
+		all = append([]Fault{*m.away}, all...)
 	}
-	if reason == "" && s.Lag > m.maxLag && s.LagSeconds > stuckAfter.Seconds() {
-		reason = fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag)
-	}
-	return reason
-}
-
-// astray says which partition of a projection is not followed, and why; "" when all are. What is appended
-// there would not show for ever, however small the lag.
-func astray(s projections.Status) string {
-	for _, p := range s.Partitions {
-		if p.Stopped != "" {
-			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must mend that; the log of the service says how", p.Partition, p.Stopped)
-		}
-	}
-	return ""
+	return all
 }
 
 // snapshot returns what was seen last.

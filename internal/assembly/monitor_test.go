@@ -3,7 +3,9 @@ package assembly_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
+
+// quietly is a monitor's configuration that allows for 100 events.
+var quietly = assembly.MonitorConfig{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)}
 
 // fakeModel is a read model that tells what the test says.
 type fakeModel struct {
@@ -34,7 +39,7 @@ func liveModel(name string, next, end int64) *fakeModel {
 
 func look(t *testing.T, models ...*fakeModel) *assembly.Monitor {
 	t.Helper()
-	m := assembly.NewMonitor(models, 100, slog.New(slog.DiscardHandler))
+	m := assembly.NewMonitor(models, quietly)
 	m.Look(t.Context())
 	return m
 }
@@ -88,7 +93,7 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
-		m := assembly.NewMonitor([]*fakeModel{model}, 100, slog.New(slog.DiscardHandler))
+		m := assembly.NewMonitor([]*fakeModel{model}, quietly)
 		require.Error(t, m.MayRead(), "nothing was seen yet")
 		m.Look(t.Context())
 		model.err = errors.New("no broker answers")
@@ -99,4 +104,105 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 		require.ErrorContains(t, m.MayCommand("dashboards"), "not known")
 		require.NoError(t, m.MayRead())
 	})
+}
+
+// Checkpoints go back, as a restored database takes them: by few events, which no bound on the lag would refuse. Reads go
+// on; commands wait until the tables are where they were, or hold all that the log has.
+func TestSetBackTablesTakeNoCommands(t *testing.T) {
+	t.Parallel()
+	model := liveModel("dashboards", 5, 5)
+	m := look(t, model)
+	require.NoError(t, m.MayCommand())
+	model.status.Partitions[0].NextOffset = 3
+	m.Look(t.Context())
+	require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
+	require.ErrorContains(t, m.MayWrite(), "set back")
+	require.NoError(t, m.MayRead(), "what it shows is old, and was true")
+	model.status.Partitions[0].NextOffset = 5
+	m.Look(t.Context())
+	require.NoError(t, m.MayCommand())
+	model.status.Partitions[0] = projections.PartitionStatus{NextOffset: 2, EndOffset: 2}
+	m.Look(t.Context())
+	require.NoError(t, m.MayCommand(), "nobody waits for what the log does not hold any more")
+}
+
+// A generation that is read and that nobody follows stands still for ever, however small the lag. A process that takes over
+// gets a moment to say that it follows.
+func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		model.status.Generation = 2
+		folded, reads := []string{"dashboards.g2", "directory.g1"}, []string{"dashboards.g2", "directory.g1"}
+		c := quietly
+		c.Folded = func(context.Context) ([]string, error) { return folded, nil }
+		c.Reads = func() []string { return reads }
+		m := assembly.NewMonitor([]*fakeModel{model}, c)
+		wait := func() error {
+			for range 3 {
+				m.Look(t.Context())
+				time.Sleep(3 * time.Second) // of the bubble's clock
+			}
+			m.Look(t.Context())
+			return m.MayCommand("dashboards")
+		}
+		require.NoError(t, wait())
+		folded = []string{"directory.g1"}
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand("dashboards"), "another process takes over")
+		require.ErrorContains(t, wait(), "is folded by no process (generation dashboards.g2)")
+		require.NoError(t, m.MayRead())
+		folded = []string{"dashboards.g2"}
+		require.NoError(t, wait())
+		reads = []string{"dashboards.g1"}
+		require.ErrorContains(t, wait(), "generation dashboards.g1", "this process still reads what was left")
+	})
+}
+
+// What keeps nobody from reading shows all the same: in the reasons, as a number, and as one line when it changes.
+func TestFaultsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	var lines strings.Builder
+	c := quietly
+	c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+	model := liveModel("dashboards", 5, 5)
+	m := assembly.NewMonitor([]*fakeModel{model}, c)
+	told := func() (n int) {
+		m.Look(t.Context())
+		n = strings.Count(lines.String(), "degraded")
+		lines.Reset()
+		return n
+	}
+	require.Zero(t, told())
+	model.status.Parked = 1
+	require.Equal(t, 1, told())
+	model.status.Parked = 2
+	require.Zero(t, told(), "the same is wrong")
+	require.NoError(t, m.MayCommand(), "only its stream takes no command")
+	require.NoError(t, m.MayWrite())
+	require.Contains(t, m.Reason("dashboards"), "2 parked events")
+	model.status.Paused = true
+	require.Equal(t, 1, told())
+	require.NoError(t, m.MayRead())
+	require.ErrorContains(t, m.MayWrite(), "paused")
+	model.status.Paused, model.status.Parked = false, 0
+	require.Equal(t, 1, told())
+	require.Empty(t, m.Reason("dashboards"))
+	model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)
+	require.Equal(t, 1, told())
+	require.Equal(t, assembly.ClassBrokers, m.Faults()[0].Class)
+	require.ErrorContains(t, m.MayWrite(), "brokers")
+	require.NoError(t, m.MayRead())
+	require.Zero(t, told())
+}
+
+// A binary whose tables are still being made says how far they are.
+func TestBuildingSaysHowFar(t *testing.T) {
+	t.Parallel()
+	model := liveModel("dashboards", 61, 100)
+	model.status.State, model.status.Generation = projections.StateBuilding, 3
+	model.status.Building = []projections.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
+	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
+	model.status.Building = nil
+	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
 }

@@ -33,12 +33,13 @@ var (
 	lagSeconds  = prometheus.NewDesc("ledgerboard_projection_lag_seconds", "Time without progress of the partition that waits longest; 0 without lag.", []string{"projection"}, nil)
 	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Events that wait for an operator.", []string{"projection"}, nil)
 	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost their race, and duplicates, since the start.", []string{"projection"}, nil)
+	degraded    = prometheus.NewDesc("ledgerboard_degraded", "What is wrong, by its kind: how many read models suffer from it, 1 for what concerns all.", []string{"reason"}, nil)
 	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 when the read model may be read.", []string{"projection"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (projectionCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, liveGauge} {
+	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, liveGauge, degraded} {
 		descs <- d
 	}
 }
@@ -47,6 +48,13 @@ func (projectionCollector) Describe(descs chan<- *prometheus.Desc) {
 func (c projectionCollector) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	wrong := map[Class]int{}
+	for _, fault := range c.monitor.Faults() {
+		wrong[fault.Class]++
+	}
+	for _, class := range classes() {
+		gauge(degraded, float64(wrong[class]), string(class))
 	}
 	for _, s := range c.monitor.snapshot() {
 		for _, p := range s.Partitions {

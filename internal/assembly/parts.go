@@ -33,6 +33,7 @@ type Parts struct {
 	database               part[string]
 	log                    part[*eventlog.Log]
 	tables                 part[*projections.Readers]
+	desk                   part[*Desk]
 	engine, vault, fetched part[*pgxpool.Pool]
 }
 

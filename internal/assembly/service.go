@@ -1,9 +1,12 @@
 package assembly
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -48,6 +51,7 @@ type Service struct {
 	Updates    *commands.Dashboards
 	Fetcher    *Fetcher // nil without Config.Fetch
 
+	stopping      atomic.Bool
 	config        Config
 	topicsChecked func(error)
 	progress      *pg.Progress
@@ -101,7 +105,10 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.engines, err = s.Engines(ctx); err != nil {
 		return err
 	}
-	s.Monitor = NewMonitor(s.engines, s.config.MaxLag, s.settings.Logger)
+	s.Monitor = NewMonitor(s.engines, MonitorConfig{
+		MaxLag: s.config.MaxLag, Reads: s.ReadPool.Current, Logger: s.settings.Logger,
+		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
+	})
 	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
 		Pool: s.ReadPool, Progress: s.progress,
 		Defaults:             domain.DashboardDefaults{Scopes: s.config.ClientScopes},
@@ -112,11 +119,33 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 
 func (s *Service) openCommands() (err error) {
 	s.Updates, err = commands.NewDashboards(commands.DashboardsConfig{
-		Store: s.Dashboards, Log: s.Log,
+		Store: s.Dashboards, Log: s.Log, Ends: streamEnds{s.Log, PartitionsOf(s.brokers.value.topics, domain.TopicDashboards)},
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Gate:     func() error { return s.Monitor.MayCommand(projections.Dashboards{}.Name()) },
 		Now:      time.Now, Logger: s.settings.Logger,
 	})
 	return err
+}
+
+// streamEnds are where the log of dashboards ends.
+type streamEnds struct {
+	log        *eventlog.Log
+	partitions int32
+}
+
+// PartitionOf implements [commands.LogEnds].
+func (e streamEnds) PartitionOf(parent string) int32 {
+	return eventlog.PartitionOf([]byte(parent), e.partitions)
+}
+
+// EndOf implements [commands.LogEnds].
+func (e streamEnds) EndOf(ctx context.Context, partition int32) (int64, error) {
+	ranges, _, err := e.log.Ranges(ctx, domain.TopicDashboards)
+	for _, r := range ranges {
+		if r.Partition == partition {
+			return r.End, nil
+		}
+	}
+	return 0, fmt.Errorf("read end of partition %d of topic %s: %w", partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
 }

@@ -10,10 +10,10 @@ type Topic struct {
 
 // TopicPartition is one partition of a topic.
 type TopicPartition struct {
-	Partition int32 `json:"partition"` // its number
-	Leader    int32 `json:"leader"`    // broker; -1: none at present
-	Replicas  int   `json:"replicas"`  // as assigned
+	Partition int32 `json:"partition"`        // its number
+	Leader    int32 `json:"leader"`           // broker; -1: none at present
+	Replicas  int   `json:"replicas"`         // as assigned
 	InSync    int   `json:"in_sync_replicas"` // those that have everything
-	Start     int64 `json:"start_offset"` // first offset that is kept
-	End       int64 `json:"end_offset"`   // exclusive
+	Start     int64 `json:"start_offset"`     // first offset that is kept
+	End       int64 `json:"end_offset"`       // exclusive
 }

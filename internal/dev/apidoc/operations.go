@@ -86,8 +86,8 @@ var operations = map[string]about{
 	"getReadyz": {
 		tag: tagService, summary: "Says whether the service can do its work, and what keeps it from it.",
 		answers: []answer{
-			{status: 200, text: "It can.", media: []string{mediaJSON}},
-			{status: 503, text: "It cannot; the checks say why.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
+			{status: 200, text: "It can serve reads. Status degraded: something else is wrong; the checks say what.", media: []string{mediaJSON}},
+			{status: 503, text: "It cannot serve reads, or with for=writes, no change can succeed; the checks say why.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
 		},
 	},
 	"getMetrics": {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A process that serves no API tells of itself all the same: health, readiness, metrics, and what `status` prints.
+func TestStatusOfAProjector(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	settings := eraseSettings(t.TempDir())
+	settings.Roles = []string{roleProjector}
+	p, err := settings.open(ctx, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close()) }()
+	err = p.run(ctx, "127.0.0.1:0", func(ctx context.Context, base string) error {
+		defer stop()
+		addr := strings.TrimPrefix(base, "http://")
+		status := func(c statusCommand) (string, error) {
+			var out bytes.Buffer
+			c.Addr, c.Timeout = addr, time.Minute
+			err := c.Run(ctx, streams{Out: &out, Err: io.Discard})
+			return out.String(), err
+		}
+		printed, err := status(statusCommand{})
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(printed, "ready\n"), printed)
+		require.Regexp(t, `(?m)^directory +g1 +0 +0 +0 +0 +0`, printed)
+
+		_, err = p.KeptPool.Exec(ctx, "insert into paused_projections values ('post_insights', 'incident', 'tester', now())")
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			printed, err = status(statusCommand{})
+			return err != nil
+		}, time.Minute, 50*time.Millisecond)
+		require.Equal(t, exitNotReady, exitCode(err, io.Discard))
+		require.True(t, strings.HasPrefix(printed, "degraded\n"), printed)
+		require.Contains(t, printed, "post_insights is paused")
+		_, err = status(statusCommand{Serving: true})
+		require.NoError(t, err, "a container that serves is not ended")
+		inJSON, err := status(statusCommand{JSON: true})
+		require.ErrorIs(t, err, errNotReady)
+		require.Contains(t, inJSON, `"partitions":[{"partition":0,"next_offset":0`)
+
+		for path, want := range map[string]int{
+			"/healthz": http.StatusOK, "/readyz?for=writes": http.StatusOK, "/metrics": http.StatusOK, "/api/projects/dashboard": http.StatusNotFound,
+		} {
+			code, body := ask(t, base+path)
+			require.Equal(t, want, code, path)
+			if path == "/metrics" {
+				require.Contains(t, body, `ledgerboard_degraded{reason="paused"} 1`)
+				require.Contains(t, body, `ledgerboard_degraded{reason="brokers"} 0`)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+func ask(t *testing.T, url string) (code int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(raw)
+}
