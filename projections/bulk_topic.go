@@ -6,17 +6,15 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ScanLog is a log that can also be read from end to end; *eventlog.Log implements it.
-type ScanLog interface {
-	Log
-	Scan(ctx context.Context, c eventlog.ScanConfig) error
-}
+// copyEvery is after how many records a fold hands over what is final: it bounds memory.
+const copyEvery = 10_000
 
 // spanning is a projector of which one row may come from several partitions: one fold gets all of them.
 type spanning interface{ spansPartitions() }
@@ -24,13 +22,38 @@ type spanning interface{ spansPartitions() }
 // refusedAt tells of the event at a position why the database refused it; nil when it did not.
 type refusedAt func(ev Event) *ParkError
 
+// readRefused reads from what a generation has parked which events the database refused.
+func readRefused(ctx context.Context, q querier, projection string, generation int) (refusedAt, error) {
+	rows, err := q.Query(ctx, `
+		select partition, log_offset, detail from parked where projection = $1 and generation = $2 and reason = $3`,
+		projection, generation, string(ReasonWrite))
+	if err != nil {
+		return nil, fmt.Errorf("read refused events: %w", err)
+	}
+	refused := map[[2]int64]string{}
+	var at [2]int64
+	var detail string
+	if _, err := pgx.ForEachRow(rows, []any{&at[0], &at[1], &detail}, func() error {
+		refused[at] = detail
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("read refused events: %w", err)
+	}
+	return func(ev Event) *ParkError {
+		if detail, ok := refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]; ok {
+			return &ParkError{ReasonWrite, detail}
+		}
+		return nil
+	}, nil
+}
+
 // foldTopic folds the topic from its first record up to the given offsets into a target, some partitions at a time,
 // and returns what is parked, by partition.
 func (w work) foldTopic(
-	ctx context.Context, log ScanLog, id eventlog.TopicID, to map[int32]int64, into CopyTarget, refused refusedAt, parallel int,
-) (map[int32]*checkFold, error) {
+	ctx context.Context, id eventlog.TopicID, to map[int32]int64, into CopyTarget, refused refusedAt, parallel int,
+) (map[int32]*bulkFold, error) {
 	_, shared := w.projector.(spanning)
-	folds := map[int32]*checkFold{}
+	folds := map[int32]*bulkFold{}
 	fold, err := w.beginBulk()
 	if err != nil {
 		return nil, err
@@ -41,7 +64,7 @@ func (w work) foldTopic(
 				return nil, err
 			}
 		}
-		folds[partition] = w.newCheckFold(partition, fold, refused)
+		folds[partition] = w.newBulkFold(partition, fold, refused)
 	}
 	if shared {
 		parallel = 1
@@ -49,7 +72,7 @@ func (w work) foldTopic(
 	group, folding := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, partition := range slices.Sorted(maps.Keys(to)) {
-		group.Go(func() error { return folds[partition].foldPartition(folding, log, id, to[partition], into, !shared) })
+		group.Go(func() error { return folds[partition].foldPartition(folding, id, to[partition], into, !shared) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -71,9 +94,9 @@ func (w work) beginBulk() (Bulk, error) {
 }
 
 // foldPartition folds the partition up to an offset; with last set, no other partition has a share in its rows.
-func (f *checkFold) foldPartition(ctx context.Context, log ScanLog, id eventlog.TopicID, to int64, into CopyTarget, last bool) error {
+func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to int64, into CopyTarget, last bool) error {
 	since := 0
-	err := log.Scan(ctx, eventlog.ScanConfig{
+	err := f.log.Scan(ctx, eventlog.ScanConfig{
 		Topic: f.projector.Topic(), TopicID: id, To: map[int32]int64{f.partition: to},
 		Handle: func(ctx context.Context, run eventlog.Run) error {
 			for _, raw := range run.Records {

@@ -22,7 +22,7 @@ import (
 // differ the topic is folded again, to name a row.
 //
 // The snapshot is open as long as it takes to fold the topic. The user needs the right to make temporary tables.
-func CheckTables(ctx context.Context, c Config, log ScanLog) (Report, error) {
+func CheckTables(ctx context.Context, c Config) (Report, error) {
 	began := time.Now()
 	r := newReport(c.Projector.Name(), began)
 	w, err := newWork(c)
@@ -30,7 +30,7 @@ func CheckTables(ctx context.Context, c Config, log ScanLog) (Report, error) {
 		return r, err
 	}
 	err = pgx.BeginTxFunc(ctx, c.Pool, snapshotOptions, func(tx pgx.Tx) error {
-		check := &tableCheck{work: w, log: log, tx: tx, seed: rand.Int64()} //nolint:gosec // nobody must foresee it for long
+		check := &tableCheck{work: w, tx: tx, seed: rand.Int64()} //nolint:gosec // nobody must foresee it for long
 		return check.run(ctx, &r)
 	})
 	if err != nil {
@@ -49,13 +49,12 @@ const checkWorkers = 4
 // tableCheck is one check of the tables of a projection, in one snapshot.
 type tableCheck struct {
 	work
-	log  ScanLog
 	tx   pgx.Tx
 	seed int64
 
 	gen     generation
 	to      map[int32]int64
-	refused map[[2]int64]string // by partition and offset: what the database refused, with its words
+	refused refusedAt
 	live    tableSide
 	shapes  map[string]tableShape // by name in the database
 }
@@ -118,7 +117,7 @@ func (c *tableCheck) begin(ctx context.Context) error {
 	if c.to, err = readCheckpoints(ctx, c.tx, name, number); err != nil {
 		return err
 	}
-	if err := c.readRefused(ctx); err != nil {
+	if c.refused, err = readRefused(ctx, c.tx, name, number); err != nil {
 		return err
 	}
 	c.live, c.shapes = tableSide{c.tx, ddl.Schema(name, number)}, map[string]tableShape{}
@@ -137,38 +136,12 @@ func (c *tableCheck) begin(ctx context.Context) error {
 	return nil
 }
 
-// readRefused reads what only tables know: which events the database refused to store.
-func (c *tableCheck) readRefused(ctx context.Context) error {
-	rows, err := c.tx.Query(ctx, `
-		select partition, log_offset, detail from parked where projection = $1 and generation = $2 and reason = $3`,
-		c.projector.Name(), c.gen.Number, string(ReasonWrite))
-	if err != nil {
-		return fmt.Errorf("read refused events: %w", err)
-	}
-	c.refused = map[[2]int64]string{}
-	var at [2]int64
-	var detail string
-	if _, err := pgx.ForEachRow(rows, []any{&at[0], &at[1], &detail}, func() error {
-		c.refused[at] = detail
-		return nil
-	}); err != nil {
-		return fmt.Errorf("read refused events: %w", err)
-	}
-	return nil
-}
-
-func (c *tableCheck) fold(ctx context.Context, into CopyTarget) (map[int32]*checkFold, error) {
-	refused := func(ev Event) *ParkError {
-		if detail, ok := c.refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]; ok {
-			return &ParkError{ReasonWrite, detail}
-		}
-		return nil
-	}
-	return c.foldTopic(ctx, c.log, c.gen.TopicID, c.to, into, refused, checkWorkers)
+func (c *tableCheck) fold(ctx context.Context, into CopyTarget) (map[int32]*bulkFold, error) {
+	return c.foldTopic(ctx, c.gen.TopicID, c.to, into, c.refused, checkWorkers)
 }
 
 // parkedBy lists what folds parked, in the order of positions.
-func parkedBy(folds map[int32]*checkFold) []ParkedAt {
+func parkedBy(folds map[int32]*bulkFold) []ParkedAt {
 	var list []ParkedAt
 	for _, partition := range slices.Sorted(maps.Keys(folds)) {
 		for _, row := range folds[partition].rows() {

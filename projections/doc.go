@@ -21,7 +21,6 @@
 //
 //	all.go                  which projections there are
 //	projector.go            what a projector and the fold of a batch are; events, reasons of parking
-//	version.go version_next.go  a build tag that raises every projector's version
 //	engine.go               begins a session for each generation, runs rebuilds and retirement
 //	session.go              one generation: poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
@@ -32,7 +31,6 @@
 //	rebuild.go              rebuilds as operators ask for them: request, cancel, accept, list
 //	rebuild_run.go          the process that runs one: lease, steps, what happens when it dies
 //	rebuild_copy.go         shards: a partition of the log → COPY, in one transaction
-//	rebuild_fold.go         the fold of a shard: decode, park, skip
 //	rebuild_finish.go       keys and indexes, catch up, verify
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
@@ -50,7 +48,7 @@
 //	verify.go report.go     two generations compared at one position; what a comparison says
 //	check.go                live tables compared with a fold of the log
 //	digest.go               digests of tables, by tenant; the first row that differs
-//	check_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state for a check
+//	bulk_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state, for a rebuild or a check
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day

@@ -49,13 +49,13 @@ type Bulked struct {
 
 // FoldInBulk folds the topic up to offsets into a target, partition by partition.
 func FoldInBulk(
-	ctx context.Context, c Config, log ScanLog, to map[int32]int64, into CopyTarget, refused func(Event) *ParkError,
+	ctx context.Context, c Config, to map[int32]int64, into CopyTarget, refused func(Event) *ParkError,
 ) (b Bulked, err error) {
 	w, err := newWork(c)
 	if err != nil {
 		return b, err
 	}
-	folds, err := w.foldTopic(ctx, log, [16]byte{}, to, into, refused, 1)
+	folds, err := w.foldTopic(ctx, [16]byte{}, to, into, refused, 1)
 	if err != nil {
 		return b, err
 	}

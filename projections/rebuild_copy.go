@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -19,8 +20,6 @@ import (
 
 // Sizes of the bulk.
 const (
-	// copyEvery is after how many events a fold hands over the rows that are finished.
-	copyEvery = 20000
 	// chunksAhead is how many answers of the broker, 1 MiB each, are decoded ahead of the fold of a shard.
 	chunksAhead = 4
 	// keysShard is the shard of keys and indexes.
@@ -112,61 +111,149 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	if err != nil {
 		return fmt.Errorf("read shards: %w", err)
 	}
+	refused, err := r.readRefused(ctx)
+	if err != nil {
+		return err
+	}
+	_, together := r.projector.(spanning)
+	var groups [][]shard
 	r.done.Store(0)
+	for _, s := range shards {
+		switch {
+		case s.Done:
+			r.done.Add(s.Last - s.First)
+		case together && len(groups) > 0:
+			groups[0] = append(groups[0], s)
+		default:
+			groups = append(groups, []shard{s})
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(shardsAtOnce())
-	for _, s := range shards {
-		if s.Done {
-			r.done.Add(s.Last - s.First)
-			continue
-		}
+	for _, shards := range groups {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return r.copyShard(ctx, pool, g, s)
+			return r.copyShard(ctx, pool, g, shards, refused)
 		})
 	}
 	return group.Wait()
 }
 
-// copyShard folds a partition in one transaction.
-func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generation, s shard) error {
+// readRefused takes over which events the database refused when they were written into the tables that serve: only a
+// fold event by event finds out.
+func (r *running) readRefused(ctx context.Context) (refusedAt, error) {
+	live, err := r.pointed(ctx, r.pool)
+	if err != nil {
+		return nil, err
+	}
+	return readRefused(ctx, r.pool, r.projector.Name(), live)
+}
+
+// copyShard folds a partition, or those whose rows belong together, in one transaction.
+func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generation, shards []shard, refused refusedAt) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := r.claim(ctx, tx, s.Partition); err != nil {
+		into := copyInto{tx}
+		fold, err := r.beginBulk()
+		if err != nil {
 			return err
 		}
-		f := r.newBulkFold(g, s.Partition, copyInto{tx})
-		at := s.First
-		err := r.read(ctx, f, g, s, func(ctx context.Context, c *chunk) error {
-			if err := f.add(ctx, c.events); err != nil {
+		var folded []*shardFold
+		for _, s := range shards {
+			if err := r.claim(ctx, tx, s.Partition); err != nil {
 				return err
 			}
-			r.done.Add(c.next - at)
-			at = c.next
-			return r.yield(ctx)
-		})
-		if err != nil {
-			return err
+			f := &shardFold{bulkFold: r.newBulkFold(s.Partition, fold, refused), shard: s, at: s.First}
+			if err := r.foldShard(ctx, g, f, into); err != nil {
+				return err
+			}
+			folded = append(folded, f)
 		}
-		r.done.Add(s.Last - at)
-		if err := f.finish(ctx, tx); err != nil {
-			return err
+		if err := fold.Copy(ctx, into, true); err != nil {
+			return fmt.Errorf("hand over rows: %w", err)
 		}
-		tag, err := tx.Exec(ctx, `
-			update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp()
-			where projection = $1 and generation = $2 and partition = $3 and state = 'copying'`,
-			r.projector.Name(), g.Number, s.Partition, s.Last, f.newest)
-		if err != nil {
-			return fmt.Errorf("set checkpoint: %w", err)
-		}
-		if tag.RowsAffected() == 0 {
-			return errLeaseLost
+		for _, f := range folded {
+			if err := r.finishShard(ctx, tx, g, f); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("copy partition %d of %s: %w", s.Partition, r.projector.Topic(), err)
+		return fmt.Errorf("copy partition %d of %s: %w", shards[0].Partition, r.projector.Topic(), err)
+	}
+	return nil
+}
+
+// shardFold is the fold of a shard and how far it is.
+type shardFold struct {
+	*bulkFold
+	shard  shard
+	at     int64 // next offset
+	since  int   // events since rows were handed over
+	newest *time.Time
+}
+
+// foldShard folds a shard and hands over rows now and then.
+func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into CopyTarget) error {
+	err := r.read(ctx, g, f.shard, func(ctx context.Context, c *chunk) error {
+		for i := range c.events {
+			ev := &c.events[i]
+			if ev.Err == nil && (f.newest == nil || ev.Envelope.Time.After(*f.newest)) {
+				f.newest = &ev.Envelope.Time
+			}
+			if err := f.add(ctx, *ev); err != nil {
+				return err
+			}
+		}
+		if f.since += len(c.events); f.since >= copyEvery {
+			f.since = 0
+			if err := f.fold.Copy(ctx, into, false); err != nil {
+				return fmt.Errorf("hand over rows: %w", err)
+			}
+		}
+		r.done.Add(c.next - f.at)
+		f.at = c.next
+		return r.yield(ctx)
+	})
+	r.done.Add(f.shard.Last - f.at)
+	return err
+}
+
+// finishShard writes what is parked, and the checkpoint.
+func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, f *shardFold) error {
+	s := newSession(r.work, g, "") // for how it parks; it is not run
+	var rows []parkedRow
+	var skipped []domain.Position
+	for _, row := range f.rows() {
+		rows = append(rows, row.parkedRow)
+		if row.skipped {
+			skipped = append(skipped, domain.Position{Topic: r.projector.Topic(), Partition: row.Partition, Offset: row.Offset})
+		}
+	}
+	if err := s.insertParked(ctx, tx, g.Number, rows); err != nil {
+		return err
+	}
+	for _, at := range skipped {
+		if err := s.markSkipped(ctx, tx, g.Number, at); err != nil {
+			return err
+		}
+	}
+	for _, foreign := range f.foreign {
+		if err := s.skipAhead(ctx, tx, g.Number, foreign.record, foreign.at, foreign.key); err != nil {
+			return err
+		}
+	}
+	tag, err := tx.Exec(ctx, `
+		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp()
+		where projection = $1 and generation = $2 and partition = $3 and state = 'copying'`,
+		r.projector.Name(), g.Number, f.shard.Partition, f.shard.Last, f.newest)
+	if err != nil {
+		return fmt.Errorf("set checkpoint: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errLeaseLost
 	}
 	return nil
 }
@@ -180,7 +267,7 @@ type chunk struct {
 }
 
 // read hands the events of a shard on in their order; what lies ahead is decoded meanwhile.
-func (r *running) read(ctx context.Context, f *bulkFold, g generation, s shard, each func(context.Context, *chunk) error) error {
+func (r *running) read(ctx context.Context, g generation, s shard, each func(context.Context, *chunk) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	chunks := make(chan *chunk, chunksAhead)
 	group.Go(func() error {
@@ -197,7 +284,7 @@ func (r *running) read(ctx context.Context, f *bulkFold, g generation, s shard, 
 				}
 				group.Go(func() error {
 					defer close(c.ready)
-					c.events = f.decodeAll(c.raw)
+					c.events = r.decodeAll(c.raw)
 					c.raw = nil
 					return nil
 				})
@@ -219,6 +306,29 @@ func (r *running) read(ctx context.Context, f *bulkFold, g generation, s shard, 
 		return nil
 	})
 	return group.Wait()
+}
+
+// decodeAll decodes the records that the projection folds; of a still generation those up to its time.
+func (r *running) decodeAll(records []eventlog.Record) []Event {
+	events := make([]Event, 0, len(records))
+	for _, raw := range records {
+		if ev, wanted := r.wanted(raw); wanted && (r.Until == nil || !recordedAt(ev).After(*r.Until)) {
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+// recordedAt is when an event was recorded; the beginning of time when that cannot be read.
+func recordedAt(ev Event) time.Time {
+	if ev.Err == nil {
+		return ev.Envelope.Time
+	}
+	at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // yield lets the live generation go first while it is behind.

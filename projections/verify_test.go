@@ -252,7 +252,7 @@ func (b *bench) check(p projections.Projector) projections.Report {
 	b.t.Helper()
 	r, err := projections.CheckTables(b.ctx(), projections.Config{
 		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(), Logger: quiet,
-	}, b.log)
+	})
 	require.NoError(b.t, err)
 	return r
 }

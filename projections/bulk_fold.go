@@ -11,9 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// checkFold folds one partition from its first record into an empty [Bulk], as sessions fold batches into tables:
+// bulkFold folds one partition from its first record into an empty [Bulk], as sessions fold batches into tables:
 // it parks, and carries out what operators say, all in memory.
-type checkFold struct {
+type bulkFold struct {
 	work
 	partition int32
 	fold      Bulk
@@ -33,27 +33,39 @@ type heldRow struct {
 
 // foreignSkip is an operator's word on a record of another partition: it has its effect when all partitions are folded.
 type foreignSkip struct {
-	at  domain.Position
-	key string
+	record Event
+	at     domain.Position
+	key    string
 }
 
-func (w work) newCheckFold(partition int32, fold Bulk, refused refusedAt) *checkFold {
-	return &checkFold{
+func (w work) newBulkFold(partition int32, fold Bulk, refused refusedAt) *bulkFold {
+	return &bulkFold{
 		work: w, partition: partition, fold: fold, refused: refused, parked: map[int64]*heldRow{}, streams: map[string][]int64{},
 	}
 }
 
 // handle folds the next record of the partition.
-func (f *checkFold) handle(ctx context.Context, raw eventlog.Record) error {
-	if f.passesOver(raw) {
-		return nil
+func (f *bulkFold) handle(ctx context.Context, raw eventlog.Record) error {
+	if ev, mine := f.wanted(raw); mine {
+		return f.add(ctx, ev)
 	}
-	ev := f.decode(raw)
+	return nil
+}
+
+// wanted decodes a record, unless it is for other projections.
+func (w work) wanted(raw eventlog.Record) (ev Event, mine bool) {
+	if w.passesOver(raw) {
+		return ev, false
+	}
+	ev = w.decode(raw)
+	_, mine = w.resolution(ev)
+	return ev, mine || !isResolution(ev.Data) || len(w.types) == 0
+}
+
+// add folds the next event of the partition.
+func (f *bulkFold) add(ctx context.Context, ev Event) error {
 	at, mine := f.resolution(ev)
-	switch {
-	case !mine && isResolution(ev.Data) && len(f.types) > 0:
-		return nil // for another projection
-	case !mine:
+	if !mine {
 		f.apply(ev)
 		return nil
 	}
@@ -64,7 +76,7 @@ func (f *checkFold) handle(ctx context.Context, raw eventlog.Record) error {
 }
 
 // apply folds an event where it lies and tells whether it was effective.
-func (f *checkFold) apply(ev Event) (effective bool) {
+func (f *bulkFold) apply(ev Event) (effective bool) {
 	var err error
 	if park := f.refused(ev); park != nil {
 		if chained, ok := f.fold.(Chained); ok {
@@ -88,7 +100,7 @@ func (f *checkFold) apply(ev Event) (effective bool) {
 	return true
 }
 
-func (f *checkFold) park(ev Event, err error) {
+func (f *bulkFold) park(ev Event, err error) {
 	row := newParkedRow(ev, err)
 	if f.parked[row.Offset] == nil {
 		f.streams[row.Key] = append(f.streams[row.Key], row.Offset)
@@ -97,7 +109,7 @@ func (f *checkFold) park(ev Event, err error) {
 }
 
 // overtake forgets parked events of a key of which a later one is folded: see [session.forgetOvertaken].
-func (f *checkFold) overtake(key string, before int64) {
+func (f *bulkFold) overtake(key string, before int64) {
 	for _, offset := range slices.Clone(f.streams[key]) {
 		if offset < before {
 			f.take(key, offset)
@@ -107,7 +119,7 @@ func (f *checkFold) overtake(key string, before int64) {
 }
 
 // take takes an event out of those that wait in its stream.
-func (f *checkFold) take(key string, offset int64) {
+func (f *bulkFold) take(key string, offset int64) {
 	rest := slices.DeleteFunc(f.streams[key], func(o int64) bool { return o == offset })
 	if f.streams[key] = rest; len(rest) > 0 {
 		return
@@ -119,13 +131,13 @@ func (f *checkFold) take(key string, offset int64) {
 }
 
 // resolve does what an operator record says, as [session.resolve] does.
-func (f *checkFold) resolve(ctx context.Context, record Event, at domain.Position) error {
+func (f *bulkFold) resolve(ctx context.Context, record Event, at domain.Position) error {
 	key := storable(string(record.Raw.Key))
 	_, skip := record.Data.(domain.ParkedSkipped)
 	if at.Partition != f.partition {
 		// What lies in a wrong partition is no part of its chain: a retry has no effect on it.
 		if skip {
-			f.foreign = append(f.foreign, foreignSkip{at, key})
+			f.foreign = append(f.foreign, foreignSkip{record, at, key})
 		}
 		return nil
 	}
@@ -150,7 +162,7 @@ func (f *checkFold) resolve(ctx context.Context, record Event, at domain.Positio
 }
 
 // foldAgain folds parked events again; what still fails stays, and in a chained stream so does all behind it.
-func (f *checkFold) foldAgain(ctx context.Context, key string, places []int64) error {
+func (f *bulkFold) foldAgain(ctx context.Context, key string, places []int64) error {
 	chained, isChained := f.fold.(Chained)
 	for _, offset := range places {
 		reason := f.parked[offset].Reason
@@ -188,7 +200,7 @@ func (f *checkFold) foldAgain(ctx context.Context, key string, places []int64) e
 }
 
 // settle carries out what operators said of records in other partitions, once all are folded.
-func settle(ctx context.Context, folds map[int32]*checkFold) error {
+func settle(ctx context.Context, folds map[int32]*bulkFold) error {
 	for _, f := range folds {
 		for _, s := range f.foreign {
 			home := folds[s.at.Partition]
@@ -204,7 +216,7 @@ func settle(ctx context.Context, folds map[int32]*checkFold) error {
 }
 
 // skip leaves a record out for good: see [session.skipAhead].
-func (f *checkFold) skip(ctx context.Context, s foreignSkip) error {
+func (f *bulkFold) skip(ctx context.Context, s foreignSkip) error {
 	if row := f.parked[s.at.Offset]; row != nil {
 		if row.Key == s.key {
 			row.skipped = true
@@ -226,7 +238,7 @@ func (f *checkFold) skip(ctx context.Context, s foreignSkip) error {
 }
 
 // rows are the parked events in the order of their positions.
-func (f *checkFold) rows() []*heldRow {
+func (f *bulkFold) rows() []*heldRow {
 	var rows []*heldRow
 	for _, offset := range slices.Sorted(maps.Keys(f.parked)) {
 		rows = append(rows, f.parked[offset])

@@ -68,7 +68,7 @@ func foldInBulk(t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, 
 		var err error
 		bulked, err = projections.FoldInBulk(ctx, projections.Config{
 			Projector: p, Log: &reader{memLog: log}, DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
-		}, &reader{memLog: log}, log.ends(), tx, refusedIn(p))
+		}, log.ends(), tx, refusedIn(p))
 		return err
 	})
 	require.NoError(t, err)

@@ -1,0 +1,42 @@
+package projections_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// Each projection is rebuilt under traffic, with poison, races and an operator's records in the log: what the bulk made is
+// found equal to what live projection made, and readers are switched.
+func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
+	t.Parallel()
+	for _, p := range every() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			_, bulk := p.Begin(0).(projections.Bulk)
+			require.True(t, bulk)
+			b := setup(t)
+			b.mixture()
+			e := b.engine(p, func(c *projections.Config) { c.Verify = projections.NewVerifier(b.db.Pool, p).Verify })
+			b.start(e)
+			b.caughtUp(e)
+			stop := b.traffic()
+			request := asked(p.Name())
+			request.Version = p.Version()
+			r, err := b.rebuilds().Request(b.ctx(), request)
+			require.NoError(t, err)
+			done := b.awaitRebuild(r.ID, func(r operator.Rebuild) bool {
+				return r.FinishedAt != nil || r.State == operator.RebuildBlocked
+			})
+			stop()
+			require.Equal(t, operator.RebuildDone, done.State, "%s %s", done.Error, done.Report)
+			require.NotNil(t, done.DiskNeededBytes)
+			require.Equal(t, 2, b.caughtUp(e).Generation)
+			again := b.verify(p, 1, 2)
+			require.True(t, again.Equal, "%+v", again)
+		})
+	}
+}
