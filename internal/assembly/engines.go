@@ -65,7 +65,7 @@ func (p *Parts) CheckTables(ctx context.Context, name string) (projections.Repor
 			return projections.CheckTables(ctx, projections.Config{
 				Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 				Topics: topics, Registry: p.events, Logger: p.settings.Logger,
-			}, log)
+			})
 		}
 	}
 	return projections.Report{}, domain.NewError(domain.CodeNotFound, "There is no projection %q.", name)
