@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,9 +34,14 @@ type Config struct {
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
 	Logger   *slog.Logger
+	// FoldConns is how many connections each generation that is followed may hold; 0: as many as folds need.
+	FoldConns int32
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
 }
+
+// DefaultFoldConns is one connection for each fold at a time, and one for looks.
+const DefaultFoldConns = foldWorkers + 1
 
 // Limits and rhythms of the engine.
 const (
@@ -72,6 +78,7 @@ type work struct {
 	logger          *slog.Logger
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
+	foldConns       int32
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
 	deleteRetention time.Duration
@@ -90,7 +97,7 @@ func New(c Config) (*Engine, error) {
 		work: work{
 			projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 			logger: c.Logger.With("projection", c.Projector.Name()),
-			paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
+			paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 			compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 		},
 		sessions: map[int]*session{}, waits: map[waiting]wait{},

@@ -34,7 +34,8 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
+			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, Pool: pool, Topics: topics,
+			Registry: p.events, Logger: p.settings.Logger,
 			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
 		})
 		if err != nil {

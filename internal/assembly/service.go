@@ -99,6 +99,9 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
 		return err
 	}
+	if err := s.checkRoom(ctx); err != nil {
+		return err
+	}
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
@@ -135,7 +138,9 @@ type streamEnds struct {
 }
 
 // PartitionOf implements [commands.LogEnds].
-func (e streamEnds) PartitionOf(parent string) int32 { return eventlog.PartitionOf([]byte(parent), e.partitions) }
+func (e streamEnds) PartitionOf(parent string) int32 {
+	return eventlog.PartitionOf([]byte(parent), e.partitions)
+}
 
 // EndOf implements [commands.LogEnds].
 func (e streamEnds) EndOf(ctx context.Context, partition int32) (int64, error) {
