@@ -41,7 +41,7 @@ type PartitionStatus struct {
 	Stopped      string     `json:"stopped,omitempty"` // why it is not, or must not be, followed
 }
 
-// ErrNoLog: the brokers did not tell where the log ends.
+// ErrNoLog says that the brokers did not tell where the log ends.
 var ErrNoLog = errors.New("the log does not answer")
 
 // Live tells whether the projection has reached the end of the log once and may be read.

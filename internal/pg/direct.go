@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrPooler: between this process and the server stands a pooler that hands out another session for each transaction.
+// ErrPooler says that between this process and the server stands a pooler that hands out another session for each transaction.
 var ErrPooler = errors.New("the database is reached through a pooler in transaction mode, which loses what a session holds: " +
 	"search paths, LISTEN, advisory locks and prepared statements; name the server itself in the database URL, or set the pooler to session mode")
 
@@ -89,7 +89,7 @@ func session(ctx context.Context, q interface {
 	if err != nil {
 		return 0, "", fmt.Errorf("look for a pooler: %w", refusedParameter(err))
 	}
-	return uint32(id), path, nil //nolint:gosec // ids of processes are positive
+	return uint32(id), path, nil
 }
 
 func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
