@@ -15,18 +15,18 @@ import (
 type Check struct {
 	Name string // for example "log", "database", "projector_lag"
 	// Probe returns nil when all is well, else the reason, which callers of /readyz see: it must name
-	// no address and no secret. A [*Degraded] leaves reads possible; any other error does not.
+	// no address and no secret. A [*DegradedError] leaves reads possible; any other error does not.
 	Probe func(context.Context) error
 }
 
-// Degraded is a reason that does not keep a process from serving reads.
-type Degraded struct {
+// DegradedError is a reason that does not keep a process from serving reads.
+type DegradedError struct {
 	Reason string
 	Writes bool // changes can succeed too
 }
 
 // Error implements error.
-func (d *Degraded) Error() string { return d.Reason }
+func (d *DegradedError) Error() string { return d.Reason }
 
 const checkTimeout = 2 * time.Second
 
@@ -110,7 +110,9 @@ func writeHealth(w http.ResponseWriter, status int, body healthBody) {
 		w.Header().Set(headerRetryAfter, "1")
 	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // whoever asked has gone
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		return // whoever asked has gone
+	}
 }
 
 // getHealth says that the process serves; whether it can do its work is /readyz.
@@ -168,7 +170,7 @@ func runCheck(ctx context.Context, check Check, writes bool) checkResult {
 		err = errors.New("did not answer in time")
 	}
 	var known *domain.Error
-	var degraded *Degraded
+	var degraded *DegradedError
 	switch {
 	case err == nil:
 		return checkResult{Name: check.Name, OK: true}

@@ -61,7 +61,7 @@ func TestHealthAndReadiness(t *testing.T) {
 // whoever asks for writes.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
-	fault := &api.Degraded{Reason: "1 parked event", Writes: true}
+	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}
 	health := api.Health{
 		Checks:      []api.Check{{Name: "read model dashboards", Probe: func(context.Context) error { return fault }}},
 		Projections: func() []api.ProjectionHealth { return []api.ProjectionHealth{{Name: "dashboards", Parked: 1}} },

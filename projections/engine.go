@@ -36,6 +36,8 @@ type Config struct {
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
 	Logger   *slog.Logger
+	// FoldConns is how many connections each generation that is followed may hold; 0: as many as folds need.
+	FoldConns int32
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
 	// Verify compares the tables that a rebuild has made with the live ones, before readers get them.
@@ -45,6 +47,9 @@ type Config struct {
 	// Grace is how long a generation is followed on after readers were switched to another one; 0: half a minute.
 	Grace time.Duration
 }
+
+// DefaultFoldConns is one connection for each fold at a time, and one for looks.
+const DefaultFoldConns = foldWorkers + 1
 
 // Limits and rhythms of the engine.
 const (
@@ -84,6 +89,7 @@ type work struct {
 	logger          *slog.Logger
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
+	foldConns       int32
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
 	deleteRetention time.Duration
@@ -112,7 +118,7 @@ func newWork(c Config) (work, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()),
-		paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
+		paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	for _, t := range c.Projector.Types() {

@@ -19,7 +19,7 @@ type Status = operator.Projection
 // PartitionStatus is the position of one partition.
 type PartitionStatus = operator.Partition
 
-// ErrNoLog: the brokers did not tell where the log ends.
+// ErrNoLog says that the brokers did not tell where the log ends.
 var ErrNoLog = errors.New("the log does not answer")
 
 // Status reads the checkpoints of the generation that readers use, and the ends of the log. It finds a log that is not

@@ -244,7 +244,7 @@ func (f *session) setProblem(problem string) {
 // openTables opens the pool of the generation's tables, once.
 func (f *session) openTables(ctx context.Context) (err error) {
 	if f.pool == nil {
-		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name(), f.gen.Number)
+		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name(), f.gen.Number, f.foldConns)
 	}
 	return err
 }
@@ -256,10 +256,10 @@ func (f *session) closeTables() {
 }
 
 // openTables opens a pool that folds into the tables of a generation.
-func openTables(ctx context.Context, databaseURL, projection string, number int) (*pgxpool.Pool, error) {
+func openTables(ctx context.Context, databaseURL, projection string, number int, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
-		Name: generationName(projection, number), MaxConns: foldWorkers + 1, AsyncCommit: true,
+		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true,
 	})
 }
 

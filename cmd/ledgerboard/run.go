@@ -28,6 +28,9 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
+// fewReadConns are enough where no requests are served.
+const fewReadConns = 8
+
 // process is the service with the settings of the program.
 type process struct {
 	settings
@@ -51,7 +54,10 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
 		Streams: s.has(roleAPI), Release: thisBuild().Version, Roles: s.Roles,
 	}
-	config.Registerer = p.registry
+	config.Registerer, config.ReadConns, config.FoldConns = p.registry, s.ReadConnections, s.FoldConnections
+	if config.ReadConns == 0 && !s.has(roleAPI) {
+		config.ReadConns = fewReadConns
+	}
 	var err error
 	if s.has(roleFetcher) {
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {

@@ -81,12 +81,14 @@ type settings struct {
 	checkpointing
 	fetching
 
-	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
-	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
-	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
-	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
-	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	MaxLag      int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
+	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
+	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
+	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
+	CORSOrigins     []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
+	RateLimit       int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
+	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
+	ReadConnections int32    `env:"LEDGERBOARD_READ_CONNECTIONS" default:"0" help:"Connections to the database for reads; 0: 24 with role api, else 8."`
+	FoldConnections int32    `env:"LEDGERBOARD_FOLD_CONNECTIONS" default:"0" help:"Connections to the database for each read model that role projector fills, 2 or more; 0: 5."`
 	// answerHeaders are on every answer; mock mode sets them.
 	answerHeaders map[string]string
 
@@ -128,6 +130,8 @@ func (s settings) validate(addr string) error {
 	for _, role := range s.Roles {
 		wrong.unlessf(role == roleAPI || role == roleProjector || role == roleFetcher, "LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
 	}
+	wrong.unlessf(s.ReadConnections >= 0, "LEDGERBOARD_READ_CONNECTIONS is %d; use 0 (the default) or more", s.ReadConnections)
+	wrong.unlessf(s.FoldConnections == 0 || s.FoldConnections >= 2, "LEDGERBOARD_FOLD_CONNECTIONS is %d; use 0 (the default), or 2 or more", s.FoldConnections)
 	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
 	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	if (s.JWTSecret == "") == (s.JWTKeys == "") {

@@ -197,7 +197,7 @@ func (a *audited) known(t *testing.T) note.Verifiers {
 func columnsOf(t *testing.T, a *audited, table string) []string {
 	t.Helper()
 	rows, err := a.db.Pool.Query(t.Context(), `
-		select column_name, data_type from information_schema.columns where table_schema = 'lb' and table_name = $1
+		select column_name, data_type from information_schema.columns where table_schema = 'lb_dashboards_g1' and table_name = $1
 		and column_name not in ('parent_account', 'version') and not (table_name <> 'access_notices' and column_name = 'sub_account_id')`, table)
 	require.NoError(t, err)
 	var name, kind string

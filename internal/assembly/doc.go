@@ -23,6 +23,7 @@
 //
 //	settings.go    where the log and the database are, or who starts them
 //	parts.go       what is opened, once, and given back last first; the topics of the log
+//	room.go        pools, compared with what the server takes
 //	engines.go     one engine for each projection; Fold, partitions for coming months
 //	service.go     Config, Service, Open
 //	monitor.go     whether read models may be read, and take commands

@@ -34,7 +34,7 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
+			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger,
 			Verify: projections.NewVerifier(pool, projector).Verify, DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {

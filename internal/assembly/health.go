@@ -22,7 +22,7 @@ func (s *Service) Health() api.Health {
 		{Name: "log", Probe: func(ctx context.Context) error {
 			_, _, err := s.Log.Ranges(ctx, domain.TopicDashboards)
 			if err = s.answers(ctx, "log", "the brokers do not answer", err); err != nil {
-				return &api.Degraded{Reason: err.Error()}
+				return &api.DegradedError{Reason: err.Error()}
 			}
 			return nil
 		}},
@@ -49,7 +49,7 @@ func (s *Service) readModel(name string) error {
 	if reason == "" {
 		return nil
 	}
-	return &api.Degraded{Reason: reason, Writes: name != (projections.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
+	return &api.DegradedError{Reason: reason, Writes: name != (projections.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
 }
 
 // reads tells whether this process reads tables for others or for itself.

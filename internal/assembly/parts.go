@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,6 +168,9 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := pg.CheckDirect(ctx, url); err != nil {
+		return err
+	}
 	if err := migrations.Up(ctx, url); err != nil {
 		return err
 	}
@@ -176,7 +180,8 @@ func (p *Parts) Migrate(ctx context.Context) error {
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
 	engineConns = 8
-	readConns   = 24
+	// DefaultReadConns are for requests, which come and go.
+	DefaultReadConns = 24
 )
 
 // Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long
@@ -188,7 +193,7 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 			return nil, err
 		}
 		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
-			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), MaxConns: readConns, Logger: p.settings.Logger,
+			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), MaxConns: cmp.Or(p.settings.ReadConns, DefaultReadConns), Logger: p.settings.Logger,
 		})
 		if err == nil {
 			p.Add(func() error { tables.Close(); return nil })

@@ -99,6 +99,9 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
 		return err
 	}
+	if err := s.checkRoom(ctx); err != nil {
+		return err
+	}
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ type Settings struct {
 	Existing bool
 
 	DatabaseURL string     // "": a server started by this process
+	ReadConns   int32      // that reads of this process may hold; 0: [DefaultReadConns]
+	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
 	SecretsKeys vault.Keys // that seal tokens and password hashes
 
 	Embedded Embedded // starts what is not configured; nil where everything is

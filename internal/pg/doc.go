@@ -12,6 +12,7 @@
 // # File map
 //
 //	pool.go      Config, Open, Snapshot
+//	direct.go    poolers in transaction mode are refused; room for connections
 //	dial*.go     a server that vanished is noticed
 //	errors.go    what an SQLSTATE means to us
 //	progress.go  LISTEN on projection progress

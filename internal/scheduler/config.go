@@ -90,7 +90,7 @@ func (c Config) withDefaults() Config {
 	c.hardStop, c.beginWithin = cmp.Or(c.hardStop, hardStop), cmp.Or(c.beginWithin, beginWithin)
 	if c.connect == nil {
 		c.connect = func(ctx context.Context) (*pgxpool.Pool, error) {
-			return pg.Open(ctx, pg.Config{URL: c.DatabaseURL, SearchPath: []string{Schema}, Name: "scheduler", MaxConns: poolConns})
+			return pg.Open(ctx, pg.Config{URL: c.DatabaseURL, SearchPath: []string{Schema}, Name: "scheduler", MaxConns: Conns})
 		}
 	}
 	if c.adjust == nil {

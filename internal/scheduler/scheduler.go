@@ -27,8 +27,8 @@ const (
 	// rememberFailed is for jobs that River gave up, which is rare (see maxAttempts).
 	rememberFailed = time.Hour
 
-	// poolConns serve River's own queries (a listener, producers, a completer, maintenance) and plans.
-	poolConns = 8
+	// Conns serve River's own queries (a listener, producers, a completer, maintenance) and plans.
+	Conns = 8
 	// planWorkers is how many slots of a kind are planned at once.
 	planWorkers = 2
 	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:

@@ -12,13 +12,13 @@ import (
 // Schema is where everything of this package lives.
 const Schema = "kept"
 
-// maxConns is enough: all queries here are short, and few.
-const maxConns = 4
+// Conns is enough: all queries here are short, and few.
+const Conns = 4
 
 // Open returns a pool whose unqualified names are of schema kept and whose commits are on disk when
 // they return.
 func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: maxConns})
+	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: Conns})
 }
 
 // doing says what was being done when err came; no error stays none.

@@ -1,0 +1,40 @@
+package assembly
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// checkRoom refuses a start whose pools the server could never fill, and warns where it cannot now: requests would fail
+// later, under load, and seldom.
+func (s *Service) checkRoom(ctx context.Context) error {
+	over, tight, err := pg.CheckRoom(ctx, s.engine, s.connections())
+	switch {
+	case err != nil:
+		return err
+	case over != "":
+		return errors.New(over)
+	case tight != "":
+		s.settings.Logger.WarnContext(ctx, tight)
+	}
+	return nil
+}
+
+// connections are how many this process may hold: those of its pools, and one that listens.
+func (s *Service) connections() int32 {
+	n := engineConns + cmp.Or(s.settings.ReadConns, DefaultReadConns) + vault.Conns + 1
+	if slices.Contains(s.config.Roles, "projector") {
+		n += int32(len(projections.All(0))) * cmp.Or(s.settings.FoldConns, projections.DefaultFoldConns)
+	}
+	if s.config.Fetch != nil {
+		n += vault.FetchingConns + scheduler.Conns
+	}
+	return n
+}

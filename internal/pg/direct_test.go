@@ -1,0 +1,176 @@
+package pg_test
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+)
+
+// pooler stands between clients and the server, as a pooler does: it answers starts itself and hands out sessions of its own.
+type pooler struct {
+	t           *testing.T
+	server      *pgconn.Config
+	refusesPath bool // it knows no such setting of a start
+	dropsPath   bool // it takes the setting, and forgets it
+	perSession  bool // a client keeps its session; else it gets one for each transaction
+	free        chan *pgconn.HijackedConn
+}
+
+// url starts it and returns where it listens.
+func (p *pooler) url(db *pgtest.DB) string {
+	p.t.Helper()
+	u, err := url.Parse(db.URL)
+	require.NoError(p.t, err)
+	p.server, err = pgconn.ParseConfig(db.URL)
+	require.NoError(p.t, err)
+	p.free = make(chan *pgconn.HijackedConn, 10)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { listener.Close() })
+	u.Host = listener.Addr().String()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(conn)
+		}
+	}()
+	return u.String()
+}
+
+func (p *pooler) serve(conn net.Conn) {
+	defer conn.Close()
+	client := pgproto3.NewBackend(conn, conn)
+	start, err := client.ReceiveStartupMessage()
+	if _, secured := start.(*pgproto3.SSLRequest); secured {
+		if _, err = conn.Write([]byte("N")); err == nil {
+			start, err = client.ReceiveStartupMessage()
+		}
+	}
+	settings, ok := start.(*pgproto3.StartupMessage)
+	if err != nil || !ok {
+		return
+	}
+	if p.refusesPath {
+		client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: search_path"})
+		_ = client.Flush() // the client has gone
+		return
+	}
+	config := p.server.Copy()
+	if !p.dropsPath {
+		config.RuntimeParams["search_path"] = settings.Parameters["search_path"]
+	}
+	client.Send(&pgproto3.AuthenticationOk{})
+	client.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}}) // of its own
+	client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	if client.Flush() != nil {
+		return
+	}
+	var held *pgconn.HijackedConn
+	for {
+		message, err := client.Receive()
+		if err != nil {
+			return
+		}
+		if held == nil {
+			if held, err = p.take(config); err != nil {
+				return
+			}
+		}
+		held.Frontend.Send(message)
+		switch message.(type) {
+		case *pgproto3.Query, *pgproto3.Sync:
+			status, err := relay(held.Frontend, client)
+			if err != nil {
+				return
+			}
+			if status == 'I' && !p.perSession {
+				p.free <- held
+				held = nil
+			}
+		}
+	}
+}
+
+// take takes a free session, or makes one.
+func (p *pooler) take(config *pgconn.Config) (*pgconn.HijackedConn, error) {
+	select {
+	case conn := <-p.free:
+		return conn, nil
+	default:
+	}
+	conn, err := pgconn.ConnectConfig(context.Background(), config)
+	if err != nil {
+		return nil, err
+	}
+	hijacked, err := conn.Hijack()
+	if err == nil {
+		p.t.Cleanup(func() { hijacked.Conn.Close() })
+	}
+	return hijacked, err
+}
+
+// relay hands the server's answers on until it is ready again.
+func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
+	if err := server.Flush(); err != nil {
+		return 0, err
+	}
+	for {
+		answer, err := server.Receive()
+		if err != nil {
+			return 0, err
+		}
+		client.Send(answer)
+		if ready, ok := answer.(*pgproto3.ReadyForQuery); ok {
+			return ready.TxStatus, client.Flush()
+		}
+	}
+}
+
+// What a session holds gets lost in a pooler that changes it with each transaction: that is said at the start, not found
+// out when tables of another generation are read.
+func TestPoolersInTransactionModeAreRefused(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	require.NoError(t, pg.CheckDirect(t.Context(), db.URL), "the server itself")
+	require.NoError(t, pg.CheckDirect(t.Context(), (&pooler{t: t, perSession: true}).url(db)), "a pooler in session mode")
+	for name, p := range map[string]*pooler{
+		"each transaction has another session": {t: t},
+		"it refuses the search path":           {t: t, refusesPath: true},
+		"it drops the search path":             {t: t, dropsPath: true},
+	} {
+		err := pg.CheckDirect(t.Context(), p.url(db))
+		require.ErrorIs(t, err, pg.ErrPooler, name)
+		require.ErrorContains(t, err, "session mode", name)
+	}
+	_, err := pg.Open(t.Context(), pg.Config{URL: (&pooler{t: t, refusesPath: true}).url(db), SearchPath: []string{"lb"}, Name: "test"})
+	require.ErrorIs(t, err, pg.ErrPooler, "every pool says so")
+}
+
+// A process whose pools the server can never fill is refused with a sentence that says what to change.
+func TestRoomForConnections(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	over, tight, err := pg.CheckRoom(t.Context(), db.Pool, 5)
+	require.NoError(t, err)
+	require.Empty(t, over+tight)
+	over, tight, err = pg.CheckRoom(t.Context(), db.Pool, 10_000)
+	require.NoError(t, err)
+	require.Contains(t, over, "may open 10000 connections")
+	require.Contains(t, over, "LEDGERBOARD_READ_CONNECTIONS")
+	require.Empty(t, tight)
+	over, tight, err = pg.CheckRoom(t.Context(), db.Pool, 397) // of 400, 3 reserved, and the tests hold some
+	require.NoError(t, err)
+	require.Empty(t, over)
+	require.Contains(t, tight, "others hold")
+}
