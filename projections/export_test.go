@@ -86,3 +86,12 @@ func (e *Engine) Another(ctx context.Context) (number int, err error) {
 	})
 	return number, err
 }
+
+// CompareTable compares a table of two schemas.
+func CompareTable(ctx context.Context, pool Database, a, b, table string) (r TableReport, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
+		r, err = compareTable(ctx, tableSide{tx, a}, tableSide{tx, b}, table, 7)
+		return err
+	})
+	return r, err
+}
