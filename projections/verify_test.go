@@ -250,9 +250,7 @@ func TestCheckTables(t *testing.T) {
 
 func (b *bench) check(p projections.Projector) projections.Report {
 	b.t.Helper()
-	r, err := projections.CheckTables(b.ctx(), projections.Config{
-		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(), Logger: quiet,
-	}, b.log)
+	r, err := b.engine(p).CheckTables(b.ctx(), b.log)
 	require.NoError(b.t, err)
 	return r
 }
