@@ -14,15 +14,17 @@ import (
 
 // Status is what a projection tells of itself; ops, readiness and metrics show it.
 type Status struct {
-	Projection string            `json:"projection"`
-	Generation int               `json:"generation"`
-	State      State             `json:"state"`
-	Lag        int64             `json:"lag"`         // events not yet folded, exact, over all partitions
-	LagSeconds float64           `json:"lag_seconds"` // how long the partition that waits longest has been seen behind without progress; 0 without lag
-	Parked     int64             `json:"parked"`
-	Stale      int64             `json:"stale"`             // lost races and duplicates since the start of this process
-	Problem    string            `json:"problem,omitempty"` // why it does not run
-	Partitions []PartitionStatus `json:"partitions"`
+	Projection string  `json:"projection"`
+	Generation int     `json:"generation"`
+	State      State   `json:"state"`
+	Lag        int64   `json:"lag"`         // events not yet folded, exact, over all partitions
+	LagSeconds float64 `json:"lag_seconds"` // how long the partition that waits longest has been seen behind without progress; 0 without lag
+	Parked     int64   `json:"parked"`
+	Stale      int64   `json:"stale"`             // lost races and duplicates since the start of this process
+	Problem    string  `json:"problem,omitempty"` // why it does not run
+	// TablesChecked is the latest comparison with the log; nil before the first one.
+	TablesChecked *TablesChecked    `json:"tables_checked,omitempty"`
+	Partitions    []PartitionStatus `json:"partitions"`
 }
 
 // PartitionStatus is the position of one partition.
@@ -50,6 +52,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		s.Generation, s.State = g.Number, g.State
 	}
 	if s.Partitions, s.Parked, err = e.progress(ctx, g.Number); err != nil {
+		return s, err
+	}
+	if s.TablesChecked, err = e.tablesChecked(ctx, g.Number); err != nil {
 		return s, err
 	}
 	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic())

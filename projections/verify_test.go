@@ -254,3 +254,35 @@ func (b *bench) check(p projections.Projector) projections.Report {
 	require.NoError(b.t, err)
 	return r
 }
+
+// A check comes due a day after the tables went live, and then once a day; its outcome shows in the status.
+func TestTablesAreCheckedDaily(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	e := b.engine(projections.Directory{})
+	b.run(e)
+	checked := func() *projections.TablesChecked {
+		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, b.log, e))
+		s, err := e.Status(b.ctx())
+		require.NoError(t, err)
+		return s.TablesChecked
+	}
+	require.Nil(t, checked(), "not yet")
+	b.exec("update generations set live_at = live_at - interval '25 hours'")
+	first := checked()
+	require.True(t, first.Equal)
+	b.exec("update tDefaultCategories set name = 'x'")
+	require.Equal(t, first, checked(), "not again on the same day")
+	b.exec("update table_checks set at = at - interval '25 hours'")
+	tx, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	_, err = tx.Exec(b.ctx(), "select pg_advisory_xact_lock(hashtext('ledgerboard check of tables'))")
+	require.NoError(t, err)
+	require.Equal(t, first.Report, checked().Report, "another process is at it")
+	require.NoError(t, tx.Rollback(b.ctx()))
+	second := checked()
+	require.NotEqual(t, first.Report, second.Report)
+	require.False(t, second.Equal)
+	require.Equal(t, 1, b.count("select count(*) from table_checks where not equal and report -> 'tables' -> 10 -> 'first_difference' -> 'live' ->> 'name' = 'x'"))
+}

@@ -55,11 +55,15 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Fold folds the log into the tables until ctx is done: the role projector.
+// Fold folds the log into the tables until ctx is done, and compares them with it once a day: the role projector.
 func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, engine := range s.engines {
 		group.Go(func() error { return engine.Run(ctx) })
 	}
+	group.Go(func() error {
+		projections.RunChecks(ctx, s.engine, s.Log, s.engines, s.settings.Logger)
+		return nil
+	})
 	return group.Wait()
 }
