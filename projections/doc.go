@@ -42,7 +42,7 @@
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      tSPosts, tSPostInsights, tSPostGrowth, post_daily, post_gains
 //	directory*.go           reference entities
-//	operations.go           trail, connection states
+//	operations*.go          trail, connection states
 //
 // # Non-obvious
 //
