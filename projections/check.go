@@ -22,19 +22,15 @@ import (
 // differ the topic is folded again, to name a row.
 //
 // The snapshot is open as long as it takes to fold the topic. The user needs the right to make temporary tables.
-func CheckTables(ctx context.Context, c Config) (Report, error) {
+func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
-	r := newReport(c.Projector.Name(), began)
-	w, err := newWork(c)
-	if err != nil {
-		return r, err
-	}
-	err = pgx.BeginTxFunc(ctx, c.Pool, snapshotOptions, func(tx pgx.Tx) error {
-		check := &tableCheck{work: w, tx: tx, seed: rand.Int64()} //nolint:gosec // nobody must foresee it for long
+	r := newReport(e.projector.Name(), began)
+	err := pgx.BeginTxFunc(ctx, e.pool, snapshotOptions, func(tx pgx.Tx) error {
+		check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64()} //nolint:gosec // nobody must foresee it for long
 		return check.run(ctx, &r)
 	})
 	if err != nil {
-		return r, fmt.Errorf("check tables of %s: %w", c.Projector.Name(), err)
+		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name(), err)
 	}
 	r.finish(began)
 	return r, nil

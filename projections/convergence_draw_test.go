@@ -20,18 +20,24 @@ type drawing struct {
 	positions map[string][]domain.Position // by key
 	chains    map[string]*chain
 	n         int
+	step      func() // draws the next record
 }
 
 func drawLog(t *rapid.T, codec eventlog.Codec, p projections.Projector) *memLog {
+	d := newDrawing(t, codec, p)
+	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
+		d.step()
+	}
+	return d.log
+}
+
+func newDrawing(t *rapid.T, codec eventlog.Codec, p projections.Projector) *drawing {
 	d := &drawing{T: t, log: newMemLog(codec, p.Topic()), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
-	step := map[string]func(){
+	d.step = map[string]func(){
 		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
 		domain.TopicDirectory: d.directory, domain.TopicOperations: d.operations,
 	}[p.Topic()]
-	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
-		step()
-	}
-	return d.log
+	return d
 }
 
 func (d *drawing) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, label) }

@@ -46,7 +46,7 @@
 //	table.go                set-based inserts from typed columns; COPY for many new rows
 //	table_copy.go           rows streamed into COPY
 //	verify.go report.go     two generations compared at one position; what a comparison says
-//	check.go                live tables compared with a fold of the log
+//	check.go check_daily.go live tables compared with a fold of the log, by hand and once a day
 //	digest.go               digests of tables, by tenant; the first row that differs
 //	bulk_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state, for a rebuild or a check
 //	dashboards*.go          preferences, history, heads, remembered commands, notices

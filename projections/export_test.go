@@ -3,9 +3,11 @@ package projections
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Problem is what Status would tell if the database could be asked.
@@ -85,4 +87,18 @@ func (e *Engine) Another(ctx context.Context) (number int, err error) {
 		return err
 	})
 	return number, err
+}
+
+// CheckDue checks the tables that are to be checked now.
+func CheckDue(ctx context.Context, pool *pgxpool.Pool, log ScanLog, engines ...*Engine) error {
+	return runDue(ctx, pool, log, engines, slog.New(slog.DiscardHandler))
+}
+
+// CompareTable compares a table of two schemas.
+func CompareTable(ctx context.Context, pool Database, a, b, table string) (r TableReport, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
+		r, err = compareTable(ctx, tableSide{tx, a}, tableSide{tx, b}, table, 7)
+		return err
+	})
+	return r, err
 }

@@ -39,6 +39,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if s.Paused, err = e.paused(ctx); err != nil {
 		return s, fmt.Errorf("read pause flag: %w", err)
 	}
+	if s.TablesChecked, err = e.tablesChecked(ctx, g.Number); err != nil {
+		return s, err
+	}
 	if s.Building, err = e.builds(ctx); err != nil {
 		return s, err
 	}

@@ -3,13 +3,19 @@ package projections_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // another makes a second generation and waits until it is live.
@@ -250,9 +256,108 @@ func TestCheckTables(t *testing.T) {
 
 func (b *bench) check(p projections.Projector) projections.Report {
 	b.t.Helper()
-	r, err := projections.CheckTables(b.ctx(), projections.Config{
-		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(), Logger: quiet,
-	})
+	r, err := b.engine(p).CheckTables(b.ctx())
 	require.NoError(b.t, err)
 	return r
+}
+
+// A check comes due a day after the tables went live, and then once a day; its outcome shows in the status.
+func TestTablesAreCheckedDaily(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	e := b.engine(projections.Directory{})
+	b.run(e)
+	checked := func() *projections.TablesChecked {
+		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, b.log, e))
+		s, err := e.Status(b.ctx())
+		require.NoError(t, err)
+		return s.TablesChecked
+	}
+	require.Nil(t, checked(), "not yet")
+	b.exec("update generations set live_at = live_at - interval '25 hours'")
+	first := checked()
+	require.True(t, first.Equal)
+	b.exec("update tDefaultCategories set name = 'x'")
+	require.Equal(t, first, checked(), "not again on the same day")
+	b.exec("update table_checks set at = at - interval '25 hours'")
+	tx, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	_, err = tx.Exec(b.ctx(), "select pg_advisory_xact_lock(hashtext('ledgerboard check of tables'))")
+	require.NoError(t, err)
+	require.Equal(t, first.Report, checked().Report, "another process is at it")
+	require.NoError(t, tx.Rollback(b.ctx()))
+	second := checked()
+	require.NotEqual(t, first.Report, second.Report)
+	require.False(t, second.Equal)
+	require.Equal(t, 1, b.count("select count(*) from table_checks where not equal and report -> 'tables' -> 10 -> 'first_difference' -> 'live' ->> 'name' = 'x'"))
+}
+
+// Readings fold to the same tables in any order and with duplicates, so that their digests are equal too.
+func TestAnyOrderOfReadingsGivesEqualDigests(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, p := range []projections.Projector{projections.AccountInsights{}, projections.PostInsights{}} {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			schemas := [2]string{ddl.Schema(p.Name(), 1), ddl.Schema(p.Name(), 2)}
+			_, err := db.Pool.Exec(ctx, "create schema "+schemas[1])
+			require.NoError(t, err)
+			pool, err := pg.Open(ctx, pg.Config{URL: db.URL, SearchPath: []string{schemas[1], migrations.Engine}, Name: "twin"})
+			require.NoError(t, err)
+			t.Cleanup(pool.Close)
+			conn, err := pool.Acquire(ctx)
+			require.NoError(t, err)
+			_, err = conn.Conn().PgConn().Exec(ctx, p.Definition().Tables()+p.Definition().Keys()).ReadAll()
+			conn.Release()
+			require.NoError(t, err)
+			random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same one each time
+			for range 5 {
+				events := readings(p, random)
+				foldBatches(t, db, p, [][]projections.Event{events})
+				again := append(slices.Clone(events), events[:len(events)/3]...)
+				random.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
+				at := random.IntN(len(again))
+				foldBatches(t, &pgtest.DB{URL: db.URL, Pool: pool}, p, [][]projections.Event{again[:at], again[at:]})
+			}
+			for _, table := range p.Tables() {
+				r, err := projections.CompareTable(ctx, db.Pool, schemas[0], schemas[1], table)
+				require.NoError(t, err)
+				require.True(t, r.Equal, "%+v", r.FirstDifference)
+				require.Positive(t, r.RowsLive, table)
+				_, err = db.Pool.Exec(ctx, "update "+table+" set account_id = 'x' where ctid = (select min(ctid) from "+table+")")
+				require.NoError(t, err)
+				r, err = projections.CompareTable(ctx, db.Pool, schemas[0], schemas[1], table)
+				require.NoError(t, err)
+				require.False(t, r.Equal, table)
+			}
+		})
+	}
+}
+
+// readings are some of a few accounts and posts.
+func readings(p projections.Projector, random *rand.Rand) (events []projections.Event) {
+	for range 60 {
+		social, value := int64(random.IntN(3)+1), int64(random.IntN(1000))
+		at := day0.Add(time.Duration(random.IntN(200)) * time.Hour)
+		id := fmt.Sprintf("%d-%d", at.Unix(), value)
+		switch {
+		case p.Name() == projections.AccountInsights{}.Name():
+			events = append(events, event(id, domain.AccountRead{
+				Tenant: tenantOf(social), Platform: domain.Facebook, CapturedAt: at,
+				Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: value, Source: "fan_count"}},
+			}))
+		case value%5 == 0:
+			events = append(events, event(id, domain.PostRegistered{
+				Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: at, Content: id,
+			}))
+		default:
+			events = append(events, event(id, domain.PostRead{
+				Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at,
+				GrowthEligible: true, GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: &value},
+			}))
+		}
+	}
+	return events
 }

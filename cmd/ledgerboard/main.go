@@ -34,7 +34,7 @@ type cli struct {
 	Secrets     secretsCommand     `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schemas to this version."`
 	Import      importCommand      `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
-	Verify      verifyCommand      `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle."`
+	Verify      verifyCommand      `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables."`
 	Export      exportCommand      `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
 	Replay      replayCommand      `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
 	Rebuild     rebuildCommand     `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`

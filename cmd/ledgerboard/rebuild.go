@@ -244,7 +244,11 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 
 // check folds the log without writing and compares the result with the live tables.
 func (c rebuildCommand) check(ctx context.Context, s streams, parts *assembly.Parts, name string) error {
-	report, err := parts.CheckTables(ctx, name)
+	engines, err := parts.Engines(ctx, name)
+	if err != nil {
+		return err
+	}
+	report, err := engines[0].CheckTables(ctx)
 	if err != nil {
 		return err
 	}

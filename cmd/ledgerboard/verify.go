@@ -27,6 +27,7 @@ type verifyCommand struct {
 	Parent  string `xor:"what" required:"" help:"Verify one agency, 24 hex digits."`
 	All     bool   `xor:"what" required:"" help:"Verify all agencies."`
 	Bundle  string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
+	Tables  bool   `xor:"what" required:"" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
 	LogOnly bool   `help:"Do not compare with the tables: needs no database."`
 	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
 }
@@ -37,12 +38,16 @@ const nothingVerified = "nothing is proved and nothing is refuted; run it again"
 // What ends a verification that found something.
 var (
 	errFindings       = errors.New("the history is not what it was: see the findings")
+	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them anew from the log")
 	errBundleFindings = errors.New("the file proves nothing: see the findings")
 )
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	if c.Bundle != "" {
 		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)
+	}
+	if c.Tables {
+		return interrupted(ctx, c.tables(ctx, s), nothingVerified)
 	}
 	parent := ""
 	if !c.All {

@@ -49,28 +49,6 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	return engines, nil
 }
 
-// CheckTables compares the live tables of a projection with a fold of the log, which writes nothing.
-func (p *Parts) CheckTables(ctx context.Context, name string) (projections.Report, error) {
-	log, err := p.Log(ctx)
-	if err != nil {
-		return projections.Report{}, err
-	}
-	pool, err := p.Engine(ctx)
-	if err != nil {
-		return projections.Report{}, err
-	}
-	topics := p.brokers.value.topics
-	for _, projector := range projections.All(PartitionsOf(topics, domain.TopicDashboards)) {
-		if projector.Name() == name {
-			return projections.CheckTables(ctx, projections.Config{
-				Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
-				Topics: topics, Registry: p.events, Logger: p.settings.Logger,
-			})
-		}
-	}
-	return projections.Report{}, domain.NewError(domain.CodeNotFound, "There is no projection %q.", name)
-}
-
 // PartitionsOf is the number of partitions of the topic of that name, 0 when there is none.
 func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	for _, t := range topics {
@@ -81,11 +59,15 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Fold folds the log into the tables until ctx is done: the role projector.
+// Fold folds the log into the tables until ctx is done, and compares them with it once a day: the role projector.
 func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, engine := range s.engines {
 		group.Go(func() error { return engine.Run(ctx) })
 	}
+	group.Go(func() error {
+		projections.RunChecks(ctx, s.engine, s.engines, s.settings.Logger)
+		return nil
+	})
 	return group.Wait()
 }

@@ -34,12 +34,13 @@ var (
 	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Events that wait for an operator.", []string{"projection"}, nil)
 	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost their race, and duplicates, since the start.", []string{"projection"}, nil)
 	degraded    = prometheus.NewDesc("ledgerboard_degraded", "What is wrong, by its kind: how many read models suffer from it, 1 for what concerns all.", []string{"reason"}, nil)
+	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 when the latest daily check found tables that are not what the log says.", []string{"projection"}, nil)
 	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 when the read model may be read.", []string{"projection"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (projectionCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, liveGauge, degraded} {
+	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, differGauge, liveGauge, degraded} {
 		descs <- d
 	}
 }
@@ -68,6 +69,13 @@ func (c projectionCollector) Collect(metrics chan<- prometheus.Metric) {
 			live = 1
 		}
 		gauge(liveGauge, live, s.Projection)
+		if s.TablesChecked != nil {
+			differ := 1.0
+			if s.TablesChecked.Equal {
+				differ = 0
+			}
+			gauge(differGauge, differ, s.Projection)
+		}
 	}
 }
 

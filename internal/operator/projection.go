@@ -7,17 +7,26 @@ import (
 
 // Projection is what a projection tells of itself; ops, readiness and metrics show it.
 type Projection struct {
-	Projection string      `json:"projection"`        // its name
-	Generation int         `json:"generation"`        // that readers use
-	State      State       `json:"state"`             // of that generation
-	Lag        int64       `json:"lag"`               // events not yet folded, exact, over all partitions
-	LagSeconds float64     `json:"lag_seconds"`       // how long the partition that waits longest has been seen behind without progress; 0 without lag
-	Parked     int64       `json:"parked"`            // events that wait for an operator
-	Stale      int64       `json:"stale"`             // lost races and duplicates since the start of this process
-	Problem    string      `json:"problem,omitempty"` // why it does not run
-	Paused     bool        `json:"paused"`            // by an operator
-	Building   []Build     `json:"building"`          // generations that are being made, of any version
-	Partitions []Partition `json:"partitions"`        // of its topic
+	Projection string  `json:"projection"`        // its name
+	Generation int     `json:"generation"`        // that readers use
+	State      State   `json:"state"`             // of that generation
+	Lag        int64   `json:"lag"`               // events not yet folded, exact, over all partitions
+	LagSeconds float64 `json:"lag_seconds"`       // how long the partition that waits longest has been seen behind without progress; 0 without lag
+	Parked     int64   `json:"parked"`            // events that wait for an operator
+	Stale      int64   `json:"stale"`             // lost races and duplicates since the start of this process
+	Problem    string  `json:"problem,omitempty"` // why it does not run
+	Paused     bool    `json:"paused"`            // by an operator
+	Building   []Build `json:"building"`          // generations that are being made, of any version
+	// TablesChecked is the latest comparison with the log; absent before the first one.
+	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
+	Partitions    []Partition    `json:"partitions"` // of its topic
+}
+
+// TablesChecked is the latest check of the tables that readers use.
+type TablesChecked struct {
+	At     time.Time `json:"at"`     // UTC
+	Equal  bool      `json:"equal"`  // they are what the log gives
+	Report string    `json:"report"` // its id; the row of table_checks has all of it
 }
 
 // Live tells whether the projection has reached the end of the log once and may be read.

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// The tables that serve are compared with the log itself; what differs is named, and what cannot be checked is no success.
+func TestVerifyTablesCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	run := func(asJSON bool) (string, error) {
+		var out bytes.Buffer
+		c := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"}, Tables: true, JSON: asJSON}
+		err := c.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
+		return out.String(), err
+	}
+	said, err := run(true)
+	require.ErrorIs(t, err, projections.ErrNotLive, "only dashboards are folded here")
+	require.NotErrorIs(t, err, errTableFindings)
+	var report projections.Report
+	require.NoError(t, json.Unmarshal([]byte(said), &report))
+	require.True(t, report.Equal)
+	require.Equal(t, "dashboards", report.Projection)
+
+	_, err = a.db.Pool.Exec(t.Context(), "update dashboard_history set role = 'x' where parent_account = $1 and version = 7", auditedAgencies[1])
+	require.NoError(t, err)
+	said, err = run(false)
+	require.ErrorIs(t, err, errTableFindings)
+	require.Equal(t, exitFailure, exitCode(err, &bytes.Buffer{}))
+	require.Contains(t, said, "dashboards, generation 1")
+	require.Contains(t, said, "DIFFERENT")
+	require.Contains(t, said, `agency "`+auditedAgencies[1]+`"`)
+	require.Contains(t, said, `event "`+auditedAgencies[1]+`.7"`)
+	require.Contains(t, said, "version=7")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"}, Tables: true}
+	require.Equal(t, exitCut, exitCode(c.Run(ctx, streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}), &bytes.Buffer{}))
+}

@@ -1,0 +1,96 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// Rhythms of the checks that nobody asks for.
+const (
+	// checkEvery is how often the tables of a projection are compared with the log.
+	checkEvery = 24 * time.Hour
+	// checkLook is how often a process looks whether a check is due.
+	checkLook = 10 * time.Minute
+)
+
+// checkLock is the advisory lock of the one process that checks.
+const checkLock = "ledgerboard check of tables"
+
+// RunChecks compares the tables of each projection with the log once a day, until ctx is done. Of several processes one
+// does; the first check comes a day after the tables went live.
+func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) {
+	for pause(ctx, checkLook) == nil {
+		if err := runDue(ctx, pool, engines, logger); err != nil && ctx.Err() == nil {
+			logger.WarnContext(ctx, "tables are not checked", "error", err)
+		}
+	}
+}
+
+// runDue runs the checks that are due, unless another process does.
+func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // it only holds the lock
+		var mine bool
+		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock).Scan(&mine); err != nil || !mine {
+			return err
+		}
+		var failed []error
+		for _, e := range engines {
+			failed = append(failed, e.checkDue(ctx, logger))
+		}
+		return errors.Join(failed...)
+	})
+}
+
+// checkDue checks the tables of a projection if that is due, and keeps the report.
+func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
+	var due bool
+	err := e.pool.QueryRow(ctx, `
+		select exists (
+			select from pointer p join generations g using (projection, generation)
+			where p.projection = $1 and p.version = $2 and g.live_at < clock_timestamp() - $3::interval and not exists (
+				select from table_checks t
+				where t.projection = $1 and t.generation = g.generation and t.at > clock_timestamp() - $3::interval))`,
+		e.projector.Name(), e.projector.Version(), checkEvery).Scan(&due)
+	if err != nil || !due {
+		return err
+	}
+	report, err := e.CheckTables(ctx)
+	if err != nil {
+		return err
+	}
+	if !report.Equal {
+		logger.ErrorContext(ctx, "tables are not what the log says", "projection", report.Projection, "report", report.ID,
+			"mend", "see ledgerboard verify --tables; a rebuild makes the tables anew from the log")
+	}
+	_, err = e.pool.Exec(ctx, `
+		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)
+		on conflict (projection) do update set generation = excluded.generation, at = excluded.at, equal = excluded.equal, report = excluded.report`,
+		report.Projection, report.Live, report.At, report.Equal, report)
+	if err != nil {
+		return fmt.Errorf("keep report of check: %w", err)
+	}
+	return nil
+}
+
+// tablesChecked reads the latest check of a generation; nil when there was none.
+func (e *Engine) tablesChecked(ctx context.Context, generation int) (*operator.TablesChecked, error) {
+	var c operator.TablesChecked
+	err := e.pool.QueryRow(ctx, `
+		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`,
+		e.projector.Name(), generation).Scan(&c.At, &c.Equal, &c.Report)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // there was no check yet
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read latest check of tables: %w", err)
+	}
+	return &c, nil
+}
