@@ -17,9 +17,6 @@ type Audit struct {
 	Logger *slog.Logger
 }
 
-// auditWithin is how long a reader waits for the log to take the record.
-const auditWithin = 5 * time.Second
-
 // RecordRead appends that the caller reads; nil means that it is in the log and that the answer may be
 // shown. Its error is unavailable: the answer must not be shown, also when the record may have been taken.
 func (a *Audit) RecordRead(ctx context.Context, c Caller, read domain.AuditRead) error {
@@ -32,16 +29,25 @@ func (a *Audit) RecordExport(ctx context.Context, c Caller, export domain.AuditE
 }
 
 func (a *Audit) record(ctx context.Context, c Caller, data domain.Data, dashboard string) error {
-	ctx, cancel := context.WithTimeout(ctx, auditWithin)
-	defer cancel()
 	draft := NewDraft(domain.TopicOperations, c.ParentAccount, data, a.Now())
 	if dashboard != "" {
 		draft.Envelope.Subject = dashboard
 	}
 	c.sign(&draft.Envelope)
-	if err := a.Log.Append(ctx, draft); err != nil {
+	if err := recordFirst(ctx, a.Log, draft); err != nil {
 		a.Logger.ErrorContext(ctx, "reading of the audit trail is not recorded, and refused", "request_id", c.RequestID, "error", err)
 		return unavailable("That you read this could not be recorded, and without the record nothing is shown. Try again.")
 	}
 	return nil
+}
+
+// recordWithin is how long a person waits for the log to take the record.
+const recordWithin = 5 * time.Second
+
+// recordFirst appends what must be in the log before anything is shown or done. After an error the record may
+// have been taken all the same.
+func recordFirst(ctx context.Context, log Appender, draft domain.Draft) error {
+	ctx, cancel := context.WithTimeout(ctx, recordWithin)
+	defer cancel()
+	return log.Append(ctx, draft)
 }

@@ -189,8 +189,8 @@ func TestRealRefusals(t *testing.T) {
 	before := s.appended()
 	for _, c := range []struct{ name, reason, set, clear string }{
 		{
-			"paused", "paused", `insert into kept.paused_projections values ('dashboards', 'r', 'a', now())`,
-			`delete from kept.paused_projections`,
+			"paused", "paused", `insert into kept.pauses values ('projection', 'dashboards', now(), 'a', 'test', '')`,
+			`delete from kept.pauses`,
 		},
 		{
 			"rebuilding from zero", "rebuilt", `update generations set state = 'building' where projection = 'dashboards'`,

@@ -21,7 +21,8 @@
 //	directory.go         reference entities of the main application
 //	connected.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
 //	person.go            what an erasure must find of a person
-//	operations.go        operator actions, connection states
+//	operations.go        word about parked records, connection states, imports
+//	operator.go reason.go pause.go  what an operator does, on what; why; what stands still
 //	signed_in.go secret.go  where a connection stands between sign-ins; the times of a stored secret
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history

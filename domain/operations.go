@@ -84,8 +84,8 @@ type ImportedFile struct {
 // EventType implements [Data].
 func (DataImported) EventType() string { return "operations.data_imported.v1" }
 
-// ProjectionPaused says that an operator made a projection stand still. Nothing writes it yet: pausing and
-// resuming of projections by an operator will.
+// ProjectionPaused says that an operator made a projection stand still. Nothing writes it: pauses are recorded
+// by [OperatorActed].
 type ProjectionPaused struct {
 	Projection string `json:"projection"`
 	Reason     string `json:"reason"`

@@ -55,6 +55,7 @@ func NewRegistry() *Registry {
 	register[AuditRead](r)
 	register[AuditExported](r)
 	register[PersonErased](r)
+	register[OperatorActed](r)
 	register[CheckpointSigned](r)
 	return r
 }

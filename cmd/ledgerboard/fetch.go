@@ -58,18 +58,18 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.read(ctx, s, recorded, fetcher.Collect, readmodels.Connections{Pool: tables})
+	return c.read(ctx, s, recorded, fetcher, readmodels.Connections{Pool: tables})
 }
 
 // read reads the account once, or until ctx is done.
-func (c fetchCommand) read(ctx context.Context, s streams, recorded *recording, collector *collect.Collector, from readmodels.Connections) error {
+func (c fetchCommand) read(ctx context.Context, s streams, recorded *recording, fetcher *assembly.Fetcher, from readmodels.Connections) error {
 	kind := domain.FetchAccounts
 	if c.Posts {
 		kind = domain.FetchPosts
 	}
 	at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == c.Platform })
 	for {
-		err := collector.Once(ctx, from, kind, domain.Platforms()[at], c.Account)
+		err := fetcher.Once(ctx, from, kind, domain.Platforms()[at], c.Account)
 		c.print(s.Out, recorded.take())
 		wait := max(c.AccountInsightsInterval, time.Second)
 		switch {

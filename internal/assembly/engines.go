@@ -34,8 +34,10 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
-			Paused: func(ctx context.Context) (bool, error) { return pauses.Paused(ctx, projector.Name()) },
+Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool, Topics: topics, Registry: p.events, Logger: p.settings.Logger,
+			Paused: func(ctx context.Context) (bool, error) {
+				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
+			},
 		})
 		if err != nil {
 			return nil, err

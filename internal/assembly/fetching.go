@@ -71,6 +71,14 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	f := &Fetcher{Collect: collector, schedule: c.Schedule, wall: c.Wall}
 	f.schedule.Shards, f.schedule.Work = collector.Plan, f.work
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
+	kept, err := p.Vault(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pauses := vault.NewPauses(kept)
+	f.schedule.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
+		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
+	}
 	f.schedule.DatabaseURL, err = p.DatabaseURL(ctx)
 	return f, err
 }
@@ -120,6 +128,18 @@ func (f *Fetcher) Run(ctx context.Context) error {
 		return err
 	}
 	return schedule.Run(ctx)
+}
+
+// Once reads one account by hand, as [collect.Collector.Once] does, unless an operator has paused its platform.
+func (f *Fetcher) Once(ctx context.Context, accounts collect.ByHand, kind string, platform domain.Platform, socialAccount int64) error {
+	paused, err := f.schedule.Paused(ctx, platform)
+	if err != nil {
+		return err
+	}
+	if paused {
+		return domain.NewError(domain.CodeConflict, "An operator has paused the fetching of %s. Resume it first.", platform)
+	}
+	return f.Collect.Once(ctx, accounts, kind, platform, socialAccount)
 }
 
 // work is what a scheduled job does.

@@ -57,6 +57,11 @@ type Config struct {
 	// turns false later, no job begins until it is true again. Nil: always ready.
 	Ready func() bool
 
+	// Paused tells whether an operator has paused the fetching of a platform. It is asked before each plan and
+	// job of the platform, which wait meanwhile, and every second while a job runs, whose context ends then:
+	// what it did not reach is worked after the pause, when the slot still lasts. Nil: nothing is ever paused.
+	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
+
 	MaxWorkers     int           // jobs at once of each kind and platform in this process; 4
 	AttemptTimeout time.Duration // the longest a job runs; after a crash it is repeated somewhat later than that; 5 min
 	DrainTimeout   time.Duration // how long Run lets jobs finish when it is to end; 20 s
@@ -76,6 +81,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
+	}
+	if c.Paused == nil {
+		c.Paused = func(context.Context, domain.Platform) (bool, error) { return false, nil }
 	}
 	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
 	c.AttemptTimeout, c.DrainTimeout = cmp.Or(c.AttemptTimeout, defaultAttemptTimeout), cmp.Or(c.DrainTimeout, DefaultDrainTimeout)

@@ -10,7 +10,8 @@
 //   - A slot lasts until the next one begins and is never made up for: what waits longer is dropped and
 //     counted, what runs longer is cut, a retry never begins after it.
 //   - There is at most one waiting job for each kind, platform and shard, however slow the work is.
-//   - Nothing is inserted and nothing runs before Config.Ready has said yes.
+//   - Nothing is inserted and nothing runs before Config.Ready has said yes, and nothing of a platform while
+//     Config.Paused says yes.
 //   - Platforms and kinds do not hold up each other: each pair has its own queue and workers.
 //
 // It may not import any package of this module but domain and internal/pg.
@@ -25,6 +26,7 @@
 //	plan.go       from a slot to its shards
 //	records.go    the transaction of a plan
 //	work.go       from a shard to the application, and what becomes of it
+//	pause.go      jobs of a platform that an operator has paused
 //	retry.go      back-off, RetryAfter
 //	metrics.go    outcomes, skipped slots, lag
 //	logger.go     River's log

@@ -19,6 +19,7 @@ const (
 	outcomeSnoozed     outcome = "snoozed"     // by RetryAfter
 	outcomeFailed      outcome = "failed"      // an error, and the slot leaves no time for another try
 	outcomeCut         outcome = "cut"         // the slot ended while the job ran
+	outcomePaused      outcome = "paused"      // an operator paused the platform; it goes on after that
 	outcomeInterrupted outcome = "interrupted" // the process stops; another takes it over
 )
 
@@ -26,10 +27,10 @@ const (
 type skip string
 
 const (
-	skipLate      skip = "late"      // no worker was free before its end
+	skipLate      skip = "late"      // no worker was free before its end, or its platform was paused until then
 	skipOverlap   skip = "overlap"   // the shard's job of an earlier slot does not end
 	skipQuota     skip = "quota"     // RetryAfter points beyond its end
-	skipUnplanned skip = "unplanned" // nobody ran, or shards could not be counted, as long as it lasted
+	skipUnplanned skip = "unplanned" // nobody ran, the platform was paused, or shards could not be counted, as long as it lasted
 )
 
 type metrics struct {

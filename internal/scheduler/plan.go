@@ -70,8 +70,8 @@ func (p *planner) Work(ctx context.Context, job *river.Job[planArgs]) error {
 		return nil // the next plan counts it
 	case now.Before(job.Args.Slot):
 		return river.JobSnooze(job.Args.Slot.Sub(now))
-	case !p.s.cfg.Ready():
-		return river.JobSnooze(notReadyPause)
+	case p.s.heldBack(ctx, job.Args.Platform):
+		return river.JobSnooze(heldBackPause)
 	}
 	ctx, cancel := context.WithDeadline(ctx, job.Args.End)
 	defer cancel()

@@ -18,8 +18,8 @@ import (
 const (
 	// recheckReady is how often Ready is asked while it says no.
 	recheckReady = 250 * time.Millisecond
-	// notReadyPause is how long a job waits that meets a Ready which has turned false.
-	notReadyPause = 2 * time.Second
+	// heldBackPause is how long a job waits before it asks again, when Ready has turned false or its platform is paused.
+	heldBackPause = 2 * time.Second
 
 	// rememberDone is how long a finished job is kept: to be looked at, and so that a slot is not
 	// planned twice around its end.

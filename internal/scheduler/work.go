@@ -35,8 +35,8 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	if !start.Before(row.Args.End) {
 		return w.drop(job, skipLate, nil)
 	}
-	if !w.s.cfg.Ready() {
-		return river.JobSnooze(notReadyPause)
+	if w.s.heldBack(ctx, job.Platform) {
+		return river.JobSnooze(heldBackPause)
 	}
 	shard := job
 	shard.Begin = time.Time{}
@@ -49,13 +49,15 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 	}
 	inSlot, cancel := context.WithDeadline(ctx, row.Args.End)
 	defer cancel()
-	err := w.s.work(inSlot, job)
+	working, stop := w.s.untilPaused(inSlot, job.Platform)
+	err := w.s.work(working, job)
+	stop()
 	if alone := new(retryConnectionsError); errors.As(err, &alone) && job.Connection == 0 {
 		err = errors.Join(alone.cause, w.splitOff(ctx, row.Args, alone.retries))
 	}
-	how, result := w.outcome(ctx, row, err)
+	how, result := w.outcome(ctx, row, err, errors.Is(context.Cause(working), errPaused))
 	w.s.metrics.ended(job, how, time.Since(start))
-	if err != nil && how != outcomeInterrupted && how != outcomeContinued {
+	if err != nil && how != outcomeInterrupted && how != outcomeContinued && how != outcomePaused {
 		w.s.log.WarnContext(ctx, "work shard", "kind", job.Kind, "platform", job.Platform.String(), "shard", job.Shard,
 			"slot", job.Begin, "attempt", row.Attempt, "outcome", string(how), "error", err)
 	}
@@ -63,8 +65,8 @@ func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
 }
 
 // outcome turns what the application answered into what River is to do. The order matters: a process that
-// stops and a slot that ends both show as errors of the work.
-func (w *worker) outcome(ctx context.Context, row *river.Job[shardArgs], err error) (outcome, error) {
+// stops, a platform that is paused and a slot that ends all show as errors of the work.
+func (w *worker) outcome(ctx context.Context, row *river.Job[shardArgs], err error, paused bool) (outcome, error) {
 	now := time.Now()
 	pause, asked := pauseOf(err)
 	switch {
@@ -73,6 +75,8 @@ func (w *worker) outcome(ctx context.Context, row *river.Job[shardArgs], err err
 	case errors.Is(ctx.Err(), context.Canceled):
 		// River gives the job back, without counting the attempt, when it finds its own cancellation.
 		return outcomeInterrupted, errors.Join(err, ctx.Err())
+	case paused:
+		return outcomePaused, river.JobSnooze(heldBackPause)
 	case !now.Before(row.Args.End):
 		return outcomeCut, river.JobCancel(err)
 	case asked && now.Add(pause).Before(row.Args.End):

@@ -1,5 +1,5 @@
 // Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), the cursors of notices, the pause flags of projections, and what the fetchers share about when
+// hashes), the cursors of notices, what operators have paused, and what the fetchers share about when
 // to read what (which is no truth: if it is lost, every connection is due at once).
 //
 // # Invariants
@@ -25,7 +25,7 @@
 //	marks.go    Marks: one of several fetchers records a change
 //	lease.go    Secrets: one process at a time renews a token, and replaces what it has read
 //	cursors.go  Cursors: the part of stream.Store that is stored here
-//	pauses.go   Pauses: which projections stand still
+//	pauses.go   Pauses: which projections and which platforms' fetching stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
 //	secrets.go  Secrets: put, get one or many, delete

@@ -4,23 +4,48 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Pauses reads the pause flags. Who paused and resumed when belongs in topic `operations`; here is only
-// what holds now, because a flag that is itself projected could not stop its projection. No command sets
-// one yet.
+// Pauses keeps what stands still. Who paused and resumed when belongs in topic `operations`, before it is done
+// here; here is only what holds now, because a flag that is itself projected could not stop its projection.
 type Pauses struct{ pool *pgxpool.Pool }
 
-// NewPauses returns the pause flags of a pool that [Open] made.
+// NewPauses returns the pauses of a pool that [Open] made.
 func NewPauses(pool *pgxpool.Pool) *Pauses { return &Pauses{pool} }
 
-// Paused reports whether a projection is paused.
-func (p *Pauses) Paused(ctx context.Context, projection string) (bool, error) {
-	var paused bool
-	row := p.pool.QueryRow(ctx, `select exists (select from paused_projections where projection = $1)`, projection)
-	if err := row.Scan(&paused); err != nil {
-		return false, fmt.Errorf("read pause flag of %s: %w", projection, err)
+// Pause begins a pause, and tells whether it did: one that holds already stays as it is.
+func (p *Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err error) {
+	tag, err := p.pool.Exec(ctx, `
+		insert into pauses (kind, name, since, actor, code, ticket) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+		pause.Kind, pause.Name, pause.Since, pause.Actor, pause.Reason.Code, pause.Reason.Ticket)
+	return tag.RowsAffected() > 0, doing(err, "pause %s %s", pause.Kind, pause.Name)
+}
+
+// Resume ends a pause, and tells whether there was one.
+func (p *Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) (ended bool, err error) {
+	tag, err := p.pool.Exec(ctx, `delete from pauses where kind = $1 and name = $2`, kind, name)
+	return tag.RowsAffected() > 0, doing(err, "resume %s %s", kind, name)
+}
+
+// Paused reports whether a projection or a platform is paused.
+func (p *Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
+	row := p.pool.QueryRow(ctx, `select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
+	return paused, doing(row.Scan(&paused), "read whether %s %s is paused", kind, name)
+}
+
+// List returns all pauses that hold, by kind and name.
+func (p *Pauses) List(ctx context.Context) ([]domain.Pause, error) {
+	rows, _ := p.pool.Query(ctx, `select kind, name, since, actor, code, ticket from pauses order by kind, name`)
+	pauses, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pause domain.Pause, err error) {
+		err = row.Scan(&pause.Kind, &pause.Name, &pause.Since, &pause.Actor, &pause.Reason.Code, &pause.Reason.Ticket)
+		return pause, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list pauses: %w", err)
 	}
-	return paused, nil
+	return pauses, nil
 }

@@ -2,30 +2,86 @@ package vault_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func TestPauseHoldsForItsProjection(t *testing.T) {
+func TestPauseHoldsForItsOwn(t *testing.T) {
 	t.Parallel()
-	pool := setup(t)
-	pauses := vault.NewPauses(pool)
-	requirePaused := func(want bool, projection string) {
+	pauses := vault.NewPauses(setup(t))
+	requirePaused := func(want bool, kind domain.PauseKind, name string) {
 		t.Helper()
-		paused, err := pauses.Paused(t.Context(), projection)
+		paused, err := pauses.Paused(t.Context(), kind, name)
 		require.NoError(t, err)
 		require.Equal(t, want, paused)
 	}
-	requirePaused(false, "dashboards")
-	_, err := pool.Exec(t.Context(), `
-		insert into paused_projections (projection, reason, actor, at)
-		values ('dashboards', 'a look at row 7', 'op-1', now()), ('account_insights', 'disk', 'op-2', now())`)
+	since := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	directory := domain.Pause{
+		Kind: domain.PauseProjection, Name: "directory", Since: since, Actor: "op-1",
+		Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "OPS-1"},
+	}
+	tiktok := domain.Pause{
+		Kind: domain.PausePlatform, Name: domain.TikTok.String(), Since: since.Add(time.Hour), Actor: "op-2",
+		Reason: domain.Reason{Code: domain.ReasonIncident},
+	}
+	requireList := func(want ...domain.Pause) {
+		t.Helper()
+		list, err := pauses.List(t.Context())
+		require.NoError(t, err)
+		for i := range list {
+			list[i].Since = list[i].Since.UTC()
+		}
+		require.Equal(t, want, list)
+	}
+	requireList([]domain.Pause{}...)
+	for _, pause := range []domain.Pause{directory, tiktok} {
+		requirePaused(false, pause.Kind, pause.Name)
+		began, err := pauses.Pause(t.Context(), pause)
+		require.NoError(t, err)
+		require.True(t, began)
+		requirePaused(true, pause.Kind, pause.Name)
+	}
+	requirePaused(false, domain.PausePlatform, "directory")
+	requirePaused(false, domain.PausePlatform, domain.LinkedIn.String())
+	requireList(tiktok, directory)
+
+	again := tiktok
+	again.Since, again.Actor, again.Reason.Code = since.Add(2*time.Hour), "op-3", domain.ReasonTest
+	began, err := pauses.Pause(t.Context(), again)
 	require.NoError(t, err)
-	requirePaused(true, "dashboards")
-	requirePaused(false, "directory")
-	_, err = pool.Exec(t.Context(), `delete from paused_projections where projection = 'dashboards'`)
+	require.False(t, began)
+	requireList(tiktok, directory)
+
+	for _, want := range []bool{true, false} {
+		ended, err := pauses.Resume(t.Context(), domain.PausePlatform, tiktok.Name)
+		require.NoError(t, err)
+		require.Equal(t, want, ended)
+		requirePaused(false, domain.PausePlatform, tiktok.Name)
+		requireList(directory)
+	}
+}
+
+// What nobody ever asks for would be a pause that pauses nothing.
+func TestPauseOfNoKindIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := vault.NewPauses(setup(t)).Pause(t.Context(), domain.Pause{Kind: "Platform", Name: "tiktok", Since: time.Now()})
+	require.ErrorContains(t, err, "pause Platform tiktok")
+}
+
+// A database that does not answer is no answer.
+func TestPausesSayWhenTheyAreNotKnown(t *testing.T) {
+	t.Parallel()
+	pool, err := vault.Open(t.Context(), pgtest.New(t).URL)
 	require.NoError(t, err)
-	requirePaused(false, "dashboards")
+	pool.Close()
+	pauses := vault.NewPauses(pool)
+	_, err = pauses.Paused(t.Context(), domain.PausePlatform, "tiktok")
+	require.ErrorContains(t, err, "read whether platform tiktok is paused")
+	_, err = pauses.List(t.Context())
+	require.ErrorContains(t, err, "list pauses")
 }

@@ -50,6 +50,7 @@ type Stack struct {
 	Log      *eventlog.Log
 	Pool     *projections.Readers // read models
 	Secrets  *vault.Secrets
+	Fetcher  *assembly.Fetcher
 	Registry *prometheus.Registry
 
 	Brokers    []string
@@ -58,7 +59,6 @@ type Stack struct {
 	cfg     Config
 	parts   *assembly.Parts
 	engines []*projections.Engine
-	fetcher *assembly.Fetcher
 }
 
 // Open starts the parts and feeds the directory; nothing is fetched yet. Close ends them.
@@ -127,7 +127,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.fetcher, err = s.parts.NewFetcher(ctx, assembly.FetchConfig{
+	s.Fetcher, err = s.parts.NewFetcher(ctx, assembly.FetchConfig{
 		Quota: quota.Config{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
@@ -196,4 +196,4 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 }
 
 // Run fetches by the schedule until ctx is done.
-func (s *Stack) Run(ctx context.Context) error { return s.fetcher.Run(ctx) }
+func (s *Stack) Run(ctx context.Context) error { return s.Fetcher.Run(ctx) }

@@ -1,0 +1,167 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// OperatorAction names what an operator did. Values are only ever added.
+type OperatorAction string
+
+// The actions of operators.
+const (
+	ActionProjectionPaused       OperatorAction = "projection.paused"
+	ActionProjectionResumed      OperatorAction = "projection.resumed"
+	ActionPlatformPaused         OperatorAction = "platform.paused" // its fetching
+	ActionPlatformResumed        OperatorAction = "platform.resumed"
+	ActionRebuildRequested       OperatorAction = "rebuild.requested"
+	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
+	ActionRebuildAccepted        OperatorAction = "rebuild.accepted" // a report, in spite of its differences
+	ActionGenerationPrepared     OperatorAction = "generation.prepared"
+	ActionGenerationSwitched     OperatorAction = "generation.switched"
+	ActionGenerationSwitchedBack OperatorAction = "generation.switched_back"
+	ActionGenerationDropped      OperatorAction = "generation.dropped"
+	ActionParkedInspected        OperatorAction = "parked.inspected" // the payload unmasked
+	ActionParkedRetried          OperatorAction = "parked.retried"
+	ActionParkedSkipped          OperatorAction = "parked.skipped"
+	ActionParkedAcknowledged     OperatorAction = "parked.acknowledged"
+	ActionJobRun                 OperatorAction = "job.run"
+	ActionJobCancelled           OperatorAction = "job.cancelled"
+	ActionJobRetried             OperatorAction = "job.retried"
+)
+
+// OperatorActed says that an operator is about to act, on what, and why. Who, in which role and by which
+// request stands in the envelope. It is appended on `operations` under [OperationsKeyAll] before anything is
+// done, so the action itself may be missing, its record never. No free text: it would stay for ever.
+type OperatorActed struct {
+	Action OperatorAction `json:"action"`
+	Target OperatorTarget `json:"target"`
+	Reason Reason         `json:"reason"`
+}
+
+// OperatorTarget names what an action is on. Each action has its own set of these; what is absent does not
+// concern it.
+type OperatorTarget struct {
+	Projection string     `json:"projection,omitempty"`
+	Generation int        `json:"generation,omitempty"` // from 1
+	Rebuild    string     `json:"rebuild,omitempty"`    // its id
+	Report     string     `json:"report,omitempty"`     // id of the verification's report
+	Until      *time.Time `json:"until,omitempty"`      // the rebuild stands for what was recorded up to then
+	Platform   Platform   `json:"p_id,omitempty"`
+	Position   *Position  `json:"position,omitempty"` // of one parked record
+	Stream     string     `json:"stream,omitempty"`   // key of the parked records
+	Type       string     `json:"type,omitempty"`     // event type of the parked records
+	Count      int        `json:"count,omitempty"`    // parked records that the preview showed
+	Job        int64      `json:"job,omitempty"`      // its id
+	JobKind    string     `json:"job_kind,omitempty"`
+}
+
+// EventType implements [Data].
+func (OperatorActed) EventType() string { return "operations.operator_acted.v1" }
+
+// targetRule is what an action must name, of what it must name at least one, and what it may name.
+type targetRule struct{ must, anyOf, may []string }
+
+var targetRules = func() map[OperatorAction]targetRule {
+	projection, platform := targetRule{must: []string{"projection"}}, targetRule{must: []string{"p_id"}}
+	generation := targetRule{must: []string{"projection", "generation"}, may: []string{"report"}}
+	parked := targetRule{must: []string{"projection"}, anyOf: []string{"position", "stream", "type"}, may: []string{"count"}}
+	job := targetRule{must: []string{"job"}, may: []string{"job_kind", "p_id"}}
+	return map[OperatorAction]targetRule{
+		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
+		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
+		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "until", "generation"}},
+		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
+		ActionRebuildAccepted:    {must: []string{"projection", "report"}, may: []string{"rebuild", "generation"}},
+		ActionGenerationPrepared: {must: projection.must, may: []string{"generation"}},
+		ActionGenerationSwitched: generation, ActionGenerationSwitchedBack: generation, ActionGenerationDropped: generation,
+		ActionParkedInspected: {must: []string{"projection", "position"}},
+		ActionParkedRetried:   parked, ActionParkedSkipped: parked, ActionParkedAcknowledged: parked,
+		ActionJobRun:       {must: []string{"job_kind"}, may: []string{"job", "p_id"}},
+		ActionJobCancelled: job, ActionJobRetried: job,
+	}
+}()
+
+// Validate checks that the action is known, names what it must and nothing else, and has a reason.
+func (e OperatorActed) Validate() error {
+	rule, known := targetRules[e.Action]
+	if !known {
+		return fmt.Errorf("action %.40q is none", string(e.Action))
+	}
+	given := e.Target.given()
+	for _, name := range rule.must {
+		if !slices.Contains(given, name) {
+			return fmt.Errorf("%s names no %s", e.Action, name)
+		}
+	}
+	if len(rule.anyOf) > 0 && !slices.ContainsFunc(rule.anyOf, func(name string) bool { return slices.Contains(given, name) }) {
+		return fmt.Errorf("%s names none of %s", e.Action, strings.Join(rule.anyOf, ", "))
+	}
+	for _, name := range given {
+		if !slices.Contains(slices.Concat(rule.must, rule.anyOf, rule.may), name) {
+			return fmt.Errorf("%s takes no %s", e.Action, name)
+		}
+	}
+	return errors.Join(e.Target.validate(), e.Reason.Validate())
+}
+
+// given returns the names of what is not zero, as in JSON.
+func (t OperatorTarget) given() (names []string) {
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"projection", t.Projection != ""},
+		{"generation", t.Generation != 0},
+		{"rebuild", t.Rebuild != ""},
+		{"report", t.Report != ""},
+		{"until", t.Until != nil},
+		{"p_id", t.Platform != 0},
+		{"position", t.Position != nil},
+		{"stream", t.Stream != ""},
+		{"type", t.Type != ""},
+		{"count", t.Count != 0},
+		{"job", t.Job != 0},
+		{"job_kind", t.JobKind != ""},
+	} {
+		if field.given {
+			names = append(names, field.name)
+		}
+	}
+	return names
+}
+
+var (
+	targetName   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	targetStream = regexp.MustCompile(`^[!-~]{1,255}$`) // a key of the log: LinkedIn's URNs have brackets and commas
+)
+
+// validate keeps free text and impossible numbers out.
+func (t OperatorTarget) validate() error {
+	names := []string{t.Projection, t.Rebuild, t.Report, t.Type, t.JobKind}
+	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job}
+	if p := t.Position; p != nil {
+		if p.Topic == "" {
+			return errors.New("the position names no topic")
+		}
+		names, numbers = append(names, p.Topic), append(numbers, int64(p.Partition), p.Offset)
+	}
+	for _, name := range names {
+		if name != "" && !targetName.MatchString(name) {
+			return fmt.Errorf("%.70q is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'", name)
+		}
+	}
+	if t.Stream != "" && !targetStream.MatchString(t.Stream) {
+		return fmt.Errorf("stream %.70q is not 1 to 255 visible ASCII characters", t.Stream)
+	}
+	for _, n := range numbers {
+		if n < 0 {
+			return fmt.Errorf("the number %d is negative", n)
+		}
+	}
+	return checkPlatform(t.Platform)
+}

@@ -1,0 +1,125 @@
+package domain_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func TestReasonIsParsed(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 65)
+	for text, want := range map[string]string{ // "": it is right
+		"incident":                  "",
+		"incident:OPS-112":          "",
+		"data_repair:a/b#1.2_3":     "",
+		"other:" + long[:64]:        "",
+		"other":                     "needs a ticket",
+		"other:":                    "ends with a colon",
+		"upgrade:":                  "ends with a colon",
+		"upgrade:" + long:           "1 to 64 characters",
+		"upgrade:the disk was full": "1 to 64 characters",
+		"upgrade:a:b":               "1 to 64 characters",
+		"upgrade:ä":                 "1 to 64 characters",
+		"":                          "incident, maintenance, upgrade, verification, data_repair, customer_request, test, other",
+		"Incident":                  "incident, maintenance",
+		":OPS-1":                    "incident, maintenance",
+	} {
+		reason, err := domain.ParseReason(text)
+		if want == "" {
+			require.NoError(t, err, text)
+			require.Equal(t, text, reason.String())
+			continue
+		}
+		require.ErrorContains(t, err, want, text)
+		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+		require.Zero(t, reason)
+	}
+}
+
+func FuzzParseReason(f *testing.F) {
+	for _, text := range []string{"incident", "other:CHG-1", "other:", ":", "test:\xff"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		reason, err := domain.ParseReason(text)
+		if err != nil {
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+			return
+		}
+		require.Equal(t, text, reason.String())
+		require.NoError(t, reason.Validate())
+	})
+}
+
+func TestOperatorActedIsValidated(t *testing.T) {
+	t.Parallel()
+	why := domain.Reason{Code: domain.ReasonIncident}
+	at := &domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 0}
+	type target = domain.OperatorTarget
+	act := func(action domain.OperatorAction, on target) domain.OperatorActed {
+		return domain.OperatorActed{action, on, why}
+	}
+	for name, c := range map[string]struct {
+		event domain.OperatorActed
+		want  string // "": it is right
+	}{
+		"pause of a projection":      {act(domain.ActionProjectionPaused, target{Projection: "directory"}), ""},
+		"pause of nothing":           {act(domain.ActionProjectionPaused, target{}), "names no projection"},
+		"pause of something else":    {act(domain.ActionProjectionPaused, target{Projection: "directory", Platform: 4}), "takes no p_id"},
+		"pause of a platform":        {act(domain.ActionPlatformResumed, target{Platform: domain.TikTok}), ""},
+		"a platform that wraps":      {act(domain.ActionPlatformPaused, target{Platform: 1 << 16}), "p_id"},
+		"rebuild until":              {act(domain.ActionRebuildRequested, target{Projection: "x", Until: new(day0)}), ""},
+		"cancel until":               {act(domain.ActionRebuildCancelled, target{Projection: "x", Until: new(day0)}), "takes no until"},
+		"acceptance of no report":    {act(domain.ActionRebuildAccepted, target{Projection: "x"}), "names no report"},
+		"switch to no generation":    {act(domain.ActionGenerationSwitched, target{Projection: "x"}), "names no generation"},
+		"negative generation":        {act(domain.ActionGenerationDropped, target{Projection: "x", Generation: -1}), "negative"},
+		"retry of one":               {act(domain.ActionParkedRetried, target{Projection: "x", Position: at}), ""},
+		"retry of a stream":          {act(domain.ActionParkedRetried, target{Projection: "x", Stream: "urn:li:share:(1,2)", Count: 3}), ""},
+		"retry of a type":            {act(domain.ActionParkedSkipped, target{Projection: "x", Type: "a.b.v1"}), ""},
+		"retry of everything":        {act(domain.ActionParkedAcknowledged, target{Projection: "x"}), "names none of position, stream, type"},
+		"a stream with words":        {act(domain.ActionParkedRetried, target{Projection: "x", Stream: "it was late"}), "visible ASCII"},
+		"a long stream":              {act(domain.ActionParkedRetried, target{Projection: "x", Stream: strings.Repeat("x", 256)}), "visible ASCII"},
+		"a type with words":          {act(domain.ActionParkedRetried, target{Projection: "x", Type: "it was late"}), "1 to 64"},
+		"a position without a topic": {act(domain.ActionParkedInspected, target{Projection: "x", Position: &domain.Position{}}), "topic"},
+		"a position before all": {
+			act(domain.ActionParkedInspected, target{Projection: "x", Position: &domain.Position{Topic: "metrics", Offset: -1}}), "negative",
+		},
+		"a job now":          {act(domain.ActionJobRun, target{JobKind: domain.FetchAccounts, Platform: domain.LinkedIn}), ""},
+		"a job cancelled":    {act(domain.ActionJobCancelled, target{Job: 7}), ""},
+		"no job cancelled":   {act(domain.ActionJobRetried, target{JobKind: "x"}), "names no job"},
+		"an unknown action":  {act("projection.drunk", target{Projection: "x"}), "action"},
+		"no action":          {act("", target{}), "action"},
+		"no reason":          {domain.OperatorActed{domain.ActionJobRetried, target{Job: 7}, domain.Reason{}}, "the codes are"},
+		"a ticket with text": {domain.OperatorActed{domain.ActionJobRetried, target{Job: 7}, domain.Reason{domain.ReasonTest, "a b"}}, "ticket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			expect(t, c.event.Validate(), c.want)
+		})
+	}
+}
+
+// A name that is not in every action's rule, or a rule without an action, would show here.
+func TestEveryActionTakesItsTarget(t *testing.T) {
+	t.Parallel()
+	whole := domain.OperatorTarget{
+		Projection: "x", Generation: 1, Rebuild: "r", Report: "v", Until: new(time.Time), Platform: 1,
+		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, Job: 1, JobKind: "k",
+	}
+	for _, action := range []domain.OperatorAction{
+		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
+		domain.ActionRebuildRequested, domain.ActionRebuildCancelled, domain.ActionRebuildAccepted,
+		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
+		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,
+		domain.ActionJobRun, domain.ActionJobCancelled, domain.ActionJobRetried,
+	} {
+		why := domain.Reason{Code: domain.ReasonTest}
+		require.ErrorContains(t, domain.OperatorActed{action, domain.OperatorTarget{}, why}.Validate(), string(action)+" names no")
+		require.ErrorContains(t, domain.OperatorActed{action, whole, why}.Validate(), string(action)+" takes no")
+	}
+}

@@ -1,0 +1,96 @@
+package soak_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// A paused platform is not asked for anything, by nobody, while the others are; no failure is held against its
+// connections; and it is asked again soon after the pause.
+func TestPausedPlatformIsNotAsked(t *testing.T) {
+	t.Parallel()
+	world, sim := soak.NewWorld(8), simulator.New(simulator.Config{Seed: 7})
+	world.Register(sim, func(soak.Account, *simulator.Account) {})
+	each, err := scheduler.Every(time.Second)
+	require.NoError(t, err)
+	stack, err := soak.Open(t.Context(), soak.Config{
+		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: soak.NewClock(time.Now(), 1), Sim: sim, World: world,
+		Logger: slog.New(slog.DiscardHandler), Quotas: []quota.Limit{}, Workers: 1,
+		Collect: collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second},
+		Every:   map[string]scheduler.Schedule{domain.FetchAccounts: each},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stack.Close()) })
+	require.NoError(t, world.StoreTokens(t.Context(), sim, stack.Secrets, time.Now(),
+		func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} }))
+	pool, err := vault.Open(t.Context(), stack.DatabaseURL())
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	pauses := vault.NewPauses(pool)
+
+	running, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- stack.Run(running) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+	calls := func(p domain.Platform) (n int64) {
+		for op, times := range sim.Stats().Calls {
+			if strings.HasPrefix(op, p.String()+"/") {
+				n += times
+			}
+		}
+		return n
+	}
+	awaitCalls := func(p domain.Platform, more int64) {
+		t.Helper()
+		before := calls(p)
+		require.Eventually(t, func() bool { return calls(p) >= before+more }, time.Minute, 10*time.Millisecond, "%s is not asked", p)
+	}
+	awaitCalls(domain.LinkedIn, 1)
+
+	_, err = pauses.Pause(t.Context(), domain.Pause{
+		Kind: domain.PausePlatform, Name: domain.LinkedIn.String(), Since: time.Now(), Actor: "op", Reason: domain.Reason{Code: domain.ReasonIncident},
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // whatever looked before the pause has ended then
+		var underWay int
+		err := pool.QueryRow(t.Context(), `
+			select count(*) from river.river_job where kind = 'work_shard' and state = 'running' and args @> '{"platform": 4}'`).Scan(&underWay)
+		return err == nil && underWay == 0
+	}, time.Minute, 10*time.Millisecond)
+	still := calls(domain.LinkedIn)
+	awaitCalls(domain.TikTok, 8)
+	require.Equal(t, still, calls(domain.LinkedIn))
+
+	of := world.Of(domain.LinkedIn)[0].SocialAccount
+	err = stack.Fetcher.Once(t.Context(), readmodels.Connections{Pool: stack.Pool}, domain.FetchAccounts, domain.LinkedIn, of)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "nor by hand")
+	require.ErrorContains(t, err, "paused the fetching of linkedin")
+	require.Equal(t, still, calls(domain.LinkedIn))
+	var failed int
+	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from fetch_state where failures > 0 or class <> ''`).Scan(&failed))
+	require.Zero(t, failed)
+
+	_, err = pauses.Resume(t.Context(), domain.PausePlatform, domain.LinkedIn.String())
+	require.NoError(t, err)
+	awaitCalls(domain.LinkedIn, 1)
+	require.NoError(t, stack.Fetcher.Once(t.Context(), readmodels.Connections{Pool: stack.Pool}, domain.FetchAccounts, domain.LinkedIn, of))
+}
