@@ -27,7 +27,10 @@
 //	checkpoint.go           compare-and-set, steps of a batch
 //	generation.go           building → live → retired; a start with no generation
 //	park.go                 parked records
-//	resolve.go              retry and skip by operators, types that became known
+//	resolve.go              parked events folded again: skips, retries, types that became known
+//	parked_list.go          which events are parked, for operators
+//	parked_retry.go         retry and acknowledge, by operators
+//	parked_inspect.go       one parked event as it stands in the log
 //	lag.go                  status: positions, lag, problems
 //	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
@@ -62,6 +65,7 @@
 //     answer that sees several of them shows it once without looking for the others.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:
 //     which reader is faster must not decide what the tables hold. Commands are refused all the same.
-//   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live
-//     projection and rebuild meet it at the same place.
+//   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and
+//     rebuild meet it at the same place. A retry is no record: it gives what a rebuild by this binary would give.
+//     An acknowledged event is still one that is not folded: only its state says that somebody has seen it.
 package projections

@@ -74,6 +74,7 @@ type work struct {
 	maxRecords      int
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
+	chained         bool // order holds within a stream
 	deleteRetention time.Duration
 }
 
@@ -95,6 +96,7 @@ func New(c Config) (*Engine, error) {
 		},
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}
+	_, e.chained = c.Projector.Begin(0).(Chained)
 	for _, t := range c.Projector.Types() {
 		e.types[t] = true
 	}

@@ -72,8 +72,6 @@ type Event struct {
 	domain.Recorded
 	// Err says why Recorded is not filled; a Fold hands it on from Apply.
 	Err error
-	// Parked is the reason under which the event was parked, when it is being folded again.
-	Parked Reason
 }
 
 // Reason is the class under which an event is parked.
