@@ -83,7 +83,7 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 		owner.refs, owner.gone = append(owner.refs, data.SecretRef), false
 	case domain.DirectoryUser:
 		owner.refs, owner.gone = append(owner.refs, data.PasswordRef), false
-	default: // an operator's word about a parked record
+	default: // not of an entity
 	}
 }
 

@@ -12,24 +12,12 @@ type Position struct {
 	Offset    int64  `json:"offset"`
 }
 
-// ParkedRetried asks a projection to fold a parked record again. It is appended on the record's own
-// topic and key, so that live projection and rebuild meet it at the same place. Projections follow it;
-// the commands of operators on parked records will write it.
-type ParkedRetried struct {
-	Projection string   `json:"projection"`
-	Position   Position `json:"position"`
-	Reason     string   `json:"reason"` // the operator's words
-}
-
-// EventType implements [Data].
-func (ParkedRetried) EventType() string { return "operator.parked_retried.v1" }
-
-// ParkedSkipped tells a projection to leave a parked record out for good. It is written as
-// [ParkedRetried] is.
+// ParkedSkipped tells the dashboards to leave a parked record out for good. It is the next record of the chain that
+// it speaks of, so that live projection and rebuild meet it at the same place: the one record that a parked stream
+// takes. What it names must lie before it under the same key, and have been a link of the chain; else it does nothing.
 type ParkedSkipped struct {
-	Projection string   `json:"projection"`
-	Position   Position `json:"position"`
-	Reason     string   `json:"reason"`
+	Position Position `json:"position"`
+	Reason   Reason   `json:"reason"`
 }
 
 // EventType implements [Data].

@@ -46,7 +46,6 @@ func NewRegistry() *Registry {
 	register[DirectoryPlannedPost](r)
 	register[DirectorySubscription](r)
 	register[DirectoryCategory](r)
-	register[ParkedRetried](r)
 	register[ParkedSkipped](r)
 	register[ConnectionStateChanged](r)
 	register[DataImported](r)

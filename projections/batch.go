@@ -60,10 +60,7 @@ func (f *session) step(run eventlog.Run) step {
 		if f.passesOver(raw) {
 			continue
 		}
-		ev := f.decode(raw)
-		if _, mine := f.resolution(ev); mine || !isResolution(ev.Data) || len(f.types) == 0 {
-			s.events = append(s.events, ev) // not an operator's record for another projection
-		}
+		s.events = append(s.events, f.decode(raw))
 	}
 	return s
 }
@@ -74,13 +71,7 @@ func (w work) passesOver(raw eventlog.Record) bool {
 		return false
 	}
 	eventType := raw.Header("ce_type")
-	return !w.types[eventType] && w.registry.Knows(eventType) && !resolutionTypes[eventType]
-}
-
-// resolutionTypes are the operator records, which every projection of a topic looks at.
-var resolutionTypes = map[string]bool{
-	domain.ParkedRetried{}.EventType(): true,
-	domain.ParkedSkipped{}.EventType(): true,
+	return !w.types[eventType] && w.registry.Knows(eventType)
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
@@ -99,12 +90,12 @@ func (w work) decode(raw eventlog.Record) Event {
 	return ev
 }
 
-// foldInOrder cuts the steps at operator records (retry, skip), which are folded alone.
+// foldInOrder cuts the steps of a chained topic at skips, which are folded alone.
 func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		for j, ev := range s.events {
-			position, ok := f.resolution(ev)
-			if !ok {
+			skip, ok := ev.Data.(domain.ParkedSkipped)
+			if !ok || !f.chained {
 				continue
 			}
 			at := ev.Raw.Offset
@@ -112,7 +103,7 @@ func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 			if err := f.fold(ctx, nonEmpty(before)); err != nil {
 				return err
 			}
-			if err := f.foldResolution(ctx, step{s.partition, at, at + 1, s.events[j : j+1]}, position); err != nil {
+			if err := f.foldSkip(ctx, step{s.partition, at, at + 1, s.events[j : j+1]}, skip.Position); err != nil {
 				return err
 			}
 			after := append([]step{{s.partition, at + 1, s.to, s.events[j+1:]}}, steps[i+1:]...)

@@ -21,7 +21,6 @@ type bulkFold struct {
 	refused refusedAt
 	parked  map[int64]*heldRow // by offset
 	streams map[string][]int64 // offsets that are parked and not skipped, in order, by key
-	foreign []foreignSkip
 	stale   int64
 }
 
@@ -29,13 +28,6 @@ type bulkFold struct {
 type heldRow struct {
 	parkedRow
 	skipped bool
-}
-
-// foreignSkip is an operator's word on a record of another partition: it has its effect when all partitions are folded.
-type foreignSkip struct {
-	record Event
-	at     domain.Position
-	key    string
 }
 
 func (w work) newBulkFold(partition int32, fold Bulk, refused refusedAt) *bulkFold {
@@ -57,22 +49,20 @@ func (w work) wanted(raw eventlog.Record) (ev Event, mine bool) {
 	if w.passesOver(raw) {
 		return ev, false
 	}
-	ev = w.decode(raw)
-	_, mine = w.resolution(ev)
-	return ev, mine || !isResolution(ev.Data) || len(w.types) == 0
+	return w.decode(raw), true
 }
 
-// add folds the next event of the partition.
+// add folds the next event of the partition. A skip counts only where the chain takes it.
 func (f *bulkFold) add(ctx context.Context, ev Event) error {
-	at, mine := f.resolution(ev)
-	if !mine {
-		f.apply(ev)
+	effective := f.apply(ev)
+	skip, ok := ev.Data.(domain.ParkedSkipped)
+	if !ok || !effective {
 		return nil
 	}
-	if len(f.types) == 0 && !f.apply(ev) || at.Topic != f.projector.Topic() {
-		return nil // an operator's word counts only where the chain takes it
+	if chained, ok := f.fold.(Chained); ok {
+		return f.skip(ctx, chained, storable(string(ev.Raw.Key)), skip.Position)
 	}
-	return f.resolve(ctx, ev, at)
+	return nil
 }
 
 // apply folds an event where it lies and tells whether it was effective.
@@ -94,7 +84,7 @@ func (f *bulkFold) apply(ev Event) (effective bool) {
 		f.park(ev, err)
 		return false
 	}
-	if f.compacted && !isResolution(ev.Data) {
+	if f.compacted {
 		f.overtake(storable(string(ev.Raw.Key)), ev.Raw.Offset)
 	}
 	return true
@@ -130,68 +120,26 @@ func (f *bulkFold) take(key string, offset int64) {
 	}
 }
 
-// resolve does what an operator record says, as [session.resolve] does.
-func (f *bulkFold) resolve(ctx context.Context, record Event, at domain.Position) error {
-	key := storable(string(record.Raw.Key))
-	_, skip := record.Data.(domain.ParkedSkipped)
-	if at.Partition != f.partition {
-		// What lies in a wrong partition is no part of its chain: a retry has no effect on it.
-		if skip {
-			f.foreign = append(f.foreign, foreignSkip{record, at, key})
-		}
+// skip leaves out what an effective skip names, as [session.skip] does, and folds what stands behind it.
+func (f *bulkFold) skip(ctx context.Context, chained Chained, key string, at domain.Position) error {
+	row := f.parked[at.Offset]
+	if at.Topic != f.projector.Topic() || at.Partition != f.partition ||
+		row == nil || row.skipped || row.Key != key || row.Reason == ReasonChainBroken {
 		return nil
 	}
-	first := slices.Index(f.streams[key], at.Offset)
-	if first < 0 {
-		return nil
-	}
-	_, chained := f.fold.(Chained)
-	places := slices.Clone(f.streams[key][first:])
-	if !chained {
-		places = places[:1]
-	}
-	if skip {
-		f.parked[at.Offset].skipped = true
-		f.take(key, at.Offset)
-		places = places[1:]
-	}
-	if chained && first > 0 {
-		return nil
-	}
-	return f.foldAgain(ctx, key, places)
-}
-
-// foldAgain folds parked events again; what still fails stays, and in a chained stream so does all behind it.
-func (f *bulkFold) foldAgain(ctx context.Context, key string, places []int64) error {
-	chained, isChained := f.fold.(Chained)
-	for _, offset := range places {
-		reason := f.parked[offset].Reason
-		if reason == ReasonChainBroken {
+	row.skipped = true
+	f.take(key, at.Offset)
+	for _, offset := range slices.Clone(f.streams[key]) {
+		if f.parked[offset].Reason == ReasonChainBroken {
 			return nil
 		}
 		raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: f.partition, Offset: offset})
-		compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord)
-		if err != nil && !compactedAway {
+		if err != nil {
 			return fmt.Errorf("read parked event at offset %d: %w", offset, err)
 		}
-		if err == nil && !f.passesOver(raw) {
-			ev := f.decode(raw)
-			ev.Parked = reason
-			var err error
-			if park := f.refused(ev); park != nil {
-				err = park
-			} else if isChained {
-				err = chained.Resume(ev)
-			} else {
-				err = f.fold.Apply(ev)
-			}
-			if err != nil && !errors.Is(err, errStale) {
-				f.park(ev, err)
-				if isChained {
-					return nil
-				}
-				continue
-			}
+		if err := f.again(chained, f.decode(raw)); err != nil {
+			f.park(f.decode(raw), err)
+			return nil
 		}
 		f.take(key, offset)
 		delete(f.parked, offset)
@@ -199,41 +147,14 @@ func (f *bulkFold) foldAgain(ctx context.Context, key string, places []int64) er
 	return nil
 }
 
-// settle carries out what operators said of records in other partitions, once all are folded.
-func settle(ctx context.Context, folds map[int32]*bulkFold) error {
-	for _, f := range folds {
-		for _, s := range f.foreign {
-			home := folds[s.at.Partition]
-			if home == nil {
-				continue
-			}
-			if err := home.skip(ctx, s); err != nil {
-				return err
-			}
-		}
+// again folds a parked event; its error is why it stays parked.
+func (f *bulkFold) again(chained Chained, ev Event) error {
+	if park := f.refused(ev); park != nil {
+		return park
 	}
-	return nil
-}
-
-// skip leaves a record out for good: see [session.skipAhead].
-func (f *bulkFold) skip(ctx context.Context, s foreignSkip) error {
-	if row := f.parked[s.at.Offset]; row != nil {
-		if row.Key == s.key {
-			row.skipped = true
-			f.take(s.key, s.at.Offset)
-		}
-		return nil
+	if err := chained.Resume(ev); !errors.Is(err, errStale) {
+		return err
 	}
-	named, err := f.log.ReadAt(ctx, s.at)
-	if errors.Is(err, eventlog.ErrNoRecord) || errors.Is(err, eventlog.ErrOutOfRange) || err == nil && storable(string(named.Key)) != s.key {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read event to skip: %w", err)
-	}
-	f.parked[s.at.Offset] = &heldRow{skipped: true, parkedRow: parkedRow{
-		Partition: f.partition, Offset: s.at.Offset, Key: s.key, Reason: ReasonRefused, Detail: "not met yet",
-	}}
 	return nil
 }
 

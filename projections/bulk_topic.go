@@ -82,7 +82,7 @@ func (w work) foldTopic(
 			return nil, fmt.Errorf("hand over rows of %s: %w", w.projector.Name(), err)
 		}
 	}
-	return folds, settle(ctx, folds)
+	return folds, nil
 }
 
 func (w work) beginBulk() (Bulk, error) {

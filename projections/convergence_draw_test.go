@@ -54,7 +54,7 @@ func (d *drawing) note(key string, p domain.Position) {
 	d.positions[key] = append(d.positions[key], p)
 }
 
-// operator draws a retry or skip of some earlier record of the key, or of any other.
+// operator draws a skip of some earlier record of the key, or of any other.
 func (d *drawing) operator(key string) domain.Data {
 	from := d.positions[key]
 	if d.pick("elsewhere", 8) == 0 {
@@ -64,17 +64,9 @@ func (d *drawing) operator(key string) domain.Data {
 		}
 	}
 	if len(from) == 0 {
-		return skip(d.projector.Name(), domain.Position{Topic: d.log.topic})
+		return skip(domain.Position{Topic: d.log.topic})
 	}
-	p := from[d.pick("position", len(from))]
-	name := d.projector.Name()
-	if d.pick("for another", 8) == 0 {
-		name = "another"
-	}
-	if d.pick("skip", 2) == 0 {
-		return skip(name, p)
-	}
-	return retry(name, p)
+	return skip(from[d.pick("position", len(from))])
 }
 
 // record encodes a draft of an unchained topic and may spoil it.

@@ -84,7 +84,7 @@ func (f *dashboardsFold) Apply(ev Event) error {
 		return &ParkError{ReasonChainBroken, reason}
 	}
 	s.head, s.moved = next, true
-	if isResolution(ev.Data) {
+	if isSkip(ev.Data) {
 		return nil // the engine carries it out
 	}
 	if s.parked {
@@ -139,10 +139,10 @@ func (f *dashboardsFold) Pass(ev Event) {
 // which head it made.
 func (f *dashboardsFold) Resume(ev Event) error {
 	s, err := f.streamOf(ev)
-	if err != nil || ev.Parked == ReasonChainBroken {
-		return &ParkError{ReasonChainBroken, "the record is not part of the chain; it can only be skipped"}
+	if err != nil {
+		return err
 	}
-	if isResolution(ev.Data) {
+	if isSkip(ev.Data) {
 		return nil
 	}
 	if ev.Err != nil {
@@ -161,13 +161,16 @@ func (f *dashboardsFold) Release(key string) {
 	}
 }
 
-func isResolution(data domain.Data) bool {
-	switch data.(type) {
-	case domain.ParkedRetried, domain.ParkedSkipped:
-		return true
-	default:
-		return false
-	}
+// HoldsUp tells whether a parked record of that key and partition holds up a stream: one in a wrong partition, or of
+// a key that is no agency's, does not.
+func (d Dashboards) HoldsUp(key string, partition int32) bool {
+	id, ok := domain.HexID(key)
+	return ok && id == key && eventlog.PartitionOf([]byte(key), d.Partitions) == partition
+}
+
+func isSkip(data domain.Data) bool {
+	_, ok := data.(domain.ParkedSkipped)
+	return ok
 }
 
 // content folds what an effective record says; made is the head that it made.

@@ -60,9 +60,6 @@ func (f *directoryFold) Apply(ev Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
-	if isResolution(ev.Data) {
-		return nil // of another projection
-	}
 	kind, id, err := domain.SplitDirectoryKey(ev.Key)
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}

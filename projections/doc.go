@@ -39,7 +39,10 @@
 //	readers.go              the pool of the generations that readers use
 //	views.go                the views of schema lb
 //	park.go                 parked records
-//	resolve.go              retry and skip by operators, types that became known
+//	resolve.go              parked events folded again: skips, retries, types that became known
+//	parked_list.go          which events are parked, for operators
+//	parked_retry.go         retry and acknowledge, by operators
+//	parked_inspect.go       one parked event as it stands in the log
 //	lag.go                  status: positions, lag, problems
 //	builds.go               how far generations are that are being made
 //	month_partitions.go     monthly partitions of the reading tables
@@ -92,6 +95,7 @@
 //     that, two generations that are followed at full speed would hardly ever be seen in the right order.
 //   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
 //     and its readers notice nothing.
-//   - An operator's retry or skip is a record on the same topic and key, folded alone, so that live
-//     projection and rebuild meet it at the same place.
+//   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and
+//     rebuild meet it at the same place. A retry is no record: it gives what a rebuild by this binary would give.
+//     An acknowledged event is still one that is not folded: only its state says that somebody has seen it.
 package projections

@@ -161,12 +161,8 @@ func agenciesIn(partition int32, n int) []string {
 	return keys
 }
 
-func retry(projection string, p domain.Position) domain.ParkedRetried {
-	return domain.ParkedRetried{Projection: projection, Position: p, Reason: "mended"}
-}
-
-func skip(projection string, p domain.Position) domain.ParkedSkipped {
-	return domain.ParkedSkipped{Projection: projection, Position: p, Reason: "for good"}
+func skip(p domain.Position) domain.ParkedSkipped {
+	return domain.ParkedSkipped{Position: p, Reason: domain.Reason{Code: domain.ReasonTest}}
 }
 
 // withHeader returns the record with a header changed; a nil value takes it away.

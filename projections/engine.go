@@ -92,6 +92,7 @@ type work struct {
 	foldConns       int32
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
+	chained         bool // order holds within a stream
 	deleteRetention time.Duration
 }
 
@@ -121,6 +122,7 @@ func newWork(c Config) (work, error) {
 		paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
+	_, w.chained = c.Projector.Begin(0).(Chained)
 	for _, t := range c.Projector.Types() {
 		w.types[t] = true
 	}

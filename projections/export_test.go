@@ -90,8 +90,8 @@ func (e *Engine) Another(ctx context.Context) (number int, err error) {
 }
 
 // CheckDue checks the tables that are to be checked now.
-func CheckDue(ctx context.Context, pool *pgxpool.Pool, log ScanLog, engines ...*Engine) error {
-	return runDue(ctx, pool, log, engines, slog.New(slog.DiscardHandler))
+func CheckDue(ctx context.Context, pool *pgxpool.Pool, engines ...*Engine) error {
+	return runDue(ctx, pool, engines, slog.New(slog.DiscardHandler))
 }
 
 // CompareTable compares a table of two schemas.

@@ -87,11 +87,7 @@ func (f *tallyFold) Apply(ev projections.Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
-	switch ev.Data.(type) {
-	case domain.ParkedRetried, domain.ParkedSkipped: // no events of its own
-	default:
-		f.ids = append(f.ids, ev.Envelope.ID)
-	}
+	f.ids = append(f.ids, ev.Envelope.ID)
 	return nil
 }
 

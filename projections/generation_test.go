@@ -108,7 +108,7 @@ func (b *bench) mixture() {
 	}
 	bad := b.put(a.spoilt(`{`))
 	b.put(a.next(a.usersSet(client1, "u6")))
-	b.put(a.next(skip("dashboards", bad)))
+	b.put(a.next(skip(bad)))
 	b.put(other.spoilt(`{`))
 	b.put(other.next(other.lost(client2, []string{"behind"}, "u7")))
 }

@@ -39,8 +39,7 @@ func newParkedRow(ev Event, err error) parkedRow {
 	return row
 }
 
-// A row that is there already keeps its state: its event was tried again in vain, or an operator
-// skipped it from another partition before it was met.
+// A row that is there already keeps its state: its event was tried again in vain.
 var parkedTable = newTable("parked",
 	`projection text, generation int, partition int, log_offset bigint, state text,
 	 stream_key text, event_type text, event_id text, event_time timestamptz, reason text, detail text`,
@@ -67,8 +66,18 @@ func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, r
 		f.logger.Error("event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
 			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
 	}
+	if len(rows) == 0 {
+		return nil
+	}
 	var batch pgx.Batch
 	parkedTable.queue(&batch, scoped)
+	// What an operator has acknowledged in one generation is so in the next: nobody need say it after each rebuild.
+	batch.Queue(`
+		update parked p set state = 'acknowledged' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
+		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
+		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
+		  and p.state = 'parked' and o.state = 'acknowledged'`,
+		append([]any{f.projector.Name(), generation}, arraysOf(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
 	if err := send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("insert parked events: %w", err)
 	}
@@ -91,7 +100,7 @@ func (f *session) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int
 		unfolded[position{r.Partition, r.Offset}] = true
 	}
 	folded, _ := split(events, func(ev Event) bool {
-		return !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}] && !isResolution(ev.Data)
+		return !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}]
 	})
 	if len(folded) == 0 {
 		return nil
@@ -99,7 +108,7 @@ func (f *session) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int
 	overtaking := arraysOf(folded, func(ev Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
 	_, err := tx.Exec(ctx, `
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
-		where p.projection = $1 and p.generation = $2 and p.state = 'parked'
+		where p.projection = $1 and p.generation = $2
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
 		append([]any{f.projector.Name(), generation}, overtaking...)...)
 	if err != nil {

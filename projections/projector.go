@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
@@ -74,12 +75,10 @@ type Event struct {
 	domain.Recorded
 	// Err says why Recorded is not filled; a Fold hands it on from Apply.
 	Err error
-	// Parked is the reason under which the event was parked, when it is being folded again.
-	Parked Reason
 }
 
 // Reason is the class under which an event is parked.
-type Reason string
+type Reason = operator.ParkedReason
 
 // The reasons; each is a value of column parked.reason.
 const (

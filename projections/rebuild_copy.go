@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -225,25 +224,21 @@ func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, int
 func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, f *shardFold) error {
 	s := newSession(r.work, g, "") // for how it parks; it is not run
 	var rows []parkedRow
-	var skipped []domain.Position
+	var skipped []int64
 	for _, row := range f.rows() {
 		rows = append(rows, row.parkedRow)
 		if row.skipped {
-			skipped = append(skipped, domain.Position{Topic: r.projector.Topic(), Partition: row.Partition, Offset: row.Offset})
+			skipped = append(skipped, row.Offset)
 		}
 	}
 	if err := s.insertParked(ctx, tx, g.Number, rows); err != nil {
 		return err
 	}
-	for _, at := range skipped {
-		if err := s.markSkipped(ctx, tx, g.Number, at); err != nil {
-			return err
-		}
-	}
-	for _, foreign := range f.foreign {
-		if err := s.skipAhead(ctx, tx, g.Number, foreign.record, foreign.at, foreign.key); err != nil {
-			return err
-		}
+	_, err := tx.Exec(ctx, `
+		update parked set state = 'skipped' where projection = $1 and generation = $2 and partition = $3 and log_offset = any($4)`,
+		r.projector.Name(), g.Number, f.shard.Partition, skipped)
+	if err != nil {
+		return fmt.Errorf("mark skipped events: %w", err)
 	}
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp()

@@ -12,12 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// operatorRecord puts a retry or skip where the parked record lies: same topic, same key.
-func (b *bench) operatorRecord(topic, key string, data domain.Data) {
-	b.t.Helper()
-	b.append(draft(topic, key, "operator-"+data.EventType(), data))
-}
-
 // An event that the database refused and now takes is folded once, without what lies beside it.
 func TestRetryOfARefusedWrite(t *testing.T) {
 	t.Parallel()
@@ -40,7 +34,9 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	b.caughtUp(e)
 	b.eachOnce(3)
 
-	b.operatorRecord(domain.TopicMetrics, "1", retry("tally", position))
+	result := b.retry(e, one("tally", position))
+	require.Zero(t, result.Folded)
+	require.Len(t, result.Parked, 1)
 	b.append(postRead(1, 4))
 	b.caughtUp(e) // and is refused again: that must not hold up the partition
 	require.Equal(t, []parkedEvent{at(position, projections.ReasonWrite)}, b.parked("tally"))
@@ -48,52 +44,29 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 
 	takes.Store(true)
 	epoch := b.count("select epoch from checkpoints where partition = $1", position.Partition)
-	b.operatorRecord(domain.TopicMetrics, "1", retry("tally", position))
-	b.caughtUp(e)
+	require.Equal(t, projections.RetryResult{Folded: 1, Parked: []projections.StillParked{}}, b.retry(e, one("tally", position)))
 	require.Empty(t, b.parked("tally"))
 	b.eachOnce(5)
 	require.Greater(t, b.count("select epoch from checkpoints where partition = $1", position.Partition), epoch)
+	require.Zero(t, b.retry(e, one("tally", position)).Folded, "a second retry finds nothing")
+	b.eachOnce(5)
 }
 
-// Skip and retry speak to one projection; the others of the topic pass them over.
-func TestOperatorRecordsOfOtherProjections(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	bad := b.put(withValue(b.encode(postRead(1, 1)), `{}`))
-	for _, p := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
-		b.run(b.engine(p))
-	}
-	b.operatorRecord(domain.TopicMetrics, "1", skip("post_insights", bad))
-	b.operatorRecord(domain.TopicMetrics, "1", retry("account_insights", bad))
-	b.operatorRecord(domain.TopicMetrics, "1", retry("nobody", bad))
-	for _, p := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
-		b.run(b.engine(p))
-		b.sameFromZero(p)
-	}
-	require.Equal(t, []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("post_insights"))
-	require.Empty(t, b.parked("account_insights"))
-}
-
-func TestOperatorRecordsOnDirectoryAndOperations(t *testing.T) {
+// A skip is for dashboards only: elsewhere its type is one of another topic.
+func TestSkipsOutsideOfDashboards(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	key := domain.DirectoryKey(domain.KindCategory, "1")
-	bad := b.put(withValue(b.encode(category(1, "x")), `{`))
-	badOperation := b.put(withValue(b.encode(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"})), `{`))
-	for _, p := range []projections.Projector{projections.Directory{}, projections.Operations{}} {
-		b.run(b.engine(p))
-	}
-	b.operatorRecord(domain.TopicDirectory, key, retry("somebody else", bad))
-	b.operatorRecord(domain.TopicDirectory, key, skip("directory", bad))
-	b.operatorRecord(domain.TopicOperations, "-", skip("operations", badOperation))
-	for _, p := range []projections.Projector{projections.Directory{}, projections.Operations{}} {
+	reading := b.put(withValue(b.encode(postRead(1, 1)), `{}`))
+	entity := b.put(withValue(b.encode(category(1, "x")), `{`))
+	b.append(draft(domain.TopicMetrics, "1", "skip-a-reading", skip(reading)))
+	onDirectory := b.put(b.encode(draft(domain.TopicDirectory, key, "skip-an-entity", skip(entity))))
+	for _, p := range []projections.Projector{projections.PostInsights{}, projections.Directory{}} {
 		b.run(b.engine(p))
 		b.sameFromZero(p)
 	}
-	require.Equal(t, []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("directory"))
-	require.Equal(t, []parkedEvent{{badOperation.Partition, badOperation.Offset, projections.ReasonUndecodable, "skipped"}}, b.parked("operations"))
-	require.Equal(t, 1, b.count("select count(*) from operations_trail where event_type = $1", domain.ParkedSkipped{}.EventType()),
-		"what operators did to the trail itself is on it")
+	require.Equal(t, []parkedEvent{at(reading, projections.ReasonUndecodable)}, b.parked("post_insights"))
+	require.Equal(t, []parkedEvent{at(entity, projections.ReasonUndecodable), at(onDirectory, projections.ReasonRefused)}, b.parked("directory"))
 }
 
 // On `directory` the last record of a key counts: a parked record that a later one has overtaken is
@@ -133,8 +106,7 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 		b.start(e)
 		b.caughtUp(e)
 		require.Empty(t, b.parked("directory"))
-		b.operatorRecord(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, "1"), retry("directory", bad))
-		b.caughtUp(e)
+		require.Zero(t, b.retry(e, one("directory", bad)).Folded)
 		b.sameFromZero(projections.Directory{})
 	})
 }

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -69,8 +70,28 @@ func (l live) set(users ...string) domain.Position {
 	return l.put(l.next(l.usersSet(client1, users...)))
 }
 
-// Retry and skip are operator records on the same topic and key, chained on
-// `dashboards`, and folded alike live and from zero.
+// retry folds parked events of the projection again.
+func (b *bench) retry(e *projections.Engine, f projections.ParkedFilter) projections.RetryResult {
+	b.t.Helper()
+	result, err := e.RetryParked(b.ctx(), f)
+	require.NoError(b.t, err)
+	return result
+}
+
+// parkedAs is the id of an event that is parked at a position.
+func parkedAs(projection string, p domain.Position) string {
+	return projections.ParkedID(projection, p.Partition, p.Offset)
+}
+
+func one(projection string, p domain.Position) projections.ParkedFilter {
+	return projections.ParkedFilter{IDs: []string{parkedAs(projection, p)}}
+}
+
+func skipped(p domain.Position, reason projections.Reason) parkedEvent {
+	return parkedEvent{p.Partition, p.Offset, reason, projections.ParkedSkipped}
+}
+
+// A skip is a record of the stream that it speaks of; a retry is none. Both give what a fold from zero gives.
 func TestRetryAndSkipOnDashboards(t *testing.T) {
 	t.Parallel()
 	const name = "dashboards"
@@ -79,62 +100,89 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 		"a retry that fails again parks again, a skip sets the rest free": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			next := l.set("u3")
-			l.put(l.next(retry(name, bad)))
+			result := l.retry(l.engine, one(name, bad))
+			require.Zero(t, result.Folded)
+			require.Len(t, result.Parked, 1, "the one behind it was not tried")
+			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID)
+			require.Equal(t, projections.ReasonUndecodable, result.Parked[0].Reason)
+			require.NotEmpty(t, result.Parked[0].Detail)
 			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(next, behind)}, l.parked(name))
 			require.Equal(t, []string{"u1"}, l.users())
-			l.put(l.next(skip(name, bad)))
+			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
-			require.Equal(t, []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, projections.RetryResult{Parked: []projections.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
 			l.set("u6")
 			require.Equal(t, []string{"u6"}, l.users())
 		},
 		"one behind is skipped first": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			second, third := l.set("second"), l.set("third")
-			l.put(l.next(skip(name, second)))
+			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"u1"}, l.users(), "the first still holds up the others")
-			require.Equal(t, []parkedEvent{
-				at(bad, projections.ReasonUndecodable), {second.Partition, second.Offset, behind, "skipped"}, at(third, behind),
-			}, l.parked(name))
-			l.put(l.next(skip(name, bad)))
+			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), skipped(second, behind), at(third, behind)}, l.parked(name))
+			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"third"}, l.users())
 			require.Zero(t, l.count("select count(*) from dashboard_history where version = 3"))
 		},
 		"one behind is retried: order holds": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			second := l.set("second")
-			l.put(l.next(retry(name, second)))
+			result := l.retry(l.engine, one(name, second))
+			require.Len(t, result.Parked, 1)
+			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID, "the stream is tried from its first on")
 			require.Equal(t, []string{"u1"}, l.users())
 			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(second, behind)}, l.parked(name))
 		},
-		"a broken record can only be skipped": func(t *testing.T, l live) {
+		"a broken chain can be neither skipped nor retried nor acknowledged": func(t *testing.T, l live) {
 			forger := l.clone()
 			forger.head.Hash[0] ^= 1
 			broken := l.put(forger.next(forger.usersSet(client1, "forged")))
 			next := l.set("honest")
-			l.put(l.next(retry(name, broken)))
+			l.put(l.next(skip(broken)))
+			result := l.retry(l.engine, one(name, broken))
+			require.Len(t, result.Parked, 1)
+			require.Equal(t, projections.ReasonChainBroken, result.Parked[0].Reason)
+			_, err := l.engine.AcknowledgeParked(t.Context(), one(name, broken))
+			requireCode(t, domain.CodeConflict, err)
 			require.Equal(t, []parkedEvent{at(broken, projections.ReasonChainBroken), at(next, behind)}, l.parked(name))
-			l.put(l.next(skip(name, broken)))
-			require.Equal(t, []string{"honest"}, l.users())
+			require.Equal(t, []string{"u1"}, l.users())
 		},
-		"a record in a wrong partition is skipped": func(t *testing.T, l live) {
+		"what is before a break is skipped, what is behind it stays": func(t *testing.T, l live) {
+			bad := l.put(l.spoilt(`{`))
+			second := l.set("second")
+			forger := l.clone()
+			forger.head.Hash[0] ^= 1
+			broken := l.put(forger.next(forger.usersSet(client1, "forged")))
+			last := l.set("last")
+			l.put(l.next(skip(bad)))
+			require.Equal(t, []string{"second"}, l.users())
+			require.Equal(t, []parkedEvent{
+				skipped(bad, projections.ReasonUndecodable), at(broken, projections.ReasonChainBroken), at(last, behind),
+			}, l.parked(name))
+			require.Zero(t, l.retry(l.engine, one(name, second)).Folded, "it is folded")
+		},
+		"a record in a wrong partition is acknowledged": func(t *testing.T, l live) {
 			home := l.partitionOf(domain.TopicDashboards, agencyA)
 			forger := l.clone()
 			wrong := l.produce(forger.next(forger.usersSet(client1, "forged")), (home+1)%3)
 			l.caughtUp(l.engine)
-			l.put(l.next(skip(name, wrong)))
-			require.Equal(t, []parkedEvent{{wrong.Partition, wrong.Offset, projections.ReasonChainBroken, "skipped"}}, l.parked(name))
+			l.put(l.next(skip(wrong)))
+			require.Equal(t, []parkedEvent{at(wrong, projections.ReasonChainBroken)}, l.parked(name), "it was never a link of the chain")
+			noted, err := l.engine.AcknowledgeParked(t.Context(), one(name, wrong))
+			require.NoError(t, err)
+			require.Equal(t, 1, noted)
+			l.exec("update parked set state = 'parked' where state = 'acknowledged'") // which a fold from zero does not know
 		},
 		"a poison behind a poison": func(t *testing.T, l live) {
 			first := l.put(l.spoilt(`{`))
 			second := l.put(l.spoilt(`[`))
 			third := l.set("third")
-			l.put(l.next(skip(name, first)))
+			l.put(l.next(skip(first)))
 			require.Equal(t, []parkedEvent{
-				{first.Partition, first.Offset, projections.ReasonUndecodable, "skipped"},
-				at(second, projections.ReasonUndecodable), at(third, behind),
+				skipped(first, projections.ReasonUndecodable), at(second, projections.ReasonUndecodable), at(third, behind),
 			}, l.parked(name))
-			l.put(l.next(skip(name, second)))
+			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"third"}, l.users())
 		},
 		"what hangs on a skipped record is refused": func(t *testing.T, l live) {
@@ -142,20 +190,18 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			bad := l.put(l.spoilt(`{`)) // it would have made client2's dashboard
 			e.Created = nil
 			next := l.put(l.next(e))
-			l.put(l.next(skip(name, bad)))
-			require.Equal(t, []parkedEvent{
-				{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}, at(next, projections.ReasonRefused),
-			}, l.parked(name))
+			l.put(l.next(skip(bad)))
+			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable), at(next, projections.ReasonRefused)}, l.parked(name))
 		},
-		"of what is not parked, of another topic, for another projection, out of the log": func(t *testing.T, l live) {
+		"of what is not parked, of another topic or partition, out of the log": func(t *testing.T, l live) {
 			good := l.set("u2")
 			bad := l.put(l.spoilt(`{`))
-			other := bad
+			other, elsewhere, beyond := bad, bad, bad
 			other.Topic = domain.TopicMetrics
-			beyond := bad
+			elsewhere.Partition = (bad.Partition + 1) % 3
 			beyond.Offset = 1000
-			for _, data := range []domain.Data{skip(name, good), retry(name, good), skip(name, other), skip("directory", bad), skip(name, beyond)} {
-				l.put(l.next(data))
+			for _, p := range []domain.Position{good, other, elsewhere, beyond} {
+				l.put(l.next(skip(p)))
 			}
 			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable)}, l.parked(name))
 			require.Equal(t, []string{"u2"}, l.users())
@@ -166,7 +212,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			for i := 1; ; i++ { // an agency of the same partition
 				key := fmt.Sprintf("%024x", i)
 				if l.partitionOf(domain.TopicDashboards, key) == bad.Partition {
-					l.put(l.bench.chain(key).next(skip(name, bad)))
+					l.put(l.bench.chain(key).next(skip(bad)))
 					break
 				}
 			}
@@ -176,29 +222,27 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			bad := l.put(l.spoilt(`{`))
 			loser := l.clone()
 			next := l.set("u3")
-			l.put(loser.next(skip(name, bad)))
+			l.put(loser.next(skip(bad)))
 			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(next, behind)}, l.parked(name))
 		},
 		"a skip that is poison itself": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			r := l.spoilt(`{"position":`)
 			second := l.put(r)
-			l.put(l.next(skip(name, bad)))
-			require.Equal(t, []parkedEvent{
-				{bad.Partition, bad.Offset, projections.ReasonUndecodable, "skipped"}, at(second, projections.ReasonUndecodable),
-			}, l.parked(name))
+			l.put(l.next(skip(bad)))
+			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable), at(second, projections.ReasonUndecodable)}, l.parked(name))
 		},
 		"commands are remembered and forgotten alike": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			l.set("u3")
 			l.put(l.next(l.usersSet(client1, "u4"), func(d *domain.Draft) { d.Envelope.Time = day0.Add(30 * time.Hour) }))
-			l.put(l.next(skip(name, bad), func(d *domain.Draft) { d.Envelope.Time = day0.Add(31 * time.Hour) }))
+			l.put(l.next(skip(bad), func(d *domain.Draft) { d.Envelope.Time = day0.Add(31 * time.Hour) }))
 			require.Equal(t, 1, l.count("select count(*) from dashboard_commands"))
 		},
-		"notices of retried records": func(t *testing.T, l live) {
+		"notices of records behind": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			l.put(l.next(l.lost(client1, []string{"u1"}, "u3")))
-			l.put(l.next(skip(name, bad)))
+			l.put(l.next(skip(bad)))
 			require.Equal(t, 1, l.count("select count(*) from access_notices where user_id = 'u1' and version = 3"))
 		},
 	} {
@@ -211,4 +255,11 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.sameFromZero(dashboards)
 		})
 	}
+}
+
+func requireCode(t *testing.T, want domain.Code, err error) {
+	t.Helper()
+	refused, ok := errors.AsType[*domain.Error](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, want, refused.Code)
 }

@@ -269,7 +269,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	e := b.engine(projections.Directory{})
 	b.run(e)
 	checked := func() *projections.TablesChecked {
-		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, b.log, e))
+		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, e))
 		s, err := e.Status(b.ctx())
 		require.NoError(t, err)
 		return s.TablesChecked

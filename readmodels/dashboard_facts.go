@@ -74,7 +74,7 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 		select exists (select from generations where projection = $1 and state = 'live'),
 		       exists (select from kept.pauses where kind = 'projection' and name = $1),
 		       exists (select from parked p join generations g using (projection, generation)
-		               where projection = $1 and g.state <> 'retired' and stream_key = $2 and p.state = 'parked')`,
+		               where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and p.state = 'parked')`,
 		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		var live, paused, parked bool
 		if err := row.Scan(&live, &paused, &parked); err != nil {

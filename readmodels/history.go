@@ -164,7 +164,7 @@ func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, s
 	var parked int64
 	err = tx.QueryRow(ctx, `
 		select count(*) from parked p join generations g using (projection, generation)
-		where projection = $1 and g.state <> 'retired' and stream_key = $2 and p.state = 'parked'`,
+		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and p.state = 'parked'`,
 		dashboardsProjection, parent).Scan(&parked)
 	if err != nil || parked == 0 {
 		return now, "", wrapped("read parked records", err)

@@ -36,7 +36,7 @@ func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 			codes = append(codes, string(code))
 		}
 		var err error
-		if text, err = ask(s.Err, answers, "Reason ("+strings.Join(codes, ", ")+"; with :TICKET if there is one): "); err != nil {
+		if text, err = askOn(s.Err, answers, "Reason ("+strings.Join(codes, ", ")+"; with :TICKET if there is one): "); err != nil {
 			return domain.Reason{}, err
 		}
 	}
@@ -47,7 +47,7 @@ func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	if f.Yes {
 		return reason, nil
 	}
-	answer, err := ask(s.Err, answers, "This will "+what+". Go on? [y/N] ")
+	answer, err := askOn(s.Err, answers, "This will "+what+". Go on? [y/N] ")
 	if err != nil {
 		return reason, err
 	}
@@ -57,7 +57,7 @@ func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	return reason, nil
 }
 
-func ask(out io.Writer, answers *bufio.Reader, question string) (string, error) {
+func askOn(out io.Writer, answers *bufio.Reader, question string) (string, error) {
 	fmt.Fprint(out, question)
 	line, err := answers.ReadString('\n')
 	if err != nil && line == "" {
@@ -66,8 +66,8 @@ func ask(out io.Writer, answers *bufio.Reader, question string) (string, error) 
 	return strings.TrimSpace(line), nil
 }
 
-// byHand is who acts on the command line: whoever has the settings of the service.
-func byHand() commands.Caller { return commands.Caller{UserID: "system:operator", Role: "operator"} }
+// operatorCaller is who acts on the command line: whoever has the settings of the service.
+func operatorCaller() commands.Caller { return commands.Caller{UserID: "system:operator", Role: "operator"} }
 
 // refused makes a usage error of what was asked wrongly.
 func refused(err error) error {

@@ -59,7 +59,7 @@ func (c generationsCommand) drop(ctx context.Context, s streams, desk *assembly.
 	if err != nil {
 		return err
 	}
-	return refused(desk.DropGeneration(ctx, byHand(), name, number, reason))
+	return refused(desk.DropGeneration(ctx, operatorCaller(), name, number, reason))
 }
 
 // atDesk opens what operators need, and gives it back.

@@ -27,9 +27,9 @@ func (c jobsCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
 		switch {
 		case c.Retry > 0:
-			return c.act(s, fmt.Sprintf("run job %d now", c.Retry), func(reason domain.Reason) error { return desk.RetryJob(ctx, byHand(), c.Retry, reason) })
+			return c.act(s, fmt.Sprintf("run job %d now", c.Retry), func(reason domain.Reason) error { return desk.RetryJob(ctx, operatorCaller(), c.Retry, reason) })
 		case c.Cancel > 0:
-			return c.act(s, fmt.Sprintf("cancel job %d", c.Cancel), func(reason domain.Reason) error { return desk.CancelJob(ctx, byHand(), c.Cancel, reason) })
+			return c.act(s, fmt.Sprintf("cancel job %d", c.Cancel), func(reason domain.Reason) error { return desk.CancelJob(ctx, operatorCaller(), c.Cancel, reason) })
 		}
 		jobs, err := desk.Jobs(ctx)
 		if err != nil {

@@ -73,7 +73,7 @@ func (f actionFlags) each(ctx context.Context, s streams, names []string, verb s
 		return err
 	}
 	for _, name := range names {
-		if err := do(ctx, byHand(), kinds[name], name, reason); err != nil {
+		if err := do(ctx, operatorCaller(), kinds[name], name, reason); err != nil {
 			return refused(err)
 		}
 	}

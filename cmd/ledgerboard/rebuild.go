@@ -109,9 +109,9 @@ func (c rebuildCommand) request(ctx context.Context, s streams, desk *assembly.D
 		return operator.Rebuild{}, err
 	}
 	if c.Back {
-		return desk.SwitchBack(ctx, byHand(), name, reason)
+		return desk.SwitchBack(ctx, operatorCaller(), name, reason)
 	}
-	return desk.RequestRebuild(ctx, byHand(), name, c.Until, reason)
+	return desk.RequestRebuild(ctx, operatorCaller(), name, c.Until, reason)
 }
 
 // decide cancels the rebuild that is under way, or lets it go on.
@@ -133,9 +133,9 @@ func (c rebuildCommand) decide(ctx context.Context, s streams, desk *assembly.De
 		return err
 	}
 	if c.Cancel {
-		return desk.CancelRebuild(ctx, byHand(), all[i].ID, reason)
+		return desk.CancelRebuild(ctx, operatorCaller(), all[i].ID, reason)
 	}
-	return desk.AcceptRebuild(ctx, byHand(), all[i].ID, c.Accept, reason)
+	return desk.AcceptRebuild(ctx, operatorCaller(), all[i].ID, c.Accept, reason)
 }
 
 // follow shows the progress of a rebuild to its end. Without a service that folds this version of the read model, it runs

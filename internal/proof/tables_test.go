@@ -228,7 +228,7 @@ func TestRecordsSetAside(t *testing.T) {
 	require.Equal(t, []string{"parked"}, report.Findings[0].Differs)
 	require.Contains(t, report.Findings[0].Detail, "no operator's record")
 
-	w.operate(t, a, domain.ParkedSkipped{Projection: "dashboards", Position: skipped, Reason: "it cannot be folded"})
+	w.operate(t, a, domain.ParkedSkipped{Position: skipped, Reason: domain.Reason{Code: domain.ReasonDataRepair}})
 	x = project(t, w.memory)
 	without(x, 3)
 	x.parked = []proof.ParkedRow{{Parent: a, Partition: skipped.Partition, Offset: skipped.Offset, Skipped: true}}

@@ -82,19 +82,16 @@ var topics = map[string]string{
 		"a value erases.",
 }
 
-// topicsOf are the topics of an event type. What an operator decides about a parked record stands on the
-// topic of that record.
+// topicsOf are the topics of an event type.
 func topicsOf(eventType string) []string {
 	group, _, _ := strings.Cut(eventType, ".")
 	switch group {
-	case "dashboard":
+	case "dashboard", "operator": // an operator's word to skip a record is a link of its chain
 		return []string{domain.TopicDashboards}
 	case "metrics":
 		return []string{domain.TopicMetrics}
 	case "directory":
 		return []string{domain.TopicDirectory}
-	case "operator":
-		return []string{domain.TopicDashboards, domain.TopicMetrics, domain.TopicOperations, domain.TopicDirectory}
 	default:
 		return []string{domain.TopicOperations}
 	}

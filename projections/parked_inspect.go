@@ -1,0 +1,88 @@
+package projections
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// ParkedRecord is a parked event as it stands in the log.
+type ParkedRecord = operator.ParkedRecord
+
+// MaskedText stands for every text of a masked payload.
+const MaskedText = "***"
+
+// InspectParked reads a parked event from the log. Its errors: invalid for an id that is none; not_found when nothing
+// is parked there.
+func (e *Engine) InspectParked(ctx context.Context, id string, unmasked bool) (ParkedRecord, error) {
+	list, err := ListParked(ctx, e.pool, ParkedFilter{IDs: []string{id}, Projection: e.projector.Name()})
+	if err != nil {
+		return ParkedRecord{}, err
+	}
+	if len(list) == 0 {
+		return ParkedRecord{}, domain.NewError(domain.CodeNotFound, "No event is parked as %s.", id)
+	}
+	r := ParkedRecord{ParkedEvent: list[0], Headers: []operator.RecordHeader{}, Masked: !unmasked}
+	raw, err := e.log.ReadAt(ctx, r.Position())
+	if r.Gone = e.compacted && errors.Is(err, eventlog.ErrNoRecord); r.Gone {
+		return r, nil
+	}
+	if err != nil {
+		return ParkedRecord{}, fmt.Errorf("read parked event %s: %w", id, err)
+	}
+	for _, h := range raw.Headers {
+		r.Headers = append(r.Headers, operator.RecordHeader{Key: shown([]byte(h.Key)), Value: shown(h.Value)})
+	}
+	r.Bytes = len(raw.Value)
+	if r.Payload, err = payload(raw.Value, unmasked); err != nil {
+		return ParkedRecord{}, fmt.Errorf("show parked event %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// shown is what a person can be shown of bytes.
+func shown(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }
+
+func payload(value []byte, unmasked bool) (json.RawMessage, error) {
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.UseNumber()
+	var parsed any
+	isJSON := json.Valid(value) && decoder.Decode(&parsed) == nil
+	switch {
+	case isJSON && unmasked:
+		return value, nil
+	case isJSON:
+		return json.Marshal(masked(parsed))
+	case unmasked && len(value) > 0:
+		return json.Marshal(shown(value))
+	default:
+		return json.RawMessage("null"), nil
+	}
+}
+
+// masked returns the value with its texts masked; keys, numbers and truths stay.
+func masked(value any) any {
+	switch value := value.(type) {
+	case string:
+		return MaskedText
+	case []any:
+		for i := range value {
+			value[i] = masked(value[i])
+		}
+		return value
+	case map[string]any:
+		for key := range value {
+			value[key] = masked(value[key])
+		}
+		return value
+	default:
+		return value
+	}
+}

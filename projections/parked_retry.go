@@ -1,0 +1,152 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// RetryResult is what became of events that were folded again. One that is folded in one generation and not in
+// another is parked still.
+type RetryResult = operator.RetryResult
+
+// RetryParked folds parked events again from the log, on a chained topic with all that is parked of their streams, in
+// every generation that is followed and was made by this version of the projector. The tables are then those that a
+// rebuild would give. It works beside engines that run, here and elsewhere, and while the projection is paused.
+// Its errors: invalid for an id that is none; conflict when no such generation is there.
+func (e *Engine) RetryParked(ctx context.Context, f ParkedFilter) (RetryResult, error) {
+	found, err := e.followable(ctx, e.pool)
+	if err != nil {
+		return RetryResult{}, err
+	}
+	if len(found) == 0 {
+		return RetryResult{}, domain.NewError(domain.CodeConflict,
+			"No tables of %s are of version %d, which this program makes. Nothing was retried; use the program that the service runs.",
+			e.projector.Name(), e.projector.Version())
+	}
+	folded, parked := map[string]bool{}, map[string]operator.StillParked{}
+	for _, g := range found {
+		if err := e.retryIn(ctx, g, f, folded, parked); err != nil && !errors.Is(err, errRetired) {
+			return RetryResult{}, fmt.Errorf("retry parked events of %s: %w", e.projector.Name(), err)
+		}
+	}
+	result := RetryResult{Parked: []operator.StillParked{}}
+	for id := range folded {
+		if _, still := parked[id]; !still {
+			result.Folded++
+		}
+	}
+	for _, p := range parked {
+		result.Parked = append(result.Parked, p)
+	}
+	slices.SortFunc(result.Parked, func(a, b operator.StillParked) int { return cmp.Compare(a.ID, b.ID) })
+	return result, nil
+}
+
+// retryIn retries page by page what a generation has parked.
+func (e *Engine) retryIn(ctx context.Context, g generation, f ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked) error {
+	s := newSession(e.work, g, "")
+	defer s.closeTables()
+	if err := s.openTables(ctx); err != nil {
+		return err
+	}
+	tried := map[unfolded]bool{} // streams of a chained topic: once is enough for all that matches
+	for after := (unfolded{Partition: -1}); ; {
+		page, err := s.matching(ctx, g.Number, f, after)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, u := range page {
+			stream := unfolded{Partition: u.Partition, Key: u.Key}
+			if tried[stream] {
+				continue
+			}
+			tried[stream] = s.chained
+			r, err := s.retry(ctx, g.Number, u)
+			if err != nil {
+				return err
+			}
+			for _, offset := range r.folded {
+				folded[ParkedID(e.projector.Name(), u.Partition, offset)] = true
+			}
+			for _, p := range r.parked {
+				id := ParkedID(e.projector.Name(), p.Partition, p.Offset)
+				parked[id] = operator.StillParked{ID: id, Reason: p.Reason, Detail: p.Detail}
+			}
+		}
+		after = page[len(page)-1]
+	}
+}
+
+func (f *session) matching(ctx context.Context, generation int, filter ParkedFilter, after unfolded) ([]unfolded, error) {
+	args, err := parkedArgs(filter)
+	if err != nil {
+		return nil, err
+	}
+	args["name"], args["generation"], args["limit"] = f.projector.Name(), generation, f.maxRecords
+	args["after_partition"], args["after_offset"] = after.Partition, after.Offset
+	rows, err := f.pool.Query(ctx, `
+		select p.partition, p.log_offset, p.stream_key from parked p
+		where p.projection = @name and p.generation = @generation and p.state <> 'skipped' and `+matchesFilter+`
+		  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
+		order by p.partition, p.log_offset limit @limit`, args)
+	if err != nil {
+		return nil, fmt.Errorf("read parked events: %w", err)
+	}
+	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unfolded])
+	if err != nil {
+		return nil, fmt.Errorf("read parked events: %w", err)
+	}
+	return page, nil
+}
+
+// holdsUp is a projector where a parked event holds up those behind it.
+type holdsUp interface {
+	HoldsUp(key string, partition int32) bool
+}
+
+// AcknowledgeParked notes that an operator has seen the events, in every generation, and returns how many. It changes
+// no table and is no part of what a check of the tables compares. What holds up a stream cannot be acknowledged:
+// then its error is conflict, and nothing is noted.
+func (e *Engine) AcknowledgeParked(ctx context.Context, f ParkedFilter) (int, error) {
+	args, err := parkedArgs(f)
+	if err != nil {
+		return 0, err
+	}
+	args["name"] = e.projector.Name()
+	noted := map[unfolded]bool{}
+	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			update parked p set state = 'acknowledged'
+			where p.projection = @name and p.state = 'parked' and `+matchesFilter+`
+			returning p.partition, p.log_offset, p.stream_key`, args)
+		if err != nil {
+			return err
+		}
+		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unfolded])
+		if err != nil {
+			return err
+		}
+		chained, _ := e.projector.(holdsUp)
+		for _, u := range all {
+			if chained != nil && chained.HoldsUp(u.Key, u.Partition) {
+				return domain.NewError(domain.CodeConflict,
+					"%s holds up the stream %s: a note would not set it free. Nothing was noted; retry or skip it.",
+					ParkedID(e.projector.Name(), u.Partition, u.Offset), u.Key)
+			}
+			noted[u] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("acknowledge parked events: %w", err)
+	}
+	return len(noted), nil
+}
