@@ -345,7 +345,10 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 
 // final tells whether the same step would fail again.
 func final(err error) bool {
-	if _, ok := errors.AsType[*domain.Error](err); ok || pg.IsDataError(err) {
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
+		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable // a verification that was disturbed
+	}
+	if pg.IsDataError(err) {
 		return true
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
