@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +48,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	}
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: r.databaseURL, SearchPath: []string{ddl.Schema(r.projector.Name(), g.Number), migrations.Engine},
-		Name: fmt.Sprintf("%s%d", name, r.lease), MaxConns: int32(shardsAtOnce()) + 1, AsyncCommit: true, //nolint:gosec // at most 5
+		Name: fmt.Sprintf("%s%d", name, r.lease), MaxConns: int32(shardsAtOnce()) + 1, AsyncCommit: true,
 	})
 	if err != nil {
 		return fmt.Errorf("open tables of a rebuild: %w", err)
@@ -76,7 +77,7 @@ func (r *running) takeShards(ctx context.Context, sessions string) error {
 	_, err := r.pool.Exec(ctx, `
 		select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and starts_with(application_name, $1) and application_name <> $1 || $2::text`,
-		sessions, fmt.Sprint(r.lease))
+		sessions, strconv.FormatInt(r.lease, 10))
 	if err != nil {
 		return fmt.Errorf("end sessions of the process before: %w", err)
 	}

@@ -8,5 +8,5 @@ func freeBytes(directory string) (free uint64, known bool) {
 	if err := syscall.Statfs(directory, &of); err != nil {
 		return 0, false
 	}
-	return of.Bavail * uint64(of.Bsize), true //nolint:gosec // a block size is positive
+	return of.Bavail * uint64(of.Bsize), true
 }

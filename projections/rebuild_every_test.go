@@ -34,6 +34,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			stop()
 			require.Equal(t, operator.RebuildDone, done.State, "%s %s", done.Error, done.Report)
 			require.NotNil(t, done.DiskNeededBytes)
+			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
 			require.Equal(t, 2, b.caughtUp(e).Generation)
 			again := b.verify(p, 1, 2)
 			require.True(t, again.Equal, "%+v", again)

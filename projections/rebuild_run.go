@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -131,7 +133,7 @@ func (r *running) run(ctx context.Context) {
 		if ctx.Err() == nil {
 			logger.Warn("rebuild is tried again", "error", err)
 			r.tell(ctx, "it is tried again: "+err.Error())
-			r.pause(ctx, lookEvery)
+			_ = r.pause(ctx, lookEvery) // the loop looks at ctx
 		}
 	}
 	_ = within(context.WithoutCancel(ctx), beatEvery, func(ctx context.Context) error { // else the lease ends by itself
@@ -239,28 +241,17 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	if err != nil {
 		return g, err
 	}
-	_, bulk := r.projector.Begin(0).(Bulk)
-	if _, spans := r.projector.(spanning); spans {
-		bulk = false // a row may come from several partitions, which are copied apart; such a topic is small
-	}
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
 		}
-		if !bulk { // it is folded as it is followed
-			if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
-				return err
-			}
-			g, err = r.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
-		} else {
-			if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
-				return err
-			}
-			if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err == nil {
-				err = r.insertShards(ctx, tx, ranges)
-			}
+		if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
+			return err
 		}
-		if err != nil {
+		if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err != nil {
+			return err
+		}
+		if err := r.insertShards(ctx, tx, ranges); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `
@@ -354,7 +345,10 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 
 // final tells whether the same step would fail again.
 func final(err error) bool {
-	if _, ok := errors.AsType[*domain.Error](err); ok || pg.IsDataError(err) {
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
+		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable // a verification that was disturbed
+	}
+	if pg.IsDataError(err) {
 		return true
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -374,13 +368,9 @@ func sentence(err error) string {
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		return e.Message
 	}
-	text := err.Error()
+	parts := []string{err.Error()}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		for _, more := range []string{refused.Detail, refused.Where} {
-			if more != "" {
-				text += "; " + more
-			}
-		}
+		parts = append(parts, refused.Detail, refused.Where)
 	}
-	return storable(text)
+	return storable(strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; "))
 }
