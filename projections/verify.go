@@ -156,8 +156,11 @@ func (v *Verifier) await(ctx context.Context, projection string, generation, hel
 		if err != nil {
 			return err
 		}
+		if len(next) == 0 {
+			return domain.NewError(domain.CodeConflict, "generation %d is retired or was never there; there is nothing to compare", generation)
+		}
 		behind := func(partition int32) bool { return next[partition] < at[partition] }
-		if len(next) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(at)), behind) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(at)), behind) {
 			return nil
 		}
 		select {
@@ -205,7 +208,7 @@ func Compare(ctx context.Context, liveTx, candidateTx pgx.Tx, p Projector, live,
 		*version = g.Version
 	}
 	a, b := tableSide{liveTx, ddl.Schema(p.Name(), live)}, tableSide{candidateTx, ddl.Schema(p.Name(), candidate)}
-	seed := rand.Int64() //nolint:gosec // nobody must foresee it for long, and it is new each time
+	seed := rand.Int64()
 	for _, table := range p.Tables() {
 		t, err := compareTable(ctx, a, b, table, seed)
 		if err != nil {
