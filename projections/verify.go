@@ -123,7 +123,8 @@ func (v *Verifier) hold(ctx context.Context, projection string, generation int, 
 		at = map[int32]int64{}
 	}
 	held, err := readOffsets(ctx, v.pool, `
-		update checkpoints set hold_at = coalesce(($3::jsonb ->> partition::text)::bigint, next_offset), hold_until = clock_timestamp() + $4::interval
+		update checkpoints
+		set hold_at = coalesce(($3::jsonb ->> partition::text)::bigint, next_offset), hold_until = clock_timestamp() + $4::interval
 		where projection = $1 and generation = $2 returning partition, hold_at`, projection, generation, at, holdFor)
 	if err != nil {
 		return nil, fmt.Errorf("hold generation %d: %w", generation, err)
