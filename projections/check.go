@@ -99,7 +99,8 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 func (c *tableCheck) begin(ctx context.Context) error {
 	name := c.projector.Name()
 	var number int
-	err := c.tx.QueryRow(ctx, `select generation from pointer where projection = $1 and version = $2`, name, c.projector.Version()).Scan(&number)
+	err := c.tx.QueryRow(ctx, `
+		select generation from pointer where projection = $1 and version = $2`, name, c.projector.Version()).Scan(&number)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrNotLive
 	}

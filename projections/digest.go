@@ -30,7 +30,8 @@ func (s tableSide) shape(ctx context.Context, table string) (tableShape, error) 
 	shape := tableShape{Name: strings.ToLower(table)}
 	err := s.tx.QueryRow(ctx, `
 		select coalesce(array_agg(a.attname::text order by a.attnum), '{}'),
-		       coalesce(array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) filter (where a.attnum = any(i.indkey)), '{}')
+		       coalesce(array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) 
+		           filter (where a.attnum = any(i.indkey)), '{}')
 		from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace
 		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -119,7 +120,7 @@ func TestInspectParkedEvent(t *testing.T) {
 	r := inspect(half, false)
 	require.True(t, r.Masked)
 	require.Equal(t, 15, r.Bytes)
-	require.Contains(t, r.Headers, projections.RecordHeader{Key: "ce_type", Value: domain.DirectoryCategory{}.EventType()})
+	require.Contains(t, r.Headers, operator.RecordHeader{Key: "ce_type", Value: domain.DirectoryCategory{}.EventType()})
 	require.Equal(t, projections.ReasonUndecodable, r.Reason)
 	raw, err := json.Marshal(r)
 	require.NoError(t, err)

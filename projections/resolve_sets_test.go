@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -44,7 +45,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 
 	takes.Store(true)
 	epoch := b.count("select epoch from checkpoints where partition = $1", position.Partition)
-	require.Equal(t, projections.RetryResult{Folded: 1, Parked: []projections.StillParked{}}, b.retry(e, one("tally", position)))
+	require.Equal(t, projections.RetryResult{Folded: 1, Parked: []operator.StillParked{}}, b.retry(e, one("tally", position)))
 	require.Empty(t, b.parked("tally"))
 	b.eachOnce(5)
 	require.Greater(t, b.count("select epoch from checkpoints where partition = $1", position.Partition), epoch)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -111,7 +112,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
 			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable)}, l.parked(name))
-			require.Equal(t, projections.RetryResult{Parked: []projections.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
+			require.Equal(t, projections.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
 			l.set("u6")
 			require.Equal(t, []string{"u6"}, l.users())
 		},

@@ -123,7 +123,8 @@ func (v *Verifier) hold(ctx context.Context, projection string, generation int, 
 		at = map[int32]int64{}
 	}
 	held, err := readOffsets(ctx, v.pool, `
-		update checkpoints set hold_at = coalesce(($3::jsonb ->> partition::text)::bigint, next_offset), hold_until = clock_timestamp() + $4::interval
+		update checkpoints
+		set hold_at = coalesce(($3::jsonb ->> partition::text)::bigint, next_offset), hold_until = clock_timestamp() + $4::interval
 		where projection = $1 and generation = $2 returning partition, hold_at`, projection, generation, at, holdFor)
 	if err != nil {
 		return nil, fmt.Errorf("hold generation %d: %w", generation, err)
@@ -156,8 +157,11 @@ func (v *Verifier) await(ctx context.Context, projection string, generation, hel
 		if err != nil {
 			return err
 		}
+		if len(next) == 0 {
+			return domain.NewError(domain.CodeConflict, "generation %d is retired or was never there; there is nothing to compare", generation)
+		}
 		behind := func(partition int32) bool { return next[partition] < at[partition] }
-		if len(next) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(at)), behind) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(at)), behind) {
 			return nil
 		}
 		select {
@@ -205,7 +209,7 @@ func Compare(ctx context.Context, liveTx, candidateTx pgx.Tx, p Projector, live,
 		*version = g.Version
 	}
 	a, b := tableSide{liveTx, ddl.Schema(p.Name(), live)}, tableSide{candidateTx, ddl.Schema(p.Name(), candidate)}
-	seed := rand.Int64() //nolint:gosec // nobody must foresee it for long, and it is new each time
+	seed := rand.Int64()
 	for _, table := range p.Tables() {
 		t, err := compareTable(ctx, a, b, table, seed)
 		if err != nil {

@@ -65,7 +65,8 @@ func printTables(out io.Writer, r projections.Report) {
 		if t.Equal {
 			continue
 		}
-		fmt.Fprintf(out, "  %s: %d rows, the log gives %d; %d agencies differ. %s\n", t.Name, t.RowsLive, t.RowsCandidate, t.TenantsDiffering, t.Note)
+		fmt.Fprintf(out, "  %s: %d rows, the log gives %d; %d agencies differ. %s\n",
+			t.Name, t.RowsLive, t.RowsCandidate, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
 			fmt.Fprintf(out, "    first: agency %q, %s, event %q\n    table: %s\n    log:   %s\n",
 				d.Tenant, keyLine(d.Key), d.Event, rowLine(d.Live), rowLine(d.Candidate))
@@ -73,7 +74,8 @@ func printTables(out io.Writer, r projections.Report) {
 	}
 	if p := r.Parked.FirstDifference; p != nil {
 		fmt.Fprintf(out, "  parked events: %d, the log gives %d; first: partition %d, offset %d, reason %s, only so in %s\n",
-			r.Parked.Live, r.Parked.Candidate, p.Partition, p.Offset, p.Reason, map[string]string{"live": "the tables", "candidate": "the log"}[r.Parked.In])
+			r.Parked.Live, r.Parked.Candidate, p.Partition, p.Offset, p.Reason,
+			map[string]string{"live": "the tables", "candidate": "the log"}[r.Parked.In])
 	}
 }
 
