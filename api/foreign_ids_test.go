@@ -124,6 +124,9 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 		if _, served := b.server.Match(route.Method, "/auth"+route.Pattern); served || route.Pattern == socketIO {
 			continue // the same endpoint as under /auth
 		}
+		if strings.HasPrefix(route.Pattern, "/api/ops/") {
+			continue // operators see no tenant's data: nothing there belongs to one
+		}
 		row := rightsTable[route.Method+" "+normal(route.Pattern)].ofRole()
 		places := idPlaces(route)
 		require.True(t, len(places) > 0 || row["agency"] == free || row["auditor"] == free, "%s takes ids: say where", route.Pattern)

@@ -30,7 +30,6 @@ type OperatorDesk interface {
 	DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error
 	RetryParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (operator.RetryResult, error)
 	AcknowledgeParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (int, error)
-	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// InspectParked shows a record. Its payload is masked without a reason; to see it whole is recorded.
 	InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error)
 	CancelJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error

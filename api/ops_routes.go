@@ -67,7 +67,6 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "parked/{parked}/unmask", "postOpsParkedUnmask", acting(s, paramParked, unmasking(desk))),
 		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, oneParked(desk.RetryParked))),
 		row(http.MethodPost, "parked/{parked}/acknowledge", "postOpsParkedAcknowledge", acting(s, paramParked, oneParked(acknowledging(desk)))),
-		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, nothing(desk.SkipParked))),
 		row(http.MethodGet, "jobs", "getOpsJobs", listing(s, desk.Jobs)),
 		row(http.MethodPost, "jobs/{job}/cancel", "postOpsJobCancel", actingOnJob(s, desk.CancelJob)),
 		row(http.MethodPost, "jobs/{job}/retry", "postOpsJobRetry", actingOnJob(s, desk.RetryJob)),

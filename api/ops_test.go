@@ -110,11 +110,6 @@ func (f *fakeDesk) AcknowledgeParked(_ context.Context, c commands.Caller, filte
 	return 3, nil
 }
 
-func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	f.did(c, reason, "skip", id)
-	return nil
-}
-
 func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error) {
 	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}, Masked: unmask == nil}
 	r.ID = id
@@ -150,7 +145,6 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/platforms/linkedin/resume":            "resume platform linkedin",
 		"/api/ops/rebuilds/r1/cancel":                   "cancel r1",
 		"/api/ops/parked/dashboards-3-12/retry":         "retry  dashboards-3-12",
-		"/api/ops/parked/dashboards-3-12/skip":          "skip dashboards-3-12",
 		"/api/ops/parked/acknowledge?projection=orders": "acknowledge orders ",
 		"/api/ops/parked/dashboards-3-12/unmask":        "unmask dashboards-3-12",
 		"/api/ops/jobs/7/retry":                         "retry job",

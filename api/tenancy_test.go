@@ -129,7 +129,6 @@ var rightsTable = map[string]rights{
 	"POST /api/ops/parked/{}/unmask":       rightsOfOperators,
 	"POST /api/ops/parked/{}/retry":        rightsOfOperators,
 	"POST /api/ops/parked/{}/acknowledge":  rightsOfOperators,
-	"POST /api/ops/parked/{}/skip":         rightsOfOperators,
 	"GET /api/ops/jobs":                    rightsOfOperators,
 	"POST /api/ops/jobs/{}/cancel":         rightsOfOperators,
 	"POST /api/ops/jobs/{}/retry":          rightsOfOperators,

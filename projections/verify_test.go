@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/migrations"
@@ -298,7 +299,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	b.append(category(1, "a"))
 	e := b.engine(projections.Directory{})
 	b.run(e)
-	checked := func() *projections.TablesChecked {
+	checked := func() *operator.TablesChecked {
 		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, e))
 		s, err := e.Status(b.ctx())
 		require.NoError(t, err)

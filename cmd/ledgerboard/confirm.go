@@ -67,7 +67,9 @@ func askOn(out io.Writer, answers *bufio.Reader, question string) (string, error
 }
 
 // operatorCaller is who acts on the command line: whoever has the settings of the service.
-func operatorCaller() commands.Caller { return commands.Caller{UserID: "system:operator", Role: "operator"} }
+func operatorCaller() commands.Caller {
+	return commands.Caller{UserID: "system:operator", Role: "operator"}
+}
 
 // refused makes a usage error of what was asked wrongly.
 func refused(err error) error {

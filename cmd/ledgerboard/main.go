@@ -39,6 +39,7 @@ type cli struct {
 	Replay      replayCommand      `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
 	Rebuild     rebuildCommand     `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`
 	Generations generationsCommand `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one."`
+	Parked      parkedCommand      `cmd:"" help:"Show events that are in the log and not folded; retry or acknowledge them."`
 	Pause       pauseCommand       `cmd:"" help:"Pause read models, or the reading of platforms."`
 	Resume      resumeCommand      `cmd:"" help:"End pauses."`
 	Jobs        jobsCommand        `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`

@@ -37,6 +37,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			History: &readmodels.History{Pool: s.ReadPool},
 			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 		},
+		Operators:  s.operators,
 		Streams:    s.streams,
 		MayListen:  accounts.MayListen,
 		Tickets:    c.Tickets,

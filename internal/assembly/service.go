@@ -56,6 +56,7 @@ type Service struct {
 	topicsChecked func(error)
 	progress      *pg.Progress
 	engine        *pgxpool.Pool
+	operators     *Desk
 	engines       []*projections.Engine
 	streams       *stream.Hub
 }
@@ -105,9 +106,10 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
-	if s.engines, err = s.Engines(ctx); err != nil {
+	if s.operators, err = s.Desk(ctx); err != nil {
 		return err
 	}
+	s.engines = s.operators.engines
 	s.Monitor = NewMonitor(s.engines, MonitorConfig{
 		MaxLag: s.config.MaxLag, Reads: s.ReadPool.Current, Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },

@@ -63,6 +63,7 @@
 //	follow_runs.go                what one poll brought, by partition
 //	fetch.go scan.go              raw fetches; Scan
 //	describe_topics.go ranges.go  what the brokers say about a topic; start and end offsets, one record
+//	operator_topics.go            topics as operators see them; consumer groups that go
 //	subscriber.go                 watermill subscriber for reactors
 //
 // # Non-obvious

@@ -29,6 +29,7 @@
 //	pause.go      jobs of a platform that an operator has paused
 //	retry.go      back-off, RetryAfter
 //	metrics.go    outcomes, skipped slots, lag
+//	operate.go    jobs as operators see them; run one now, cancel one
 //	quiet_logger.go River's log
 //
 // # How a slot goes

@@ -36,8 +36,6 @@ var operatorsOperations = map[string]about{
 	"postOpsParkedUnmask":      act("One parked event with its whole payload. That somebody looked is recorded.", ""),
 	"postOpsParkedRetry":       act("Folds one parked event again, on dashboards with what waits behind it.", ""),
 	"postOpsParkedAcknowledge": act("Notes that one parked event was looked after.", "Tables stay as they are."),
-	"postOpsParkedSkip": act("Leaves a parked event of dashboards out for good, and folds what waits behind it.",
-		"The skip is a record of the agency's own stream, so that every fold leaves the event out."),
 	"getOpsJobs":            ops("Jobs of the fetchers: what runs, failed, comes next.", ""),
 	"postOpsJobCancel":      act("Cancels a job.", ""),
 	"postOpsJobRetry":       act("Runs a job now.", ""),

@@ -44,7 +44,7 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: application/json" -d '`+exampleBody(op)+`'`)}
 	case op.Method == http.MethodPost:
 		return []codeSample{sample("curl", " -X POST")}
-	case stream:
+	case stream, strings.HasSuffix(op.Pattern, "/events"):
 		return []codeSample{sample("curl", " -N")}
 	case op.Answer.CSV != "":
 		return []codeSample{sample("curl", ""), sample("curl, as CSV", ` -H "Accept: text/csv"`)}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// parkedCommand shows events that are in the log and were not folded, and acts on them.
+type parkedCommand struct {
+	List        parkedListCommand        `cmd:"" default:"withargs" help:"List parked events, with the reason: also what the same flags would retry or acknowledge."`
+	Show        parkedShowCommand        `cmd:"" help:"Show one event as it stands in the log; its texts are masked unless --unmask is given."`
+	Retry       parkedRetryCommand       `cmd:"" help:"Fold events again, on dashboards with what waits behind them."`
+	Acknowledge parkedAcknowledgeCommand `cmd:"" help:"Note that events were looked after; tables stay as they are."`
+}
+
+// parkedChoice are the flags that choose parked events.
+type parkedChoice struct {
+	storage
+	logging
+	IDs        []string `arg:"" optional:"" name:"id" help:"Events, as the list shows them: PROJECTION-PARTITION-OFFSET."`
+	Projection string   `help:"Events of this read model."`
+	Stream     string   `help:"Events of the stream of this key, which on dashboards is an agency."`
+	Type       string   `help:"Events of this type, by its whole name."`
+}
+
+func (c parkedChoice) filter() operator.ParkedFilter {
+	return operator.ParkedFilter{IDs: c.IDs, Projection: c.Projection, Stream: c.Stream, Type: c.Type}
+}
+
+// chooses refuses to act on everything.
+func (c parkedChoice) chooses() error {
+	if len(c.IDs) == 0 && c.Projection == "" && c.Stream == "" && c.Type == "" {
+		return usageError{errors.New("name events, or choose them with --projection, --stream or --type; 'ledgerboard parked' lists them")}
+	}
+	return nil
+}
+
+type parkedListCommand struct {
+	parkedChoice
+	JSON bool `name:"json" help:"Print a JSON list."`
+}
+
+// Run implements the subcommand.
+func (c parkedListCommand) Run(ctx context.Context, s streams) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		events, err := desk.Parked(ctx, c.filter())
+		if err != nil {
+			return refused(err)
+		}
+		if c.JSON {
+			return json.NewEncoder(s.Out).Encode(append([]operator.ParkedEvent{}, events...))
+		}
+		if len(events) == 0 {
+			fmt.Fprintln(s.Out, "nothing is parked")
+			return nil
+		}
+		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tSTATE\tSTREAM\tTYPE\tREASON\tBEHIND IT\tDETAIL")
+		for _, e := range events {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%.100s\n", e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
+		}
+		return table.Flush()
+	})
+}
+
+type parkedShowCommand struct {
+	storage
+	logging
+	actionFlags
+	ID     string `arg:"" name:"id" help:"The event, as the list shows it."`
+	Unmask bool   `help:"Show texts of the payload too. It is recorded that you looked."`
+}
+
+// Run implements the subcommand.
+func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		var record operator.ParkedRecord
+		var err error
+		if c.Unmask {
+			reason, refusal := c.confirm(s, "show the payload of "+c.ID+" and record that you looked")
+			if refusal != nil {
+				return refusal
+			}
+			record, err = desk.InspectParked(ctx, operatorCaller(), c.ID, &reason)
+		} else {
+			record, err = desk.InspectParked(ctx, operatorCaller(), c.ID, nil)
+		}
+		if err != nil {
+			return refused(err)
+		}
+		out := json.NewEncoder(s.Out)
+		out.SetIndent("", "  ")
+		return out.Encode(record)
+	})
+}
+
+type parkedRetryCommand struct {
+	parkedChoice
+	actionFlags
+	JSON bool `name:"json" help:"Print a JSON object."`
+}
+
+// errStillParked ends a retry that did not fold everything.
+var errStillParked = errors.New("some events cannot be folded now either")
+
+// Run implements the subcommand.
+func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
+	return c.decide(ctx, s, c.actionFlags, "fold %d parked events again", func(desk *assembly.Desk, reason domain.Reason) error {
+		result, err := desk.RetryParked(ctx, operatorCaller(), c.filter(), reason)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			err = json.NewEncoder(s.Out).Encode(result)
+		} else {
+			fmt.Fprintf(s.Out, "%d folded, %d still parked\n", result.Folded, len(result.Parked))
+			for _, p := range result.Parked {
+				fmt.Fprintf(s.Out, "  %s: %s: %s\n", p.ID, p.Reason, p.Detail)
+			}
+		}
+		if err == nil && len(result.Parked) > 0 {
+			err = errStillParked
+		}
+		return err
+	})
+}
+
+type parkedAcknowledgeCommand struct {
+	parkedChoice
+	actionFlags
+}
+
+// Run implements the subcommand.
+func (c parkedAcknowledgeCommand) Run(ctx context.Context, s streams) error {
+	return c.decide(ctx, s, c.actionFlags, "note of %d parked events that they were looked after", func(desk *assembly.Desk, reason domain.Reason) error {
+		n, err := desk.AcknowledgeParked(ctx, operatorCaller(), c.filter(), reason)
+		if err == nil {
+			fmt.Fprintf(s.Out, "%d acknowledged\n", n)
+		}
+		return err
+	})
+}
+
+// decide previews, asks and does.
+func (c parkedChoice) decide(ctx context.Context, s streams, flags actionFlags, what string, do func(*assembly.Desk, domain.Reason) error) error {
+	if err := c.chooses(); err != nil {
+		return err
+	}
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		events, err := desk.Parked(ctx, c.filter())
+		if err != nil {
+			return refused(err)
+		}
+		reason, err := flags.confirm(s, fmt.Sprintf(what, len(events)))
+		if err != nil {
+			return err
+		}
+		return refused(do(desk, reason))
+	})
+}
