@@ -113,6 +113,9 @@ func (r *Readers) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open tables of %v: %w", next.names, err)
 	}
+	if before != nil {
+		r.awaitPassed(ctx, before, next)
+	}
 	r.hold(next)
 	r.current.Store(next)
 	if before != nil {
@@ -122,6 +125,30 @@ func (r *Readers) Refresh(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// passWithin bounds the wait for the generations that are read next.
+const passWithin = 2 * time.Second
+
+// awaitPassed waits until the next generations are where those are that were read until now: who has seen a change must
+// not lose it again because this process reads other tables. Both are followed meanwhile; what is committed between this
+// look and the swap shows a moment later.
+func (r *Readers) awaitPassed(ctx context.Context, before, next *readerPool) {
+	ctx, cancel := context.WithTimeout(ctx, passWithin)
+	defer cancel()
+	for behind := true; behind; {
+		err := r.config.Pool.QueryRow(ctx, `
+			select exists (
+				select from checkpoints o join checkpoints n using (projection, partition)
+				where o.projection || '.g' || o.generation = any($1) and n.projection || '.g' || n.generation = any($2)
+				  and n.next_offset < o.next_offset and n.state = 'live' and o.state = 'live')`, before.names, next.names).Scan(&behind)
+		if err != nil {
+			return // the new tables were verified: to read them late is worse than to read them early
+		}
+		if behind && pause(ctx, heldLook) != nil {
+			return
+		}
+	}
 }
 
 func (r *Readers) hold(p *readerPool) {
