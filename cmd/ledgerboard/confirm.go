@@ -73,10 +73,13 @@ func operatorCaller() commands.Caller {
 
 // refused makes a usage error of what was asked wrongly.
 func refused(err error) error {
-	switch domain.CodeOf(err) {
-	case domain.CodeInvalid, domain.CodeNotFound:
-		return usageError{err}
-	default:
+	known, ok := errors.AsType[*domain.Error](err)
+	switch {
+	case !ok:
 		return err
+	case known.Code == domain.CodeInvalid, known.Code == domain.CodeNotFound:
+		return usageError{errors.New(known.Message)}
+	default:
+		return errors.New(known.Message)
 	}
 }

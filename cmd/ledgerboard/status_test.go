@@ -36,7 +36,7 @@ func TestStatusOfAProjector(t *testing.T) {
 		require.True(t, strings.HasPrefix(printed, "ready\n"), printed)
 		require.Regexp(t, `(?m)^directory +g1 +0 +0 +0 +0 +0`, printed)
 
-		_, err = p.KeptPool.Exec(ctx, "insert into paused_projections values ('post_insights', 'incident', 'tester', now())")
+		_, err = p.KeptPool.Exec(ctx, "insert into pauses (kind, name, since, actor, code, ticket) values ('projection', 'post_insights', now(), 'tester', 'incident', '')")
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
 			printed, err = status(statusCommand{})
