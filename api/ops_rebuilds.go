@@ -155,7 +155,7 @@ func (s *Server) streamRebuild() operation {
 			}
 			_ = out.SetWriteDeadline(time.Now().Add(10 * progressEvery))
 			if _, err := fmt.Fprintf(w, "event: rebuild\ndata: %s\n\n", raw); err != nil || out.Flush() != nil || rebuild.Ended() {
-				return nil //nolint:nilerr // a listener that went away is no failure of ours
+				return nil // a listener that went away is no failure of ours
 			}
 			select {
 			case <-r.Context().Done():
@@ -165,7 +165,7 @@ func (s *Server) streamRebuild() operation {
 			case <-ticker.C:
 			}
 			if rebuild, err = s.deps.Operators.Rebuild(r.Context(), id); err != nil {
-				return nil //nolint:nilerr // the answer has begun; a listener connects again
+				return nil // the answer has begun; a listener connects again
 			}
 		}
 	}, paramRebuild)

@@ -168,7 +168,7 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 		`{}`:                   "maintenance",
 		`{"reason":"because"}`: "maintenance",
 		`{"reason":"other"}`:   "ticket",
-		`{"reason":"test","untill":"2026-01-01"}`: "untill",
+		`{"reason":"test","till":"2026-01-01"}`: "till",
 		`{"reason":"test","until":"yesterday"}`:   "until",
 		``:                                        "empty",
 	} {

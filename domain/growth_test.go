@@ -43,7 +43,8 @@ func TestGrowthSince(t *testing.T) {
 			domain.Growth{Likes: new(int64(3)), Engagement: new(int64(3)), EngagementPartial: true},
 		},
 		"a part that comes later is a baseline": {
-			domain.Counts{Likes: new(int64(1))}, domain.Counts{Likes: new(int64(1)), Comments: new(int64(50))},
+			domain.Counts{Likes: new(int64(1))},
+			domain.Counts{Likes: new(int64(1)), Comments: new(int64(50))},
 			domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true},
 		},
 		"at the bounds nothing overflows": {

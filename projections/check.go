@@ -26,7 +26,7 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
 	r := newReport(e.projector.Name(), began)
 	err := pgx.BeginTxFunc(ctx, e.pool, snapshotOptions, func(tx pgx.Tx) error {
-		check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64()} //nolint:gosec // nobody must foresee it for long
+		check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64()} // nobody must foresee it for long
 		return check.run(ctx, &r)
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type pauseCommand struct {
 // Run implements the subcommand.
 func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if c.List == (len(c.Names) > 0) {
-		return usageError{fmt.Errorf("name what to pause, or give --list")}
+		return usageError{errors.New("name what to pause, or give --list")}
 	}
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
 		if !c.List {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ const notRebuilt = "a rebuild that a service runs goes on there; else run the sa
 
 // Run implements the subcommand.
 func (c rebuildCommand) Run(ctx context.Context, s streams) (err error) {
-	if err := c.chosen(); err != nil {
+	if c.Names, err = c.chosen(); err != nil {
 		return err
 	}
 	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
@@ -61,25 +62,25 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // chosen checks and completes the names.
-func (c *rebuildCommand) chosen() error {
+func (c rebuildCommand) chosen() ([]string, error) {
 	var known []string
 	for _, p := range projections.All(0) {
 		known = append(known, p.Name())
 	}
 	for _, name := range c.Names {
 		if !slices.Contains(known, name) {
-			return usageError{fmt.Errorf("there is no read model %q: use %s, or --all", name, strings.Join(known, ", "))}
+			return nil, usageError{fmt.Errorf("there is no read model %q: use %s, or --all", name, strings.Join(known, ", "))}
 		}
 	}
 	switch {
 	case c.All && len(c.Names) > 0:
-		return usageError{errors.New("name read models or give --all, not both")}
+		return nil, usageError{errors.New("name read models or give --all, not both")}
 	case c.All:
-		c.Names = known
+		return known, nil
 	case len(c.Names) == 0:
-		return usageError{fmt.Errorf("name what to rebuild: %s, or --all", strings.Join(known, ", "))}
+		return nil, usageError{fmt.Errorf("name what to rebuild: %s, or --all", strings.Join(known, ", "))}
 	}
-	return nil
+	return c.Names, nil
 }
 
 func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, name string) error {
@@ -126,7 +127,7 @@ func (c rebuildCommand) decide(ctx context.Context, s streams, desk *assembly.De
 	}
 	what := "stop rebuild " + all[i].ID + " of " + name + " and drop its tables"
 	if c.Accept != "" {
-		what = "switch readers of " + name + " to generation " + fmt.Sprint(all[i].Generation) + " although its tables differ"
+		what = "switch readers of " + name + " to generation " + strconv.Itoa(all[i].Generation) + " although its tables differ"
 	}
 	reason, err := c.confirm(s, what)
 	if err != nil {

@@ -369,8 +369,13 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 				to   **int64
 				from *int64
 			}{
-				{&sums.Likes, g.Likes}, {&sums.Comments, g.Comments}, {&sums.Shares, g.Shares}, {&sums.Views, g.Views},
-				{&sums.Impressions, g.Impressions}, {&sums.Clicks, g.Clicks}, {&sums.Engagement, g.Engagement},
+				{&sums.Likes, g.Likes},
+				{&sums.Comments, g.Comments},
+				{&sums.Shares, g.Shares},
+				{&sums.Views, g.Views},
+				{&sums.Impressions, g.Impressions},
+				{&sums.Clicks, g.Clicks},
+				{&sums.Engagement, g.Engagement},
 			} {
 				if figure.from != nil {
 					sum(figure.to, *figure.from)

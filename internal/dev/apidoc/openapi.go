@@ -74,7 +74,7 @@ func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 	unused := maps.Clone(operations)
 	faults := []error{}
 	for _, op := range described.Operations {
-		made, err := operation(op, described, made)
+		made, err := operation(op, made)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
@@ -92,7 +92,7 @@ func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 	return doc, errors.Join(append(faults, made.err())...)
 }
 
-func operation(op api.Operation, described api.Description, made *schemas) (*openapi3.Operation, error) {
+func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 	a, known := aboutOf(op.ID)
 	if !known {
 		return nil, fmt.Errorf("say in operations.go what %s is for", op.ID)

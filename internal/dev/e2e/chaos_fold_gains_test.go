@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -35,9 +36,7 @@ func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 			e := r.reading
 			gained, step := chaosStep(known, e)
 			row := chaosReadingRow(r)
-			for name, v := range step {
-				row[name] = v
-			}
+			maps.Copy(row, step)
 			for _, name := range chaosStepFigures {
 				row["g"+name] = nil
 				if v := gained[name]; v != nil {
@@ -57,9 +56,7 @@ func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 	}
 	for _, d := range days {
 		row := chaosReadingRow(d.last)
-		for name, v := range d.step {
-			row[name] = v
-		}
+		maps.Copy(row, d.step)
 		row["day"], row["readings"] = chaosDay(d.last.reading.CapturedAt.UTC().Format(time.DateOnly)), d.readings
 		for _, name := range []string{"likes", "comments", "shares", "views"} {
 			row["g"+name] = nil
