@@ -165,12 +165,12 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	const rebuild = "/api/ops/projections/post_insights/rebuild"
 	for body, hint := range map[string]string{
-		`{}`:                   "maintenance",
-		`{"reason":"because"}`: "maintenance",
-		`{"reason":"other"}`:   "ticket",
+		`{}`:                                    "maintenance",
+		`{"reason":"because"}`:                  "maintenance",
+		`{"reason":"other"}`:                    "ticket",
 		`{"reason":"test","till":"2026-01-01"}`: "till",
-		`{"reason":"test","until":"yesterday"}`:   "until",
-		``:                                        "empty",
+		`{"reason":"test","until":"yesterday"}`: "until",
+		``:                                      "empty",
 	} {
 		b, desk := operating(t)
 		answer := b.ask(http.MethodPost, rebuild, body, "Authorization: Bearer "+b.token(agency, "operator"), "Content-Type: application/json")
