@@ -43,7 +43,7 @@ func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
 	rows := "d.parent_account = $1 and " + qc.within("d.account_id") + " and d.p_id = any($3) and " + qc.ofMember("d.member_id")
 	// The join is a full one because it is never nested: where PostgreSQL expects few posts, it would compare each of
 	// thousands with each.
-	return `
+	sql = `
 		with step as (
 			select social_account_id, external_id, member_id, glikes, gcomments, gshares, gviews
 			from post_daily d where ` + rows + ` and d.day >= $8::date and d.day < $9::date
@@ -77,7 +77,8 @@ func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
 			select social_account_id, external_id, account_id, published,
 			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
 			from stepped group by social_account_id, external_id, account_id, published
-		)`, []any{
+		)`
+	return sql, []any{
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to, from, first, end, cut,
 	}
 }

@@ -166,8 +166,25 @@ func (s *Stack) startEngines(ctx context.Context) error {
 	for _, e := range s.engines {
 		running.Go(func() { _ = e.Run(folding) })
 	}
+	engine, err := s.parts.Engine(ctx)
+	if err != nil {
+		stop()
+		return err
+	}
+	running.Go(func() { // other processes look who folds
+		projections.RunProcess(folding, projections.ProcessConfig{
+			Pool: engine, Release: "soak", Roles: []string{"projector"}, Folds: s.folds, Reads: s.Pool.Reads, Logger: s.cfg.Logger,
+		})
+	})
 	s.parts.Add(func() error { stop(); running.Wait(); return nil })
 	return s.CatchUp(ctx)
+}
+
+func (s *Stack) folds() (names []string) {
+	for _, e := range s.engines {
+		names = append(names, e.Folds()...)
+	}
+	return names
 }
 
 // CatchUp waits until the tables show all that is in the log.
