@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -80,7 +79,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 
 // followable reads the generations of this version that can be followed. One whose tables somebody dropped is none,
 // nor is one that may lack tombstones: both are noted as dropped.
-func (e *Engine) followable(ctx context.Context, q querier) (found []generation, err error) {
+func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
 	rows, err := q.Query(ctx, `
 		select `+generationColumns+` from generations
 		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`, e.projector.Name(), e.projector.Version())
@@ -101,11 +100,17 @@ func (e *Engine) followable(ctx context.Context, q querier) (found []generation,
 			continue
 		}
 		e.logger.Warn("a generation is left and the read model made anew", "generation", g.Number, "reason", reason)
-		if err := leave(ctx, e.pool, e.projector.Name(), g.Number); err != nil {
+		if err := leave(ctx, q, e.projector.Name(), g.Number); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// database is a pool or a transaction.
+type database interface {
+	querier
+	beginner
 }
 
 // unusable says why a generation cannot be followed any more; "" when it can.
@@ -138,10 +143,17 @@ func (e *Engine) following(number int) bool {
 }
 
 // leave notes that a generation is of no use: readers do not use it any more.
-func leave(ctx context.Context, pool *pgxpool.Pool, projection string, number int) error {
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, number); err != nil {
+func leave(ctx context.Context, q beginner, projection string, number int) error {
+	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, projection); err != nil {
 			return err
+		}
+		g, found, err := readGeneration(ctx, tx, projection, number)
+		if err != nil || !found || !g.followed() { // it was retired between two looks
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, number); err != nil {
+			return fmt.Errorf("take pointer away: %w", err)
 		}
 		return setState(ctx, tx, projection, number, StateDropped)
 	})
@@ -278,10 +290,27 @@ func (f *session) goLive(ctx context.Context) error {
 		}
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, f.projector.Name()); err != nil {
+			return err
+		}
+		now, found, err := readGeneration(ctx, tx, f.projector.Name(), g.Number)
+		if err != nil {
+			return err
+		}
+		if found && now.State == StateLive {
+			return nil // another process was first
+		}
+		if !found || now.State != StateBuilding {
+			return errRetired
+		}
 		if err := setState(ctx, tx, f.projector.Name(), g.Number, StateLive); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `insert into pointer (projection, version, generation) values ($1, $2, $3) on conflict (projection, version) do nothing`,
+		_, err = tx.Exec(ctx, `
+			insert into pointer as p (projection, version, generation) values ($1, $2, $3)
+			on conflict (projection, version) do update set generation = excluded.generation, switched_at = clock_timestamp()
+			where not exists (select from generations o where o.projection = p.projection and o.generation = p.generation
+			                  and o.state in ('building', 'live', 'retired'))`,
 			f.projector.Name(), g.Version, g.Number)
 		if err != nil {
 			return fmt.Errorf("point readers: %w", err)

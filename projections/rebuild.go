@@ -120,8 +120,8 @@ func readRebuild(ctx context.Context, q querier, where string, args ...any) (Reb
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	tag, err := r.pool.Exec(ctx, `
 		update rebuilds set cancel = true,
-		       state = case when lease = 0 and not back then 'cancelled' else state end,
-		       finished_at = case when lease = 0 and not back then clock_timestamp() end
+		       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
+		       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
 		where id::text = $1 and finished_at is null`, id)
 	if err != nil {
 		return fmt.Errorf("cancel rebuild: %w", err)

@@ -38,6 +38,20 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			require.Equal(t, 2, b.caughtUp(e).Generation)
 			again := b.verify(p, 1, 2)
 			require.True(t, again.Equal, "%+v", again)
+			require.Eventually(t, func() bool { // once the views of schema lb show the new one
+				err = projections.DropGeneration(b.ctx(), b.db.Pool, p.Name(), 1, b.log.DeleteGroup)
+				return err == nil
+			}, patience, tick, "%v", err)
+			require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_' || $1 || '_g1'", p.Name()))
+
+			r, err = b.rebuilds().Request(b.ctx(), request)
+			require.NoError(t, err)
+			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
+			if err = b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // else it was faster
+				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
+				require.Equal(t, operator.RebuildCancelled, done.State, "%s", done.Error)
+				require.Equal(t, 2, b.caughtUp(e).Generation, "what serves stays")
+			}
 		})
 	}
 }

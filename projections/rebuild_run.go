@@ -288,6 +288,7 @@ func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog
 func (r *running) advance(ctx context.Context, tx pgx.Tx, state operator.RebuildState) error {
 	var q interface {
 		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	} = r.pool
 	if tx != nil {
 		q = tx
@@ -295,12 +296,22 @@ func (r *running) advance(ctx context.Context, tx pgx.Tx, state operator.Rebuild
 	tag, err := q.Exec(ctx, `
 		update rebuilds set state = $3, error = null,
 		       finished_at = case when $3 in ('done', 'cancelled', 'failed') then clock_timestamp() end
-		where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease, string(state))
+		where id = $1 and lease = $2 and finished_at is null and not (cancel and $3 = 'done')`, r.ID, r.lease, string(state))
 	if err != nil {
 		return fmt.Errorf("note state of rebuild: %w", err)
 	}
-	if tag.RowsAffected() == 0 {
+	if tag.RowsAffected() > 0 {
+		return nil
+	}
+	var cancelled bool // what was answered "cancelled" must not switch
+	err = q.QueryRow(ctx, `select cancel from rebuilds where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease).Scan(&cancelled)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return errLeaseLost
+	case err != nil:
+		return fmt.Errorf("look whether the rebuild is cancelled: %w", err)
+	case cancelled:
+		return errCancelled
 	}
 	return nil
 }
@@ -338,6 +349,10 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 		}
 		if r.Generation == 0 || r.Back {
 			return nil
+		}
+		_, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, r.projector.Name(), r.Generation)
+		if err != nil { // it may have been the first one that went live
+			return fmt.Errorf("take pointer away: %w", err)
 		}
 		return dropTables(ctx, tx, r.projector.Name(), r.Generation, ddl.Schema(r.projector.Name(), r.Generation))
 	})

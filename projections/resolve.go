@@ -217,7 +217,7 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Eve
 func (f *session) claim(ctx context.Context, tx pgx.Tx, generation int, partition int32) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
-		where projection = $1 and generation = $2 and partition = $3 and state <> 'retired'`,
+		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,
 		f.projector.Name(), generation, partition)
 	if err != nil {
 		return fmt.Errorf("raise epoch: %w", err)

@@ -84,6 +84,10 @@ func (e *Engine) numbers(ctx context.Context, where string, argument any) ([]int
 	return list, nil
 }
 
+// boundLocks keeps who waits for a frozen projector, or for a long query, from holding up every other step of the
+// projection's generations: the step is tried again.
+const boundLocks = `set local lock_timeout = '2s'`
+
 // retire ends the following of a generation. The first statement waits for the batches that are being folded; no later
 // one finds its checkpoint, and no reader with the old name a table.
 func (e *Engine) retire(ctx context.Context, number int) error {
@@ -92,6 +96,9 @@ func (e *Engine) retire(ctx context.Context, number int) error {
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
+		}
+		if _, err := tx.Exec(ctx, boundLocks); err != nil {
+			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
 		tag, err := tx.Exec(ctx, `
 			update checkpoints set state = 'retired' where projection = $1 and generation = $2 and exists (
@@ -204,21 +211,18 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, s
 		return fmt.Errorf("forget parked events: %w", err)
 	}
 	rows, err := tx.Query(ctx, `
-		select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition order by 1`, schema)
+		select case c.relkind when 'v' then 'drop view ' else 'drop table ' end || format('%I.%I', n.nspname, c.relname)
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relkind in ('r', 'p', 'v') and not c.relispartition
+		order by c.relkind = 'v' desc, c.relname`, schema) // the views of a generation hang on its tables
 	if err != nil {
 		return fmt.Errorf("read tables: %w", err)
 	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("read tables: %w", err)
 	}
-	quoted := pg.SearchPath(schema)
-	var statements []string
-	for _, table := range tables {
-		statements = append(statements, "drop table "+quoted+"."+pg.SearchPath(table))
-	}
-	statements = append(statements, "drop schema if exists "+quoted)
+	statements = append([]string{boundLocks}, append(statements, "drop schema if exists "+pg.SearchPath(schema))...)
 	_, err = tx.Conn().PgConn().Exec(ctx, strings.Join(statements, ";")).ReadAll()
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "2BP01" {
 		return domain.NewError(domain.CodeConflict, "something hangs on its tables; drop that first: %s", refused.Detail)

@@ -134,6 +134,8 @@ func (v *Verifier) hold(ctx context.Context, projection string, generation int, 
 
 // letGo ends what hold began.
 func (v *Verifier) letGo(ctx context.Context, projection string, generation int) error {
+	ctx, cancel := context.WithTimeout(ctx, holdFor) // a hold that stays ends by itself
+	defer cancel()
 	rows, err := v.pool.Query(ctx, `
 		update checkpoints set hold_at = null, hold_until = null
 		where projection = $1 and generation = $2 and hold_at is not null`, projection, generation)

@@ -88,13 +88,40 @@ func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Part
 	case c.VerifyOnly, c.DryRun:
 		return c.check(ctx, s, parts, name)
 	case c.Cancel, c.Accept != "":
-		return c.decide(ctx, s, desk, name)
+		return c.decide(ctx, s, parts, desk, name)
 	}
-	rebuild, err := c.request(ctx, s, desk, name)
+	rebuild, interrupted, err := c.interrupted(ctx, desk, name)
+	if err == nil && interrupted {
+		fmt.Fprintf(s.Err, "rebuild %s of %s goes on where it stopped\n", rebuild.ID, name)
+	} else if err == nil {
+		rebuild, err = c.request(ctx, s, desk, name)
+	}
 	if err != nil {
 		return err
 	}
 	return c.follow(ctx, s, parts, desk, rebuild)
+}
+
+// interrupted finds a rebuild of the same kind that nobody runs any more.
+func (c rebuildCommand) interrupted(ctx context.Context, desk *assembly.Desk, name string) (rebuild operator.Rebuild, found bool, err error) {
+	rebuild, found, err = underWay(ctx, desk, name)
+	if err != nil || !found || rebuild.Back != c.Back || (rebuild.Until == nil) != (c.Until == nil) {
+		return rebuild, false, err
+	}
+	served, err := isFolded(ctx, desk, rebuild)
+	return rebuild, !served, err
+}
+
+func underWay(ctx context.Context, desk *assembly.Desk, name string) (operator.Rebuild, bool, error) {
+	all, err := desk.Rebuilds(ctx)
+	if err != nil {
+		return operator.Rebuild{}, false, err
+	}
+	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == name && !r.Ended() })
+	if i < 0 {
+		return operator.Rebuild{}, false, nil
+	}
+	return all[i], true, nil
 }
 
 func (c rebuildCommand) request(ctx context.Context, s streams, desk *assembly.Desk, name string) (operator.Rebuild, error) {
@@ -116,27 +143,31 @@ func (c rebuildCommand) request(ctx context.Context, s streams, desk *assembly.D
 }
 
 // decide cancels the rebuild that is under way, or lets it go on.
-func (c rebuildCommand) decide(ctx context.Context, s streams, desk *assembly.Desk, name string) error {
-	all, err := desk.Rebuilds(ctx)
+func (c rebuildCommand) decide(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, name string) error {
+	rebuild, found, err := underWay(ctx, desk, name)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == name && !r.Ended() })
-	if i < 0 {
+	if !found {
 		return usageError{fmt.Errorf("no rebuild of %s is under way", name)}
 	}
-	what := "stop rebuild " + all[i].ID + " of " + name + " and drop its tables"
+	what := "stop rebuild " + rebuild.ID + " of " + name + " and drop its tables"
 	if c.Accept != "" {
-		what = "switch readers of " + name + " to generation " + strconv.Itoa(all[i].Generation) + " although its tables differ"
+		what = "switch readers of " + name + " to generation " + strconv.Itoa(rebuild.Generation) + " although its tables differ"
 	}
 	reason, err := c.confirm(s, what)
 	if err != nil {
 		return err
 	}
 	if c.Cancel {
-		return desk.CancelRebuild(ctx, operatorCaller(), all[i].ID, reason)
+		err = desk.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
+	} else if err = desk.AcceptRebuild(ctx, operatorCaller(), rebuild.ID, c.Accept, reason); err == nil {
+		rebuild.State = operator.RebuildSwitching // no longer blocked
 	}
-	return desk.AcceptRebuild(ctx, operatorCaller(), all[i].ID, c.Accept, reason)
+	if err != nil {
+		return err
+	}
+	return c.follow(ctx, s, parts, desk, rebuild)
 }
 
 // follow shows the progress of a rebuild to its end. Without a service that folds this version of the read model, it runs
@@ -155,7 +186,7 @@ func (c rebuildCommand) follow(ctx context.Context, s streams, parts *assembly.P
 	}
 	fmt.Fprintf(s.Err, "rebuild %s of %s\n", rebuild.ID, rebuild.Projection)
 	shown := newProgress(s.Err, rebuild.Projection, int(rebuild.EventsTotal))
-	state := rebuild.State
+	state, waits := rebuild.State, ""
 	for !rebuild.Ended() && rebuild.State != operator.RebuildBlocked {
 		select {
 		case <-ctx.Done():
@@ -174,7 +205,13 @@ func (c rebuildCommand) follow(ctx context.Context, s streams, parts *assembly.P
 			state = next.State
 			fmt.Fprintf(s.Err, "%s%s: %s\n", newLine(shown.terminal), next.Projection, strings.ReplaceAll(string(state), "_", " "))
 		}
-		rebuild = next
+		if next.Error != waits && next.Error != "" {
+			fmt.Fprintf(s.Err, "%s%s: %s\n", newLine(shown.terminal), next.Projection, next.Error)
+		}
+		waits, rebuild = next.Error, next
+		if c.Accept != "" && next.State == operator.RebuildBlocked && strings.Contains(string(next.Report), c.Accept) {
+			rebuild.State = operator.RebuildSwitching // nobody has taken it yet
+		}
 	}
 	return c.told(s, rebuild)
 }
@@ -198,8 +235,12 @@ func (c rebuildCommand) told(s streams, rebuild operator.Rebuild) error {
 	}
 	switch rebuild.State {
 	case operator.RebuildDone:
+		outcome := "serves"
+		if rebuild.Until != nil {
+			outcome = "is kept as of " + rebuild.Until.UTC().Format(time.RFC3339)
+		}
 		if !c.JSON {
-			fmt.Fprintf(s.Out, "%s: generation %d serves\n", rebuild.Projection, rebuild.Generation)
+			fmt.Fprintf(s.Out, "%s: generation %d %s\n", rebuild.Projection, rebuild.Generation, outcome)
 		}
 		return nil
 	case operator.RebuildBlocked:
@@ -207,6 +248,12 @@ func (c rebuildCommand) told(s streams, rebuild operator.Rebuild) error {
 			fmt.Fprintln(s.Out, string(rebuild.Report))
 		}
 		return fmt.Errorf("%w; read it, then run 'ledgerboard rebuild %s --accept REPORT' with its id, or --cancel", errTablesDiffer, rebuild.Projection)
+	case operator.RebuildCancelled:
+		if c.Cancel {
+			fmt.Fprintf(s.Err, "%s: cancelled\n", rebuild.Projection)
+			return nil
+		}
+		fallthrough
 	default:
 		return fmt.Errorf("%w: it is %s. %s", errNotRebuilt, rebuild.State, rebuild.Error)
 	}

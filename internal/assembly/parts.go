@@ -179,7 +179,7 @@ func (p *Parts) Migrate(ctx context.Context) error {
 
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
-	engineConns = 8
+	engineConns = 16 // verifications and checks of tables hold two each
 	// DefaultReadConns are for requests, which come and go.
 	DefaultReadConns = 24
 )

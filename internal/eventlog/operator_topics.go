@@ -61,13 +61,14 @@ func (l *Log) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic
 	return topic, nil
 }
 
-// DeleteGroup deletes a consumer group that has no members; one that is not there is deleted already.
+// DeleteGroup deletes a consumer group. One that is not there is deleted already; of one whose members are about to leave,
+// brokers forget the positions by themselves.
 func (l *Log) DeleteGroup(ctx context.Context, group string) error {
 	answers, err := l.admin.DeleteGroups(ctx, group)
 	if err == nil {
 		err = answers[group].Err
 	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.NonEmptyGroup) {
 		return fmt.Errorf("delete consumer group %s: %w", group, err)
 	}
 	return nil

@@ -7,9 +7,10 @@ alter table checkpoints
 
 -- The latest check of the live tables of each projection against the log.
 create table table_checks (
-  projection text        primary key,
+  projection text        not null,
   generation int         not null,
   at         timestamptz not null,
   equal      boolean     not null,
-  report     jsonb       not null
+  report     jsonb       not null,
+  primary key (projection, generation)
 );
