@@ -23,7 +23,7 @@ const (
 	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
 	exitNotReady = 3   // status: the service answers and is not ready, or degraded
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
-	exitCut      = 130 // a signal cut it (verify, export, replay, import)
+	exitCut      = 130 // a signal cut it (verify, export, replay, import, rebuild)
 )
 
 // cli is the command line.
@@ -58,7 +58,7 @@ or as a line NAME=value in the file that LEDGERBOARD_CONFIG names. A flag wins o
 environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready or degraded (status); 4 done, but rows
-were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (verify, export, replay, import).`
+were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (verify, export, replay, import, rebuild).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
