@@ -1,9 +1,11 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -41,24 +43,17 @@ type parkedMeta struct {
 // manyParked acts on all parked events that the query chooses. A query that chooses nothing is refused: who means all
 // events of a projection names it.
 func manyParked[R any](s *Server, act manyFunc[R]) operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		filter := params.parkedFilter()
-		if err := params.Err(); err != nil {
-			return err
-		}
-		if filter.Projection == "" && filter.Stream == "" && filter.Type == "" {
-			return invalidField(paramOfProjection.Name, "is missing: name a projection, a stream or a type of events in the query")
-		}
-		body, err := s.readAction(w, r)
-		if err != nil {
-			return err
-		}
-		data, err := act(r.Context(), operatorOf(r), filter, body.reason)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, data, nil)
-	}, parkedFilters...).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
+	return doing(s, reflect.TypeFor[actionBody](), nil, parkedFilters,
+		func(p *Params) (filter operator.ParkedFilter, err error) {
+			filter = p.parkedFilter()
+			if filter.Projection == "" && filter.Stream == "" && filter.Type == "" {
+				err = invalidField(paramOfProjection.Name, "is missing: name a projection, a stream or a type of events in the query")
+			}
+			return filter, err
+		},
+		func(ctx context.Context, c commands.Caller, f operator.ParkedFilter, a action) (R, error) {
+			return act(ctx, c, f, a.reason)
+		})
 }
 
 // inspectParked shows a parked record with its texts masked.

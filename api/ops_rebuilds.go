@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
@@ -76,21 +78,11 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 
 // postRebuild asks for a rebuild of the projection in the path; {"until": …} makes a still generation as of a time.
 func (s *Server) postRebuild() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		projection := params.text(paramProjection)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		body, err := s.readAction(w, r, "until")
-		if err != nil {
-			return err
-		}
-		rebuild, err := s.deps.Operators.RequestRebuild(r.Context(), operatorOf(r), projection, body.until, body.reason)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, rebuild, nil)
-	}, paramProjection).answering(reflect.TypeFor[operator.Rebuild](), nil).accepting(reflect.TypeFor[rebuildBody]())
+	return doing(s, reflect.TypeFor[rebuildBody](), []string{"until"}, []Param{paramProjection},
+		func(p *Params) (string, error) { return p.text(paramProjection), nil },
+		func(ctx context.Context, c commands.Caller, projection string, a action) (operator.Rebuild, error) {
+			return s.deps.Operators.RequestRebuild(ctx, c, projection, a.until, a.reason)
+		})
 }
 
 func (s *Server) getRebuild() operation {
@@ -109,23 +101,14 @@ func (s *Server) getRebuild() operation {
 
 // acceptRebuild lets a rebuild go on whose tables differ: the body names the report that was read.
 func (s *Server) acceptRebuild() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.text(paramRebuild)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		body, err := s.readAction(w, r, "report")
-		if err != nil {
-			return err
-		}
-		if body.report == "" {
-			return invalidField("report", "is missing: give the id of the report that you accept, as the rebuild shows it")
-		}
-		if err := s.deps.Operators.AcceptRebuild(r.Context(), operatorOf(r), id, body.report, body.reason); err != nil {
-			return err
-		}
-		return s.writeData(w, done{true}, nil)
-	}, paramRebuild).answering(reflect.TypeFor[done](), nil).accepting(reflect.TypeFor[acceptBody]())
+	return doing(s, reflect.TypeFor[acceptBody](), []string{"report"}, []Param{paramRebuild},
+		func(p *Params) (string, error) { return p.text(paramRebuild), nil },
+		func(ctx context.Context, c commands.Caller, id string, a action) (done, error) {
+			if a.report == "" {
+				return done{}, invalidField("report", "is missing: give the id of the report that you accept, as the rebuild shows it")
+			}
+			return done{true}, s.deps.Operators.AcceptRebuild(ctx, c, id, a.report, a.reason)
+		})
 }
 
 // progressEvery is the time between two events of a rebuild's progress.

@@ -116,40 +116,46 @@ func listing[E any](s *Server, list func(context.Context) ([]E, error)) operatio
 	}).answering(reflect.TypeFor[[]E](), nil)
 }
 
-// acting does something to what the path names, for the reason in the body.
-func acting[R any](s *Server, of Param, act actFunc[R]) operation {
+// doing reads what an action is about, then its body with the members that it takes besides the reason, and acts.
+func doing[T, R any](
+	s *Server, body reflect.Type, also []string, takes []Param, read func(*Params) (T, error),
+	act func(ctx context.Context, c commands.Caller, of T, a action) (R, error),
+) operation {
 	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		name := params.text(of)
+		of, err := read(params)
 		if err := params.Err(); err != nil {
 			return err
 		}
-		body, err := s.readAction(w, r)
 		if err != nil {
 			return err
 		}
-		data, err := act(r.Context(), operatorOf(r), name, body.reason)
+		a, err := s.readAction(w, r, also...)
+		if err != nil {
+			return err
+		}
+		data, err := act(r.Context(), operatorOf(r), of, a)
 		if err != nil {
 			return err
 		}
 		return s.writeData(w, data, nil)
-	}, of).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
+	}, takes...).answering(reflect.TypeFor[R](), nil).accepting(body)
+}
+
+// acting does something to what the path names, for the reason in the body.
+func acting[R any](s *Server, of Param, act actFunc[R]) operation {
+	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{of},
+		func(p *Params) (string, error) { return p.text(of), nil },
+		func(ctx context.Context, c commands.Caller, name string, a action) (R, error) {
+			return act(ctx, c, name, a.reason)
+		})
 }
 
 func actingOnJob(s *Server, act func(context.Context, commands.Caller, int64, domain.Reason) error) operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.ID(paramJob)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		body, err := s.readAction(w, r)
-		if err != nil {
-			return err
-		}
-		if err := act(r.Context(), operatorOf(r), id, body.reason); err != nil {
-			return err
-		}
-		return s.writeData(w, done{true}, nil)
-	}, paramJob).answering(reflect.TypeFor[done](), nil).accepting(reflect.TypeFor[actionBody]())
+	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramJob},
+		func(p *Params) (int64, error) { return p.ID(paramJob), nil },
+		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
+			return done{true}, act(ctx, c, id, a.reason)
+		})
 }
 
 // operatorOf is how a record names who acts. Operators act for no agency.
@@ -159,20 +165,17 @@ func operatorOf(r *http.Request) commands.Caller {
 }
 
 func (s *Server) deleteGeneration() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		projection, number := params.text(paramProjection), params.ID(paramGeneration)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		body, err := s.readAction(w, r)
-		if err != nil {
-			return err
-		}
-		if err := s.deps.Operators.DropGeneration(r.Context(), operatorOf(r), projection, int(number), body.reason); err != nil {
-			return err
-		}
-		return s.writeData(w, done{true}, nil)
-	}, paramProjection, paramGeneration).answering(reflect.TypeFor[done](), nil).accepting(reflect.TypeFor[actionBody]())
+	type generation struct {
+		projection string
+		number     int64
+	}
+	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramProjection, paramGeneration},
+		func(p *Params) (generation, error) {
+			return generation{p.text(paramProjection), p.ID(paramGeneration)}, nil
+		},
+		func(ctx context.Context, c commands.Caller, g generation, a action) (done, error) {
+			return done{true}, s.deps.Operators.DropGeneration(ctx, c, g.projection, int(g.number), a.reason)
+		})
 }
 
 // acknowledged is how many events an operator has acknowledged.
