@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable generate size e2e soak kafka bench benchstat
+.PHONY: help demo test build lint unreachable generate size e2e soak worlds kafka bench benchstat
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -37,6 +37,10 @@ e2e: ## test the program as a process: kill -9 under load, stock clients
 # 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
 soak: ## fetch for ten hours of compressed time, with faults on
 	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
+
+# WORLDS says how many are drawn; a failure names its world, LEDGERBOARD_WORLD_SEED draws that one again.
+worlds: ## judge all answers with gains by the seven rules, in a thousand drawn worlds
+	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
 
 kafka: ## run the log's suite against Apache Kafka (needs Java and Maven)
 	.ci/kafka

@@ -19,20 +19,20 @@ type FigureScopes interface {
 }
 
 // endpoint is the one shape of the analytics: parse, find out whose figures, query, and write the envelope or
-// a table, or 304 when the caller has that already. Where the path names no account, ?account= may narrow the figures to one.
+// a table, or 304 when the caller has that already. Where the path names no account, ?account= and ?dashboard= may narrow
+// the figures.
 func endpoint[R any](
 	s *Server, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
-		takes = with(takes, paramAccount)
+		takes = with(takes, paramAccount, paramBoard)
 	}
 	plan := newCSVPlan(reflect.TypeFor[R]())
 	tables := paramTable
 	tables.Words = append(plan.names(), csvSources)
-	op := s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
-		whose, table := params.narrowing(), params.word(tables)
-		params.refuseUnread(s.figureParams)
+		whose, table, form := params.narrowing(), params.word(tables), params.word(paramMeta)
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -43,6 +43,10 @@ func endpoint[R any](
 		data, meta, err := query(r.Context(), scope, asked)
 		if err != nil {
 			return err
+		}
+		meta.Ignored = params.ignored
+		if scope.Board != nil {
+			meta.ClientsSee, meta.ClientsSeeNot = &scope.Board.ClientsSee, scope.Board.Why
 		}
 		if prefers(r, mediaCSV) {
 			layout, rows, next := plan, any(data), meta.NextCursor
@@ -57,6 +61,12 @@ func endpoint[R any](
 			writeTagged(w, r, body)
 			return nil
 		}
+		switch form {
+		case metaPlatforms:
+			meta.Sources, meta.Platforms = nil, analytics.CountSources(meta.Sources)
+		case metaBrief:
+			meta.Sources = nil
+		}
 		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: &meta})
 		if err != nil {
 			return fmt.Errorf("encode answer: %w", err)
@@ -64,7 +74,7 @@ func endpoint[R any](
 		w.Header().Set("Content-Type", contentJSON)
 		writeTagged(w, r, append(body, '\n'))
 		return nil
-	}, with(takes, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
+	}, with(takes, paramAsOf, paramMeta, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
 	op.answer.CSV = plan.firstLine()
 	return op
 }
@@ -74,15 +84,20 @@ const csvSources = "meta.sources"
 
 var sourcesPlan = newCSVPlan(reflect.TypeFor[[]analytics.Source]())
 
-// narrowing is the account that the figures are narrowed to.
-func (p *Params) narrowing() readmodels.AccountRef {
+// narrowing is what the figures are narrowed to.
+func (p *Params) narrowing() (n readmodels.Narrowing) {
 	if p.declares(paramAccountID) {
-		return p.RequiredAccount(paramAccountID)
+		n.Accounts = []readmodels.AccountRef{p.RequiredAccount(paramAccountID)}
+		return n
 	}
-	return p.Account(paramAccount)
+	n.Accounts = p.Accounts(paramAccount)
+	if p.declares(paramBoard) {
+		n.Dashboard = p.hex(paramBoard)
+	}
+	return n
 }
 
-func (s *Server) scope(ctx context.Context, narrow readmodels.AccountRef) (readmodels.Scope, error) {
+func (s *Server) scope(ctx context.Context, narrow readmodels.Narrowing) (readmodels.Scope, error) {
 	p, _ := PrincipalFrom(ctx)
 	parent, err := s.parentOf(ctx, p)
 	if err != nil {

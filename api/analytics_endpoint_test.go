@@ -71,8 +71,8 @@ func TestWhoseFigures(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get(path+"?account=17", b.agencyToken()).status)
 	require.Equal(t, http.StatusOK, b.get(path+"?account="+client2, b.token(client1, "client")).status)
 	require.Equal(t, []readmodels.ScopeRequest{
-		{ParentAccount: agency, Narrow: readmodels.AccountRef{RowID: 17}},
-		{ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.AccountRef{ID: client2}},
+		{ParentAccount: agency, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{RowID: 17}}}},
+		{ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{ID: client2}}}},
 	}, b.scopes)
 	b.scopeErr = readmodels.ErrAccountNotFound
 	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).status)

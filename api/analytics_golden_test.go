@@ -55,6 +55,7 @@ func TestGoldenAnswers(t *testing.T) {
 		"05_account_net_growth":      "/reach/getAccountNetGrowth" + span + "&granularity=week",
 		"06_activity_meter":          "/reach/activityMeter" + span,
 		"07_leaderboard":             "/leaderboard/all" + span + "&limit=3",
+		"07_leaderboard_by_total":    "/leaderboard/all" + span + "&limit=3&by=total",
 		"08_top_posts":               "/getTopPostsInsights/" + days + "/all/0" + query + "&limit=3",
 		"09_post_insights":           "/getPostInsights/" + days + "/all" + query + "&limit=3",
 		"10_posts_likes":             "/getPostsLikes/" + days + "/all" + query + "&limit=2&granularity=month",
@@ -106,13 +107,13 @@ func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	fold := func(p projections.Projector, events []projections.Event) {
 		require.NoError(t, pgx.BeginFunc(context.Background(), db.Pool, func(tx pgx.Tx) error {
 			f := p.Begin(1)
-			if err := f.Load(context.Background(), tx, events); err != nil {
+			if err := projections.LoadAll(context.Background(), tx, f, events); err != nil {
 				return err
 			}
 			for _, ev := range events {
 				require.NoError(t, f.Apply(ev))
 			}
-			return f.Write(context.Background(), tx)
+			return projections.WriteAll(context.Background(), tx, f)
 		}))
 	}
 	fold(projections.Directory{}, directory)

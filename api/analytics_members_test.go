@@ -48,7 +48,9 @@ func TestAnalyticsPaths(t *testing.T) {
 	page := readmodels.Page{Limit: api.DefaultPageLimit}
 	for path, want := range map[string]analytics.RangeQuery{
 		"/leaderboard/4?limit=3":                                   {Range: last, Page: readmodels.Page{Limit: 3}},
+		"/leaderboard/4?by=total":                                  {Range: last, By: analytics.RankByTotal, Page: page},
 		"/getTopPostsInsights/2026-05-01/2026-05-31/4/9":           {Range: may, Category: 9, Page: page},
+		"/getTopPostsInsights/2026-05-01/2026-05-31/4/9?by=gained": {Range: may, Category: 9, By: analytics.RankByGained, Page: page},
 		"/getPostInsights/2026-05-01/2026-05-31/4?cursor=x":        {Range: may, Page: readmodels.Page{Limit: 50, Cursor: "x"}},
 		"/getPostsLikes/2026-05-01/2026-05-31/4?granularity=month": {Range: may, Granularity: analytics.ByMonth, Page: page},
 		"/getPostsViews/2026-05-01/2026-05-31/4?granularity=week":  {Range: may, Granularity: analytics.ByWeek},
@@ -66,6 +68,7 @@ func TestAnalyticsPaths(t *testing.T) {
 		"/getMembersTopPosts/7/2026-05-01/9?pId=4":                 {Range: since, Member: 7, Category: 9, Page: page},
 		"/getMembersTopPosts/7/2026-05-01/2026-05-31/9?pId=4":      {Range: may, Member: 7, Category: 9, Page: page},
 		"/getMembersTopPosts/7/2026-05-01/2026-05-31/9/4":          {Range: may, Member: 7, Category: 9, Page: page},
+		"/getMembersTopPosts/7/2026-05-01/2026-05-31/9/4?by=total": {Range: may, Member: 7, Category: 9, By: analytics.RankByTotal, Page: page},
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -74,9 +77,9 @@ func TestAnalyticsPaths(t *testing.T) {
 			answer := b.get("/auth"+path, b.agencyToken())
 			require.Equal(t, http.StatusOK, answer.status, answer.body)
 			require.Equal(t, []analytics.RangeQuery{want}, b.queries)
-			narrow := readmodels.AccountRef{}
+			narrow := readmodels.Narrowing{}
 			if strings.Contains(path, "/17") {
-				narrow.RowID = 17
+				narrow.Accounts = []readmodels.AccountRef{{RowID: 17}}
 			}
 			require.Equal(t, narrow, b.scopes[0].Narrow)
 		})
@@ -87,7 +90,7 @@ func TestAnalyticsPaths(t *testing.T) {
 func TestAnalyticsPathsNameBadParameters(t *testing.T) {
 	t.Parallel()
 	for path, field := range map[string]string{
-		"/leaderboard/4?limit=0": "limit", "/getPostsViews/2026-05-01/2026-05-31/4?granularity=hour": "granularity",
+		"/leaderboard/4?limit=0": "limit", "/leaderboard/4?by=likes": "by", "/getPostsViews/2026-05-01/2026-05-31/4?granularity=hour": "granularity",
 		"/getPostsViews/2020-01-01/2026-05-31/4": "startTime", "/getTopPostsInsights/2026-05-01/2026-05-31/4/x": "cId",
 		"/member-followers-graph/x": "memberId", "/accountActiveMembersPlatforms/x": "accountId",
 		"/membersSocialGrowth/7/2026-05-32/2026-05-31": "fromDate", "/membersSocialGrowth/7/2026-05-01/x": "toDate",

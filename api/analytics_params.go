@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -13,10 +14,25 @@ var (
 	postsParams  = with(totalsParams, paramCursor, paramLimit)
 
 	postsSeriesParams = with(postsParams, paramGranularity)
-	topPostsParams    = with(postsParams, paramCategory)
-	leaderboardParams = with(totalsParams, paramLimit)
+	topPostsParams    = with(postsParams, paramCategory, paramRankBy)
+	leaderboardParams = with(totalsParams, paramLimit, paramRankBy)
 	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform}
 )
+
+// paramAsOf stands at every endpoint of figures.
+var paramAsOf = Param{
+	Name: "as_of", Kind: KindTime, Default: "all that is recorded", Example: exampleEnd,
+	Text: "Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator " +
+		"has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: " + timeForms,
+}
+
+// paramRankBy stands at rankings.
+var paramRankBy = Param{
+	Name: "by", Kind: KindWord, Words: []string{string(analytics.RankByGained), string(analytics.RankByTotal)},
+	Default: string(analytics.RankByGained), wrong: "is not what a ranking goes by: use %s", Example: string(analytics.RankByTotal),
+	Text: "What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in " +
+		"the range have gathered by its end.",
+}
 
 // ofMember asks the same of one member.
 func ofMember(takes []Param) []Param { return with([]Param{paramMember}, takes...) }
@@ -25,7 +41,7 @@ func with(takes []Param, more ...Param) []Param { return append(slices.Clone(tak
 
 func parseFigures(p *Params) (q analytics.RangeQuery) {
 	if p.declares(paramMember) {
-		q.Member = p.ID(paramMember)
+		q.Member = p.optionalID(paramMember)
 	}
 	if p.declares(paramFromDate) {
 		q.Range = p.Range(paramFromDate, paramToDate)
@@ -45,5 +61,25 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	if p.declares(paramCategory) {
 		q.Category = p.Category()
 	}
+	if p.declares(paramRankBy) {
+		q.By = analytics.RankBy(p.word(paramRankBy))
+	}
+	q.AsOf = p.asOf()
 	return q
+}
+
+// asOf reads up to when what was recorded counts. A day means its end.
+func (p *Params) asOf() *time.Time {
+	if !p.declares(paramAsOf) {
+		return nil
+	}
+	at := p.edge(paramAsOf, 1)
+	if at != nil && at.After(p.now) {
+		p.bad.addf(paramAsOf.Name, "lies in the future: leave it out for all that is recorded")
+		return nil
+	}
+	if at != nil {
+		at = new(at.UTC())
+	}
+	return at
 }

@@ -41,6 +41,9 @@ type Analytics interface {
 		ctx context.Context, scope readmodels.Scope, query analytics.ActivitiesQuery,
 	) ([]analytics.PostActivity, readmodels.ListMeta, error)
 	Activity(ctx context.Context, scope readmodels.Scope, id string) (analytics.PostActivity, error)
+	ActivityStats(
+		ctx context.Context, scope readmodels.Scope, query analytics.ReadingsQuery,
+	) ([]analytics.PostReading, readmodels.ListMeta, error)
 }
 
 // analyticsRoutes is the table of the 22 endpoints: a parser, a query, a row for each pattern. They are

@@ -42,7 +42,7 @@ type auditFunc func(w http.ResponseWriter, r *http.Request, params *Params, pare
 // auditing hands an endpoint the parameters that it declares and the time zone, which is judged also where no
 // day is named.
 func (s *Server) auditing(serve auditFunc, takes ...Param) operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) (err error) {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) (err error) {
 		params.Zone()
 		var dashboard string
 		if params.declares(paramDashboard) {

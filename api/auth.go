@@ -2,10 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // principal returns the verified caller of r: the one that an outer middleware left in the context,
@@ -15,11 +19,23 @@ func (s *Server) principal(r *http.Request) (Principal, error) {
 	if !ok {
 		var err error
 		if p, err = s.deps.Authenticator.Authenticate(r); err != nil {
-			return Principal{}, err
+			return Principal{}, s.authenticationError(err)
 		}
 	}
 	return p.canonical()
 }
+
+// authenticationError takes an ordinary error of an authenticator for "nobody is signed in": a main application's own
+// errors are none of this service's faults. Those that say what they are stay: [domain.Error], what passes by itself.
+func (s *Server) authenticationError(err error) error {
+	_, known := errors.AsType[*domain.Error](err)
+	if known || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || s.deps.Passes(err) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", errNotSignedIn, err)
+}
+
+var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in cannot be used here. Sign in again.")
 
 // authorise wraps an endpoint with the roles of its route; nil roles mean a public route.
 func (s *Server) authorise(roles []Role, next endpointFunc) endpointFunc {
@@ -70,24 +86,39 @@ func bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// streamPrincipal proves the caller of a stream, whose opening counts as a request.
-func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request) (Principal, error) {
-	p, err := s.ticketPrincipal(r)
+// streamPrincipal proves the caller of the stream of a route, whose opening counts as a request, and names the ticket
+// that it came with; "": it came with a token.
+func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern string) (p Principal, ticketID string, err error) {
+	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
+		var t ticket
+		if t, err = s.tickets.open(text, pattern, r, s.deps.Now()); err != nil {
+			return Principal{}, "", err
+		}
+		ticketID = t.ID
+		p, err = t.principal()
+	} else {
+		p, err = s.principal(r)
+	}
 	if err != nil {
-		return Principal{}, err
+		return Principal{}, "", err
 	}
 	recordUser(r.Context(), p.UserID)
-	return p, s.limits.take(w.Header(), p)
+	return p, ticketID, s.limits.take(w.Header(), p)
 }
 
-func (s *Server) ticketPrincipal(r *http.Request) (Principal, error) {
-	ticket := r.URL.Query().Get(paramTicket.Name)
-	if ticket == "" {
-		return s.principal(r)
+// reconnecting wraps a stream, so that its client comes back by itself where that can help: an EventSource gives up for
+// good after any status but 200. Other answers say that repeating the request changes nothing.
+func (s *Server) reconnecting(next endpointFunc) endpointFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := next(w, r)
+		if err == nil {
+			return nil
+		}
+		if status := statusOf(publicError(err).Code); status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+			return err
+		}
+		public := s.told(r, err)
+		stream.Later(w, time.Duration(public.RetryAfter)*time.Second, public.Message)
+		return nil
 	}
-	p, err := s.deps.Tickets.Redeem(r.Context(), ticket)
-	if err != nil {
-		return Principal{}, err
-	}
-	return p.canonical()
 }

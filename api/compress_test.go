@@ -81,8 +81,46 @@ func TestStreamsAreNotCompressed(t *testing.T) {
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Empty(t, response.Header.Get("Content-Encoding"))
-	begin := make([]byte, len("event: notice_cursor"))
+	begin := make([]byte, len("retry: 1000\n\nevent: notice_cursor"))
 	_, err = io.ReadFull(response.Body, begin)
 	require.NoError(t, err)
-	require.Equal(t, "event: notice_cursor", string(begin))
+	require.Regexp(t, `^retry: \d{4}\n\nevent: notice_cursor$`, string(begin))
+}
+
+// A filter meets each answer before it is compressed, and no stream.
+func TestFilterMeetsPlainAnswers(t *testing.T) {
+	t.Parallel()
+	var met []string
+	b := setup(t, func(d *api.Deps) {
+		d.Streams = quietHub(t)
+		d.Config.Filter = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				met = append(met, r.URL.Path)
+				next.ServeHTTP(spacing{w}, r)
+			})
+		}
+	})
+	b.large = 50
+	plain := b.get(insightsPath, b.agencyToken())
+	require.True(t, strings.HasSuffix(plain.body, space))
+	zipped := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(), "Accept-Encoding: gzip")
+	require.Equal(t, "gzip", zipped.header.Get("Content-Encoding"))
+	unpacked, err := gzip.NewReader(strings.NewReader(zipped.body))
+	require.NoError(t, err)
+	text, err := io.ReadAll(unpacked)
+	require.NoError(t, err)
+	require.Equal(t, plain.body, string(text))
+	b.get("/api/notices", "") // nobody: it is refused at once
+	path, _, _ := strings.Cut(insightsPath, "?")
+	require.Equal(t, []string{path, path}, met)
+}
+
+// spacing writes white space behind what is written.
+type spacing struct{ http.ResponseWriter }
+
+const space = " \t \n"
+
+func (s spacing) Write(p []byte) (int, error) {
+	_, err := s.ResponseWriter.Write([]byte(string(p) + space))
+	return len(p), err
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// parseUpdate reads the members of a PUT. Ids come out in lower case. A null is not an absent member:
-// it has no meaning here, and guessing one could remove every user. Forms are judged here (400);
+// parseUpdate reads the members of a PUT. Ids come out in lower case. A null is an absent member,
+// as the old system read it. Forms are judged here (400);
 // whether an id is known, and the form of scopes, by the domain (422).
 func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
 	var bad fieldErrors
@@ -31,14 +31,14 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	return command, bad.err()
 }
 
-// member decodes a member of the body; nil when it is absent.
+// member decodes a member of the body; nil when it is absent or null.
 func member[T any](members map[string]json.RawMessage, name, form string, bad *fieldErrors) *T {
 	raw, present := members[name]
 	if !present {
 		return nil
 	}
 	var value *T
-	if err := json.Unmarshal(raw, &value); err != nil || value == nil {
+	if err := json.Unmarshal(raw, &value); err != nil {
 		bad.addf(name, "must be %s; leave it out to keep the present value", form)
 		return nil
 	}
@@ -121,16 +121,16 @@ func sortedSet(list *[]string) *[]string {
 	return new(slices.Compact(set))
 }
 
-// updateBody is the body of a PUT. Each member may be left out, and none may be null.
+// updateBody is the body of a PUT. Each member may be left out; null is the same.
 type updateBody struct {
 	// AllowClientDashboard opens the dashboards to their clients.
-	AllowClientDashboard bool `json:"allow_client_dashboard,omitempty"`
+	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty"`
 	// SubAccountIDs are accounts to link; with unlink, exactly those that stay linked. 24 hex digits each.
-	SubAccountIDs []string `json:"sub_account_ids,omitempty"`
+	SubAccountIDs *[]string `json:"sub_account_ids,omitempty"`
 	// Users become the list of every linked dashboard. 24 hex digits each.
-	Users []string `json:"users,omitempty"`
+	Users *[]string `json:"users,omitempty"`
 	// Scopes become those of every linked dashboard.
-	Scopes []string `json:"scopes,omitempty"`
+	Scopes *[]string `json:"scopes,omitempty"`
 	// Unlink makes sub_account_ids the whole linked set, which otherwise only grows.
-	Unlink bool `json:"unlink,omitempty"`
+	Unlink *bool `json:"unlink,omitempty"`
 }

@@ -161,8 +161,8 @@ func TestPutTellsAbsentFromEmpty(t *testing.T) {
 func TestPutNamesEveryMalformedField(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	answer := b.put(client1, `{"users":["`+alice+`","bob",7,null],"sub_account_ids":null,"scopes":"analytics",
-		"allow_client_dashboard":"yes","unlink":null}`)
+	answer := b.put(client1, `{"users":["`+alice+`","bob",7,null],"sub_account_ids":7,"scopes":"analytics",
+		"allow_client_dashboard":"yes","unlink":"no"}`)
 	require.Equal(t, http.StatusBadRequest, answer.status)
 	f := answer.failure(t)
 	var fields []string
@@ -174,6 +174,23 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 	answer = b.put(client1, `{"users":["bob"]}`)
 	require.Equal(t, "users[0]", answer.failure(t).Errors[0].Field)
 	require.Empty(t, b.updates)
+}
+
+// A null is as if it were not sent: the old system read it so, and frontends send some.
+func TestNullInAPutIsAbsent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, body := range []string{
+		`{"users":null,"sub_account_ids":null,"scopes":null,"allow_client_dashboard":null,"unlink":null}`, `{}`,
+	} {
+		answer := b.put(client1, body)
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+	}
+	require.Len(t, b.updates, 2)
+	require.Equal(t, domain.UpdateDashboard{Primary: client1}, b.updates[0].Change)
+	require.Equal(t, b.updates[1].RequestDigest, b.updates[0].RequestDigest, "both mean the same")
+	require.Equal(t, http.StatusOK, b.put(client1, `{"users":["`+alice+`"],"scopes":null,"unlink":true}`).status)
+	require.Equal(t, domain.UpdateDashboard{Primary: client1, Users: &[]string{alice}, Unlink: true}, b.updates[2].Change)
 }
 
 func TestPutShowsReplaysAndOpenOutcomes(t *testing.T) {

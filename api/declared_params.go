@@ -35,6 +35,7 @@ const (
 	KindHexID       Kind = "hex id"   // 24 hex digits
 	KindRowID       Kind = "row id"   // a positive integer
 	KindAccount     Kind = "account"  // either of these ids
+	KindAccounts    Kind = "accounts" // some of either, separated by commas
 	KindActivity    Kind = "activity" // <connected account>:<the platform's id of the post>
 	KindPlatform    Kind = "platform" // a platform's number, or all
 	KindCategory    Kind = "category" // a category's number, or all
@@ -50,6 +51,9 @@ const (
 	KindLimit       Kind = "limit"
 	KindCursor      Kind = "cursor"
 )
+
+// The forms of meta that are shorter than the whole.
+const metaPlatforms, metaBrief = "platforms", "brief"
 
 const (
 	exampleAccount = "c10000000000000000000001"
@@ -98,13 +102,26 @@ var (
 	}
 	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Entries of a page, or of each ranking: 1 to 500.", Example: 50}
 	paramAccount = Param{
-		Name: "account", Kind: KindAccount, Text: "Narrows to one account, by its id (24 hex digits) or its row id (a positive integer).",
+		Name: "account", Kind: KindAccounts,
+		Text: "Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, " +
+			"separated by commas. If one of them is unknown, the answer is 404.",
 		Default: "all that the caller may see", Example: exampleAccount,
+	}
+	paramBoard = Param{
+		Name: "dashboard", Kind: KindHexID, Example: exampleAccount,
+		Text: "Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is " +
+			"closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.",
 	}
 	paramAccountID = Param{
 		Name: "accountId", Kind: KindAccount, Text: "The account, by its id (24 hex digits) or its row id (a positive integer).", Example: "11",
 	}
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
+	paramMeta   = Param{
+		Name: "meta", Kind: KindWord, Words: []string{metaPlatforms, metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
+		Default: "a source for every social account",
+		Text: "How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief " +
+			"leaves them out.", Example: metaBrief,
+	}
 	// paramTable has as words the tables of the answer.
 	paramTable = Param{
 		Name: "table", Kind: KindWord, wrong: "is not a table of this answer: use %s",
@@ -119,13 +136,17 @@ var (
 	paramActivityID = Param{
 		Name: "activityId", Kind: KindActivity, Text: "Activity: <connected account>:<the platform's id of the post>.", Example: "70:104_77",
 	}
-	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Member who owns the connection.", Example: 7}
-	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "Connected account.", Example: 70}
-	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or e-mail address, whatever its case."}
-	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Role, as the main application names it."}
-	paramUserActive = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the user is active."}
-	paramPostType   = Param{Name: "type", Kind: KindText, Text: "Type of post: post, photo, video, reel, story, carousel."}
-	paramState      = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
+	paramOwner         = Param{Name: "memberId", Kind: KindRowID, Text: "Member who owns the connection.", Example: 7}
+	paramConnection    = Param{Name: "platformId", Kind: KindRowID, Text: "Connected account.", Example: 70}
+	paramSearch        = Param{Name: "q", Kind: KindText, Text: "Part of the name or e-mail address, whatever its case."}
+	paramUserRole      = Param{Name: "role", Kind: KindText, Text: "Role, as the main application names it."}
+	paramUserActive    = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the user is active."}
+	paramOfUser        = Param{Name: "userId", Kind: KindHexID, Text: "User who the member is: 24 hex digits.", Example: exampleUser}
+	paramExists        = Param{Name: "exists", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether there is a dashboard already."}
+	paramAccountActive = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the account is active."}
+	paramMemberActive  = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the member is active."}
+	paramPostType      = Param{Name: "type", Kind: KindText, Text: "Type of post: post, photo, video, reel, story, carousel, ad."}
+	paramState         = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
 )
 
 // The parameters of dashboards and auditors.
@@ -195,7 +216,11 @@ var (
 		Text: "What the caller wants to know of: whether reads can be served, or whether changes can succeed.",
 	}
 	paramTicket = Param{
-		Name: "ticket", Kind: KindText, Text: "A one-time ticket instead of the Authorization header.", elsewhere: true,
+		Name: "ticket", Kind: KindText, Text: "A ticket for this stream instead of the Authorization header.", elsewhere: true,
+	}
+	paramTicketPath = Param{
+		Name: "path", Kind: KindWord, Words: []string{patternNotices, patternLive}, Default: patternNotices, Example: patternLive,
+		Text: "The stream that the ticket opens.", wrong: "is no stream that takes tickets: use %s",
 	}
 )
 

@@ -17,7 +17,7 @@ func TestReadingAgainstDeclarationsIsRefused(t *testing.T) {
 	t.Parallel()
 	limit := func(p *api.Params) { p.Limit() }
 	require.NoError(t, api.ReadDeclared(limit, api.Limit))
-	require.NoError(t, api.ReadDeclared(func(p *api.Params) { p.Limit(); p.Account(api.Account) }, api.Limit, api.Account))
+	require.NoError(t, api.ReadDeclared(func(p *api.Params) { p.Limit(); p.Accounts(api.Account) }, api.Limit, api.Account))
 
 	err := api.ReadDeclared(limit)
 	require.ErrorContains(t, err, "limit is read as limit and not declared so")

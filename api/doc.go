@@ -19,26 +19,32 @@
 //
 //	handler.go routes.go            Deps, Handler; the route table
 //	principal.go auth.go            who is calling; roles
-//	jwt.go jwt_keys.go jwt_key_refresh.go  tokens; keys; keys that rotate
+//	jwt.go jwt_claims.go            tokens; what they say, read in one way only
+//	jwt_keys.go jwt_key_refresh.go  keys; keys that rotate
 //	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
 //	middleware.go metrics.go        request id, headers, CORS, panics, access log; request metrics
 //	request_timeout.go ratelimit.go compress.go  time for requests; requests per caller; gzip and zstd
-//	trailing_slash.go               an address with a slash at its end is the one without
+//	path_folding.go                 addresses in any letter case, with a slash at the end or none
 //	accept.go etag.go               which form of an answer; tags of answers, 304
 //	csv_plan.go csv_answer.go       answers as tables
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	declared_params.go              every parameter and header that a route can take, as data
 //	params.go params_range.go       what reads parameters by their declarations; ranges and time zones
+//	unknown_params.go               what becomes of a parameter that a route does not declare
 //	operation.go                    an endpoint with what it takes and answers; all of them, for the generator of the documents
 //	api_documents.go headers.go     /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names
 //	                                of headers
 //	analytics_endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
-//	notices.go tickets.go           stream of notices, Socket.IO; one-time tickets: their endpoint, their store
-//	entities*.go                    users, platforms, activities, stats: lists, one by its id, parameters
+//	notices.go tickets.go           stream of notices, Socket.IO; sealed tickets
+//	client_package.go               /client.tgz and /client.js: the client of frontends in typescript/, packed as npm does
+//	entities_routes.go entities_params.go  users, platforms, activities, stats, accounts, members, categories: lists, one by its id,
+//	                                what hangs on one; parameters
+//	entities_discovery.go           who is calling; every client with its dashboard
 //	live.go                         stream of changed figures
 //	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters
 //	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
-//	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go  operators: what they see and do, progress of rebuilds, parked events
+//	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go  operators: what they see and do, progress of rebuilds,
+//	                                parked events, what came of what they did
 //	health.go                       /healthz, /readyz
 //
 // # Non-obvious
@@ -46,7 +52,7 @@
 //   - A main application mounts [Server] with package mount, below this one, which puts together what Deps
 //     need. It verifies its callers itself and leaves them with [WithPrincipal], or hands in an
 //     [Authenticator]; what it says is still canonicalised.
-//   - PUT: a null is not an absent member but a 400 that names it. An unknown member is ignored; a member
+//   - PUT: a null is an absent member, as the old system read it. An unknown member is ignored; a member
 //     given twice is refused, because parsers differ about which one counts.
 //   - The request digest is over what a body means (known members, ids in lower case, lists as sets), not
 //     over its bytes, and over our own path, not over the prefix that we are mounted under. Old frontends
@@ -69,9 +75,9 @@
 //   - Streams go through neither compressor nor timeout: both would hold events back or cut them.
 //   - A client user is told that its own account's dashboard is closed to it (403); any other dashboard
 //     that it may not open does not exist (404).
-//   - A ticket is bound to the principal that asked for it, its expiry included. [MemoryTickets] knows only
-//     the tickets of its own process: several behind one address need a shared [TicketStore] or sticky
-//     requests.
+//   - A ticket is sealed, not stored: a restarted process, and any other that has Deps.TicketKey, opens it, so that
+//     an EventSource comes back by itself. It is the caller's login for one stream of one page, and ends with the login.
+//   - Streams answer 200 and end where an EventSource should try again: it gives up for good after any other status.
 //   - An auditor's reading is recorded in the log after it was queried and before it is sent: the record
 //     says which version was shown, and what is not recorded is not shown (503). A refusal or a 404 shows
 //     nothing and is not recorded, and neither is a look at /api/audit/reads, which would grow by it. One
@@ -85,9 +91,9 @@
 //     answers' structs; `go generate ./api` after a change of either, and a test there fails until it is done. A route
 //     declares its parameters, and [Params] reads no others and all of them: where the two differ, each request is a
 //     500, so that no test of the route passes.
-//   - What a lenient parser drops without a word is a 400 for the figures and entities: a query that does not
-//     decode, a parameter given twice or against the path, one that is known and does nothing at an address.
-//     Names that nobody knows pass: old frontends add some against caches.
+//   - What a lenient parser drops without a word is a 400: a query that does not decode, a parameter given twice or
+//     against the path, one that is known and does nothing at an address. Names that nobody knows pass at the old
+//     paths, whose frontends add some against caches, unless they look like a slip; the newer reads refuse them.
 //   - Parameters are decoded once: chi matches on the escaped path when there is one, and browsers escape
 //     the colons of an instant.
 //   - The start of a day is looked up, not computed: there are days without a midnight and days with two.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -23,6 +24,28 @@ var (
 		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramStartTime,
 		paramEndTime, paramZone,
 	}}
+	accountsQuery = reading[readmodels.AccountsQuery]{parseAccounts, []Param{paramCursor, paramLimit, paramSearch, paramAccountActive}}
+	membersQuery  = reading[readmodels.MembersQuery]{parseMembers, []Param{
+		paramCursor, paramLimit, paramSearch, paramMemberActive, paramOfUser,
+	}}
+	dashboardsQuery = reading[readmodels.DashboardsQuery]{parseDashboards, []Param{paramCursor, paramLimit, paramSearch, paramExists}}
+	categoriesQuery = reading[readmodels.CategoriesQuery]{parseCategories, []Param{paramCursor, paramLimit, paramSearch}}
+
+	// The relations of the data model.
+	userPlatformsQuery = reading[readmodels.PlatformsQuery]{
+		func(p *Params) readmodels.PlatformsQuery {
+			q := parsePlatforms(p)
+			q.User = parseUserID(p)
+			return q
+		}, with(platformsQuery.takes, paramUserID),
+	}
+	platformActivitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
+		paramPlatformID, paramCursor, paramLimit, paramPlatform, paramOwner, paramCategory, paramPostType, paramStartTime, paramEndTime, paramZone,
+	}}
+	activityStatsQuery = reading[analytics.ReadingsQuery]{parseReadings, []Param{
+		paramActivityID, paramCursor, paramLimit, paramStartTime, paramEndTime, paramZone,
+	}}
+
 	oneUserQuery     = reading[string]{parseUserID, []Param{paramUserID}}
 	onePlatformQuery = reading[int64]{func(p *Params) int64 { return p.ID(paramPlatformID) }, []Param{paramPlatformID}}
 	oneActivityQuery = reading[string]{parseActivityID, []Param{paramActivityID}}
@@ -32,6 +55,30 @@ func parseUsers(p *Params) readmodels.UsersQuery {
 	return readmodels.UsersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole), Active: p.optionalBool(paramUserActive),
 	}
+}
+
+func parseAccounts(p *Params) readmodels.AccountsQuery {
+	return readmodels.AccountsQuery{Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramAccountActive)}
+}
+
+func parseMembers(p *Params) readmodels.MembersQuery {
+	return readmodels.MembersQuery{
+		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramMemberActive), User: p.hex(paramOfUser),
+	}
+}
+
+func parseDashboards(p *Params) readmodels.DashboardsQuery {
+	return readmodels.DashboardsQuery{Page: p.Page(), Search: p.text(paramSearch), Exists: p.optionalBool(paramExists)}
+}
+
+func parseCategories(p *Params) readmodels.CategoriesQuery {
+	return readmodels.CategoriesQuery{Page: p.Page(), Search: p.text(paramSearch)}
+}
+
+func parseReadings(p *Params) analytics.ReadingsQuery {
+	q := analytics.ReadingsQuery{Page: p.Page(), ID: parseActivityID(p)}
+	q.From, q.To = p.optionalRange()
+	return q
 }
 
 func parseUserID(p *Params) string {
@@ -54,32 +101,37 @@ func parseActivities(p *Params) analytics.ActivitiesQuery {
 		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(paramConnection),
 		Category: p.Category(), Type: p.text(paramPostType),
 	}
-	// Unlike figures, a list without a range is the whole list.
-	_, from := p.value(paramStartTime, KindTime)
-	_, to := p.value(paramEndTime, KindTime)
-	if window := p.Range(paramStartTime, paramEndTime); from || to {
-		q.From, q.To = &window.From, &window.To
-	}
+	q.From, q.To = p.optionalRange()
 	return q
+}
+
+// optionalRange reads the range of a list, which unlike figures is whole without one: nil.
+func (p *Params) optionalRange() (from, to *time.Time) {
+	_, begins := p.value(paramStartTime, KindTime)
+	_, ends := p.value(paramEndTime, KindTime)
+	if window := p.Range(paramStartTime, paramEndTime); begins || ends {
+		return &window.From, &window.To
+	}
+	return nil, nil
 }
 
 func parseActivityID(p *Params) string {
 	value, _ := p.value(paramActivityID, KindActivity)
 	_, _, ok := domain.SplitPostID(value)
-	if !ok || len(value) > maxCursor || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+	if !ok || len(value) > MaxCursor || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		p.bad.addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
 	}
 	return value
 }
 
-// maxText is the longest text that is searched for, in bytes.
-const maxText = 200
+// MaxText is the longest text that is searched for, in characters.
+const MaxText = 200
 
 // text reads an optional text.
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared, KindText)
-	if len(value) > maxText || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		p.bad.addf(declared.Name, "is not a text of at most %d bytes", maxText)
+	if utf8.RuneCountInString(value) > MaxText || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		p.bad.addf(declared.Name, "is not a text of at most %d characters", MaxText)
 		return ""
 	}
 	return value

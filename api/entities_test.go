@@ -66,9 +66,9 @@ func TestEntities(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
 	stats := b.ask(http.MethodGet, "/api/stats?startTime=2026-01-01&endTime=2026-02-28&granularity=month&tz=Europe/Vienna&pId=1", "", "Authorization: Bearer "+token)
 	require.Equal(t, http.StatusOK, stats.status, stats.body)
-	require.Contains(t, stats.body, `"day":"2026-01-01","from":"2025-12-31T23:00:00Z"`)
+	require.Contains(t, stats.body, `"period":"2026-01-01","from":"2025-12-31T23:00:00Z"`)
 	require.Contains(t, stats.body, `"followers":null,"followers_change":null,"posts":2,"engagement":null,"impressions":null,"reach":null,"demographics":null`)
-	require.Contains(t, stats.body, `"day":"2026-02-01"`)
+	require.Contains(t, stats.body, `"period":"2026-02-01"`)
 }
 
 func keysOf(m map[string]any) (names []string) {

@@ -81,22 +81,25 @@ func publicError(err error) *domain.Error {
 		"Something went wrong on our side. Try again; if it stays, report the request id.")
 }
 
-// writeError answers with err in the one shape. The whole of an internal error goes to the log.
-func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+// told is what a caller is told of err; the whole of an internal error goes to the log.
+func (s *Server) told(r *http.Request, err error) *domain.Error {
 	public := publicError(err)
-	passes := public.Code == domain.CodeInternal && s.deps.Passes(err)
-	if passes {
-		public = domain.NewError(domain.CodeUnavailable, "The database cannot be asked now. Nothing was changed. Try again shortly.")
-	}
-	status := statusOf(public.Code)
 	level, text := slog.LevelDebug, "request refused"
-	if status == http.StatusInternalServerError {
+	switch {
+	case public.Code == domain.CodeInternal && s.deps.Passes(err):
+		public = domain.NewError(domain.CodeUnavailable, "The database cannot be asked now. Nothing was changed. Try again shortly.")
+		level = slog.LevelWarn
+	case statusOf(public.Code) == http.StatusInternalServerError:
 		level, text = slog.LevelError, "request failed"
 	}
-	if passes {
-		level = slog.LevelWarn
-	}
 	s.deps.Logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
+	return public
+}
+
+// writeError answers with err in the one shape.
+func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	public := s.told(r, err)
+	status := statusOf(public.Code)
 	header := w.Header()
 	header.Del(headerETag)
 	header.Set("Cache-Control", "no-store")

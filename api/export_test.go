@@ -102,7 +102,7 @@ func (s *Server) Document() ([]byte, error) {
 // Match returns the pattern that serves a request.
 func (s *Server) Match(method, path string) (pattern string, ok bool) {
 	rctx := chi.NewRouteContext()
-	ok = s.mux.Match(rctx, method, path)
+	ok = s.mux.Match(rctx, method, s.paths.fold(path))
 	return rctx.RoutePattern(), ok
 }
 

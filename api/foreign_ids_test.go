@@ -68,9 +68,12 @@ func idPlaces(route api.Route) (paths []func(idSet) string) {
 		byQuery("actor=%s", user)
 	case path == "/api/audit/reads":
 		byQuery("actor=%s", user)
-	case path == "/api/users", path == "/api/stats", path == "/api/live":
+	case path == "/api/users", path == "/api/stats", path == "/api/live", path == "/api/accounts", path == "/api/members":
 		byQuery("account=%s", account)
 		byQuery("account=%s", row)
+		if path == "/api/live" {
+			byQuery("dashboard=%s", account)
+		}
 	case path == "/api/platforms", path == "/api/activities":
 		byQuery("account=%s", account)
 		byQuery("account=%s", row)
@@ -81,6 +84,7 @@ func idPlaces(route api.Route) (paths []func(idSet) string) {
 	case !strings.HasPrefix(path, "/api/") && !strings.Contains(path, "{accountId}"):
 		byQuery("account=%s", account)
 		byQuery("account=%s", row)
+		byQuery("dashboard=%s", account)
 	}
 	return paths
 }

@@ -100,6 +100,26 @@ func TestSlashAtTheEnd(t *testing.T) {
 	require.Equal(t, http.StatusOK, encoded.status, "escaped, and with a slash")
 }
 
+// The old system's router took letters in any case. Nothing is redirected, and ids keep their case.
+func TestPathsInAnyLetterCase(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	for path, want := range map[string]int{
+		"/HEALTHZ": http.StatusOK, "/API/Projects/DashBoard/" + strings.ToUpper(client1) + "/": http.StatusOK,
+		"/auth/GETACCOUNTINSIGHTS/2026-01-01/2026-01-31/ALL": http.StatusOK, "/getmemberstopposts/7/ALL/": http.StatusOK,
+		"/AUTH/Reach/getaccountnetgrowth": http.StatusOK, "/Api/Stats/": http.StatusOK, "/api/ACTIVITIES/70:p": http.StatusOK,
+		"/api/activities/70:P": http.StatusNotFound, // another post
+		"/Api/Nothing":         http.StatusNotFound,
+	} {
+		answer := b.get(path, b.agencyToken())
+		require.Equal(t, want, answer.status, "%s: %s", path, answer.body)
+		require.Empty(t, answer.header.Get("Location"))
+	}
+	wrong := b.ask(http.MethodDelete, "/API/Projects/DashBoard/"+client1, "", "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusMethodNotAllowed, wrong.status)
+	require.Equal(t, "GET, HEAD, PUT, OPTIONS", wrong.header.Get("Allow"))
+}
+
 // A request has an end; a stream outlives it.
 func TestTimeoutsSpareStreams(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,12 @@ type Config struct {
 	Prefix string
 	// Headers are added to every answer; mock mode says there that its data is made up.
 	Headers map[string]string
+	// Filter, if given, wraps every endpoint that is no stream, before its answer is compressed: a demo puts in there where
+	// its pictures are.
+	Filter func(http.Handler) http.Handler
+	// IgnoreParams are names of query parameters that a main application's frontends add everywhere: they are ignored
+	// without a word. A name that the analytics take themselves is refused.
+	IgnoreParams []string
 	// RateLimit bounds the requests of each caller; zero: no bound.
 	RateLimit RateLimit
 }
@@ -85,7 +91,9 @@ type Deps struct {
 	// MayListen tells whether a user may still listen: an error with the code unauthenticated, forbidden or
 	// not_found when not. Nil: what the token says holds until it expires.
 	MayListen func(ctx context.Context, user, account string) error
-	Tickets   TicketStore // [NewMemoryTickets]; share one between processes behind one address
+	// TicketKey seals the tickets of streams: 32 bytes that all processes behind one address share. Nil: a key of this
+	// process alone.
+	TicketKey []byte
 
 	// Ready says why the read models must not be relied upon now; nil when they may. Until then every
 	// route but health, readiness and metrics answers 503: half-made figures are no figures. Nil: always.
@@ -118,9 +126,6 @@ func (d Deps) withDefaults() Deps {
 	if d.MayListen == nil {
 		d.MayListen = func(context.Context, string, string) error { return nil }
 	}
-	if d.Tickets == nil {
-		d.Tickets = NewMemoryTickets(d.Now)
-	}
 	return d
 }
 
@@ -144,13 +149,14 @@ func (d Deps) validate() error {
 
 // Server is the HTTP layer: an [http.Handler] that a main application can mount under its own router.
 type Server struct {
-	deps     Deps
-	metrics  *requestMetrics
-	mux      *chi.Mux
-	socketIO *stream.SocketIO
-	limits   *rateLimits
-	// figureParams and entityParams are the names of all parameters that their routes take somewhere.
-	figureParams, entityParams map[string]bool
+	deps       Deps
+	metrics    *requestMetrics
+	mux        *chi.Mux
+	socketIO   *stream.SocketIO
+	limits     *rateLimits
+	tickets    *ticketSeal
+	paramRules paramRules
+	paths      pathFolder
 
 	compressed func(http.Handler) http.HandlerFunc
 
@@ -159,6 +165,7 @@ type Server struct {
 
 	// The documents are read once, when they are first asked for: routes do not change.
 	openAPI, asyncAPI func() (document, error)
+	clientPackage     func() ([]byte, error) // likewise
 }
 
 // Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
@@ -177,6 +184,9 @@ func Handler(deps Deps) (*Server, error) {
 	}
 	s := &Server{deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), closing: make(chan struct{})}
 	s.close = sync.OnceFunc(func() { close(s.closing) })
+	if s.tickets, err = newTicketSeal(deps.TicketKey); err != nil {
+		return nil, err
+	}
 	if s.compressed, err = newCompressor(); err != nil {
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
@@ -185,9 +195,14 @@ func Handler(deps Deps) (*Server, error) {
 			return nil, err
 		}
 	}
-	s.figureParams, s.entityParams = namesOf(s.analyticsRoutes()), namesOf(s.entityRoutes())
+	routes := s.routes()
+	s.paramRules, s.paths = newParamRules(routes, deps.Config.IgnoreParams), newPathFolder(routes)
+	if err := s.paramRules.validate(); err != nil {
+		return nil, err
+	}
 	s.openAPI, s.asyncAPI = sync.OnceValues(s.openAPIServed), sync.OnceValues(s.asyncAPIServed)
-	s.mux = s.router()
+	s.clientPackage = sync.OnceValues(packClient)
+	s.mux = s.router(routes)
 	return s, nil
 }
 

@@ -41,7 +41,8 @@ const (
 type healthBody struct {
 	Status      string             `json:"status"` // ok, ready, degraded, not_ready
 	Checks      []checkResult      `json:"checks,omitempty"`
-	Projections []ProjectionHealth `json:"projections,omitempty"` // how far the read models are; absent before they were looked at
+	Projections []ProjectionHealth `json:"projections,omitempty"`      // how far the read models are; absent before they were looked at
+	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"` // that are not read
 }
 
 // checkResult is one condition of readiness.
@@ -77,16 +78,26 @@ type PartitionHealth struct {
 
 // BuildHealth is a generation that is being made.
 type BuildHealth struct {
-	Generation  int    `json:"generation"`   // its number
-	Version     int    `json:"version"`      // of the projector
-	Percent     int    `json:"percent"`      // made of what it needs before it may be read
-	SecondsLeft *int64 `json:"seconds_left"` // estimated from the rate so far; null: not known yet
+	Generation  int    `json:"generation"`      // its number
+	Version     int    `json:"version"`         // of the projector
+	Percent     int    `json:"percent"`         // made of what it needs before it may be read
+	SecondsLeft *int64 `json:"seconds_left"`    // estimated from the rate so far; null: not known yet
+	Waits       string `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
+}
+
+// PlatformPause is a platform that an operator paused: neither are its figures read nor its tokens renewed.
+type PlatformPause struct {
+	Name   string    `json:"name"`   // of the platform
+	Since  time.Time `json:"since"`  // UTC
+	By     string    `json:"by"`     // who paused it
+	Reason string    `json:"reason"` // CODE or CODE:TICKET
 }
 
 // Health answers /healthz and /readyz.
 type Health struct {
 	Checks      []Check
-	Projections func() []ProjectionHealth // nil: none are told of
+	Projections func() []ProjectionHealth             // nil: none are told of
+	Platforms   func(context.Context) []PlatformPause // those that are paused; nil: none are told of
 }
 
 // Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
@@ -154,6 +165,9 @@ func (h Health) ready(r *http.Request) (healthBody, int) {
 	}
 	if h.Projections != nil {
 		body.Projections = h.Projections()
+	}
+	if h.Platforms != nil {
+		body.Platforms = h.Platforms(ctx)
 	}
 	return body, status
 }

@@ -30,13 +30,16 @@ var hostile = map[string][]string{
 	"gran": {"hour", "DAY", "Week", "day,week", "1", "\xff", "day'", "quarter"},
 	"lim":  {"0", "-1", "501", "1e2", "+5", "0x10", "5.0", "x", "99999999999999999999", "\xff"},
 	"cur":  {"x", "a b", "\x00", "é", "e30", "bnVsbA", "eyJrIjpudWxsfQ", "eyJrIjp7fSwiZCI6IiJ9", strings.Repeat("a", 20_000)},
+	"meta": {"nothing", "BRIEF", "brief,platforms", "\xff"},
 	"tab":  {"nothing", "data;drop", "\xff", ""},
+	"by":   {"Total", "likes", "gained,total", "1", "\xff", "total'--"},
 }
 
 // kindOf is what a parameter takes.
 var kindOf = map[string]string{
 	"startTime": "time", "endTime": "time", "fromDate": "time", "toDate": "time", "pId": "pId", "cId": "cId", "memberId": "id", "accountId": "hex",
-	"account": "hex", "tz": "tz", "granularity": "gran", "limit": "lim", "cursor": "cur", "table": "tab",
+	"as_of": "time", "account": "hex", "tz": "tz", "granularity": "gran", "limit": "lim", "cursor": "cur", "table": "tab",
+	"dashboard": "hex", "meta": "meta", "by": "by",
 }
 
 // Whatever is sent as a parameter of the figures, in the path or in the query: it is a 400 that names it, of
@@ -219,7 +222,7 @@ func TestHostileRequests(t *testing.T) {
 	b := setupTenants(t)
 	token := b.agencyToken()
 	for _, path := range []string{
-		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth//getRoiViews", "/auth/getroiviews",
+		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth//getRoiViews",
 		"/auth/getAccountInsights/2026-01-01/2026-01-31", "/auth/%2e%2e/healthz/x", "/auth/getRoiViews%2F..", "/auth/getRoiViews%00",
 	} {
 		answer := b.get(path, token)

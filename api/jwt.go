@@ -1,10 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -29,7 +30,12 @@ type JWTConfig struct {
 	Issuer   string // required value of `iss`
 	Audience string // required member of `aud`
 
-	Now func() time.Time // time.Now
+	// KeysMaxAge is for how long keys from Keys are believed after they were last read: the longest that a withdrawn key is
+	// accepted while the provider cannot be reached. Default one hour.
+	KeysMaxAge time.Duration
+
+	Logger *slog.Logger     // told when keys cannot be read; discards by default
+	Now    func() time.Time // time.Now
 }
 
 func (c JWTConfig) validate() error {
@@ -44,6 +50,9 @@ func (c JWTConfig) validate() error {
 		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d",
 			len(c.Secret), minSecretBytes),
 		fault(c.Issuer == "", "set the issuer that tokens must name in iss"),
+		fault(c.KeysMaxAge != 0 && c.KeysMaxAge < keyMaxAge,
+			"keys are read again every %s; believe them for that long or longer, not %s",
+			keyMaxAge, c.KeysMaxAge),
 		fault(c.Audience == "", "set the audience that tokens must name in aud"),
 	)
 }
@@ -63,6 +72,10 @@ func NewJWT(c JWTConfig) (*JWT, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.KeysMaxAge = cmp.Or(c.KeysMaxAge, keyBelieved)
 	keys, err := newTokenKeys(c)
 	if err != nil {
 		return nil, err
@@ -72,6 +85,7 @@ func NewJWT(c JWTConfig) (*JWT, error) {
 		jwt.WithIssuer(c.Issuer),
 		jwt.WithAudience(c.Audience),
 		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
 		jwt.WithLeeway(leeway),
 		jwt.WithTimeFunc(c.Now),
 		jwt.WithStrictDecoding(),
@@ -87,18 +101,14 @@ func (j *JWT) Authenticate(r *http.Request) (Principal, error) {
 	return j.Verify(r.Context(), token)
 }
 
-type claims struct {
-	jwt.RegisteredClaims
-
-	AccountID string    `json:"account_id"`
-	Role      roleClaim `json:"role"`
-}
-
 // Verify returns the principal of a token. Errors carry the code unauthenticated and say what to do,
 // not which check of the signature failed; unavailable means that the keys cannot be had now.
 func (j *JWT) Verify(ctx context.Context, token string) (Principal, error) {
 	if len(token) > maxTokenBytes {
 		return Principal{}, unauthenticated("The token is longer than %d bytes. Get a new one.", maxTokenBytes)
+	}
+	if err := checkForm(token); err != nil {
+		return Principal{}, tokenError(fmt.Errorf("%w: %w", jwt.ErrTokenMalformed, err))
 	}
 	var c claims
 	_, err := j.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
@@ -135,31 +145,4 @@ func tokenError(err error) error {
 	default:
 		return unauthenticated("The token is not acceptable. Sign in again to get a new one.")
 	}
-}
-
-// roleClaim is a string or an array of strings; unknown roles grant nothing and are left out. It is
-// nil when the token names none at all.
-type roleClaim Roles
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (r *roleClaim) UnmarshalJSON(raw []byte) error {
-	var many []string
-	if err := json.Unmarshal(raw, &many); err != nil {
-		var one string
-		if err := json.Unmarshal(raw, &one); err != nil {
-			return errors.New("role is neither a string nor a list of strings")
-		}
-		many = []string{one}
-	}
-	if many == nil { // null
-		return nil
-	}
-	*r = roleClaim{}
-	for _, name := range many {
-		switch role := Role(name); role {
-		case RoleAgency, RoleClient, RoleAuditor, RoleOperator:
-			*r = append(*r, role)
-		}
-	}
-	return nil
 }

@@ -1,14 +1,18 @@
 package api_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +24,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -160,6 +165,7 @@ func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
 	for name, c := range map[string]api.JWTConfig{
 		"nothing":      {},
 		"both":         jwtConfig(func(c *api.JWTConfig) { c.Secret, c.Keys = secret, "keys.pem" }),
+		"short belief": jwtConfig(func(c *api.JWTConfig) { c.Secret, c.KeysMaxAge = secret, time.Minute }),
 		"weak secret":  jwtConfig(func(c *api.JWTConfig) { c.Secret = "short" }),
 		"no issuer":    {Secret: secret, Audience: "x"},
 		"no audience":  {Secret: secret, Issuer: "x"},
@@ -172,6 +178,119 @@ func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
 	_, err := api.NewJWT(api.JWTConfig{})
 	require.ErrorContains(t, err, "issuer")
 	require.ErrorContains(t, err, "audience", "all faults at once")
+}
+
+// signRaw signs a header and claims as they are written, as an issuer does that lets its users add to them.
+func signRaw(t *testing.T, header, claims string) string {
+	t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(header)) + "." + encode([]byte(claims))
+	signature, err := jwt.SigningMethodHS256.Sign(text, []byte(secret))
+	require.NoError(t, err)
+	return text + "." + encode(signature)
+}
+
+// Every token here is signed with the right key: what it says must not be readable in two ways.
+func TestTokensThatCouldBeReadInTwoWays(t *testing.T) {
+	t.Parallel()
+	verifier := hs256(t)
+	const header = `{"alg":"HS256","typ":"JWT"}`
+	now := jwtNow.Unix()
+	with := func(more string) string {
+		return fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":"client","iss":"main-app","aud":"ledgerboard","exp":%d%s}`, alice, client1, now+60, more)
+	}
+	p, err := verifier.Verify(t.Context(), signRaw(t, header, with(`,"ROLE":"agency","Account_Id":"`+agency+`","EXP":1`)))
+	require.NoError(t, err)
+	require.Equal(t, api.Roles{api.RoleClient}, p.Roles, "names are exact")
+	require.Equal(t, client1, p.AccountID)
+	require.Equal(t, now+60, p.ExpiresAt.Unix())
+	good := signRaw(t, header, with(""))
+	for name, test := range map[string]struct{ token, says string }{
+		"role twice":           {signRaw(t, header, with(`,"role":"agency"`)), "well-formed"},
+		"role twice, escaped":  {signRaw(t, header, with(`,"r\u006fle":"agency"`)), "well-formed"},
+		"alg twice":            {signRaw(t, `{"alg":"none","alg":"HS256"}`, with("")), "well-formed"},
+		"crit":                 {signRaw(t, `{"alg":"HS256","crit":["exp"]}`, with("")), "well-formed"},
+		"exp in quotes":        {signRaw(t, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprintf(`"%d"`, now+60), 1)), "well-formed"},
+		"exp is null":          {signRaw(t, header, strings.Replace(with(""), fmt.Sprint(now+60), "null", 1)), "well-formed"},
+		"exp in milliseconds":  {signRaw(t, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprint(1000*(now+60)), 1)), "well-formed"},
+		"iat in milliseconds":  {signRaw(t, header, with(fmt.Sprintf(`,"iat":%d`, 1000*now))), "well-formed"},
+		"issued in the future": {signRaw(t, header, with(fmt.Sprintf(`,"iat":%d`, now+11))), "not valid yet"},
+		"claims are a list":    {signRaw(t, header, `["`+alice+`"]`), "well-formed"},
+		"claims are null":      {signRaw(t, header, `null`), "lacks iss, aud or exp"},
+		"line end inside":      {good[:len(good)-9] + "\r\n" + good[len(good)-9:], "well-formed"},
+		"padded":               {good + "=", "well-formed"},
+	} {
+		_, err := verifier.Verify(t.Context(), test.token)
+		require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), name)
+		require.ErrorContains(t, err, test.says, name)
+	}
+}
+
+// A withdrawn key, and a provider that cannot be reached any more: without a bound the key would be good for ever.
+func TestKeysAreNotBelievedForEver(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	idp := &provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}}
+	server := httptest.NewServer(idp)
+	t.Cleanup(server.Close)
+	now := jwtNow
+	var logged bytes.Buffer
+	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) {
+		c.Keys, c.Now, c.Logger = server.URL, func() time.Time { return now }, slog.New(slog.NewTextHandler(&logged, nil))
+	}))
+	require.NoError(t, err)
+	verify := func() error {
+		change := map[string]any{"exp": now.Add(time.Hour).Unix()}
+		_, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, change))
+		return err
+	}
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(verifier))
+	ages, err := registry.Gather()
+	require.NoError(t, err)
+	require.Empty(t, ages, "never read")
+	require.NoError(t, verify())
+	idp.set(true)
+	now = now.Add(time.Hour)
+	require.NoError(t, verify())
+	require.Contains(t, logged.String(), "level=WARN")
+	require.Contains(t, logged.String(), "502")
+	now = now.Add(time.Minute)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(verify()))
+	require.Contains(t, logged.String(), "level=ERROR")
+	ages, err = registry.Gather()
+	require.NoError(t, err)
+	require.InDelta(t, 3660, ages[0].GetMetric()[0].GetGauge().GetValue(), 0.1)
+	idp.set(false, jose.JSONWebKey{Key: key.Public(), KeyID: "1"})
+	now = now.Add(10 * time.Second)
+	require.NoError(t, verify())
+}
+
+// Whoever can make the provider redirect must not be able to name other keys.
+func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	elsewhere := httptest.NewServer(&provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}})
+	t.Cleanup(elsewhere.Close)
+	routes := http.NewServeMux()
+	routes.Handle("/away", http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	routes.Handle("/moved", http.RedirectHandler("/keys", http.StatusMovedPermanently))
+	routes.Handle("/round", http.RedirectHandler("/round", http.StatusFound))
+	routes.Handle("/keys", &provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}})
+	server := httptest.NewServer(routes)
+	t.Cleanup(server.Close)
+	for path, says := range map[string]string{"/away": "it redirects to " + elsewhere.URL, "/round": "it redirects to", "/moved": ""} {
+		var logged bytes.Buffer
+		verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) {
+			c.Keys, c.Logger = server.URL+path, slog.New(slog.NewTextHandler(&logged, nil))
+		}))
+		require.NoError(t, err)
+		_, err = verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, nil))
+		require.Equal(t, says == "", err == nil, path)
+		require.Contains(t, logged.String(), says)
+	}
 }
 
 func pemOf(t *testing.T, key crypto.PublicKey) []byte {
@@ -328,11 +447,36 @@ func TestKeysBehindAURLRotate(t *testing.T) {
 
 	idp.set(true)
 	now = now.Add(20 * time.Minute)
-	require.NoError(t, verify("1", first), "the last good keys stay while the provider is down")
+	require.NoError(t, verify("1", first), "the last good keys stay for a while when the provider is down")
 	idp.set(false, secondKey)
 	now = now.Add(20 * time.Minute)
 	require.NoError(t, verify("2", second))
 	require.Error(t, verify("1", first), "a withdrawn key is not taken any more")
+}
+
+// Of a signed token every reading is the same: what is accepted has each claim once, by its exact name.
+func FuzzClaims(f *testing.F) {
+	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Secret = secret }))
+	require.NoError(f, err)
+	good := fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":["client"],"iss":"main-app","aud":"ledgerboard","exp":%d}`, alice, client1, jwtNow.Unix()+60)
+	f.Add(good)
+	f.Add(strings.Replace(good, `"role"`, `"ROLE":"agency","role"`, 1))
+	f.Fuzz(func(t *testing.T, claims string) {
+		text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		signature, err := jwt.SigningMethodHS256.Sign(text, []byte(secret))
+		require.NoError(t, err)
+		p, err := verifier.Verify(t.Context(), text+"."+base64.RawURLEncoding.EncodeToString(signature))
+		if err != nil {
+			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err))
+			return
+		}
+		said := map[string]any{}
+		require.NoError(t, json.Unmarshal([]byte(claims), &said))
+		require.True(t, strings.EqualFold(said["sub"].(string), p.UserID) || p.Roles.Has(api.RoleOperator))
+		for _, role := range p.Roles {
+			require.Contains(t, fmt.Sprint(said["role"]), string(role))
+		}
+	})
 }
 
 func FuzzVerify(f *testing.F) {

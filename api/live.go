@@ -9,16 +9,16 @@ import (
 )
 
 // getLive streams which figures of the caller's accounts changed. The caller is proven by a token or by
-// ?ticket=; ?account= narrows as it does elsewhere.
+// ?ticket=; ?account= and ?dashboard= narrow as they do elsewhere.
 func (s *Server) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
-	p, err := s.streamPrincipal(w, r)
+	p, ticketID, err := s.streamPrincipal(w, r, patternLive)
 	if err != nil {
 		return err
 	}
 	if !p.Roles.Has(RoleAgency, RoleClient) {
 		return errWrongRole
 	}
-	narrow := params.Account(paramAccount)
+	narrow := params.narrowing()
 	if err := params.Err(); err != nil {
 		return err
 	}
@@ -27,13 +27,13 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, params *Params)
 		return err
 	}
 	return s.deps.Streams.ServeFigures(w, r, stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt,
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt, Ticket: ticketID,
 		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
 	})
 }
 
 // liveAccounts are the accounts that a listener may see now; nil: all of its agency.
-func (s *Server) liveAccounts(ctx context.Context, p Principal, narrow readmodels.AccountRef) ([]string, error) {
+func (s *Server) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
 	if err := s.deps.Ready(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,13 +26,17 @@ type liveStream struct {
 	lines    *bufio.Scanner
 }
 
-func (b *bundle) listen(url, token string) *liveStream {
+func (b *bundle) listen(url, token string, headers ...string) *liveStream {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	require.NoError(b.t, err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
 	}
 	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
 	require.NoError(b.t, err)
@@ -86,7 +91,7 @@ func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
 	require.Equal(t, "{}", client.next(stream.FiguresCursorEvent))
 	b.mu.Lock()
 	require.Equal(t, readmodels.ScopeRequest{
-		ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.AccountRef{ID: client1},
+		ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{ID: client1}}},
 	}, b.scopes[len(b.scopes)-1])
 	b.scoped = nil
 	b.mu.Unlock()
@@ -95,16 +100,30 @@ func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
 		staff.next(stream.FiguresEvent))
 }
 
-// A ticket opens one stream, as the browser's EventSource needs it.
-func TestLiveStreamByTicket(t *testing.T) {
+// A stream of a dashboard tells of the accounts that are linked in it, to whom its figures are shown.
+func TestLiveStreamOfADashboard(t *testing.T) {
 	t.Parallel()
-	b, _, url := setupLive(t)
-	issued := b.ask(http.MethodPost, "/api/notices/ticket", "", "Authorization: Bearer "+b.agencyToken())
-	require.Equal(t, http.StatusOK, issued.status)
-	var body struct{ Data struct{ Ticket string } }
-	require.NoError(t, json.Unmarshal([]byte(issued.body), &body))
-	require.Equal(t, "{}", b.listen(url+"?ticket="+body.Data.Ticket, "").next(stream.FiguresCursorEvent))
-	require.Equal(t, http.StatusUnauthorized, b.listen(url+"?ticket="+body.Data.Ticket, "").response.StatusCode, "used up")
+	hub := quietHub(t)
+	b := setupTenants(t, func(d *api.Deps) { d.Streams = hub })
+	b.now = time.Now() // streams end with their tokens
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	of := func(dashboard string) string { return "/api/live?dashboard=" + dashboard }
+	staff, client := b.agencyToken(), b.token(client1, "client")
+	for _, token := range []string{staff, client} {
+		s := b.listen(server.URL+of(strings.ToUpper(client1)), token)
+		require.Equal(t, http.StatusOK, s.response.StatusCode)
+		require.Equal(t, "{}", s.next(stream.FiguresCursorEvent))
+		hub.Hear(told(t, client2, 90))
+		hub.Hear(told(t, client1, 70))
+		event := s.next(stream.FiguresEvent)
+		require.Contains(t, event, `"social_account_id":70`)
+		require.NotContains(t, event, client2, "not linked in it")
+	}
+	require.Equal(t, http.StatusNotFound, b.get(of(client2), client).status, "not the client's")
+	require.Equal(t, http.StatusNotFound, b.get(of(otherClient), staff).status)
+	require.Equal(t, http.StatusNotFound, b.get(of(client1)+"&account=12", staff).status, "an account that is not linked in it")
+	require.Equal(t, http.StatusBadRequest, b.get(of("11"), staff).status)
 }
 
 func TestLiveStreamIsRefused(t *testing.T) {
@@ -121,13 +140,15 @@ func TestLiveStreamIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, b.get("/api/live", b.token(client1, "client")).status)
 	b.scopeErr = readmodels.ErrAccountNotFound
 	require.Equal(t, http.StatusNotFound, b.get("/api/live?account=99", b.agencyToken()).status)
-	b.scopeErr, fault = nil, domain.NewError(domain.CodeUnavailable, "it is being built")
-	require.Equal(t, http.StatusServiceUnavailable, b.get("/api/live", b.agencyToken()).status)
+	b.scopeErr, fault = nil, &domain.Error{Code: domain.CodeUnavailable, Message: "it is being built", RetryAfter: 7}
+	requireComeBack(t, b.get("/api/live", b.agencyToken()), 7, "it is being built")
+	fault = errors.New("unknown fault")
+	requireComeBack(t, b.get("/api/live", b.agencyToken()), 1, "Something went wrong on our side.")
 	fault = nil
 	for range 5 {
 		b.get("/auth/getRoiViews", b.agencyToken())
 	}
-	require.Equal(t, http.StatusTooManyRequests, b.get("/api/live", b.agencyToken()).status, "opening a stream is a request")
+	requireComeBack(t, b.get("/api/live", b.agencyToken()), 50, "You have made 5 requests")
 	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
 }
 

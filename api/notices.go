@@ -10,7 +10,7 @@ import (
 // getNotices streams the caller's own notices as Server-Sent Events. The caller is proven by a token
 // or by ?ticket=.
 func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.streamPrincipal(w, r)
+	p, ticketID, err := s.streamPrincipal(w, r, patternNotices)
 	if err != nil {
 		return err
 	}
@@ -18,6 +18,7 @@ func (s *Server) getNotices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	listener.Ticket = ticketID
 	return s.deps.Streams.ServeNotices(w, r, listener)
 }
 

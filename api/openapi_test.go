@@ -181,6 +181,8 @@ func TestNamesOfOperations(t *testing.T) {
 		"getUsers":                          "get /api/users",
 		"getUsersByUserId":                  "get /api/users/{userId}",
 		"getOpenapiJson":                    "get /openapi.json",
+		"getClientTgz":                      "get /client.tgz",
+		"getClientJs":                       "get /client.js",
 	} {
 		require.Equal(t, operation, at[name], name)
 	}
@@ -201,9 +203,9 @@ func TestDocumentOfParameters(t *testing.T) {
 		}
 		return in
 	}
-	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query"},
+	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
 		parameters("/auth/getAccountInsights/{startTime}/{endTime}/{pId}"))
-	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query"},
+	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
 		parameters("/getRoiViews"))
 	require.Equal(t, map[string]string{"id": "path", "from": "query", "to": "query", "tz": "query"},
 		parameters("/api/projects/dashboard/{id}/diff"))

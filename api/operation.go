@@ -11,6 +11,7 @@ import (
 // operation is the endpoint of a route with what it takes and answers.
 type operation struct {
 	serve  endpointFunc
+	read   paramsFunc // instead of serve, where Params read what it takes
 	takes  []Param
 	answer Answer
 	body   reflect.Type // of the request; nil: it has none
@@ -34,10 +35,22 @@ type reading[Q any] struct {
 type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
 // taking hands an endpoint the parameters that it declares.
-func (s *Server) taking(serve paramsFunc, takes ...Param) operation {
-	return operation{takes: takes, serve: func(w http.ResponseWriter, r *http.Request) error {
-		return serve(w, r, requestParams(r, s.deps.Now(), takes))
-	}}
+func taking(serve paramsFunc, takes ...Param) operation {
+	return operation{takes: takes, read: serve}
+}
+
+// endpoint is what answers a route's requests.
+func (s *Server) endpoint(of route) endpointFunc {
+	serve := of.serve
+	if of.read != nil {
+		serve = func(w http.ResponseWriter, r *http.Request) error {
+			return of.read(w, r, requestParams(r, s.deps.Now(), of, s.paramRules))
+		}
+	}
+	if of.pattern == patternNotices || of.pattern == patternLive {
+		return s.reconnecting(serve)
+	}
+	return serve
 }
 
 // answering adds the types of what the operation answers in the envelope.

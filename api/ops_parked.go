@@ -17,7 +17,7 @@ func (p *Params) parkedFilter() operator.ParkedFilter {
 
 // getParked lists parked events: the preview of what the same filter would retry or acknowledge.
 func (s *Server) getParked() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		filter := params.parkedFilter()
 		filter.State, filter.After, filter.Limit = params.word(paramParkedState), params.cursor(), params.Limit()
 		if err := params.Err(); err != nil {
@@ -32,7 +32,8 @@ func (s *Server) getParked() operation {
 			meta.NextCursor = events[len(events)-1].ID
 		}
 		return s.writeData(w, append([]operator.ParkedEvent{}, events...), meta)
-	}, with(parkedFilters, paramParkedState, paramCursor, paramLimit)...).answering(reflect.TypeFor[[]operator.ParkedEvent](), reflect.TypeFor[parkedMeta]())
+	}, with(parkedFilters, paramParkedState, paramCursor, paramLimit)...).
+		answering(reflect.TypeFor[[]operator.ParkedEvent](), reflect.TypeFor[parkedMeta]())
 }
 
 // parkedMeta stands beside a page of parked events.
@@ -58,7 +59,7 @@ func manyParked[R any](s *Server, act manyFunc[R]) operation {
 
 // inspectParked shows a parked record with its texts masked.
 func (s *Server) inspectParked() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		id := params.text(paramParked)
 		if err := params.Err(); err != nil {
 			return err

@@ -10,7 +10,8 @@ import (
 )
 
 // OperatorDesk is what operators see and do; internal/assembly implements it. Whatever acts is recorded before it acts,
-// and refused when it cannot be recorded. Names and ids that are none give not_found with the names that there are.
+// and refused when it cannot be recorded; what came of it is recorded behind it. Names and ids that are none give not_found with the
+// names that there are.
 type OperatorDesk interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
@@ -20,6 +21,8 @@ type OperatorDesk interface {
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Jobs(ctx context.Context) ([]operator.Job, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
+	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
+	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -27,11 +30,17 @@ type OperatorDesk interface {
 	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	AcceptRebuild(ctx context.Context, c commands.Caller, id, report string, reason domain.Reason) error
+	// PrepareGeneration makes a generation of this program's version beside those that serve, unless it is there.
+	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
 	DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error
 	RetryParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (operator.RetryResult, error)
 	AcknowledgeParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (int, error)
+	// SkipParked leaves an event of dashboards out for good. What is no event of an agency's stream, or cannot be left out, is conflict.
+	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
 	// InspectParked shows a record. Its payload is masked without a reason; to see it whole is recorded.
 	InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error)
 	CancelJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
 	RetryJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
+	// RunJob begins a round of fetching of a kind on a platform. An unknown kind is invalid.
+	RunJob(ctx context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error
 }

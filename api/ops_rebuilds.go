@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // action is the body of what an operator does.
@@ -18,6 +19,7 @@ type action struct {
 	reason domain.Reason
 	until  *time.Time
 	report string
+	kind   string
 }
 
 // actionBody is the body of what an operator does.
@@ -58,6 +60,8 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 			into[name] = &a.until
 		case "report":
 			into[name] = &a.report
+		case "kind":
+			into[name] = &a.kind
 		}
 	}
 	for name, value := range members {
@@ -66,7 +70,7 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 		case !known:
 			bad.addf(clip(name), "is not known here: leave it out")
 		case json.Unmarshal(value, field) != nil:
-			bad.addf(name, "cannot be read: reason and report are texts, until is a time like 2026-11-20T14:00:00Z")
+			bad.addf(name, "cannot be read: reason, report and kind are texts, until is a time like 2026-11-20T14:00:00Z")
 		}
 	}
 	if err := bad.err(); err != nil {
@@ -86,7 +90,7 @@ func (s *Server) postRebuild() operation {
 }
 
 func (s *Server) getRebuild() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		id := params.text(paramRebuild)
 		if err := params.Err(); err != nil {
 			return err
@@ -116,7 +120,7 @@ const progressEvery = time.Second
 
 // streamRebuild tells the progress of a rebuild as Server-Sent Events, until it has ended.
 func (s *Server) streamRebuild() operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		id := params.text(paramRebuild)
 		if err := params.Err(); err != nil {
 			return err
@@ -125,10 +129,8 @@ func (s *Server) streamRebuild() operation {
 		if err != nil {
 			return err
 		}
-		header, out := w.Header(), http.NewResponseController(w)
-		header.Set("Content-Type", "text/event-stream")
-		header.Set("Cache-Control", "no-store, no-transform")
-		header.Set("X-Accel-Buffering", "no") // nginx would hold events back
+		stream.SetEventHeader(w.Header())
+		out := http.NewResponseController(w)
 		ticker := time.NewTicker(progressEvery)
 		defer ticker.Stop()
 		for {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -49,6 +51,8 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", s.postRebuild()),
 		row(http.MethodPost, "projections/{projection}/back", "postOpsBack",
 			acting(s, paramProjection, desk.SwitchBack)),
+		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
+			acting(s, paramProjection, desk.PrepareGeneration)),
 		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
 			acting(s, paramProjection, paused(domain.PauseProjection, desk.Pause))),
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
@@ -66,6 +70,7 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodGet, "parked/{parked}", "getOpsParkedEvent", s.inspectParked()),
 		row(http.MethodPost, "parked/{parked}/unmask", "postOpsParkedUnmask", acting(s, paramParked, unmasking(desk))),
 		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, oneParked(desk.RetryParked))),
+		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, desk.SkipParked)),
 		row(http.MethodPost, "parked/{parked}/acknowledge", "postOpsParkedAcknowledge", acting(s, paramParked, oneParked(acknowledging(desk)))),
 		row(http.MethodGet, "jobs", "getOpsJobs", listing(s, desk.Jobs)),
 		row(http.MethodPost, "jobs/{job}/cancel", "postOpsJobCancel", actingOnJob(s, desk.CancelJob)),
@@ -75,6 +80,8 @@ func (s *Server) opsRoutes() []route {
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Pause))),
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
+		row(http.MethodPost, "platforms/{platform}/run", "postOpsPlatformRun", s.runJob()),
+		row(http.MethodGet, "actions", "getOpsActions", s.getActions()),
 		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
 	}
 }
@@ -104,7 +111,7 @@ func paused(kind domain.PauseKind, act func(context.Context, commands.Caller, do
 
 // listing answers a list that takes no parameters.
 func listing[E any](s *Server, list func(context.Context) ([]E, error)) operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -121,7 +128,7 @@ func doing[T, R any](
 	s *Server, body reflect.Type, also []string, takes []Param, read func(*Params) (T, error),
 	act func(ctx context.Context, c commands.Caller, of T, a action) (R, error),
 ) operation {
-	return s.taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		of, err := read(params)
 		if err := params.Err(); err != nil {
 			return err
@@ -155,6 +162,26 @@ func actingOnJob(s *Server, act func(context.Context, commands.Caller, int64, do
 		func(p *Params) (int64, error) { return p.ID(paramJob), nil },
 		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
 			return done{true}, act(ctx, c, id, a.reason)
+		})
+}
+
+// runBody is the body by which an operator begins a round of fetching.
+type runBody struct {
+	actionBody
+
+	// Kind is account_insights, post_insights or token_refresh.
+	Kind string `json:"kind"`
+}
+
+// runJob begins a round of fetching on the platform in the path; the body names its kind.
+func (s *Server) runJob() operation {
+	return doing(s, reflect.TypeFor[runBody](), []string{"kind"}, []Param{paramNetwork},
+		func(p *Params) (string, error) { return p.text(paramNetwork), nil },
+		func(ctx context.Context, c commands.Caller, platform string, a action) (done, error) {
+			if kinds := domain.FetchKinds(); !slices.Contains(kinds, a.kind) {
+				return done{}, invalidField("kind", "is not a kind of fetching: use "+strings.Join(kinds, ", "))
+			}
+			return done{true}, s.deps.Operators.RunJob(ctx, c, a.kind, platform, a.reason)
 		})
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,14 @@ func (f *fakeDesk) Rebuilds(context.Context) ([]operator.Rebuild, error)       {
 func (f *fakeDesk) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
 func (f *fakeDesk) Jobs(context.Context) ([]operator.Job, error)               { return nil, nil }
 func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
+
+func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
+	f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
+	return []operator.Action{{
+		ID: "a1", Action: domain.ActionJobRetried, Target: domain.OperatorTarget{Job: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
+		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "there is none",
+	}}, "next", nil
+}
 
 func (f *fakeDesk) Rebuild(_ context.Context, id string) (operator.Rebuild, error) {
 	f.mu.Lock()
@@ -95,6 +104,18 @@ func (f *fakeDesk) AcceptRebuild(_ context.Context, c commands.Caller, id, repor
 	return nil
 }
 
+func (f *fakeDesk) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
+	f.did(c, reason, "prepare", projection)
+	return operator.Prepared{Projection: projection, Version: 9, Rebuild: &operator.Rebuild{
+		ID: "r1", Projection: projection, State: operator.RebuildRequested,
+	}}, nil
+}
+
+func (f *fakeDesk) RunJob(_ context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error {
+	f.did(c, reason, "run", kind, platform)
+	return nil
+}
+
 func (f *fakeDesk) DropGeneration(_ context.Context, c commands.Caller, projection string, _ int, reason domain.Reason) error {
 	f.did(c, reason, "drop", projection)
 	return nil
@@ -108,6 +129,11 @@ func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, filter oper
 func (f *fakeDesk) AcknowledgeParked(_ context.Context, c commands.Caller, filter operator.ParkedFilter, reason domain.Reason) (int, error) {
 	f.did(c, reason, "acknowledge", filter.Projection, strings.Join(filter.IDs, ","))
 	return 3, nil
+}
+
+func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error) {
+	f.did(c, reason, "skip", id)
+	return operator.SkipResult{ID: id, Parked: []operator.StillParked{}}, nil
 }
 
 func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error) {
@@ -141,10 +167,12 @@ func TestOperatorsActWithAReason(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/ops/projections/post_insights/rebuild":    "rebuild post_insights",
 		"/api/ops/projections/post_insights/back":       "back post_insights",
+		"/api/ops/projections/post_insights/prepare":    "prepare post_insights",
 		"/api/ops/projections/dashboards/pause":         "pause projection dashboards",
 		"/api/ops/platforms/linkedin/resume":            "resume platform linkedin",
 		"/api/ops/rebuilds/r1/cancel":                   "cancel r1",
 		"/api/ops/parked/dashboards-3-12/retry":         "retry  dashboards-3-12",
+		"/api/ops/parked/dashboards-3-12/skip":          "skip dashboards-3-12",
 		"/api/ops/parked/acknowledge?projection=orders": "acknowledge orders ",
 		"/api/ops/parked/dashboards-3-12/unmask":        "unmask dashboards-3-12",
 		"/api/ops/jobs/7/retry":                         "retry job",
@@ -184,6 +212,20 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	require.Empty(t, desk.acts)
 }
 
+// A round of fetching is begun by its kind, which is one of three.
+func TestOperatorsBeginARoundOfFetching(t *testing.T) {
+	t.Parallel()
+	const run = "/api/ops/platforms/linkedin/run"
+	b, desk := operating(t)
+	answer := b.ask(http.MethodPost, run, `{"reason":"incident","kind":"posts"}`, "Authorization: Bearer "+b.token(agency, "operator"))
+	require.Equal(t, http.StatusBadRequest, answer.status, answer.body)
+	require.Contains(t, answer.body, "account_insights, post_insights, token_refresh")
+	require.Empty(t, desk.acts)
+	answer = b.ask(http.MethodPost, run, `{"reason":"incident","kind":"post_insights"}`, "Authorization: Bearer "+b.token(agency, "operator"))
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Equal(t, []string{"run post_insights linkedin"}, desk.acts)
+}
+
 // The progress of a rebuild is told until its end, and no longer.
 func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	t.Parallel()
@@ -211,4 +253,15 @@ func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	}
 	require.NoError(t, lines.Err())
 	require.Equal(t, []operator.RebuildState{operator.RebuildCopying, operator.RebuildDone}, states)
+}
+
+// What operators did is a list with a cursor.
+func TestOperatorsSeeWhatWasDone(t *testing.T) {
+	t.Parallel()
+	b, desk := operating(t)
+	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator"))
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Equal(t, []string{"actions 3 abc"}, desk.acts)
+	require.Contains(t, answer.body, `"outcome":"refused"`)
+	require.Contains(t, answer.body, `"next_cursor":"next"`)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,7 +21,7 @@ import (
 const (
 	DefaultPageLimit = readmodels.DefaultPageLimit
 	MaxPageLimit     = 500
-	maxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
+	MaxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
 )
 
 // Params reads the declared parameters of a request, from the path first and then from the query.
@@ -33,19 +32,20 @@ type Params struct {
 	now time.Time
 	bad fieldErrors
 
-	takes []Param    // what the route declares
-	given url.Values // the query
-	asked []string   // names that were read
-	drift []string   // what was read against its declaration
+	takes   []Param  // what the route declares
+	asked   []string // names that were read
+	drift   []string // what was read against its declaration
+	ignored []string // names in the query that have no effect
 
 	zone *time.Location
 }
 
 // requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
-// is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path.
-func requestParams(r *http.Request, now time.Time, takes []Param) *Params {
+// is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path. What becomes of names
+// that the route does not declare, [unknownAt] says.
+func requestParams(r *http.Request, now time.Time, of route, rules paramRules) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	p := &Params{now: now, takes: takes, given: query}
+	p := &Params{now: now, takes: of.takes}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
@@ -66,29 +66,8 @@ func requestParams(r *http.Request, now time.Time, takes []Param) *Params {
 	if err != nil {
 		p.bad.addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
 	}
+	p.judgeUnknown(query, unknownAt(of.pattern), rules)
 	return p
-}
-
-// refuseUnread notes the parameters of the query that are known elsewhere and do nothing here: a filter that
-// is ignored gives right-looking figures of something else. Names that nobody knows do no harm; frontends add
-// some against caches.
-func (p *Params) refuseUnread(known map[string]bool) {
-	for _, name := range slices.Sorted(maps.Keys(p.given)) {
-		if known[name] && !slices.Contains(p.asked, name) {
-			p.bad.addf(name, "is no parameter of this address: leave it out, or see /openapi.json for what takes it")
-		}
-	}
-}
-
-// namesOf are the names of what some routes take in paths and queries.
-func namesOf(routes []route) map[string]bool {
-	names := map[string]bool{}
-	for _, r := range routes {
-		for _, declared := range r.takes {
-			names[declared.Name] = names[declared.Name] || !declared.Header
-		}
-	}
-	return names
 }
 
 // Err returns a 400 that names every bad parameter, or nil. When what was read is not what the route declares,
@@ -164,12 +143,39 @@ func (p *Params) optionalID(declared Param) int64 {
 	return p.ID(declared)
 }
 
-// Account reads an optional account: 24 hex digits or a row id.
-func (p *Params) Account(declared Param) readmodels.AccountRef {
+// maxAccounts is how many accounts ?account= takes.
+const maxAccounts = 100
+
+// Accounts reads optional accounts, separated by commas: each 24 hex digits or a row id.
+func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
+	text, present := p.value(declared, KindAccounts)
+	if !present {
+		return nil
+	}
+	values := strings.Split(text, ",")
+	if len(values) > maxAccounts {
+		p.bad.addf(declared.Name, "names %d accounts: give at most %d", len(values), maxAccounts)
+		return nil
+	}
+	for _, value := range values {
+		if account := p.accountRef(declared, value); !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	return accounts
+}
+
+// RequiredAccount reads an account that the path must name.
+func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
 	value, present := p.value(declared, KindAccount)
 	if !present {
+		p.bad.addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
 		return readmodels.AccountRef{}
 	}
+	return p.accountRef(declared, value)
+}
+
+func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef {
 	if id, ok := domain.HexID(value); ok {
 		return readmodels.AccountRef{ID: id}
 	}
@@ -180,14 +186,6 @@ func (p *Params) Account(declared Param) readmodels.AccountRef {
 	return readmodels.AccountRef{}
 }
 
-// RequiredAccount reads an account that the path must name.
-func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
-	if _, present := p.value(declared, KindAccount); !present {
-		p.bad.addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
-	}
-	return p.Account(declared)
-}
-
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
 	return readmodels.Page{Limit: p.Limit(), Cursor: p.cursor()}
@@ -196,7 +194,7 @@ func (p *Params) Page() readmodels.Page {
 func (p *Params) cursor() string {
 	cursor, _ := p.value(paramCursor, KindCursor)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
-	if len(cursor) > maxCursor || !printable {
+	if len(cursor) > MaxCursor || !printable {
 		p.bad.addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
 		return ""
 	}

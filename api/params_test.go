@@ -157,10 +157,10 @@ func TestIDsAndAccounts(t *testing.T) {
 		"0":                      nil, "-7": nil, "x": nil, client1 + "0": nil,
 	} {
 		p := paramsOf(map[string]string{"account": text})
-		got := p.Account(api.Account)
+		got := p.Accounts(api.Account)
 		require.Equal(t, want == nil, p.Err() != nil, text)
 		if want != nil {
-			require.Equal(t, *want, got)
+			require.Equal(t, *want, append(got, readmodels.AccountRef{})[0])
 		}
 	}
 	p := paramsOf(nil)
@@ -191,7 +191,7 @@ func TestEveryBadParameterIsNamedAtOnce(t *testing.T) {
 	p := paramsOf(map[string]string{"startTime": "x", "endTime": "y", "pId": "2", "tz": "z", "account": "w"})
 	p.Range(api.StartTime, api.EndTime)
 	p.Platforms()
-	p.Account(api.Account)
+	p.Accounts(api.Account)
 	require.ElementsMatch(t, []string{"tz", "startTime", "endTime", "pId", "account"}, fieldsOf(t, p.Err()))
 }
 
@@ -203,7 +203,7 @@ func FuzzParams(f *testing.F) {
 			"startTime": start, "endTime": end, "tz": tz, "pId": platform, "account": account, "limit": limit, "cursor": cursor,
 		})
 		window := p.Range(api.StartTime, api.EndTime)
-		platforms, page, ref := p.Platforms(), p.Page(), p.Account(api.Account)
+		platforms, page, ref := p.Platforms(), p.Page(), append(p.Accounts(api.Account), readmodels.AccountRef{})[0]
 		if p.Err() != nil {
 			require.NotEmpty(t, fieldsOf(t, p.Err()))
 			return

@@ -47,9 +47,9 @@ func (p Principal) ParentID() (string, bool) {
 	return "", false
 }
 
-// Authenticator finds out who is calling. It returns an [domain.Error] with the code
-// unauthenticated when the request carries no usable credentials, and unavailable when they cannot
-// be judged now. [JWT] is the standalone one.
+// Authenticator finds out who is calling. An error says that the request carries no usable credentials: the answer is
+// 401. A [domain.Error] is answered by its own code and text: unavailable (503) where the credentials cannot be judged
+// now. [JWT] is the standalone one.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }

@@ -48,6 +48,8 @@ func (s *Server) routes() []route {
 		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
+		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: s.getClientPackage}},
+		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: s.getClientScript}},
 
 		{http.MethodGet, patternDashboard, "getDashboard", dashboards, operation{
 			serve: s.getDashboard, takes: []Param{paramDashboard}, answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
@@ -73,11 +75,12 @@ func (s *Server) routes() []route {
 			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: plain(s.socketIO)}},
 			route{
 				http.MethodGet, patternLive, "getLive", nil, // likewise
-				s.taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramLastEvent),
+				taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent),
 			},
-			route{http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners, operation{
-				serve: s.postTicket, answer: Answer{Data: reflect.TypeFor[ticketBody]()},
-			}},
+			route{
+				http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners,
+				taking(s.postTicket, paramTicketPath).answering(reflect.TypeFor[ticketBody](), nil),
+			},
 		)
 	}
 	for _, r := range s.analyticsRoutes() {
@@ -121,11 +124,14 @@ func plain(h http.Handler) endpointFunc {
 	}
 }
 
-func (s *Server) router() *chi.Mux {
+func (s *Server) router(routes []route) *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), withoutSlash)
-	for _, r := range s.routes() {
-		var handler http.Handler = s.handle(s.authorise(r.roles, s.whenReady(r, r.serve)))
+	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), s.paths.middleware)
+	for _, r := range routes {
+		var handler http.Handler = s.handle(s.authorise(r.roles, s.whenReady(r, s.endpoint(r))))
+		if filter := s.deps.Config.Filter; filter != nil && !isStream(r.pattern) {
+			handler = filter(handler)
+		}
 		if !isStream(r.pattern) && r.pattern != patternDashboard { // whose tag is a version and stays one
 			handler = s.compressed(handler)
 		}

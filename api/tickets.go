@@ -1,97 +1,129 @@
 package api
 
 import (
-	"context"
+	"cmp"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
-	"sync"
+	"strings"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ticketLife is how long a ticket for an EventSource may wait to be used.
-const ticketLife = 60 * time.Second
+// ticketLife is the longest life of a ticket; the login that it was taken with may end it sooner.
+const ticketLife = 12 * time.Hour
 
-// ticketBody is a ticket that stands for the caller's token once.
+// ticketBody is a ticket that stands for the caller's token in the address of a stream.
 type ticketBody struct {
 	Ticket    string `json:"ticket"`
+	Path      string `json:"path"`       // of the stream that it opens
 	ExpiresIn int    `json:"expires_in"` // seconds
 }
 
-// postTicket gives a ticket that stands for the caller's token in the address of one EventSource,
-// which cannot send headers; a token there would end up in logs.
-func (s *Server) postTicket(w http.ResponseWriter, r *http.Request) error {
+// postTicket gives a ticket that stands for the caller's token in the address of one EventSource, which cannot send
+// headers; a token there would end up in logs.
+func (s *Server) postTicket(w http.ResponseWriter, r *http.Request, params *Params) error {
+	path := cmp.Or(params.word(paramTicketPath), patternNotices)
+	if err := params.Err(); err != nil {
+		return err
+	}
 	p, _ := PrincipalFrom(r.Context())
-	ticket, err := s.deps.Tickets.Issue(r.Context(), p, ticketLife)
+	now := s.deps.Now()
+	t := ticket{
+		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles,
+		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
+	}
+	if !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(t.Until) {
+		t.Until = p.ExpiresAt
+	}
+	sealed, err := s.tickets.seal(t)
 	if err != nil {
 		return err
 	}
-	return s.writeData(w, ticketBody{Ticket: ticket, ExpiresIn: int(ticketLife / time.Second)}, nil)
+	return s.writeData(w, ticketBody{Ticket: sealed, Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second)}, nil)
 }
 
-// TicketStore keeps one-time tickets. The one in memory serves a single process; several behind one
-// address need a store that they share, or requests that stick to a process.
-type TicketStore interface {
-	// Issue returns a new ticket that stands for p during life.
-	Issue(ctx context.Context, p Principal, life time.Duration) (string, error)
-	// Redeem uses a ticket up. A ticket that is unknown, used or too old gives an unauthenticated error.
-	Redeem(ctx context.Context, ticket string) (Principal, error)
+// ticket is what a ticket holds. It is sealed, not stored: any process that has the key opens it.
+type ticket struct {
+	ID        string    `json:"i"` // its newest stream ends the one before
+	UserID    string    `json:"u"`
+	AccountID string    `json:"a"`
+	Roles     Roles     `json:"r"`
+	Path      string    `json:"p"` // the route that it opens
+	Origin    string    `json:"o"` // of the page that asked for it; "": none was named
+	Until     time.Time `json:"e"`
 }
 
-// maxTickets bounds the memory that callers can take by asking for tickets and not using them.
-const maxTickets = 100_000
+// ticketSeal seals tickets and opens them.
+type ticketSeal struct{ aead cipher.AEAD }
 
-// MemoryTickets is a [TicketStore] in memory. It keeps hashes, so that a dump of it opens nothing.
-type MemoryTickets struct {
-	now func() time.Time
-
-	mu      sync.Mutex
-	pending map[[sha256.Size]byte]pendingTicket
-	swept   time.Time
-}
-
-type pendingTicket struct {
-	principal Principal
-	until     time.Time
-}
-
-// NewMemoryTickets returns an empty store; now is usually time.Now.
-func NewMemoryTickets(now func() time.Time) *MemoryTickets {
-	return &MemoryTickets{now: now, pending: map[[sha256.Size]byte]pendingTicket{}}
-}
-
-// Issue implements [TicketStore].
-func (t *MemoryTickets) Issue(_ context.Context, p Principal, life time.Duration) (string, error) {
-	ticket := rand.Text()
-	now := t.now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now.Sub(t.swept) >= time.Second {
-		t.swept = now
-		for key, pending := range t.pending {
-			if !now.Before(pending.until) {
-				delete(t.pending, key)
-			}
-		}
+// newTicketSeal takes a key of 32 bytes; nil: one that only this process has.
+func newTicketSeal(key []byte) (*ticketSeal, error) {
+	if key == nil {
+		key = make([]byte, 32)
+		_, _ = rand.Read(key) // never fails
 	}
-	if len(t.pending) >= maxTickets {
-		return "", domain.NewError(domain.CodeRateLimited, "Too many tickets wait to be used. Try again in a minute.")
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("key of tickets: %w", err)
 	}
-	t.pending[sha256.Sum256([]byte(ticket))] = pendingTicket{principal: p, until: now.Add(life)}
-	return ticket, nil
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("key of tickets: %w", err)
+	}
+	return &ticketSeal{aead}, nil
 }
 
-// Redeem implements [TicketStore].
-func (t *MemoryTickets) Redeem(_ context.Context, ticket string) (Principal, error) {
-	key := sha256.Sum256([]byte(ticket))
-	t.mu.Lock()
-	pending, known := t.pending[key]
-	delete(t.pending, key)
-	t.mu.Unlock()
-	if !known || !t.now().Before(pending.until) {
-		return Principal{}, unauthenticated("The ticket is unknown, used or older than a minute. Get a new one from POST /api/notices/ticket.")
+// ticketUse keeps a ticket from being taken for anything else that the key may seal some day.
+const ticketUse = "ledgerboard stream ticket 1"
+
+func (t *ticketSeal) seal(content ticket) (string, error) {
+	raw, err := json.Marshal(content)
+	if err != nil {
+		return "", fmt.Errorf("encode ticket: %w", err)
 	}
-	return pending.principal, nil
+	sealed := t.aead.Seal(nil, nil, raw, []byte(ticketUse)) //nolint:gosec // it makes its nonce itself, a random one
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// open returns what a ticket holds, if it opens this stream now.
+func (t *ticketSeal) open(text, path string, r *http.Request, now time.Time) (ticket, error) {
+	again := "Get a new one from POST /api/notices/ticket?path=" + path + "."
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return ticket{}, unauthenticated("The ticket is not one of this service. %s", again)
+	}
+	raw, err := t.aead.Open(nil, nil, sealed, []byte(ticketUse))
+	if err != nil {
+		return ticket{}, unauthenticated("The ticket is not one of this service. %s", again)
+	}
+	var content ticket
+	if err := json.Unmarshal(raw, &content); err != nil {
+		return ticket{}, fmt.Errorf("decode ticket: %w", err)
+	}
+	switch {
+	case !now.Before(content.Until):
+		return ticket{}, unauthenticated("The ticket has ended. %s", again)
+	case content.Path != path:
+		return ticket{}, unauthenticated("The ticket opens %s and no other stream. %s", content.Path, again)
+	case !content.fits(r):
+		return ticket{}, unauthenticated("The ticket belongs to a page of another origin. %s", again)
+	}
+	return content, nil
+}
+
+// fits tells whether the page that asks is the one that the ticket was given to. Browsers name the origin where it is
+// another than ours; where they name none, they must say that it is ours.
+func (t ticket) fits(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		return strings.EqualFold(origin, t.Origin)
+	}
+	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
+}
+
+func (t ticket) principal() (Principal, error) {
+	return Principal{UserID: t.UserID, AccountID: t.AccountID, Roles: t.Roles, ExpiresAt: t.Until}.canonical()
 }

@@ -15,7 +15,7 @@ const restWithin = 3 * time.Second
 // one (nothing to change, a refusal, an earlier command) rests on stored state alone; so it is given only when the tables
 // had folded the agency's partition up to where the log ended after the request came. Tables that were set back would
 // else acknowledge a change that the log contradicts.
-func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.DashboardEvent, err error) {
+func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()
 	for end := int64(-1); ; {
@@ -25,7 +25,7 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		}
 		var refusal error
 		if view.Earlier == nil {
-			event, refusal = c.decide(view.Facts)
+			event, refusal = c.decide(view)
 		}
 		if event != nil && refusal == nil || d.Ends == nil {
 			return view, event, refusal

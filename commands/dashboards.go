@@ -102,7 +102,7 @@ type change struct {
 	key       string // the caller's Idempotency-Key, or ""
 	digest    string
 	commandID string
-	decide    func(domain.DashboardFacts) (domain.DashboardEvent, error)
+	decide    func(domain.FactsView) (domain.Data, error) // nil, nil: nothing need be recorded
 }
 
 // run carries a change through load, decide, append and wait, from the load again after a lost race.
@@ -166,7 +166,7 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 }
 
 // draft makes the record.
-func (d *Dashboards) draft(c change, event domain.DashboardEvent, head domain.StreamHead) domain.Draft {
+func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) domain.Draft {
 	draft := nextDraft(c.ParentAccount, c.need.Primary, event, head, d.Now())
 	c.sign(&draft.Envelope)
 	audit := &draft.Envelope.Audit

@@ -28,7 +28,8 @@
 //	erase_person.go      a person disappears from the directory
 //	forget_secrets.go    what the main application deletes leaves no secret behind
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
-//	operate.go           what an operator is about to do, recorded before it is done
+//	operate.go           what an operator is about to do, recorded before it is done, and what came of it
+//	skip_parked.go       a parked record of an agency is left out for good
 //	stored_tokens.go     the sealed form of a connection's tokens
 //	keyed_lock.go        one queue per key: agencies, renewals of tokens
 //

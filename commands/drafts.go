@@ -41,7 +41,7 @@ func newDraft(topic, key, eventType string, now time.Time) domain.Draft {
 
 // nextDraft makes the draft of the next event in an agency's chain. Its time is later than its predecessor's, so
 // that "as of T" is always a prefix of the stream, whatever the clocks of the writers say.
-func nextDraft(parent, subAccount string, event domain.DashboardEvent, head domain.StreamHead, now time.Time) domain.Draft {
+func nextDraft(parent, subAccount string, event domain.Data, head domain.StreamHead, now time.Time) domain.Draft {
 	d := NewDraft(domain.TopicDashboards, parent, event, now)
 	d.Envelope.Subject, d.Envelope.Chain = subAccount, &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]}
 	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && d.Envelope.Time.Before(earliest) {

@@ -18,8 +18,8 @@ func (d *Dashboards) Open(ctx context.Context, o OpenDashboard) (Result, error) 
 	return d.run(ctx, change{
 		Caller: o.Caller,
 		need:   domain.FactsNeed{ParentAccount: o.ParentAccount, Primary: o.SubAccount},
-		decide: func(facts domain.DashboardFacts) (domain.DashboardEvent, error) {
-			return domain.OpenDashboard(facts, o.SubAccount)
+		decide: func(view domain.FactsView) (domain.Data, error) {
+			return domain.OpenDashboard(view.Facts, o.SubAccount)
 		},
 	})
 }

@@ -3,7 +3,9 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,8 +36,10 @@ var (
 func TestOperatorsActionIsRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
-	require.NoError(t, newOperations(log).Record(t.Context(), operator, pausing))
-	require.Len(t, log.drafts, 1)
+	require.NoError(t, newOperations(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
+		require.Len(t, log.drafts, 1, "recorded before it is done")
+		return commands.Effect{}, nil
+	}))
 	d := log.drafts[0]
 	require.Equal(t, domain.TopicOperations, d.Topic)
 	require.Equal(t, domain.OperationsKeyAll, d.Key)
@@ -56,7 +60,7 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 	} {
 		act := pausing
 		change(&act)
-		known := asError(t, newOperations(log).Record(t.Context(), operator, act))
+		known := asError(t, newOperations(log).Act(t.Context(), operator, act, nil))
 		require.Equal(t, domain.CodeInvalid, known.Code)
 		require.NotContains(t, known.Message, "invalid:", "a sentence for people")
 	}
@@ -65,7 +69,8 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 
 func TestWithoutARecordTheOperatorIsRefused(t *testing.T) {
 	t.Parallel()
-	err := newOperations(&takingLog{append: func(context.Context) error { return errors.New("no broker") }}).Record(t.Context(), operator, pausing)
+	log := &takingLog{append: func(context.Context) error { return errors.New("no broker") }}
+	err := newOperations(log).Act(t.Context(), operator, pausing, nil)
 	known := asError(t, err)
 	require.Equal(t, domain.CodeUnavailable, known.Code)
 	require.Positive(t, known.RetryAfter)
@@ -81,8 +86,55 @@ func TestAnOperatorWaitsForTheLogABoundedTime(t *testing.T) {
 		err := newOperations(&takingLog{append: func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}}).Record(t.Context(), operator, pausing)
+		}}).Act(t.Context(), operator, pausing, nil)
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 		require.Equal(t, 5*time.Second, time.Since(began))
 	})
+}
+
+// What came of an action is recorded behind it, by the same caller and request.
+func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", domain.MaxWhy+1)
+	for name, c := range map[string]struct {
+		effect commands.Effect
+		err    error
+		want   domain.OperatorFinished
+	}{
+		"done":        {commands.Effect{Rebuild: "r1", Count: 2, Left: 1}, nil, domain.OperatorFinished{Outcome: "done", Rebuild: "r1", Count: 2, Left: 1}},
+		"refused":     {err: domain.NewError(domain.CodeConflict, "it runs"), want: domain.OperatorFinished{Outcome: "refused", Code: "conflict", Why: "it runs"}},
+		"wrapped":     {err: fmt.Errorf("drop: %w", domain.NewError(domain.CodeNotFound, "none")), want: domain.OperatorFinished{Outcome: "refused", Code: "not_found", Why: "none"}},
+		"long":        {err: domain.NewError(domain.CodeConflict, "%s", long), want: domain.OperatorFinished{Outcome: "refused", Code: "conflict", Why: long[:2*domain.MaxWhy]}},
+		"nobody told": {err: errors.New("row of ada@example.com"), want: domain.OperatorFinished{Outcome: "failed", Code: "internal"}},
+		"open":        {err: domain.NewError(domain.CodeUnavailable, "try again"), want: domain.OperatorFinished{Outcome: "failed", Code: "unavailable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := &takingLog{}
+			ctx, hangUp := context.WithCancel(t.Context())
+			err := newOperations(log).Act(ctx, operator, pausing, func(context.Context) (commands.Effect, error) {
+				hangUp() // the caller goes away, and the trail tells all the same
+				return c.effect, c.err
+			})
+			require.ErrorIs(t, err, c.err)
+			require.Len(t, log.drafts, 2)
+			acted, finished := log.drafts[0], log.drafts[1]
+			c.want.Of, c.want.Action = acted.Envelope.ID, pausing.Action
+			require.Equal(t, c.want, finished.Data)
+			require.NoError(t, c.want.Validate())
+			require.Equal(t, acted.Key, finished.Key)
+			require.Equal(t, acted.Envelope.Audit, finished.Envelope.Audit)
+		})
+	}
+}
+
+// What was done stays done where the log does not take the second record: the trail then has no outcome.
+func TestAnActionIsDoneThoughItsOutcomeIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	log := &takingLog{}
+	err := newOperations(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
+		log.append = func(context.Context) error { return errors.New("no broker") }
+		return commands.Effect{}, nil
+	})
+	require.NoError(t, err)
 }

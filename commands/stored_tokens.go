@@ -26,7 +26,20 @@ type StoredTokens struct {
 
 // Times is what may be known of the tokens without opening them.
 func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
-	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.RefreshExpiresAt}
+	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.SignInBefore()}
+}
+
+// SignInBefore is when a person must have signed in again: when renewals end, or the access token itself where there
+// is no renewal. Zero: not known, or never.
+func (t StoredTokens) SignInBefore() time.Time {
+	switch {
+	case t.RefreshToken != "":
+		return t.RefreshExpiresAt
+	case t.InstagramLogin: // it renews itself
+		return time.Time{}
+	default:
+		return t.ExpiresAt
+	}
 }
 
 // Over tells whether the access token has ended, as far as is known.

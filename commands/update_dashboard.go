@@ -31,8 +31,8 @@ func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, err
 	}
 	return d.run(ctx, change{
 		Caller: u.Caller, need: need, key: u.IdempotencyKey, digest: u.RequestDigest,
-		decide: func(facts domain.DashboardFacts) (domain.DashboardEvent, error) {
-			return domain.DecideUpdate(facts, u.Change)
+		decide: func(view domain.FactsView) (domain.Data, error) {
+			return domain.DecideUpdate(view.Facts, u.Change)
 		},
 	})
 }

@@ -82,6 +82,15 @@ func set(lists ...[]string) []string {
 	return slices.Compact(out)
 }
 
+// shared is the list as a set, itself where it is one: nobody changes the lists of changes and dashboards in place. A replay
+// folds them by the hundred thousand. Never nil.
+func shared(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return ascending(list)
+}
+
 // among tells who is on a list, quickly also where both have thousands.
 func among(list []string) func(string) bool {
 	on := make(map[string]bool, len(list))

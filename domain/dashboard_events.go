@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,15 +90,16 @@ func (c DashboardChange) Validate() error {
 			return fmt.Errorf("users of split-off account: %w", err)
 		}
 	}
-	if len(set(c.LostAccess)) != len(c.LostAccess) {
+	if len(shared(c.LostAccess)) != len(c.LostAccess) {
 		return errors.New("a user is named twice in lost_access, and gets one notice per change")
 	}
-	return checkLengths(slices.Concat(c.Users, c.LostAccess)...)
+	return cmp.Or(checkLengths(c.Users...), checkLengths(c.LostAccess...))
 }
 
-// Touched returns the accounts whose dashboards the change may alter: linked, split off, imported.
+// Touched returns the accounts whose dashboards the change may alter: linked, split off, imported. The list may be the
+// change's own.
 func (c DashboardChange) Touched() []string {
-	touched := slices.Clone(c.Linked)
+	touched := slices.Clip(c.Linked)
 	for _, s := range c.Split {
 		touched = append(touched, s.SubAccountID)
 	}
@@ -105,6 +107,43 @@ func (c DashboardChange) Touched() []string {
 		touched = append(touched, d.SubAccountID)
 	}
 	return touched
+}
+
+// The kinds of notices, which are the names of the events that listeners hear.
+const (
+	NoticeAccessRemoved = "client_access_removed"
+	NoticeBoardClosed   = "board_closed"
+)
+
+// Notice says what a record means for one user. There is at most one for each record and user.
+type Notice struct {
+	UserID      string
+	Kind        string
+	SubAccounts []string // the dashboards that were closed; none where access was removed
+}
+
+// Notices are those of the change, by the revisions that its fold gave: whoever lost access is told so, and whoever
+// stays on the list of a dashboard that clients could open and cannot open any more is told which.
+func (c DashboardChange) Notices(revisions []DashboardRevision) []Notice {
+	notices := make([]Notice, 0, len(c.LostAccess))
+	for _, user := range c.LostAccess {
+		notices = append(notices, Notice{UserID: user, Kind: NoticeAccessRemoved, SubAccounts: []string{}})
+	}
+	lost, closed := among(c.LostAccess), map[string]int{} // user → place in notices
+	for _, r := range revisions {
+		if r.Before == nil || !r.Before.AllowClientDashboard || r.After.AllowClientDashboard {
+			continue
+		}
+		for _, user := range without(r.Before.Users, lost) {
+			i, known := closed[user]
+			if !known {
+				i, closed[user] = len(notices), len(notices)
+				notices = append(notices, Notice{UserID: user, Kind: NoticeBoardClosed})
+			}
+			notices[i].SubAccounts = append(notices[i].SubAccounts, r.After.SubAccountID)
+		}
+	}
+	return notices
 }
 
 // DashboardRevision is one dashboard before and after a record.
@@ -119,7 +158,7 @@ type DashboardRevision struct {
 // is neither present nor created by it gives an error and no revision.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
 	touched := c.Touched()
-	ids := set(touched)
+	ids := shared(touched)
 	revisions := make([]DashboardRevision, len(ids))
 	after := func(id string) *Dashboard {
 		i, _ := slices.BinarySearch(ids, id)
@@ -135,15 +174,15 @@ func (c DashboardChange) Fold(parent string, version int64, at time.Time, presen
 		}
 		*after(id) = d
 	}
-	linked, users, scopes := set(c.Linked), set(c.Users), set(c.Scopes) // shared: nobody changes a dashboard's lists in place
+	linked, users, scopes := shared(c.Linked), shared(c.Users), shared(c.Scopes)
 	for _, id := range c.Linked {
 		d := after(id)
 		d.SubAccountIDs, d.Users, d.Scopes = linked, users, scopes
-		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, set(c.MainPOC[id])
+		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, shared(c.MainPOC[id])
 	}
 	for _, s := range c.Split {
 		d := after(s.SubAccountID)
-		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, set(s.Users)
+		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, shared(s.Users)
 	}
 	changed, befores := revisions[:0], make([]Dashboard, 0, len(ids))
 	for i := range revisions {

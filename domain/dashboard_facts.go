@@ -11,6 +11,10 @@ type FactsNeed struct {
 	Subject        string   // with IdempotencyKey: whose earlier command to look for
 	IdempotencyKey string   // "": look for none
 	Partition      int32    // of the agency's stream
+
+	// Skip is the parked record that an operator wants to leave out; nil: a command. It is the one thing that a parked
+	// stream takes, so that the view does not refuse it for that and has [FactsView.Parked].
+	Skip *Position
 }
 
 // StreamHead is the end of an agency's stream: what the next record must name as its predecessor. The
@@ -29,6 +33,8 @@ type FactsView struct {
 	Earlier *EarlierCommand
 	// Refusal says why the stream takes no command now (parked, paused, rebuilding); "" when it does.
 	Refusal string
+	// Parked is what a skip must see, nil without [FactsNeed.Skip].
+	Parked *ParkedFacts
 	// Folded is the first offset of the stream's partition that these facts do not hold.
 	Folded int64
 }

@@ -22,7 +22,9 @@
 //	connected_account.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
 //	person.go            what an erasure must find of a person
 //	operations.go        word about parked records, connection states, imports
-//	operator.go reason.go pause.go  what an operator does, on what; why; what stands still
+//	operator.go operator_outcome.go  what an operator does, and on what; what came of it
+//	reason.go pause.go   why an operator acts; what stands still
+//	skip_parked.go       whether a parked record may be left out for good
 //	token_place.go secret_times.go  where a connection stands between sign-ins; the times of a stored secret
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
@@ -30,7 +32,7 @@
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
 //	dashboard_events.go  the events and the fold
-//	dashboard_plain.go   a quick reader of their payloads
+//	dashboard_plain.go metrics_plain.go plain_reader.go  quick readers of payloads that come by the million
 //	dashboard_decide.go  the numbered rules
 //	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard

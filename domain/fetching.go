@@ -20,6 +20,9 @@ const (
 	FetchTokens   = "token_refresh"
 )
 
+// FetchKinds returns all of them.
+func FetchKinds() []string { return []string{FetchAccounts, FetchPosts, FetchTokens} }
+
 // FetchResult is what became of one social account in a slot.
 type FetchResult struct {
 	SocialAccount int64

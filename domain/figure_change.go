@@ -7,6 +7,9 @@ type FigureChange struct {
 	Tenant            // SocialAccount and MemberID are 0 when several of the account changed at once
 	Platform Platform `json:"p_id"` // 0 with several
 	Figures  Figures  `json:"figures"`
+
+	// Connection is the connection that needs a sign-in; 0 where figures changed.
+	Connection int64 `json:"connection_id,omitempty"`
 }
 
 // ofAccount is the change without what tells the social accounts of one sub-account apart.
@@ -23,22 +26,36 @@ const (
 	FiguresOfPosts   Figures = "posts"   // posts, their metrics and growth
 )
 
-// ChangesFigures is implemented by the events that change figures.
+// NeedsSignIn stands for no figures: a connection cannot be read until a person signs in again.
+const NeedsSignIn Figures = "sign_in"
+
+// ChangesFigures is implemented by the events that listeners to figures hear of, with what they are told; the zero
+// value: nothing.
 type ChangesFigures interface{ FigureChange() FigureChange }
 
 // FigureChange implements [ChangesFigures].
+func (e ConnectionStateChanged) FigureChange() FigureChange {
+	if e.State != ConnectionReconnect {
+		return FigureChange{}
+	}
+	return FigureChange{
+		Tenant: Tenant{AccountID: e.AccountID, MemberID: e.MemberID}, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID,
+	}
+}
+
+// FigureChange implements [ChangesFigures].
 func (e AccountRead) FigureChange() FigureChange {
-	return FigureChange{e.Tenant, e.Platform, FiguresOfAccount}
+	return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}
 }
 
 // FigureChange implements [ChangesFigures].
 func (e PostRead) FigureChange() FigureChange {
-	return FigureChange{e.Tenant, e.Platform, FiguresOfPosts}
+	return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
 }
 
 // FigureChange implements [ChangesFigures].
 func (e PostRegistered) FigureChange() FigureChange {
-	return FigureChange{e.Tenant, e.Platform, FiguresOfPosts}
+	return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
 }
 
 // FigureChanges are distinct changes in the order in which they came first. Its zero value is empty.
@@ -64,14 +81,17 @@ func (s *FigureChanges) Add(c FigureChange) {
 // List returns all changes.
 func (s *FigureChanges) List() []FigureChange { return s.list }
 
-// Named returns the changes as listeners are told of them: beyond 500, their accounts alone.
+// Named returns the changes as listeners are told of them: beyond 500, their accounts alone where figures changed.
 func (s *FigureChanges) Named() []FigureChange {
 	if len(s.list) <= maxNamedChanges {
 		return s.list
 	}
 	var accounts FigureChanges
 	for _, c := range s.list {
-		accounts.Add(c.ofAccount())
+		if c.Figures != NeedsSignIn { // each is told of once
+			c = c.ofAccount()
+		}
+		accounts.Add(c)
 	}
 	return accounts.list
 }

@@ -113,13 +113,12 @@ func (e AccountRead) Validate() error {
 }
 
 func (f Figure) validate() error {
-	_, notADay := time.Parse(time.DateOnly, f.Day)
 	switch {
 	case !slices.Contains([]Kind{Stock, Cumulative, Rolling, DayFlow}, f.Kind):
 		return fmt.Errorf("figure %q: unknown kind %q", f.Name, f.Kind)
 	case f.Kind == DayFlow && f.Day == "":
 		return fmt.Errorf("figure %q: a day flow needs its day", f.Name)
-	case f.Day != "" && notADay != nil:
+	case f.Day != "" && !isDay(f.Day):
 		return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
 	case f.Name == "":
 		return errors.New("a figure has no name")
@@ -128,6 +127,11 @@ func (f Figure) validate() error {
 		return fmt.Errorf("figure: %w", err)
 	}
 	return nil
+}
+
+func isDay(day string) bool {
+	_, err := time.Parse(time.DateOnly, day)
+	return err == nil
 }
 
 // Counts are the metrics of one post reading; nil means that the platform did not give it.

@@ -7,9 +7,9 @@ const OperationsKeyAll = "-"
 
 // Position names one record of the log.
 type Position struct {
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
+	Topic     string `json:"topic"`     // its name
+	Partition int32  `json:"partition"` // of the topic
+	Offset    int64  `json:"offset"`    // of the record
 }
 
 // ParkedSkipped tells the dashboards to leave a parked record out for good. It is the next record of the chain that
@@ -33,6 +33,8 @@ const (
 // change, on `operations` under the agency's key.
 type ConnectionStateChanged struct {
 	ConnectionID int64     `json:"connection_id"`
+	AccountID    string    `json:"account_id,omitempty"` // the sub-account that it belonged to; "" in old records
+	MemberID     int64     `json:"member_id,omitempty"`  // whose it was; 0 in old records
 	Platform     Platform  `json:"p_id"`
 	State        string    `json:"state"`
 	Reason       string    `json:"reason,omitempty"`

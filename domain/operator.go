@@ -36,7 +36,8 @@ const (
 
 // OperatorActed says that an operator is about to act, on what, and why. Who, in which role and by which
 // request stands in the envelope. It is appended on `operations` under [OperationsKeyAll] before anything is
-// done, so the action itself may be missing, its record never. No free text: it would stay for ever.
+// done, so the action itself may be missing, its record never; [OperatorFinished] says what came of it. No free
+// text: it would stay for ever.
 type OperatorActed struct {
 	Action OperatorAction `json:"action"`
 	Target OperatorTarget `json:"target"`
@@ -46,18 +47,18 @@ type OperatorActed struct {
 // OperatorTarget names what an action is on. Each action has its own set of these; what is absent does not
 // concern it.
 type OperatorTarget struct {
-	Projection string     `json:"projection,omitempty"`
+	Projection string     `json:"projection,omitempty"` // its name
 	Generation int        `json:"generation,omitempty"` // from 1
 	Rebuild    string     `json:"rebuild,omitempty"`    // its id
 	Report     string     `json:"report,omitempty"`     // id of the verification's report
 	Until      *time.Time `json:"until,omitempty"`      // the rebuild stands for what was recorded up to then
-	Platform   Platform   `json:"p_id,omitempty"`
-	Position   *Position  `json:"position,omitempty"` // of one parked record
-	Stream     string     `json:"stream,omitempty"`   // key of the parked records
-	Type       string     `json:"type,omitempty"`     // event type of the parked records
-	Count      int        `json:"count,omitempty"`    // parked records that the preview showed
-	Job        int64      `json:"job,omitempty"`      // its id
-	JobKind    string     `json:"job_kind,omitempty"`
+	Platform   Platform   `json:"p_id,omitempty"`       // whose reading it is
+	Position   *Position  `json:"position,omitempty"`   // of one parked record
+	Stream     string     `json:"stream,omitempty"`     // key of the parked records
+	Type       string     `json:"type,omitempty"`       // event type of the parked records
+	Count      int        `json:"count,omitempty"`      // parked records that the preview showed
+	Job        int64      `json:"job,omitempty"`        // its id
+	JobKind    string     `json:"job_kind,omitempty"`   // what the job does
 }
 
 // EventType implements [Data].

@@ -123,3 +123,23 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 		require.ErrorContains(t, domain.OperatorActed{action, whole, why}.Validate(), string(action)+" takes no")
 	}
 }
+
+func TestOperatorFinishedIsValidated(t *testing.T) {
+	t.Parallel()
+	right := domain.OperatorFinished{Of: "0191-a", Action: domain.ActionJobRetried, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "it runs"}
+	require.NoError(t, right.Validate())
+	for want, change := range map[string]func(*domain.OperatorFinished){
+		"action":            func(f *domain.OperatorFinished) { f.Action = "job.sold" },
+		"no id of an event": func(f *domain.OperatorFinished) { f.Of = "" },
+		"is not one of":     func(f *domain.OperatorFinished) { f.Outcome = "perhaps" },
+		"go with code":      func(f *domain.OperatorFinished) { f.Code = "" },
+		"done does not go":  func(f *domain.OperatorFinished) { f.Outcome = domain.OutcomeDone },
+		"characters":        func(f *domain.OperatorFinished) { f.Why = strings.Repeat("x", domain.MaxWhy+1) },
+		"no id of a":        func(f *domain.OperatorFinished) { f.Rebuild = "a b" },
+		"negative":          func(f *domain.OperatorFinished) { f.Left = -1 },
+	} {
+		wrong := right
+		change(&wrong)
+		require.ErrorContains(t, wrong.Validate(), want)
+	}
+}

@@ -32,8 +32,8 @@ func NewRegistry() *Registry {
 	registerChange(r, func(c DashboardChange) DashboardUsersChanged { return DashboardUsersChanged{c} })
 	registerChange(r, func(c DashboardChange) DashboardSettingsChanged { return DashboardSettingsChanged{c} })
 	register[DashboardsImported](r)
-	register[AccountRead](r)
-	register[PostRead](r)
+	registerPlain(r, accountReadPlainly)
+	registerPlain(r, postReadPlainly)
 	register[PostRegistered](r)
 	register[DirectoryAccount](r)
 	register[DirectoryUser](r)
@@ -55,6 +55,7 @@ func NewRegistry() *Registry {
 	register[AuditExported](r)
 	register[PersonErased](r)
 	register[OperatorActed](r)
+	register[OperatorFinished](r)
 	register[CheckpointSigned](r)
 	return r
 }
@@ -81,19 +82,27 @@ func register[T Data](r *Registry) {
 	}
 }
 
-// registerChange registers an event that is a [DashboardChange] and nothing else: read quickly where it is plain.
-func registerChange[T DashboardEvent](r *Registry, of func(DashboardChange) T) {
+// registerPlain registers an event that is read quickly where its payload is plain.
+func registerPlain[T Data](r *Registry, plainly func([]byte) (T, bool)) {
 	register[T](r)
 	var zero T
 	full := r.decoders[zero.EventType()]
 	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
-		change, plain := decodePlainly(raw)
+		v, plain := plainly(raw)
 		if !plain {
 			return full(raw)
 		}
-		data := Data(of(change))
+		data := Data(v)
 		return data, validate(data)
 	}
+}
+
+// registerChange registers an event that is a [DashboardChange] and nothing else.
+func registerChange[T DashboardEvent](r *Registry, of func(DashboardChange) T) {
+	registerPlain(r, func(raw []byte) (T, bool) {
+		change, plain := decodePlainly(raw)
+		return of(change), plain
+	})
 }
 
 // Without returns a registry that does not know the given types, as that of an older binary: what it

@@ -6,6 +6,7 @@ import "time"
 type SecretTimes struct {
 	Taken   time.Time // when it was given
 	Expires time.Time // when it ends; zero: never, or not known
-	// RenewableUntil is when it cannot be renewed any more; zero: never renewed, or not known.
+	// RenewableUntil is when it cannot be renewed any more, or ends where it cannot be renewed at all; zero: never, or
+	// not known.
 	RenewableUntil time.Time
 }

@@ -88,7 +88,7 @@ func (p *packedAccounts) newestRows() iter.Seq2[[]any, error] {
 		for reads := range p.each() {
 			newest := map[newestKey]newestRow{}
 			for _, r := range reads {
-				key := newestKey{r.SocialAccount, r.ParentAccount, r.AccountID}
+				key := newestKeyOf(r.Tenant)
 				newest[key] = newest[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})
 			}
 			for _, n := range newest {

@@ -25,7 +25,7 @@ type AccountInsights struct{}
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 5 + ahead }
+func (AccountInsights) Version() int { return 6 + ahead }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
@@ -63,22 +63,31 @@ type accountRow struct {
 	figures, missing, demographics []byte
 }
 
-// accountFold keeps the readings of a batch; what they say is made of them when they are written.
+// accountFold keeps the readings of a batch; what they say is made of them when they are written. The conditions in the
+// statements decide.
 type accountFold struct {
+	needsNothing
+
 	events []accountEvent
 	packed *packedAccounts // in a rebuild
 }
 
-// newestKey is a social account as one tenant has it.
+// newestKey is a social account as one member of one tenant has it.
 type newestKey struct {
 	account     int64
 	parent, sub string
+	member      int64
 }
 
-// newestRow is a row of account_newest: the newest reading, and since when the account is tracked.
+func newestKeyOf(t domain.Tenant) newestKey {
+	return newestKey{t.SocialAccount, t.ParentAccount, t.AccountID, t.MemberID}
+}
+
+// newestRow is a row of account_newest: the newest reading, and from when to when the account is read.
 type newestRow struct {
 	accountRow
-	since time.Time // zero: all was filled in from the past
+	first        time.Time
+	since, until time.Time // of readings that were not filled in from the past; zero: all were
 }
 
 // with takes a reading in.
@@ -86,14 +95,20 @@ func (n newestRow) with(row accountRow) newestRow {
 	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
 		n.accountRow = row
 	}
-	if !row.Backfilled && (n.since.IsZero() || row.CapturedAt.Before(n.since)) {
-		n.since = row.CapturedAt
+	earliest := func(at *time.Time) {
+		if at.IsZero() || row.CapturedAt.Before(*at) {
+			*at = row.CapturedAt
+		}
+	}
+	earliest(&n.first)
+	if !row.Backfilled {
+		earliest(&n.since)
+		if row.CapturedAt.After(n.until) {
+			n.until = row.CapturedAt
+		}
 	}
 	return n
 }
-
-// Load implements [Fold]: the conditions in the statements decide, nothing need be read.
-func (*accountFold) Load(context.Context, pgx.Tx, []Event) error { return nil }
 
 // Apply implements [Fold].
 func (f *accountFold) Apply(ev Event) error {
@@ -167,16 +182,18 @@ var accountReadings = newTable("tSAccountIns",
 	})
 
 var accountNewest = newTable("account_newest",
-	`social_account_id bigint, parent_account text, account_id text, captured_at timestamptz, event_id text, metrics text[], missing jsonb,
-	 tracked_since timestamptz`,
+	`social_account_id bigint, parent_account text, account_id text, member_id bigint, captured_at timestamptz, event_id text,
+	 metrics text[], missing jsonb, first_at timestamptz, tracked_since timestamptz, tracked_until timestamptz`,
 	clause(`
-	on conflict (social_account_id, parent_account, account_id) do update set
+	on conflict (social_account_id, parent_account, account_id, member_id) do update set
 		`+theLater("account_newest", "captured_at", "event_id", "metrics", "missing")+`,
-		tracked_since = least(account_newest.tracked_since, excluded.tracked_since)`),
+		first_at = least(account_newest.first_at, excluded.first_at),
+		tracked_since = least(account_newest.tracked_since, excluded.tracked_since),
+		tracked_until = greatest(account_newest.tracked_until, excluded.tracked_until)`),
 	func(r newestRow) []any {
 		return []any{
-			r.SocialAccount, r.ParentAccount, r.AccountID, r.CapturedAt, r.eventID,
-			jsonList(r.metrics()), r.missing, nullIfZero(r.since),
+			r.SocialAccount, r.ParentAccount, r.AccountID, r.MemberID, r.CapturedAt, r.eventID,
+			jsonList(r.metrics()), r.missing, r.first, nullIfZero(r.since), nullIfZero(r.until),
 		}
 	})
 
@@ -191,7 +208,7 @@ func (n newestRow) metrics() []string {
 }
 
 // Write implements [Fold].
-func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
+func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
 	for _, e := range f.events {
 		row, err := newAccountRow(e)
@@ -202,16 +219,12 @@ func (f *accountFold) Write(ctx context.Context, tx pgx.Tx) error {
 		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
 			readings[key] = row
 		}
-		tenant := newestKey{e.SocialAccount, e.ParentAccount, e.AccountID}
-		newest[tenant] = newest[tenant].with(row)
+		owner := newestKeyOf(e.Tenant)
+		newest[owner] = newest[owner].with(row)
 		months.add(&e.AccountRead, e.eventID)
 	}
-	var batch pgx.Batch
-	accountReadings.queue(&batch, slices.Collect(maps.Values(readings)))
-	months.queue(&batch)
-	accountNewest.queue(&batch, slices.Collect(maps.Values(newest)))
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("store account readings: %w", err)
-	}
+	accountReadings.queue(last, slices.Collect(maps.Values(readings)))
+	months.queue(last)
+	accountNewest.queue(last, slices.Collect(maps.Values(newest)))
 	return nil
 }

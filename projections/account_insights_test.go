@@ -211,7 +211,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 					batches[i][j].Offset = int64(i*2 + j)
 				}
 			}
-			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, post_daily, post_gains, connection_states, operations_trail")
+			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, post_daily, post_months, post_gains, connection_states, operations_trail")
 			require.NoError(t, err)
 			foldBatches(t, db, c.projector, batches)
 			var winner string
@@ -223,23 +223,31 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	}
 }
 
-// requireNewest demands, for each tenant of an account, the newest reading with the smallest id.
+// requireNewest demands, for each owner of an account, from when to when it is read, and the newest reading with the smallest id.
 func requireNewest(t require.TestingT, db *pgtest.DB, events []projections.Event) {
 	type newest struct {
 		id      string
 		at      time.Time
 		metrics []string
+		first   time.Time
 		since   *time.Time
+		until   *time.Time
 	}
 	want := map[domain.Tenant]newest{}
-	since := map[domain.Tenant]*time.Time{} // the first that was not filled in from the past
+	first := map[domain.Tenant]time.Time{}
+	since, until := map[domain.Tenant]*time.Time{}, map[domain.Tenant]*time.Time{} // of those not filled in from the past
 	for _, ev := range events {
 		read := ev.Data.(domain.AccountRead)
 		tenant := read.Tenant
-		tenant.MemberID = 0
 		at := read.CapturedAt.UTC().Truncate(time.Microsecond)
-		if first := since[tenant]; !read.Backfilled && (first == nil || at.Before(*first)) {
+		if begins, ok := first[tenant]; !ok || at.Before(begins) {
+			first[tenant] = at
+		}
+		if begins := since[tenant]; !read.Backfilled && (begins == nil || at.Before(*begins)) {
 			since[tenant] = &at
+		}
+		if ends := until[tenant]; !read.Backfilled && (ends == nil || at.After(*ends)) {
+			until[tenant] = &at
 		}
 		if w, ok := want[tenant]; ok && (w.at.After(at) || w.at.Equal(at) && w.id <= ev.Envelope.ID) {
 			continue
@@ -249,20 +257,24 @@ func requireNewest(t require.TestingT, db *pgtest.DB, events []projections.Event
 			metrics = append(metrics, f.Name)
 		}
 		slices.Sort(metrics)
-		want[tenant] = newest{ev.Envelope.ID, at, slices.Compact(metrics), nil}
+		want[tenant] = newest{id: ev.Envelope.ID, at: at, metrics: slices.Compact(metrics)}
 	}
 	for tenant, n := range want {
-		n.since = since[tenant]
+		n.first, n.since, n.until = first[tenant], since[tenant], until[tenant]
 		want[tenant] = n
 	}
-	rows, err := db.Pool.Query(context.Background(), `select social_account_id, parent_account, account_id, event_id, captured_at, metrics, tracked_since from account_newest`)
+	rows, err := db.Pool.Query(context.Background(), `
+		select social_account_id, parent_account, account_id, member_id, event_id, captured_at, metrics, first_at, tracked_since, tracked_until
+		from account_newest`)
 	require.NoError(t, err)
 	got := map[domain.Tenant]newest{}
 	var tenant domain.Tenant
 	var n newest
-	_, err = pgx.ForEachRow(rows, []any{&tenant.SocialAccount, &tenant.ParentAccount, &tenant.AccountID, &n.id, &n.at, &n.metrics, &n.since}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{
+		&tenant.SocialAccount, &tenant.ParentAccount, &tenant.AccountID, &tenant.MemberID, &n.id, &n.at, &n.metrics, &n.first, &n.since, &n.until,
+	}, func() error {
 		got[tenant] = n
-		n.metrics, n.since = nil, nil
+		n.metrics, n.since, n.until = nil, nil, nil
 		return nil
 	})
 	require.NoError(t, err)

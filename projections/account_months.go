@@ -44,12 +44,14 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 			metric: figure.Name, source: figure.Source, window: figure.Window, kind: figure.Kind,
 			month: time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC),
 		}
-		if f[key] == nil {
-			f[key] = map[int16]dayFigure{}
+		days := f[key]
+		if days == nil {
+			days = map[int16]dayFigure{}
+			f[key] = days
 		}
 		of := int16(day.Day())
-		if present, ok := f[key][of]; !ok || later(read.CapturedAt, eventID, present.at, present.eventID) {
-			f[key][of] = dayFigure{figure.Value, read.CapturedAt, eventID}
+		if present, ok := days[of]; !ok || later(read.CapturedAt, eventID, present.at, present.eventID) {
+			days[of] = dayFigure{figure.Value, read.CapturedAt, eventID}
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Sizes of a batch.
 const (
 	foldWorkers = 4    // transactions at a time for one large poll
-	maxRecords  = 5000 // of one poll
+	maxRecords  = 5000 // of one transaction
 	// splitAbove is the number of events from which a poll is worth more than one transaction.
 	splitAbove = 400
 )
@@ -29,49 +29,103 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
 	}
-	total := 0
-	for _, run := range batch.Runs {
-		total += len(run.Records)
-	}
 	workers := 1
-	if total > splitAbove {
+	if recordsOf(batch.Runs) > splitAbove {
 		workers = min(foldWorkers, len(batch.Runs))
 	}
-	shares := make([][]step, workers)
+	shares := make([][]eventlog.Run, workers)
 	for i, run := range batch.Runs {
-		shares[i%workers] = append(shares[i%workers], f.step(run))
+		shares[i%workers] = append(shares[i%workers], run)
 	}
 	group, folding := errgroup.WithContext(ctx)
 	for _, share := range shares {
-		group.Go(func() error { return f.foldInOrder(folding, share) })
+		group.Go(func() error { return f.foldShare(folding, cutRuns(share, f.maxRecords)) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for _, share := range shares {
-		f.note(share)
-	}
 	return f.goLive(ctx)
 }
 
-func (f *session) step(run eventlog.Run) step {
-	s := step{partition: run.Partition, from: f.known(run.Partition), to: run.Next, events: make([]Event, 0, len(run.Records))}
-	for _, raw := range run.Records {
-		if f.passesOver(raw) {
-			continue
-		}
-		s.events = append(s.events, f.decode(raw))
+// cutRuns shares runs among transactions of at most so many records, about equally: the next one is decoded while one is
+// folded, and a small rest would leave nothing to decode meanwhile.
+func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
+	records := recordsOf(runs)
+	if n := (records + most - 1) / most; n > 1 {
+		most = (records + n - 1) / n
 	}
-	return s
+	var one []eventlog.Run
+	left := most
+	for _, r := range runs {
+		for len(r.Records) > left {
+			head, rest := r, r
+			head.Records, rest.Records = r.Records[:left], r.Records[left:]
+			head.Next = head.Records[left-1].Offset + 1
+			cut, one, left, r = append(cut, append(one, head)), nil, most, rest
+		}
+		one = append(one, r)
+		if left -= len(r.Records); left == 0 {
+			cut, one, left = append(cut, one), nil, most
+		}
+	}
+	if len(one) > 0 {
+		cut = append(cut, one)
+	}
+	return cut
 }
 
-// passesOver tells whether a record belongs to another projection of the topic.
-func (w work) passesOver(raw eventlog.Record) bool {
-	if len(w.types) == 0 {
-		return false
+func recordsOf(runs []eventlog.Run) int {
+	n := 0
+	for _, r := range runs {
+		n += len(r.Records)
 	}
-	eventType := raw.Header("ce_type")
-	return !w.types[eventType] && w.registry.Knows(eventType)
+	return n
+}
+
+// foldShare folds a worker's transactions one after the other, and decodes the next one meanwhile.
+func (f *session) foldShare(ctx context.Context, transactions [][]eventlog.Run) error {
+	group, ctx := errgroup.WithContext(ctx)
+	decoded := make(chan []step)
+	group.Go(func() error {
+		defer close(decoded)
+		for _, runs := range transactions {
+			select {
+			case decoded <- f.steps(runs):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for steps := range decoded {
+			if f.passLater(steps) {
+				continue
+			}
+			f.goOn(steps)
+			if err := f.foldInOrder(ctx, steps); err != nil {
+				return err
+			}
+			f.note(steps)
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// steps decodes runs; where they begin is not known until what is before them was folded.
+func (f *session) steps(runs []eventlog.Run) []step {
+	steps := make([]step, 0, len(runs))
+	for _, r := range runs {
+		s := step{partition: r.Partition, to: r.Next, events: make([]Event, 0, len(r.Records))}
+		for _, raw := range r.Records {
+			if !f.passesOver(raw) {
+				s.events = append(s.events, f.decode(raw))
+			}
+		}
+		steps = append(steps, s)
+	}
+	return steps
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
@@ -217,26 +271,20 @@ func (f *session) transact(ctx context.Context, steps []step, park *ParkError) e
 		events = append(events, s.events...)
 	}
 	stale := 0
-	err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		if err := moveCheckpoints(ctx, tx, f.projector.Name(), g.Number, steps); err != nil {
-			return err
-		}
-		state := f.projector.Begin(g.Number)
-		if err := state.Load(ctx, tx, events); err != nil {
+	state := f.projector.Begin(g.Number)
+	load := func(first *pgx.Batch) { state.Load(first, events) }
+	err := f.transaction(ctx, g.Number, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
+		if err := state.LoadMore(ctx, tx, events); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
 		var parked []parkedRow
 		parked, stale = apply(state, events, park)
-		if err := state.Write(ctx, tx); err != nil {
+		if err := state.Write(ctx, tx, last); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-		if err := f.insertParked(ctx, tx, g.Number, parked); err != nil {
-			return err
-		}
-		if err := f.forgetOvertaken(ctx, tx, g.Number, events, parked); err != nil {
-			return err
-		}
-		return f.notifyProgress(ctx, tx, g, state, events)
+		f.queueParked(last, g.Number, parked)
+		f.queueOvertaken(last, g.Number, events)
+		return f.queueProgress(last, g, state, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic(), err)

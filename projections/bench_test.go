@@ -46,6 +46,7 @@ type bench struct {
 	log     *eventlog.Log
 	raw     *kgo.Client // writes to any partition whatever it is told
 	admin   *kadm.Client
+	cluster *kfake.Cluster
 	chains  map[string]*chain
 }
 
@@ -56,7 +57,7 @@ func setup(t *testing.T) *bench {
 	}))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	b := &bench{t: t, db: newDatabase(t), topics: testTopics(t), brokers: cluster.ListenAddrs(), chains: map[string]*chain{}}
+	b := &bench{t: t, db: newDatabase(t), topics: testTopics(t), brokers: cluster.ListenAddrs(), cluster: cluster, chains: map[string]*chain{}}
 	b.log = b.openLog(domain.NewRegistry())
 	b.raw, err = kgo.NewClient(kgo.SeedBrokers(b.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)

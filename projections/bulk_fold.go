@@ -92,13 +92,16 @@ func (f *bulkFold) apply(ev Event) (effective bool) {
 
 func (f *bulkFold) park(ev Event, err error) {
 	row := newParkedRow(ev, err)
+	if f.compacted {
+		f.overtake(row.Key, row.Offset)
+	}
 	if f.parked[row.Offset] == nil {
 		f.streams[row.Key] = append(f.streams[row.Key], row.Offset)
 	}
 	f.parked[row.Offset] = &heldRow{parkedRow: row}
 }
 
-// overtake forgets parked events of a key of which a later one is folded: see [session.forgetOvertaken].
+// overtake forgets parked events of a key that has a later one: see [session.forgetOvertaken].
 func (f *bulkFold) overtake(key string, before int64) {
 	for _, offset := range slices.Clone(f.streams[key]) {
 		if offset < before {

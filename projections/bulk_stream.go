@@ -8,32 +8,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// streamRows hands rows over, one at a time; a row is good until the next.
+// streamRows hands rows over, one at a time; a row is good until the next. Without rows the target hears nothing.
 func streamRows(ctx context.Context, into CopyTarget, table pgx.Identifier, columns []string, rows iter.Seq2[[]any, error]) error {
 	next, stop := iter.Pull2(rows)
 	defer stop()
-	if _, err := into.CopyFrom(ctx, table, columns, &pulled{next: next}); err != nil {
+	values, failed, more := next()
+	if !more {
+		return nil
+	}
+	first := true
+	_, err := into.CopyFrom(ctx, table, columns, pgx.CopyFromFunc(func() ([]any, error) {
+		if first {
+			first = false
+			return values, failed
+		}
+		values, err, more := next()
+		if !more {
+			return nil, nil
+		}
+		return values, err
+	}))
+	if err != nil {
 		return fmt.Errorf("copy into %s: %w", table[0], err)
 	}
 	return nil
 }
-
-// pulled is the rows of an iterator as pgx asks for them.
-type pulled struct {
-	next   func() ([]any, error, bool)
-	values []any
-	err    error
-}
-
-// Next implements [pgx.CopyFromSource].
-func (p *pulled) Next() bool {
-	var more bool
-	p.values, p.err, more = p.next()
-	return more && p.err == nil
-}
-
-// Values implements [pgx.CopyFromSource].
-func (p *pulled) Values() ([]any, error) { return p.values, nil }
-
-// Err implements [pgx.CopyFromSource].
-func (p *pulled) Err() error { return p.err }

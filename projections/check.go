@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -22,12 +23,29 @@ import (
 // differ the topic is folded again, to name a row.
 //
 // The snapshot is open as long as it takes to fold the topic. The user needs the right to make temporary tables.
-func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
+//
+// It has a connection of its own: what else the engine does must not wait for it. Others see meanwhile that the generation
+// is read.
+func (e *Engine) CheckTables(ctx context.Context) (Report, error) { return e.check(ctx, "") }
+
+// CheckAgency is [Engine.CheckTables] of the rows and parked events of one agency.
+func (e *Engine) CheckAgency(ctx context.Context, agency string) (Report, error) {
+	return e.check(ctx, agency)
+}
+
+func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
 	began := time.Now()
 	r := newReport(e.projector.Name(), began)
-	err := pgx.BeginTxFunc(ctx, e.pool, snapshotOptions, func(tx pgx.Tx) error {
-		check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64()} // nobody must foresee it for long
-		return check.run(ctx, &r)
+	err := e.apart(ctx, "check", func(pool *pgxpool.Pool) error {
+		stop, err := e.announceReading(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		return pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
+			check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), agency: agency} // nobody must foresee the seed for long
+			return check.run(ctx, &r)
+		})
 	})
 	if err != nil {
 		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name(), err)
@@ -47,6 +65,8 @@ type tableCheck struct {
 	work
 	tx   pgx.Tx
 	seed int64
+	// agency: only its rows are compared; "": all.
+	agency string
 
 	gen     generation
 	to      map[int32]int64
@@ -72,7 +92,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	r.Parked = compareParked(parked, parkedBy(folds))
+	r.Parked = compareParked(c.narrow(parked), c.narrow(parkedBy(folds)))
 	differing := map[string]string{}
 	for _, table := range c.projector.Tables() {
 		shape, err := c.live.shape(ctx, table)
@@ -84,7 +104,11 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 			return err
 		}
 		t := TableReport{Name: table}
-		if tenants := t.compare(digests, target.digests[shape.Name]); len(tenants) > 0 {
+		folded := target.digests[shape.Name]
+		if c.agency != "" {
+			digests, folded = onlyOf(c.agency, digests), onlyOf(c.agency, folded)
+		}
+		if tenants := t.compare(digests, folded); len(tenants) > 0 {
 			differing[shape.Name] = tenants[0]
 		}
 		r.Tables = append(r.Tables, t)
@@ -92,7 +116,13 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	if len(differing) == 0 {
 		return nil
 	}
-	return c.locate(ctx, r, differing)
+	if err := c.locate(ctx, r, differing); err != nil {
+		return err
+	}
+	if c.compacted {
+		explainCompacted(r, parkedBy(folds))
+	}
+	return nil
 }
 
 // begin reads what is checked, and makes a temporary table like each.
@@ -131,6 +161,21 @@ func (c *tableCheck) begin(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func onlyOf(agency string, digests map[string]bucket) map[string]bucket {
+	if b, there := digests[agency]; there {
+		return map[string]bucket{agency: b}
+	}
+	return nil
+}
+
+// narrow leaves the parked events of the agency that is checked.
+func (c *tableCheck) narrow(parked []ParkedAt) []ParkedAt {
+	if c.agency == "" {
+		return parked
+	}
+	return slices.DeleteFunc(parked, func(p ParkedAt) bool { return p.Key != c.agency })
 }
 
 func (c *tableCheck) fold(ctx context.Context, into CopyTarget) (map[int32]*bulkFold, error) {

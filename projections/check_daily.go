@@ -77,6 +77,12 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("keep report of check: %w", err)
 	}
+	_, err = e.pool.Exec(ctx, `
+		delete from table_checks t using generations g
+		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`, report.Projection)
+	if err != nil {
+		return fmt.Errorf("forget checks of tables that are gone: %w", err)
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
@@ -37,12 +38,11 @@ func (s step) eventTime() *time.Time {
 	return newest
 }
 
-// moveCheckpoints is the first statement of every batch: it moves all steps at once by
-// compare-and-set. It is the fence against a process that lost its partition and does not know it
-// yet: of two processes that fold the same records, only one commits. Its error is [errMoved] when any
-// step stands elsewhere, and [errHeld] when it may not go so far yet; the transaction must then be rolled back.
-func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generation int, steps []step) error {
-	tag, err := tx.Exec(ctx, `
+// queueMove is the first statement of every batch: it moves all steps at once by compare-and-set. It is the fence against
+// a process that lost its partition and does not know it yet: of two processes that fold the same records, only one
+// commits. The transaction must be rolled back unless it has moved as many rows as there are steps; see [whyNotMoved].
+func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
+	return batch.Queue(`
 		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
 		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[]) as s(partition, expected, next, event_time)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
@@ -51,13 +51,11 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generati
 		append([]any{projection, generation}, arraysOf(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime()}
 		})...)...)
-	if err != nil {
-		return fmt.Errorf("move checkpoints: %w", err)
-	}
-	if tag.RowsAffected() == int64(len(steps)) {
-		return nil
-	}
-	holds, err := readHolds(ctx, tx, projection, generation)
+}
+
+// whyNotMoved is [errMoved] when a step stands elsewhere, and [errHeld] when one may not go so far yet.
+func whyNotMoved(ctx context.Context, q querier, projection string, generation int, steps []step) error {
+	holds, err := readHolds(ctx, q, projection, generation)
 	if err != nil {
 		return err
 	}
@@ -65,6 +63,51 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, projection string, generati
 		return errHeld
 	}
 	return errMoved
+}
+
+// transaction begins one that moves the steps' checkpoints, reads what load queues, and runs f in it. That is one round
+// trip; another one, of what f queues on last and the commit, ends it. f runs only once the checkpoints have moved:
+// nothing is written before. What fails leaves nothing behind, but when the answer to the commit is lost.
+func (f *session) transaction(
+	ctx context.Context, generation int, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
+) error {
+	conn, err := f.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("take connection: %w", err)
+	}
+	defer conn.Release() // which closes a connection that is left in a transaction
+	var first, last pgx.Batch
+	first.BeginTx(pgx.TxOptions{})
+	moved := int64(0)
+	queueMove(&first, f.projector.Name(), generation, steps).Exec(func(tag pgconn.CommandTag) error {
+		moved = tag.RowsAffected()
+		return nil
+	})
+	load(&first)
+	end := endBlockers(ctx, f.work.pool, conn.Conn(), f.projector.Name(), blockedFor) // the first that waits is the move
+	results := conn.SendBatch(ctx, &first)
+	tx := results.Tx()
+	err = results.Close()
+	end()
+	if err == nil && moved != int64(len(steps)) {
+		err = whyNotMoved(ctx, tx, f.projector.Name(), generation, steps)
+	}
+	if err == nil {
+		err = fold(tx, &last)
+	}
+	if err == nil {
+		last.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
+			if tag.String() != "COMMIT" { // the server says so, and no error, of a transaction that had failed before
+				return pgx.ErrTxCommitRollback
+			}
+			return nil
+		})
+		err = conn.SendBatch(ctx, &last).Close()
+	}
+	if err != nil {
+		_ = tx.Rollback(ctx) // the first error is the one to tell
+	}
+	return err
 }
 
 // readHolds returns beyond which offsets a verification lets no checkpoint move now.

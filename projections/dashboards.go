@@ -24,7 +24,7 @@ type Dashboards struct {
 func (Dashboards) Name() string { return "dashboards" }
 
 // Version implements [Projector].
-func (Dashboards) Version() int { return 1 + ahead }
+func (Dashboards) Version() int { return 2 + ahead }
 
 // Topic implements [Projector].
 func (Dashboards) Topic() string { return domain.TopicDashboards }
@@ -64,6 +64,7 @@ type dashboardsFold struct {
 	history    []historyRow
 	commands   map[commandScope]commandRow
 	notices    []noticeRow
+	packed     packedCommands // in a rebuild
 }
 
 var _ Chained = (*dashboardsFold)(nil)
@@ -199,8 +200,8 @@ func (f *dashboardsFold) content(s *stream, ev Event, made domain.StreamHead) er
 		s.dashboards[r.After.SubAccountID] = r.After
 		s.changed[r.After.SubAccountID] = true
 	}
-	for _, user := range change.LostAccess {
-		f.notices = append(f.notices, noticeRow{ev.Key, made.Version, user, ev.Envelope.Time})
+	for _, n := range change.Notices(revisions) {
+		f.notices = append(f.notices, noticeRow{ev.Key, made.Version, ev.Envelope.Time, n})
 	}
 	row := newCommandRow(ev, made, change.Primary)
 	f.commands[row.scope()] = row
@@ -208,7 +209,7 @@ func (f *dashboardsFold) content(s *stream, ev Event, made domain.StreamHead) er
 }
 
 // Load implements [Fold].
-func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
+func (f *dashboardsFold) Load(first *pgx.Batch, events []Event) {
 	var parents, subs []string
 	for _, ev := range events {
 		key := string(ev.Raw.Key)
@@ -222,15 +223,13 @@ func (f *dashboardsFold) Load(ctx context.Context, tx pgx.Tx, events []Event) er
 		}
 	}
 	keys := slices.Sorted(maps.Keys(f.streams))
-	var batch pgx.Batch
-	f.queueHeads(&batch, keys)
-	f.queueParked(&batch, keys)
-	f.queueDashboards(&batch, parents, subs)
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("read heads and dashboards: %w", err)
-	}
-	return nil
+	f.queueHeads(first, keys)
+	f.queueParked(first, keys)
+	f.queueDashboards(first, parents, subs)
 }
+
+// LoadMore implements [Fold].
+func (f *dashboardsFold) LoadMore(context.Context, pgx.Tx, []Event) error { return nil }
 
 func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 	batch.Queue(`select parent_account, version, hash, time from dashboard_heads where parent_account = any($1)`, keys).

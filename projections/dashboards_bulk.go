@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"iter"
-	"maps"
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -11,8 +10,8 @@ import (
 
 var _ Bulk = (*dashboardsFold)(nil)
 
-// Copy implements [Bulk]. History and notices go at once. What is remembered of commands stays until the end, because
-// the time of a later record decides what is forgotten; what is forgotten already is dropped.
+// Copy implements [Bulk]. History and notices go at once. What is remembered of commands stays, packed, until the end,
+// because the time of a later record decides what is forgotten; what is forgotten already is dropped.
 func (f *dashboardsFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
 	if err := copyRows(ctx, into, historyTable, slices.Values(f.history)); err != nil {
 		return err
@@ -21,13 +20,17 @@ func (f *dashboardsFold) Copy(ctx context.Context, into CopyTarget, last bool) e
 		return err
 	}
 	f.history, f.notices = nil, nil
-	maps.DeleteFunc(f.commands, func(_ commandScope, r commandRow) bool {
-		return r.time.Before(f.streams[r.parent].head.Time.Add(-domain.CommandMemory))
-	})
+	for _, row := range f.commands {
+		f.packed.add(row)
+	}
+	for _, row := range f.commands { // of each agency that has a record since the last time
+		f.packed.forget(row.parent, f.streams[row.parent].head)
+	}
+	clear(f.commands)
 	if !last {
 		return nil
 	}
-	if err := copyRows(ctx, into, commandsTable, maps.Values(f.commands)); err != nil {
+	if err := copyRows(ctx, into, commandsTable, f.packed.remembered(func(parent string) domain.StreamHead { return f.streams[parent].head })); err != nil {
 		return err
 	}
 	if err := copyRows(ctx, into, headsTable, f.heads()); err != nil {

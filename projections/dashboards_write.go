@@ -71,8 +71,8 @@ func (r commandRow) scope() commandScope { return commandScope{r.parent, r.subje
 type noticeRow struct {
 	parent  string
 	version int64
-	user    string
 	time    time.Time
+	notice  domain.Notice
 }
 
 type headRow struct {
@@ -118,12 +118,14 @@ var commandsTable = newTable("dashboard_commands",
 	})
 
 var noticesTable = newTable("access_notices",
-	`parent_account text, version bigint, user_id text, time timestamptz`,
+	`parent_account text, version bigint, user_id text, time timestamptz, kind text, sub_account_ids text[]`,
 	clause(""),
-	func(r noticeRow) []any { return []any{r.parent, r.version, r.user, r.time} })
+	func(r noticeRow) []any {
+		return []any{r.parent, r.version, r.notice.UserID, r.time, r.notice.Kind, jsonList(r.notice.SubAccounts)}
+	})
 
 // Write implements [Fold].
-func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
+func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	var heads []headRow
 	var dashboards []domain.Dashboard
 	var parents []string
@@ -140,23 +142,19 @@ func (f *dashboardsFold) Write(ctx context.Context, tx pgx.Tx) error {
 			dashboards = append(dashboards, s.dashboards[sub])
 		}
 	}
-	var batch pgx.Batch
 	// What a command has waited to see, the next decision must see, also after a crash of PostgreSQL: a
 	// change that changes nothing leaves no record by which a look at older tables would be found out.
-	batch.Queue(`set local synchronous_commit to on`)
-	headsTable.queue(&batch, heads)
-	preferencesTable.queue(&batch, dashboards)
-	historyTable.queue(&batch, f.history)
-	commandsTable.queue(&batch, slices.Collect(maps.Values(f.commands)))
-	noticesTable.queue(&batch, f.notices)
+	last.Queue(`set local synchronous_commit to on`)
+	headsTable.queue(last, heads)
+	preferencesTable.queue(last, dashboards)
+	historyTable.queue(last, f.history)
+	commandsTable.queue(last, slices.Collect(maps.Values(f.commands)))
+	noticesTable.queue(last, f.notices)
 	if len(parents) > 0 {
 		// Forgetting goes by record time, so that a rebuild forgets the same commands.
-		batch.Queue(`
+		last.Queue(`
 			delete from dashboard_commands c using unnest($1::text[], $2::timestamptz[]) as f(parent_account, before)
 			where c.parent_account = f.parent_account and c.time < f.before`, parents, forget)
-	}
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("store dashboards: %w", err)
 	}
 	return nil
 }

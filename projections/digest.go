@@ -241,8 +241,8 @@ const parkedSQL = `
 	from parked where projection = $1 and generation = $2 order by partition, log_offset`
 
 // readParked returns what is parked, by position.
-func readParked(ctx context.Context, tx pgx.Tx, projection string, generation int) ([]ParkedAt, error) {
-	rows, err := tx.Query(ctx, parkedSQL, projection, generation)
+func readParked(ctx context.Context, q querier, projection string, generation int) ([]ParkedAt, error) {
+	rows, err := q.Query(ctx, parkedSQL, projection, generation)
 	if err != nil {
 		return nil, fmt.Errorf("read parked events: %w", err)
 	}

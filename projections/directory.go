@@ -22,7 +22,7 @@ type Directory struct{}
 func (Directory) Name() string { return "directory" }
 
 // Version implements [Projector].
-func (Directory) Version() int { return 1 + ahead }
+func (Directory) Version() int { return 2 + ahead }
 
 // Topic implements [Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }
@@ -48,12 +48,11 @@ func (Directory) Begin(int) Fold {
 }
 
 type directoryFold struct {
+	needsNothing
+
 	last map[string]domain.DirectoryEntity // by key
 	gone map[string]bool                   // keys whose last record is a tombstone
 }
-
-// Load implements [Fold]: the last record wins, nothing need be read.
-func (*directoryFold) Load(context.Context, pgx.Tx, []Event) error { return nil }
 
 // Apply implements [Fold].
 func (f *directoryFold) Apply(ev Event) error {
@@ -97,21 +96,17 @@ func (f *directoryFold) byKind() map[string][]domain.DirectoryEntity {
 }
 
 // Write implements [Fold].
-func (f *directoryFold) Write(ctx context.Context, tx pgx.Tx) error {
+func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	rows, gone := f.byKind(), map[string][]string{}
 	for key := range maps.Keys(f.gone) {
 		kind, id, _ := domain.SplitDirectoryKey(key) // Apply has split it
 		gone[kind] = append(gone[kind], id)
 	}
-	var batch pgx.Batch
 	for _, kind := range entityKinds {
-		kind.queue(&batch, rows[kind.kind])
+		kind.queue(last, rows[kind.kind])
 		if ids := gone[kind.kind]; len(ids) > 0 {
-			batch.Queue(kind.delete, ids)
+			last.Queue(kind.delete, ids)
 		}
-	}
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("store directory: %w", err)
 	}
 	return nil
 }

@@ -25,18 +25,27 @@
 //	session.go              one generation: poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
 //	notify.go               what a committed batch tells: progress, whose figures moved
+//	pass_over.go            records of other projections of the topic
 //	checkpoint.go           compare-and-set, steps of a batch
+//	blockers.go             the sessions of frozen processes are ended by who waits for them
 //	generation.go           building → live → retired; a start with no generation
 //	generations.go          what operators see of the generations
 //	rebuild.go              rebuilds as operators ask for them: request, cancel, accept, list
 //	rebuild_run.go          the process that runs one: lease, steps, what happens when it dies
-//	rebuild_copy.go         shards: a partition of the log → COPY, in one transaction
-//	rebuild_finish.go       keys and indexes, catch up, verify
+//	rebuild_open.go         its generation, and the shards of it
+//	rebuild_copy.go         who folds which shards, and what follows when all are done
+//	rebuild_shard.go        a shard: a partition of the log → COPY, in one transaction
+//	rebuild_finish.go       keys and indexes, vacuum, catch up, verify
+//	rebuild_abandon.go      cancelled or failed: what is dropped, what is said; which errors are final
+//	rebuild_throttle.go     when a rebuild goes slower: live or a standby is behind
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
 //	retire.go               superseded generations retire, retired ones are dropped
+//	erase.go                generations that no erasure reaches, and that hold a person
+//	orphans.go              tables that belong to no generation any more
 //	processes.go            what each process is, folds and reads
-//	readers.go              the pool of the generations that readers use
+//	readers.go readers_still.go  the pool of the generations that readers use; of those that answer as of a time
+//	readers_swap.go readers_statements.go  from one pool to the next without going back; statements on the pool that is the right one
 //	views.go                the views of schema lb
 //	park.go                 parked records
 //	resolve.go              parked events folded again: skips, retries, types that became known
@@ -47,9 +56,10 @@
 //	builds.go               how far generations are that are being made
 //	month_partitions.go     monthly partitions of the reading tables
 //	table.go                set-based inserts from typed columns; COPY for many new rows
-//	table_copy.go           rows streamed into COPY
+//	table_copy.go copy_binary.go  rows streamed into COPY; how a rebuild encodes them
 //	verify.go report.go     two generations compared at one position; what a comparison says
-//	check.go check_daily.go live tables compared with a fold of the log, by hand and once a day
+//	check*.go               live tables compared with a fold of the log, by hand and once a day; connections of their own
+//	compacted.go            why rows differ whose records compaction took away
 //	digest.go               digests of tables, by tenant; the first row that differs
 //	bulk_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state, for a rebuild or a check
 //	dashboards*.go          preferences, history, heads, remembered commands, notices
@@ -57,8 +67,8 @@
 //	account_months.go       account_months: the figures of accounts by day
 //	account_bulk.go         the same in a rebuild
 //	latest_reading.go       which of a day's readings counts
-//	post_*.go posts.go      tSPosts, tSPostInsights, post_daily, post_gains: post_series.go has the rule of gains
-//	bulk_stream.go packed*.go  rows that a rebuild copies; readings packed until then
+//	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
+//	bulk_stream.go packed*.go  rows that a rebuild copies; readings and commands packed until then
 //	directory*.go           reference entities
 //	operations*.go          trail, connection states
 //	version*.go             versions of this release and, for rehearsals of an upgrade, of the next
@@ -68,6 +78,15 @@
 //   - A small poll is one transaction over all its partitions: at low rates that halves the latency of
 //     one transaction per partition. A large one is shared among workers by partition, so that no two
 //     transactions touch the same keys.
+//   - A small batch is two round trips: begin, compare-and-set and look-ups in one, writes, NOTIFY and commit in the other.
+//     Between them the count of the compare-and-set is looked at, so that who lost the race has read in vain and written
+//     nothing. A write that is refused fails the rest of its round trip: the commit behind it is not executed. A connection
+//     that ends in the second one may have committed or not; the next try's compare-and-set finds out.
+//   - A large poll is cut into equal transactions, and the next one is decoded while one is folded. A process that ends between
+//     two has moved the checkpoint to the end of the first: no record of the second counts as folded.
+//   - Records of other projections of the topic are passed over without a transaction of their own: the checkpoint follows with
+//     the next event, or a tenth of a second later. Only what readers use may stand behind so: a switch waits for the
+//     checkpoints of the next generation. What was passed over and not noted is read again, by whoever goes on.
 //   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
 //     the log has them still. Those of dashboards do not: a command is answered once its record shows in
 //     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
@@ -79,8 +98,11 @@
 //   - A gain belongs to a reading, and is stored with it: the step from the last reading before it that has the figure,
 //     in the series of one post and agency. A late reading changes those after it up to the next one of each of its
 //     figures, and no sum but by what these gained before and gain now. So the tables do not depend on arrival.
-//   - Rows of post_daily are made anew from all readings of a day, which are read with the first late one or second one
-//     of the day. Rows of post_gains are sums: added to, and taken from, by the readings that changed.
+//   - A row of post_daily goes on from its sums when the next reading comes behind the newest of the day. A late reading
+//     makes the rows of its day anew from all its readings. Rows of post_gains are sums: added to, and taken from, by the readings that changed.
+//   - A row of post_months goes on from its last sum: what a batch changes at the end of a month is appended. Anything
+//     else, a late reading or an owner gone, makes the month anew from its days. Sums go by month and not for ever, so
+//     that a late reading changes no row of a later month but that of the reading after it.
 //   - A rebuild packs the readings of a partition into some 50 bytes each and makes their rows at the end, by the same
 //     functions: any later event may change what a reading gained.
 //   - What a reading that lost its instant leaves behind is mended by a look at the readings; it is rare.
@@ -93,6 +115,11 @@
 //     at which two processes can fold the same shard.
 //   - The switch holds the old generation's checkpoints for some milliseconds, in which the new one passes them. Without
 //     that, two generations that are followed at full speed would hardly ever be seen in the right order.
+//   - A superseded generation is followed until the views of schema lb show another one: a transaction of somebody with psql
+//     may hold a view for hours, and what the view shows is fresh meanwhile.
+//   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
+//     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
+//     of that too, and then a rebuild is refused and says so (compacted.go).
 //   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
 //     and its readers notice nothing.
 //   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and

@@ -44,6 +44,9 @@ type Config struct {
 	Verify Verify
 	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
 	DeleteGroup func(ctx context.Context, group string) error
+	// RebuildDisk is how many bytes of disk a rebuild may need; 0: four fifths of what is free, where the server's disk is
+	// this machine's.
+	RebuildDisk int64
 	// Grace is how long a generation is followed on after readers were switched to another one; 0: half a minute.
 	Grace time.Duration
 }
@@ -72,6 +75,8 @@ type Engine struct {
 	verify      Verify
 	deleteGroup func(ctx context.Context, group string) error
 	grace       time.Duration
+	rebuildDisk int64
+	stuck       map[int]stuckDrop // by generation; of keepRetiring alone
 
 	mu       sync.Mutex
 	sessions map[int]*session // by generation, of this process
@@ -107,6 +112,7 @@ func New(c Config) (*Engine, error) {
 	}
 	return &Engine{
 		work: w, verify: c.Verify, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
+		rebuildDisk: c.RebuildDisk, stuck: map[int]stuckDrop{},
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}, nil
 }
@@ -163,6 +169,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // begin returns new sessions for the generations that are to be followed and are not yet.
 func (e *Engine) begin(ctx context.Context) []*session {
 	generations, err := e.unlessPaused(ctx)
+	generations = slices.DeleteFunc(generations, e.follows)
 	var database string
 	if len(generations) > 0 {
 		var unread error
@@ -185,13 +192,17 @@ func (e *Engine) begin(ctx context.Context) []*session {
 	}
 	var fresh []*session
 	for _, g := range generations {
-		if e.sessions[g.Number] == nil {
-			s := newSession(e.work, g, database)
-			e.sessions[g.Number] = s
-			fresh = append(fresh, s)
-		}
+		s := newSession(e.work, g, database)
+		e.sessions[g.Number] = s
+		fresh = append(fresh, s)
 	}
 	return fresh
+}
+
+func (e *Engine) follows(g generation) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sessions[g.Number] != nil
 }
 
 // unlessPaused reads what is to be followed. When an operator has paused the projection, only a generation that is being

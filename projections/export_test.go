@@ -5,9 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"sync/atomic"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // Problem is what Status would tell if the database could be asked.
@@ -37,7 +43,7 @@ func (e *Engine) NotFollowed() map[int32]string {
 	return all
 }
 
-// InBatchesOf sets how many records one poll brings at most, and one page of parked records.
+// InBatchesOf sets how many records one transaction folds at most, and one page of parked records.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
 	return e
@@ -75,6 +81,18 @@ func FoldInBulk(
 	return b, nil
 }
 
+// DropLeft drops what is left of generations that were left, and is due to be tried.
+func (e *Engine) DropLeft(ctx context.Context) error { return e.dropLeft(ctx) }
+
+// Stuck are the generations that could not be dropped, and how long they are left alone.
+func (e *Engine) Stuck() map[int]time.Duration {
+	waits := map[int]time.Duration{}
+	for number, stuck := range e.stuck {
+		waits[number] = stuck.wait
+	}
+	return waits
+}
+
 // Another makes another generation beside the ones that are there; engines follow it.
 func (e *Engine) Another(ctx context.Context) (number int, err error) {
 	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
@@ -102,3 +120,45 @@ func CompareTable(ctx context.Context, pool Database, a, b, table string) (r Tab
 	})
 	return r, err
 }
+
+// Yield waits as a shard of a rebuild does while something is behind.
+func Yield(ctx context.Context, behind *atomic.Bool) error {
+	return (&running{behind: behind}).yield(ctx)
+}
+
+// StandbyLacks tells whether a standby lacks more bytes than these.
+func StandbyLacks(ctx context.Context, pool *pgxpool.Pool, bytes int64) (bool, error) {
+	return standbyLacks(ctx, pool, bytes)
+}
+
+// FreeBytes is what may still be written below a directory.
+func FreeBytes(directory string) (uint64, bool) { return freeBytes(directory) }
+
+// Digests are those of a table of a generation by tenant: rows and the sum of their hashes.
+func Digests(ctx context.Context, pool *pgxpool.Pool, projection string, number int, table string) (all map[string]string, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
+		side := tableSide{tx, ddl.Schema(projection, number)}
+		shape, err := side.shape(ctx, table)
+		if err != nil {
+			return err
+		}
+		digests, err := side.digests(ctx, shape, 7)
+		all = map[string]string{}
+		for tenant, b := range digests {
+			all[tenant] = fmt.Sprint(b.Rows, " ", b.Sum)
+		}
+		return err
+	})
+	return all, err
+}
+
+// AppendBinary appends a value of a column as a rebuild copies it.
+func AppendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, error) {
+	return appendBinary(b, types, oid, value)
+}
+
+// ParseUUID tells whether an id is packed as a UUID.
+func ParseUUID(text string) (id uuid.UUID, canonical bool) { return parseUUID(text) }
+
+// CloseIdle closes the pools of times that nobody asked about for as long.
+func (r *Readers) CloseIdle(idle time.Duration) { r.past.closeIdle(r, idle) }

@@ -48,8 +48,16 @@ func (f *faultyFold) Apply(ev projections.Event) error {
 	return f.Fold.Apply(ev)
 }
 
-func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx) error {
-	return f.faulty.write(ctx, tx, f.events, func() error { return f.Fold.Write(ctx, tx) })
+// Write stores the rows within next, so that a test can look at them, and meddle, before the commit.
+func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	return f.faulty.write(ctx, tx, f.events, func() error {
+		if err := f.Fold.Write(ctx, tx, last); err != nil {
+			return err
+		}
+		rows := *last
+		*last = pgx.Batch{}
+		return tx.SendBatch(ctx, &rows).Close()
+	})
 }
 
 type faultyChained struct {
@@ -81,7 +89,9 @@ func (tally) Begin(int) projections.Fold { return &tallyFold{} }
 
 type tallyFold struct{ ids []string }
 
-func (*tallyFold) Load(context.Context, pgx.Tx, []projections.Event) error { return nil }
+func (*tallyFold) Load(*pgx.Batch, []projections.Event) {}
+
+func (*tallyFold) LoadMore(context.Context, pgx.Tx, []projections.Event) error { return nil }
 
 func (f *tallyFold) Apply(ev projections.Event) error {
 	if ev.Err != nil {
@@ -91,11 +101,11 @@ func (f *tallyFold) Apply(ev projections.Event) error {
 	return nil
 }
 
-func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `
+func (f *tallyFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	last.Queue(`
 		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
 		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
-	return err
+	return nil
 }
 
 // eachOnce says that so many events were folded, each exactly once.
@@ -162,14 +172,9 @@ func (p *proxy) serve() {
 		p.mu.Lock()
 		p.conns[client], p.conns[server] = true, true
 		p.mu.Unlock()
-		var losing atomic.Bool
-		go p.pump(client, server, func(data []byte) {
-			if bytes.Contains(bytes.ToLower(data), []byte("commit\x00")) && p.loseCommits.Add(-1) >= 0 {
-				losing.Store(true)
-			}
-		})
-		go p.pump(server, client, func([]byte) {
-			if losing.Load() { // the server has answered, so it has committed
+		go p.pump(client, server, func([]byte) {})
+		go p.pump(server, client, func(data []byte) {
+			if bytes.Contains(data, []byte("COMMIT\x00")) && p.loseCommits.Add(-1) >= 0 { // the server has committed
 				p.lost.Add(1)
 				client.Close()
 			}

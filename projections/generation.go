@@ -64,6 +64,9 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
+		if made, err := e.beingMade(ctx, tx); err != nil || made {
+			return err
+		}
 		if err := e.dropOrphans(ctx, tx); err != nil {
 			return err
 		}
@@ -75,6 +78,19 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		return nil, fmt.Errorf("open generation of %s: %w", e.projector.Name(), err)
 	}
 	return found, nil
+}
+
+// beingMade tells whether a rebuild makes, or is about to make, a generation of this version in bulk: one that is followed
+// from the beginning beside it would fold everything twice, and come later.
+func (e *Engine) beingMade(ctx context.Context, tx pgx.Tx) (made bool, err error) {
+	err = tx.QueryRow(ctx, `
+		select exists (
+			select from rebuilds where projection = $1 and version = $2 and finished_at is null and until is null and not back and not cancel)`,
+		e.projector.Name(), e.projector.Version()).Scan(&made)
+	if err != nil {
+		return false, fmt.Errorf("look for a rebuild that makes a generation: %w", err)
+	}
+	return made, nil
 }
 
 // followable reads the generations of this version that can be followed. One whose tables somebody dropped is none,
@@ -100,7 +116,7 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 			continue
 		}
 		e.logger.Warn("a generation is left and the read model made anew", "generation", g.Number, "reason", reason)
-		if err := leave(ctx, q, e.projector.Name(), g.Number); err != nil {
+		if err := e.leave(ctx, q, g.Number); err != nil {
 			return nil, err
 		}
 	}
@@ -115,18 +131,14 @@ type database interface {
 
 // unusable says why a generation cannot be followed any more; "" when it can.
 func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string, error) {
-	rows, err := q.Query(ctx, `select exists (select from pg_namespace where nspname = $1)`, ddl.Schema(e.projector.Name(), g.Number))
+	exists, err := hasTables(ctx, q, e.projector.Name(), g.Number)
 	if err != nil {
-		return "", fmt.Errorf("look for tables: %w", err)
-	}
-	exists, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-	if err != nil {
-		return "", fmt.Errorf("look for tables: %w", err)
+		return "", err
 	}
 	if !exists {
 		return "its tables are gone", nil
 	}
-	if e.following(g.Number) {
+	if e.follows(g) {
 		return "", nil
 	}
 	outlived, err := e.outlivedTombstones(ctx, q, g)
@@ -136,15 +148,25 @@ func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string,
 	return "it was idle longer than the topic keeps tombstones", nil
 }
 
-func (e *Engine) following(number int) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.sessions[number] != nil
+// hasTables tells whether a generation that is not retired has its schema.
+func hasTables(ctx context.Context, q querier, projection string, number int) (bool, error) {
+	rows, err := q.Query(ctx, `select exists (select from pg_namespace where nspname = $1)`, ddl.Schema(projection, number))
+	if err != nil {
+		return false, fmt.Errorf("look for tables: %w", err)
+	}
+	exists, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil {
+		return false, fmt.Errorf("look for tables: %w", err)
+	}
+	return exists, nil
 }
 
-// leave notes that a generation is of no use: readers do not use it any more.
-func leave(ctx context.Context, q beginner, projection string, number int) error {
+// leave notes that a generation is of no use: readers do not use it any more, and what there is of its tables is dropped
+// later (see [Engine.retireSuperseded]).
+func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
+	projection := e.projector.Name()
 	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, e.pool, tx.Conn(), projection, stepBlockedFor)()
 		if err := lockGenerations(ctx, tx, projection); err != nil {
 			return err
 		}
@@ -152,13 +174,37 @@ func leave(ctx context.Context, q beginner, projection string, number int) error
 		if err != nil || !found || !g.followed() { // it was retired between two looks
 			return err
 		}
-		if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, number); err != nil {
-			return fmt.Errorf("take pointer away: %w", err)
+		if err := pointBack(ctx, tx, projection, g); err != nil {
+			return err
 		}
 		return setState(ctx, tx, projection, number, StateDropped)
 	})
 	if err != nil {
 		return fmt.Errorf("leave generation %d of %s: %w", number, projection, err)
+	}
+	return nil
+}
+
+// pointBack lets readers of a generation use the newest other live one of its version that is not a rebuild's candidate. It
+// is superseded no more, so that it is not retired and the next rebuild is verified against it. Without any, readers wait.
+func pointBack(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
+	_, err := tx.Exec(ctx, `
+		with other as (
+			select generation from generations o
+			where projection = $1 and version = $2 and generation <> $3 and state = 'live' and not exists (
+				select from rebuilds r where r.projection = o.projection and r.generation = o.generation and r.finished_at is null)
+			order by generation desc limit 1
+		), moved as (
+			update pointer p set generation = other.generation, switched_at = clock_timestamp() from other
+			where p.projection = $1 and p.version = $2 and p.generation = $3 returning p.generation
+		)
+		update generations set superseded_at = null where projection = $1 and generation in (select generation from moved)`,
+		projection, g.Version, g.Number)
+	if err != nil {
+		return fmt.Errorf("point readers back: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, g.Number); err != nil {
+		return fmt.Errorf("take pointer away: %w", err)
 	}
 	return nil
 }
@@ -180,27 +226,6 @@ func readGeneration(ctx context.Context, q querier, projection string, number in
 
 var errNoBeginning = errors.New("its first records are gone, so a read model cannot be made from it; restore the log from a backup")
 
-// dropOrphans drops tables of generations that nobody knows of: what a dropped schema lb_engine left behind.
-func (e *Engine) dropOrphans(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `
-		select nspname from pg_namespace
-		where nspname ~ ('^lb_' || $1 || '_g[0-9]+(_retired)?$')
-		  and substring(nspname from '_g([0-9]+)')::int not in (select generation from generations where projection = $1)`, e.projector.Name())
-	if err != nil {
-		return fmt.Errorf("look for tables of nobody: %w", err)
-	}
-	orphans, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return fmt.Errorf("look for tables of nobody: %w", err)
-	}
-	for _, schema := range orphans {
-		if _, err := tx.Exec(ctx, "drop schema "+pg.SearchPath(schema)+" cascade"); err != nil {
-			return fmt.Errorf("drop tables of nobody: %w", err)
-		}
-	}
-	return nil
-}
-
 // createGeneration makes a generation with empty tables; those that are followed get keys and months at once.
 func (w work) createGeneration(
 	ctx context.Context, tx pgx.Tx, state State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
@@ -216,7 +241,7 @@ func (w work) createGeneration(
 	err := tx.QueryRow(ctx, `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets)
 		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6
-		from generations where projection = $1
+		from (select generation from generations where projection = $1 union all `+schemasSQL+`) numbers
 		returning generation`,
 		projection, g.Version, w.projector.Topic(), [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
 	if err != nil {
@@ -290,6 +315,7 @@ func (f *session) goLive(ctx context.Context) error {
 		}
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, f.work.pool, tx.Conn(), f.projector.Name(), stepBlockedFor)()
 		if err := lockGenerations(ctx, tx, f.projector.Name()); err != nil {
 			return err
 		}
@@ -317,6 +343,9 @@ func (f *session) goLive(ctx context.Context) error {
 		}
 		return f.notifyAll(ctx, tx)
 	})
+	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {
+		return nil // the next look tries again
+	}
 	if err != nil {
 		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name(), err)
 	}
@@ -338,7 +367,8 @@ func setState(ctx context.Context, tx pgx.Tx, projection string, generation int,
 	}
 	_, err := tx.Exec(ctx, `
 		update generations set live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
-		       retired_at = case $3 when 'retired' then clock_timestamp() when 'live' then null else retired_at end
+		       retired_at = case $3 when 'retired' then clock_timestamp() when 'dropped' then coalesce(retired_at, clock_timestamp())
+		                            when 'live' then null else retired_at end
 		where projection = $1 and generation = $2`, projection, generation, string(state))
 	if err != nil {
 		return fmt.Errorf("note time of state %s: %w", state, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,6 +73,11 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		}
 		p.LagSeconds = e.waited(g.Number, *p, now).Seconds()
 		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
+	}
+	for _, r := range ranges {
+		if found && r.End > 0 && !slices.ContainsFunc(s.Partitions, func(p PartitionStatus) bool { return p.Partition == r.Partition }) {
+			s.Partitions = append(s.Partitions, PartitionStatus{Partition: r.Partition, EndOffset: r.End, Stopped: errAddedPartition.Error()})
+		}
 	}
 	return s, nil
 }

@@ -22,12 +22,19 @@ var monthlyTables = []string{"tSAccountIns", "tSPostInsights"}
 
 // attachMonths makes the missing monthly partitions around now of those tables that have some. A month that cannot be attached,
 // because the default partition already holds rows of it, is reported and does no harm: its rows stay
-// where they are.
+// where they are. While somebody reads a table for long, none is attached: see [errBusy].
 func attachMonths(ctx context.Context, q beginner, tables []string, now time.Time) error {
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	var errs []error
 	for _, table := range tables {
-		if !slices.Contains(monthlyTables, table) || attach(ctx, q, table, first.AddDate(0, -monthsBack, 0), first.AddDate(0, monthsAhead, 0)) == nil {
+		if !slices.Contains(monthlyTables, table) {
+			continue
+		}
+		switch err := attach(ctx, q, table, first.AddDate(0, -monthsBack, 0), first.AddDate(0, monthsAhead, 0)); {
+		case err == nil:
+			continue
+		case errors.Is(err, errBusy):
+			errs = append(errs, fmt.Errorf("attach months to %s: %w", table, err))
 			continue
 		}
 		for m := -monthsBack; m <= monthsAhead; m++ {
@@ -40,11 +47,21 @@ func attachMonths(ctx context.Context, q beginner, tables []string, now time.Tim
 	return errors.Join(errs...)
 }
 
+// errBusy says that the lock on a table was not to be had soon: who waits for it holds up all readers behind it.
+var errBusy = errors.New("the table is being read")
+
 func attach(ctx context.Context, q beginner, table string, first, last time.Time) error {
-	return pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `set local lock_timeout = '200ms'`); err != nil {
+			return fmt.Errorf("bound the wait for locks: %w", err)
+		}
 		_, err := tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
 		return err
 	})
+	if lockedOut(err) {
+		return fmt.Errorf("%w: %w", errBusy, err)
+	}
+	return err
 }
 
 // beginner is a pool or, for a savepoint, a transaction.

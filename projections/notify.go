@@ -15,9 +15,9 @@ import (
 // maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 7500
 
-// notifyProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
+// queueProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
 // and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
-func (f *session) notifyProgress(ctx context.Context, tx pgx.Tx, g generation, state Fold, events []Event) error {
+func (f *session) queueProgress(batch *pgx.Batch, g generation, state Fold, events []Event) error {
 	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name(), streamsOf(state, events))}
 	if g.State == StateLive {
 		told, err := figurePayloads(figureChanges(events))
@@ -28,7 +28,8 @@ func (f *session) notifyProgress(ctx context.Context, tx pgx.Tx, g generation, s
 			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
 		}
 	}
-	return notify(ctx, tx, channels, payloads)
+	batch.Queue(notifySQL, channels, payloads)
+	return nil
 }
 
 // notifyAll wakes those who wait for the projection and tells listeners that any figure may have moved.
@@ -36,8 +37,10 @@ func (f *session) notifyAll(ctx context.Context, tx pgx.Tx) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name(), pg.AnyFigure})
 }
 
+const notifySQL = `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`
+
 func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
-	_, err := tx.Exec(ctx, `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`, channels, payloads)
+	_, err := tx.Exec(ctx, notifySQL, channels, payloads)
 	if err != nil {
 		return fmt.Errorf("notify progress: %w", err)
 	}
@@ -67,9 +70,18 @@ func streamsOf(state Fold, events []Event) []string {
 func figureChanges(events []Event) []domain.FigureChange {
 	var changes domain.FigureChanges
 	for _, ev := range events {
-		if data, ok := ev.Data.(domain.ChangesFigures); ok {
-			changes.Add(data.FigureChange())
+		data, ok := ev.Data.(domain.ChangesFigures)
+		if !ok {
+			continue
 		}
+		change := data.FigureChange()
+		if change == (domain.FigureChange{}) {
+			continue
+		}
+		if change.ParentAccount == "" { // the key says it
+			change.ParentAccount = ev.Key
+		}
+		changes.Add(change)
 	}
 	return changes.Named()
 }

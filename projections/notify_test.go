@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -58,6 +59,26 @@ func TestMovedFiguresAreTold(t *testing.T) {
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":4,"p_id":1,"figures":"posts"}]`, told(t, heard))
 	require.Equal(t, 1, b.count("select count(*) from tSPostInsights where social_account_id = 4"))
 	require.Empty(t, heard, "each change by one projection")
+}
+
+// A connection that needs a sign-in is told once it can be read, and one that works again is not.
+func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	heard := b.hear()
+	state := func(connection int64, state string) domain.Draft {
+		return draft(domain.TopicOperations, agencyA, fmt.Sprintf("state-%d", connection), domain.ConnectionStateChanged{
+			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,
+		})
+	}
+	operations := b.engine(projections.Operations{})
+	b.start(operations)
+	b.caughtUp(operations)
+	require.Equal(t, pg.AnyFigure, told(t, heard))
+	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
+	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
+		"figures":"sign_in","connection_id":71}]`, told(t, heard))
+	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "it can be read")
 }
 
 // A payload stays below PostgreSQL's limit, whatever a batch holds; a large batch names accounts alone.

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -21,7 +20,7 @@ type Operations struct{}
 func (Operations) Name() string { return "operations" }
 
 // Version implements [Projector].
-func (Operations) Version() int { return 1 + ahead }
+func (Operations) Version() int { return 2 + ahead }
 
 // Topic implements [Projector].
 func (Operations) Topic() string { return domain.TopicOperations }
@@ -51,12 +50,11 @@ type stateRow struct {
 }
 
 type operationsFold struct {
+	needsNothing
+
 	trail  []trailRow
 	states map[int64]stateRow
 }
-
-// Load implements [Fold]: nothing need be read.
-func (*operationsFold) Load(context.Context, pgx.Tx, []Event) error { return nil }
 
 // Apply implements [Fold].
 func (f *operationsFold) Apply(ev Event) error {
@@ -106,12 +104,8 @@ var statesTable = newTable("connection_states",
 	})
 
 // Write implements [Fold].
-func (f *operationsFold) Write(ctx context.Context, tx pgx.Tx) error {
-	var batch pgx.Batch
-	trailTable.queue(&batch, f.trail)
-	statesTable.queue(&batch, slices.Collect(maps.Values(f.states)))
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("store operations: %w", err)
-	}
+func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	trailTable.queue(last, f.trail)
+	statesTable.queue(last, slices.Collect(maps.Values(f.states)))
 	return nil
 }

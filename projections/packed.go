@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,15 @@ type packedID struct {
 	other uint32 // from 1 on: its place among those that are none
 }
 
+// parseUUID reads a UUID as it is always written; other spellings are other texts.
+func parseUUID(text string) (id uuid.UUID, canonical bool) {
+	if len(text) != len("00000000-0000-0000-0000-000000000000") || strings.ContainsAny(text, "ABCDEF") {
+		return id, false
+	}
+	id, err := uuid.Parse(text)
+	return id, err == nil
+}
+
 // packedIDs packs event ids. Its zero value is ready.
 type packedIDs struct {
 	others []string
@@ -26,7 +36,7 @@ type packedIDs struct {
 }
 
 func (p *packedIDs) pack(id string) packedID {
-	if u, err := uuid.Parse(id); err == nil && u.String() == id { // other spellings are other ids
+	if u, canonical := parseUUID(id); canonical {
 		return packedID{uuid: u}
 	}
 	if p.places == nil {

@@ -19,6 +19,7 @@ type packedAccounts struct {
 	series  map[accountSeries][]byte
 	owners  dictionary[packedOwner]
 	figures dictionary[domain.Figure] // what they are of: value and day left out
+	days    dictionary[string]        // that figures are of; "" for those of no day
 	lists   dictionary[string]        // what is missing, as JSON
 	ids     packedIDs
 }
@@ -47,8 +48,6 @@ func (d *dictionary[K]) place(k K) uint64 {
 	return place
 }
 
-const secondsOfDay = 24 * 60 * 60
-
 // add packs a reading.
 func (p *packedAccounts) add(e accountEvent) error {
 	key := accountSeries{e.SocialAccount, e.ParentAccount}
@@ -75,17 +74,10 @@ func (p *packedAccounts) add(e accountEvent) error {
 	b = append(b, demographics...)
 	b = binary.AppendUvarint(b, uint64(len(e.Figures)))
 	for _, figure := range e.Figures {
-		value, day := figure.Value, int64(-1)
-		if figure.Day != "" {
-			at, err := time.Parse(time.DateOnly, figure.Day)
-			if err != nil {
-				return fmt.Errorf("pack figure: %w", err)
-			}
-			day = at.Unix() / secondsOfDay
-		}
+		value, day := figure.Value, figure.Day
 		figure.Value, figure.Day = 0, ""
 		b = binary.AppendUvarint(b, p.figures.place(figure))
-		b = binary.AppendVarint(b, day)
+		b = binary.AppendUvarint(b, p.days.place(day))
 		b = binary.AppendVarint(b, value)
 	}
 	p.series[key] = b
@@ -135,9 +127,7 @@ func (p *packedAccounts) unpack(key accountSeries, packed *unpacking) (r packedA
 	r.Figures = make([]domain.Figure, 0, n)
 	for range n {
 		figure := p.figures.list[packed.uvarint()]
-		if day := packed.varint(); day >= 0 {
-			figure.Day = time.Unix(day*secondsOfDay, 0).UTC().Format(time.DateOnly)
-		}
+		figure.Day = p.days.list[packed.uvarint()]
 		figure.Value = packed.varint()
 		r.Figures = append(r.Figures, figure)
 	}

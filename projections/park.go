@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,17 +61,30 @@ type scopedParked struct {
 }
 
 func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, rows []parkedRow) error {
+	var batch pgx.Batch
+	f.queueParked(&batch, generation, rows)
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("insert parked events: %w", err)
+	}
+	return nil
+}
+
+// queueParked stores parked events, and logs them.
+func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow) {
 	scoped := make([]scopedParked, len(rows))
 	for i, r := range rows {
 		scoped[i] = scopedParked{r, f.projector.Name(), generation}
-		f.logger.Error("event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
+		level := slog.LevelError
+		if generation > 1 && f.current().State != StateLive { // it was told when the generation before parked it
+			level = slog.LevelDebug
+		}
+		f.logger.Log(context.Background(), level, "event is parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
 			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
 	}
 	if len(rows) == 0 {
-		return nil
+		return
 	}
-	var batch pgx.Batch
-	parkedTable.queue(&batch, scoped)
+	parkedTable.queue(batch, scoped)
 	// What an operator has acknowledged in one generation is so in the next: nobody need say it after each rebuild.
 	batch.Queue(`
 		update parked p set state = 'acknowledged' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
@@ -78,41 +92,19 @@ func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, r
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
 		  and p.state = 'parked' and o.state = 'acknowledged'`,
 		append([]any{f.projector.Name(), generation}, arraysOf(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("insert parked events: %w", err)
-	}
-	return nil
 }
 
-// forgetOvertaken drops the parked rows whose key has a later event that was folded. Only for
-// compacted topics, where the last record of a key is all that counts: folding the older one again
-// would bring an old state back, and compaction may have removed it.
-func (f *session) forgetOvertaken(ctx context.Context, tx pgx.Tx, generation int, events []Event, parked []parkedRow) error {
-	if !f.compacted {
-		return nil
+// queueOvertaken drops the parked rows whose key has a later event, folded or parked itself. Only for compacted topics,
+// where the last record of a key is all that counts: folding an older one again would bring an old state back, and
+// compaction may have removed it, so that a rebuild does not even see it.
+func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []Event) {
+	if !f.compacted || len(events) == 0 {
+		return
 	}
-	type position struct {
-		partition int32
-		offset    int64
-	}
-	unfolded := map[position]bool{}
-	for _, r := range parked {
-		unfolded[position{r.Partition, r.Offset}] = true
-	}
-	folded, _ := split(events, func(ev Event) bool {
-		return !unfolded[position{ev.Raw.Partition, ev.Raw.Offset}]
-	})
-	if len(folded) == 0 {
-		return nil
-	}
-	overtaking := arraysOf(folded, func(ev Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
-	_, err := tx.Exec(ctx, `
+	overtaking := arraysOf(events, func(ev Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
+	batch.Queue(`
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2
 		  and p.stream_key = f.stream_key and p.partition = f.partition and p.log_offset < f.log_offset`,
 		append([]any{f.projector.Name(), generation}, overtaking...)...)
-	if err != nil {
-		return fmt.Errorf("drop overtaken parked events: %w", err)
-	}
-	return nil
 }

@@ -138,7 +138,8 @@ func (e *Engine) AcknowledgeParked(ctx context.Context, f ParkedFilter) (int, er
 		for _, u := range all {
 			if chained != nil && chained.HoldsUp(u.Key, u.Partition) {
 				return domain.NewError(domain.CodeConflict,
-					"%s holds up the stream %s: a note would not set it free. Nothing was noted; retry or skip it.",
+					"%s holds up the stream %s: a note would not set it free. Nothing was noted; retry or skip it (of reason "+
+						string(ReasonChainBroken)+": restore the log).",
 					ParkedID(e.projector.Name(), u.Partition, u.Offset), u.Key)
 			}
 			noted[u] = true

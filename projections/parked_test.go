@@ -1,7 +1,10 @@
 package projections_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,7 +77,13 @@ func TestAcknowledgedEvents(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := b.put(withValue(b.encode(category(1, "x")), `{`))
-	e := b.engine(projections.Directory{})
+	var first, second bytes.Buffer // read when the engines have ended
+	errorsTo := func(into io.Writer) func(*projections.Config) {
+		return func(c *projections.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(into, &slog.HandlerOptions{Level: slog.LevelError}))
+		}
+	}
+	e := b.engine(projections.Directory{}, errorsTo(&first))
 	stop := b.start(e)
 	b.caughtUp(e)
 	noted, err := e.AcknowledgeParked(t.Context(), projections.ParkedFilter{Type: domain.DirectoryCategory{}.EventType()})
@@ -85,12 +94,13 @@ func TestAcknowledgedEvents(t *testing.T) {
 	require.Len(t, b.retry(e, one("directory", bad)).Parked, 1)
 	require.Equal(t, acknowledged, b.parked("directory"), "tried in vain, it stays acknowledged")
 	stop()
+	require.Contains(t, first.String(), "event is parked")
 
 	b.exec("update generations set state = 'retired'")
 	b.exec("update checkpoints set state = 'retired'")
 	b.exec("delete from pointer")
-	e = b.engine(projections.Directory{})
-	b.start(e)
+	e = b.engine(projections.Directory{}, errorsTo(&second))
+	stop = b.start(e)
 	b.caughtUp(e)
 	require.Equal(t, append(acknowledged, acknowledged...), b.parked("directory"))
 
@@ -98,6 +108,8 @@ func TestAcknowledgedEvents(t *testing.T) {
 	b.caughtUp(e)
 	require.Equal(t, acknowledged, b.parked("directory"), "that of the retired generation")
 	require.Equal(t, 1, b.count("select count(*) from lb_directory_g2.tDefaultCategories where name = 'mended'"))
+	stop()
+	require.NotContains(t, second.String(), "event is parked", "it was told once")
 }
 
 // Payloads are masked unless they are asked for.

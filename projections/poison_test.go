@@ -140,6 +140,49 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 	}
 }
 
+// refusedLast queues, for a given event, what the database refuses behind the rows of its batch.
+type refusedLast struct {
+	tally
+
+	bad string
+}
+
+func (r refusedLast) Begin(int) projections.Fold { return &refusedLastFold{bad: r.bad} }
+
+type refusedLastFold struct {
+	tallyFold
+
+	bad string
+}
+
+func (f *refusedLastFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	if err := f.tallyFold.Write(ctx, tx, last); err != nil {
+		return err
+	}
+	if slices.Contains(f.ids, f.bad) {
+		last.Queue("select 1/$1::int", 0)
+	}
+	return nil
+}
+
+// What travels with the commit can be refused like what goes before it: the commit behind it then does nothing.
+func TestValueRefusedWithTheCommitIsBisected(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var bad string
+	var want []parkedEvent
+	for i := range 40 {
+		d := postRead(int64(i%7+1), i)
+		position := b.put(b.encode(d))
+		if i == 17 {
+			bad, want = d.Envelope.ID, []parkedEvent{at(position, projections.ReasonWrite)}
+		}
+	}
+	b.run(b.engine(refusedLast{bad: bad}))
+	require.Equal(t, want, b.parked("tally"))
+	b.eachOnce(39)
+}
+
 // Texts that no index can hold are refused by decoding or Apply: PostgreSQL's error for them
 // (54000) is none of the classes that are bisected, and would stop the partition for ever.
 func TestTextsThatNoIndexHoldsAreParked(t *testing.T) {

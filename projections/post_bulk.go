@@ -30,6 +30,7 @@ func (f *postFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
 		{"tSPosts", postsTable.columns, f.postRows()},
 		{"tSPostInsights", postReadings.columns, f.packed.insightRows()},
 		{"post_daily", postDaily.columns, f.packed.dayRows()},
+		{"post_months", postMonthColumns, f.packed.monthRows()},
 		{"post_gains", postGains.columns, f.packed.gainRows()},
 	} {
 		if err := streamRows(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {

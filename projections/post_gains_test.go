@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -130,14 +131,27 @@ func (g *gainsText) sum(name string) string {
 	return fmt.Sprint(g.sums[name])
 }
 
+// daysFrom are the days of the rest of a reading's month on which its owner read the post, its own included.
+func daysFrom(reads []domain.PostRead, read domain.PostRead) []string {
+	day := read.CapturedAt.UTC().Format(time.DateOnly)
+	days := map[string]bool{}
+	for _, o := range reads {
+		later := o.CapturedAt.UTC().Format(time.DateOnly)
+		if o.Tenant == read.Tenant && o.ExternalID == read.ExternalID && later[:7] == day[:7] && later >= day {
+			days[later] = true
+		}
+	}
+	return slices.Collect(maps.Keys(days))
+}
+
 const clock = "2006-01-02 15:04:05"
 
 // requireSteps compares what the tables say of steps and their sums with the definitions, applied one by one to the set
 // of events.
 func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event) {
 	ids, reads := counted(events)
-	var steps, growth, days, gains []string
-	byDay, byQuarter := map[string]*gainsText{}, map[string]*gainsText{}
+	var steps, growth, days, months, gains []string
+	byDay, soFar, byQuarter := map[string]*gainsText{}, map[string]*gainsText{}, map[string]*gainsText{}
 	at := func(rows map[string]*gainsText, format string, args ...any) *gainsText {
 		key := fmt.Sprintf(format, args...)
 		if rows[key] == nil {
@@ -172,11 +186,22 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 			growth = append(growth, fmt.Sprintf("%s %s%s %s %t", key, previous, gained, one.sum("engagement"), one.partial > 0))
 		}
 		owner := fmt.Sprintf("%s %s %d", read.ParentAccount, read.AccountID, read.MemberID)
-		at(byDay, "%s %s %s", owner, read.ExternalID, read.CapturedAt.UTC().Format(time.DateOnly)).count(reads, read, ids[i])
+		day := read.CapturedAt.UTC().Format(time.DateOnly)
+		at(byDay, "%s %s %s", owner, read.ExternalID, day).count(reads, read, ids[i])
+		for _, later := range daysFrom(reads, read) {
+			at(soFar, "%s %s %s", owner, read.ExternalID, later).count(reads, read, ids[i])
+		}
 		at(byQuarter, "%s %s", owner, read.CapturedAt.UTC().Truncate(15*time.Minute).Format(clock)).count(reads, read, ids[i])
 	}
 	for key, g := range byDay {
 		days = append(days, fmt.Sprintf("%s %s %d %s %s %s %s", key, g.lastID, g.readings, g.sum("likes"), g.sum("comments"), g.sum("shares"), g.sum("views")))
+	}
+	for key, g := range soFar {
+		line := key
+		for _, name := range []string{"likes", "comments", "shares", "views"} {
+			line += fmt.Sprintf(" %d/%t", g.sums[name], byDay[key].n[name] > 0)
+		}
+		months = append(months, line)
 	}
 	for key, g := range byQuarter {
 		line := fmt.Sprintf("%s %d %s %d", key, g.readings, g.last.UTC().Format(clock), g.partial)
@@ -203,8 +228,20 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
 	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
 		shown("glikes", "gcomments", "gshares", "gviews")+`) from post_daily`)
+	requireRows(t, db, months, `
+		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
+		shownMonth("likes", "comments", "shares", "views")+`)
+		from post_months m cross join lateral unnest(days, likes, comments, shares, views) as d(day, likes, comments, shares, views)`)
 	requireRows(t, db, gains, `select format('%s %s %s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, `+moment("quarter")+
 		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
+}
+
+// shownMonth shows the sums of a day of post_months, and whether its own gain is known.
+func shownMonth(figures ...string) (list string) {
+	for _, f := range figures {
+		list += fmt.Sprintf(", coalesce(d.%[1]s::text, '-'), case when (%[1]s_days >> (d.day - 1)) & 1 = 1 then 'true' else 'false' end", f)
+	}
+	return list
 }
 
 func requireRows(t require.TestingT, db *pgtest.DB, want []string, sql string) {
@@ -275,4 +312,27 @@ func requireGainsInAnyOrder(t *testing.T, counts []domain.Counts, apart time.Dur
 		requireSteps(t, db, events)
 	}
 	fold(events, nil)
+}
+
+// A post that goes to another client of the agency and back in a day has a row for each of them. The next reading of the day
+// goes on from its own client's row, also when the other client's is the newest.
+func TestClientsThatTakeTurnsInADayKeepTheirRows(t *testing.T) {
+	t.Parallel()
+	apart, together := pgtest.New(t), pgtest.New(t)
+	var events []projections.Event
+	var batches [][]projections.Event
+	for i, client := range []string{client1, client2, client1, client1, client2, client2} {
+		likes := int64(1) << i
+		events = append(events, event(string(rune('a'+i)), domain.PostRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client, MemberID: 7, SocialAccount: 11},
+			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i+3) * time.Hour), FromZero: true,
+			GrowthEligible: true, GrowthWindow: "168h0m0s", Counts: domain.Counts{Likes: &likes},
+		}))
+		batches = append(batches, []projections.Event{events[i]})
+	}
+	foldBatches(t, apart, projections.PostInsights{}, batches)
+	foldBatches(t, together, projections.PostInsights{}, [][]projections.Event{events})
+	tables := projections.PostInsights{}.Tables()
+	require.Len(t, dump(t, apart, "post_daily"), 2)
+	require.Equal(t, dump(t, together, tables...), dump(t, apart, tables...))
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups post_daily and
-// post_gains; tSPostGrowth is a view. The tables are functions of the set of events, whatever the order of their arrival
+// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups post_daily,
+// post_months and post_gains; tSPostGrowth is a view. The tables are functions of the set of events, whatever the order of their arrival
 // and however often each comes: of two readings of one post, agency and instant the one with the smaller event id
 // counts, and each has its step ([walk]) by those before it in capture time.
 type PostInsights struct{}
@@ -17,7 +17,7 @@ type PostInsights struct{}
 func (PostInsights) Name() string { return "post_insights" }
 
 // Version implements [Projector].
-func (PostInsights) Version() int { return 5 + ahead }
+func (PostInsights) Version() int { return 6 + ahead }
 
 // Topic implements [Projector].
 func (PostInsights) Topic() string { return domain.TopicMetrics }
@@ -29,7 +29,7 @@ func (PostInsights) Types() []string {
 
 // Tables implements [Projector].
 func (PostInsights) Tables() []string {
-	return []string{"tSPosts", "tSPostInsights", "post_daily", "post_gains"}
+	return []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains"}
 }
 
 // Definition implements [Projector].
@@ -37,7 +37,7 @@ func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (PostInsights) Begin(int) Fold {
-	return &postFold{series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}}
+	return &postFold{want: map[agencyPost][]*domain.PostRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}}
 }
 
 type postKey struct {
@@ -49,6 +49,7 @@ type postKey struct {
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
+	want   map[agencyPost][]*domain.PostRead // the readings of the batch
 	series map[agencyPost]*series
 	posts  map[tenantPost]*post
 	packed *packedPosts // in a rebuild

@@ -24,7 +24,7 @@ func foldBatches(t require.TestingT, db *pgtest.DB, p projections.Projector, bat
 	for _, batch := range batches {
 		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
 			fold := p.Begin(1)
-			if err := fold.Load(ctx, tx, batch); err != nil {
+			if err := projections.LoadAll(ctx, tx, fold, batch); err != nil {
 				return err
 			}
 			for _, ev := range batch {
@@ -32,7 +32,7 @@ func foldBatches(t require.TestingT, db *pgtest.DB, p projections.Projector, bat
 					return err
 				}
 			}
-			return fold.Write(ctx, tx)
+			return projections.WriteAll(ctx, tx, fold)
 		})
 		require.NoError(t, err)
 	}

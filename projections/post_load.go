@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,31 +16,21 @@ import (
 const aDay = 24 * time.Hour
 
 // Load implements [Fold]. Of most readings the newest stored one of their series is all that they need: the day is new.
-// Else the whole of their day is read, and of those that come late the days up to where their effect ends: what is
-// written of a day is made of all its readings.
-func (f *postFold) Load(ctx context.Context, tx pgx.Tx, events []Event) error {
-	want := map[agencyPost][]*domain.PostRead{}
+// Else the whole of their day is read: what is written of a day is made of all its readings.
+func (f *postFold) Load(first *pgx.Batch, events []Event) {
 	var registered []domain.PostRegistered
 	for _, ev := range events {
 		switch data := ev.Data.(type) {
 		case domain.PostRead:
 			data.CapturedAt = instant(data.CapturedAt)
 			key := agencyPost{postKey{data.SocialAccount, data.ExternalID}, data.ParentAccount}
-			want[key] = append(want[key], &data)
+			f.want[key] = append(f.want[key], &data)
 		case domain.PostRegistered:
 			registered = append(registered, data)
 		}
 	}
-	if err := f.loadPosts(ctx, tx, registered); err != nil {
-		return err
-	}
-	if err := f.loadNewest(ctx, tx, slices.Collect(maps.Keys(want))); err != nil {
-		return err
-	}
-	if err := f.loadDays(ctx, tx, want); err != nil {
-		return err
-	}
-	return f.loadAfter(ctx, tx, want)
+	f.queuePosts(first, registered)
+	f.queueDays(first)
 }
 
 // readingColumnTypes are the columns that tSPostInsights and post_daily share.
@@ -79,16 +68,19 @@ func scanReading(r *reading) []any {
 	}
 }
 
-// scanWhole reads rows of wholeColumns and whether the reading is settled.
+// scanWhole reads rows of wholeColumns, whether the reading is settled, and dayColumns of the newest day's.
 func (f *postFold) scanWhole(rows pgx.Rows) error {
 	defer rows.Close()
 	for rows.Next() {
 		var r reading
 		var previous *time.Time
 		var settled bool
+		var readings *int32
+		var sums domain.Counts
 		g := &r.gained
 		dest := append(scanReading(&r), &r.backfilled, &r.eligible, &r.fromZero, &previous,
-			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &settled)
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &settled,
+			&readings, &sums.Likes, &sums.Comments, &sums.Shares, &sums.Views)
 		if err := rows.Scan(dest...); err != nil {
 			return fmt.Errorf("scan reading: %w", err)
 		}
@@ -97,75 +89,91 @@ func (f *postFold) scanWhole(rows pgx.Rows) error {
 		}
 		g.Engagement, g.EngagementPartial = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 		g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
-		f.seriesOf(&r).stored(&r, settled)
-	}
-	return rows.Err()
-}
-
-// loadNewest reads the newest reading of each series from the daily roll-up. The day is found first: ordered by more
-// than the index holds, all days of each post would be read and sorted.
-func (f *postFold) loadNewest(ctx context.Context, tx pgx.Tx, keys []agencyPost) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	rows, err := tx.Query(ctx, `
-		select d.* from unnest($1::bigint[], $2::text[], $3::text[]) as k(social_account_id, external_id, parent_account)
-		cross join lateral (
-			select `+readingColumns+` from (
-				select * from post_daily p
-				where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account
-				order by p.day desc fetch first row with ties) p
-			order by captured_at desc limit 1) d`,
-		arraysOf(keys, func(k agencyPost) []any { return []any{k.account, k.external, k.parent} })...)
-	if err != nil {
-		return fmt.Errorf("read newest readings: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r reading
-		if err := rows.Scan(scanReading(&r)...); err != nil {
-			return fmt.Errorf("scan newest reading: %w", err)
-		}
 		s := f.seriesOf(&r)
-		s.newest = r.at
-		s.stored(&r, true)
+		if readings != nil {
+			r.so = &soFar{*readings, sums}
+			if r.at.After(s.newest) {
+				s.newest = r.at
+			}
+		}
+		s.stored(&r, settled)
 	}
 	return rows.Err()
 }
 
 const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
 
-// loadDays reads the days of readings that have stored ones, and what stands before each.
-func (f *postFold) loadDays(ctx context.Context, tx pgx.Tx, want map[agencyPost][]*domain.PostRead) error {
-	type seriesDay struct {
-		agencyPost
-		day time.Time
-	}
-	days := map[seriesDay]bool{}
-	for key, reads := range want {
+// readDays reads the newest day of each series from the daily roll-up: the last reading of each owner, with what the owner has
+// on the day. That is all that readings behind them need, on the same day too. Of the day of a reading that stands before one of
+// them, all readings are read and what stands before these. All owners come, also because
+// ordered by more than the index holds, all days of each post would be read and sorted. A join of keys with newest readings
+// would do the same, and become a nested loop over both when the plan is a generic one.
+var readDays = `
+	with k as materialized (
+		select k.day as asked, d.captured_at >= k.first as whole, d.*
+		from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+			as k(social_account_id, external_id, parent_account, day, first)
+		cross join lateral (
+			select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
+			where ` + ofSeries + ` order by p.day desc fetch first row with ties) d
+	)
+	select ` + readingColumns + `, ` + noStep + `, true as settled, ` + dayColumns + ` from k
+	union all
+	select n.* from k cross join lateral (
+		(select ` + wholeColumns + `, true, ` + noDay + ` from tSPostInsights p
+		 where ` + ofSeries + ` and p.captured_at < k.asked order by p.captured_at desc limit 1)
+		union all
+		(select ` + wholeColumns + `, false, ` + noDay + ` from tSPostInsights p
+		 where ` + ofSeries + ` and p.captured_at >= k.asked and p.captured_at < k.asked + interval '24 hours')) n
+	where k.whole`
+
+const (
+	// dayColumns are those of post_daily that say what its owner has on the day.
+	dayColumns = "readings, glikes, gcomments, gshares, gviews"
+)
+
+// noDay stands for dayColumns where there is no day.
+var noDay = "null::integer" + strings.Repeat(", null::bigint", 4)
+
+// noStep stands for what the daily roll-up has not of a reading: three flags and seven figures of its step.
+var noStep = strings.TrimSuffix(strings.Repeat("false, ", 3)+strings.Repeat("null, ", 7), ", ")
+
+// seriesDay is a day of a series on which a batch has readings.
+type seriesDay struct {
+	agencyPost
+	day, first time.Time // first: the earliest of the batch
+}
+
+// queueDays queues [readDays] for the readings of the batch.
+func (f *postFold) queueDays(batch *pgx.Batch) {
+	var days []seriesDay
+	for key, reads := range f.want {
+		begin := len(days)
 		for _, r := range reads {
-			if s := f.series[key]; s != nil && !dayOf(r.CapturedAt).After(dayOf(s.newest)) {
-				days[seriesDay{key, dayOf(r.CapturedAt)}] = true
-			}
+			days = addRead(days, begin, key, r)
 		}
 	}
-	if len(days) == 0 {
-		return nil
+	if len(days) > 0 {
+		batch.Queue(readDays, arraysOf(days, func(d seriesDay) []any {
+			return []any{d.account, d.external, d.parent, d.day, d.first}
+		})...).Query(f.scanWhole)
 	}
-	rows, err := tx.Query(ctx, `
-		select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
-			as k(social_account_id, external_id, parent_account, day)
-		cross join lateral (
-			(select `+wholeColumns+`, true as settled from tSPostInsights p
-			 where `+ofSeries+` and p.captured_at < k.day order by p.captured_at desc limit 1)
-			union all
-			(select `+wholeColumns+`, false from tSPostInsights p
-			 where `+ofSeries+` and p.captured_at >= k.day and p.captured_at < k.day + interval '24 hours')) n`,
-		arraysOf(slices.Collect(maps.Keys(days)), func(d seriesDay) []any { return []any{d.account, d.external, d.parent, d.day} })...)
-	if err != nil {
-		return fmt.Errorf("read days of readings: %w", err)
+}
+
+// addRead adds a reading to its day, which stands among those from begin on.
+func addRead(days []seriesDay, begin int, key agencyPost, r *domain.PostRead) []seriesDay {
+	day := dayOf(r.CapturedAt)
+	for i := begin; i < len(days); i++ {
+		d := &days[i]
+		if !d.day.Equal(day) {
+			continue
+		}
+		if r.CapturedAt.Before(d.first) {
+			d.first = r.CapturedAt
+		}
+		return days
 	}
-	return f.scanWhole(rows)
+	return append(days, seriesDay{key, day, r.CapturedAt})
 }
 
 // late is a reading whose effect goes on beyond its day.
@@ -175,11 +183,11 @@ type late struct {
 	needs [6]bool   // by [stepFigures]: whose next reading lies there
 }
 
-// loadAfter reads, for readings that come late, the days after theirs up to where their effect ends: at the next reading,
-// and for each of their figures at the next one that has it.
-func (f *postFold) loadAfter(ctx context.Context, tx pgx.Tx, want map[agencyPost][]*domain.PostRead) error {
+// LoadMore implements [Fold]. It reads, for readings that come late, the days after theirs up to where their effect ends:
+// at the next reading, and for each of their figures at the next one that has it.
+func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []Event) error {
 	var ask []late
-	for key, reads := range want {
+	for key, reads := range f.want {
 		s := f.series[key]
 		for _, r := range reads {
 			if s != nil && !s.newest.Before(dayOf(r.CapturedAt).Add(aDay)) {
@@ -213,7 +221,7 @@ func (f *postFold) loadAfter(ctx context.Context, tx pgx.Tx, want map[agencyPost
 			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
 			`+strings.Join(ends, ",\n\t\t\t")+`) as at) e
 		cross join lateral (
-			select `+wholeColumns+`, false as settled from tSPostInsights p
+			select `+wholeColumns+`, false as settled, `+noDay+` from tSPostInsights p
 			where `+ofSeries+` and p.captured_at >= k.day
 			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC') n`, args...)
 	if err != nil {

@@ -28,6 +28,14 @@ type reading struct {
 	was *reading // what is stored at its instant; nil: nothing
 	// settled says that the reading is stored and does not change: it stands before those that may.
 	settled bool
+	// so, of an owner's last one on the newest day that is stored, says what he has on the day: it stands for all of them.
+	so *soFar
+}
+
+// soFar is how many readings an owner has on a day, and what they gained; nil: of none it is known.
+type soFar struct {
+	readings int32
+	sums     domain.Counts
 }
 
 // postStep is what a reading is worth by those before it in its series.
@@ -173,6 +181,7 @@ type dayRow struct {
 	readings int32
 	sums     domain.Counts
 	isNew    bool // no row of the day can be there
+	isLast   bool // nor one of a later day
 }
 
 // daysOf makes the rows of the days of a sorted series: each day's readings must be all there.
@@ -201,7 +210,11 @@ func daysOf(readings []*reading) iter.Seq[dayRow] {
 func dayOfOwner(readings []*reading) dayRow {
 	row := dayRow{reading: readings[len(readings)-1]}
 	for _, r := range readings {
-		if r.Tenant == row.Tenant {
+		switch {
+		case r.Tenant != row.Tenant:
+		case r.so != nil:
+			row.readings, row.sums = r.so.readings, r.so.sums
+		default:
 			row.add(r.gained)
 		}
 	}

@@ -57,33 +57,30 @@ var postsTable = newTable("tSPosts",
 	})
 
 // Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes.
-func (f *postFold) Write(ctx context.Context, tx pgx.Tx) error {
+func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	for _, s := range f.series {
 		s.steps()
 	}
-	var batch pgx.Batch
 	days, gone := f.changedDays()
 	newReadings, changedReadings := split(f.changedReadings(), func(r *reading) bool { return r.was == nil })
 	newDays, changedDays := split(days, func(d dayRow) bool { return d.isNew })
 	err := errors.Join(
-		postReadings.insertNew(ctx, tx, &batch, newReadings),
-		postDaily.insertNew(ctx, tx, &batch, newDays),
+		postReadings.insertNew(ctx, tx, last, newReadings),
+		postDaily.insertNew(ctx, tx, last, newDays),
 	)
 	if err != nil {
 		return fmt.Errorf("store post readings: %w", err)
 	}
-	postReadings.queue(&batch, changedReadings)
-	postDaily.queue(&batch, changedDays)
-	queueGone(&batch, gone)
-	f.queueGains(&batch)
+	postReadings.queue(last, changedReadings)
+	postDaily.queue(last, changedDays)
+	queueGone(last, gone)
+	queueMonths(last, days, gone)
+	f.queueGains(last)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err
 	}
-	postsTable.queue(&batch, posts)
-	if err := send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("store post readings: %w", err)
-	}
+	postsTable.queue(last, posts)
 	return nil
 }
 
@@ -112,6 +109,7 @@ func (f *postFold) changedDays() (rows []dayRow, gone []*reading) {
 		for d := range daysOf(readings) {
 			day := dayOf(d.at)
 			d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
+			d.isLast = d.isNew || day.Equal(dayOf(s.newest))
 			if owners[day] == nil {
 				owners[day] = map[domain.Tenant]bool{}
 			}

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -68,21 +67,20 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) error {
 	return nil
 }
 
-func (f *postFold) loadPosts(ctx context.Context, tx pgx.Tx, registered []domain.PostRegistered) error {
+func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
 	if len(registered) == 0 {
-		return nil
+		return
 	}
 	keys := arraysOf(registered, func(r domain.PostRegistered) []any { return []any{r.SocialAccount, r.ExternalID, r.ParentAccount} })
-	rows, err := tx.Query(ctx, `
+	batch.Queue(`
 		select distinct social_account_id, external_id, parent_account, account_id,
 		       listing::text, main_app::text, registered_at, updated_at, newer_accounts
 		from tSPosts join unnest($1::bigint[], $2::text[], $3::text[])
 			as k(social_account_id, external_id, parent_account)
-			using (social_account_id, external_id, parent_account)`, keys...)
-	if err != nil {
-		return fmt.Errorf("read posts: %w", err)
-	}
-	defer rows.Close()
+			using (social_account_id, external_id, parent_account)`, keys...).Query(f.scanPosts)
+}
+
+func (f *postFold) scanPosts(rows pgx.Rows) error {
 	for rows.Next() {
 		var key tenantPost
 		var p post

@@ -31,16 +31,53 @@ type Projector interface {
 	Begin(generation int) Fold
 }
 
-// Fold is the state of one batch. The engine calls Load, then Apply for each event in the order of
+// Fold is the state of one batch. The engine calls Load, LoadMore, then Apply for each event in the order of
 // the log, then Write, all in one transaction; when that fails it throws the Fold away.
 type Fold interface {
-	// Load reads the rows that the events need, set-based.
-	Load(ctx context.Context, tx pgx.Tx, events []Event) error
+	// Load queues what reads the rows that the events need, set-based, with callbacks that take them in. It travels with
+	// what opens the transaction: on a batch that must not be folded it was read in vain.
+	Load(first *pgx.Batch, events []Event)
+	// LoadMore reads what only the answers to Load tell.
+	LoadMore(ctx context.Context, tx pgx.Tx, events []Event) error
 	// Apply folds one event into the state. It does no input or output. An error parks the event;
 	// the state must then be as if the event had not been, but for what [Chained] says.
 	Apply(event Event) error
-	// Write stores the rows that Apply made, set-based.
-	Write(ctx context.Context, tx pgx.Tx) error
+	// Write stores the rows that Apply made, set-based. What it queues on last is sent with the commit.
+	Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
+}
+
+// needsNothing is a Fold's part when no row need be read.
+type needsNothing struct{}
+
+// Load implements [Fold].
+func (needsNothing) Load(*pgx.Batch, []Event) {}
+
+// LoadMore implements [Fold].
+func (needsNothing) LoadMore(context.Context, pgx.Tx, []Event) error { return nil }
+
+// LoadAll does all that a Fold reads, in a transaction that is open.
+func LoadAll(ctx context.Context, tx pgx.Tx, state Fold, events []Event) error {
+	var batch pgx.Batch
+	state.Load(&batch, events)
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	if err := state.LoadMore(ctx, tx, events); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	return nil
+}
+
+// WriteAll does all that a Fold writes, in a transaction that goes on.
+func WriteAll(ctx context.Context, tx pgx.Tx, state Fold) error {
+	var batch pgx.Batch
+	if err := state.Write(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	if err := send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
 }
 
 // Bulk is a Fold that can make whole tables: it gets every event of one partition in order, from an empty state and

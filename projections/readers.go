@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/puddle/v2"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
@@ -29,13 +28,21 @@ type ReadersConfig struct {
 }
 
 // Readers are the tables of the generations that the pointer names, read-only. Each set of generations has a pool of its own;
-// when the pointer moves, new statements go to the new pool, and the old one is closed after its last transaction.
-// They implement [pg.Reader].
+// when the pointer moves, new statements go to the new pool, and the old one is closed after its last transaction. What is
+// read stands in table processes before it is read, so that it is neither retired nor dropped meanwhile: whoever reads is
+// seen, also a command that only looks. They implement [pg.Reader].
 type Readers struct {
+	statements
+
 	config  ReadersConfig
+	present presence
+	leave   func() // takes the row of table processes away
 	current atomic.Pointer[readerPool]
-	mu      sync.Mutex // one refresh at a time
-	closing sync.WaitGroup
+	// swapping is held while the pools are exchanged: no new statement begins meanwhile.
+	swapping   sync.RWMutex
+	refreshing sync.Mutex // one refresh at a time
+	past       stillPools
+	closing    sync.WaitGroup
 
 	heldMu sync.Mutex
 	held   map[*readerPool]bool // every pool that is not closed yet
@@ -47,6 +54,9 @@ type readerPool struct {
 	names    []string // projection.g<number>
 	schemas  []string
 	complete bool // every projection has a generation
+
+	entering atomic.Int32 // statements that have chosen it and have no connection yet
+	left     atomic.Bool  // new statements go elsewhere
 }
 
 // Rhythms of the readers.
@@ -56,12 +66,18 @@ const (
 	refreshSoon = 50 * time.Millisecond
 )
 
-// OpenReaders opens the tables that the pointer names now; see [Readers.Run].
+// OpenReaders opens the tables that the pointer names now, and says to everybody that they are read; see [Readers.Run].
 func OpenReaders(ctx context.Context, c ReadersConfig) (*Readers, error) {
 	r := &Readers{config: c, held: map[*readerPool]bool{}}
+	r.statements = statements{r.pool}
+	r.present = newPresence(ProcessConfig{
+		Pool: c.Pool, Release: "readers", Roles: []string{"reader"}, Folds: func() []string { return nil }, Reads: r.Reads, Logger: c.Logger,
+	})
 	if err := r.Refresh(ctx); err != nil {
+		r.present.leave(ctx)
 		return nil, err
 	}
+	r.leave = r.present.keep(context.WithoutCancel(ctx)) // until Close
 	return r, nil
 }
 
@@ -80,75 +96,99 @@ func (r *Readers) Run(ctx context.Context) {
 		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
 			r.config.Logger.Warn("follow the pointer of the read models", "error", err)
 		}
+		r.past.closeIdle(r, stillIdle)
 	}
 }
 
 // Refresh looks where the pointer stands. It returns after new statements go there.
 func (r *Readers) Refresh(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := &readerPool{complete: true}
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	before := r.current.Load()
+	next, err := r.registered(ctx, before, r.pointed)
+	if err != nil || next == before {
+		return err
+	}
+	if err := r.connect(ctx, next, "reader", r.config.MaxConns); err != nil {
+		return err
+	}
+	if before == nil {
+		r.current.Store(next)
+		return nil
+	}
+	r.swap(ctx, before, next)
+	r.close(before)
+	return nil
+}
+
+// pointed are the generations that the pointer names.
+func (r *Readers) pointed(ctx context.Context) (*readerPool, error) {
+	set := &readerPool{complete: true}
 	for _, p := range r.config.Projectors {
 		var number int
 		err := r.config.Pool.QueryRow(ctx, readersGenerationSQL, p.Name(), p.Version()).Scan(&number)
 		if errors.Is(err, pgx.ErrNoRows) {
-			next.complete = false
+			set.complete = false
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read pointer of %s: %w", p.Name(), err)
+			return nil, fmt.Errorf("read pointer of %s: %w", p.Name(), err)
 		}
-		next.names = append(next.names, generationName(p.Name(), number))
-		next.schemas = append(next.schemas, ddl.Schema(p.Name(), number))
+		set.names = append(set.names, generationName(p.Name(), number))
+		set.schemas = append(set.schemas, ddl.Schema(p.Name(), number))
 	}
-	before := r.current.Load()
-	if before != nil && slices.Equal(before.names, next.names) {
-		return nil
+	return set, nil
+}
+
+// registered returns a set of generations that everybody knows to be read by this process: the open one if it is that, else
+// one that is to be connected. The set is looked up again once that is known: a generation that is in it then is neither
+// retired nor dropped, because who does that has looked at the processes before, and has committed, or looks later and finds this one.
+func (r *Readers) registered(
+	ctx context.Context, open *readerPool, look func(context.Context) (*readerPool, error),
+) (*readerPool, error) {
+	for {
+		set, err := look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if open != nil && slices.Equal(open.names, set.names) {
+			return open, nil
+		}
+		r.hold(set)
+		err = r.present.beat(ctx)
+		var again *readerPool
+		if err == nil {
+			again, err = look(ctx)
+		}
+		if err == nil && slices.Equal(again.names, set.names) {
+			return set, nil
+		}
+		r.release(set)
+		if err != nil {
+			return nil, err
+		}
 	}
-	var err error
-	next.Pool, err = pg.Open(ctx, pg.Config{
-		URL: r.config.DatabaseURL, SearchPath: append(next.schemas, migrations.Engine),
-		Name: "reader", MaxConns: r.config.MaxConns, ReadOnly: true,
+}
+
+// connect opens the pool of a set that is held.
+func (r *Readers) connect(ctx context.Context, set *readerPool, name string, conns int32) (err error) {
+	set.Pool, err = pg.Open(ctx, pg.Config{
+		URL: r.config.DatabaseURL, SearchPath: append(slices.Clone(set.schemas), migrations.Engine), Name: name, MaxConns: conns, ReadOnly: true,
 	})
 	if err != nil {
-		return fmt.Errorf("open tables of %v: %w", next.names, err)
-	}
-	if before != nil {
-		r.awaitPassed(ctx, before, next)
-	}
-	r.hold(next)
-	r.current.Store(next)
-	if before != nil {
-		r.closing.Go(func() {
-			before.Close() // returns after its last transaction
-			r.release(before)
-		})
+		r.release(set)
+		return fmt.Errorf("open tables of %v: %w", set.names, err)
 	}
 	return nil
 }
 
-// passWithin bounds the wait for the generations that are read next.
-const passWithin = 2 * time.Second
-
-// awaitPassed waits until the next generations are where those are that were read until now: who has seen a change must
-// not lose it again because this process reads other tables. Both are followed meanwhile; what is committed between this
-// look and the swap shows a moment later.
-func (r *Readers) awaitPassed(ctx context.Context, before, next *readerPool) {
-	ctx, cancel := context.WithTimeout(ctx, passWithin)
-	defer cancel()
-	for behind := true; behind; {
-		err := r.config.Pool.QueryRow(ctx, `
-			select exists (
-				select from checkpoints o join checkpoints n using (projection, partition)
-				where o.projection || '.g' || o.generation = any($1) and n.projection || '.g' || n.generation = any($2)
-				  and n.next_offset < o.next_offset and n.state = 'live' and o.state = 'live')`, before.names, next.names).Scan(&behind)
-		if err != nil {
-			return // the new tables were verified: to read them late is worse than to read them early
-		}
-		if behind && pause(ctx, heldLook) != nil {
-			return
-		}
-	}
+// close closes a pool after its last transaction, and then no longer says that it is read.
+func (r *Readers) close(p *readerPool) {
+	p.left.Store(true)
+	r.closing.Go(func() {
+		p.Close()
+		r.release(p)
+	})
 }
 
 func (r *Readers) hold(p *readerPool) {
@@ -184,49 +224,10 @@ func (r *Readers) Complete() bool { return r.current.Load().complete }
 
 // Close closes all pools after their last transactions.
 func (r *Readers) Close() {
+	r.past.end(r)
 	r.current.Load().Close()
 	r.closing.Wait()
-}
-
-// Query implements [pg.Reader].
-func (r *Readers) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	for {
-		pool := r.current.Load()
-		rows, err := pool.Query(ctx, sql, args...)
-		if !r.swapped(pool, err) {
-			return rows, err //nolint:wrapcheck // stands for the pool
-		}
-	}
-}
-
-// QueryRow implements [pg.Reader].
-func (r *Readers) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return row{func(into []any) error {
-		for {
-			pool := r.current.Load()
-			err := pool.QueryRow(ctx, sql, args...).Scan(into...)
-			if !r.swapped(pool, err) {
-				return err
-			}
-		}
-	}}
-}
-
-// row is a query of one row that runs when it is scanned.
-type row struct{ scan func(into []any) error }
-
-// Scan implements [pgx.Row].
-func (r row) Scan(into ...any) error { return r.scan(into) }
-
-// BeginTx implements [pg.Beginner].
-func (r *Readers) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error) {
-	for {
-		pool := r.current.Load()
-		tx, err := pool.BeginTx(ctx, options)
-		if !r.swapped(pool, err) {
-			return tx, err //nolint:wrapcheck // stands for the pool
-		}
-	}
+	r.leave()
 }
 
 // Ping asks the server.
@@ -241,8 +242,3 @@ func (r *Readers) Ping(ctx context.Context) error {
 
 // Stat are the statistics of the pool that is read from now.
 func (r *Readers) Stat() *pgxpool.Stat { return r.current.Load().Stat() }
-
-// swapped tells whether a pool was closed between its choice and its use.
-func (r *Readers) swapped(pool *readerPool, err error) bool {
-	return errors.Is(err, puddle.ErrClosedPool) && r.current.Load() != pool
-}

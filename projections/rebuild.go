@@ -45,7 +45,11 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 		return rebuild, domain.NewError(domain.CodeInvalid, "%s cannot be rebuilt as of a time; only %s and %s can",
 			asked.Projection, timeTravels[0], timeTravels[1])
 	}
-	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+	if asked.Until != nil && asked.Until.After(time.Now()) {
+		return rebuild, domain.NewError(domain.CodeInvalid,
+			"%s is in the future; name a time that has passed, or none for tables that are followed", asked.Until.Format(time.RFC3339))
+	}
+	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}
@@ -56,6 +60,26 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 		return Rebuild{}, fmt.Errorf("request rebuild of %s: %w", asked.Projection, err)
 	}
 	return rebuild, nil
+}
+
+// durably is a transaction that outlives a crash of the server: what was answered to an operator, or was read, holds.
+func durably(ctx context.Context, pool beginner, f func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `set local synchronous_commit = on`); err != nil {
+			return fmt.Errorf("commit in sync: %w", err)
+		}
+		return f(tx)
+	})
+}
+
+// durablyOne is one statement of that kind; it tells whether it found a row.
+func (r *Rebuilds) durablyOne(ctx context.Context, sql string, args ...any) (found bool, err error) {
+	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, sql, args...)
+		found = tag.RowsAffected() > 0
+		return err
+	})
+	return found, err
 }
 
 // insertRebuild writes the row of a rebuild, or of the way back to a generation.
@@ -78,7 +102,36 @@ func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state o
 	if err != nil {
 		return Rebuild{}, fmt.Errorf("insert rebuild: %w", err)
 	}
+	if err := forgetRebuilds(ctx, tx, asked.Projection); err != nil {
+		return Rebuild{}, err
+	}
 	return readRebuild(ctx, tx, `id = $1`, id)
+}
+
+// What is kept of rebuilds that have ended: the newest so many of a projection, and none that is older. Who did what and why stays
+// in the log.
+const (
+	keepRebuilds    = 100
+	keepRebuildsFor = 400 * 24 * time.Hour
+)
+
+// forgetRebuilds deletes what nobody looks at any more: it comes with each new rebuild, so that the rows stay bounded. Of one that has
+// ended the parts of its bulk go at once: they are for whoever takes it over.
+func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
+	_, err := tx.Exec(ctx, `
+		delete from rebuilds r where projection = $1 and finished_at is not null and (
+			finished_at < clock_timestamp() - $3::interval
+			or id not in (select id from rebuilds where projection = $1 order by requested_at desc, id limit $2))`,
+		projection, keepRebuilds, keepRebuildsFor)
+	if err != nil {
+		return fmt.Errorf("forget old rebuilds: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		delete from rebuild_shards where rebuild in (select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
+	if err != nil {
+		return fmt.Errorf("forget parts of rebuilds: %w", err)
+	}
+	return nil
 }
 
 // Get returns a rebuild. CodeNotFound says that there is none of that id.
@@ -115,10 +168,11 @@ func readRebuild(ctx context.Context, q querier, where string, args ...any) (Reb
 	return rebuild, nil
 }
 
-// Cancel ends a rebuild and drops what it has made. The process that runs it stops within a second; without any, the next
-// one that could run it does. CodeConflict says that it has ended already.
+// Cancel ends a rebuild and drops what it has made, unless readers use that already because there was nothing else. The
+// process that runs it stops within a second; without any, the next one that runs the projection, in any version, does it.
+// CodeConflict says that it has ended already.
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
-	tag, err := r.pool.Exec(ctx, `
+	found, err := r.durablyOne(ctx, `
 		update rebuilds set cancel = true,
 		       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
 		       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
@@ -126,7 +180,7 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("cancel rebuild: %w", err)
 	}
-	if tag.RowsAffected() > 0 {
+	if found {
 		return nil
 	}
 	rebuild, err := r.Get(ctx, id)
@@ -139,12 +193,12 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 // Accept lets a blocked rebuild go on although its tables differ from the live ones. The report is named by its id, so that
 // nobody accepts one that was not read. CodeConflict says what is accepted in vain.
 func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
-	tag, err := r.pool.Exec(ctx, `
+	found, err := r.durablyOne(ctx, `
 		update rebuilds set accepted = $2 where id::text = $1 and state = 'blocked' and finished_at is null and report ->> 'id' = $2`, id, report)
 	if err != nil {
 		return fmt.Errorf("accept report of rebuild: %w", err)
 	}
-	if tag.RowsAffected() > 0 {
+	if found {
 		return nil
 	}
 	rebuild, err := r.Get(ctx, id)
@@ -157,9 +211,16 @@ func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
 	return domain.NewError(domain.CodeConflict, "rebuild %s is blocked by another report than %s; read it first", id, report)
 }
 
-// lockGenerations is held by whoever makes, switches, retires or drops a generation of a projection.
+// lockGenerations is held by whoever makes, switches, retires or drops a generation of a projection. It bounds each wait
+// for a lock in its transaction, so that who waits for a frozen projector, or for a long query, does not hold up every
+// other step of the projection's generations: the step is tried again.
 func lockGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1))`, "ledgerboard generation "+projection); err != nil {
+	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
+		"ledgerboard generation "+projection)
+	if lockedOut(err) {
+		return domain.NewError(domain.CodeUnavailable, "another step of the generations of %s is under way; try again", projection)
+	}
+	if err != nil {
 		return fmt.Errorf("lock generations: %w", err)
 	}
 	return nil

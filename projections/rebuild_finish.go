@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -16,6 +19,9 @@ import (
 // Verify compares the tables of two generations of a projection. Equal says whether they are; the report is an object
 // whose id an operator names who accepts a difference.
 type Verify func(ctx context.Context, projection string, live, candidate int) (report json.RawMessage, equal bool, err error)
+
+// keysShard is the shard of keys and indexes.
+const keysShard = -1
 
 // makeKeys makes keys and indexes, once all rows are there. Without parallel workers: the live generation needs the processors.
 func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool) error {
@@ -39,6 +45,21 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("make keys and indexes of %s: %w", r.projector.Name(), err)
 	}
 	return nil
+}
+
+// vacuum lets index-only scans trust the pages, and the planner know them; as many tables at a time as shards.
+func (r *running) vacuum(ctx context.Context, pool *pgxpool.Pool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(shardsAtOnce())
+	for _, table := range r.projector.Tables() {
+		group.Go(func() error {
+			if _, err := pool.Exec(ctx, "vacuum (analyze) "+table); err != nil {
+				return fmt.Errorf("vacuum %s: %w", table, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // follow hands the generation to the sessions; a still one is finished.
@@ -89,14 +110,13 @@ func (r *running) verifyTables(ctx context.Context, number int) error {
 	if err := r.advance(ctx, nil, operator.RebuildVerifying); err != nil {
 		return err
 	}
-	report, equal, err := r.verify(ctx, r.projector.Name(), live, number)
+	report, why, err := r.compare(ctx, live, number)
 	if err != nil {
 		return fmt.Errorf("verify generation %d of %s: %w", number, r.projector.Name(), err)
 	}
-	state, why, outcome := operator.RebuildSwitching, "", error(nil)
-	if !equal {
+	state, outcome := operator.RebuildSwitching, error(nil)
+	if why != "" {
 		state, outcome = operator.RebuildBlocked, errBlocked
-		why = "its tables differ from the live ones: read the report, then accept it or cancel"
 	}
 	tag, err := r.pool.Exec(ctx, `
 		update rebuilds set state = $3, report = $4, error = nullif($5, ''),
@@ -110,4 +130,105 @@ func (r *running) verifyTables(ctx context.Context, number int) error {
 	}
 	r.State = state
 	return outcome
+}
+
+// compare returns the report of the verification, and why an operator has to decide; "" when the tables are equal.
+func (r *running) compare(ctx context.Context, live, number int) (report json.RawMessage, why string, err error) {
+	same, err := r.sameLog(ctx, r.pool, live, number)
+	if err != nil {
+		return nil, "", err
+	}
+	if !same {
+		return r.reportOtherLog(live, number)
+	}
+	endWatch := r.watchVerification(ctx, live, number)
+	report, equal, err := r.verify(ctx, r.projector.Name(), live, number)
+	endWatch()
+	if err != nil || equal {
+		return report, "", err
+	}
+	return r.explainDifference(ctx, report, number, "its tables differ from the live ones: read the report, then accept it or cancel")
+}
+
+// reportOtherLog is the report on generations that never stand at the same positions: the topic was created again.
+func (r *running) reportOtherLog(live, number int) (json.RawMessage, string, error) {
+	report := newReport(r.projector.Name(), time.Now())
+	report.Live, report.Candidate, report.Versions = live, number, Versions{r.Version, r.Version}
+	report.Note = "live is of another log: the topic was created again, so that their positions cannot be compared"
+	report.Positions, report.Tables = map[int32]int64{}, []TableReport{}
+	report.finish(report.At)
+	report.Equal = false // although no table differs
+	raw, err := json.Marshal(report)
+	return raw, "live is of another log than topic " + r.projector.Topic() + " is now: accept the report to switch, or cancel", err
+}
+
+// explainDifference adds to a report what only the log's rules explain.
+func (r *running) explainDifference(ctx context.Context, raw json.RawMessage, number int, why string) (json.RawMessage, string, error) {
+	if !r.compacted {
+		return raw, why, nil
+	}
+	var report Report
+	if err := json.Unmarshal(raw, &report); err != nil {
+		return nil, "", fmt.Errorf("read report: %w", err)
+	}
+	parked, err := readParked(ctx, r.pool, r.projector.Name(), number)
+	if err != nil {
+		return nil, "", err
+	}
+	keys := explainCompacted(&report, parked)
+	if len(keys) == 0 {
+		return raw, why, nil
+	}
+	why = fmt.Sprintf("its tables lack %s: compaction has removed the record that made the live row, and the one that is left is parked; "+
+		"import the entity again, or accept the report without it", strings.Join(keys, ", "))
+	raw, err = json.Marshal(report)
+	return raw, why, err
+}
+
+// standsFor is how long a generation may make no progress before a verification that waits for it says so.
+const standsFor = 3 * time.Second
+
+// watchVerification says what a verification waits for, until the returned function is called: it compares the two where
+// both stand at one position, and one that stands still, because it is paused, because nobody folds it or because a batch
+// cannot be written, lets it wait for ever.
+func (r *running) watchVerification(ctx context.Context, live, candidate int) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var before string
+		since, told := time.Now(), ""
+		for r.pause(ctx, lookEvery) == nil {
+			behind, err := r.behindHold(ctx, live, candidate)
+			if err != nil {
+				continue
+			}
+			if behind != before {
+				before, since = behind, time.Now()
+			}
+			waits := ""
+			if behind != "" && time.Since(since) > standsFor {
+				waits = "the verification waits because " + behind + "; is the projection paused, or is there no process that folds it?"
+			}
+			if waits != told {
+				r.tell(ctx, waits)
+				told = waits
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// behindHold says which generation of a verification has to come to which position; "" when both are there.
+func (r *running) behindHold(ctx context.Context, live, candidate int) (behind string, err error) {
+	err = r.pool.QueryRow(ctx, `
+		select coalesce(string_agg(format('generation %s stands at offset %s of partition %s and has to come to %s',
+			c.generation, c.next_offset, c.partition, h.hold_at), ', ' order by c.generation, c.partition), '')
+		from checkpoints h join checkpoints c on c.projection = h.projection and c.partition = h.partition and c.generation in ($2, $3)
+		where h.projection = $1 and h.generation = $3 and h.hold_until > clock_timestamp() and c.next_offset < h.hold_at`,
+		r.projector.Name(), live, candidate).Scan(&behind)
+	return behind, err
 }

@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // A rebuild is a row of table rebuilds and goes on from what the tables say, never from what a process remembers. What
@@ -37,7 +31,7 @@ import (
 //	frozen elsewhere and thawed       each short step begins with an update of the rebuild under its lease; it finds no row.
 //	two requests                      the second finds the first under the lock of the projection's generations.
 //	cancelled                         the process that holds the lease stops and drops the generation; when it dies in
-//	                                  that, the next one finds the flag and does it.
+//	                                  that, the next one, of any version, finds the flag and does it.
 
 // Rhythms of a rebuild.
 const (
@@ -63,7 +57,7 @@ type running struct {
 	cancel   bool // asked for before this process took it
 	accepted bool
 	done     atomic.Int64 // records folded
-	behind   atomic.Bool  // the live generation is, so that this one yields
+	behind   *atomic.Bool // something that goes first is, so that this one yields
 }
 
 // keepRebuilding takes the rebuilds of this projector version one after the other, until ctx is done.
@@ -87,16 +81,17 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 	}
 }
 
-// takeRebuild takes a rebuild that nobody runs; [pgx.ErrNoRows] when there is none.
+// takeRebuild takes a rebuild that nobody runs, or one of any version whose remains are to be taken away because it is
+// cancelled; [pgx.ErrNoRows] when there is none.
 func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
-	r := &running{Engine: e}
+	r := &running{Engine: e, behind: &atomic.Bool{}}
 	var id string
 	err := e.pool.QueryRow(ctx, `
 		update rebuilds set lease = lease + 1, lease_until = clock_timestamp() + $3::interval,
-		       started_at = coalesce(started_at, clock_timestamp()), rate = 0
+		       started_at = coalesce(started_at, clock_timestamp()), rate = case when state in ('requested', 'copying') then 0 else rate end
 		where id = (
 			select id from rebuilds
-			where projection = $1 and version = $2 and finished_at is null and lease_until < clock_timestamp()
+			where projection = $1 and (version = $2 or cancel) and finished_at is null and lease_until < clock_timestamp()
 			  and (state <> 'blocked' or accepted is not null or cancel)
 			order by requested_at limit 1 for update skip locked)
 		returning id::text, lease, cancel, accepted is not null`, e.projector.Name(), e.projector.Version(), leaseFor).
@@ -173,7 +168,7 @@ func (r *running) attempt(ctx context.Context) error {
 func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 	tick := time.NewTicker(rebuildBeat)
 	defer tick.Stop()
-	renewed, before := time.Now(), r.done.Load()
+	renewed, before, slow := time.Now(), r.done.Load(), ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -186,7 +181,7 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 		err := within(ctx, leaseFor/2, func(ctx context.Context) error {
 			return r.pool.QueryRow(ctx, `
 				update rebuilds set lease_until = clock_timestamp() + $3::interval, events_done = $4,
-				       rate = case when rate = 0 then $5 else rate * 0.8 + $5 * 0.2 end
+				       rate = case when state <> 'copying' then rate when rate = 0 then $5::float8 else rate * 0.8 + $5::float8 * 0.2 end
 				where id = $1 and lease = $2 returning cancel and finished_at is null`, r.ID, r.lease, leaseFor, now, rate).Scan(&cancelled)
 		})
 		switch {
@@ -194,9 +189,11 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 			end(errCancelled)
 		case err == nil:
 			renewed, before = time.Now(), now
-			r.behind.Store(r.liveIsBehind(ctx))
+			slow = r.throttle(ctx, slow)
 		case errors.Is(err, pgx.ErrNoRows), time.Since(renewed) > leaseFor:
 			end(errLeaseLost)
+		case ctx.Err() == nil:
+			r.logger.Warn("the lease of a rebuild is not renewed", "rebuild", r.ID, "error", err)
 		}
 	}
 }
@@ -222,65 +219,6 @@ func (r *running) steps(ctx context.Context) error {
 		return err
 	}
 	return r.switchWhenReady(ctx, g.Number)
-}
-
-// open returns the generation, and makes it when there is none.
-func (r *running) open(ctx context.Context) (g generation, err error) {
-	if r.Generation > 0 {
-		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), r.Generation)
-		if err == nil && !found {
-			err = domain.NewError(domain.CodeConflict, "generation %d is gone", r.Generation)
-		}
-		return g, err
-	}
-	ranges, topicID, err := r.log.Ranges(ctx, r.projector.Topic())
-	if err != nil {
-		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic(), err)
-	}
-	needed, err := r.diskNeeded(ctx)
-	if err != nil {
-		return g, err
-	}
-	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
-			return err
-		}
-		if err := r.advance(ctx, tx, operator.RebuildCopying); err != nil {
-			return err
-		}
-		if g, err = r.createGeneration(ctx, tx, StateCopying, ranges, topicID); err != nil {
-			return err
-		}
-		if err := r.insertShards(ctx, tx, ranges); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			update rebuilds set generation = $2, disk_needed = $3,
-			       events_total = (select coalesce(sum(last - first), 0) from rebuild_shards where rebuild = $1)
-			where id = $1`, r.ID, g.Number, needed)
-		if err != nil {
-			return fmt.Errorf("note generation of rebuild: %w", err)
-		}
-		_, err = tx.Exec(ctx, `update generations set until = $3 where projection = $1 and generation = $2`,
-			r.projector.Name(), g.Number, r.Until)
-		return err
-	})
-	if err != nil {
-		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name(), err)
-	}
-	r.Generation = g.Number
-	return g, nil
-}
-
-func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange) error {
-	for _, p := range append(ranges, eventlog.PartitionRange{Partition: keysShard}) {
-		_, err := tx.Exec(ctx, `insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
-			r.ID, p.Partition, p.Start, p.End, r.lease)
-		if err != nil {
-			return fmt.Errorf("insert shard: %w", err)
-		}
-	}
-	return nil
 }
 
 // advance notes how far the rebuild has come; [errLeaseLost] when it is not this process's any more. With a transaction
@@ -333,59 +271,4 @@ func (r *running) pause(ctx context.Context, d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
-}
-
-// abandon ends the rebuild and drops what it has made; a generation that was there before stays.
-func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
-	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
-			return err
-		}
-		if err := r.advance(ctx, tx, state); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `update rebuilds set error = nullif($2, '') where id = $1`, r.ID, why); err != nil {
-			return fmt.Errorf("note why a rebuild ended: %w", err)
-		}
-		if r.Generation == 0 || r.Back {
-			return nil
-		}
-		_, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, r.projector.Name(), r.Generation)
-		if err != nil { // it may have been the first one that went live
-			return fmt.Errorf("take pointer away: %w", err)
-		}
-		return dropTables(ctx, tx, r.projector.Name(), r.Generation, ddl.Schema(r.projector.Name(), r.Generation))
-	})
-}
-
-// final tells whether the same step would fail again.
-func final(err error) bool {
-	if refused, ok := errors.AsType[*domain.Error](err); ok {
-		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable // a verification that was disturbed
-	}
-	if pg.IsDataError(err) {
-		return true
-	}
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// Tables that somebody dropped, a disk that is full, a value that cannot be sent.
-		return refused.Code[:2] == "42" || refused.Code == "53100" || refused.Code == "57014" && refused.Routine == "CopyGetData"
-	}
-	for _, broken := range []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap} {
-		if errors.Is(err, broken) {
-			return true
-		}
-	}
-	return false
-}
-
-// sentence is what an operator reads of an error; of one of the database also the row.
-func sentence(err error) string {
-	if e, ok := errors.AsType[*domain.Error](err); ok {
-		return e.Message
-	}
-	parts := []string{err.Error()}
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		parts = append(parts, refused.Detail, refused.Where)
-	}
-	return storable(strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; "))
 }

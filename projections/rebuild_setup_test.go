@@ -156,11 +156,6 @@ func (b *bench) readers(p projections.Projector) *projections.Readers {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { r.Run(ctx) })
-	running.Go(func() {
-		projections.RunProcess(ctx, projections.ProcessConfig{
-			Pool: b.db.Pool, Release: "test", Folds: func() []string { return nil }, Reads: r.Reads, Logger: quiet,
-		})
-	})
 	b.t.Cleanup(func() {
 		cancel()
 		running.Wait()

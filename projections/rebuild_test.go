@@ -56,6 +56,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	require.Nil(t, wrong.Load())
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, done.EventsTotal, done.EventsDone)
+	require.Positive(t, done.Rate, "a rebuild shorter than a beat has a rate too")
 	require.GreaterOrEqual(t, done.EventsTotal, int64(3000))
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	require.Eventually(t, func() bool { return b.count("select count(*) from lb_tally_g1.tally") == events }, patience, tick)
@@ -107,6 +108,32 @@ func TestRebuildIsTakenOverInCopy(t *testing.T) {
 	b.caughtUp(second)
 	require.Equal(t, 2, b.pointedAt("tally"))
 	b.eachOnce(510)
+}
+
+// Whoever runs a rebuild renews its lease and tells how far it is: a shard may take longer than a lease lasts.
+func TestRebuildRenewsItsLease(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 500)
+	g := newGate()
+	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}})
+	defer g.open()
+	b.start(e)
+	b.caughtUp(e)
+	asked := b.request("tally")
+	<-g.reached
+	var until time.Time
+	require.NoError(t, b.db.Pool.QueryRow(b.ctx(), "select lease_until from rebuilds where id = $1", asked.ID).Scan(&until))
+	b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildCopying && r.EventsDone > 0 })
+	require.Eventually(t, func() bool {
+		return b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > $2", asked.ID, until) == 1
+	}, patience, tick)
+	g.open()
+	b.ends(asked.ID, operator.RebuildDone)
+	require.Equal(t, 1, b.count("select lease from rebuilds where id = $1", asked.ID))
 }
 
 // A process freezes before its shards' first statement: it claims nothing with its old lease.

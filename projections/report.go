@@ -20,6 +20,8 @@ type Report struct {
 	Parked    ParkedReport    `json:"parked"`
 	Equal     bool            `json:"equal"`
 	Took      string          `json:"took"`
+	// Note says why nothing was compared.
+	Note string `json:"note,omitempty"`
 }
 
 // Versions are those of the projectors that made the tables.

@@ -17,11 +17,7 @@ import (
 func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) error {
 	g := f.current()
 	stale := 0
-	err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		err := moveCheckpoints(ctx, tx, f.projector.Name(), g.Number, []step{s})
-		if err != nil {
-			return err
-		}
+	err := f.transaction(ctx, g.Number, []step{s}, func(*pgx.Batch) {}, func(tx pgx.Tx, _ *pgx.Batch) (err error) {
 		var effective bool
 		if effective, stale, err = f.foldRecord(ctx, tx, g.Number, s.events[0]); err != nil {
 			return err
@@ -40,9 +36,11 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 		return f.foldSkip(ctx, s, at)
 	}
 	if errors.Is(err, errMoved) {
-		// Another process folded it; the rest of the batch finds out by its own step.
-		_, err = f.whereMoved(ctx, g.Number, []step{s})
-		return err
+		next, err := f.whereMoved(ctx, g.Number, []step{s})
+		if err == nil && next[s.partition] == s.from { // a verification held it back, and let it go before it was asked
+			return f.foldSkip(ctx, s, at)
+		}
+		return err // another process folded it; the rest of the batch finds out by its own step
 	}
 	if pg.IsDataError(err) { // of the record itself: those behind the skipped one are folded in savepoints
 		return f.transact(ctx, []step{s}, &ParkError{ReasonWrite, err.Error()})
@@ -57,12 +55,12 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 // foldRecord folds the skip itself: the chain judges it, and only an effective one has an effect.
 func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, generation int, record Event) (effective bool, stale int, err error) {
 	state := f.projector.Begin(generation)
-	if err := state.Load(ctx, tx, []Event{record}); err != nil {
-		return false, 0, fmt.Errorf("load: %w", err)
+	if err := LoadAll(ctx, tx, state, []Event{record}); err != nil {
+		return false, 0, err
 	}
 	parked, stale := apply(state, []Event{record}, nil)
-	if err := state.Write(ctx, tx); err != nil {
-		return false, 0, fmt.Errorf("write: %w", err)
+	if err := WriteAll(ctx, tx, state); err != nil {
+		return false, 0, err
 	}
 	return len(parked) == 0 && stale == 0, stale, f.insertParked(ctx, tx, generation, parked)
 }
@@ -170,8 +168,10 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 			row := newParkedRow(ev, park)
 			return &row, f.insertParked(ctx, tx, generation, []parkedRow{row})
 		}
-		if err := f.forgetOvertaken(ctx, tx, generation, []Event{ev}, nil); err != nil {
-			return nil, err
+		var batch pgx.Batch
+		f.queueOvertaken(&batch, generation, []Event{ev})
+		if err := send(ctx, tx, &batch); err != nil {
+			return nil, fmt.Errorf("drop overtaken parked events: %w", err)
 		}
 	}
 	_, err = tx.Exec(ctx, `
@@ -187,8 +187,8 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Event) (park, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		state := f.projector.Begin(generation)
-		if err := state.Load(ctx, savepoint, []Event{ev}); err != nil {
-			return fmt.Errorf("load: %w", err)
+		if err := LoadAll(ctx, savepoint, state, []Event{ev}); err != nil {
+			return err
 		}
 		if chained, ok := state.(Chained); ok {
 			park = chained.Resume(ev)
@@ -196,7 +196,7 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Eve
 			park = state.Apply(ev)
 		}
 		if park == nil {
-			return state.Write(ctx, savepoint)
+			return WriteAll(ctx, savepoint, state)
 		}
 		return nil // it stays parked: nothing was written
 	})
@@ -215,6 +215,7 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Eve
 // claim holds the partition against those who fold it, and raises the epoch: rows change that the offset does not
 // speak of.
 func (f *session) claim(ctx context.Context, tx pgx.Tx, generation int, partition int32) error {
+	defer endBlockers(ctx, f.work.pool, tx.Conn(), f.projector.Name(), blockedFor)()
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
 		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,

@@ -27,9 +27,17 @@ const (
 func (e *Engine) keepRetiring(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
+	var published time.Time
+	told := ""
 	for {
-		if err := e.retireSuperseded(ctx); err != nil && ctx.Err() == nil {
-			e.logger.Warn("a superseded generation stays", "error", err)
+		if time.Since(published) >= viewsEvery {
+			publishViews(ctx, e.work, e.pool)
+			published = time.Now()
+		}
+		err := errors.Join(e.retireSuperseded(ctx), e.dropLeft(ctx), e.forgetGroups(ctx))
+		if err != nil && ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			e.logger.Warn("a generation that nobody needs stays", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -40,24 +48,82 @@ func (e *Engine) keepRetiring(ctx context.Context) {
 }
 
 func (e *Engine) retireSuperseded(ctx context.Context) error {
-	retire, err := e.numbers(ctx, `state in ('building', 'live') and superseded_at < clock_timestamp() - $3::interval and `+unused, e.grace)
+	retire, err := e.numbers(ctx, `
+		version = $2 and state in ('building', 'live') and superseded_at < clock_timestamp() - $3::interval and `+unused,
+		e.projector.Version(), e.grace)
 	if err != nil {
 		return err
 	}
+	var errs []error // one that cannot go keeps none of the others
 	for _, number := range retire {
-		publishViews(ctx, e.work, e.pool) // whoever switched may not have come to it
-		if err := e.retire(ctx, number); err != nil {
-			return err
+		// Whoever switched may not have come to it. While a transaction holds a view, the view shows tables that are followed.
+		if err := replaceViews(ctx, e.work, e.pool); lockedOut(err) {
+			errs = append(errs, err)
+			continue
+		} else if err != nil {
+			e.logger.Warn("the views of schema lb still show an earlier generation", "error", err)
 		}
+		errs = append(errs, e.retire(ctx, number))
 	}
-	drop, err := e.numbers(ctx, `state = 'retired' and `+unused+` and (retired_at < clock_timestamp() - $3::interval
+	drop, err := e.numbers(ctx, `version = $2 and state = 'retired' and `+unused+` and (retired_at < clock_timestamp() - $3::interval
 		or exists (select from generations n
-			where n.projection = g.projection and n.version = g.version and n.state = 'retired' and n.generation <> g.generation and n.retired_at > g.retired_at))`, keepRetired)
+			where n.projection = g.projection and n.version = g.version and n.state = 'retired'
+			  and n.generation <> g.generation and n.retired_at > g.retired_at))`,
+		e.projector.Version(), keepRetired)
 	if err != nil {
 		return err
 	}
-	for _, number := range drop {
-		if err := DropGeneration(ctx, e.pool, e.projector.Name(), number, e.deleteGroup); err != nil {
+	return errors.Join(append(errs, e.dropAll(ctx, drop))...)
+}
+
+// dropAll drops generations. One that cannot go, because somebody's view hangs on it, is tried ever more rarely: each try takes
+// locks, and what holds it is not likely to go soon.
+func (e *Engine) dropAll(ctx context.Context, numbers []int) error {
+	var errs []error
+	for _, number := range numbers {
+		stuck := e.stuck[number]
+		if time.Now().Before(stuck.until) {
+			continue
+		}
+		err := DropGeneration(ctx, e.pool, e.projector.Name(), number, e.deleteGroup)
+		delete(e.stuck, number)
+		if err != nil {
+			wait := min(max(lookEvery, 2*stuck.wait), stuckAtMost)
+			e.stuck[number] = stuckDrop{time.Now().Add(wait), wait}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// stuckDrop is a generation that could not be dropped: when it is tried again, and how long that wait is.
+type stuckDrop struct {
+	until time.Time
+	wait  time.Duration
+}
+
+// stuckAtMost is the longest wait between two tries.
+const stuckAtMost = 10 * time.Minute
+
+// dropLeft drops what there is of the tables of generations that were left: see [Engine.leave].
+func (e *Engine) dropLeft(ctx context.Context) error {
+	left, err := e.numbers(ctx, `state = 'dropped' and exists (
+		select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation) and `+unused)
+	if err != nil {
+		return err
+	}
+	return e.dropAll(ctx, left)
+}
+
+// forgetGroups deletes the consumer groups of generations that were dropped a moment ago while they were followed, as those
+// of a cancelled rebuild: a group can be deleted once its members have noticed and left.
+func (e *Engine) forgetGroups(ctx context.Context) error {
+	dropped, err := e.numbers(ctx, `state = 'dropped' and retired_at > clock_timestamp() - interval '1 minute'`)
+	if err != nil {
+		return err
+	}
+	for _, number := range dropped {
+		if err := forgetGroup(ctx, e.pool, generationName(e.projector.Name(), number), e.deleteGroup); err != nil {
 			return err
 		}
 	}
@@ -68,12 +134,12 @@ func (e *Engine) retireSuperseded(ctx context.Context) error {
 const unused = `
 	not exists (select from pointer p where p.projection = g.projection and p.generation = g.generation)
 	and not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
-	and not exists (select from processes s where s.seen_at > clock_timestamp() - interval '10 seconds' -- goneAfter
+	and not exists (select from processes s where s.` + seenOfLate + `
 		and g.projection || '.g' || g.generation = any(s.reads))`
 
-func (e *Engine) numbers(ctx context.Context, where string, argument any) ([]int, error) {
-	rows, err := e.pool.Query(ctx, `select generation from generations g where projection = $1 and version = $2 and `+where+` order by generation`,
-		e.projector.Name(), e.projector.Version(), argument)
+func (e *Engine) numbers(ctx context.Context, where string, args ...any) ([]int, error) {
+	rows, err := e.pool.Query(ctx, `select generation from generations g where projection = $1 and `+where+` order by generation`,
+		append([]any{e.projector.Name()}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read generations: %w", err)
 	}
@@ -84,21 +150,15 @@ func (e *Engine) numbers(ctx context.Context, where string, argument any) ([]int
 	return list, nil
 }
 
-// boundLocks keeps who waits for a frozen projector, or for a long query, from holding up every other step of the
-// projection's generations: the step is tried again.
-const boundLocks = `set local lock_timeout = '2s'`
-
 // retire ends the following of a generation. The first statement waits for the batches that are being folded; no later
 // one finds its checkpoint, and no reader with the old name a table.
 func (e *Engine) retire(ctx context.Context, number int) error {
 	name := e.projector.Name()
 	retired := false
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, e.pool, tx.Conn(), name, stepBlockedFor)()
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
-		}
-		if _, err := tx.Exec(ctx, boundLocks); err != nil {
-			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
 		tag, err := tx.Exec(ctx, `
 			update checkpoints set state = 'retired' where projection = $1 and generation = $2 and exists (
@@ -124,6 +184,12 @@ func (e *Engine) retire(ctx context.Context, number int) error {
 	return nil
 }
 
+// lockedOut tells whether the wait for a lock was given up.
+func lockedOut(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "55P03"
+}
+
 func renameSchema(ctx context.Context, tx pgx.Tx, from, to string) error {
 	if _, err := tx.Exec(ctx, "alter schema "+pg.SearchPath(from)+" rename to "+pg.SearchPath(to)); err != nil {
 		return fmt.Errorf("rename schema %s: %w", from, err)
@@ -138,6 +204,7 @@ func DropGeneration(
 ) error {
 	name := generationName(projection, number)
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, pool, tx.Conn(), projection, stepBlockedFor)()
 		if err := lockGenerations(ctx, tx, projection); err != nil {
 			return err
 		}
@@ -145,7 +212,12 @@ func DropGeneration(
 		if err != nil {
 			return err
 		}
-		if !found || g.State == StateDropped {
+		if found && g.State == StateDropped { // it may have been left with its tables
+			if found, err = hasTables(ctx, tx, projection, number); err != nil {
+				return err
+			}
+		}
+		if !found {
 			return domain.NewError(domain.CodeNotFound, "there is no generation %d of %s", number, projection)
 		}
 		if err := refuseInUse(ctx, tx, projection, g); err != nil {
@@ -160,6 +232,11 @@ func DropGeneration(
 	if err != nil {
 		return fmt.Errorf("drop generation %s: %w", name, err)
 	}
+	return forgetGroup(ctx, pool, name, deleteGroup)
+}
+
+// forgetGroup deletes the consumer group of a generation.
+func forgetGroup(ctx context.Context, pool *pgxpool.Pool, name string, deleteGroup func(ctx context.Context, group string) error) error {
 	if deleteGroup == nil {
 		return nil
 	}
@@ -173,24 +250,24 @@ func DropGeneration(
 	return nil
 }
 
-// refuseInUse says who uses a generation. That an earlier version's pointer names it is no use, once no process runs that
-// version and readers of a later one have a generation.
+// refuseInUse says who uses a generation. That its version's pointer names it is no use, once no process runs that version
+// and readers of another one have a generation: it is an earlier version's, or that of one which did not please.
 func refuseInUse(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
-	var pointed, later bool
+	var pointed, elsewhere bool
 	var readers, rebuilds []string
 	err := tx.QueryRow(ctx, `
 		with pointed as (select from pointer where projection = $1 and generation = $2)
-		select exists (select from pointed), exists (select from pointer where projection = $1 and version > $3),
-		       array(select host || ' (pid ' || pid || ')' from processes where seen_at > clock_timestamp() - $5::interval
+		select exists (select from pointed), exists (select from pointer where projection = $1 and version <> $3),
+		       array(select distinct host || ' (pid ' || pid || ')' from processes where `+seenOfLate+`
 		             and ($4 = any(reads) or $4 = any(folds) and exists (select from pointed)) order by 1),
 		       array(select id::text from rebuilds where projection = $1 and generation = $2 and finished_at is null)`,
-		projection, g.Number, g.Version, generationName(projection, g.Number), goneAfter).Scan(&pointed, &later, &readers, &rebuilds)
+		projection, g.Number, g.Version, generationName(projection, g.Number)).Scan(&pointed, &elsewhere, &readers, &rebuilds)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look who uses it: %w", err)
 	case len(rebuilds) > 0:
 		return domain.NewError(domain.CodeConflict, "rebuild %s is making it; cancel that", rebuilds[0])
-	case pointed && !later:
+	case pointed && !elsewhere:
 		return domain.NewError(domain.CodeConflict, "readers use it; rebuild %s or switch back first", projection)
 	case len(readers) > 0:
 		return domain.NewError(domain.CodeConflict, "it is used by %s; stop that or wait until it uses another one", strings.Join(readers, ", "))
@@ -201,8 +278,8 @@ func refuseInUse(ctx context.Context, tx pgx.Tx, projection string, g generation
 	return nil
 }
 
-// dropTables drops the schema of a generation, one object after the other: what somebody made that hangs on one of them is
-// named, not dropped.
+// dropTables drops the schema of a generation, one object after the other, and the program's own views that still show it:
+// what somebody made that hangs on one of them is named, not dropped.
 func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, schema string) error {
 	if err := setState(ctx, tx, projection, number, StateDropped); err != nil {
 		return err
@@ -210,25 +287,20 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, s
 	if _, err := tx.Exec(ctx, `delete from parked where projection = $1 and generation = $2`, projection, number); err != nil {
 		return fmt.Errorf("forget parked events: %w", err)
 	}
-	rows, err := tx.Query(ctx, `
-		select case c.relkind when 'v' then 'drop view ' else 'drop table ' end || format('%I.%I', n.nspname, c.relname)
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relkind in ('r', 'p', 'v') and not c.relispartition
-		order by c.relkind = 'v' desc, c.relname`, schema) // the views of a generation hang on its tables
-	if err != nil {
-		return fmt.Errorf("read tables: %w", err)
+	err := dropOrphan(ctx, tx, schema)
+	if lockedOut(err) {
+		return domain.NewError(domain.CodeConflict, "an open transaction holds its tables; end that, or try again (pg_locks names it)")
 	}
-	statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return fmt.Errorf("read tables: %w", err)
-	}
-	statements = append([]string{boundLocks}, append(statements, "drop schema if exists "+pg.SearchPath(schema))...)
-	_, err = tx.Conn().PgConn().Exec(ctx, strings.Join(statements, ";")).ReadAll()
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "2BP01" {
-		return domain.NewError(domain.CodeConflict, "something hangs on its tables; drop that first: %s", refused.Detail)
+		return hangsError{domain.NewError(domain.CodeConflict, "something hangs on its tables; drop that first: %s", refused.Detail)}
 	}
-	if err != nil {
-		return fmt.Errorf("drop tables: %w", err)
-	}
-	return nil
+	return err
 }
+
+// hangsError is a conflict: what somebody made hangs on tables that are to be dropped.
+type hangsError struct{ conflict *domain.Error }
+
+func (e hangsError) Error() string { return e.conflict.Error() }
+
+// Unwrap returns the conflict.
+func (e hangsError) Unwrap() error { return e.conflict }

@@ -26,6 +26,9 @@ type session struct {
 	mu      sync.Mutex
 	gen     generation
 	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
+	passed  map[int32]int64  // up to where records of other projections stand behind the checkpoint; see [session.passLater]
+	passAt  time.Time        // when the checkpoints must move over them
+	serves  bool             // readers use the generation
 	stopped map[int32]string // partitions that must not be followed, with the reason
 	problem string           // why it does not run; "" when it does
 	stale   int64            // records that lost their race, counted since the start
@@ -35,7 +38,7 @@ func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
 		work: w, group: generationName(w.projector.Name(), g.Number) + "." + database,
-		gen: g, stopped: map[int32]string{}, next: map[int32]int64{},
+		gen: g, stopped: map[int32]string{}, next: map[int32]int64{}, passed: map[int32]int64{},
 	}
 }
 
@@ -70,11 +73,10 @@ func (f *session) follow(ctx context.Context) error {
 		return err
 	}
 	f.begin()
-	f.attachMonths(ctx)
-	attached := time.Now()
+	attachAt := f.attachMonths(ctx)
 	follower, err := f.log.Follow(eventlog.FollowConfig{
 		Topic: f.projector.Topic(), Group: f.group,
-		MaxRecords: f.maxRecords, Positions: f.positions,
+		MaxRecords: foldWorkers * f.maxRecords, Positions: f.positions,
 	})
 	if err != nil {
 		return err
@@ -90,14 +92,16 @@ func (f *session) follow(ctx context.Context) error {
 			looked = time.Now()
 		}
 		if time.Since(noted) >= caughtUpEvery {
+			if err := f.passOver(ctx); err != nil {
+				return err
+			}
 			f.noteCaughtUp(ctx)
 			noted = time.Now()
 		}
-		if time.Since(attached) >= attachEvery {
-			f.attachMonths(ctx)
-			attached = time.Now()
+		if time.Now().After(attachAt) {
+			attachAt = f.attachMonths(ctx)
 		}
-		batch, err := follower.Poll(ctx, lookEvery)
+		batch, err := follower.Poll(ctx, f.passIn(lookEvery))
 		if err != nil {
 			return err
 		}
@@ -106,6 +110,11 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		follower.Done(batch)
+		if f.passIn(lookEvery) == 0 {
+			if err := f.passOver(ctx); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -115,13 +124,27 @@ func (f *session) look(ctx context.Context) error {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
 		return errPaused
 	}
-	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name(), f.current().Number); err == nil && (!found || !g.followed()) {
-		return errRetired
+	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name(), f.current().Number); err == nil {
+		if !found || !g.followed() {
+			return errRetired
+		}
+		f.setCurrent(g) // one that was retired and is wanted back catches up again
 	}
+	f.lookServes(ctx)
 	if err := f.lookBack(ctx); err != nil {
 		return err
 	}
 	return f.goLive(ctx)
+}
+
+// lookServes notes whether readers use the generation. What cannot be read now counts as no.
+func (f *session) lookServes(ctx context.Context) {
+	g := f.current()
+	var number int
+	err := f.pool.QueryRow(ctx, readersGenerationSQL, f.projector.Name(), g.Version).Scan(&number)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.serves = err == nil && g.State == StateLive && number == g.Number
 }
 
 // lookBack ends the session when a checkpoint stands below what this process has folded: the database, or a part of it, was
@@ -136,7 +159,11 @@ func (f *session) lookBack(ctx context.Context) error {
 		return nil //nolint:nilerr // what cannot be read now is looked at again
 	}
 	for partition, at := range known {
-		if now, ok := next[partition]; !ok || now < at {
+		now, ok := next[partition]
+		if !ok {
+			return errRetired
+		}
+		if now < at {
 			f.logger.Warn("the tables were set back: they are folded again from there", "partition", partition, "next_offset", now, "was", at)
 			return errRetired
 		}
@@ -163,6 +190,12 @@ func (f *session) noteCaughtUp(ctx context.Context) {
 	}
 }
 
+// errAddedPartition says why a partition is not followed that was not there when the tables were begun: a key has its
+// partition by their number, so that nobody of this program writes to it, and what others write there is no part of
+// the tables.
+var errAddedPartition = errors.New("it was added to the topic after these tables were begun; keys go by the number of " +
+	"partitions that the topic was made with, so records in it are not ours: see `ledgerboard log`")
+
 // positions is asked for newly assigned partitions. It also folds parked records again whose type
 // this binary has come to know.
 func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
@@ -179,19 +212,16 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	defer f.mu.Unlock()
 	for _, p := range partitions {
 		delete(f.stopped, p) // it is looked at anew
-		if offset, ok := next[p]; ok {
-			out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
-			f.next[p] = offset
+		offset, ok := next[p]
+		if !ok {
+			out[p] = eventlog.Checkpoint{Refused: errAddedPartition}
+			continue
 		}
+		out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
+		f.next[p] = offset
+		delete(f.passed, p)
 	}
 	return out, nil
-}
-
-// known returns the checkpoint of a partition as this process last knew it.
-func (f *session) known(partition int32) int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.next[partition]
 }
 
 // note remembers where the steps have moved their checkpoints, and that the projection runs.
@@ -201,6 +231,7 @@ func (f *session) note(steps []step) {
 	f.problem = ""
 	for _, s := range steps {
 		f.next[s.partition] = s.to
+		delete(f.passed, s.partition)
 	}
 }
 
@@ -233,6 +264,7 @@ func (f *session) begin() {
 	defer f.mu.Unlock()
 	clear(f.stopped)
 	clear(f.next)
+	clear(f.passed)
 }
 
 func (f *session) setProblem(problem string) {
@@ -263,12 +295,20 @@ func openTables(ctx context.Context, databaseURL, projection string, number int,
 	})
 }
 
-// attachEvery is how often partitions for the coming months are looked after.
-const attachEvery = 24 * time.Hour
+const (
+	// attachEvery is how often partitions for the coming months are looked after, attachAgain how soon when that failed.
+	attachEvery = 24 * time.Hour
+	attachAgain = time.Minute
+)
 
-// attachMonths keeps monthly partitions ahead of the clock.
-func (f *session) attachMonths(ctx context.Context) {
-	if err := attachMonths(ctx, f.pool, f.projector.Tables(), time.Now()); err != nil && ctx.Err() == nil {
-		f.logger.Warn("months are not attached; their readings go to the default partition", "error", err)
+// attachMonths keeps monthly partitions ahead of the clock. It returns when to look again.
+func (f *session) attachMonths(ctx context.Context) time.Time {
+	err := attachMonths(ctx, f.pool, f.projector.Tables(), time.Now())
+	if err == nil {
+		return time.Now().Add(attachEvery)
 	}
+	if ctx.Err() == nil {
+		f.logger.Warn("months are not attached yet; readings of theirs go to the default partition", "error", err)
+	}
+	return time.Now().Add(attachAgain)
 }

@@ -50,11 +50,8 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 // switchTo moves the pointer and ends the rebuild, in one transaction that holds the old generation where it is.
 func (r *running) switchTo(ctx context.Context, number int) error {
 	name := r.projector.Name()
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		// It must outlive a crash of the server: commands are answered by what readers have seen.
-		if _, err := tx.Exec(ctx, `set local synchronous_commit = on`); err != nil {
-			return fmt.Errorf("begin switch: %w", err)
-		}
+	err := durably(ctx, r.pool, func(tx pgx.Tx) error { // commands are answered by what readers have seen
+		defer endBlockers(ctx, r.pool, tx.Conn(), name, stepBlockedFor)()
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
 		}
@@ -69,8 +66,11 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and cannot be read", number, name, g.State)
 		}
 		old, err := r.pointed(ctx, tx)
-		if err != nil || old == number {
+		if err != nil {
 			return err
+		}
+		if old == number { // nothing was live before it
+			return r.supersedeOthers(ctx, tx, number)
 		}
 		if err := r.reach(ctx, tx, old, number); err != nil {
 			return err
@@ -82,11 +82,8 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 		if err != nil {
 			return fmt.Errorf("point readers: %w", err)
 		}
-		_, err = tx.Exec(ctx, `
-			update generations set superseded_at = case generation when $2 then clock_timestamp() end
-			where projection = $1 and generation in ($2, $3)`, name, old, number)
-		if err != nil {
-			return fmt.Errorf("note supersession: %w", err)
+		if err := r.supersedeOthers(ctx, tx, number); err != nil {
+			return err
 		}
 		return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{name, pg.AnyFigure})
 	})
@@ -97,15 +94,27 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 	return nil
 }
 
+// supersedeOthers notes that readers use this generation: every other one of its version is followed for the grace alone,
+// also a first one that is still being built.
+func (r *running) supersedeOthers(ctx context.Context, tx pgx.Tx, number int) error {
+	_, err := tx.Exec(ctx, `
+		update generations set superseded_at = case when generation <> $3 then coalesce(superseded_at, clock_timestamp()) end
+		where projection = $1 and version = $2 and (generation = $3 or state in ('building', 'live'))`, r.projector.Name(), r.Version, number)
+	if err != nil {
+		return fmt.Errorf("note supersession: %w", err)
+	}
+	return nil
+}
+
 // reach holds the checkpoints of the old generation and waits a moment until the new one has passed all of them. It may
-// not wait for long: what is appended meanwhile shows nowhere.
+// not wait for long: what is appended meanwhile shows nowhere. Positions in another log say nothing.
 func (r *running) reach(ctx context.Context, tx pgx.Tx, old, number int) error {
+	if same, err := r.sameLog(ctx, tx, old, number); err != nil || !same {
+		return err
+	}
 	near, err := r.atOrBeyond(ctx, tx, old, number, "")
 	if err != nil {
 		return err
-	}
-	if _, err := tx.Exec(ctx, `set local lock_timeout = '2s'`); err != nil {
-		return fmt.Errorf("bound the wait for locks: %w", err)
 	}
 	if !near { // without a lock it may be behind by the batch that it folds
 		if err := r.pause(ctx, switchLook); err != nil {
@@ -122,6 +131,20 @@ func (r *running) reach(ctx context.Context, tx pgx.Tx, old, number int) error {
 		return errNotYet
 	}
 	return err
+}
+
+// sameLog tells whether two generations are made from one log: a topic that was created again is another one.
+func (r *running) sameLog(ctx context.Context, q querier, a, b int) (bool, error) {
+	rows, err := q.Query(ctx, `
+		select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3)`, r.projector.Name(), a, b)
+	if err != nil {
+		return false, fmt.Errorf("compare logs: %w", err)
+	}
+	same, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil {
+		return false, fmt.Errorf("compare logs: %w", err)
+	}
+	return same, nil
 }
 
 // atOrBeyond tells whether a generation stands, in every partition, where another one stands or after that.
@@ -159,11 +182,11 @@ func (w work) pointed(ctx context.Context, q querier) (int, error) {
 	return number, nil
 }
 
-// SwitchBack points readers of a projection version to the newest generation that they used before. It is a rebuild
+// SwitchBack points readers of a projection version to the newest generation of the same log that they used before. It is a rebuild
 // without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
 // that a rebuild is under way.
 func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
-	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}
@@ -172,6 +195,9 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 		err := tx.QueryRow(ctx, `
 			select generation, state from generations g
 			where projection = $1 and version = $2 and superseded_at is not null and state in ('live', 'building', 'retired')
+			  and not exists (
+				select from pointer p join generations c using (projection, generation)
+				where p.projection = $1 and p.version = $2 and c.topic_id <> g.topic_id)
 			order by superseded_at desc, generation desc limit 1`, asked.Projection, asked.Version).Scan(&number, &state)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return domain.NewError(domain.CodeConflict, "no earlier generation of %s, version %d, exists any more; rebuild it",

@@ -5,31 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// copyRows streams rows into a target, one at a time. The target gets what COPY takes in its binary form: lists of
-// text as []string, JSON as bytes. Without rows the target hears nothing.
+// copyRows streams rows of a table into a target, one at a time. The target gets what COPY takes in its binary form: lists
+// of text as []string, JSON as bytes.
 func copyRows[R any](ctx context.Context, into CopyTarget, t table[R], rows iter.Seq[R]) error {
-	next, stop := iter.Pull(rows)
-	defer stop()
-	row, more := next()
-	if !more {
-		return nil
-	}
-	_, err := into.CopyFrom(ctx, t.name, t.columns, pgx.CopyFromFunc(func() ([]any, error) {
-		if !more {
-			return nil, nil
+	return streamRows(ctx, into, t.name, t.columns, func(yield func([]any, error) bool) {
+		for row := range rows {
+			if values, err := t.copied(row); !yield(values, err) {
+				return
+			}
 		}
-		values, err := t.copied(row)
-		row, more = next()
-		return values, err
-	}))
-	if err != nil {
-		return fmt.Errorf("copy into %s: %w", t.name[0], err)
-	}
-	return nil
+	})
 }
 
 // copied are the values of a row as COPY takes them.

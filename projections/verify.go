@@ -149,35 +149,51 @@ func (v *Verifier) letGo(ctx context.Context, projection string, generation int)
 	return nil
 }
 
-// await waits until a generation is at these offsets or beyond, and renews the hold of the one that is held.
+// await waits until a generation is at these offsets or beyond, and renews the hold of the one that is held. When it is cut, its
+// error says how far the generation was.
 func (v *Verifier) await(ctx context.Context, projection string, generation, held int, at map[int32]int64) error {
 	look := time.NewTicker(holdLook)
 	defer look.Stop()
 	renewed := time.Now()
+	var next map[int32]int64
 	for {
-		next, err := readCheckpoints(ctx, v.pool, projection, generation)
+		now, there, err := v.cameTo(ctx, projection, generation, at)
+		if there {
+			return nil
+		}
+		if now != nil {
+			next = now
+		}
+		if err == nil && time.Since(renewed) > holdFor/4 {
+			renewed = time.Now()
+			err = v.renew(ctx, projection, held)
+		}
+		if err == nil {
+			select {
+			case <-ctx.Done():
+			case <-look.C:
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for generation %d, which is at %v and has to come to %v: %w", generation, next, at, ctx.Err())
+		}
 		if err != nil {
 			return err
 		}
-		if len(next) == 0 {
-			return domain.NewError(domain.CodeConflict, "generation %d is retired or was never there; there is nothing to compare", generation)
-		}
-		behind := func(partition int32) bool { return next[partition] < at[partition] }
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(at)), behind) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for generation %d, which is at %v and has to come to %v: %w", generation, next, at, ctx.Err())
-		case <-look.C:
-		}
-		if time.Since(renewed) > holdFor/4 {
-			renewed = time.Now()
-			if err := v.renew(ctx, projection, held); err != nil {
-				return err
-			}
-		}
 	}
+}
+
+// cameTo reads where a generation is, and tells whether that is at these offsets or beyond.
+func (v *Verifier) cameTo(ctx context.Context, projection string, generation int, at map[int32]int64) (now map[int32]int64, there bool, err error) {
+	now, err = readCheckpoints(ctx, v.pool, projection, generation)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(now) == 0 {
+		return nil, false, domain.NewError(domain.CodeConflict, "generation %d is retired or was never there; there is nothing to compare", generation)
+	}
+	behind := func(partition int32) bool { return now[partition] < at[partition] }
+	return now, !slices.ContainsFunc(slices.Collect(maps.Keys(at)), behind), nil
 }
 
 func (v *Verifier) renew(ctx context.Context, projection string, generation int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,23 +15,53 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// publishViews lets the views of schema lb show the generation that readers of this version use. No path of the
-// program reads them, so that what goes wrong here is told and does no harm: what depends on a view is never cascaded.
+// viewsEvery is how often the views are looked after, beside each switch: a query that was long under way, or a stop at
+// the wrong moment, may have kept them where they were.
+const viewsEvery = 5 * time.Second
+
+// publishViews lets the views of schema lb show the generation that readers use. No path of the program reads them, so
+// that what goes wrong here is told and does no harm: what depends on a view is never cascaded.
 func publishViews(ctx context.Context, w work, pool *pgxpool.Pool) {
 	if err := replaceViews(ctx, w, pool); err != nil && ctx.Err() == nil {
 		w.logger.Warn("the views of schema lb still show an earlier generation", "error", err)
 	}
 }
 
+// shownSQL is the generation that the views are to show: of several versions the newest that some process folds, of none
+// that of this version. current says that they do.
+const shownSQL = `
+	with folded as (
+		select p.generation, p.version from pointer p
+		where p.projection = $1 and exists (select from processes s
+			where s.` + seenOfLate + `
+			  and 'prepare' <> all(s.roles) -- who makes tables before an upgrade
+			  and p.projection || '.g' || p.generation = any(s.folds))),
+	shown as (
+		select generation from (
+			select generation, version, 0 as rank from folded
+			union all select generation, version, 1 from pointer where projection = $1 and version = $2) p
+		order by rank, version desc limit 1)
+	select generation, not exists (
+		select from pg_class t join pg_namespace n on n.oid = t.relnamespace
+		where n.nspname = 'lb_' || $1 || '_g' || generation and t.relkind in ('r', 'p', 'v') and not t.relispartition
+		  and not exists (
+			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
+			where v.relnamespace = to_regnamespace($3) and v.relname = t.relname and d.refobjid = t.oid)) as current
+	from shown`
+
 func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
 	var number int
-	err := pool.QueryRow(ctx, `select generation from pointer where projection = $1 and version = $2`,
-		w.projector.Name(), w.projector.Version()).Scan(&number)
+	var current bool
+	err := pool.QueryRow(ctx, shownSQL, w.projector.Name(), w.projector.Version(), migrations.Views).Scan(&number, &current)
+	if errors.Is(err, pgx.ErrNoRows) || current {
+		return nil
+	}
 	if err != nil {
-		return fmt.Errorf("read pointer: %w", err)
+		return fmt.Errorf("look which generation the views show: %w", err)
 	}
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `set local lock_timeout = '2s'`); err != nil {
+		// Whoever reads a view waits behind this: not for long, and it is tried again.
+		if _, err := tx.Exec(ctx, `set local lock_timeout = '100ms'`); err != nil {
 			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
 		schema := ddl.Schema(w.projector.Name(), number)

@@ -106,6 +106,16 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 	return tasks, wrapped("read accounts to fetch", err)
 }
 
+// SignInsDue counts the accounts that are read now, and those of them whose tokens end, or cannot be renewed any more,
+// before a time. Those that a person must sign in for already are told by their state.
+func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error) {
+	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
+		where s.p_id = $1 and s.connected and `+subscribed+`
+		  and (st.state is null or st.state <> '`+domain.ConnectionReconnect+`' or k.updated_at > st.at)`,
+		int(platform), domain.FetchTokens, now, before).Scan(&accounts, &due)
+	return accounts, due, wrapped(fmt.Sprintf("count the sign-ins that %s needs soon", platform), err)
+}
+
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
 	rows, _ := c.Pool.Query(ctx, `

@@ -47,6 +47,7 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
 		f.queueRefusal(&batch)
+		f.queueParked(&batch)
 		f.queueFolded(&batch)
 		f.queueHead(&batch)
 		f.queueEarlier(&batch)
@@ -68,13 +69,20 @@ type factsLoad struct {
 	view     domain.FactsView
 }
 
-// queueRefusal asks why the stream takes no commands.
+// thisGeneration selects the generation that these tables belong to, whatever the pointer names by now.
+const thisGeneration = `
+	select g.projection, g.generation, g.state from generations g
+	join pg_class t on t.oid = to_regclass('dashboard_heads') join pg_namespace n on n.oid = t.relnamespace
+	where g.projection = $1 and n.nspname = 'lb_' || g.projection || '_g' || g.generation`
+
+// queueRefusal asks why the stream takes no commands. What is parked in another generation than that of these tables, as by
+// another version of the program, holds nobody up here.
 func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	batch.Queue(`
-		select exists (select from generations where projection = $1 and state = 'live'),
+		with g as (`+thisGeneration+`)
+		select exists (select from g where state = 'live'),
 		       exists (select from kept.pauses where kind = 'projection' and name = $1),
-		       exists (select from parked p join generations g using (projection, generation)
-		               where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and p.state = 'parked')`,
+		       exists (select from parked p join g using (projection, generation) where stream_key = $2 and p.state = 'parked')`,
 		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		var live, paused, parked bool
 		if err := row.Scan(&live, &paused, &parked); err != nil {
@@ -85,19 +93,46 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 			f.view.Refusal = "its read model is being rebuilt"
 		case paused:
 			f.view.Refusal = "an operator has paused its projection"
-		case parked:
+		case parked && f.need.Skip == nil: // a skip is what lifts it
 			f.view.Refusal = "a record of its stream is parked and waits for an operator"
 		}
 		return nil
 	})
 }
 
-// queueFolded asks how far the generation is that these tables belong to, whatever the pointer names by now.
+// queueParked asks how the record stands that a skip names.
+func (f *factsLoad) queueParked(batch *pgx.Batch) {
+	at := f.need.Skip
+	if at == nil {
+		return
+	}
+	f.view.Parked = &domain.ParkedFacts{}
+	batch.Queue(`
+		select g.generation, coalesce(p.state, ''), coalesce(p.reason, ''), coalesce(p.stream_key, '')
+		from generations g join checkpoints c using (projection, generation)
+		left join parked p on p.projection = g.projection and p.generation = g.generation and p.partition = c.partition and p.log_offset = $3
+		where g.projection = $1 and g.state in ('building', 'live') and c.partition = $2 and c.next_offset > $3
+		order by g.generation`, dashboardsProjection, at.Partition, at.Offset).Query(func(rows pgx.Rows) (err error) {
+		f.view.Parked.In, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.ParkedIn])
+		return wrapped("read parked record", err)
+	})
+	batch.Queue(`
+		select partition, log_offset from parked join generations g using (projection, generation)
+		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and parked.state = 'parked' and reason = 'chain_broken'
+		order by partition, log_offset limit 1`, dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
+		broken := domain.Position{Topic: domain.TopicDashboards}
+		known, err := found(row, "read broken chain", &broken.Partition, &broken.Offset)
+		if known {
+			f.view.Parked.Broken = &broken
+		}
+		return err
+	})
+}
+
+// queueFolded asks how far these tables are.
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
-		select c.next_offset from checkpoints c
-		join pg_class t on t.oid = to_regclass('dashboard_heads') join pg_namespace n on n.oid = t.relnamespace
-		where c.projection = $1 and c.partition = $2 and n.nspname = 'lb_' || c.projection || '_g' || c.generation`,
+		select c.next_offset from checkpoints c join (`+thisGeneration+`) g using (projection, generation) where c.partition = $2`,
 		dashboardsProjection, f.need.Partition).QueryRow(func(row pgx.Row) error {
 		_, err := found(row, "read how far the tables are", &f.view.Folded)
 		return err

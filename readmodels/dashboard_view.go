@@ -14,17 +14,20 @@ import (
 
 // DashboardView is the answer to GET.
 type DashboardView struct {
-	ID                   string          `json:"id"`
-	SubAccountID         string          `json:"sub_account_id"`
-	SubAccountName       string          `json:"sub_account_name"` // of the primary among the linked accounts
-	MainAccount          MainAccount     `json:"main_account"`
-	SubAccountIDs        []LinkedAccount `json:"sub_account_ids"`
-	Users                []DashboardUser `json:"users"`    // on the list, of a linked account and active
-	MainPOC              []POC           `json:"main_poc"` // the agency's people to turn to
-	AllowClientDashboard bool            `json:"allow_client_dashboard"`
-	Scopes               []string        `json:"scopes"`
-	CreatedAt            time.Time       `json:"created_at"`
-	UpdatedAt            time.Time       `json:"updated_at"`
+	ID             string          `json:"id"`
+	SubAccountID   string          `json:"sub_account_id"`
+	SubAccountName string          `json:"sub_account_name"` // of the primary among the linked accounts
+	MainAccount    MainAccount     `json:"main_account"`
+	SubAccountIDs  []LinkedAccount `json:"sub_account_ids"`
+	Users          []DashboardUser `json:"users"` // on the list, of a linked account and active
+	// UsersNotShown are on the list, too, and not among users. A PUT with the shown users alone takes them off the list: send
+	// their ids as well. Absent for client users, who change no list.
+	UsersNotShown        []UserNotShown `json:"users_not_shown,omitzero"`
+	MainPOC              []POC          `json:"main_poc"` // the agency's people to turn to
+	AllowClientDashboard bool           `json:"allow_client_dashboard"`
+	Scopes               []string       `json:"scopes"`
+	CreatedAt            time.Time      `json:"created_at"`
+	UpdatedAt            time.Time      `json:"updated_at"`
 
 	Version int64 `json:"-"` // of the last record that changed this dashboard: the ETag
 	// Listed is the document's list of users as it stands in the log. Users above shows only the
@@ -57,6 +60,14 @@ type DashboardUser struct {
 	IsOwner   bool       `json:"is_owner"`
 	Active    bool       `json:"active"`     // false while a reset token is pending
 	LastLogin *time.Time `json:"last_login"` // null: never
+}
+
+// UserNotShown is a user on the list whom the dashboard does not show.
+type UserNotShown struct {
+	ID string `json:"id"`
+	// Reason is inactive, agency_staff, other_account (the user's account is not linked here any more), or unknown (the
+	// agency's directory does not hold the user).
+	Reason string `json:"reason"`
 }
 
 // POC is a point of contact at the agency.
@@ -108,6 +119,11 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 		if view.Users, err = listedUsers(ctx, tx, document); err != nil {
 			return err
 		}
+		if request.ClientUser == "" {
+			if view.UsersNotShown, err = usersNotShown(ctx, tx, document); err != nil {
+				return err
+			}
+		}
 		view.MainPOC, err = contacts(ctx, tx, document)
 		return err
 	})
@@ -156,6 +172,24 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 		where u.id = any($1) and u.account_id = any($2) and u.active and a.parent_account = $3
 		order by u.name, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[DashboardUser])
+}
+
+// usersNotShown are those of the list whom listedUsers leaves out.
+func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
+	rows, _ := tx.Query(ctx, `
+		select l.id, case when a.id is null then 'unknown'
+		                  when u.account_id = $3 then 'agency_staff'
+		                  when u.account_id <> all($2) then 'other_account'
+		                  else 'inactive' end
+		from unnest($1::text[]) as l(id)
+		left join (users u join accounts a on a.id = u.account_id and (a.id = $3 or a.parent_account = $3)) on u.id = l.id
+		where a.id is null or not u.active or u.account_id <> all($2) or a.id = $3
+		order by l.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
+	hidden, err := pgx.CollectRows(rows, pgx.RowToStructByPos[UserNotShown])
+	if hidden == nil {
+		hidden = []UserNotShown{}
+	}
+	return hidden, err
 }
 
 // contacts returns the points of contact in their order; one that is not of the agency, or not any more,

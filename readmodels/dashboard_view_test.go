@@ -72,3 +72,38 @@ func TestDashboardShowsNobodyOfAnotherAgency(t *testing.T) {
 	require.Equal(t, user, v.Users[0].ID)
 	require.Equal(t, []readmodels.POC{{ID: staff}}, v.MainPOC)
 }
+
+// Who is on the list and not shown is told with the reason, so that a list that is sent back removes nobody unknowingly.
+// Client users, who change no list, are told nothing.
+func TestWhoIsListedAndNotShown(t *testing.T) {
+	t.Parallel()
+	const gone, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"
+	db := pgtest.New(t)
+	linked := open(clientOwn, clientTwo)
+	linked.users = append(linked.users, foreman, staff, gone, inactive, elsewhere)
+	setDashboards(t, db, linked)
+	moveIn(t, db, agencyA, agencyA)
+	for id, account := range map[string]string{inactive: clientOwn, elsewhere: clientSix} {
+		_, err := db.Pool.Exec(t.Context(), `
+			insert into users select $1, $2, name, email, phone, image, meeting_link, role, company, is_owner, $3, false, '', null, null
+			from users where id = $4`, id, account, id == elsewhere, user)
+		require.NoError(t, err)
+	}
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into accounts select $1, 16, parent_account, name, email, phone, address, custom_domain, white_label_url, active
+		from accounts where id = $2`, clientSix, clientOwn)
+	require.NoError(t, err)
+	v := view(t, db)
+	require.Equal(t, []readmodels.UserNotShown{
+		{ID: staff, Reason: "agency_staff"}, {ID: gone, Reason: "unknown"}, {ID: inactive, Reason: "inactive"}, {ID: elsewhere, Reason: "other_account"},
+	}, v.UsersNotShown)
+	require.Len(t, v.Users, len(linked.users)-len(v.UsersNotShown), "everybody is in one of the two")
+
+	moveIn(t, db, agencyB, agencyB)
+	require.Contains(t, view(t, db).UsersNotShown, readmodels.UserNotShown{ID: foreman, Reason: "unknown"}, "of another agency now")
+
+	client, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: db.ReadOnly}).Dashboard(t.Context(),
+		readmodels.DashboardRequest{ParentAccount: agencyA, SubAccount: clientOwn, ClientAccount: clientOwn, ClientUser: user})
+	require.NoError(t, err)
+	require.Nil(t, client.UsersNotShown)
+}

@@ -66,6 +66,15 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 
 func named(known map[string]*string, id string) Named { return Named{ID: id, Name: known[id]} }
 
+// account is an account with its name, "" where the directory holds none.
+func (n names) account(id string) *AccountName {
+	a := AccountName{ID: id}
+	if name := n.accounts[id]; name != nil {
+		a.Name = *name
+	}
+	return &a
+}
+
 func namedAll(known map[string]*string, ids []string) []Named {
 	all := make([]Named, len(ids))
 	for i, id := range ids {

@@ -22,6 +22,8 @@
 //	rows.go                         a row that may be missing; ids of which some must be there
 //	platform_ref.go                 how answers name a platform
 //	entities.go entities_users.go entities_platforms.go  users and connected platforms
+//	entities_accounts.go entities_members.go entities_categories.go  accounts, members, categories of posts
+//	entities_dashboards.go entities_me.go  every client with its dashboard; who is calling
 //	connections.go                  what the fetchers need to know
 //	connection_token.go             where a connection's tokens are, and whether it waits for new ones
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
@@ -32,6 +34,7 @@
 //	directory_names.go              names beside the ids of a history
 //	history_export.go               the whole history, batch by batch
 //	audit_reads.go                  who read or exported the history
+//	operator_actions.go             what operators did, and what came of it
 //	person.go                       what an erasure must find of a person
 //	notices.go                      access notices
 //

@@ -15,6 +15,7 @@ type PlatformsQuery struct {
 	Platforms []domain.Platform // never empty
 	Member    int64             // owner; 0: any
 	State     PlatformState     // "": any
+	User      string            // owner, as a user; "": any
 }
 
 // PlatformState says how a connected account is.
@@ -52,6 +53,7 @@ type ConnectedPlatform struct {
 	AccountName string             `json:"account_name"`
 	MemberID    int64              `json:"member_id"`    // the owner
 	OwnerName   string             `json:"owner_name"`   // "" when the directory does not know the member any more
+	UserID      *string            `json:"user_id"`      // the user who the owner is, 24 hex digits; null: none
 	ProfileID   string             `json:"profile_id"`   // the platform's id of the page or profile
 	ProfileName string             `json:"profile_name"` // its name there
 	// ConnectionID is the authorisation behind it; several accounts may share one.
@@ -68,8 +70,8 @@ type ConnectedPlatform struct {
 	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
 	// token is stored here, what the main application said. Null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is when the token in use cannot be renewed any more: a person must sign in at the platform
-	// before, or it is read no more. Null: not known, or the platform has no renewal.
+	// SignInBefore is when the token in use cannot be renewed any more, or ends where it has no renewal: a person must
+	// sign in at the platform before, or it is read no more. Null: not known, or never.
 	SignInBefore *time.Time `json:"sign_in_before"`
 	// TokenStoredAt is when the token in use was stored, by a sign-in or a renewal; null: there is none.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
@@ -120,7 +122,7 @@ const platformsSQL = `
 		            else coalesce(f.reason, '') end,
 		       f.not_before, coalesce(f.failures, 0),
 		       ` + TokenEnds + `,
-		       k.renewable_until, k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at
+		       k.renewable_until, k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at, m.user_id
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
@@ -130,10 +132,12 @@ const platformsSQL = `
 		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id
-		left join account_newest n on n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id
+		left join lateral (
+			select max(n.captured_at) as captured_at from account_newest n
+			where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id) n on true
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 		  and ($4::bigint = 0 or s.id = $4) and ($5::bigint = 0 or s.member_id = $5) and (s.p_id, s.id) > ($7::smallint, $8::bigint)) p
-	where ($6 = '' or p.state = $6)
+	where ($6 = '' or p.state = $6) and ($10 = '' or p.user_id = $10)
 	order by p.p_id, p.id limit $9`
 
 func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[ConnectedPlatform, platformKey] {
@@ -143,13 +147,13 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 		List: "platforms", Scope: scope, Page: page, Filters: q,
 		Select: func(after platformKey, limit int) (string, []any) {
 			return platformsSQL, []any{
-				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit,
+				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit, q.User,
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.ExpiresAt,
-				&p.SignInBefore, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt)
+				&p.SignInBefore, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
 			p.PlatformRef = PlatformRefOf(p.Platform)
 			p.Type = profileType(p.Platform, p.AccountType)
 			return p, err

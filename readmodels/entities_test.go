@@ -91,6 +91,60 @@ func TestUsersOfDashboards(t *testing.T) {
 	require.Equal(t, entityUser(1), got[0].ID, "listed and active")
 }
 
+// A member shows the e-mail address and the picture of its user as long as both have one account, to a client user only
+// those of whom it sees among the users; nobody finds a member by what it does not see.
+func TestUsersOfMembers(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	user := func(n int, account string) domain.DirectoryUser {
+		return domain.DirectoryUser{ID: entityUser(n), AccountID: account, Name: "User", Email: fmt.Sprint(n, "@example.com"), Image: fmt.Sprint(n, ".png"), Active: n != 4}
+	}
+	for n := 1; n <= 4; n++ {
+		log.Put(t, user(n, clientA),
+			domain.DirectoryMember{ID: int64(n), AccountID: clientA, UserID: entityUser(n), Name: fmt.Sprint("Member ", n), Active: true},
+		)
+	}
+	yes, users := true, []string{entityUser(1), entityUser(3), entityUser(4)}
+	_, err := log.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agencyA, UserID: entityUser(1), Role: "agency", RequestID: "r"},
+		Change: domain.UpdateDashboard{Primary: clientA, Users: &users, AllowClientDashboard: &yes},
+	})
+	require.NoError(t, err)
+	log.Put(t, user(3, clientB)) // who stays on the list
+	whole, narrowed := readmodels.Scope{ParentAccount: agencyA}, readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
+	for name, test := range map[string]struct {
+		scope  readmodels.Scope
+		client bool
+		shown  []int64 // of whom the e-mail address and the picture are
+	}{
+		"the agency":      {whole, false, []int64{1, 2, 4}},
+		"of one client":   {narrowed, false, []int64{1, 2, 4}},
+		"a client's user": {narrowed, true, []int64{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			members := func(search string) []readmodels.Member {
+				list, _, err := entities.Members(t.Context(), test.scope, readmodels.MembersQuery{Search: search, OfDashboards: test.client})
+				require.NoError(t, err)
+				return list
+			}
+			var shown, found []int64
+			for _, m := range members("") {
+				require.Equal(t, m.Email == "", m.Image == "")
+				require.Equal(t, new(entityUser(int(m.ID))), m.UserID)
+				if m.Email != "" {
+					shown = append(shown, m.ID)
+				}
+			}
+			for _, m := range members("@example") {
+				found = append(found, m.ID)
+			}
+			require.Equal(t, test.shown, shown)
+			require.Equal(t, test.shown, found)
+			require.Len(t, members("member"), 4, "the name is the member's")
+		})
+	}
+}
+
 func TestPlatforms(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)

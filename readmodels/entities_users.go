@@ -24,6 +24,7 @@ type User struct {
 	ID          string `json:"id"` // 24 hex digits
 	Name        string `json:"name"`
 	Email       string `json:"email"`
+	Image       string `json:"image"`
 	Role        string `json:"role"`    // as the main application names it; "" not known
 	Company     string `json:"company"` // "" not known
 	AccountID   string `json:"account_id"`
@@ -33,11 +34,6 @@ type User struct {
 	Active    bool       `json:"active"`
 	CreatedAt *time.Time `json:"created_at"` // null: not known
 	UpdatedAt *time.Time `json:"updated_at"` // null: not known
-}
-
-type userKey struct {
-	Name string `json:"n"`
-	ID   string `json:"i"`
 }
 
 // Users lists the users of the scope's accounts, by name. A password hash is nowhere in it: the directory
@@ -51,34 +47,37 @@ func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string
 	return e.users(scope, q, id).ReadOne(ctx, e.Pool, ErrNoUser)
 }
 
-func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, userKey] {
+func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, nameKey] {
 	page := q.Page
 	q.Page = Page{}
-	return PageQuery[User, userKey]{
+	return PageQuery[User, nameKey]{
 		List: "users", Scope: scope, Page: page, Filters: q,
-		Select: func(after userKey, limit int) (string, []any) {
+		Select: func(after nameKey, limit int) (string, []any) {
 			return `
-				select u.id, u.name, u.email, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
+				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
 				       u.created_at, u.updated_at
 				from users u join accounts a on a.id = u.account_id
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))
 				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4) and ($5 = '' or u.role = $5)
 				  and ($6::boolean is null or (u.active and not u.reset_pending) = $6)
-				  and (not $7 or u.active and exists (
-					select from dashboard_preferences d
-					where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
-					  and d.allow_client_dashboard and $8 = any(d.scopes)))
-				  and ($10 = '' or (u.name collate "C", u.id collate "C") > ($9, $10))
-				order by u.name collate "C", u.id collate "C" limit $11`,
+				  and (not $7 or ` + ofOpenDashboard + `)
+				  and ($9 = '' or (u.name collate "C", u.id collate "C") > ($8, $9))
+				order by u.name collate "C", u.id collate "C" limit $10`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, id, containing(q.Search), q.Role, q.Active, q.OfDashboards, figuresScope,
-					after.Name, after.ID, limit,
+					scope.ParentAccount, scope.Accounts, id, containing(q.Search), q.Role, q.Active, q.OfDashboards, after.Name, after.ID, limit,
 				}
 		},
 		Scan: pgx.RowToStructByPos[User],
-		Key:  func(u User) userKey { return userKey{u.Name, u.ID} },
+		Key:  func(u User) nameKey { return nameKey{u.Name, u.ID} },
 	}
 }
+
+// ofOpenDashboard says of user u that client users see it: active, and on the list of a dashboard of agency $1 and of one of
+// accounts $2 that shows them figures.
+const ofOpenDashboard = `u.active and exists (
+	select from dashboard_preferences d
+	where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
+	  and d.allow_client_dashboard and '` + figuresScope + `' = any(d.scopes))`
 
 // containing is the pattern of a text anywhere in another; "" for none.
 func containing(text string) string {

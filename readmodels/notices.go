@@ -31,7 +31,7 @@ func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.T
 	rows, _ := n.Pool.Query(ctx, `
 		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
 		cross join lateral (
-			select parent_account, version, user_id, time from access_notices a
+			select parent_account, version, user_id, time, kind, sub_account_ids from access_notices a
 			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user) and a.time >= $4
 			order by version, user_id limit $5) n
 		order by parent_account, version, user_id limit $5`, parents, after, users, notBefore, limit)
@@ -41,7 +41,7 @@ func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.T
 // Since implements stream.Store.
 func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	rows, _ := n.Pool.Query(ctx, `
-		select parent_account, version, user_id, time from access_notices
+		select parent_account, version, user_id, time, kind, sub_account_ids from access_notices
 		where parent_account = $1 and user_id = $2 and version > $3 and time >= $4
 		order by version limit $5`, after.ParentAccount, after.UserID, after.Version, notBefore, limit)
 	return collectNotices(rows)

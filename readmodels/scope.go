@@ -19,6 +19,14 @@ type Scope struct {
 	// Accounts are the sub-accounts, by id and sorted; nil means every one of the agency and the agency
 	// itself, and an empty list none.
 	Accounts []string
+	// Board is the dashboard that the request named; nil: none. It is no part of whose figures these are.
+	Board *Board `json:"-"`
+}
+
+// Board is whether the clients of a dashboard see its figures.
+type Board struct {
+	ClientsSee bool
+	Why        string // they do not: a sentence; "" when they do
 }
 
 // AccountRef names a sub-account as a request does; the zero value names none.
@@ -27,9 +35,6 @@ type AccountRef struct {
 	RowID int64  // what `accountId` means in the analytics paths
 }
 
-// IsZero reports whether no account was named.
-func (a AccountRef) IsZero() bool { return a == AccountRef{} }
-
 // ScopeRequest asks whose figures a caller may see.
 type ScopeRequest struct {
 	ParentAccount string
@@ -37,9 +42,17 @@ type ScopeRequest struct {
 	// dashboards that it may open with the scope figuresScope.
 	ClientAccount string
 	ClientUser    string
-	// Narrow is the account of ?account=, if any.
-	Narrow AccountRef
+	Narrow        Narrowing
 }
+
+// Narrowing is what a request asks for of all that the caller may see; the zero value is all of it.
+type Narrowing struct {
+	Accounts  []AccountRef // of ?account=; every one must be there
+	Dashboard string       // of ?dashboard=: the accounts linked in the dashboard of this sub-account
+}
+
+// IsZero reports whether nothing was narrowed.
+func (n Narrowing) IsZero() bool { return len(n.Accounts) == 0 && n.Dashboard == "" }
 
 // Errors of [Scopes.Scope].
 var (
@@ -54,9 +67,9 @@ var (
 // Scopes finds out whose figures a caller may see.
 type Scopes struct{ Pool pg.Reader }
 
-// Scope answers a request. Agency staff see all clients, or the one they narrow to. A client user sees
-// the accounts of its open dashboards, or the one of them it narrows to. It returns
-// [ErrAccountNotFound] or [ErrNoOpenDashboard].
+// Scope answers a request. Agency staff see all clients, or those that they narrow to. A client user sees
+// the accounts of its open dashboards, or those of them that it narrows to. It returns
+// [ErrAccountNotFound], [ErrNoOpenDashboard] or [domain.ErrDashboardNotFound].
 func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) {
 	scope := Scope{ParentAccount: request.ParentAccount}
 	client := request.ClientAccount != "" || request.ClientUser != ""
@@ -65,13 +78,14 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 	}
 	err := pg.Snapshot(ctx, s.Pool, func(tx pgx.Tx) error {
 		var err error
-		if client {
-			if scope.Accounts, err = openAccounts(ctx, tx, request); err != nil {
-				return err
-			}
+		switch {
+		case request.Narrow.Dashboard != "":
+			scope.Accounts, scope.Board, err = accountsOfBoard(ctx, tx, request)
+		case client:
+			scope.Accounts, err = openAccounts(ctx, tx, request)
 		}
-		if !request.Narrow.IsZero() {
-			scope.Accounts, err = narrowed(ctx, tx, scope, request.Narrow)
+		if err == nil && len(request.Narrow.Accounts) > 0 {
+			scope.Accounts, err = narrowed(ctx, tx, scope, request.Narrow.Accounts)
 		}
 		return err
 	})
@@ -81,25 +95,79 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 	return scope, nil
 }
 
+// opensDashboard is rule 11, of dashboard d and the client user ($2 account, $3 user): it is open, the user is on its list,
+// and it is that of the user's account or linked with it.
+const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text] and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
+
 // openAccounts returns the linked accounts of the dashboards that a client user may open with the
-// scope for figures: allowed, on the list, of its own account or linked with it (rule 11).
+// scope for figures.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
 	rows, _ := tx.Query(ctx, `
 		select distinct linked
 		from dashboard_preferences d, unnest(array_append(d.sub_account_ids, d.sub_account_id)) as linked
-		where d.parent_account = $1 and d.users @> array[$3::text] and d.allow_client_dashboard and $4::text = any(d.scopes)
-		  and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids))
+		where d.parent_account = $1 and `+opensDashboard+` and $4::text = any(d.scopes)
 		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope)
 	return some(rows, "read open dashboards", ErrNoOpenDashboard)
 }
 
-// narrowed returns the accounts of the scope that a request names. Row ids are the main
+// accountsOfBoard returns the accounts that are linked in a dashboard, and whether its clients see their figures. To a client
+// user who may not open it, or whom it shows no figures, it does not exist.
+func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (accounts []string, board *Board, err error) {
+	var open, shows, listed bool
+	exists, err := found(tx.QueryRow(ctx, `
+		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
+		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
+		from dashboard_preferences d
+		where d.parent_account = $1 and d.sub_account_id = $5 and ($2 = '' or `+opensDashboard+` and $4 = any(d.scopes))`,
+		request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope, request.Narrow.Dashboard),
+		"read dashboard", &accounts, &open, &shows, &listed)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !exists:
+		return nil, nil, domain.ErrDashboardNotFound
+	case !open:
+		board = &Board{Why: "The dashboard is not open to its clients."}
+	case !shows:
+		board = &Board{Why: "The dashboard lacks the scope " + figuresScope + ", which shows figures."}
+	case !listed:
+		board = &Board{Why: "Nobody is on the list of the dashboard."}
+	default:
+		board = &Board{ClientsSee: true}
+	}
+	return accounts, board, nil
+}
+
+// narrowed returns the accounts of the scope that a request names, if every one is there. Row ids are the main
 // application's; should two accounts of one agency carry the same, both are meant.
-func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to AccountRef) ([]string, error) {
+func narrowed(ctx context.Context, tx pgx.Tx, scope Scope, to []AccountRef) ([]string, error) {
+	wanted := map[AccountRef]bool{}
+	var ids []string
+	var numbers []int64
+	for _, ref := range to {
+		wanted[ref] = true
+		if ref.ID != "" {
+			ids = append(ids, ref.ID)
+		} else {
+			numbers = append(numbers, ref.RowID)
+		}
+	}
 	rows, _ := tx.Query(ctx, `
-		select id from accounts
-		where (parent_account = $1 or id = $1) and (id = $2 or row_id = nullif($3::bigint, 0))
+		select id, row_id from accounts
+		where (parent_account = $1 or id = $1) and (id = any($2) or row_id = any($3))
 		  and ($4::text[] is null or id = any($4))
-		order by id`, scope.ParentAccount, to.ID, to.RowID, scope.Accounts)
-	return some(rows, "read narrowing account", ErrAccountNotFound)
+		order by id`, scope.ParentAccount, ids, numbers, scope.Accounts)
+	var accounts []string
+	var id string
+	var number int64
+	_, err := pgx.ForEachRow(rows, []any{&id, &number}, func() error {
+		accounts = append(accounts, id)
+		delete(wanted, AccountRef{ID: id})
+		delete(wanted, AccountRef{RowID: number})
+		return nil
+	})
+	if err == nil && len(wanted) > 0 {
+		return nil, ErrAccountNotFound
+	}
+	return accounts, wrapped("read narrowing accounts", err)
 }

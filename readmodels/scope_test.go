@@ -79,7 +79,7 @@ func TestStaffSeeAllClientsAndMayNarrow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := scopes.Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, Narrow: tt.narrow})
+			got, err := scopes.Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, Narrow: narrowTo(tt.narrow)})
 			require.ErrorIs(t, err, tt.err)
 			if tt.err == nil {
 				require.Equal(t, readmodels.Scope{ParentAccount: agencyA, Accounts: tt.want}, got)
@@ -133,7 +133,7 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			setDashboards(t, db, tt.dashboards...)
 			got, err := readmodels.Scopes{Pool: db.ReadOnly}.Scope(t.Context(), readmodels.ScopeRequest{
-				ParentAccount: agencyA, ClientAccount: clientOwn, ClientUser: user, Narrow: tt.narrow,
+				ParentAccount: agencyA, ClientAccount: clientOwn, ClientUser: user, Narrow: narrowTo(tt.narrow),
 			})
 			require.ErrorIs(t, err, tt.err)
 			if tt.err == nil {
@@ -141,4 +141,12 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 			}
 		})
 	}
+}
+
+// narrowTo asks for one account; of none, for all.
+func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
+	if ref != (readmodels.AccountRef{}) {
+		n.Accounts = []readmodels.AccountRef{ref}
+	}
+	return n
 }

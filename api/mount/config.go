@@ -50,8 +50,7 @@ type Config struct {
 	Authenticator api.Authenticator
 	// HTTP holds the prefix, the origins of CORS, the rate limit, and whether the analytics are at the root of
 	// the prefix too, beside its /auth.
-	HTTP    api.Config
-	Tickets api.TicketStore // nil: known to this process alone
+	HTTP api.Config
 
 	// ManagedSubscriptions are the product types whose orders make points of contact; required.
 	ManagedSubscriptions []string

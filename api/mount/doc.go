@@ -35,8 +35,8 @@
 //     (io({path: "/boards/socket.io/"})), EventSource as new EventSource("/boards/api/notices"). With cookies
 //     neither needs a token or a ticket.
 //   - A Socket.IO client that begins with polling must come back to the same process: several of them behind
-//     one address need sticky requests, or clients with transports: ["websocket"]. So do tickets, unless
-//     Config.Tickets is shared.
+//     one address need sticky requests, or clients with transports: ["websocket"]. Tickets of streams are
+//     opened by any process: their key stands in the database.
 //   - Run outlives the requests: a change that was taken is answered once its fold is heard of, and Run hears.
 //     So it is not given the context that a signal ends, but ends with Close, after the server's shutdown.
 //   - The main application's own middleware must leave streams alone: no buffering, no time limit, and a

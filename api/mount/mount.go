@@ -64,7 +64,7 @@ func newServer(c Config, s *assembly.Service) (*api.Server, error) {
 		return nil, err
 	}
 	return s.Handler(assembly.HandlerConfig{
-		HTTP: c.HTTP, Authenticator: c.Authenticator, Tickets: c.Tickets,
+		HTTP: c.HTTP, Authenticator: c.Authenticator,
 		NextAccountRead: accounts.Due(c.AccountInsightsInterval), NextPostRead: posts.Due(0),
 	})
 }

@@ -217,7 +217,8 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 	auto := promauto.With(registry)
 	turns := auto.NewCounterVec(prometheus.CounterOpts{
-		Name: "ledgerboard_checkpoint_turns_total", Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
+		Name: "ledgerboard_checkpoint_turns_total",
+		Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
 	}, []string{"outcome"})
 	gauge := func(name, help string) prometheus.Gauge {
 		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})

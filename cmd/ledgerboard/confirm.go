@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -21,33 +21,56 @@ type actionFlags struct {
 // errDeclined ends a command that was asked about and not wanted.
 var errDeclined = errors.New("nothing was changed")
 
-// confirm asks on a terminal whether what is said shall be done, and for the reason when none was given. Without a
+// nothingDone is what a command leaves that was cut while it asked.
+const nothingDone = "nothing was done"
+
+// confirm says what will be done, asks on a terminal for the reason when none was given, and whether to go on. Without a
 // terminal both must have been given.
 func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	asks := isTerminal(os.Stdin) && isTerminal(s.Err)
 	if !asks && (!f.Yes || f.Reason == "") {
-		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal give --yes and --reason CODE[:TICKET]", what)}
+		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal give %s too", what, f.missing())}
 	}
-	answers := bufio.NewReader(os.Stdin)
+	return f.ask(s, bufio.NewReader(os.Stdin), what)
+}
+
+// missing names the flags that were not given.
+func (f actionFlags) missing() string {
+	var missing []string
+	if !f.Yes {
+		missing = append(missing, "--yes")
+	}
+	if f.Reason == "" {
+		missing = append(missing, "--reason CODE[:TICKET]")
+	}
+	return strings.Join(missing, " and ")
+}
+
+// ask asks for what was not given.
+func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason domain.Reason, err error) {
+	if !f.Yes || f.Reason == "" {
+		fmt.Fprintf(s.Err, "This will %s.\n", what)
+	}
 	text := f.Reason
 	if text == "" {
 		var codes []string
 		for _, code := range domain.ReasonCodes() {
 			codes = append(codes, string(code))
 		}
-		var err error
-		if text, err = askOn(s.Err, answers, "Reason ("+strings.Join(codes, ", ")+"; with :TICKET if there is one): "); err != nil {
-			return domain.Reason{}, err
+		if text, err = askOn(s, answers, "Reason ("+strings.Join(codes, ", ")+"; with :TICKET if there is one; leave it empty to cancel): "); err != nil {
+			return reason, err
+		}
+		if slices.Contains([]string{"", "n", "no"}, strings.ToLower(text)) {
+			return reason, errDeclined
 		}
 	}
-	reason, err := domain.ParseReason(text)
-	if err != nil {
+	if reason, err = domain.ParseReason(text); err != nil {
 		return reason, usageError{err}
 	}
 	if f.Yes {
 		return reason, nil
 	}
-	answer, err := askOn(s.Err, answers, "This will "+what+". Go on? [y/N] ")
+	answer, err := askOn(s, answers, "Go on? [y/N] ")
 	if err != nil {
 		return reason, err
 	}
@@ -57,13 +80,28 @@ func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	return reason, nil
 }
 
-func askOn(out io.Writer, answers *bufio.Reader, question string) (string, error) {
-	fmt.Fprint(out, question)
-	line, err := answers.ReadString('\n')
-	if err != nil && line == "" {
-		return "", errDeclined
+// askOn reads a line. Nothing ends a read of a terminal, so a signal leaves it behind: the process is about to end.
+func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
+	fmt.Fprint(s.Err, question)
+	type answer struct {
+		line string
+		err  error
 	}
-	return strings.TrimSpace(line), nil
+	given := make(chan answer, 1)
+	go func() {
+		line, err := answers.ReadString('\n')
+		given <- answer{line, err}
+	}()
+	select {
+	case <-s.Cut:
+		fmt.Fprintln(s.Err)
+		return "", fmt.Errorf("%w: %s", errInterrupted, nothingDone)
+	case a := <-given:
+		if a.err != nil && a.line == "" {
+			return "", errDeclined
+		}
+		return strings.TrimSpace(a.line), nil
+	}
 }
 
 // operatorCaller is who acts on the command line: whoever has the settings of the service.

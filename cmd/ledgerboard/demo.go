@@ -121,6 +121,7 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 		}
 	}
 	c.Backfill = 0 // its history is seeded
+	c.withPictures = true
 	c.FacebookURL, c.InstagramURL = platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
 	c.LinkedInURL, c.LinkedInAuthURL = platforms+simulator.PathLinkedIn, platforms+simulator.PathLinkedIn
 	c.TikTokURL = platforms + simulator.PathTikTok

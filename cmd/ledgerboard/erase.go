@@ -110,11 +110,20 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	erase := commands.ErasePerson{Log: log, Kept: vault.NewEraser(kept), Now: time.Now}
+	engine, err := e.parts.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	erase := commands.ErasePerson{
+		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup}, Now: time.Now,
+	}
 	if err := erase.Erase(ctx, person); err != nil {
 		return err
 	}
 	if err := e.await(ctx, e.shown); err != nil {
+		return err
+	}
+	if err := erase.DropEarlier(ctx, person); err != nil {
 		return err
 	}
 	return e.print(s.Out, person, true)
@@ -133,7 +142,8 @@ func (e *erasure) behind(ctx context.Context) (string, error) {
 	if err != nil || status.Live() && status.Lag <= 0 {
 		return "", err
 	}
-	return fmt.Sprintf("the directory's tables are %d events behind the log; nothing was erased. Is a service with the role projector running?", status.Lag), nil
+	return fmt.Sprintf("the directory's tables are %d events behind the log; nothing was erased. "+
+		"Is a service with the role projector running?", status.Lag), nil
 }
 
 // shown says that the tables still show the person.
@@ -185,12 +195,15 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	if p.User != "" {
 		fmt.Fprintf(out, "  user %s and %d sessions\n", p.User, len(p.Sessions))
 	}
-	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n", report.Members, report.Connections, report.Profiles, report.Secrets)
+	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n",
+		report.Members, report.Connections, report.Profiles, report.Secrets)
 	if len(report.Pages) > 0 {
 		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintln(out, "Histories keep the id and still verify. The log drops the old records when topic directory is next compacted\n(24 hours or more; the broker inside this program never compacts). Backups hold them for as long as they are kept.")
+		fmt.Fprintln(out, `Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
+Histories keep the id and still verify. The log drops the old records when topic directory is next compacted
+(24 hours or more; the broker inside this program never compacts). Backups hold them for as long as they are kept.`)
 	}
 	return nil
 }

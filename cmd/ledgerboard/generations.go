@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 
@@ -13,8 +11,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// generationsCommand shows the sets of tables, and drops one that nobody uses.
+// generationsCommand shows the sets of tables, drops one that nobody uses, and makes those of this version before an upgrade.
 type generationsCommand struct {
+	List    generationsListCommand    `cmd:"" default:"withargs" help:"List the sets of tables, or drop one."`
+	Prepare generationsPrepareCommand `cmd:"" help:"Make the tables of this version beside those that serve; readers stay where they are."`
+}
+
+type generationsListCommand struct {
 	storage
 	logging
 	actionFlags
@@ -23,12 +26,16 @@ type generationsCommand struct {
 }
 
 // Run implements the subcommand.
-func (c generationsCommand) Run(ctx context.Context, s streams) (err error) {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
-		if c.Drop != "" {
-			return c.drop(ctx, s, desk)
-		}
+func (c generationsListCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.Drop != "" {
+		return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error { return c.drop(ctx, s, desk) })
+	}
+	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
 		generations, err := desk.Generations(ctx)
+		if err != nil {
+			return err
+		}
+		rebuilds, err := desk.Rebuilds(ctx)
 		if err != nil {
 			return err
 		}
@@ -42,14 +49,14 @@ func (c generationsCommand) Run(ctx context.Context, s streams) (err error) {
 			if g.Pointer {
 				readers = "use it"
 			}
-			fmt.Fprintf(table, "%s.g%d\t%d\t%s\t%s\t%.1f MiB\t%s\t%s\n", g.Projection, g.Generation, g.Version, g.State, readers,
+			fmt.Fprintf(table, "%s.g%d\t%d\t%s\t%s\t%.1f MiB\t%s\t%s\n", g.Projection, g.Generation, g.Version, stateInWords(g, rebuilds), readers,
 				float64(g.Bytes)/(1<<20), strings.Join(g.FoldedBy, ", "), strings.Join(g.ReadBy, ", "))
 		}
 		return table.Flush()
 	})
 }
 
-func (c generationsCommand) drop(ctx context.Context, s streams, desk *assembly.Desk) error {
+func (c generationsListCommand) drop(ctx context.Context, s streams, desk *assembly.Desk) error {
 	name, text, found := strings.Cut(c.Drop, ".g")
 	var number int
 	if _, err := fmt.Sscanf(text, "%d", &number); err != nil || !found {
@@ -59,19 +66,19 @@ func (c generationsCommand) drop(ctx context.Context, s streams, desk *assembly.
 	if err != nil {
 		return err
 	}
-	return refused(desk.DropGeneration(ctx, operatorCaller(), name, number, reason))
+	if err := desk.DropGeneration(ctx, operatorCaller(), name, number, reason); err != nil {
+		return refused(err)
+	}
+	fmt.Fprintf(s.Out, "the tables of %s are dropped\n", c.Drop)
+	return nil
 }
 
-// atDesk opens what operators need, and gives it back.
-func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*assembly.Desk) error) (err error) {
-	if err := errors.Join(at.needLog(), at.needTables("")); err != nil {
-		return err
+// stateInWords is the state of a generation; of one that a rebuild makes, how far that is.
+func stateInWords(g operator.Generation, rebuilds []operator.Rebuild) string {
+	for _, r := range rebuilds {
+		if r.Projection == g.Projection && r.Generation == g.Generation && !r.Ended() && !r.Back {
+			return strings.ReplaceAll(string(r.State), "_", " ")
+		}
 	}
-	parts := assembly.NewParts(at.backends(logger))
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	desk, err := parts.Desk(ctx)
-	if err != nil {
-		return explainInUse(err)
-	}
-	return do(desk)
+	return string(g.State)
 }

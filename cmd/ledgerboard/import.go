@@ -91,7 +91,8 @@ func (c importCommand) secret() bool { return len(c.MemberAuth)+len(c.Passwords)
 // check judges the arguments.
 func (i *importing) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
-		return usageError{errors.New("name what to import: files of entities, or --preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
+		return usageError{errors.New("name what to import: files of entities, or " +
+			"--preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
 	}
 	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
 		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}

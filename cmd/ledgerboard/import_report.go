@@ -75,7 +75,8 @@ func (r importReport) refuse(asJSON bool, out io.Writer) error {
 		r.Imported = importCounts{}
 		return errors.Join(json.NewEncoder(out).Encode(r), usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))})
 	}
-	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:%s", listed(r.Refused, "", ""))}
+	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:%s",
+		listed(r.Refused, "", ""))}
 }
 
 // maxListed is how many refused rows, and how many repairs, are listed one by one for people; --json lists all.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -17,20 +18,22 @@ type jobsCommand struct {
 	storage
 	logging
 	actionFlags
-	Retry  int64 `xor:"what" placeholder:"ID" help:"Let this job run now."`
-	Cancel int64 `xor:"what" placeholder:"ID" help:"Cancel this job."`
-	JSON   bool  `name:"json" help:"Print a JSON list."`
+	Retry    int64  `xor:"what" placeholder:"ID" help:"Let this job run now."`
+	Cancel   int64  `xor:"what" placeholder:"ID" help:"Cancel this job."`
+	Begin    string `name:"run" xor:"what" placeholder:"KIND" help:"Begin a round of fetching on --platform now, for whatever is due: account_insights, post_insights or token_refresh."`
+	Platform string `placeholder:"NAME" help:"The platform of --run: facebook, instagram, linkedin or tiktok."`
+	JSON     bool   `name:"json" help:"Print a JSON list."`
 }
 
 // Run implements the subcommand.
 func (c jobsCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
-		switch {
-		case c.Retry > 0:
-			return c.act(s, fmt.Sprintf("run job %d now", c.Retry), func(reason domain.Reason) error { return desk.RetryJob(ctx, operatorCaller(), c.Retry, reason) })
-		case c.Cancel > 0:
-			return c.act(s, fmt.Sprintf("cancel job %d", c.Cancel), func(reason domain.Reason) error { return desk.CancelJob(ctx, operatorCaller(), c.Cancel, reason) })
-		}
+	if (c.Begin == "") != (c.Platform == "") {
+		return usageError{errors.New("--run names what to read, --platform where: give both, or none")}
+	}
+	if c.Retry > 0 || c.Cancel > 0 || c.Begin != "" {
+		return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error { return c.act(ctx, s, desk) })
+	}
+	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
 		jobs, err := desk.Jobs(ctx)
 		if err != nil {
 			return err
@@ -47,11 +50,28 @@ func (c jobsCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// act confirms and does.
-func (f actionFlags) act(s streams, what string, do func(domain.Reason) error) error {
-	reason, err := f.confirm(s, what)
+// act confirms, does and says what is so now.
+func (c jobsCommand) act(ctx context.Context, s streams, desk *assembly.Desk) error {
+	what, now, do := fmt.Sprintf("let job %d run now", c.Retry), fmt.Sprintf("job %d is due now", c.Retry),
+		func(reason domain.Reason) error { return desk.RetryJob(ctx, operatorCaller(), c.Retry, reason) }
+	switch {
+	case c.Cancel > 0:
+		what, now = fmt.Sprintf("cancel job %d", c.Cancel), fmt.Sprintf("job %d is cancelled", c.Cancel)
+		do = func(reason domain.Reason) error { return desk.CancelJob(ctx, operatorCaller(), c.Cancel, reason) }
+	case c.Begin != "":
+		round := c.Begin + " on " + c.Platform
+		what, now = "begin a round of "+round+", which reads whatever is due", "a round of "+round+" begins; 'ledgerboard jobs' shows it"
+		do = func(reason domain.Reason) error {
+			return desk.RunJob(ctx, operatorCaller(), c.Begin, c.Platform, reason)
+		}
+	}
+	reason, err := c.confirm(s, what)
 	if err != nil {
 		return err
 	}
-	return refused(do(reason))
+	if err := do(reason); err != nil {
+		return refused(err)
+	}
+	fmt.Fprintln(s.Out, now)
+	return nil
 }

@@ -21,9 +21,9 @@ const (
 	exitOK       = 0
 	exitFailure  = 1   // it was tried and did not succeed
 	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
-	exitNotReady = 3   // status: the service answers and is not ready, or degraded
+	exitNotReady = 3   // status: the service is not ready, or degraded, or does not answer
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
-	exitCut      = 130 // a signal cut it (verify, export, replay, import, rebuild)
+	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild
 )
 
 // cli is the command line.
@@ -38,11 +38,12 @@ type cli struct {
 	Export      exportCommand      `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
 	Replay      replayCommand      `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
 	Rebuild     rebuildCommand     `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`
-	Generations generationsCommand `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one."`
-	Parked      parkedCommand      `cmd:"" help:"Show events that are in the log and not folded; retry or acknowledge them."`
+	Generations generationsCommand `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one, prepare those of a new version."`
+	Parked      parkedCommand      `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
 	Pause       pauseCommand       `cmd:"" help:"Pause read models, or the reading of platforms."`
 	Resume      resumeCommand      `cmd:"" help:"End pauses."`
 	Jobs        jobsCommand        `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
+	Actions     actionsCommand     `cmd:"" help:"Show what operators did, and what came of it."`
 	Log         logCommand         `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
 	Erase       eraseCommand       `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	Keygen      keygenCommand      `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
@@ -57,8 +58,9 @@ You can set every flag in three ways: on the command line, as the environment va
 or as a line NAME=value in the file that LEDGERBOARD_CONFIG names. A flag wins over the environment, the
 environment over the file.
 
-Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready or degraded (status); 4 done, but rows
-were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (verify, export, replay, import, rebuild).`
+Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready, degraded or no
+answer (status); 4 done, but rows were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (at a prompt,
+and verify, export, replay, import, rebuild).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -72,8 +74,12 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// streams are where a command prints: answers to Out, progress and problems to Err.
-type streams struct{ Out, Err io.Writer }
+// streams are where a command prints: answers to Out, progress and problems to Err. Cut is closed when a signal ends the
+// command: what waits for an answer waits no longer.
+type streams struct {
+	Out, Err io.Writer
+	Cut      <-chan struct{}
+}
 
 // run is main without the process: it parses, runs and gives the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -105,7 +111,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(streams{Out: stdout, Err: stderr})
+	parsed.Bind(streams{Out: stdout, Err: stderr, Cut: ctx.Done()})
 	return exitCode(parsed.Run(), stderr)
 }
 
@@ -133,7 +139,7 @@ func exitCode(err error, stderr io.Writer) int {
 	fmt.Fprintln(stderr, "ledgerboard:", err)
 	var usage usageError
 	switch {
-	case errors.Is(err, errNotReady):
+	case errors.Is(err, errNotReady), errors.Is(err, errDegraded), errors.Is(err, errNoAnswer):
 		return exitNotReady
 	case errors.Is(err, errRowsLeftOut):
 		return exitLeftOut

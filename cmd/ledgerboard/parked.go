@@ -17,6 +17,7 @@ type parkedCommand struct {
 	List        parkedListCommand        `cmd:"" default:"withargs" help:"List parked events, with the reason: also what the same flags would retry or acknowledge."`
 	Show        parkedShowCommand        `cmd:"" help:"Show one event as it stands in the log; its texts are masked unless --unmask is given."`
 	Retry       parkedRetryCommand       `cmd:"" help:"Fold events again, on dashboards with what waits behind them."`
+	Skip        parkedSkipCommand        `cmd:"" help:"Leave an event of dashboards out for good, and fold what waits behind it."`
 	Acknowledge parkedAcknowledgeCommand `cmd:"" help:"Note that events were looked after; tables stay as they are."`
 }
 
@@ -49,7 +50,7 @@ type parkedListCommand struct {
 
 // Run implements the subcommand.
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
 		events, err := desk.Parked(ctx, c.filter())
 		if err != nil {
 			return refused(err)
@@ -132,6 +133,60 @@ func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
+type parkedSkipCommand struct {
+	storage
+	logging
+	actionFlags
+	ID   string `arg:"" name:"id" help:"The event, as the list shows it."`
+	JSON bool   `name:"json" help:"Print a JSON object."`
+}
+
+// Run implements the subcommand.
+func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		events, err := desk.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
+		if err != nil {
+			return refused(err)
+		}
+		for _, e := range events {
+			fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", e.ID, plain(e.Stream), e.Reason, plain(e.Detail))
+		}
+		what := "leave " + c.ID + " out for good: no rebuild brings it back"
+		if len(events) > 0 && events[0].Behind > 0 {
+			what += fmt.Sprintf(", and fold %d events again that wait behind it", events[0].Behind)
+		}
+		reason, err := c.confirm(s, what)
+		if err != nil {
+			return err
+		}
+		result, err := desk.SkipParked(ctx, operatorCaller(), c.ID, reason)
+		if err != nil {
+			return refused(err)
+		}
+		return c.told(s, result)
+	})
+}
+
+// told says what became of the events.
+func (c parkedSkipCommand) told(s streams, result operator.SkipResult) error {
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(result)
+	}
+	if result.Already {
+		fmt.Fprintf(s.Out, "%s was skipped before; nothing was done\n", result.ID)
+		return nil
+	}
+	if result.Unknown {
+		fmt.Fprintf(s.Out, "%s is skipped; what waited behind it could not be looked at: 'ledgerboard parked' lists what is still parked\n", result.ID)
+		return nil
+	}
+	fmt.Fprintf(s.Out, "%s is skipped, %d behind it folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
+	for _, p := range result.Parked {
+		fmt.Fprintf(s.Out, "  %s: %s: %s\n", p.ID, p.Reason, plain(p.Detail))
+	}
+	return nil
+}
+
 type parkedAcknowledgeCommand struct {
 	parkedChoice
 	actionFlags
@@ -139,7 +194,8 @@ type parkedAcknowledgeCommand struct {
 
 // Run implements the subcommand.
 func (c parkedAcknowledgeCommand) Run(ctx context.Context, s streams) error {
-	return c.decide(ctx, s, c.actionFlags, "note of %d parked events that they were looked after", func(desk *assembly.Desk, reason domain.Reason) error {
+	const what = "note of %d parked events that they were looked after"
+	return c.decide(ctx, s, c.actionFlags, what, func(desk *assembly.Desk, reason domain.Reason) error {
 		n, err := desk.AcknowledgeParked(ctx, operatorCaller(), c.filter(), reason)
 		if err == nil {
 			fmt.Fprintf(s.Out, "%d acknowledged\n", n)

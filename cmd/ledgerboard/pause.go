@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
-
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // pauseCommand pauses read models, or the reading of platforms.
@@ -28,19 +28,24 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if c.List == (len(c.Names) > 0) {
 		return usageError{errors.New("name what to pause, or give --list")}
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
-		if !c.List {
-			return c.each(ctx, s, c.Names, "pause", desk.Pause)
-		}
+	if !c.List {
+		return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
+	}
+	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
 		pauses, err := desk.Pauses(ctx)
 		for _, p := range pauses {
-			fmt.Fprintf(s.Out, "%s %s: since %s, by %s, %s\n", p.Kind, p.Name, p.Since.UTC().Format(time.RFC3339), p.Actor, p.Reason)
+			fmt.Fprintf(s.Out, "%s %s\n", p.Kind, pauseInWords(p))
 		}
 		if err == nil && len(pauses) == 0 {
 			fmt.Fprintln(s.Out, "nothing is paused")
 		}
 		return err
 	})
+}
+
+// pauseInWords says what is paused since when, by whom and why.
+func pauseInWords(p domain.Pause) string {
+	return fmt.Sprintf("%s: paused since %s, by %s, %s", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.Actor), plain(p.Reason.String()))
 }
 
 // resumeCommand ends pauses.
@@ -53,30 +58,105 @@ type resumeCommand struct {
 
 // Run implements the subcommand.
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
-		return c.each(ctx, s, c.Names, "resume", desk.Resume)
-	})
+	return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
 }
 
-// pausing is [assembly.Desk.Pause] or Resume.
-type pausing = func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error
+// pausing is what is done to each name: pause or resume.
+type pausing struct {
+	verb   string
+	paused bool // that it shall be
+}
 
-func (f actionFlags) each(ctx context.Context, s streams, names []string, verb string, do pausing) error {
-	kinds := map[string]domain.PauseKind{}
-	for _, name := range names {
-		kinds[name] = domain.PauseProjection
-		if slices.ContainsFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == name }) {
-			kinds[name] = domain.PausePlatform
-		}
+// do pauses or resumes.
+func (p pausing) do(ctx context.Context, desk *assembly.Desk, kind domain.PauseKind, name string, reason domain.Reason) error {
+	if p.paused {
+		return desk.Pause(ctx, operatorCaller(), kind, name, reason)
 	}
-	reason, err := f.confirm(s, verb+" "+strings.Join(names, ", "))
+	return desk.Resume(ctx, operatorCaller(), kind, name, reason)
+}
+
+// each knows all names before it asks, leaves those alone that are so already, and says what is so of each.
+func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, p pausing) error {
+	for i := range names {
+		names[i] = strings.ToLower(names[i]) // people write LinkedIn
+	}
+	kinds, err := pausable(names)
 	if err != nil {
 		return err
 	}
+	return atDesk(ctx, at, logger, func(desk *assembly.Desk) error {
+		left, err := p.left(ctx, s, desk, names)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		reason, err := f.confirm(s, p.verb+" "+strings.Join(left, ", "))
+		if err != nil {
+			return err
+		}
+		for _, name := range left {
+			if err := p.do(ctx, desk, kinds[name], name, reason); err != nil {
+				return refused(err)
+			}
+			if !p.paused {
+				fmt.Fprintf(s.Out, "%s goes on\n", name)
+				continue
+			}
+			if err := told(ctx, s, desk, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// left are the names that are not so yet; of the others it says what is so.
+func (p pausing) left(ctx context.Context, s streams, desk *assembly.Desk, names []string) (left []string, err error) {
+	pauses, err := desk.Pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
-		if err := do(ctx, operatorCaller(), kinds[name], name, reason); err != nil {
-			return refused(err)
+		i := slices.IndexFunc(pauses, func(p domain.Pause) bool { return p.Name == name })
+		switch {
+		case (i >= 0) != p.paused:
+			left = append(left, name)
+		case p.paused:
+			fmt.Fprintln(s.Out, pauseInWords(pauses[i])+" (it was so before)")
+		default:
+			fmt.Fprintf(s.Out, "%s was not paused\n", name)
 		}
 	}
-	return nil
+	return left, nil
+}
+
+// told says since when a name is paused.
+func told(ctx context.Context, s streams, desk *assembly.Desk, name string) error {
+	pauses, err := desk.Pauses(ctx)
+	for _, p := range pauses {
+		if p.Name == name {
+			fmt.Fprintln(s.Out, pauseInWords(p))
+		}
+	}
+	return err
+}
+
+// pausable finds out what each name is, and refuses all when one is nothing.
+func pausable(names []string) (map[string]domain.PauseKind, error) {
+	known := map[string]domain.PauseKind{}
+	var models, platforms []string
+	for _, p := range projections.All(0) {
+		known[p.Name()] = domain.PauseProjection
+		models = append(models, p.Name())
+	}
+	for _, p := range domain.Platforms() {
+		known[p.String()] = domain.PausePlatform
+		platforms = append(platforms, p.String())
+	}
+	for _, name := range names {
+		if known[name] == "" {
+			return nil, usageError{fmt.Errorf("there is neither a read model nor a platform %q: read models are %s; platforms are %s. %s",
+				name, strings.Join(models, ", "), strings.Join(platforms, ", "), "Nothing was changed")}
+		}
+	}
+	return known, nil
 }

@@ -16,6 +16,7 @@ type progress struct {
 	label    string
 	total    int
 	done     int
+	rate     float64 // per second, where somebody else measures it; 0: since began
 	began    time.Time
 	drawn    time.Time
 }
@@ -67,16 +68,19 @@ func (p *progress) draw() {
 		share = min(1, float64(p.done)/float64(p.total))
 	}
 	elapsed := time.Since(p.began)
-	rate := float64(p.done) / max(elapsed.Seconds(), 0.001)
+	rate := p.rate
+	if rate == 0 {
+		rate = float64(p.done) / max(elapsed.Seconds(), 0.001)
+	}
 	if !p.terminal {
 		fmt.Fprintf(p.out, "%s: %d of %d (%.0f %%), %.0f/s\n", p.label, p.done, p.total, 100*share, rate)
 		return
 	}
-	left := time.Duration(0)
-	if rate > 0 {
-		left = time.Duration(float64(max(0, p.total-p.done)) / rate * float64(time.Second)).Round(time.Second)
+	left := "time left not known yet"
+	if p.done > 0 {
+		left = time.Duration(float64(max(0, p.total-p.done))/rate*float64(time.Second)).Round(time.Second).String() + " left"
 	}
 	filled := int(share * barWidth)
-	fmt.Fprintf(p.out, "\r%-22s [%s%s] %3.0f %%  %d of %d  %.0f/s  %s left   ", p.label,
+	fmt.Fprintf(p.out, "\r%-22s [%s%s] %3.0f %%  %d of %d  %.0f/s  %s   ", p.label,
 		strings.Repeat("█", filled), strings.Repeat("·", barWidth-filled), 100*share, p.done, p.total, rate, left)
 }

@@ -130,7 +130,9 @@ func inWords(c proof.Change) string {
 	return strings.Join(parts, "; ")
 }
 
-var stateColumns = []string{"dashboard", "document_id", "linked", "users", "main_poc", "allow_client_dashboard", "scopes", "created_at", "updated_at", "version"}
+var stateColumns = []string{
+	"dashboard", "document_id", "linked", "users", "main_poc", "allow_client_dashboard", "scopes", "created_at", "updated_at", "version",
+}
 
 // state prints every dashboard after the last change.
 func (p *replayPrinter) state(done proof.Replayed) error {

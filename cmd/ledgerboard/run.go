@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -55,6 +56,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		Streams: s.has(roleAPI), Release: thisBuild().Version, Roles: s.Roles,
 	}
 	config.Registerer, config.ReadConns, config.FoldConns = p.registry, s.ReadConnections, s.FoldConnections
+	config.RebuildDisk = s.RebuildDiskMB << 20
 	if config.ReadConns == 0 && !s.has(roleAPI) {
 		config.ReadConns = fewReadConns
 	}
@@ -176,6 +178,9 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 		streaming, end := context.WithCancel(ctx)
 		group.Go(func() error { return p.Stream(streaming) })
 		handler, endStreams = served, func() { end(); served.Close() }
+		if p.withPictures {
+			handler = launch.ServePictures(p.answerHeaders, handler)
+		}
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -206,18 +211,27 @@ func (p *process) metrics() http.Handler {
 
 // newHandler makes the HTTP layer of the program.
 func (p *process) newHandler() (*api.Server, error) {
-	authenticator, err := api.NewJWT(p.jwt())
+	tokens := p.jwt()
+	tokens.Logger = p.logger
+	authenticator, err := api.NewJWT(tokens)
 	if err != nil {
 		return nil, usageError{err}
+	}
+	if err := p.registry.Register(authenticator); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	schedules, err := p.schedules()
 	if err != nil {
 		return nil, usageError{err}
 	}
+	config := api.Config{
+		CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
+	}
+	if p.withPictures {
+		config.Filter = launch.NamePictures
+	}
 	return p.Handler(assembly.HandlerConfig{
-		HTTP: api.Config{
-			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
-		},
+		HTTP:            config,
 		Authenticator:   authenticator,
 		Metrics:         p.metrics(),
 		NextAccountRead: schedules[domain.FetchAccounts].Due(p.AccountInsightsInterval),

@@ -58,7 +58,8 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 	}
 	if err == nil && done.Remaining > 0 {
-		err = fmt.Errorf("%d secrets remain under other keys: run it again once every process has the new key first; what no key opens must be connected again", done.Remaining)
+		err = fmt.Errorf("%d secrets remain under other keys: run it again once every process has the new key first; "+
+			"what no key opens must be connected again", done.Remaining)
 	}
 	return err
 }

@@ -113,9 +113,11 @@ func readTokens(in io.Reader) (t collect.NewTokens, err error) {
 		switch {
 		case !known:
 			// What is left out of the message may be a token that somebody typed as a name.
-			wrong = append(wrong, errors.New("has a field that is not known; use access_token, refresh_token, expires_at, refresh_expires_at, instagram_login (a lifetime like expires_in must be made a time)"))
+			wrong = append(wrong, errors.New("has a field that is not known; use access_token, refresh_token, expires_at, "+
+				"refresh_expires_at, instagram_login (a lifetime like expires_in must be made a time)"))
 		case json.Unmarshal(value, field) != nil:
-			wrong = append(wrong, fmt.Errorf("has a wrong %s: tokens are text, times are RFC 3339 like 2026-11-20T14:00:00Z, instagram_login is true or false", name))
+			wrong = append(wrong, fmt.Errorf("has a wrong %s: tokens are text, "+
+				"times are RFC 3339 like 2026-11-20T14:00:00Z, instagram_login is true or false", name))
 		}
 	}
 	return t, errors.Join(wrong...)

@@ -60,10 +60,11 @@ func (l logging) logger(s streams) *slog.Logger {
 
 // tokens says which tokens are believed.
 type tokens struct {
-	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
-	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
-	JWTIssuer   string `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Issuer that tokens must name."`
-	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
+	JWTSecret     string        `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
+	JWTKeys       string        `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
+	JWTKeysMaxAge time.Duration `env:"LEDGERBOARD_JWT_KEYS_MAX_AGE" default:"1h" help:"How long keys are believed while they cannot be read again."`
+	JWTIssuer     string        `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Issuer that tokens must name."`
+	JWTAudience   string        `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
 }
 
 // dashboardSettings are the configured values that dashboards begin with.
@@ -89,8 +90,11 @@ type settings struct {
 	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
 	ReadConnections int32    `env:"LEDGERBOARD_READ_CONNECTIONS" default:"0" help:"Connections to the database for reads; 0: 24 with role api, else 8."`
 	FoldConnections int32    `env:"LEDGERBOARD_FOLD_CONNECTIONS" default:"0" help:"Connections to the database for each read model that role projector fills, 2 or more; 0: 5."`
+	RebuildDiskMB   int64    `name:"rebuild-disk-mb" env:"LEDGERBOARD_REBUILD_DISK_MB" default:"0" help:"Disk that a rebuild may need; 0: four fifths of what is free, where the server's disk is this machine's."`
 	// answerHeaders are on every answer; mock mode sets them.
 	answerHeaders map[string]string
+	// withPictures says that answers name pictures of the simulated platforms, which are served beside them.
+	withPictures bool
 
 	StopWithin time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"15s" help:"How long a stop may take before connections are cut."`
 }
@@ -131,19 +135,22 @@ func (s settings) validate(addr string) error {
 		wrong.unlessf(role == roleAPI || role == roleProjector || role == roleFetcher, "LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
 	}
 	wrong.unlessf(s.ReadConnections >= 0, "LEDGERBOARD_READ_CONNECTIONS is %d; use 0 (the default) or more", s.ReadConnections)
-	wrong.unlessf(s.FoldConnections == 0 || s.FoldConnections >= 2, "LEDGERBOARD_FOLD_CONNECTIONS is %d; use 0 (the default), or 2 or more", s.FoldConnections)
+	wrong.unlessf(s.FoldConnections == 0 || s.FoldConnections >= 2,
+		"LEDGERBOARD_FOLD_CONNECTIONS is %d; use 0 (the default), or 2 or more", s.FoldConnections)
+	wrong.unlessf(s.RebuildDiskMB >= 0, "LEDGERBOARD_REBUILD_DISK_MB is %d; use 0 (the default) or more", s.RebuildDiskMB)
 	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
 	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	if (s.JWTSecret == "") == (s.JWTKeys == "") {
 		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
 	} else {
 		_, err := api.NewJWT(s.jwt())
-		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
+		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS, LEDGERBOARD_JWT_KEYS_MAX_AGE", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
 		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
-	wrong.unlessf(len(s.ManagedSubscriptions) > 0, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
+	wrong.unlessf(len(s.ManagedSubscriptions) > 0,
+		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
 	if s.has(roleFetcher) {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
@@ -184,7 +191,7 @@ func isOrigin(origin string) bool {
 
 // jwt is how tokens are verified.
 func (t tokens) jwt() api.JWTConfig {
-	return api.JWTConfig{Secret: t.JWTSecret, Keys: t.JWTKeys, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
+	return api.JWTConfig{Secret: t.JWTSecret, Keys: t.JWTKeys, KeysMaxAge: t.JWTKeysMaxAge, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }

@@ -36,6 +36,8 @@ type fetching struct {
 	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"${quota_hold_at}" help:"Percentage in a platform's usage header at which calls pause for a while."`
 	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"${facebook_url}" help:"Base URL of the Graph API."`
 	InstagramURL            string                   `env:"LEDGERBOARD_INSTAGRAM_URL" default:"${instagram_url}" help:"Base URL of Instagram's API for accounts of Instagram login."`
+	FacebookAppSecret       string                   `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the app at Facebook: proves that calls are its own (appsecret_proof)."`
+	InstagramAppSecret      string                   `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"The same for Instagram login, whose app has a secret of its own."`
 	MetaVersion             string                   `env:"LEDGERBOARD_META_VERSION" default:"${meta_version}" help:"Version of the Graph API."`
 	LinkedInURL             string                   `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"${linkedin_url}" help:"Base URL of LinkedIn's API."`
 	LinkedInAuthURL         string                   `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"${linkedin_auth_url}" help:"Base URL of LinkedIn's token endpoint."`
@@ -77,6 +79,12 @@ func (f fetching) validate() (wrong faults) {
 	} {
 		wrong.unlessf(number.n >= 1 && number.n <= number.most, "%s is %d; use 1 to %d", number.name, number.n, number.most)
 	}
+	for _, pair := range [][4]string{
+		{"LEDGERBOARD_LINKEDIN_CLIENT_ID", f.LinkedInClientID, "LEDGERBOARD_LINKEDIN_CLIENT_SECRET", f.LinkedInClientSecret},
+		{"LEDGERBOARD_TIKTOK_CLIENT_KEY", f.TikTokClientKey, "LEDGERBOARD_TIKTOK_CLIENT_SECRET", f.TikTokClientSecret},
+	} {
+		wrong.unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: one is set and the other is not; tokens are renewed with both", pair[0], pair[2])
+	}
 	for name, base := range map[string]string{
 		"LEDGERBOARD_FACEBOOK_URL": f.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": f.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": f.LinkedInURL,
 		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL,
@@ -85,6 +93,18 @@ func (f fetching) validate() (wrong faults) {
 		wrong.unlessf(err == nil && u.Host != "", "%s %q is not a URL", name, base)
 	}
 	return wrong
+}
+
+// unkeyed are the real platforms that our client has no key for: the simulator's need none.
+func (f fetching) unkeyed() map[domain.Platform]string {
+	actual, missing := platforms.Config{}.WithDefaults(), map[domain.Platform]string{}
+	if f.TikTokClientKey == "" && f.TikTokURL == actual.TikTok.BaseURL {
+		missing[domain.TikTok] = "LEDGERBOARD_TIKTOK_CLIENT_KEY, LEDGERBOARD_TIKTOK_CLIENT_SECRET"
+	}
+	if f.LinkedInClientID == "" && f.LinkedInURL == actual.LinkedIn.BaseURL {
+		missing[domain.LinkedIn] = "LEDGERBOARD_LINKEDIN_CLIENT_ID, LEDGERBOARD_LINKEDIN_CLIENT_SECRET"
+	}
+	return missing
 }
 
 // schedules are the slots of each kind of fetching.
@@ -147,8 +167,8 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 	return &assembly.FetchConfig{
 		Quota: limits,
 		Platforms: platforms.Config{
-			Facebook:  platforms.Endpoint{BaseURL: f.FacebookURL, Version: f.MetaVersion},
-			Instagram: platforms.Endpoint{BaseURL: f.InstagramURL, Version: f.MetaVersion},
+			Facebook:  platforms.Endpoint{BaseURL: f.FacebookURL, Version: f.MetaVersion, ClientSecret: f.FacebookAppSecret},
+			Instagram: platforms.Endpoint{BaseURL: f.InstagramURL, Version: f.MetaVersion, ClientSecret: f.InstagramAppSecret},
 			LinkedIn: platforms.Endpoint{
 				BaseURL: f.LinkedInURL, AuthURL: f.LinkedInAuthURL, Version: f.LinkedInVersion,
 				ClientID: f.LinkedInClientID, ClientSecret: f.LinkedInClientSecret,
@@ -159,6 +179,7 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, Parallel: f.FetchParallel, ShardSize: f.FetchShard,
 			Backfill: f.Backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
+			Unkeyed: f.unkeyed(),
 		},
 		Schedule: scheduler.Config{Every: every, MaxWorkers: f.FetchWorkers},
 	}, nil

@@ -74,3 +74,22 @@ func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}
 }
+
+// A client's key without its secret is told at start; none at all is told once there are accounts of the platform, and
+// not where the simulator stands in for it.
+func TestClientKeysComeInPairs(t *testing.T) {
+	f := parsedFetching(t)
+	require.Len(t, f.unkeyed(), 2)
+	require.Contains(t, f.unkeyed()[domain.TikTok], "LEDGERBOARD_TIKTOK_CLIENT_KEY")
+	f.TikTokClientKey = "key"
+	require.Len(t, f.unkeyed(), 1)
+	require.ErrorContains(t, errors.Join(f.validate()...), "LEDGERBOARD_TIKTOK_CLIENT_SECRET")
+	f.TikTokClientSecret, f.LinkedInURL = "secret", "http://localhost:1/linkedin"
+	require.Empty(t, f.validate())
+	require.Empty(t, f.unkeyed())
+	f.FacebookAppSecret, f.InstagramAppSecret = "of facebook", "of instagram"
+	config, err := f.fetchConfig()
+	require.NoError(t, err)
+	require.Equal(t, "of facebook", config.Platforms.Facebook.ClientSecret)
+	require.Equal(t, "of instagram", config.Platforms.Instagram.ClientSecret)
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -19,14 +20,18 @@ type statusCommand struct {
 	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address the process listens on."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
 	JSON    bool          `name:"json" help:"Print the service's answer as it is."`
+	All     bool          `help:"Show every partition, not only those that are behind or stand still."`
 	Serving bool          `help:"Take a degraded service for ready: for health checks, which must not end what serves."`
 }
 
 // errNotReady is the answer of a service that runs and cannot do all of its work now.
 var errNotReady = errors.New("the service is not ready")
 
-// errDegraded is the same of one that serves reads.
-var errDegraded = fmt.Errorf("%w: it serves, and is degraded", errNotReady)
+// errDegraded is the answer of one that serves reads.
+var errDegraded = errors.New("the service serves, and is degraded: the reasons stand behind NO")
+
+// errNoAnswer says that there is no service, or that it does not answer.
+var errNoAnswer = errors.New("no service answers")
 
 func (c statusCommand) Run(ctx context.Context, s streams) error {
 	body, code, err := c.ask(ctx)
@@ -40,7 +45,7 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		fmt.Fprintln(s.Out, string(body))
 	} else {
-		answer.print(s.Out)
+		answer.print(s.Out, c.All)
 	}
 	switch {
 	case code != http.StatusOK:
@@ -69,7 +74,7 @@ func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err erro
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, 0, fmt.Errorf("no service answers at %s: start it with 'ledgerboard serve', or name its address with --addr (%w)", c.Addr, err)
+		return nil, 0, fmt.Errorf("%w at %s: start it with 'ledgerboard serve', or name its address with --addr (%w)", errNoAnswer, c.Addr, err)
 	}
 	defer response.Body.Close()
 	if body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20)); err != nil {
@@ -88,9 +93,11 @@ type readiness struct {
 		Reason   string `json:"reason"`
 	} `json:"checks"`
 	Projections []api.ProjectionHealth `json:"projections"`
+	Platforms   []api.PlatformPause    `json:"paused_platforms"`
 }
 
-func (r readiness) print(out io.Writer) {
+// print shows the answer; without all, only partitions that are behind or stand still.
+func (r readiness) print(out io.Writer, all bool) {
 	fmt.Fprintln(out, r.Status)
 	for _, check := range r.Checks {
 		mark, reason := "ok", ""
@@ -99,19 +106,42 @@ func (r readiness) print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "  %-3s %s%s\n", mark, check.Name, reason)
 	}
-	if len(r.Projections) == 0 {
-		return
+	if len(r.Projections) > 0 {
+		fmt.Fprintln(out)
+		r.printPartitions(out, all)
 	}
-	fmt.Fprintln(out)
+	r.printNotes(out)
+}
+
+// printPartitions shows how far partitions are.
+func (r readiness) printPartitions(out io.Writer, all bool) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "projection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t")
+	left := 0
 	for _, p := range r.Projections {
 		for _, at := range p.Partitions {
+			if !all && at.LagEvents == 0 && at.Stopped == "" {
+				left++
+				continue
+			}
 			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n",
 				p.Name, p.Generation, at.Partition, at.NextOffset, at.EndOffset, at.LagEvents, at.LagSeconds, at.Stopped)
 		}
+		if !all && p.LagEvents == 0 && !slices.ContainsFunc(p.Partitions, func(at api.PartitionHealth) bool { return at.Stopped != "" }) {
+			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Name, p.Generation, len(p.Partitions))
+		}
 	}
 	table.Flush() //nolint:errcheck // as every print
+	if left > 0 {
+		fmt.Fprintf(out, "%d partitions without lag; --all shows each\n", left)
+	}
+}
+
+// printNotes says what is paused, parked and being made.
+func (r readiness) printNotes(out io.Writer) {
+	for _, p := range r.Platforms {
+		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
+	}
 	for _, p := range r.Projections {
 		if p.Paused {
 			fmt.Fprintf(out, "%s is paused\n", p.Name)
@@ -123,6 +153,9 @@ func (r readiness) print(out io.Writer) {
 			left := "time left not known yet"
 			if b.SecondsLeft != nil {
 				left = (time.Duration(*b.SecondsLeft) * time.Second).String() + " left"
+			}
+			if b.Waits != "" {
+				left = b.Waits
 			}
 			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n", p.Name, b.Generation, b.Version, b.Percent, left)
 		}

@@ -34,6 +34,9 @@ func TestStatusOfAProjector(t *testing.T) {
 		printed, err := status(statusCommand{})
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(printed, "ready\n"), printed)
+		require.Regexp(t, `(?m)^directory +g1 +all \d+ +0 +0`, printed)
+		printed, err = status(statusCommand{All: true})
+		require.NoError(t, err)
 		require.Regexp(t, `(?m)^directory +g1 +0 +0 +0 +0 +0`, printed)
 
 		_, err = p.KeptPool.Exec(ctx, "insert into pauses (kind, name, since, actor, code, ticket) values ('projection', 'post_insights', now(), 'tester', 'incident', '')")
@@ -45,10 +48,15 @@ func TestStatusOfAProjector(t *testing.T) {
 		require.Equal(t, exitNotReady, exitCode(err, io.Discard))
 		require.True(t, strings.HasPrefix(printed, "degraded\n"), printed)
 		require.Contains(t, printed, "post_insights is paused")
+		_, err = p.KeptPool.Exec(ctx, "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
+		require.NoError(t, err)
+		printed, _ = status(statusCommand{})
+		require.Regexp(t, `linkedin is not read: paused since .*, by tester, incident:OPS-3`, printed)
 		_, err = status(statusCommand{Serving: true})
 		require.NoError(t, err, "a container that serves is not ended")
 		inJSON, err := status(statusCommand{JSON: true})
-		require.ErrorIs(t, err, errNotReady)
+		require.ErrorIs(t, err, errDegraded)
+		require.Contains(t, inJSON, `"paused_platforms":[{"name":"linkedin"`)
 		require.Contains(t, inJSON, `"partitions":[{"partition":0,"next_offset":0`)
 
 		for path, want := range map[string]int{
@@ -64,6 +72,14 @@ func TestStatusOfAProjector(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
+}
+
+// Nobody there is no failure of the command: it looked, and the service is not ready.
+func TestStatusOfNobody(t *testing.T) {
+	t.Parallel()
+	err := statusCommand{Addr: "127.0.0.1:1", Timeout: time.Minute}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+	require.ErrorContains(t, err, "no service answers at 127.0.0.1:1")
+	require.Equal(t, exitNotReady, exitCode(err, io.Discard))
 }
 
 func ask(t *testing.T, url string) (code int, body string) {

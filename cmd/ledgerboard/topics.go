@@ -27,7 +27,7 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 			return json.NewEncoder(s.Out).Encode(topics)
 		}
 		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tPROBLEM")
+		fmt.Fprintln(table, "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tSTATE")
 		for _, t := range topics {
 			records, replicas, inSync := int64(0), 0, 0
 			for i, p := range t.Partitions {
@@ -36,9 +36,19 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 					replicas, inSync = p.Replicas, p.InSync
 				}
 			}
+			state := "ok"
+			if t.Problem != "" {
+				state = "UNSAFE, see below"
+			}
 			fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", t.Name, len(t.Partitions), records, replicas, inSync,
-				t.Settings["min.insync.replicas"], t.Settings["cleanup.policy"], t.Problem)
+				t.Settings["min.insync.replicas"], t.Settings["cleanup.policy"], state)
 		}
-		return table.Flush()
+		err = table.Flush()
+		for _, t := range topics {
+			if t.Problem != "" {
+				fmt.Fprintf(s.Out, "\n%s\n", t.Problem)
+			}
+		}
+		return err
 	})
 }

@@ -10,12 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -24,10 +21,10 @@ type verifyCommand struct {
 	storage
 	logging
 	evidence
-	Parent  string `xor:"what" required:"" help:"Verify one agency, 24 hex digits."`
-	All     bool   `xor:"what" required:"" help:"Verify all agencies."`
-	Bundle  string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
-	Tables  bool   `xor:"what" required:"" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
+	Parent  string `xor:"what" help:"Verify one agency, 24 hex digits."`
+	All     bool   `xor:"what" help:"Verify all agencies."`
+	Bundle  string `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
+	Tables  bool   `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
 	LogOnly bool   `help:"Do not compare with the tables: needs no database."`
 	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
 }
@@ -48,6 +45,9 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	}
 	if c.Tables {
 		return interrupted(ctx, c.tables(ctx, s), nothingVerified)
+	}
+	if c.Parent == "" && !c.All {
+		return usageError{errors.New("name one of --parent, --all, --bundle, --tables")}
 	}
 	parent := ""
 	if !c.All {
@@ -98,16 +98,7 @@ func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyCo
 	if c.LogOnly {
 		return c.run(ctx, s, log, cfg)
 	}
-	tables, err := parts.Tables(ctx)
-	if err != nil {
-		return report, explainInUse(err)
-	}
-	err = pg.Snapshot(ctx, tables, func(tx pgx.Tx) error {
-		cfg.Tables = verifyTables{tx}
-		report, err = c.run(ctx, s, log, cfg)
-		return err
-	})
-	return report, err
+	return c.compare(ctx, s, parts, cfg)
 }
 
 // run verifies with a progress bar.

@@ -1,26 +1,113 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// verifyTables reads the tables of projection dashboards in one transaction.
-type verifyTables struct{ tx pgx.Tx }
+// compare verifies the log with what the tables of dashboards remember of it, and then these tables against the log.
+func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig) (report proof.Report, err error) {
+	tables, err := parts.Tables(ctx)
+	if err != nil {
+		return report, explainInUse(err)
+	}
+	engines, err := parts.Engines(ctx, projections.Dashboards{}.Name())
+	if err != nil {
+		return report, err
+	}
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return report, err
+	}
+	err = pg.Snapshot(ctx, tables, func(tx pgx.Tx) error {
+		cfg.Witness = verifyWitness{tx}
+		report, err = c.run(ctx, s, log, cfg)
+		return err
+	})
+	if err != nil {
+		return report, err
+	}
+	var checked projections.Report
+	if cfg.Parent == "" {
+		checked, err = engines[0].CheckTables(ctx)
+	} else {
+		checked, err = engines[0].CheckAgency(ctx, cfg.Parent)
+	}
+	if err != nil {
+		return report, err
+	}
+	addTableFindings(&report, checked)
+	return report, nil
+}
 
-var _ proof.Tables = verifyTables{}
+// addTableFindings adds what differs in the tables, unless a finding of the log says already why the agency's tables differ.
+func addTableFindings(report *proof.Report, checked projections.Report) {
+	altered := map[string]bool{}
+	for _, f := range report.Findings {
+		altered[f.Agency] = true
+	}
+	for _, t := range checked.Tables {
+		d := t.FirstDifference
+		switch {
+		case t.Equal:
+		case d == nil:
+			report.Findings = append(report.Findings, proof.Finding{Kind: proof.KindTables, Differs: []string{t.Name}, Detail: t.Note})
+		case altered[d.Tenant]:
+			report.Notes = append(report.Notes, fmt.Sprintf("%s of %d agencies is not what the log gives now, of agency %s too",
+				t.Name, t.TenantsDiffering, d.Tenant))
+		default:
+			report.Findings = append(report.Findings, tableFinding(t, *d))
+		}
+	}
+	if p := checked.Parked.FirstDifference; p != nil && !altered[p.Key] {
+		report.Findings = append(report.Findings, proof.Finding{
+			Kind: proof.KindTables, Agency: p.Key, Partition: &p.Partition, Offset: &p.Offset, Differs: []string{"parked"},
+			Detail: "what the tables set aside is not what the log gives: this record is " + p.State + " on one side only",
+		})
+	}
+	if n := checked.Parked.Live; n > 0 {
+		report.Notes = append(report.Notes, fmt.Sprintf("the tables set %d records aside (parked, or skipped by an operator); all others are compared", n))
+	}
+}
 
-// list runs a query whose first parameter is the agency, "" for all, and scans each row into targets.
-func (t verifyTables) list(ctx context.Context, what, sql string, args, targets []any, row func() error) error {
+func tableFinding(t projections.TableReport, d projections.Difference) proof.Finding {
+	f := proof.Finding{Kind: proof.KindTables, Agency: d.Tenant, More: int64(t.TenantsDiffering - 1)}
+	f.Version, _ = strconv.ParseInt(d.Key["version"], 10, 64) // 0: the row is of no one version
+	switch {
+	case d.Live == nil:
+		f.Differs, f.Detail = []string{t.Name}, "the table lacks the row "+keyLine(d.Key)
+	case d.Candidate == nil:
+		f.Differs, f.Detail = []string{t.Name}, "the log gives no row "+keyLine(d.Key)
+	default:
+		for _, column := range slices.Sorted(maps.Keys(d.Live)) {
+			if !reflect.DeepEqual(d.Live[column], d.Candidate[column]) {
+				f.Differs = append(f.Differs, column)
+			}
+		}
+		f.Detail = t.Name + ": the row " + keyLine(d.Key) + " was altered"
+	}
+	return f
+}
+
+// verifyWitness reads what the tables of projection dashboards remember, in one transaction.
+type verifyWitness struct{ tx pgx.Tx }
+
+var _ proof.Witness = verifyWitness{}
+
+// list runs a query and scans each row into targets.
+func (t verifyWitness) list(ctx context.Context, what, sql string, args, targets []any, row func() error) error {
 	rows, err := t.tx.Query(ctx, sql, args...)
 	if err == nil {
 		_, err = pgx.ForEachRow(rows, targets, row)
@@ -36,8 +123,8 @@ const generationRead = `(
 	select substring(n.nspname from '_g(\d+)$')::int from pg_class c join pg_namespace n on n.oid = c.relnamespace
 	where c.oid = to_regclass('dashboard_heads'))`
 
-// Positions implements [proof.Tables].
-func (t verifyTables) Positions(ctx context.Context) (map[int32]int64, error) {
+// Positions implements [proof.Witness].
+func (t verifyWitness) Positions(ctx context.Context) (map[int32]int64, error) {
 	positions := map[int32]int64{}
 	var partition int32
 	var next int64
@@ -53,127 +140,22 @@ func (t verifyTables) Positions(ctx context.Context) (map[int32]int64, error) {
 	return positions, err
 }
 
-// Parked implements [proof.Tables].
-func (t verifyTables) Parked(ctx context.Context) (parked []proof.ParkedRow, err error) {
-	var p proof.ParkedRow
-	err = t.list(ctx, "parked events", `
-		select stream_key, partition, log_offset, state = 'skipped' from parked
-		where projection = $1 and generation = `+generationRead+` order by partition, log_offset`,
-		[]any{projections.Dashboards{}.Name()}, []any{&p.Parent, &p.Partition, &p.Offset, &p.Skipped}, func() error {
-			parked = append(parked, p)
-			return nil
-		})
-	return parked, err
-}
-
-// Commands implements [proof.Tables].
-func (t verifyTables) Commands(ctx context.Context, parent string, yield func(proof.CommandRow) error) error {
-	var c proof.CommandRow
-	return t.list(ctx, "commands", `
-		select parent_account, subject, idempotency_key, command_id, request_digest, sub_account_id, version, time
-		from dashboard_commands
-		where $1 = '' or parent_account = $1 order by parent_account, version`,
-		[]any{parent}, []any{&c.Parent, &c.Subject, &c.Key, &c.CommandID, &c.RequestDigest, &c.SubAccount, &c.Version, &c.Time},
-		func() error { return yield(c) })
-}
-
-// Heads implements [proof.Tables].
-func (t verifyTables) Heads(ctx context.Context, parent string, yield func(proof.TableHead) error) error {
+// Heads implements [proof.Witness].
+func (t verifyWitness) Heads(ctx context.Context, parent string, yield func(proof.TableHead) error) error {
 	var h proof.TableHead
 	return t.list(ctx, "heads", `
-		select parent_account, version, hash, time from dashboard_heads
-		where $1 = '' or parent_account = $1 order by parent_account`,
-		[]any{parent}, []any{&h.Parent, &h.Version, &h.Hash, &h.Time}, func() error { return yield(h) })
+		select parent_account, version, hash from dashboard_heads where $1 = '' or parent_account = $1`,
+		[]any{parent}, []any{&h.Parent, &h.Version, &h.Hash}, func() error { return yield(h) })
 }
 
-// History implements [proof.Tables].
-func (t verifyTables) History(ctx context.Context, parent string, from, to int64, yield func(proof.HistoryRow) error) error {
-	var r proof.HistoryRow
-	var before, after []byte
-	docs := documents{}
+// Records implements [proof.Witness].
+func (t verifyWitness) Records(ctx context.Context, parent string, yield func(proof.Remembered) error) error {
+	var r proof.Remembered
 	targets := []any{
-		&r.Parent, &r.SubAccount, &r.Version, &r.EventID, &r.EventType, &r.Time, &r.Actor, &r.Role,
-		&r.OnBehalfOf, &r.CommandID, &r.RequestID, &r.Hash, &before, &after,
+		&r.Parent, &r.Version, &r.EventID, &r.EventType, &r.Time, &r.Actor, &r.Role, &r.OnBehalfOf, &r.CommandID, &r.RequestID, &r.Hash,
 	}
 	return t.list(ctx, "history", `
-		select parent_account, sub_account_id, version, event_id, event_type, time, actor, role,
-		       on_behalf_of, command_id, request_id, hash, before, after
-		from dashboard_history
-		where ($1 = '' or parent_account = $1) and version between $2 and $3
-		order by parent_account, version, sub_account_id`,
-		[]any{parent, from, to}, targets, func() error {
-			if r.Parent != docs.parent {
-				docs = documents{parent: r.Parent, last: map[string]document{}}
-			}
-			r.Before = nil
-			if before != nil {
-				r.Before = &docs.read(r.SubAccount, before).Dashboard
-			}
-			r.After = docs.read(r.SubAccount, after).Dashboard
-			return yield(r)
-		})
-}
-
-// document is a decoded one and its bytes.
-type document struct {
-	raw []byte
-	domain.Dashboard
-}
-
-// documents remembers the last one of each dashboard of an agency: what stands before a change is nearly
-// always what stood after the last, byte for byte.
-type documents struct {
-	parent string
-	last   map[string]document
-}
-
-func (d documents) read(sub string, raw []byte) *document {
-	if last := d.last[sub]; last.raw != nil && bytes.Equal(last.raw, raw) {
-		return &last
-	}
-	doc := document{raw: bytes.Clone(raw)}
-	if err := strictly(raw, &doc.Dashboard); err != nil {
-		doc.Dashboard = domain.Dashboard{DocumentID: err.Error()} // it is another document than any
-	}
-	d.last[sub] = doc
-	return &doc
-}
-
-// strictly refuses fields that the log never wrote.
-func strictly(raw []byte, d *domain.Dashboard) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(d); err != nil {
-		return fmt.Errorf("decode document: %w", err)
-	}
-	return nil
-}
-
-// Preferences implements [proof.Tables].
-func (t verifyTables) Preferences(ctx context.Context, parent string, yield func(domain.Dashboard) error) error {
-	var d domain.Dashboard
-	targets := []any{
-		&d.DocumentID, &d.SubAccountID, &d.ParentAccount, &d.SubAccountIDs, &d.Users, &d.MainPOC,
-		&d.AllowClientDashboard, &d.Scopes, &d.CreatedAt, &d.UpdatedAt, &d.Version,
-	}
-	return t.list(ctx, "preferences", `
-		select document_id, sub_account_id, parent_account, sub_account_ids, users, main_poc,
-		       allow_client_dashboard, scopes, created_at, updated_at, version
-		from dashboard_preferences
-		where $1 = '' or parent_account = $1 order by parent_account, sub_account_id`,
-		[]any{parent}, targets, func() error {
-			d.ID = d.DocumentID
-			err := yield(d)
-			d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil // the next row gets lists of its own
-			return err
-		})
-}
-
-// Notices implements [proof.Tables].
-func (t verifyTables) Notices(ctx context.Context, parent string, yield func(proof.NoticeRow) error) error {
-	var n proof.NoticeRow
-	return t.list(ctx, "notices", `
-		select parent_account, version, user_id, time from access_notices
-		where $1 = '' or parent_account = $1 order by parent_account, version, user_id`,
-		[]any{parent}, []any{&n.Parent, &n.Version, &n.User, &n.Time}, func() error { return yield(n) })
+		select parent_account, version, event_id, event_type, time, actor, role, on_behalf_of, command_id, request_id, hash
+		from dashboard_history where $1 = '' or parent_account = $1 order by parent_account, version`,
+		[]any{parent}, targets, func() error { return yield(r) })
 }

@@ -22,6 +22,8 @@ type Connections interface {
 	Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error)
 	// Task returns one account, or nothing when it is not to be read in this slot (any more).
 	Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error)
+	// SignInsDue counts the accounts that are read now, and those of them whose tokens end for good before a time.
+	SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error)
 	// KnownPosts returns the posts of a social account that metrics are read for, newest first.
 	KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error)
 }
@@ -77,6 +79,7 @@ type Config struct {
 	DemographicsEvery time.Duration                     // default 24 h
 	Tiers             Tiers                             // nil: [DefaultTiers]
 	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
+	Unkeyed           map[domain.Platform]string        // platforms that renewals lack our client's key for: what to set
 
 	Observe FetchObserver // may be nil
 }
@@ -86,6 +89,8 @@ type FetchObserver interface {
 	// Planned tells of a slot: how many connections were due, how many of them the quota has no room for,
 	// and how long the most overdue one has waited beyond its interval.
 	Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration)
+	// SignInsDue tells how many accounts need a person who signs in within two weeks.
+	SignInsDue(platform domain.Platform, accounts int)
 	// Fetched tells of one connection; class is "" when it was read.
 	Fetched(slot domain.FetchSlot, class string)
 	// PostSkipped tells of a post without a reading, or one that cannot be registered; class says why.
@@ -111,7 +116,9 @@ type Collector struct {
 	locks     *commands.KeyedLock // by reference of tokens
 	pending   sync.Map            // pendingRotation by reference of tokens: what could not be stored
 	costs     costs
+	silences  silences
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
+	keySaid   sync.Map // platforms whose client's key was found missing
 }
 
 // New checks the configuration and returns the use cases.
@@ -145,6 +152,7 @@ func New(c Config) (*Collector, error) {
 type unobserved struct{}
 
 func (unobserved) Planned(domain.FetchSlot, int, int, time.Duration) {}
+func (unobserved) SignInsDue(domain.Platform, int)                   {}
 func (unobserved) Fetched(domain.FetchSlot, string)                  {}
 func (unobserved) PostSkipped(domain.Platform, string)               {}
 
@@ -163,6 +171,7 @@ func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Micro
 // fetched is what a read of one connection brought besides its events.
 type fetched struct {
 	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
+	empty              string           // why there is not one figure; "": there is
 	incomplete         *platforms.Error // some figures are missing for a reason that passes
 	more               bool             // what is done once was done too: its calls say nothing of the next time
 }

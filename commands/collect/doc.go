@@ -20,6 +20,7 @@
 //	plan.go             what is due in a slot, within the quotas, the most overdue first
 //	work.go             a shard of a slot, or one connection again
 //	read_by_hand.go     one account, by hand
+//	silent_sources.go   platforms and kinds of posts that give no figures for a day
 //	outcome.go          what becomes of a connection after a read, and what to do about a failure
 //	account_reading.go  an account's reading
 //	account_history.go  an account's history, in parts
@@ -43,6 +44,8 @@
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
 //     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
 //     looked for again.
+//   - That a source is silent is kept in memory: each process tells what it has seen itself, and after a start it takes
+//     a day until it tells again.
 //   - History goes back in parts that fit into a slot of 30 s, one with each reading, and how far it came is
 //     kept. A part that fails waits ever longer: the account's quota is for its readings.
 //   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was

@@ -14,9 +14,13 @@ import (
 // been changed by a person who signed in again.
 const lookAtTokens = day
 
-// signInAhead is how long before the end of a refresh token the log says so with each look: a person must
-// be found who signs in again.
-const signInAhead = 30 * day
+// signInAhead is how long before the last day of a connection's tokens it is told: a person must be found who signs in
+// again.
+const signInAhead = 14 * day
+
+// renewAfter is how old a token of Instagram login must be to be renewed. One that came without its end is renewed then:
+// the answer says when the new one ends.
+const renewAfter = day
 
 // refreshAhead renews a connection's token if it expires soon, and says when to look again.
 func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
@@ -25,7 +29,8 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 		return got, err
 	}
 	ahead := c.RefreshAhead[f.Platform]
-	if !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
+	endless := stored.ExpiresAt.IsZero() && stored.InstagramLogin && f.TokenTakenAt != nil
+	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) || !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
 		before := stored
 		stored, err = c.renew(ctx, f, stored)
 		switch {
@@ -36,12 +41,16 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 		}
 	}
 	now := c.clock()
-	if end := stored.RefreshExpiresAt; !end.IsZero() && end.Before(now.Add(signInAhead)) {
-		c.Logger.WarnContext(ctx, "a person must sign in again: the token cannot be renewed any more from then on",
+	if end := stored.SignInBefore(); !end.IsZero() && end.Before(now.Add(signInAhead)) {
+		c.Logger.WarnContext(ctx, "a person must sign in again: the token ends, or cannot be renewed any more from then on",
 			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
 	}
 	next := now.Add(lookAtTokens)
-	if soon := stored.ExpiresAt.Add(-ahead); soon.Before(next) && soon.After(now) {
+	soon := stored.ExpiresAt.Add(-ahead)
+	if endless {
+		soon = f.TokenTakenAt.Add(renewAfter)
+	}
+	if soon.Before(next) && soon.After(now) {
 		next = soon
 	}
 	got.NotBefore = new(next.UTC().Truncate(time.Microsecond))

@@ -357,7 +357,7 @@ func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
 	}
 	require.Equal(t, fetchDay.Add(180*24*time.Hour), shown())
 	stored := s.tokens(member)
-	stored.RefreshExpiresAt = fetchDay.Add(31 * 24 * time.Hour)
+	stored.RefreshExpiresAt = fetchDay.Add(15 * 24 * time.Hour)
 	s.store(member, stored)
 	s.round(domain.FetchTokens, domain.LinkedIn)
 	require.Empty(t, lines.String())
@@ -367,7 +367,7 @@ func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
 	s.clock.advance(24 * time.Hour)
 	s.round(domain.FetchTokens, domain.LinkedIn)
 	require.Contains(t, lines.String(), "a person must sign in again")
-	require.Contains(t, lines.String(), "before=2026-12-20T12:00:00.000Z")
+	require.Contains(t, lines.String(), "before=2026-12-04T12:00:00.000Z")
 	require.Contains(t, lines.String(), fmt.Sprintf("connection=%d", member.ConnectionID))
 }
 
@@ -422,4 +422,73 @@ func TestNewSignInStaysWhenARenewalEndsLater(t *testing.T) {
 	s.store(user, commands.StoredTokens{AccessToken: fresh.Access, RefreshToken: "of the new consent"})
 	require.NoError(t, <-done)
 	require.Equal(t, "of the new consent", s.tokens(user).RefreshToken)
+}
+
+// LinkedIn gives refresh tokens to approved partners only. A token without one is read with to its last day, and told of
+// from 14 days before; only when it has ended and is refused must a person sign in.
+func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
+	t.Parallel()
+	seen := &planned{}
+	s := newFetchStage(t, func(c *collect.Config) { c.Observe = seen })
+	const life = 16 * 24 * time.Hour
+	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, expiresIn(life))
+	stored := s.tokens(member)
+	stored.RefreshToken = ""
+	s.store(member, stored)
+	var end time.Time
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select renewable_until from kept.secrets where ref = $1`, member.ref).Scan(&end))
+	require.Equal(t, fetchDay.Add(life), end, "sign_in_before of the connection's answer")
+	days := 0
+	for ; s.clock.Now().Before(fetchDay.Add(life)); s.clock.advance(24 * time.Hour) {
+		s.round(domain.FetchTokens, domain.LinkedIn)
+		require.Equal(t, s.clock.Now().After(fetchDay.Add(life-14*24*time.Hour)), seen.signIns == 1, s.clock.Now())
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+		days++
+		require.Len(t, s.readings(member), days)
+		require.Empty(t, s.changes(member))
+	}
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	changes := s.changes(member)
+	require.Len(t, changes, 1)
+	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
+	require.Contains(t, changes[0].Reason, "EXPIRED_ACCESS_TOKEN", "the platform's own words")
+	require.Len(t, s.readings(member), days)
+}
+
+// A token of Instagram login that came without its end is renewed once it is a day old, the youngest that is renewed;
+// from then on its end is known.
+func TestInstagramLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.InstagramLogin = true })
+	require.True(t, s.tokens(own).ExpiresAt.IsZero())
+	s.clock.advance(23 * time.Hour)
+	s.round(domain.FetchTokens, domain.Instagram)
+	require.Zero(t, s.calls("instagram/refresh"), "too young")
+	s.clock.advance(time.Hour)
+	s.round(domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 1, s.calls("instagram/refresh"))
+	require.Equal(t, s.clock.Now().Add(60*24*time.Hour), s.tokens(own).ExpiresAt)
+	s.clock.advance(24 * time.Hour)
+	s.round(domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 1, s.calls("instagram/refresh"), "its end is known now")
+	s.round(domain.FetchAccounts, domain.Instagram)
+	require.Len(t, s.readings(own), 1)
+}
+
+// Without our client's key no token of TikTok can be renewed: that is told with the first look, once, if there is one.
+func TestMissingClientKeyIsTold(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := newFetchStage(t, func(c *collect.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		c.Unkeyed = map[domain.Platform]string{domain.TikTok: "LEDGERBOARD_TIKTOK_CLIENT_KEY"}
+	})
+	s.round(domain.FetchTokens, domain.TikTok)
+	require.Empty(t, lines.String(), "there is no account of TikTok's")
+	s.connect(domain.TikTok, 0, expiresIn(24*time.Hour))
+	for range 2 {
+		s.round(domain.FetchTokens, domain.TikTok)
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), "set=LEDGERBOARD_TIKTOK_CLIENT_KEY"))
 }

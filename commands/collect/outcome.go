@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -63,7 +64,8 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 		at = account.StateAt.Add(time.Microsecond)
 	}
 	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
-		ConnectionID: account.ConnectionID, Platform: account.Platform, State: state, Reason: reason, At: at,
+		ConnectionID: account.ConnectionID, AccountID: account.AccountID, MemberID: account.MemberID,
+		Platform: account.Platform, State: state, Reason: reason, At: at,
 	}, now)
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {
@@ -150,7 +152,7 @@ const maxReason = 500
 func reasonFor(err error) string {
 	text := domain.Storable(err.Error(), maxReason)
 	if advice := Advice(err); advice != "" {
-		return text + ". " + advice
+		return strings.TrimSuffix(text, ".") + ". " + advice
 	}
 	return text
 }

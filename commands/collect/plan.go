@@ -27,7 +27,11 @@ func (c *Collector) Plan(ctx context.Context, slot domain.FetchSlot, length time
 		return 0, err
 	}
 	served := len(due)
-	if slot.Kind != domain.FetchTokens { // a token that is not renewed costs its connection
+	if slot.Kind == domain.FetchTokens { // all are served: a token that is not renewed costs its connection
+		if err := c.lookAhead(ctx, slot.Platform, now); err != nil {
+			return 0, err
+		}
+	} else {
 		room, err := c.Budget.Room(inLane(ctx, slot), slot.Platform, opOf(slot), length)
 		if err != nil {
 			return 0, err
@@ -46,6 +50,22 @@ func (c *Collector) Plan(ctx context.Context, slot domain.FetchSlot, length time
 		return 0, err
 	}
 	return (served + c.ShardSize - 1) / c.ShardSize, nil
+}
+
+// lookAhead tells of what a platform's tokens need before it is missed: persons who sign in, and our client's key.
+func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
+	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
+	if err != nil {
+		return err
+	}
+	c.Observe.SignInsDue(platform, due)
+	if set := c.Unkeyed[platform]; set != "" && accounts > 0 {
+		if _, said := c.keySaid.LoadOrStore(platform, true); !said {
+			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: our client's key is missing",
+				"platform", platform.String(), "accounts", accounts, "set", set)
+		}
+	}
+	return nil
 }
 
 // serves tells whether there is anything to do for this kind on this platform.

@@ -64,12 +64,15 @@ type planned struct {
 	due, skipped int
 	lag          time.Duration
 	classes      []string
+	signIns      int
 }
 
 func (p *planned) Planned(_ domain.FetchSlot, due, skipped int, lag time.Duration) {
 	p.due, p.skipped, p.lag = due, skipped, lag
 }
 func (p *planned) PostSkipped(_ domain.Platform, class string) { p.posts = append(p.posts, class) }
+
+func (p *planned) SignInsDue(_ domain.Platform, accounts int) { p.signIns = accounts }
 
 func (p *planned) Fetched(_ domain.FetchSlot, class string) { p.classes = append(p.classes, class) }
 

@@ -94,6 +94,7 @@ func (c *Collector) registration(account domain.ConnectedAccount, post platforms
 func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
 	at := c.clock()
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
+	c.hearPosts(ctx, f.Platform, posts, snapshots, err)
 	appending, cancel := recording(ctx)
 	defer cancel()
 	var read []platforms.Post

@@ -159,7 +159,7 @@ func (s *fetchStage) store(c connected, tokens commands.StoredTokens) {
 	s.t.Helper()
 	sealed, err := commands.EncodeTokens(tokens)
 	require.NoError(s.t, err)
-	require.NoError(s.t, s.secrets.Put(s.t.Context(), c.ref, sealed, domain.SecretTimes{Taken: s.clock.Now(), Expires: tokens.ExpiresAt}))
+	require.NoError(s.t, s.secrets.Put(s.t.Context(), c.ref, sealed, tokens.Times(s.clock.Now())))
 }
 
 func (s *fetchStage) trap(c connected, traps simulator.Traps) {

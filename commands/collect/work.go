@@ -109,6 +109,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	if err != nil && ctx.Err() != nil {
 		return err // cut short: it stays due, and nothing is known against it
 	}
+	r.hear(ctx, r.slot, got, err)
 	if f.renewed.After(began) {
 		began = f.renewed
 	}

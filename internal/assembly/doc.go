@@ -25,7 +25,8 @@
 //	parts.go       what is opened, once, and given back last first; the topics of the log
 //	room.go        pools, compared with what the server takes
 //	engines.go     one engine for each projection; Fold, partitions for coming months
-//	desk.go desk_parked.go  where operators look and act: look, record, do
+//	desk_looks.go  what operators see of the database alone
+//	desk.go desk_*.go  where operators look and act: look, record, do, record what came of it
 //	service.go     Config, Service, Open
 //	monitor.go     whether read models may be read, and take commands
 //	faults.go      what can be wrong, told by metrics and in the log

@@ -15,7 +15,15 @@ import (
 // Engines are those of the named projections, or of all. Processes without the role projector make them too:
 // the engines' Status reads the tables, whoever fills them.
 func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Engine, error) {
-	log, err := p.Log(ctx)
+	if _, err := p.Log(ctx); err != nil {
+		return nil, err
+	}
+	return p.enginesAsIs(ctx, only...)
+}
+
+// enginesAsIs are engines over whatever log there is: to look with, and for what operators do to single events.
+func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections.Engine, error) {
+	log, err := p.logAsIs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +42,9 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, Pool: pool,
+			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, RebuildDisk: p.settings.RebuildDisk, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger,
-			Verify: projections.NewVerifier(pool, projector).Verify, DeleteGroup: log.DeleteGroup,
+			Verify: projections.VerifyApart(p.database.value, projector), DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
 			},

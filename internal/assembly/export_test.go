@@ -3,13 +3,28 @@ package assembly
 import (
 	"context"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
+
+// BehindSkip tells what became of events behind one that is skipped.
+func BehindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
+	return behindSkip(result, before, left, unread)
+}
 
 // RunReactors runs the reactors of a process that has nothing else.
 func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashboards, streams *stream.Hub) error {
 	s := &Service{Parts: NewParts(Settings{}), Log: log, Updates: updates, streams: streams}
 	return s.runReactors(ctx)
 }
+
+// Silent is what readiness says of sources without figures.
+var Silent = silent
+
+// SilentCollector shows them as metrics.
+func SilentCollector(of func() []collect.Silence) prometheus.Collector { return silentCollector{of} }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -22,10 +23,27 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	}
 }
 
+// silentCollector shows which sources have given no figures for a day.
+type silentCollector struct{ silent func() []collect.Silence }
+
+var silentReadings = prometheus.NewDesc("ledgerboard_fetch_silent_readings",
+	"Readings that came back empty or refused since the last that brought figures, of platforms and kinds of posts that have brought none for a day.",
+	[]string{"platform", "kind"}, nil)
+
+// Describe implements [prometheus.Collector].
+func (silentCollector) Describe(descs chan<- *prometheus.Desc) { descs <- silentReadings }
+
+// Collect implements [prometheus.Collector].
+func (c silentCollector) Collect(metrics chan<- prometheus.Metric) {
+	for _, s := range c.silent() {
+		metrics <- prometheus.MustNewConstMetric(silentReadings, prometheus.GaugeValue, float64(s.Readings), s.Platform.String(), s.Kind)
+	}
+}
+
 // fetchMetrics shows what is planned and what became of it.
 type fetchMetrics struct {
 	skipped, connections, posts *prometheus.CounterVec
-	due, lag                    *prometheus.GaugeVec
+	due, lag, signIns           *prometheus.GaugeVec
 }
 
 func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
@@ -33,8 +51,8 @@ func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return auto.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	gauge := func(name, help string) *prometheus.GaugeVec {
-		return auto.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"kind", "platform"})
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return auto.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	return &fetchMetrics{
 		skipped: counter("ledgerboard_fetch_skipped_total",
@@ -43,8 +61,10 @@ func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
 			"Connections read (class ok) or not, by class of the failure.", "kind", "platform", "class"),
 		posts: counter("ledgerboard_fetch_posts_skipped_total",
 			"Posts that were asked for and have no reading, or cannot be registered, by class of the reason (not_found: deleted; invalid: beyond what any platform counts).", "platform", "class"),
-		due: gauge("ledgerboard_fetch_due_connections", "Connections that were due at the last plan."),
-		lag: gauge("ledgerboard_fetch_lag_seconds", "How long the most overdue connection had waited beyond its interval at the last plan."),
+		due: gauge("ledgerboard_fetch_due_connections", "Connections that were due at the last plan.", "kind", "platform"),
+		lag: gauge("ledgerboard_fetch_lag_seconds", "How long the most overdue connection had waited beyond its interval at the last plan.", "kind", "platform"),
+		signIns: gauge("ledgerboard_fetch_sign_ins_due",
+			"Accounts whose tokens end for good within 14 days, as of the last look: a person must sign in before.", "platform"),
 	}
 }
 
@@ -53,6 +73,11 @@ func (m *fetchMetrics) Planned(slot domain.FetchSlot, due, skipped int, lag time
 	m.skipped.WithLabelValues(slot.Kind, slot.Platform.String()).Add(float64(skipped))
 	m.due.WithLabelValues(slot.Kind, slot.Platform.String()).Set(float64(due))
 	m.lag.WithLabelValues(slot.Kind, slot.Platform.String()).Set(lag.Seconds())
+}
+
+// SignInsDue implements [collect.FetchObserver].
+func (m *fetchMetrics) SignInsDue(platform domain.Platform, accounts int) {
+	m.signIns.WithLabelValues(platform.String()).Set(float64(accounts))
 }
 
 // Fetched implements [collect.FetchObserver].

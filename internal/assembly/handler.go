@@ -15,8 +15,7 @@ import (
 type HandlerConfig struct {
 	HTTP          api.Config
 	Authenticator api.Authenticator
-	Tickets       api.TicketStore // nil: in this process alone
-	Metrics       http.Handler    // behind /metrics; nil: no such route
+	Metrics       http.Handler // behind /metrics; nil: no such route
 	// The slot of the fetchers in which an account, or its posts, are due again that were read at an instant.
 	NextAccountRead, NextPostRead func(after time.Time) time.Time
 }
@@ -31,7 +30,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
-		Analytics:         &analytics.Analytics{Pool: s.ReadPool, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
+		Analytics:         &analytics.Analytics{Pool: s.ReadPool, Past: s.ReadPool.AsOf, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
 			History: &readmodels.History{Pool: s.ReadPool},
@@ -40,7 +39,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Operators:  s.operators,
 		Streams:    s.streams,
 		MayListen:  accounts.MayListen,
-		Tickets:    c.Tickets,
+		TicketKey:  s.ticketKey,
 		Ready:      func() error { return s.Monitor.MayRead() },
 		Passes:     pg.MayPass,
 		Health:     s.Health(),

@@ -3,9 +3,11 @@ package assembly
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -24,6 +26,9 @@ func (s *Service) Health() api.Health {
 			if err = s.answers(ctx, "log", "the brokers do not answer", err); err != nil {
 				return &api.DegradedError{Reason: err.Error()}
 			}
+			if s.topics.Unsafe() {
+				return &api.DegradedError{Reason: "a topic is not safe: 'ledgerboard log' says what is wrong and what to do", Writes: true}
+			}
 			return nil
 		}},
 		{Name: "database", Probe: func(ctx context.Context) error {
@@ -33,7 +38,40 @@ func (s *Service) Health() api.Health {
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) }})
 	}
-	return api.Health{Checks: checks, Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.snapshot()) }}
+	if s.Fetcher != nil {
+		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
+	}
+	return api.Health{
+		Checks: checks, Platforms: s.pausedPlatforms,
+		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.snapshot()) },
+	}
+}
+
+// silent says which sources have given no figures for a day. Nothing else suffers from it. The platforms' own words are
+// left to the log: who asks has not signed in, and they name tenants' posts.
+func silent(sources []collect.Silence) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	reasons := make([]string, len(sources))
+	for i, s := range sources {
+		reasons[i] = s.String()
+	}
+	return &api.DegradedError{Reason: strings.Join(reasons, "; "), Writes: true}
+}
+
+// pausedPlatforms are those that nobody reads: forgotten, a pause costs new sign-ins.
+func (s *Service) pausedPlatforms(ctx context.Context) (paused []api.PlatformPause) {
+	pauses, err := s.operators.Pauses(ctx)
+	if err != nil {
+		return nil // that the database does not answer, a check says
+	}
+	for _, p := range pauses {
+		if p.Kind == domain.PausePlatform {
+			paused = append(paused, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		}
+	}
+	return paused
 }
 
 // Stop makes the process not ready: nobody is to send it requests any more.
@@ -79,6 +117,7 @@ func projectionsHealth(statuses []projections.Status) []api.ProjectionHealth {
 		}
 		for j, b := range s.Building {
 			all[i].Building[j] = api.BuildHealth{Generation: b.Generation, Version: b.Version, Percent: b.Percent()}
+			all[i].Building[j].Waits, _, _ = strings.Cut(b.Waits, ": ") // behind a colon stands an error's text, which names addresses
 			if left, known := b.Left(); known {
 				seconds := int64(left / time.Second)
 				all[i].Building[j].SecondsLeft = &seconds

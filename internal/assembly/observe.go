@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,12 +17,16 @@ func (s *Service) observe() (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	for _, c := range []prometheus.Collector{projectionCollector{s.Monitor}, connections} {
+	collectors := []prometheus.Collector{projectionCollector{s.Monitor}, connections}
+	if s.Fetcher != nil {
+		collectors = append(collectors, silentCollector{s.Fetcher.Collect.Silent})
+	}
+	for _, c := range collectors {
 		if err := s.registered.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	s.topicsChecked, err = ObserveTopics(s.registered, s.settings.Logger)
+	s.topics, err = ObserveTopics(s.registered, s.settings.Logger)
 	return err
 }
 
@@ -79,24 +84,50 @@ func (c projectionCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// ObserveTopics tells what a check of the topics' settings found. Brokers that could not be asked have
-// found nothing: the gauge stays.
-func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (func(error), error) {
-	unsafe := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_topics_unsafe", Help: "1 while a topic's settings would let the log forget or split; the service's log says how to mend them.",
+// TopicsHealth is what checks of the topics found.
+type TopicsHealth struct {
+	gauge  prometheus.Gauge
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	found string // the findings of the last check
+}
+
+// ObserveTopics tells by a gauge what checks of the topics find.
+func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*TopicsHealth, error) {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ledgerboard_topics_unsafe",
+		Help: "1 while a topic's settings would let the log forget or split, or a record lies in a wrong partition; 'ledgerboard log' says what to do.",
 	})
-	if err := registry.Register(unsafe); err != nil {
+	if err := registry.Register(gauge); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return func(err error) {
-		switch {
-		case err == nil:
-			unsafe.Set(0)
-		case errors.Is(err, eventlog.ErrUnsafeTopic):
-			unsafe.Set(1)
-			logger.Error("the log could forget or split", "error", err)
-		default:
-			logger.Warn("the topics' settings could not be looked at", "error", err)
+	return &TopicsHealth{gauge: gauge, logger: logger}, nil
+}
+
+// Checked notes the outcome of a check; findings are logged when they are new. Brokers that could not be asked have found
+// nothing: what was known stays.
+func (h *TopicsHealth) Checked(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case err == nil:
+		h.gauge.Set(0)
+		h.found = ""
+	case errors.Is(err, eventlog.ErrUnsafeTopic):
+		h.gauge.Set(1)
+		if h.found != err.Error() {
+			h.logger.Error("the log could forget or split", "error", err)
 		}
-	}, nil
+		h.found = err.Error()
+	default:
+		h.logger.Warn("the topics could not be looked at", "error", err)
+	}
+}
+
+// Unsafe tells whether the last check found something.
+func (h *TopicsHealth) Unsafe() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.found != ""
 }

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -17,7 +21,7 @@ import (
 func TestUnsafeTopicsShow(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	checked, err := assembly.ObserveTopics(registry, slog.New(slog.DiscardHandler))
+	topics, err := assembly.ObserveTopics(registry, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	shows := func() float64 {
 		families, err := registry.Gather()
@@ -27,10 +31,31 @@ func TestUnsafeTopicsShow(t *testing.T) {
 		return families[0].GetMetric()[0].GetGauge().GetValue()
 	}
 	require.Zero(t, shows())
-	checked(errors.Join(fmt.Errorf("%w: retention.ms is 7", eventlog.ErrUnsafeTopic), errors.New("another")))
+	topics.Checked(errors.Join(fmt.Errorf("%w: retention.ms is 7", eventlog.ErrUnsafeTopic), errors.New("another")))
 	require.InDelta(t, 1, shows(), 0)
-	checked(errors.New("no broker answers"))
+	topics.Checked(errors.New("no broker answers"))
 	require.InDelta(t, 1, shows(), 0, "nothing new is known")
-	checked(nil)
+	require.True(t, topics.Unsafe(), "readiness says it")
+	topics.Checked(nil)
 	require.Zero(t, shows())
+	require.False(t, topics.Unsafe())
+}
+
+// What gives no figures for a day shows in readiness, without the platform's words, and as a metric; changes go on.
+func TestSilentSourcesShow(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, assembly.Silent(nil))
+	sources := []collect.Silence{{
+		Platform: domain.Facebook, Kind: "photo", Since: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Readings: 3, Words: "Object with ID '1784' does not exist",
+	}}
+	var told *api.DegradedError
+	require.ErrorAs(t, assembly.Silent(sources), &told)
+	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures", told.Reason)
+	require.True(t, told.Writes)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(assembly.SilentCollector(func() []collect.Silence { return sources }))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	require.Equal(t, "ledgerboard_fetch_silent_readings", families[0].GetName())
+	require.InDelta(t, 3, families[0].GetMetric()[0].GetGauge().GetValue(), 0)
 }

@@ -33,7 +33,9 @@ type Parts struct {
 	brokers                part[brokers]
 	database               part[string]
 	log                    part[*eventlog.Log]
+	unsafe                 error // what the check of the log found at its opening
 	tables                 part[*projections.Readers]
+	looks                  part[*Looks]
 	desk                   part[*Desk]
 	engine, vault, fetched part[*pgxpool.Pool]
 }
@@ -145,13 +147,24 @@ func (p *Parts) Watch(ctx context.Context) error {
 
 // Log connects to the log, makes missing topics and refuses unsafe ones.
 func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
+	log, err := p.logAsIs(ctx)
+	if err == nil && p.unsafe != nil {
+		return nil, fmt.Errorf("open the log: %w", p.unsafe)
+	}
+	return log, err
+}
+
+// logAsIs takes unsafe topics too, for operators: they must be able to look at a log that is wrong, and to act.
+func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
 	return p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
 		if err != nil {
 			return nil, err
 		}
 		log, err := eventlog.Open(ctx, eventlog.Config{
-			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing, Registry: p.events, Logger: p.settings.Logger,
+			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing,
+			Registry: p.events, Logger: p.settings.Logger,
+			Unsafe: func(findings error) { p.unsafe = findings },
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the log: %w", err)
@@ -179,7 +192,7 @@ func (p *Parts) Migrate(ctx context.Context) error {
 
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
-	engineConns = 16 // verifications and checks of tables hold two each
+	engineConns = 12 // verifications and checks of tables have their own, see room.go
 	// DefaultReadConns are for requests, which come and go.
 	DefaultReadConns = 24
 )
@@ -193,7 +206,8 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 			return nil, err
 		}
 		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
-			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), MaxConns: cmp.Or(p.settings.ReadConns, DefaultReadConns), Logger: p.settings.Logger,
+			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0),
+			MaxConns: cmp.Or(p.settings.ReadConns, DefaultReadConns), Logger: p.settings.Logger,
 		})
 		if err == nil {
 			p.Add(func() error { tables.Close(); return nil })

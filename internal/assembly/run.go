@@ -20,10 +20,10 @@ func (s *Service) Follow(ctx context.Context) error {
 		s.ReadPool.Run,
 		func(ctx context.Context) {
 			projections.RunProcess(ctx, projections.ProcessConfig{
-				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Reads: s.ReadPool.Reads, Logger: s.settings.Logger,
+				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Logger: s.settings.Logger,
 			})
 		},
-		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topicsChecked) },
+		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
 	}

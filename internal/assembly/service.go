@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -51,14 +52,15 @@ type Service struct {
 	Updates    *commands.Dashboards
 	Fetcher    *Fetcher // nil without Config.Fetch
 
-	stopping      atomic.Bool
-	config        Config
-	topicsChecked func(error)
-	progress      *pg.Progress
-	engine        *pgxpool.Pool
-	operators     *Desk
-	engines       []*projections.Engine
-	streams       *stream.Hub
+	stopping  atomic.Bool
+	config    Config
+	topics    *TopicsHealth
+	progress  *pg.Progress
+	engine    *pgxpool.Pool
+	operators *Desk
+	engines   []*projections.Engine
+	streams   *stream.Hub
+	ticketKey []byte
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
@@ -106,6 +108,11 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
+	if s.config.Streams {
+		if s.ticketKey, err = vault.TicketKey(ctx, s.KeptPool); err != nil {
+			return err
+		}
+	}
 	if s.operators, err = s.Desk(ctx); err != nil {
 		return err
 	}
@@ -123,14 +130,21 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 }
 
 func (s *Service) openCommands() (err error) {
-	s.Updates, err = commands.NewDashboards(commands.DashboardsConfig{
-		Store: s.Dashboards, Log: s.Log, Ends: streamEnds{s.Log, PartitionsOf(s.brokers.value.topics, domain.TopicDashboards)},
+	config := dashboardCommands(s.Log, s.brokers.value.topics)
+	config.Store, config.Logger = s.Dashboards, s.settings.Logger
+	config.Gate = func() error { return s.Monitor.MayCommand(projections.Dashboards{}.Name()) }
+	s.Updates, err = commands.NewDashboards(config)
+	return err
+}
+
+// dashboardCommands is what all commands of dashboards stand on, but for the read side.
+func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.DashboardsConfig {
+	return commands.DashboardsConfig{
+		Log: log, Ends: streamEnds{log, PartitionsOf(topics, domain.TopicDashboards)},
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
-		Gate:     func() error { return s.Monitor.MayCommand(projections.Dashboards{}.Name()) },
-		Now:      time.Now, Logger: s.settings.Logger,
-	})
-	return err
+		Now:      time.Now,
+	}
 }
 
 // streamEnds are where the log of dashboards ends.

@@ -22,6 +22,7 @@ type Settings struct {
 	DatabaseURL string     // "": a server started by this process
 	ReadConns   int32      // that reads of this process may hold; 0: [DefaultReadConns]
 	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
+	RebuildDisk int64      // bytes that a rebuild may need; 0: four fifths of what is free, where that is known
 	SecretsKeys vault.Keys // that seal tokens and password hashes
 
 	Embedded Embedded // starts what is not configured; nil where everything is

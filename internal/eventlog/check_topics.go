@@ -15,7 +15,7 @@ import (
 var ErrUnsafeTopic = errors.New("unsafe topic")
 
 // CheckInterval is how often [Log.RunChecks] checks when it is given no interval.
-const CheckInterval = 10 * time.Minute
+const CheckInterval = time.Minute
 
 // What a compacted topic must keep: a reader that was away for a day still sees every state, and one
 // that was away for a month still sees every tombstone.

@@ -94,6 +94,16 @@ func testCheckForeignKey(t *testing.T, brokers []string) {
 			require.ErrorContains(t, err, "partition 4 holds the key")
 			require.ErrorContains(t, err, "belongs to partition 5")
 			require.ErrorContains(t, err, "kafka-console-consumer.sh --bootstrap-server")
+
+			as := b.cfg
+			var told error
+			as.Unsafe = func(findings error) { told = findings }
+			log, err := eventlog.Open(testContext(t), as)
+			require.NoError(t, err, "an operator can look at it")
+			require.ErrorContains(t, told, "belongs to partition 5")
+			require.NoError(t, log.Append(testContext(t), postRead(keys["own"], 1)), "and write down what was done")
+			require.NoError(t, log.Close())
+			require.ErrorIs(t, b.Check(testContext(t)), eventlog.ErrUnsafeTopic, "the next record hides nothing that was found")
 		})
 	}
 }

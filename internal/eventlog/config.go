@@ -37,6 +37,9 @@ type Config struct {
 
 	// Existing leaves missing topics missing: [Open] then returns [ErrNoTopic] and has created nothing.
 	Existing bool
+	// Unsafe is told of the findings of the check at [Open], in the place of a refusal: for who has to look at such a
+	// log, or to write down what an operator does about it. nil: they refuse.
+	Unsafe func(findings error)
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 	Source   string           // ce_source of drafts that name none; a URI reference; default "/ledgerboard"

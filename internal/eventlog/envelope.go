@@ -200,11 +200,42 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
 		return nil, fmt.Errorf("header %s is %q, must be a decimal number from 1", headerChainVersion, a.chainVersion)
 	}
-	prev, err := hex.DecodeString(a.chainPrev)
-	if err != nil || len(prev) != hashSize || strings.ToLower(a.chainPrev) != a.chainPrev {
+	link := &struct { // one allocation for both
+		domain.ChainLink
+		prev [hashSize]byte
+	}{ChainLink: domain.ChainLink{Version: version}}
+	if !decodeHash(&link.prev, a.chainPrev) {
 		return nil, fmt.Errorf("header %s must be %d lower-case hex digits", headerChainPrev, 2*hashSize)
 	}
-	return &domain.ChainLink{Version: version, Prev: prev}, nil
+	link.Prev = link.prev[:]
+	return &link.ChainLink, nil
+}
+
+// decodeHash reads lower-case hex digits; false when these are not as many.
+func decodeHash(into *[hashSize]byte, text string) bool {
+	if len(text) != 2*hashSize {
+		return false
+	}
+	for i := range into {
+		high, low := hexDigit(text[2*i]), hexDigit(text[2*i+1])
+		if max(high, low) > 15 {
+			return false
+		}
+		into[i] = high<<4 | low
+	}
+	return true
+}
+
+// hexDigit is what a lower-case digit stands for; more than 15 for anything else.
+func hexDigit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	default:
+		return 255
+	}
 }
 
 func parseTime(value string) (time.Time, error) {

@@ -15,6 +15,8 @@ import (
 type Checkpoint struct {
 	TopicID    TopicID // the log it belongs to; zero: the first time, any log will do
 	NextOffset int64   // the first offset that was not folded
+	// Refused, if set, says why the partition must not be followed: it comes back in [Batch.Stopped].
+	Refused error
 }
 
 // Batch is what one poll brought: at most one run per partition, each going on exactly where the last
@@ -23,8 +25,8 @@ type Batch struct {
 	Topic   string
 	TopicID TopicID // to be stored with the checkpoint
 	Runs    []Run   // in the order of their partitions
-	// Stopped says which partitions must not be followed: [ErrOtherLog], [ErrBelowStart], [ErrBeyondEnd] or
-	// [ErrGap]. Each is told once and left out until it is assigned anew, when its position is asked for again.
+	// Stopped says which partitions must not be followed: [ErrOtherLog], [ErrBelowStart], [ErrBeyondEnd],
+	// [ErrGap], or what [Checkpoint] refused them for. Each is told once and left out until it is assigned anew, when its position is asked for again.
 	Stopped map[int32]error
 }
 
@@ -122,7 +124,8 @@ func (f *follower) options() []kgo.Opt {
 		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.revoked),
 		kgo.SessionTimeout(groupSession), kgo.HeartbeatInterval(groupHeartbeat), kgo.RebalanceTimeout(groupRebalance),
 		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
-		kgo.FetchMaxBytes(16 << 20), kgo.FetchMaxPartitionBytes(4 << 20),
+		// One partition may fill a fetch: who is far behind in it folds a poll in several transactions and decodes meanwhile.
+		kgo.FetchMaxBytes(16 << 20), kgo.FetchMaxPartitionBytes(16 << 20),
 	}
 }
 

@@ -72,6 +72,8 @@ func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32
 // validate says why a partition must not be followed from a position; nil: it may.
 func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 	switch {
+	case p.Refused != nil:
+		return p.Refused
 	case !p.TopicID.IsZero() && p.TopicID != id:
 		return &otherLogError{want: p.TopicID, got: id}
 	case p.NextOffset > r.End:

@@ -35,6 +35,8 @@ type Log struct {
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
+	foreign foreignFound
+
 	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
 	closing atomic.Bool  // nothing is handed over any more
 	close   sync.Once
@@ -42,7 +44,7 @@ type Log struct {
 }
 
 // Open connects both clients, creates the topics that are missing and runs [Log.Check]. Its error
-// says what is wrong and which command mends it. The caller must Close the log.
+// says what is wrong and which command mends it; [Config.Unsafe] takes findings instead. The caller must Close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -69,10 +71,14 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.createMissing(ctx); err != nil {
 		return err
 	}
-	if err := l.Check(ctx); err != nil {
+	err := l.Check(ctx)
+	if errors.Is(err, ErrUnsafeTopic) && l.cfg.Unsafe != nil {
+		l.cfg.Unsafe(err)
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
-	var err error
 	if l.dashboards, err = newProducer(l.cfg); err != nil {
 		return err
 	}

@@ -11,9 +11,10 @@
 // # File map
 //
 //	projection.go  Projection, Partition, Build
-//	generation.go  State, Generation
+//	generation.go  State, Generation, Prepared
 //	rebuild.go     Rebuild and its states
 //	parked.go      parked events and what became of them
 //	topic.go       Topic of the log
 //	job.go         Job of the fetchers
+//	action.go      Action: what an operator did, and what came of it
 package operator

@@ -71,6 +71,16 @@ type RetryResult struct {
 	Parked []StillParked `json:"parked"` // tried in vain; those behind them were not tried
 }
 
+// SkipResult is what became of an event that was skipped, and of those behind it.
+type SkipResult struct {
+	ID      string        `json:"id"`      // the event that is left out
+	Already bool          `json:"already"` // somebody had skipped it before: nothing was done
+	Folded  int           `json:"folded"`  // events that had waited behind it
+	Parked  []StillParked `json:"parked"`  // of its stream, still: the first of them holds up the others
+	// Unknown says that the event is left out, and that those behind it could not be looked at: list what is parked.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
 // StillParked is an event that cannot be folded now either.
 type StillParked struct {
 	ID     string       `json:"id"`     // the parked event

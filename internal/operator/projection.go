@@ -48,12 +48,13 @@ type Partition struct {
 
 // Build is a generation that is being made.
 type Build struct {
-	Generation int     `json:"generation"` // its number
-	Version    int     `json:"version"`    // of the projector that makes it
-	State      State   `json:"state"`      // of that generation
-	Done       int64   `json:"done"`       // events
-	Total      int64   `json:"total"`      // events that it needs before it may be read
-	Seconds    float64 `json:"seconds"`    // since it was begun
+	Generation int     `json:"generation"`      // its number
+	Version    int     `json:"version"`         // of the projector that makes it
+	State      State   `json:"state"`           // of that generation
+	Done       int64   `json:"done"`            // events
+	Total      int64   `json:"total"`           // events that it needs before it may be read
+	Seconds    float64 `json:"seconds"`         // since it was begun
+	Waits      string  `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
 }
 
 // Percent is how much of it is made.

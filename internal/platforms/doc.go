@@ -46,8 +46,10 @@
 //   - TikTok's lists and LinkedIn's figures of members go by the token alone. TikTok says whose it is
 //     ([Identifier]). LinkedIn does not, with the permissions that the figures need: whoever hands over
 //     the token of another member there gives a profile that member's figures, and nobody can tell.
-//   - One post that forbids a part fails a call of fifty: what a token may not read is told from what a post
-//     forbids by asking for two posts alone, and only the former is remembered.
+//   - What a token may not read is told from what a post forbids: two posts are refused it and none is read with
+//     it. Only the former is remembered.
+//   - Posts are read by the Batch API, where each has an answer of its own. Where a platform takes no batches, posts
+//     are read one by one.
 //   - A Facebook video that names its post is listed as that post, with SameAs = the video's id. Videos are
 //     listed before posts, which do not tell: who knows the video's id would take its post for another one.
 //
@@ -64,14 +66,23 @@
 //	Facebook   90 days at most to a call                      TestFacebookRangeAcrossWindowsAndClockChange
 //	Facebook   next is the next window and holds the token    TestFacebookNextIsNeverFollowed
 //	Facebook   shares left out: none                          TestFacebookSharesAbsentIsZero
+//	Facebook   ?ids= is gone: HTTP 500 with code 100          TestFacebookCode100IsNoHiccup, sim TestIDsParameterIsRefused
+//	Facebook   a batch of posts, as it goes over the wire     TestFacebookBatchOnTheWire, sim TestBatchRules
+//	Facebook   an entry of a batch is null: ask again         TestFacebookNullEntryIsAskedAgain
+//	Facebook   each request of a batch counts as a call       TestFacebookBatchIsCutToTheQuota, sim TestBatchRules
+//	Facebook   usage and throttles stand inside of a batch    TestFacebookQuotaInsideOfABatch
 //	Instagram  a total asked for without its type: empty      TestInstagramAccount, sim TestInstagramInsightsRules
 //	Instagram  follower_count with a type: empty              sim TestInstagramInsightsRules
 //	Instagram  30 days at most to a call                      TestInstagramRange
 //	Instagram  hidden likes                                   TestInstagramHiddenLikes
 //	Instagram  too few viewers; before business conversion    TestInstagramMediaWithoutInsights
-//	Instagram  a metric that is not for this kind of media    TestInstagramWrongTypeFallsBack
+//	Instagram  a metric that is not for this kind of media    TestInstagramWrongTypeFallsBack, TestInstagramRefusalInAnyWords
+//	Instagram  a metric that one media object has not         TestInstagramMetricRefusedForOneMediaCostsNoOther
 //	Meta       throttled, with minutes, under 400 and 200     TestMetaThrottle
+//	Meta       an app that requires proofs of calls           TestMetaCallsAreProven
+//	Meta       another version answers than was asked         TestOtherGraphVersionIsNoted
 //	Meta       an error inside of a batch                     TestErrorInsideOfABatch
+//	Instagram  usage in other words on its own host           TestInstagramLoginUsage
 //	LinkedIn   no version: 400; sunset version: 426           sim TestLinkedInRules, TestLinkedInErrors
 //	LinkedIn   not an administrator: 403                      TestLinkedInErrors
 //	LinkedIn   posts left out: zero; negative likes           TestLinkedInQuietAndNegative

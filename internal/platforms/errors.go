@@ -28,9 +28,9 @@ const (
 
 // Sentinels.
 var (
-	// ErrNoRefresh answers Refresh where the platform has none: Facebook page tokens do not expire,
-	// and when one dies only a person can sign in again.
-	ErrNoRefresh = errors.New("this platform has no token refresh: the person must sign in again")
+	// ErrNoRefresh answers Refresh where there is none: Facebook page tokens do not expire, LinkedIn gives refresh
+	// tokens to approved partners only. Such a token is good until it ends; then only a person can sign in again.
+	ErrNoRefresh = errors.New("there is no token refresh: the person must sign in again")
 	// ErrNoHandler answers [Set.For] for a platform without a client.
 	ErrNoHandler = errors.New("no client for this platform")
 )
@@ -116,6 +116,19 @@ func Refuse(class Class, code, message string, retryAfter time.Duration) error {
 func Refused(err error) bool {
 	e := asError(err)
 	return e != nil && e.Status == 0 && (e.Code == CodeQuota || e.Code == CodeBreaker)
+}
+
+// Unsent tells whether our own program found the request wrong, or the token, before it asked the platform. What goes
+// wrong on the way, or with an answer, has a code.
+func Unsent(err error) bool {
+	e := asError(err)
+	return e != nil && e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
+}
+
+// Cancelled tells whether the caller gave the call up.
+func Cancelled(err error) bool {
+	e := asError(err)
+	return e != nil && (e.Code == CodeCancelled || e.cause != nil)
 }
 
 // RetryAfter is how long the first [Error] in err's chain asks to wait; 0 when it does not say.

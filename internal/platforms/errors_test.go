@@ -52,8 +52,9 @@ func TestMetaErrorClasses(t *testing.T) {
 func TestErrorInsideOfABatch(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"1_1":{"id":"1_1","error":{"code":100,"error_subcode":33,"message":"gone Tok3n"}},
-			"1_2":{"id":"1_2","shares":{"count":"4"},"reactions":{"summary":{"total_count":"7"}},"comments":[],"insights":{"data":{}}},"1_3":[1]}`))
+		_, _ = w.Write([]byte(batchAnswer(`{"error":{"code":100,"error_subcode":33,"message":"gone Tok3n"}}`,
+			`{"id":"1_2","shares":{"count":"4"},"reactions":{"summary":{"total_count":"7"}},"comments":[],"insights":{"data":{}}}`, `[1]`,
+			`{"error":{"code":"1","message":"An unknown error occurred"}}`)))
 	})
 	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"},
 		[]platforms.Post{{ID: "1_1"}, {ID: "1_2"}, {ID: "1_3"}, {ID: "1_4"}})
@@ -64,8 +65,8 @@ func TestErrorInsideOfABatch(t *testing.T) {
 	require.Equal(t, new(int64(7)), snaps[1].Counts.Likes)
 	require.Equal(t, new(int64(4)), snaps[1].Counts.Shares)
 	require.Nil(t, snaps[1].Counts.Comments)
-	require.Equal(t, platforms.ClassNotFound, snaps[3].Err.Class)
-	require.NotNil(t, snaps[2].Err)
+	require.Equal(t, platforms.ClassRetry, snaps[3].Err.Class)
+	require.Equal(t, platforms.ClassRetry, snaps[2].Err.Class)
 }
 
 // Usage headers that make no sense are left out and break nothing.

@@ -10,14 +10,10 @@ import (
 )
 
 // facebook reads Facebook pages.
-type facebook struct {
-	*graph
-
-	alone *negativeCache // parts that single posts were refused
-}
+type facebook struct{ *graph }
 
 func newFacebook(cfg Config, client *http.Client, pacific *time.Location) *facebook {
-	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific), newNegativeCache(permissionTTL, cfg.Now, false)}
+	return &facebook{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific)}
 }
 
 // Refresh implements [Client]: page tokens do not expire, and a dead one needs a person.

@@ -77,7 +77,7 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 }
 
 func (r *pageReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
-	return r.insights(ctx, insightCall{op, edgePageInsights, r.t, r.t.ExternalID + "/insights", q}, metrics)
+	return r.insights(ctx, insightCall{op: op, edge: edgePageInsights, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
 }
 
 func (r *pageReading) missPage(metric string, seen map[string]bool, reason, detail string) {

@@ -14,6 +14,8 @@ const (
 	postReach     = "post_total_media_view_unique"
 	postClicks    = "post_clicks"
 	postReactions = "post_reactions_by_type_total" // object; stands in for the reactions' summary
+
+	bareVideoViews = "total_video_views" // of a video that is neither a reel nor seen by its post; it has no reach
 )
 
 // readPost maps a post. Views stand for impressions too: there is no other number.
@@ -45,8 +47,11 @@ func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 		cmp.Or(lifetimePart(data, actions, "COMMENT"), total(node.Comments)))
 	reason, detail := plan.missing()
 	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
-	s.put(domain.MetricViews, lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", "total_video_views"), reason, detail)
-	s.put(domain.MetricReach, lifetimeTotal(data, "total_video_views_unique"), reason, detail)
+	s.put(domain.MetricViews, lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews), reason, detail)
+	if views := lifetimeTotal(data, bareVideoViews); views != nil && reason == ReasonEmpty {
+		reason, detail = ReasonUnsupported, "the platform tells no reach of a bare video"
+	}
+	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason, detail)
 }
 
 func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {

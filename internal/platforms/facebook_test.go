@@ -227,8 +227,8 @@ func TestFacebookPostMetrics(t *testing.T) {
 			reels++
 			require.Nil(t, s.Counts.Clicks)
 			require.Nil(t, s.Counts.Impressions)
-			require.Nil(t, s.Counts.Reach)
-			require.Equal(t, map[string]string{"reach": "empty"}, reasons(s.Missing))
+			require.Equal(t, want.Reach, *s.Counts.Reach)
+			require.Empty(t, s.Missing)
 			continue
 		}
 		require.Empty(t, s.Missing)
@@ -252,8 +252,9 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 	video, fresh := byID(snaps)["75"], byID(snaps)["86"]
 	want := simulator.PostAt(seed, "1002_5", created, testNow)
 	require.Equal(t, domain.Counts{
-		Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views), Reach: new(want.Reach),
+		Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views),
 	}, video.Counts)
+	require.Equal(t, map[string]string{"reach": "unsupported"}, reasons(video.Missing), "gone since 2026-06-15")
 	// A fresh reel answers `data: []`: nothing is known of views and shares, and nothing is 0.
 	require.Nil(t, fresh.Counts.Views)
 	require.Nil(t, fresh.Counts.Shares)

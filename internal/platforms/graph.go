@@ -2,8 +2,13 @@ package platforms
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -13,24 +18,55 @@ import (
 type graph struct {
 	*httpClient
 	root        string // base URL and version
+	version     string
+	secret      string // of our app; "": calls are made without a proof
+	otherSaid   sync.Map
 	pacific     *time.Location
 	refused     *negativeCache // metrics that Meta does not know (any more)
 	unpermitted *negativeCache // parts that an account's token may not read
+	single      *negativeCache // metrics and parts that single posts were refused
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
 	c := newHTTPClient(p, cfg, client, classifyGraph, metaWait)
-	c.usage = metaUsage
-	return &graph{
-		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, pacific: pacific,
+	g := &graph{
+		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, version: endpoint.Version, secret: endpoint.ClientSecret, pacific: pacific,
 		refused:     newNegativeCache(cfg.RefusedFor, cfg.Now, true),
-		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
+		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false), single: newNegativeCache(permissionTTL, cfg.Now, false),
 	}
+	c.usage = func(h http.Header) []Usage { g.noteVersion(h); return metaUsage(h) }
+	return g
+}
+
+// noteVersion says, once, that another version answers than was asked: Meta does so when the one that was asked is over,
+// and metrics come and go with it.
+func (g *graph) noteVersion(h http.Header) {
+	got := h.Get("Facebook-Api-Version")
+	if got == "" || got == g.version || !plainID(got, ".") {
+		return
+	}
+	if _, said := g.otherSaid.LoadOrStore(got, true); !said {
+		g.log.Warn("another version of the Graph API answers than was asked: set LEDGERBOARD_META_VERSION to one that lives",
+			"platform", g.platform.String(), "asked", g.version, "answers", got)
+	}
+}
+
+// proven adds the proof that our app makes the call: apps that require it have every other call refused, and to the
+// others it does no harm.
+func (g *graph) proven(query url.Values, token string) url.Values {
+	if g.secret == "" {
+		return query
+	}
+	mac := hmac.New(sha256.New, []byte(g.secret))
+	mac.Write([]byte(token))
+	query = maps.Clone(query)
+	query.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
+	return query
 }
 
 // get reads one path below the version.
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + path + "?" + query.Encode(), token: t.AccessToken}, out)
+	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + relative(path, g.proven(query, t.AccessToken)), token: t.AccessToken}, out)
 }
 
 // check refuses a target that cannot be put into a request.

@@ -58,12 +58,14 @@ func (e graphError) class(status int) Class {
 		return ClassThrottled
 	case n == 368:
 		return ClassBlocked
-	case n == 1, n == 2, bool(e.Transient):
-		return ClassRetry
 	case n == 100 && e.Subcode.n == subcodeInvisible, n == 803:
 		return ClassNotFound
 	case n == 100 && isMetricMessage(message):
 		return ClassUnsupportedMetric
+	case n == 100: // a wrong request, also under HTTP 500: repeating it does not help
+		return ClassInvalid
+	case n == 1, n == 2, bool(e.Transient):
+		return ClassRetry
 	case n == 3, n == 10, n >= 200 && n <= 299:
 		return ClassPermission
 	default:
@@ -71,7 +73,10 @@ func (e graphError) class(status int) Class {
 	}
 }
 
-// isMetricMessage knows the two sentences for an unknown metric: the Page edge's does not name the
+// codeWrongRequest is Meta's code for whatever is wrong with a request, an unknown metric among others.
+const codeWrongRequest = "100"
+
+// isMetricMessage knows two of the sentences for an unknown metric: the Page edge's does not name the
 // culprit, the Instagram edge's lists what is allowed.
 func isMetricMessage(message string) bool {
 	return strings.Contains(message, "must be a valid insights metric") || strings.Contains(message, allowedMarker)

@@ -40,10 +40,12 @@ type insightCall struct {
 	t     Target
 	path  string
 	query url.Values
+	// object is one of many that share the edge: what is refused for it alone may be its own fault. "": there are no others.
+	object string
 }
 
 // insights reads metrics of one edge with one call, or with one call per metric when the platform
-// refuses the batch: one retired name rejects all of it. What is refused is
+// refuses the batch: one name that is retired, or not for this object, rejects all of it. What is refused is
 // remembered, so that the next reading is one call again. On an error the data got before it is
 // returned with it.
 func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (insightAnswer, error) {
@@ -58,22 +60,50 @@ func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (
 		ask = kept
 		data, err = g.askInsights(ctx, c, ask)
 	}
-	if ClassOf(err) != ClassUnsupportedMetric {
+	if !refusesMetrics(err, ask) {
 		out.data = data
 		return out, err
 	}
+	return g.oneByOne(ctx, c, ask, out)
+}
+
+// oneByOne asks for each metric alone. What is refused in words that are not known is a metric's fault only if another
+// one is answered: else the request is wrong.
+func (g *graph) oneByOne(ctx context.Context, c insightCall, ask []string, out insightAnswer) (insightAnswer, error) {
+	var unknown []string
+	var refusal error
+	answered := false
 	for _, metric := range ask {
 		data, err := g.askInsights(ctx, c, []string{metric})
-		if ClassOf(err) == ClassUnsupportedMetric {
-			out.refused = append(out.refused, g.refuseAll(c, []string{metric})...)
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			answered, out.data = true, append(out.data, data...)
+		case ClassOf(err) == ClassUnsupportedMetric:
+			answered, out.refused = true, append(out.refused, g.refuseAll(c, []string{metric})...)
+		case refusesMetrics(err, ask):
+			unknown, refusal = append(unknown, metric), err
+		default:
 			return out, err
 		}
-		out.data = append(out.data, data...)
 	}
+	if !answered {
+		return out, refusal
+	}
+	for _, metric := range unknown {
+		if c.object == "" || g.single.confirmed(c.edge, metric, c.t.ExternalID, c.object) {
+			g.refused.refuse(c.edge, metric, c.t.ExternalID)
+		}
+	}
+	out.refused = append(out.refused, unknown...)
 	return out, nil
+}
+
+// refusesMetrics decides by the edge and the code: Meta has several sentences for a metric that is unknown, retired or
+// not for this kind of media, and finds new ones. Where one metric was asked for only the known sentences count, because
+// nothing tells its fault from the request's.
+func refusesMetrics(err error, asked []string) bool {
+	e := asError(err)
+	return e != nil && (e.Class == ClassUnsupportedMetric || e.Class == ClassInvalid && e.Code == codeWrongRequest && len(asked) > 1)
 }
 
 // allowedOf narrows ask to what a refusal lists as allowed; nil when err is none, or is no help.

@@ -1,6 +1,7 @@
 package platforms_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -126,4 +127,70 @@ func TestRangeAtMidnight(t *testing.T) {
 	page := addPage(b, simulator.Traps{})
 	_, err = b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: b.clock()})
 	require.NoError(t, err)
+}
+
+// graph.instagram.com tells usage in words of its own: read as 0 %, nothing would be held before the throttle.
+func TestInstagramLoginUsage(t *testing.T) {
+	t.Parallel()
+	frozen := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-App-Usage", `{"call_volume":97,"cpu_time":12}`)
+		_, _ = w.Write([]byte(`{"id":"app1","user_id":"1","followers_count":3,"media_count":1,"data":[]}`))
+	})
+	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", InstagramLogin: true}
+	_, err := frozen.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 97, TotalCPUTime: 12}}, frozen.lastCall().Usage)
+	require.Equal(t, 97, frozen.lastCall().Usage[0].Percent())
+
+	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 5 })
+	account := b.sim.AddInstagram(simulator.Account{ID: "17841", InstagramLogin: true})
+	_, err = b.client(t, domain.Instagram).Account(t.Context(), target(account), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 100, TotalCPUTime: 25}}, b.lastCall().Usage)
+}
+
+// Every call to Meta's hosts proves whose app it is: hex HMAC-SHA-256 of the token by the app's secret. The simulator
+// refuses what is not proven, as an app with "Require App Secret" does; without a secret nothing is sent.
+func TestMetaCallsAreProven(t *testing.T) {
+	t.Parallel()
+	// echo -n Tok3n | openssl dgst -sha256 -hmac Secret0fTheApplication42
+	const proof = "ff0081ce7f498a8b40d45c4333ff998d3e08644808efe9fd8e26adbb79015e9c"
+	var seen []string
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.FormValue("appsecret_proof"))
+		_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":1,"media_count":1,"access_token":"SimaccNew","expires_in":5000,"data":[]}`))
+	})
+	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	_, err = b.client(t, domain.Facebook).PostMetrics(t.Context(), at, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
+	require.Error(t, err, "no answer of a batch")
+	at.InstagramLogin = true
+	_, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	_, err = b.client(t, domain.Instagram).Refresh(t.Context(), platforms.RefreshRequest{Target: at})
+	require.NoError(t, err)
+	require.Len(t, seen, 2+1+5+1)
+	for i, got := range seen {
+		require.Equal(t, proof, got, i)
+	}
+
+	unproven := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ClientSecret = "" })
+	page := addPage(unproven, simulator.Traps{})
+	_, err = unproven.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Message, "appsecret_proof")
+}
+
+// Meta answers with another version when the one that was asked is over: that is noted, once.
+func TestOtherGraphVersionIsNoted(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("facebook-api-version", "v27.0")
+		_, _ = w.Write([]byte(`{"id":"1","followers_count":1,"data":[]}`))
+	})
+	for range 2 {
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, strings.Count(b.logs.String(), `"asked":"v26.0","answers":"v27.0"`))
 }

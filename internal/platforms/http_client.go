@@ -73,13 +73,32 @@ func (c *httpClient) needToken(op, token string) error {
 
 // do makes the call and decodes its answer into out (nil: not wanted). The error is an [*Error].
 func (c *httpClient) do(ctx context.Context, req call, out any) error {
-	finish := func(CallStats) {}
-	if c.admit != nil {
-		var refusal error
-		if finish, refusal = c.admit(ctx, Call{c.platform, req.op, req.account}); refusal != nil {
-			return c.refused(ctx, req, refusal)
-		}
+	_, finish, err := c.admitted(ctx, req, 1)
+	if err != nil {
+		return err
 	}
+	stats, failure := c.made(ctx, req, out)
+	finish(stats)
+	if failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// admitted asks whether the call may be made, and of how many requests it may consist. Finish learns how it went.
+func (c *httpClient) admitted(ctx context.Context, req call, requests int) (may int, finish func(CallStats), err error) {
+	if c.admit == nil {
+		return requests, func(s CallStats) { c.report(ctx, s) }, nil
+	}
+	may, end, refusal := c.admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
+	if refusal != nil {
+		return 0, nil, c.refused(ctx, req, refusal)
+	}
+	return may, func(s CallStats) { end(s); c.report(ctx, s) }, nil
+}
+
+// made makes a call that was admitted.
+func (c *httpClient) made(ctx context.Context, req call, out any) (CallStats, *Error) {
 	if req.whole && ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -94,27 +113,30 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 	}
 	stats := CallStats{
 		Platform: c.platform, Op: req.op, Account: req.account, At: c.now(), Duration: time.Since(started),
-		Status: ans.status, Bytes: len(ans.body),
+		Status: ans.status, Bytes: len(ans.body), Requests: 1,
 	}
 	if c.usage != nil && ans.header != nil {
 		stats.Usage = c.usage(ans.header)
 	}
 	if failure != nil {
-		failure.Platform, failure.Op, failure.Status = c.platform, req.op, ans.status
-		if failure.Class == ClassThrottled {
-			failure.RetryAfter = c.wait(failure.RetryAfter, ans.header)
-		}
-		secrets := slices.Concat(req.secrets, []string{req.token})
-		failure.Message, failure.Code = scrub(failure.Message, secrets...), scrub(failure.Code, secrets...)
-		stats.Class, stats.Code, stats.RetryAfter = failure.Class, failure.Code, failure.RetryAfter
-		stats.Scope = failure.scope(req.op)
+		c.complete(failure, req, ans)
+		stats.fail(failure)
 	}
-	finish(stats)
-	c.report(ctx, stats)
-	if failure != nil {
-		return failure
+	return stats, failure
+}
+
+// complete adds to a failure what its classification did not know, and takes tokens out of its words.
+func (c *httpClient) complete(e *Error, req call, ans answer) {
+	e.Platform, e.Op, e.Status = c.platform, req.op, ans.status
+	if e.Class == ClassThrottled {
+		e.RetryAfter = c.wait(e.RetryAfter, ans.header)
 	}
-	return nil
+	secrets := slices.Concat(req.secrets, []string{req.token})
+	e.Message, e.Code = scrub(e.Message, secrets...), scrub(e.Code, secrets...)
+}
+
+func (s *CallStats) fail(e *Error) {
+	s.Class, s.Code, s.RetryAfter, s.Scope = e.Class, e.Code, e.RetryAfter, e.scope(s.Op)
 }
 
 // refused makes the call's answer of a refusal. No call was made, so none is observed.

@@ -67,7 +67,7 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 	if err := g.needToken(opRefresh, req.Target.AccessToken); err != nil {
 		return Tokens{}, err
 	}
-	q := url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}
+	q := g.proven(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}, req.Target.AccessToken)
 	return g.tokens(ctx, req, classifyGraph, call{
 		url: i.authURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
 	})

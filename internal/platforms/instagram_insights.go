@@ -82,7 +82,7 @@ func (r *igReading) node(ctx context.Context) error {
 }
 
 func (r *igReading) ask(ctx context.Context, op string, metrics []string, q url.Values) (insightAnswer, error) {
-	return r.insights(ctx, insightCall{op, edgeAccountInsights, r.t, r.t.ExternalID + "/insights", q}, metrics)
+	return r.insights(ctx, insightCall{op: op, edge: edgeAccountInsights, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
 }
 
 // series asks for daily values of the days from first to last, now at the latest.

@@ -33,6 +33,8 @@ func mediaType(product, media text, otherwise string) string {
 		return TypeReel
 	case product == "STORY":
 		return TypeStory
+	case product == "AD":
+		return TypeAd
 	case media == "CAROUSEL_ALBUM":
 		return TypeCarousel
 	case media == "VIDEO":
@@ -45,10 +47,11 @@ func mediaType(product, media text, otherwise string) string {
 }
 
 // mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call.
-// A story has no likes and comments, its replies are neither.
+// A story has no likes and comments, its replies are neither. What a kind does not know all the same is found out
+// and remembered.
 func mediaMetrics(kind string) []string {
 	switch kind {
-	case TypeReel, TypePhoto, TypeCarousel, TypeVideo:
+	case TypeReel, TypePhoto, TypeCarousel, TypeVideo, TypeAd:
 		return []string{"views", "reach", "likes", "comments", "shares"}
 	case TypeStory:
 		return []string{"views", "reach", "shares"}
@@ -112,7 +115,9 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		p.Type = mediaType(node.ProductType, node.MediaType, TypePhoto)
 	}
 	asked := mediaMetrics(p.Type)
-	answer, refusal := g.insights(ctx, insightCall{"media_insights", "media_" + p.Type, t, p.ID + "/insights", nil}, asked)
+	answer, refusal := g.insights(ctx, insightCall{
+		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
+	}, asked)
 	if refusal != nil && (wholeConnection(refusal) || ClassOf(refusal) == ClassNotFound) {
 		return failed(p, refusal)
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -314,4 +315,100 @@ func TestGoldenInstagram(t *testing.T) {
 	require.Equal(t, domain.Counts{
 		Likes: new(int64(50)), Comments: new(int64(6)), Shares: new(int64(0)), Views: new(int64(1000)), Impressions: new(int64(1000)), Reach: new(int64(800)),
 	}, snaps[0].Counts)
+}
+
+// Meta refuses single metrics in several sentences, and finds new ones. Whatever the sentence, code 100 costs the
+// metric alone, and is remembered per kind of media once a second one meets with it.
+func TestInstagramRefusalInAnyWords(t *testing.T) {
+	t.Parallel()
+	for _, words := range []string{
+		"(#100) The Media Insights API does not support the shares metric for this media product type.",
+		"(#100) shares is no longer supported for the queried media",
+		"(#100) a sentence that nobody has seen before",
+	} {
+		var asked []string
+		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+			metrics := r.URL.Query().Get("metric")
+			asked = append(asked, metrics)
+			if strings.Contains(metrics, "shares") {
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = w.Write([]byte(`{"error":{"code":100,"message":"` + words + `"}}`))
+				return
+			}
+			var data []string
+			for metric := range strings.SplitSeq(metrics, ",") {
+				data = append(data, `{"name":"`+metric+`","period":"lifetime","values":[{"value":7}]}`)
+			}
+			_, _ = w.Write([]byte(`{"data":[` + strings.Join(data, ",") + `]}`))
+		})
+		client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+		for _, media := range []struct {
+			id, kind string
+			calls    int
+		}{{"11", platforms.TypeReel, 1 + 5}, {"11", platforms.TypeReel, 1 + 5}, {"12", platforms.TypeReel, 1 + 5}, {"13", platforms.TypeReel, 1}, {"14", platforms.TypePhoto, 1 + 5}} {
+			asked = nil
+			snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: media.id, Type: media.kind}})
+			require.NoError(t, err, words)
+			require.Nil(t, snaps[0].Err, words)
+			require.Equal(t, domain.Counts{Likes: new(int64(7)), Comments: new(int64(7)), Views: new(int64(7)), Impressions: new(int64(7)), Reach: new(int64(7))}, snaps[0].Counts, words)
+			require.Equal(t, map[string]string{"shares": "unsupported"}, reasons(snaps[0].Missing))
+			require.Len(t, asked, media.calls, "%s %s: %s", media.kind, media.id, words)
+		}
+	}
+}
+
+// One old object that has lost a metric costs only itself: the others of its kind are asked for it as before.
+func TestInstagramMetricRefusedForOneMediaCostsNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	account := b.sim.AddInstagram(simulator.Account{
+		ID: "17845", Posts: []simulator.Post{{ID: "1", Created: testNow.AddDate(0, 0, -3)}, {ID: "2", Created: testNow.AddDate(0, 0, -3)}},
+		Traps: simulator.Traps{RefusedMedia: map[string][]string{"1": {"views"}}},
+	})
+	client := b.client(t, domain.Instagram)
+	for range 2 {
+		snaps, err := client.PostMetrics(t.Context(), target(account), []platforms.Post{{ID: "1", Type: platforms.TypePhoto}, {ID: "2", Type: platforms.TypePhoto}})
+		require.NoError(t, err)
+		require.Nil(t, snaps[0].Counts.Views)
+		require.NotNil(t, snaps[0].Counts.Reach)
+		require.NotNil(t, snaps[0].Counts.Shares)
+		require.NotNil(t, snaps[1].Counts.Views)
+	}
+}
+
+// A request that is wrong as a whole is no metric's fault: nothing is remembered against them.
+func TestInstagramWrongRequestIsNoMetricsFault(t *testing.T) {
+	t.Parallel()
+	wrong := true
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Get("metric") == "":
+			_, _ = w.Write([]byte(`{"id":"1","followers_count":3,"media_count":1}`))
+		case wrong:
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) There cannot be more than 30 days between since and until"}}`))
+		default:
+			_, _ = w.Write([]byte(`{"data":[{"name":"views","period":"day","total_value":{"value":5}}]}`))
+		}
+	})
+	client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	snap, err := client.Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "error", reasons(snap.Missing)["views"])
+	wrong = false
+	snap, err = client.Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.True(t, hasFigure(snap, "views"))
+}
+
+// Media that was made as an advertisement is a kind of its own, no photo: what it refuses is not held against photos.
+func TestInstagramAdIsItsOwnType(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"data":[{"id":"1","media_type":"IMAGE","media_product_type":"AD"},{"id":"2","media_type":"VIDEO","media_product_type":"AD"},
+			{"id":"3","media_type":"IMAGE","media_product_type":"FEED"}]}`))
+	})
+	page, err := b.client(t, domain.Instagram).Posts(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "9"}, "")
+	require.NoError(t, err)
+	require.Equal(t, []string{platforms.TypeAd, platforms.TypeAd, platforms.TypePhoto}, []string{page.Posts[0].Type, page.Posts[1].Type, page.Posts[2].Type})
 }

@@ -111,5 +111,5 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 // from the first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	return l.refresh(ctx, req, l.endpoint, "/oauth/v2/accessToken", "client_id",
-		"there is no refresh token: the person must sign in again", classifyLinkedInOAuth)
+		classifyLinkedInOAuth)
 }

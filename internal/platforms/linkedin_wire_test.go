@@ -79,10 +79,10 @@ func TestLinkedInRefresh(t *testing.T) {
 		_, err = client.Account(t.Context(), platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
 		require.NoError(t, err)
 	}
-	for _, refresh := range []string{"", "Tok3nUnknown"} {
-		_, err := client.Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: refresh})
-		requireClass(t, platforms.ClassReconnect, err)
-	}
+	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: "Tok3nUnknown"})
+	requireClass(t, platforms.ClassReconnect, err)
+	_, err = client.Refresh(t.Context(), platforms.RefreshRequest{})
+	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may live on for weeks")
 }
 
 // Rest.li's structure must travel raw, with only the URNs inside encoded.

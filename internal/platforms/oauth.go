@@ -12,13 +12,12 @@ import (
 const opRefresh = "refresh"
 
 // refresh renews tokens by the refresh token (RFC 6749 §6), at a path of the token endpoint's host. clientID is the name of
-// the field that holds ours; none is what is said when there is no refresh token. A refresh that was sent is not cut by its
-// caller's end.
+// the field that holds ours. A refresh that was sent is not cut by its caller's end.
 func (c *httpClient) refresh(
-	ctx context.Context, req RefreshRequest, endpoint Endpoint, path, clientID, none string, classify func(answer) *Error,
+	ctx context.Context, req RefreshRequest, endpoint Endpoint, path, clientID string, classify func(answer) *Error,
 ) (Tokens, error) {
 	if req.RefreshToken == "" {
-		return Tokens{}, &Error{Class: ClassReconnect, Platform: c.platform, Op: opRefresh, Message: none}
+		return Tokens{}, ErrNoRefresh // the access token may live on for weeks
 	}
 	return c.tokens(ctx, req, classify, call{
 		url: endpoint.AuthURL + path, whole: true,

@@ -26,7 +26,7 @@ type Client interface {
 	// PostMetrics reads the counters of posts, batched where the platform offers it. Snapshots that
 	// come together with an error are good: the error says why the rest is not there.
 	PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error)
-	// Refresh renews the access token; [ErrNoRefresh] where the platform has no such thing.
+	// Refresh renews the access token; [ErrNoRefresh] where there is no such thing.
 	Refresh(ctx context.Context, req RefreshRequest) (Tokens, error)
 }
 
@@ -44,7 +44,7 @@ type Endpoint struct {
 	AuthURL      string // host of the token endpoint; BaseURL when empty
 	Version      string // API version as the platform spells it
 	ClientID     string // app id, client key
-	ClientSecret string `json:"-"` // never logged
+	ClientSecret string `json:"-"` // never logged; Meta: proves that calls are our app's
 }
 
 // Format hides the secret, whatever the verb.
@@ -71,14 +71,16 @@ type Config struct {
 }
 
 // Admit decides whether a call may be made now, and may wait for that. A refusal, made with [Refuse], is
-// the call's answer. Whoever is let through is given finish, which learns how the call went.
-type Admit func(ctx context.Context, call Call) (finish func(CallStats), refusal error)
+// the call's answer. Whoever is let through is given finish, which learns how the call went, and of how many
+// requests a batch may consist now: at least 1, at most Call.Requests.
+type Admit func(ctx context.Context, call Call) (requests int, finish func(CallStats), refusal error)
 
 // Call is a call that is about to be made.
 type Call struct {
 	Platform domain.Platform
 	Op       string // as in [CallStats]
 	Account  string
+	Requests int // how many calls it counts as: the requests of a batch; 0 is 1
 }
 
 // The defaults of [Config].

@@ -88,6 +88,7 @@ const (
 	TypeReel     = "reel"
 	TypeStory    = "story"
 	TypeCarousel = "carousel"
+	TypeAd       = "ad" // Instagram: media that was made as an advertisement
 )
 
 // PostsPage is one page of a listing. Cursors are opaque, hold no token and no address, and may be

@@ -86,5 +86,5 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 // Lifetimes are what the answer says, never assumed.
 func (k *tikTok) Refresh(ctx context.Context, req RefreshRequest) (Tokens, error) {
 	return k.refresh(ctx, req, k.endpoint, "/"+k.endpoint.Version+"/oauth/token/", "client_key",
-		"there is no refresh token for this account", classifyTikTok)
+		classifyTikTok)
 }

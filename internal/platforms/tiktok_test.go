@@ -122,14 +122,16 @@ func TestTikTokRefreshRefusals(t *testing.T) {
 	b := setup(t)
 	user := addTikTok(b, simulator.Traps{OtherAccount: true})
 	client := b.client(t, domain.TikTok)
-	for name, refresh := range map[string]string{"none": "", "unknown": "Tok3nThatNobodyKnows", "of somebody else": user.RefreshToken} {
+	for name, refresh := range map[string]string{"unknown": "Tok3nThatNobodyKnows", "of somebody else": user.RefreshToken} {
 		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user), RefreshToken: refresh})
 		requireClass(t, platforms.ClassReconnect, err)
 		require.Equal(t, platforms.Tokens{}, tokens, name)
 	}
+	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user)})
+	require.ErrorIs(t, err, platforms.ErrNoRefresh)
 	wrong := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.TikTok.ClientSecret = "Tok3nWrong" })
 	user = addTikTok(wrong, simulator.Traps{})
-	_, err := wrong.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: user.RefreshToken})
+	_, err = wrong.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: user.RefreshToken})
 	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, err).Code)
 }
 

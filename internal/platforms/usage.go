@@ -20,6 +20,7 @@ type CallStats struct {
 	Duration   time.Duration // real time, whatever Config.Now says
 	Status     int           // HTTP; 0 without an answer
 	Bytes      int
+	Requests   int   // how many calls it counts as: the requests of a batch, 1 elsewhere
 	Class      Class // "" for a success
 	Code       string
 	RetryAfter time.Duration
@@ -79,12 +80,15 @@ type usageNumbers struct {
 	TotalTime    count `json:"total_time"`
 	TotalCPUTime count `json:"total_cputime"`
 	Regain       count `json:"estimated_time_to_regain_access"` // minutes
+
+	CallVolume count `json:"call_volume"` // graph.instagram.com says so for call_count,
+	CPUTime    count `json:"cpu_time"`    // and so for total_cputime
 }
 
 func (n usageNumbers) usage(scope, id string) Usage {
 	return Usage{
-		Scope: scope, ID: id, Type: string(n.Type), CallCount: percent(n.CallCount), TotalTime: percent(n.TotalTime),
-		TotalCPUTime: percent(n.TotalCPUTime), Regain: minutes(n.Regain),
+		Scope: scope, ID: id, Type: string(n.Type), CallCount: max(percent(n.CallCount), percent(n.CallVolume)),
+		TotalTime: percent(n.TotalTime), TotalCPUTime: max(percent(n.TotalCPUTime), percent(n.CPUTime)), Regain: minutes(n.Regain),
 	}
 }
 

@@ -68,7 +68,7 @@
 //   - Verify finds and reports; it never repairs and never writes.
 //   - One agency's report or bundle holds nothing of another's; audit paths hold hashes only.
 //   - No byte of a covered bundle or of a signed note can be changed unseen.
-//   - Memory: verify 44 bytes a record, export 108, both of the whole log; the signer 44 bytes a record
+//   - Memory: verify 60 bytes a record (44 without tables), export 108, both of the whole log; the signer 44 bytes a record
 //     while it starts, and some 150 bytes an agency then; replay and the check of a bundle: constant.
 //
 // It may import domain and internal/eventlog only. Tables, the lock and the clock are handed in by cmd.
@@ -83,8 +83,7 @@
 //	file.go signer.go      the file outside of the log; signing now and then
 //	verify.go finding.go   Verify and its report
 //	diagnose.go            what was done to a stream whose chain does not hold
-//	tables.go canonical.go compare.go              comparison with the tables
-//	explain.go explain_fields.go                   naming what differs there
+//	witness*.go            what the tables remember of records, held against the log
 //	bundle.go export.go bundle_verify.go           bundles: format, writing, checking
 //	replay.go              changes of one agency, from the log or a bundle
 //
@@ -96,9 +95,8 @@
 //     moves a record over the border, and nowhere else; it means nothing either way.
 //   - A record in a wrong partition, or whose key is no agency's id, is in no stream and no leaf, as in the
 //     projection.
-//   - The tables are compared up to where they stand, in one snapshot, by digests per agency; only agencies
-//     that differ are read again to name the record. Records that the tables set aside (parked, or
-//     skipped by an operator, whose word must be in the log) are left out on both sides.
+//   - The tables are a witness of the log: each row of the history has its record's hash. Whether their rows are what the
+//     log gives is checked by package projections, which has the one fold; what it finds stands in the same report.
 //   - note.Open passes over signatures of unknown keys and base64 has several spellings of one value:
 //     [OpenCheckpoint] refuses both, else bytes could be changed unseen.
 package proof

@@ -63,10 +63,6 @@ type stray struct {
 // maxStrays bounds what is remembered of a partition's records that are not effective.
 const maxStrays = 10_000
 
-// visit is called for each effective record, in the order of its partition, from several partitions at
-// a time.
-type visit func(p *partition, key string, r eventlog.Record, head domain.StreamHead) error
-
 func newLedger(partitions int, id eventlog.TopicID) *ledger {
 	l := &ledger{topicID: id, parts: make([]*partition, partitions)}
 	for i := range l.parts {
@@ -98,14 +94,12 @@ func (l *ledger) continuedBy(to []int64, id eventlog.TopicID) error {
 }
 
 // read goes on from where it stands up to the vector.
-func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, progress func(int)) error {
+func (l *ledger) read(ctx context.Context, src Source, to []int64, progress func(int)) error {
 	err := src.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, From: byPartition(l.positions()), To: byPartition(to), TopicID: l.topicID,
 		Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
-				if err := l.parts[run.Partition].add(r, each); err != nil {
-					return err
-				}
+				l.parts[run.Partition].add(r)
 			}
 			if progress != nil {
 				progress(len(run.Records))
@@ -127,14 +121,14 @@ func (l *ledger) read(ctx context.Context, src Source, to []int64, each visit, p
 	return nil
 }
 
-func (p *partition) add(r eventlog.Record, each visit) error {
+func (p *partition) add(r eventlog.Record) {
 	p.next = r.Offset + 1
 	p.records++
 	n, known := p.index[string(r.Key)]
 	if !known {
 		if reason := p.misplaced(r); reason != "" {
 			p.stray(stray{offset: r.Offset, key: string(r.Key), broken: true, reason: reason})
-			return nil
+			return
 		}
 		n = int32(len(p.streams))
 		p.streams = append(p.streams, stream{key: string(r.Key)})
@@ -149,16 +143,12 @@ func (p *partition) add(r eventlog.Record, each visit) error {
 			p.stale++
 		}
 		p.stray(stray{offset: r.Offset, key: s.key, broken: verdict == eventlog.Broken, reason: reason})
-		return nil
+		return
 	}
 	s.head = head
 	p.offsets = append(p.offsets, r.Offset)
 	p.leaves = append(p.leaves, LeafHash(s.key, head))
 	p.owners = append(p.owners, n)
-	if each == nil {
-		return nil
-	}
-	return each(p, s.key, r, head)
 }
 
 // misplaced says why a record can belong to no stream of its partition; "" when it can.

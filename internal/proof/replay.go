@@ -289,3 +289,22 @@ func (p *replayer) end() Replayed {
 	}
 	return p.done
 }
+
+// fold is one agency's dashboards, folded by the domain's rules.
+type fold struct {
+	parent     string
+	dashboards map[string]domain.Dashboard
+}
+
+func newFold(parent string) fold {
+	return fold{parent: parent, dashboards: map[string]domain.Dashboard{}}
+}
+
+// revise makes the dashboards those after a change, and returns what it changed.
+func (f *fold) revise(change domain.DashboardChange, version int64, at time.Time) ([]domain.DashboardRevision, error) {
+	revisions, err := change.Fold(f.parent, version, at, f.dashboards)
+	for i := range revisions {
+		f.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
+	}
+	return revisions, err
+}

@@ -165,7 +165,7 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	if err := s.ledger.continuedBy(to, id); err != nil {
 		return err
 	}
-	if err := s.ledger.read(ctx, s.Source, to, nil, nil); err != nil {
+	if err := s.ledger.read(ctx, s.Source, to, nil); err != nil {
 		return err
 	}
 	s.operations = next

@@ -36,15 +36,15 @@ func alterHeader(name, value string) func(*testing.T, *memory, string) {
 }
 
 func tamperings() map[string]tampering {
-	unseen := []string{"a header or value that the tables do not hold"}
+	unseen := []string{"content, or a header that the tables do not hold"}
 	return map[string]tampering{
 		"data": {
 			alter(func(r *eventlog.Record) { r.Value = bytes.ReplaceAll(r.Value, []byte("u5"), []byte("xx")) }),
 			proof.KindAltered, 5,
-			[]string{"data"},
+			unseen,
 			true,
 		},
-		"data that cannot be decoded": {alter(func(r *eventlog.Record) { r.Value = []byte("{") }), proof.KindAltered, 5, []string{"data"}, true},
+		"data that cannot be decoded": {alter(func(r *eventlog.Record) { r.Value = []byte("{") }), proof.KindAltered, 5, unseen, true},
 		"data that folds alike":       {alter(func(r *eventlog.Record) { r.Value = append(r.Value, ' ') }), proof.KindAltered, 5, unseen, true},
 		"time":                        {alterHeader("ce_time", noon.Add(4500*time.Millisecond).Format(time.RFC3339Nano)), proof.KindAltered, 5, []string{"time"}, true},
 		"time before its predecessor": {alterHeader("ce_time", noon.Format(time.RFC3339Nano)), proof.KindAltered, 5, []string{"time"}, true},

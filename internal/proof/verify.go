@@ -23,7 +23,8 @@ type VerifyConfig struct {
 	Parent string         // one agency; "" for all
 	Known  note.Verifiers // public keys of checkpoints; nil: none is known
 	File   *File          // checkpoints outside of the log; nil: none
-	Tables Tables         // nil: the log alone
+	// Witness is what the tables remember; nil: the log alone.
+	Witness Witness
 	// Progress is told of records read, from several goroutines at a time.
 	Progress func(records int)
 }
@@ -36,15 +37,16 @@ type verification struct {
 	VerifyConfig
 	ledger  *ledger
 	book    *book
-	compare *comparison // nil without tables
+	stands  map[int32]int64 // where the witness stands
+	streams map[string][]place
 	report  Report
 }
 
 // Verify reads the whole log once and holds it against itself (every chain), against every checkpoint
-// and, where there are tables, against those. Deviations are findings of the report; an error means
+// and, where there are tables, against what those remember of it. Deviations are findings of the report; an error means
 // that the check could not be made.
 //
-// Memory: 44 bytes a record of the log; with tables, the read model of the agencies besides.
+// Memory: 44 bytes a record of the log, with a witness some 60.
 func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	v := &verification{VerifyConfig: cfg, report: Report{Agency: cfg.Parent, Findings: []Finding{}}}
 	if err := v.readCheckpoints(ctx); err != nil {
@@ -57,8 +59,8 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	if err := v.checkChains(ctx); err != nil {
 		return Report{}, err
 	}
-	if v.compare != nil {
-		if err := v.checkTables(ctx); err != nil {
+	if v.Witness != nil {
+		if err := v.checkWitness(ctx); err != nil {
 			return Report{}, err
 		}
 	}
@@ -97,25 +99,12 @@ func (v *verification) readCheckpoints(ctx context.Context) error {
 }
 
 func (v *verification) readLog(ctx context.Context) error {
-	var each visit
-	if v.Tables != nil {
-		var err error
-		if v.compare, err = newComparison(ctx, v.Source, v.Tables, v.Parent); err != nil {
-			return err
-		}
-		each = v.compare.visit
-	}
 	to, id, err := ends(ctx, v.Source)
 	if err != nil {
 		return fmt.Errorf("read ends of the log: %w", err)
 	}
 	v.ledger = newLedger(len(to), id)
-	if v.compare != nil {
-		for range to {
-			v.compare.parts = append(v.compare.parts, map[string]*agencyFold{})
-		}
-	}
-	err = v.ledger.read(ctx, v.Source, to, each, v.Progress)
+	err = v.ledger.read(ctx, v.Source, to, v.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
 		v.report.Findings = append(v.report.Findings, found(KindRemoved, "order", "%s", err))
 		return nil

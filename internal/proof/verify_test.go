@@ -16,7 +16,7 @@ import (
 func TestHonestLogVerifies(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 10)
-	report := w.verify(t, w.memory, with(project(t, w.memory)))
+	report := w.verify(t, w.memory, with(remember(t, w.memory)))
 	require.True(t, report.OK(), "%v", report.Findings)
 	require.Equal(t, int64(33), report.Records)
 	require.Equal(t, int64(30), report.Effective)
@@ -33,7 +33,7 @@ func TestTamperingIsNamed(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	a := shared()
-	honest := project(t, w.memory)
+	honest := remember(t, w.memory)
 	for name, c := range tamperings() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,14 +89,14 @@ func TestHarmlessChanges(t *testing.T) {
 	m := w.clone()
 	p, i := m.find(agencies[0], 5)
 	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_traceparent", "00-other-01")
-	require.True(t, w.verify(t, m, with(project(t, w.memory))).OK())
+	require.True(t, w.verify(t, m, with(remember(t, w.memory))).OK())
 }
 
 // The tables may stand behind the log; what they have not seen is verified against the chain alone.
 func TestTablesBehindTheLog(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 6)
-	x := project(t, w.memory)
+	x := remember(t, w.memory)
 	for range 3 {
 		w.change(t, agencies[0])
 	}
@@ -110,7 +110,7 @@ func TestTablesBehindTheLog(t *testing.T) {
 func TestParentNarrows(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 6)
-	x := project(t, w.memory)
+	x := remember(t, w.memory)
 	m := w.clone()
 	p, i := m.find(agencies[0], 3)
 	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
@@ -127,7 +127,7 @@ func TestNeighboursAreNotBlamed(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	a := shared()
-	honest := project(t, w.memory)
+	honest := remember(t, w.memory)
 	for name, want := range map[string]struct {
 		kind    proof.Kind
 		differs string

@@ -44,57 +44,64 @@ func newBucket(g *Gate, key string, l Limit) *bucket {
 	return b
 }
 
-// take takes one call, waiting for it if need be.
-func (b *bucket) take(ctx context.Context) error {
+// take takes as many calls as are wanted and there, waiting for the first one if need be. An error says that there
+// is none.
+func (b *bucket) take(ctx context.Context, want int) (got int, err error) {
 	mine := priorityOf(ctx)
 	if !b.queue.contested(mine) {
-		if held, ok := b.fromLease(); ok || held != nil {
-			return held
+		if got, err = b.fromLease(want); got == want || err != nil {
+			return got, err
 		}
 	}
 	if b.queue.enter(ctx, mine) != nil {
-		return b.noRoom(0)
+		return got, errUnless(got, b.noRoom(0))
 	}
 	defer b.queue.leave()
 	for {
-		if held, ok := b.fromLease(); ok || held != nil {
-			return held
+		more, held := b.fromLease(want - got)
+		if got += more; got == want || held != nil {
+			return got, errUnless(got, held)
 		}
-		wait, err := b.draw(ctx)
-		if err != nil {
-			return err
-		}
-		if wait == 0 {
+		wait, err := b.draw(ctx, want-got)
+		switch {
+		case err != nil:
+			return got, errUnless(got, err)
+		case wait == 0:
 			continue
-		}
-		if b.scope == platforms.ScopeAccount && wait > b.gate.cfg.Patience {
-			return b.noRoom(wait)
-		}
-		if b.gate.sleep(ctx, wait) != nil {
-			return b.noRoom(wait)
+		case got > 0, b.scope == platforms.ScopeAccount && wait > b.gate.cfg.Patience, b.gate.sleep(ctx, wait) != nil:
+			return got, errUnless(got, b.noRoom(wait))
 		}
 	}
 }
 
-// fromLease takes a call that was granted already; the error says that the budget is held.
-func (b *bucket) fromLease() (held error, ok bool) {
+// errUnless is no error where some calls were got: those are made, and the others ask again.
+func errUnless(got int, err error) error {
+	if got > 0 {
+		return nil
+	}
+	return err
+}
+
+// fromLease takes calls that were granted already; the error says that the budget is held.
+func (b *bucket) fromLease(want int) (got int, held error) {
 	now := b.gate.cfg.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Before(b.heldTill) {
-		return b.noRoom(b.heldTill.Sub(now)), false
+		return 0, b.noRoom(b.heldTill.Sub(now))
 	}
-	if b.left > 0 && now.Sub(b.drawn) <= b.lease {
-		b.left--
-		return nil, true
+	if now.Sub(b.drawn) > b.lease {
+		return 0, nil
 	}
-	return nil, false
+	got = min(want, b.left)
+	b.left -= got
+	return got, nil
 }
 
 // draw asks the store for a lease; wait is how long until it is worth asking again, 0 after a grant.
-func (b *bucket) draw(ctx context.Context) (wait time.Duration, err error) {
+func (b *bucket) draw(ctx context.Context, want int) (wait time.Duration, err error) {
 	now := b.gate.cfg.Now()
-	drawn, err := b.ask(ctx, b.chunk, now)
+	drawn, err := b.ask(ctx, max(b.chunk, want), now)
 	if err != nil {
 		return 0, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
 	}

@@ -9,6 +9,8 @@
 //     as the way of a call to the platform varies by less than the slack (see "Arithmetic").
 //   - A budget is drawn from the store before the call is made and never given back: a crash wastes
 //     calls and never makes too many.
+//   - Each request of a batch is a call. A batch is cut to the calls that are there, so that a budget smaller than a
+//     batch is used all the same.
 //   - A call that finds no room waits while the room comes soon, and is refused with a time otherwise;
 //     nothing is queued beyond the caller's context.
 //   - A refusal says that it is ours (platforms.Refused) and is no failure of the platform.

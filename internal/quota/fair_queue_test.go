@@ -29,7 +29,7 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 		before := g.Waiting(limit, linkedIn)
 		for range n {
 			callers.Go(func() {
-				finish, err := g.Admit(ctx, linkedIn)
+				_, finish, err := g.Admit(ctx, linkedIn)
 				if err != nil {
 					return
 				}
@@ -77,7 +77,7 @@ func TestWhoGivesUpLeavesTheTurn(t *testing.T) {
 		callers.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n%7)*5*time.Millisecond)
 			defer cancel()
-			if finish, err := g.Admit(ctx, linkedIn); err == nil {
+			if _, finish, err := g.Admit(ctx, linkedIn); err == nil {
 				finish(platforms.CallStats{Platform: domain.LinkedIn})
 			}
 		})

@@ -43,41 +43,43 @@ func New(cfg Config) (*Gate, error) {
 	return g, nil
 }
 
-// Admit implements [platforms.Admit].
-func (g *Gate) Admit(ctx context.Context, call platforms.Call) (finish func(platforms.CallStats), refusal error) {
+// Admit implements [platforms.Admit]. A batch is cut to what there is room for now: it does not wait for more.
+func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, finish func(platforms.CallStats), refusal error) {
 	done, refusal := g.breakers[call.Platform].allow()
 	if refusal != nil {
 		g.metrics.refuse(call.Platform, platforms.CodeBreaker)
-		return nil, refusal
+		return 0, nil, refusal
 	}
-	if err := g.take(ctx, call); err != nil {
+	requests, err := g.take(ctx, call)
+	if err != nil {
 		done(errNotMade)
 		g.metrics.refuse(call.Platform, platforms.CodeQuota)
-		return nil, err
+		return 0, nil, err
 	}
 	if m := meterOf(ctx); m != nil {
-		m.calls.Add(1)
+		m.calls.Add(int64(requests))
 	}
-	return func(s platforms.CallStats) {
+	return requests, func(s platforms.CallStats) {
 		done(verdict(s))
 		g.heed(context.WithoutCancel(ctx), s)
 	}, nil
 }
 
-// take takes the call out of every budget that it counts against.
-func (g *Gate) take(ctx context.Context, call platforms.Call) error {
+// take takes the call out of every budget that it counts against, as many of its requests as all of them give.
+func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
 	if held := g.holdOf(ctx, call); held > 0 {
-		return noRoom("of the platform", held)
+		return 0, noRoom("of the platform", held)
 	}
+	requests = max(1, call.Requests)
 	for _, l := range g.cfg.Limits {
 		if l.Platform != call.Platform {
 			continue
 		}
-		if err := g.bucket(l, call).take(ctx); err != nil {
-			return err
+		if requests, err = g.bucket(l, call).take(ctx, requests); err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	return requests, nil
 }
 
 // Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the

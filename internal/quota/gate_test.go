@@ -34,7 +34,7 @@ func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 		for range 8 {
 			callers.Go(func() {
 				for {
-					finish, err := g.Admit(ctx, tikTok)
+					_, finish, err := g.Admit(ctx, tikTok)
 					if err != nil {
 						return
 					}
@@ -63,7 +63,7 @@ func TestEndpointsOfTikTokHaveBudgetsOfTheirOwn(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := g.Admit(ctx, tikTok)
+	_, _, err := g.Admit(ctx, tikTok)
 	require.True(t, platforms.Refused(err), "the clock stands still, so there is never room")
 	other := tikTok
 	other.Op = "video_list"
@@ -275,7 +275,7 @@ func TestMeterCountsCallsThatWereMade(t *testing.T) {
 	g := setup(t).gate()
 	ctx, meter := quota.WithMeter(t.Context())
 	for range 3 {
-		_, err := g.Admit(ctx, facebook)
+		_, _, err := g.Admit(ctx, facebook)
 		require.NoError(t, err)
 	}
 	require.NoError(t, admit(g, tikTok, platforms.CallStats{})) // its context has no meter
@@ -299,8 +299,30 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 	t.Parallel()
 	g, err := quota.New(quota.Config{Store: brokenStore{}})
 	require.NoError(t, err)
-	_, err = g.Admit(t.Context(), tikTok)
+	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
 	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second)
 	require.ErrorContains(t, err, "no database")
+}
+
+// The requests of a batch are calls: a batch is cut to what there is room for, and none comes on top.
+func TestRequestsOfABatchAreCalls(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	g := b.gate(limits(quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 600, Window: time.Hour}), hasty)
+	ctx, meter := quota.WithMeter(t.Context())
+	batch := facebook
+	batch.Requests = 20
+	var given []int
+	for {
+		n, finish, err := g.Admit(ctx, batch)
+		if err != nil {
+			require.True(t, platforms.Refused(err))
+			break
+		}
+		finish(platforms.CallStats{Platform: domain.Facebook, Requests: n})
+		given = append(given, n)
+	}
+	require.Equal(t, []int{20, 10}, given, "the burst of 600 an hour is 30")
+	require.Equal(t, 30, meter.Calls())
 }

@@ -80,7 +80,7 @@ func hasty(c *quota.Config) { c.Patience = 1 }
 
 // admit makes a call that ends so.
 func admit(g *quota.Gate, call platforms.Call, how platforms.CallStats) error {
-	finish, err := g.Admit(context.Background(), call)
+	_, finish, err := g.Admit(context.Background(), call)
 	if err == nil {
 		how.Platform, how.Op, how.Account = call.Platform, call.Op, call.Account
 		finish(how)

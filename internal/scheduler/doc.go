@@ -30,6 +30,7 @@
 //	retry.go      back-off, RetryAfter
 //	metrics.go    outcomes, skipped slots, lag
 //	operate.go    jobs as operators see them; run one now, cancel one
+//	run_now.go    a slot that an operator begins now
 //	quiet_logger.go River's log
 //
 // # How a slot goes

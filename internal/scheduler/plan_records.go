@@ -24,9 +24,8 @@ type records struct {
 // lastPlanned returns the latest slot before this one that was planned. River still remembers it, or
 // nothing has ever been planned.
 func (r *records) lastPlanned(ctx context.Context) (last plannedArgs, found bool, err error) {
-	params := river.NewJobListParams().Kinds(plannedArgs{}.Kind()).Queues(planQueue(r.args.For)).
+	params := ofPlatform(river.NewJobListParams(), r.args.Platform).Kinds(plannedArgs{}.Kind()).Queues(planQueue(r.args.For)).
 		States(rivertype.JobStates()...).
-		Where("args @> @args::jsonb", river.NamedArgs{"args": fmt.Sprintf(`{"platform":%d}`, r.args.Platform)}).
 		Where("(args->>'slot')::timestamptz < @slot", river.NamedArgs{"slot": r.args.Slot}).
 		OrderBy(river.JobListOrderByID, river.SortOrderDesc).First(1)
 	jobs, err := r.client.JobListTx(ctx, r.tx, params)

@@ -25,6 +25,14 @@ type Change struct {
 	Figures  domain.Figures   `json:"figures"`
 }
 
+// SignIn is what a stream sends as [SignInEvent].
+type SignIn struct {
+	AccountID    string          `json:"account_id"`    // sub-account, 24 hex digits; "" where it is not known
+	MemberID     *int64          `json:"member_id"`     // whose connection it is; null where it is not known
+	ConnectionID int64           `json:"connection_id"` // the connection that the platform refuses
+	Platform     domain.Platform `json:"p_id"`          // 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+}
+
 // news is what an agency's listeners have not been told yet.
 type news struct {
 	all     bool
@@ -32,10 +40,11 @@ type news struct {
 	upTo    int64
 }
 
-// event is the part of the news that is about the given accounts, nil for all; false when there is none.
-func (n news) event(accounts []string) (Event, bool) {
+// events are the parts of the news that are about the given accounts, nil for all: which connections need a
+// sign-in, and which figures changed; false when none did.
+func (n news) events(accounts []string) (signIns []SignIn, event Event, some bool) {
 	if n.all {
-		return everything(), true
+		return nil, everything(), true
 	}
 	var visible domain.FigureChanges
 	for _, c := range n.changes {
@@ -43,14 +52,18 @@ func (n news) event(accounts []string) (Event, bool) {
 			visible.Add(c)
 		}
 	}
-	event := Event{Changes: []Change{}}
+	event = Event{Changes: []Change{}}
 	for _, c := range visible.Named() {
+		if c.Figures == domain.NeedsSignIn {
+			signIns = append(signIns, SignIn{c.AccountID, known(c.MemberID), c.Connection, c.Platform})
+			continue
+		}
 		event.Changes = append(event.Changes, Change{
 			AccountID: c.AccountID, MemberID: known(c.MemberID), SocialAccountID: known(c.SocialAccount),
 			Platform: known(c.Platform), Figures: c.Figures,
 		})
 	}
-	return event, len(event.Changes) > 0
+	return signIns, event, len(event.Changes) > 0
 }
 
 func everything() Event { return Event{All: true, Changes: []Change{}} }

@@ -13,6 +13,9 @@ import (
 const (
 	FiguresEvent       = "figures_changed"
 	FiguresCursorEvent = "live_cursor"
+	// SignInEvent tells that the platform refuses a connection until a person signs in again; its payload is [SignIn].
+	// It is told once, when that was found, and of each connection by itself.
+	SignInEvent = "connection_needs_sign_in"
 )
 
 // ServeFigures streams which figures of a verified listener have changed until the client goes, its token
@@ -73,17 +76,31 @@ func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 		return err
 	}
 	others := !slices.Equal(accounts, f.accounts)
-	f.accounts, f.told = accounts, n.upTo
-	changes, some := n.event(accounts)
+	signIns, changes, some := n.events(accounts)
 	if others {
 		changes, some = everything(), true
 	}
-	if !some {
-		return nil
+	events := make([]event, 0, len(signIns)+1)
+	for _, s := range signIns {
+		events = append(events, f.event(SignInEvent, s)) // with the id before: whoever is cut among them hears all again
 	}
-	return out.send(ctx, f.event(FiguresEvent, changes))
+	if some {
+		events = append(events, f.event(FiguresEvent, changes))
+	}
+	f.accounts, f.told = accounts, n.upTo
+	for i, e := range events {
+		if i == len(events)-1 {
+			e.id = f.id()
+		}
+		if err := out.send(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *figureFeed) event(name string, data any) event {
-	return event{name: name, id: f.source.process + "." + strconv.FormatInt(f.told, 10), data: data}
+	return event{name: name, id: f.id(), data: data}
 }
+
+func (f *figureFeed) id() string { return f.source.process + "." + strconv.FormatInt(f.told, 10) }

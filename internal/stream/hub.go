@@ -25,7 +25,7 @@ type Config struct {
 	// head is taken and nobody's access is looked at: a head in the middle of a rebuild would make old notices
 	// look new, and nobody would be found. Nil: always.
 	Ready   func() bool
-	Recheck time.Duration // how often a listener's access is looked at; zero: 60 s
+	Recheck time.Duration // how often a listener's access is looked at; zero: 10 s
 	Logger  *slog.Logger  // nil: slog.Default()
 }
 
@@ -42,7 +42,7 @@ func New(store Store, cfg Config) *Hub {
 	if cfg.Ready == nil {
 		cfg.Ready = func() bool { return true }
 	}
-	cfg.Recheck = cmp.Or(cfg.Recheck, time.Minute)
+	cfg.Recheck = cmp.Or(cfg.Recheck, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	h := &Hub{cfg: cfg, done: make(chan struct{})}
 	h.notices, h.figures = newNotices(h, store), newFigures(h)
@@ -103,6 +103,7 @@ func kick(loop chan<- struct{}) {
 var (
 	ErrExpired    = domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again and reconnect.")
 	ErrAccessLost = domain.NewError(domain.CodeForbidden, "This listener has lost its access.")
+	ErrReplaced   = domain.NewError(domain.CodeConflict, "A newer stream was opened with the same ticket. Use one ticket for each stream.")
 	ErrClosed     = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to go on.")
 )
 

@@ -82,7 +82,7 @@ func (l *listener) take() (blocks []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for block := range strings.SplitSeq(l.out.String(), "\n\n") {
-		if block != "" && block != ": keep-alive" {
+		if block != "" && block != ": keep-alive" && !strings.HasPrefix(block, "retry: ") {
 			blocks = append(blocks, block)
 			l.last = block
 		}
@@ -100,7 +100,7 @@ func (l *listener) over() bool {
 // reason is what the stream said last, as an error, once it has ended; nil: it said no reason.
 func (l *listener) reason() error {
 	l.take()
-	for _, reason := range []error{stream.ErrExpired, stream.ErrAccessLost, stream.ErrClosed} {
+	for _, reason := range []error{stream.ErrExpired, stream.ErrAccessLost, stream.ErrReplaced, stream.ErrClosed} {
 		if l.over() && strings.HasSuffix(reason.Error(), strings.TrimPrefix(l.last, ": ")) {
 			return reason
 		}

@@ -14,6 +14,8 @@ type Listener struct {
 	ParentAccount string
 	UserID        string
 	ExpiresAt     time.Time // its stream is cut then; zero: never
+	// Ticket names the ticket that it came with; its newest stream ends the one before. "": it came with a token.
+	Ticket string
 
 	// Access says whose figures it may see now: sub-accounts by id, nil for all of the agency. An error of
 	// which [domain.AccessRefused] is true cuts the stream, any other is taken for a passing fault. Nil: it may
@@ -42,18 +44,20 @@ type registry struct {
 
 	mu       sync.Mutex
 	agencies map[string]map[*place]struct{}
-	users    map[key]int // streams
+	users    map[key]int       // streams
+	tickets  map[string]*place // the newest stream of each
 	count    int
 }
 
 // place is one stream in a registry.
 type place struct {
-	who  Listener
-	wake chan struct{} // capacity 1: there may be something to tell
+	who      Listener
+	wake     chan struct{} // capacity 1: there may be something to tell
+	replaced chan struct{} // closed by the next stream of its ticket
 }
 
 func newRegistry(h *Hub, tooMany *domain.Error) *registry {
-	return &registry{done: h.done, tooMany: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}}
+	return &registry{done: h.done, tooMany: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{}}
 }
 
 // add registers a stream; whoever adds it removes it. Errors: unavailable when the hub has ended, rate_limited
@@ -66,7 +70,8 @@ func (r *registry) add(who Listener) (*place, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.users[who.key()] >= maxPerUser {
+	before := r.tickets[who.Ticket]
+	if before == nil && r.users[who.key()] >= maxPerUser { // one that is replaced makes room
 		return nil, r.tooMany
 	}
 	places := r.agencies[who.ParentAccount]
@@ -74,7 +79,13 @@ func (r *registry) add(who Listener) (*place, error) {
 		places = map[*place]struct{}{}
 		r.agencies[who.ParentAccount] = places
 	}
-	p := &place{who: who, wake: make(chan struct{}, 1)}
+	p := &place{who: who, wake: make(chan struct{}, 1), replaced: make(chan struct{})}
+	if before != nil {
+		close(before.replaced)
+	}
+	if who.Ticket != "" {
+		r.tickets[who.Ticket] = p
+	}
 	places[p] = struct{}{}
 	r.users[who.key()]++
 	r.count++
@@ -85,6 +96,9 @@ func (r *registry) remove(p *place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.agencies[p.who.ParentAccount], p)
+	if r.tickets[p.who.Ticket] == p {
+		delete(r.tickets, p.who.Ticket)
+	}
 	if len(r.agencies[p.who.ParentAccount]) == 0 {
 		delete(r.agencies, p.who.ParentAccount)
 	}

@@ -12,26 +12,44 @@ import (
 // The events of a stream of notices.
 const (
 	// NoticeEvent tells a user that it has lost access; its payload is {"user_id":"…"}.
-	NoticeEvent = "client_access_removed"
+	NoticeEvent = domain.NoticeAccessRemoved
+	// BoardClosedEvent tells a user that dashboards it stays on were closed for clients; its payload is
+	// {"user_id":"…","sub_account_ids":["…"]}.
+	BoardClosedEvent = domain.NoticeBoardClosed
 	// NoticeCursorEvent tells where a stream begins, so that a client that is cut before its first notice has
 	// an id to come back with. Frontends do not listen for it.
 	NoticeCursorEvent = "notice_cursor"
 )
 
-// Notice is one row of access_notices: a user lost access by the record of that version. There is at
+// Notice is one row of access_notices: what the record of that version means for a user. There is at
 // most one for each record and user.
 type Notice struct {
 	ParentAccount string
 	Version       int64
 	UserID        string
 	Time          time.Time // the record's
+	Kind          string    // the event's name
+	SubAccounts   []string  // the dashboards that were closed; none where access was removed
+}
+
+// AccessRemoved is the payload of [NoticeEvent].
+type AccessRemoved struct {
+	UserID string `json:"user_id"` // who lost access to at least one dashboard: 24 hex digits
+}
+
+// BoardClosed is the payload of [BoardClosedEvent].
+type BoardClosed struct {
+	UserID      string   `json:"user_id"`         // who is on their lists: 24 hex digits
+	SubAccounts []string `json:"sub_account_ids"` // whose dashboards the agency closed for clients
 }
 
 // event has an id that follows from the log alone, so that it is the same after a rebuild and a restore.
 func (n Notice) event() event {
-	return event{
-		name: NoticeEvent, id: FormatID(n.ParentAccount, n.Version), data: map[string]any{"user_id": n.UserID}, version: n.Version,
+	e := event{name: n.Kind, id: FormatID(n.ParentAccount, n.Version), data: AccessRemoved{n.UserID}, version: n.Version}
+	if n.Kind == BoardClosedEvent {
+		e.data = BoardClosed{n.UserID, n.SubAccounts}
 	}
+	return e
 }
 
 // cursorEvent tells a stream where it begins.

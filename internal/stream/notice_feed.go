@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -20,10 +21,12 @@ var ErrCursor = domain.NewError(domain.CodeInvalid,
 // token expires, its access is lost or the hub ends. An error means that nothing was written; it is a
 // [domain.Error] or a fault of the store.
 //
+// The access is judged at the opening, and then as often as [Config] says.
+//
 // The stream begins after Last-Event-ID (header, else ?last_event_id=), and without one at the head;
 // it then says where that is in an event [NoticeCursorEvent]. Its id gives an EventSource that is cut before
 // its first notice a cursor to reconnect with. It is an event, not an id alone, because a page whose
-// ticket is used up must begin a new EventSource, and sees only the ids of events.
+// ticket has ended must begin a new EventSource, and sees only the ids of events.
 func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener) error {
 	after, resumed := int64(0), false
 	if id := lastEventID(r); id != "" {
@@ -31,6 +34,10 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 		if parent, after, resumed = ParseID(id); !resumed || parent != who.ParentAccount {
 			return ErrCursor
 		}
+	}
+	f := &noticeFeed{source: h.notices, who: who, after: after}
+	if err := f.mayOpen(r.Context(), resumed); err != nil {
+		return err
 	}
 	place, head, err := h.notices.listen(r.Context(), who)
 	if err != nil {
@@ -42,11 +49,11 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 		kick(place.wake)
 		err = out.write(connectedBlock)
 	} else {
-		after = head
+		f.after = head
 		err = out.send(r.Context(), cursorEvent(who.ParentAccount, head))
 	}
 	if err == nil {
-		h.serve(r.Context(), place, &noticeFeed{source: h.notices, who: who, after: after}, out)
+		h.serve(r.Context(), place, f, out)
 	}
 	return nil
 }
@@ -81,6 +88,24 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 			return f.lost
 		}
 	}
+	return nil
+}
+
+// mayOpen judges the listener at the opening of its stream. Whoever has lost its access is refused, but for one that
+// comes back with a cursor and is still owed notices: it is told them, and cut then.
+func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
+	if err := f.source.hub.Ready(); err != nil {
+		return err
+	}
+	_, err := f.who.access(ctx)
+	if !domain.AccessRefused(err) || !resumed {
+		return err
+	}
+	owed, fault := f.read(ctx)
+	if len(owed) == 0 {
+		return cmp.Or(fault, err)
+	}
+	f.lost = err
 	return nil
 }
 

@@ -33,7 +33,8 @@ type feed interface {
 
 var errGone = errors.New("the listener is gone")
 
-// serve brings a feed to a listener until it goes, its token expires, its access is lost or the hub ends.
+// serve brings a feed to a listener until it goes, its token expires, its access is lost, its ticket opens another stream
+// or the hub ends.
 func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	keepAlive, recheck := time.NewTicker(keepAliveEvery), time.NewTicker(h.cfg.Recheck)
 	defer keepAlive.Stop()
@@ -50,6 +51,9 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 			return
 		case <-h.done:
 			out.end(ctx, ErrClosed)
+			return
+		case <-p.replaced:
+			out.end(ctx, ErrReplaced)
 			return
 		case <-expired:
 			out.end(ctx, ErrExpired)

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -24,16 +26,34 @@ type eventStream struct {
 	controller *http.ResponseController
 }
 
-// openEventStream begins the answer.
-func openEventStream(w http.ResponseWriter) *eventStream {
+// A client that lost its stream comes back after comeBack, and up to as much later: after a restart not all
+// at once.
+const comeBack = time.Second
+
+// Later answers a listener that cannot be served now so that its EventSource tries again by itself: it does so after
+// a stream that ends, and gives up for good after any other status. Wait is the shortest time until then.
+func Later(w http.ResponseWriter, wait time.Duration, reason string) {
+	_ = begin(w, max(wait, comeBack)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n") // nobody may be there any more
+}
+
+// openEventStream begins the answer of a stream.
+func openEventStream(w http.ResponseWriter) *eventStream { return begin(w, comeBack) }
+
+// begin begins an answer with the time after which the client comes back when it ends.
+func begin(w http.ResponseWriter, wait time.Duration) *eventStream {
 	s := &eventStream{w: w, controller: http.NewResponseController(w)}
 	_ = s.controller.SetReadDeadline(time.Time{}) // the server's timeouts are for requests, not for streams
-	header := w.Header()
+	SetEventHeader(w.Header())
+	w.WriteHeader(http.StatusOK)
+	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(comeBack)).Milliseconds())) // the next write tells who is gone
+	return s
+}
+
+// SetEventHeader says that an answer is a stream of events, which nothing on its way may keep or hold back.
+func SetEventHeader(header http.Header) {
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	w.WriteHeader(http.StatusOK)
-	return s
 }
 
 // write sends a whole block, its empty line included, with a deadline of its own.

@@ -35,9 +35,21 @@ func (m *memoryStore) appendAt(at time.Time, parent string, users ...string) int
 	defer m.mu.Unlock()
 	m.heads[parent]++
 	for _, user := range users {
-		m.rows = append(m.rows, stream.Notice{ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: at})
+		m.rows = append(m.rows, stream.Notice{
+			ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: at, Kind: stream.NoticeEvent,
+		})
 	}
 	return m.heads[parent]
+}
+
+// close folds one record by which the accounts' dashboards are closed for a user who stays on their lists.
+func (m *memoryStore) close(parent, user string, accounts ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.heads[parent]++
+	m.rows = append(m.rows, stream.Notice{
+		ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: time.Now(), Kind: stream.BoardClosedEvent, SubAccounts: accounts,
+	})
 }
 
 func (m *memoryStore) setBroken(broken bool) {

@@ -6,6 +6,8 @@
 //
 //   - A secret reaches PostgreSQL only sealed (XChaCha20-Poly1305), bound to its ref: a row that was
 //     changed, or moved to another ref, does not open.
+//     The one exception is the key of streams' tickets: a main application that mounts the api has none of our
+//     keys, and what a ticket opens says less than the tables beside it.
 //   - An empty secret is never stored, so it never replaces a good one.
 //   - Beside a sealed secret stand its times, which are no secret: when it was taken and when it ends.
 //   - No error, log line or marshalled value of this package holds a secret or a key.
@@ -28,6 +30,7 @@
 //	pauses.go   Pauses: which projections and which platforms' fetching stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
+//	ticket_key.go TicketKey: the key of streams' tickets, which all processes share
 //	secrets.go  Secrets: put, get one or many, delete
 //	erase.go    Eraser: deletes secrets and results of reads, without a key
 //	rotate.go   Secrets: re-sealing under the newest key, check at start

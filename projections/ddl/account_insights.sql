@@ -26,17 +26,20 @@ create table tSAccountIns (
 ) partition by range (captured_at);
 create table tSAccountIns_rest partition of tSAccountIns default;
 
--- What the newest reading of each social account says, by tenant: every answer about figures says of each
--- account what is missing.
+-- What the newest reading of each social account says, by tenant and member: every answer about figures says of each
+-- account what is missing. From when to when each of them read it says who had it, whatever figures were read.
 create table account_newest (
   social_account_id bigint      not null,
   parent_account    text        not null,
   account_id        text        not null,
+  member_id         bigint      not null,
   captured_at       timestamptz not null,
   event_id          text        not null,
   metrics           text[]      not null, -- that it has a figure of
   missing           jsonb       not null,
-  tracked_since     timestamptz -- the earliest capture that was not filled in from the past; null: there is none
+  first_at          timestamptz not null, -- the earliest capture
+  tracked_since     timestamptz, -- the earliest capture that was not filled in from the past; null: there is none
+  tracked_until     timestamptz -- the latest such one
 ) with (fillfactor = 50);
 
 -- The daily figures of an account stand by the month: an answer about a hundred accounts and two periods reads
@@ -68,7 +71,8 @@ create index tSAccountIns_tenant on tSAccountIns (parent_account, account_id, ca
 -- Splits of the audience come with one reading a day among thousands.
 create index tSAccountIns_demographics on tSAccountIns (parent_account, captured_at) where demographics <> '[]'::jsonb;
 
-alter table account_newest add primary key (social_account_id, parent_account, account_id);
+alter table account_newest add primary key (social_account_id, parent_account, account_id, member_id);
+create index account_newest_tenant on account_newest (parent_account, account_id, member_id);
 
 alter table account_months add primary key
   (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name);

@@ -50,10 +50,12 @@ create table dashboard_commands (
 );
 
 create table access_notices (
-  parent_account text        not null,
-  version        bigint      not null,
-  user_id        text        collate "C" not null, -- listeners page by its byte order
-  time           timestamptz not null
+  parent_account  text        not null,
+  version         bigint      not null,
+  user_id         text        collate "C" not null, -- listeners page by its byte order
+  time            timestamptz not null,
+  kind            text        not null, -- the event's name: client_access_removed, board_closed
+  sub_account_ids text[]      not null  -- the dashboards that were closed; none where access was removed
 );
 
 -- +keys

@@ -108,6 +108,27 @@ create table post_daily (
   gviews             bigint
 ) with (fillfactor = 80);
 
+-- What a post gained in a month up to the end of each day on which it was read: what it gained from one day to another is
+-- one difference, where post_daily would be summed row by row. A ranking of thousands of posts reads two rows of each.
+create table post_months (
+  social_account_id bigint     not null,
+  external_id       text       not null,
+  month             date       not null, -- its first day
+  parent_account    text       not null,
+  account_id        text       not null,
+  member_id         bigint     not null,
+  p_id              smallint   not null,
+  days              smallint[] not null, -- of the month; the arrays are of equal length, in the order of the days
+  likes             bigint[]   not null, -- gained in the month up to the end of the day
+  comments          bigint[]   not null,
+  shares            bigint[]   not null,
+  views             bigint[]   not null,
+  likes_days        integer    not null, -- the days of which a gain is known; the lowest bit is the first of the month
+  comments_days     integer    not null,
+  shares_days       integer    not null,
+  views_days        integer    not null
+) with (fillfactor = 50); -- a row grows by a day each day, in its page
+
 -- What the readings of posts gained, by owner and quarter of an hour of capture. In every zone days begin at a quarter of an
 -- hour (UTC), so a few rows a day answer for days, weeks and months of any zone. Sums are null-free: the counts beside
 -- them tell a 0 from nothing.
@@ -147,6 +168,9 @@ alter table tSPostInsights add primary key (social_account_id, external_id, pare
 alter table post_daily add primary key (social_account_id, external_id, parent_account, day, account_id, member_id);
 -- All posts of an agency on one day are one stretch of this index.
 create index post_daily_days on post_daily (parent_account, day, account_id);
+
+alter table post_months add primary key (social_account_id, external_id, parent_account, month, account_id, member_id);
+create index post_months_tenant on post_months (parent_account, month, account_id, member_id);
 
 alter table post_gains add primary key (social_account_id, quarter, parent_account, account_id, member_id, p_id);
 create index post_gains_tenant on post_gains (parent_account, quarter);

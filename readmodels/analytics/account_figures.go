@@ -24,7 +24,7 @@ func answerFigures[D any](
 	read func(context.Context, *accountFigures, *D) error, build func(*accountFigures, *D),
 ) (D, Meta, error) {
 	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
-		series, err := qc.figures(ctx, buckets, false)
+		series, err := qc.figures(ctx, buckets)
 		if err != nil {
 			return err
 		}

@@ -58,8 +58,8 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 func (o *oracle) posts(id int64) []domain.PostRegistered {
 	var out []domain.PostRegistered
 	for _, p := range o.registrations() {
-		if p.SocialAccount == id && p.PublishedAt != nil && o.sees(p.Tenant, p.Platform) {
-			out = append(out, p)
+		if p.SocialAccount == id && p.PublishedAt != nil && !p.elsewhere && o.sees(p.Tenant, p.Platform) {
+			out = append(out, p.PostRegistered)
 		}
 	}
 	return out

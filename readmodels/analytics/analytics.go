@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"context"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -13,6 +14,8 @@ import (
 type Analytics struct {
 	// Pool reads; a read-only one will do.
 	Pool pg.Reader
+	// Past opens the tables as of a time. Its error is conflict where there are none; nil: there never are.
+	Past func(ctx context.Context, at time.Time) (pg.Reader, error)
 	// NextAccountRead and NextPostRead tell in which slot of the fetchers an account, or its posts, are due
 	// again that were read at an instant; nil: readings are on no schedule.
 	NextAccountRead, NextPostRead func(after time.Time) time.Time
@@ -25,11 +28,28 @@ type RangeQuery struct {
 	Granularity Granularity       // of series; "" is [ByDay]
 	Member      int64             // whose figures alone; 0: everybody's
 	Category    int64             // of posts; 0: all
+	By          RankBy            // of rankings; "" is [RankByGained]
 	Page        readmodels.Page
+	// AsOf asks for the figures of what was recorded up to then, with today's scope and names; nil: of all that is recorded.
+	AsOf *time.Time
+}
+
+// pool are the tables that a query reads.
+func (a *Analytics) pool(ctx context.Context, q RangeQuery) (pg.Reader, error) {
+	switch {
+	case q.AsOf == nil:
+		return a.Pool, nil
+	case a.Past == nil:
+		return nil, ErrNoPast
+	default:
+		return a.Past(ctx, *q.AsOf)
+	}
 }
 
 // Errors of the queries.
 var (
+	// ErrNoPast answers a question as of a time where nobody keeps tables of the past.
+	ErrNoPast = domain.NewError(domain.CodeConflict, "This service keeps no tables of the past. Ask without as_of.")
 	// ErrMemberNotFound is the one answer for a member that does not exist, one of another agency and one
 	// of an account outside of the scope.
 	ErrMemberNotFound = domain.NewError(domain.CodeNotFound, "There is no such member. Check the id.")
@@ -50,15 +70,31 @@ type Meta struct {
 	Complete bool `json:"complete"`
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
+	// RecordedUntil says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's
+	// accounts, owners and names. Absent where all readings count.
+	RecordedUntil *time.Time `json:"recorded_until,omitempty"`
 	// NextDue is when newer figures are to be expected: the fetchers' next slot in which these accounts are
 	// due again after their newest reading; in the past when they are late. Null when none is expected: the
 	// range was over when they were last read, all of them must be connected again, nothing was read yet,
-	// or readings are on no schedule.
+	// readings are on no schedule, or recorded_until is there.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
 	// without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this
-	// member, of this account.
-	Sources []Source `json:"sources"`
+	// member, of this account. Absent with meta=platforms and meta=brief.
+	Sources []Source `json:"sources,omitzero"`
+	// Platforms, with meta=platforms, counts them by platform and status; a platform without any is left out.
+	Platforms []PlatformSources `json:"platforms,omitzero"`
+	// ClientsSee, where dashboard asked for the accounts of a dashboard, says whether its clients see these figures.
+	ClientsSee *bool `json:"clients_see,omitempty"`
+	// ClientsSeeNot says why they do not: a sentence. Absent when they do.
+	ClientsSeeNot string `json:"clients_see_not,omitempty"`
+	// Ignored are the names of query parameters that have no effect here, because nobody knows them. Absent when there
+	// are none.
+	Ignored []string `json:"ignored,omitempty"`
+	// RankedBy says what the answer's rankings go by; absent where it has none.
+	RankedBy RankBy `json:"ranked_by,omitempty"`
+	// Instead offers the other ranking where that may say more; absent where nothing speaks for it.
+	Instead *RankingOffer `json:"instead,omitempty"`
 	// NextCursor asks for the next page; absent on the last one and on answers without pages.
 	NextCursor string `json:"next_cursor,omitempty"`
 }

@@ -9,9 +9,9 @@
 //     documentation of the fields: unit, kind, platform metric, and what null means.
 //   - Absent is null and never 0. A comparison without a baseline is null with no_baseline, never 0 % or
 //     100 %. Whatever is left out of a figure has its reason in [Meta].Sources.
-//   - Figures are combined by their kind: stocks by their last reading, cumulative ones of accounts
-//     by differences, of posts by summing the gains that are stored with the readings, day flows by summing the
-//     platform's days; rolling ones and reach are shown as read.
+//   - Figures are combined by their kind: stocks by their last reading, cumulative ones by what each reading
+//     gained since the last one before it, day flows by summing the platform's days; rolling ones and reach are shown
+//     as read. Parts of a range, of platforms and of owners add up to the whole.
 //
 // It may import readmodels, and may not import commands, projections, watermill or api.
 //
@@ -22,6 +22,7 @@
 //	range.go                     ranges, days, months and where they begin in a zone
 //	samples.go                   one reading of one figure; readings by their day
 //	rollups.go raw_readings.go   the two sources of account figures: roll-ups; raw readings at the edges
+//	handovers.go                 whose a step and a day are when an account moves within the agency
 //	totals.go                    Total: figures combined by kind and compared
 //	figures_as_read.go           figures that no total takes
 //	sources.go source_gaps.go    status and reason of every social account; what its figures lack
@@ -34,6 +35,8 @@
 //	activity_meter.go            endpoint 6
 //	leaderboard.go               endpoint 7
 //	top_posts.go ranking.go      endpoints 8, 22: posts by what their engagement gained
+//	ranking_total.go             posts by all that they have gathered; the other ranking; ranks of the previous period
+//	ranked_names.go              names and pictures beside the ids of rankings
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
 //	post_gains.go gain.go        what posts gained over time: the roll-up, and single readings at the edges
 //	post_sources.go              which figures the posts behind a list have
@@ -42,6 +45,7 @@
 //	member_growth.go             endpoint 16
 //	platform_stats.go            /api/stats: the figures of each platform over time
 //	post_activities.go           /api/activities: posts with their latest figures
+//	post_readings.go             /api/activities/{id}/stats: what a post had at each reading
 //
 // # Non-obvious
 //
@@ -54,14 +58,13 @@
 //     tSAccountIns answers. So UTC days need raw readings only for what lies before the range.
 //   - Among readings of one instant the event with the smaller id counts. Ids take most of the space in account_months,
 //     so a second query reads them, only for accounts with such readings.
-//   - Readings of gauges before a range come from the roll-up of the three days before it. Only accounts that
+//   - What a gauge stood at before a period comes from the roll-up of the three days before it. Only accounts that
 //     were not read then need raw readings. account_newest tells what the newest reading of an account lacks.
-//   - A search for a raw reading before the range looks at the 40 days before it first. The reading table has a
+//   - A search for a raw reading looks at the 40 days before it first. The reading table has a
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
-//   - A reading from before the previous period is no baseline: what a counter gained in two years is not what
-//     it gained in June. Without a baseline a counter counts from its first reading in the range, so that totals
-//     are the sums of their parts. Posts have baselines of any age: old ones are read every 30 days, and in
-//     a range of a week nothing would be left of them.
+//   - Steps of accounts are not stored: a span of time gains the difference of what the figure stood at when it
+//     began and ended, and where the owner changes, which is rare, a span ends.
+//   - The first reading of all is a baseline, of accounts always: it gains nothing. So totals are the sums of their parts.
 //   - A range that has not ended is compared with as many days as have begun of it. [Range].Now says when it is
 //     asked about; its zero value means that all of it is over.
 //   - A day counts as not read once it is over everywhere on earth: platforms label days of their own zones.
@@ -72,7 +75,10 @@
 //   - [time.Date] may give an hour of the day before where clocks change at midnight (Havana, each March):
 //     days begin where day.start says.
 //   - Platforms' day labels are compared with the days of the range by name. A Facebook day is a Pacific
-//     one; nobody can cut it to another zone.
+//     one; nobody can cut it to another zone. It lies in the range in which a day of that name begins.
+//   - Who had a page when a day ended, its readings say, whatever figures they have: the last one before the end that is no
+//     back-fill. A client that connects a page reads days that were another one's. account_newest says from when to when
+//     each owner has read a page; only where these overlap are the readings themselves looked at.
 //   - Rolling windows of days (day, week, days_28) stand in account_months at the day on which they end,
 //     like day flows; other windows (months_12) at the day of capture, and are gauges.
 //   - TikTok counts no views of an account; what its videos gained stands in.
@@ -85,9 +91,11 @@
 //     reading. A post that both have registered is shown once, under the newest registration that the scope sees.
 //     Between agencies everything starts anew.
 //   - A post is listed under the member of its last registration: when a connection changes hands, its next listing
-//     registers the posts anew and lists move. What a post gained is of the member at the reading, in lists too.
-//   - Rankings sum what each post gained on each whole UTC day, one stretch of an index of post_daily. Only of days that
-//     an end of the range cuts are the readings looked for, post by post.
+//     registers the posts anew and lists move. What a post gained is of the member at the reading, in lists too. So lists
+//     also show posts that were read for the caller in the range and are somebody else's now, as the caller's.
+//   - Rankings take what each post gained on whole UTC days from post_months: a sum less a sum for each month, where the
+//     days would be thirty rows of each post. A plain sum of days took five times as long for posts that are read every 12
+//     hours. Of a day that an end of the range cuts, the readings are looked for, post by post, where some lie outside.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
 //     thousands are planned each time (queryGrouped); for all others planning would take longer than running.
 //   - "$2 is null or column = any($2)" makes PostgreSQL expect next to no rows from such a plan. A plan for the present

@@ -34,8 +34,7 @@ type FollowerDay struct {
 	// were not read in the whole range are left out; one that was connected in the range joins with its first reading,
 	// and what it brings is in no `change`. Null when no account was read in this part.
 	Followers *int64 `json:"followers"`
-	// Change is what the accounts read in this part gained since their reading before, in the range or the
-	// previous period; null when there is none.
+	// Change is what the accounts read in this part gained since their reading before, however old; null when there is none.
 	Change       *int64 `json:"change"`
 	AccountsRead int    `json:"accounts_read"` // in this part
 }
@@ -64,11 +63,9 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 		series[d].Day = part.day.String()
 		var sum *int64
 		for i, v := range stocks {
-			if now := v.buckets[d]; now != nil {
+			series[d].Change = plusKnown(series[d].Change, v.gained[d])
+			if now := v.standing[d]; now != nil {
 				series[d].AccountsRead++
-				if standing[i] != nil {
-					series[d].Change = plus(series[d].Change, *now-*standing[i])
-				}
 				standing[i] = now
 			}
 			if standing[i] != nil {

@@ -12,8 +12,7 @@ import (
 // most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one
 // with it has it all. All that was gained between two readings stands at the later one, however far apart they are:
 // posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it
-// was read again. In this, posts differ from accounts (see [Total]), whose figures have a baseline in the previous
-// period or none. A page that moves between two clients of an agency goes on where it was: a reading's gain is the
+// was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the
 // client's and member's who had the page at its capture. [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the

@@ -9,19 +9,23 @@ import (
 // Leaderboard is the answer to /leaderboard.
 type Leaderboard struct {
 	// Members are ranked by what the engagement of posts gained in the range while they had them, the most first. A
-	// member is ranked as soon as that is known of one post.
+	// member is ranked as soon as that is known of one post. With by=total they are ranked by what the posts that were
+	// published in the range have gathered, of the connections that are theirs now.
 	Members []RankedMember `json:"members"`
 	// Posts are ranked alike; of equal ones the newest first.
 	Posts []RankedPost `json:"posts"`
 }
 
 // RankedMember is a member in a ranking. Its figures are what posts gained in the range at readings at which the
-// connection was the member's, of the posts that are compared.
+// connection was the member's, of the posts that are compared; with by=total what these have gathered by its end.
 type RankedMember struct {
-	Rank     int64  `json:"rank"` // from 1; equals share one and stand by their ids, and the next rank counts them all
-	MemberID int64  `json:"member_id"`
-	Name     string `json:"name"`  // "" when the directory does not know the member any more
-	Posts    int64  `json:"posts"` // how many are compared
+	Rank int64 `json:"rank"` // from 1; equals share one and stand by their ids, and the next rank counts them all
+	// PreviousRank is the member's rank in the previous period, by the same measure; null where it had none.
+	PreviousRank *int64 `json:"previous_rank"`
+	MemberID     int64  `json:"member_id"`
+	Name         string `json:"name"`  // "" when the directory does not know the member any more
+	Image        string `json:"image"` // address of the picture of its user; "" without one
+	Posts        int64  `json:"posts"` // how many are compared
 	// Engagement is likes + comments + shares, of the parts that a platform gives.
 	Engagement int64  `json:"engagement"`
 	Likes      *int64 `json:"likes"` // likes or reactions; null when no platform gave any, as the others
@@ -36,40 +40,30 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 	query.Page.Cursor = ""
 	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
 		func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
+			qc.rankBy()
 			data.Members = []RankedMember{}
 			members, posts, err := qc.rankBoard(ctx)
 			if err != nil {
 				return err
 			}
-			names, err := qc.memberNames(ctx, members)
+			before, err := qc.previousRanks(ctx)
 			if err != nil {
 				return err
 			}
-			for _, m := range members {
-				data.Members = append(data.Members, RankedMember{
-					Rank: m.rank, MemberID: m.member, Name: names[m.member], Posts: m.posts, Engagement: m.engagement,
-					Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
-				})
-			}
-			if data.Posts, err = qc.rankedPosts(ctx, posts); err != nil {
+			var names names
+			if data.Posts, names, err = qc.rankedPosts(ctx, posts, members); err != nil {
 				return err
+			}
+			for _, m := range members {
+				one := RankedMember{
+					Rank: m.rank, MemberID: m.member, Name: names.members[m.member].name, Image: names.members[m.member].image,
+					Posts: m.posts, Engagement: m.engagement, Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
+				}
+				if rank, ranked := before[m.member]; ranked {
+					one.PreviousRank = &rank
+				}
+				data.Members = append(data.Members, one)
 			}
 			return qc.classifyPostSources(ctx)
 		})
-}
-
-// memberNames reads the names of those members that belong to the agency now.
-func (qc *queryContext) memberNames(ctx context.Context, members []rankedMember) (map[int64]string, error) {
-	ids := make([]int64, len(members))
-	for i, m := range members {
-		ids[i] = m.member
-	}
-	rows, _ := qc.tx.Query(ctx, `
-		select m.id, m.name from members m join accounts o on o.id = m.account_id
-		where m.id = any($2) and (o.parent_account = $1 or o.id = $1)`, qc.scope.ParentAccount, ids)
-	names := map[int64]string{}
-	var id int64
-	var name string
-	err := forEach(rows, "read names of members", []any{&id, &name}, func() { names[id] = name })
-	return names, err
 }

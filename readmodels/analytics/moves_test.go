@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,16 +38,18 @@ func TestAPageThatMovesGoesOnWhereItWas(t *testing.T) {
 	w.Fold(t, db)
 	a := &analytics.Analytics{Pool: db.ReadOnly}
 	query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
+	day := new(int64(50))
 	for name, tt := range map[string]struct {
 		scope  readmodels.Scope
 		gained int64
 		owner  string
+		views  *int64
 	}{
-		"the agency":     {readmodels.Scope{ParentAccount: agencyA}, 120, clientC},
-		"the old client": {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, 100, clientA},
-		"the new client": {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 20, clientC},
-		"both clients":   {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA, clientC}}, 120, clientC},
-		"another agency": {readmodels.Scope{ParentAccount: agencyB}, 140, clientB},
+		"the agency":     {readmodels.Scope{ParentAccount: agencyA}, 120, clientC, day},
+		"the old client": {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, 100, clientA, day},
+		"the new client": {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 20, clientC, nil},
+		"both clients":   {readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA, clientC}}, 120, clientC, day},
+		"another agency": {readmodels.Scope{ParentAccount: agencyB}, 140, clientB, day},
 	} {
 		t.Run(name, func(t *testing.T) {
 			likes, _, err := a.PostsLikes(t.Context(), tt.scope, query)
@@ -71,7 +74,7 @@ func TestAPageThatMovesGoesOnWhereItWas(t *testing.T) {
 
 			roi, _, err := a.RoiViews(t.Context(), tt.scope, query)
 			require.NoError(t, err)
-			require.Equal(t, new(int64(50)), roi.Total.Views, "a day counts once")
+			require.Equal(t, tt.views, roi.Total.Views, "a day counts once, for who had the page when it ended")
 
 			activities, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).Activities(t.Context(), tt.scope, analytics.ActivitiesQuery{Platforms: query.Platforms})
 			require.NoError(t, err)
@@ -125,7 +128,7 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	}{
 		"everybody": {june, 0, 35, []int64{35}, analytics.SourceOK, ""},
 		"alice": {
-			june, alice, 5, nil, analytics.SourcePartial, "It does not belong to this member any more; what was read before stays.",
+			june, alice, 5, []int64{5}, analytics.SourcePartial, "It does not belong to this member any more; what was read before stays.",
 		},
 		"bob":                  {june, bob, 30, []int64{30}, analytics.SourceOK, ""},
 		"bob, once it was his": {late, bob, 30, []int64{30}, analytics.SourceOK, ""},
@@ -148,8 +151,8 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 	}
 }
 
-// A page with a counter and followers moves between two clients in June. The agency sees one page that goes on, each
-// client what it read itself.
+// A page with a counter and followers moves between two clients in June. The agency sees one page that goes on; what
+// it gained between two clients' readings is the later one's.
 func TestAccountFiguresOfAPageThatMoves(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -173,7 +176,7 @@ func TestAccountFiguresOfAPageThatMoves(t *testing.T) {
 		"the agency":     {nil, n(175), n(75), n(750)},
 		"both clients":   {[]string{clientA, clientC}, n(175), n(75), n(750)},
 		"the old client": {[]string{clientA}, n(110), n(10), n(100)},
-		"the new client": {[]string{clientC}, n(175), nil, n(250)}, // the 400 between the two clients' readings are the agency's alone
+		"the new client": {[]string{clientC}, n(175), n(65), n(650)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: tt.accounts},
@@ -181,6 +184,92 @@ func TestAccountFiguresOfAPageThatMoves(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []*int64{tt.followers, tt.change, tt.engagement},
 				[]*int64{got.Total.Followers.Value, got.Total.Followers.Change, got.Total.Engagement.Value})
+		})
+	}
+}
+
+// A page is read under the old client and then registered under the new one alone: its post stays in the old client's
+// lists and rankings, and what the new client says of it is not there. Nor is the member's name, who moved along; and a
+// user who went to another agency shows no picture to this one.
+func TestWhatAnotherClientSaysOfAPostIsItsOwn(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const category, user = 6, "d00000000000000000000001"
+	moved := tenants[0].MemberID
+	people := slices.DeleteFunc(tenantPeople(), func(e domain.DirectoryEntity) bool {
+		m, ok := e.(domain.DirectoryMember)
+		return ok && m.ID == moved
+	})
+	w := &world{Directory: append(people, page(11, domain.Facebook),
+		domain.DirectoryMember{ID: moved, AccountID: clientC, UserID: user, Name: "Moved", Active: true},
+		domain.DirectoryUser{ID: user, AccountID: clientB, Name: "Moved", Image: "https://img.example/of-b.png", Active: true},
+		domain.DirectoryCategory{ID: category, Name: "six"}, domain.DirectoryCategory{ID: category + 1, Name: "seven"},
+		domain.DirectoryPlannedPost{ID: 1, AccountID: clientC, SocialAccount: 11, ExternalID: "planned", CategoryID: category + 1},
+	)}
+	published, likes := june.From, int64(5)
+	for i, post := range []struct {
+		id       string
+		category *int64
+	}{{"named", new(int64(category))}, {"planned", nil}} {
+		w.Add(fmt.Sprint("r", i), domain.PostRead{
+			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: post.id, CapturedAt: inJune, PublishedAt: &published, FromZero: true,
+			Counts: domain.Counts{Likes: &likes},
+		})
+		w.Add(fmt.Sprint("g", i), domain.PostRegistered{
+			Tenant: tenantOf(tenants[1], 11), Platform: domain.Facebook, ExternalID: post.id, Origin: domain.OriginMainApp, RegisteredAt: inJune.Add(time.Hour),
+			PublishedAt: &published, CategoryID: post.category, Content: "a draft", MediaURL: "https://img.example/c.png", Permalink: "https://post.example/c",
+		})
+	}
+	w.Fold(t, db)
+	a := &analytics.Analytics{Pool: db.ReadOnly}
+	for name, tt := range map[string]struct {
+		accounts []string
+		owner    string
+		says     bool
+		member   string
+	}{
+		"the agency":     {nil, clientC, true, "Moved"},
+		"both clients":   {[]string{clientA, clientC}, clientC, true, "Moved"},
+		"the old client": {[]string{clientA}, clientA, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scope := readmodels.Scope{ParentAccount: agencyA, Accounts: tt.accounts}
+			query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
+			list, _, err := a.PostInsights(t.Context(), scope, query)
+			require.NoError(t, err)
+			top, _, err := a.TopPosts(t.Context(), scope, query)
+			require.NoError(t, err)
+			require.Len(t, list.Posts, 2)
+			require.Len(t, top.Posts, 2)
+			for i, ranked := range top.Posts {
+				require.Equal(t, list.Posts[i].Post, ranked.Post)
+				require.Equal(t, tt.owner, ranked.AccountID)
+				require.Equal(t, tt.says, ranked.Category != nil)
+				require.Equal(t, tt.says, ranked.CategoryName != "")
+				require.Equal(t, tt.says, ranked.Content != nil)
+				require.Equal(t, tt.says, ranked.MediaURL != nil)
+				require.Equal(t, tt.says, ranked.Permalink != nil)
+				require.Equal(t, &likes, ranked.Growth.Likes, "what it gained is the one's who had it")
+			}
+			board, _, err := a.Leaderboard(t.Context(), scope, query)
+			require.NoError(t, err)
+			require.Len(t, board.Members, 1)
+			require.Equal(t, moved, board.Members[0].MemberID)
+			require.Equal(t, tt.member, board.Members[0].Name)
+			require.Empty(t, board.Members[0].Image, "another agency's")
+
+			for _, query.Category = range []int64{category, category + 1} {
+				list, _, err := a.PostInsights(t.Context(), scope, query)
+				require.NoError(t, err)
+				top, _, err := a.TopPosts(t.Context(), scope, query)
+				require.NoError(t, err)
+				want := 0
+				if tt.says {
+					want = 1
+				}
+				require.Len(t, list.Posts, want)
+				require.Len(t, top.Posts, want)
+			}
 		})
 	}
 }

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -19,32 +20,32 @@ type PlatformNetGrowth struct {
 	NetGrowth
 }
 
-// NetGrowth is followers won less followers lost, over the social accounts that have a reading in the
-// previous period (see [Total]) and one in the range. Followers are a stock (see `followers` of
-// [AccountTotals]); platforms do not say how many came and how many left.
+// NetGrowth is followers won less followers lost, over the social accounts that were read in the range and before, or twice
+// in it. Followers are a stock (see `followers` of [AccountTotals]); platforms do not say how many came and how many left.
 type NetGrowth struct {
 	SocialAccounts int `json:"social_accounts"` // in scope, read or not
-	// Start are the followers at the last readings in the previous period, `end` those at the last readings in
-	// the range, of the same accounts; null when no account has both.
+	// Start are the followers at the last readings before the range, of an account that was first read in it at that
+	// reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
 	Start *int64 `json:"start"`
 	End   *int64 `json:"end"` // followers at the last readings in the range, of the accounts of `start`; null with `start`
 	// Net is `end` less `start`; it is negative when more people left than came.
 	Net *int64 `json:"net"`
-	// NetPct is `net` in per cent of `start`, with two decimals; null with `net`, and where `start` is 0.
+	// NetPct is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
 	NetPct *float64 `json:"net_pct"`
-	// NoBaseline says that followers were read in the range and not in the previous period.
+	// NoBaseline says that followers were read in the range and never before.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart says that accounts without a reading in the previous period are left out.
-	ComparedInPart bool        `json:"compared_in_part"`
-	Series         []GrowthDay `json:"series"` // every part of the range
+	// ComparedInPart says that accounts that were read once, and never before, are left out.
+	ComparedInPart bool `json:"compared_in_part"`
+	// GainedSince is as in [Total].
+	GainedSince *time.Time  `json:"gained_since"`
+	Series      []GrowthDay `json:"series"` // every part of the range; their sum is `net`
 }
 
 // GrowthDay is one part of [NetGrowth]: a day, week or month.
 type GrowthDay struct {
 	Day string `json:"day"` // the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	// Net is what the accounts read in this part gained since their reading before, which may be some
-	// days old; null when no account was read, or none of them before. An account that was not read in the
-	// previous period counts from its second reading on, so the parts may hold more than the total.
+	// days old; null when no account was read, or none of them before.
 	Net          *int64 `json:"net"`
 	AccountsRead int    `json:"accounts_read"` // in this part
 }
@@ -62,7 +63,7 @@ func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
 	t := f.total(domain.MetricFollowers, platforms)
 	g := NetGrowth{
 		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
-		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart,
+		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, GainedSince: t.GainedSince,
 	}
 	if g.Net != nil {
 		g.End = new(*g.Start + *g.Net)

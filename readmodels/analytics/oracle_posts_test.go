@@ -280,22 +280,34 @@ func (o *oracle) lastPostRead() *time.Time {
 	return last
 }
 
-// registrations are the posts of the scope, each as it was registered last: at one instant the greater
-// sub-account counts, of one sub-account the smaller event id.
-func (o *oracle) registrations() []domain.PostRegistered {
-	latest := map[string]domain.PostRegistered{}
+// registration is the last one of a post. elsewhere says that it is of nobody whom the scope sees.
+type registration struct {
+	domain.PostRegistered
+	elsewhere bool
+}
+
+// registrations are the posts of the agency, each as it was registered last under an account of the scope, else under any:
+// at one instant the greater sub-account counts, of one sub-account the smaller event id.
+func (o *oracle) registrations() []registration {
+	latest := map[string]registration{}
 	ids := map[string]string{}
 	for _, ev := range o.w.Events {
 		e, ok := ev.Data.(domain.PostRegistered)
-		if !ok || !o.seesAll(e.Tenant, e.Platform) {
+		if !ok || e.ParentAccount != o.scope.ParentAccount || !slices.Contains(o.q.Platforms, e.Platform) {
 			continue
 		}
+		r := registration{e, !o.seesAll(e.Tenant, e.Platform)}
 		key := fmt.Sprint(e.SocialAccount, " ", e.ExternalID)
-		was, known := latest[key]
-		if known && cmp.Or(e.RegisteredAt.Compare(was.RegisteredAt), strings.Compare(e.AccountID, was.AccountID), strings.Compare(ids[key], ev.Envelope.ID)) < 0 {
-			continue
+		if was, known := latest[key]; known {
+			if r.elsewhere && !was.elsewhere {
+				continue
+			}
+			if r.elsewhere == was.elsewhere && cmp.Or(e.RegisteredAt.Compare(was.RegisteredAt), strings.Compare(e.AccountID, was.AccountID),
+				strings.Compare(ids[key], ev.Envelope.ID)) < 0 {
+				continue
+			}
 		}
-		latest[key], ids[key] = e, ev.Envelope.ID
+		latest[key], ids[key] = r, ev.Envelope.ID
 	}
 	return slices.Collect(maps.Values(latest))
 }
@@ -304,16 +316,26 @@ func (o *oracle) registrations() []domain.PostRegistered {
 type knownPost struct {
 	analytics.Post
 
+	elsewhere bool // registered under nobody whom the scope sees
+
 	reads  []domain.PostRead
 	growth analytics.PostGrowth
 	gained map[int64]analytics.PostGrowth // by member
 }
 
-// knownPosts are the registered posts of the query, newest first.
+// readInRange tells whether the post was read in the range for the scope and the member.
+func (o *oracle) readInRange(p knownPost) bool {
+	return slices.ContainsFunc(p.reads, func(r domain.PostRead) bool {
+		return !r.CapturedAt.Before(o.q.Range.From) && r.CapturedAt.Before(o.q.Range.To) && (o.q.Member == 0 || r.MemberID == o.q.Member)
+	})
+}
+
+// knownPosts are the registered posts of the query, newest first. Those that are registered under nobody whom the scope sees
+// are shown where they were read for it, as the one's who had them then.
 func (o *oracle) knownPosts() []knownPost {
 	var out []knownPost
 	for _, e := range o.registrations() {
-		p := knownPost{Post: analytics.Post{
+		p := knownPost{elsewhere: e.elsewhere, Post: analytics.Post{
 			PlatformRef: PlatformRefOf(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
 			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: &e.Content,
 		}}
@@ -323,6 +345,9 @@ func (o *oracle) knownPosts() []knownPost {
 					p.Category = &plan.CategoryID
 				}
 			}
+		}
+		if e.elsewhere {
+			p.Category, p.Content = nil, nil // the other client's
 		}
 		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To)
 		if later || o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
@@ -336,6 +361,13 @@ func (o *oracle) knownPosts() []knownPost {
 				p.reads = append(p.reads, read)
 			}
 		}
+		if e.elsewhere {
+			if !o.readInRange(p) {
+				continue
+			}
+			last := p.at(o.q.Range.To)
+			p.AccountID, p.MemberID = last.AccountID, last.MemberID
+		}
 		p.growth, p.gained = o.gainedByPost(p)
 		out = append(out, p)
 	}
@@ -343,9 +375,11 @@ func (o *oracle) knownPosts() []knownPost {
 	return out
 }
 
-// memberPosts are the known posts that were registered last under the member of the query.
+// memberPosts are the known posts that were registered last under the member of the query, or read while it had them.
 func (o *oracle) memberPosts() []knownPost {
-	return slices.DeleteFunc(o.knownPosts(), func(p knownPost) bool { return o.q.Member > 0 && p.MemberID != o.q.Member })
+	return slices.DeleteFunc(o.knownPosts(), func(p knownPost) bool {
+		return o.q.Member > 0 && p.MemberID != o.q.Member && !o.readInRange(p)
+	})
 }
 
 // gainedByPost adds up what the readings of a post in the range gained, and by member.

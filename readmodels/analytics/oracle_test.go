@@ -2,7 +2,6 @@ package analytics_test
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +21,6 @@ type oracle struct {
 	shown map[int64]bool // social accounts with a figure in the range
 	// metrics are those by which sources are judged; without any they are not compared. figures are those that
 	// accounts have in the range, gaps what is lacking of these.
-	metrics []string
 	figures map[int64]map[string]bool
 	gaps    map[int64]map[string]string
 }
@@ -166,45 +164,6 @@ func (o *oracle) last(id int64, metric string, kind domain.Kind, from, to time.T
 	return &hits[len(hits)-1]
 }
 
-// first is the first reading of a counter in [from, to).
-func (o *oracle) first(id int64, metric string, from, to time.Time) *hit {
-	hits := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
-		return f.Name == metric && f.Kind == domain.Cumulative && !r.CapturedAt.Before(from) && r.CapturedAt.Before(to)
-	})
-	if len(hits) == 0 {
-		return nil
-	}
-	return &hits[0]
-}
-
-// counted is what a counter gained in [from, to), a part of the range: since the reading before, which is of
-// the range or of the period before it; without one, since the first reading.
-func (o *oracle) counted(id int64, metric string, from, to time.Time) *int64 {
-	last := o.last(id, metric, domain.Cumulative, from, to)
-	if last == nil {
-		return nil
-	}
-	previousFrom, _ := o.previous()
-	base := o.last(id, metric, domain.Cumulative, previousFrom, from)
-	if base == nil {
-		base = o.first(id, metric, from, to)
-	}
-	if base.read.CapturedAt.Equal(last.read.CapturedAt) {
-		return nil
-	}
-	return new(last.figure.Value - base.figure.Value)
-}
-
-func (o *oracle) flow(id int64, metric, date string) *hit {
-	hits := o.find(id, func(_ domain.AccountRead, f domain.Figure) bool {
-		return f.Name == metric && f.Kind == domain.DayFlow && f.Day == date
-	})
-	if len(hits) == 0 {
-		return nil
-	}
-	return &hits[len(hits)-1]
-}
-
 func (o *oracle) uses(h *hit) int64 {
 	if o.asOf == nil || h.read.CapturedAt.After(*o.asOf) {
 		o.asOf = &h.read.CapturedAt
@@ -234,55 +193,11 @@ func (o *oracle) socialIDs(platforms ...domain.Platform) (ids []int64) {
 	return ids
 }
 
-// parts are the sides of a comparison, added up account by account.
-type parts struct {
-	value, now, before *int64
-	accounts           int
-	inPart, read       bool
-	kinds              []domain.Kind
-	sources            []string
-}
-
-func (p *parts) note(kind domain.Kind, hits ...*hit) {
-	p.read = true
-	p.kinds = append(p.kinds, kind)
-	for _, h := range hits {
-		p.sources = append(p.sources, h.figure.Source)
-	}
-}
-
 func sum(to **int64, v int64) {
 	if *to == nil {
 		*to = new(int64)
 	}
 	**to += v
-}
-
-func (p *parts) total() analytics.Total {
-	distinct := func(list []string) []string {
-		out := append([]string{}, list...)
-		slices.Sort(out)
-		return slices.Compact(out)
-	}
-	kinds := []domain.Kind{}
-	for _, kind := range []domain.Kind{domain.Cumulative, domain.DayFlow, domain.Stock} {
-		if slices.Contains(p.kinds, kind) {
-			kinds = append(kinds, kind)
-		}
-	}
-	t := analytics.Total{
-		Value: p.value, Accounts: p.accounts, Kinds: kinds, SourceMetrics: distinct(p.sources),
-		NoBaseline: p.read && p.before == nil,
-	}
-	if p.before != nil {
-		change := *p.now - *p.before
-		t.Previous, t.Change, t.ComparedInPart = p.before, &change, p.inPart
-		if *p.before > 0 {
-			pct := math.Round(float64(change)*100/float64(*p.before)*100) / 100
-			t.ChangePct = &pct
-		}
-	}
-	return t
 }
 
 // platformsOf are the platforms to add up for one row of an answer.
@@ -295,4 +210,21 @@ func (o *oracle) ids(platforms []domain.Platform) []social {
 	}
 	slices.SortFunc(out, func(a, b social) int { return cmp.Compare(a.id, b.id) })
 	return out
+}
+
+// startOf and endOf are the ends of a day, cut by the range.
+func (o *oracle) startOf(date string) time.Time {
+	day, _ := time.Parse(time.DateOnly, date)
+	if at := firstInstant(day, o.q.Range.Zone); at.After(o.q.Range.From) {
+		return at
+	}
+	return o.q.Range.From
+}
+
+func (o *oracle) endOf(date string) time.Time {
+	day, _ := time.Parse(time.DateOnly, date)
+	if at := firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone); at.Before(o.q.Range.To) {
+		return at
+	}
+	return o.q.Range.To
 }

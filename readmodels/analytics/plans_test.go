@@ -62,6 +62,7 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 		"one client":          func(s *readmodels.Scope, _ *analytics.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
 		"one member":          func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Member = 1 },
 		"one category":        func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Category = 1 },
+		"by total":            func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.By = analytics.RankByTotal },
 	} {
 		t.Run(name, func(t *testing.T) {
 			scope := scope
@@ -83,10 +84,10 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 	}
 }
 
-// A ranking of whole days reads of each post the days of the range, one row each, and nothing else of it.
-func TestRankingsReadTheDaysOfTheRange(t *testing.T) {
+// A ranking of whole days reads of each post the months of the range, one row each, and nothing else of it.
+func TestRankingsReadTheMonthsOfTheRange(t *testing.T) {
 	t.Parallel()
-	const posts, days = 8 * 5, 8
+	const posts, days, months = 8 * 5, 8, 1
 	db := pgtest.New(t)
 	fillAgencies(t, db, 4)
 	from := planDay.AddDate(0, 0, 10)
@@ -110,7 +111,8 @@ func TestRankingsReadTheDaysOfTheRange(t *testing.T) {
 		i := slices.IndexFunc(noted.statements, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, "rank()") })
 		raw := planForAny(t, db, noted.statements[i])
 		read := rowsRead(t, raw)
-		require.InDelta(t, posts*days, read["post_daily"], 0, "%s:\n%s", name, raw)
+		require.InDelta(t, posts*months, read["post_months"], 0, "%s:\n%s", name, raw)
+		require.Zero(t, read["post_daily"], "%s:\n%s", name, raw)
 		require.InDelta(t, posts, read["tsposts"], 0, "%s:\n%s", name, raw)
 		require.Zero(t, read["tspostinsights"], "%s:\n%s", name, raw)
 	}
@@ -158,7 +160,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 					require.Zero(t, removed, "%s", raw)
 					relation, _ := node["Relation Name"].(string)
 					loops, _ := node["Actual Loops"].(float64)
-					require.False(t, relation == "post_daily" && loops > 1, "each post is looked for:\n%s", raw)
+					require.False(t, (relation == "post_daily" || relation == "post_months") && loops > 1, "each post is looked for:\n%s", raw)
 				})
 			}
 		})
@@ -279,7 +281,7 @@ func requireNoScan(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) {
 
 // ofReadings reports whether a table, or the table of an index, has rows for readings or for days of them.
 func ofReadings(relation string) bool {
-	for _, table := range []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_gains"} {
+	for _, table := range []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_months", "post_gains"} {
 		if strings.HasPrefix(relation, table) {
 			return true
 		}

@@ -26,9 +26,9 @@ type StatsOfPlatform struct {
 
 // StatsPeriod are the figures of one period.
 type StatsPeriod struct {
-	Day  string    `json:"day"`  // first day of the period, YYYY-MM-DD in the answer's time zone
-	From time.Time `json:"from"` // first instant that counts, UTC: the range may begin within the period
-	To   time.Time `json:"to"`   // first instant that does not count any more, UTC
+	Period string    `json:"period"` // its first day, YYYY-MM-DD in the answer's time zone
+	From   time.Time `json:"from"`   // first instant that counts, UTC: the range may begin within the period
+	To     time.Time `json:"to"`     // first instant that does not count any more, UTC
 	// Followers are people at the end of the period, a stock: the last reading of each account, from an earlier
 	// period of the range where the account was not read in this one. Null when no account was read in it.
 	Followers *int64 `json:"followers"`
@@ -126,7 +126,7 @@ func (s *platformStats) platform(p domain.Platform) StatsOfPlatform {
 	for i, followers := range s.followerDays(p) {
 		b, at := s.buckets[i], platformPeriod{p, i}
 		period := StatsPeriod{
-			Day: followers.Day, From: b.From.UTC(), To: b.To.UTC(),
+			Period: followers.Day, From: b.From.UTC(), To: b.To.UTC(),
 			Followers: followers.Followers, FollowersChange: followers.Change, Demographics: s.splits[at],
 		}
 		period.Engagement, _ = gainedIn(i, engagement)
@@ -145,7 +145,7 @@ func (s *platformStats) platform(p domain.Platform) StatsOfPlatform {
 // gainedIn is what was gained in a bucket, and by how many accounts; nil when it was read of none.
 func gainedIn(bucket int, values []*metricValue) (sum *int64, accounts int) {
 	for _, c := range values {
-		if v := c.buckets[bucket]; v != nil {
+		if v := c.gained[bucket]; v != nil {
 			sum = plus(sum, *v)
 			accounts++
 		}

@@ -39,7 +39,7 @@ type PostActivity struct {
 	AccountID     string  `json:"account_id"`  // the sub-account whose post it is
 	MemberID      int64   `json:"member_id"`   // who owned the connection when the post was last registered
 	ExternalID    string  `json:"external_id"` // the platform's id
-	Type          *string `json:"type"`        // post, photo, video, reel, story, carousel, or as the main application says; null: not known
+	Type          *string `json:"type"`        // post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known
 	Content       *string `json:"content"`     // its text; null: not known
 	MediaURL      *string `json:"media_url"`   // may expire at the platform; null: not known
 	Permalink     *string `json:"permalink"`   // its address at the platform; null: not known

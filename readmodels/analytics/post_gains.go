@@ -121,7 +121,7 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
 	}
-	cut, err := qc.cutGains(ctx, q.from)
+	cut, err := qc.cutGains(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 		from part
 		group by grouping sets (`+sets+`)`,
 		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member,
-		qc.query.Range.From, q.from, qc.query.Range.To, starts(q.buckets), cutQuarters(q.from, qc.query.Range.From, qc.query.Range.To))
+		qc.query.Range.From, q.from, qc.query.Range.To, starts(q.buckets), qc.cutQuarters(q))
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
 		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
@@ -220,10 +220,10 @@ func sumsOf(metrics []string) string {
 	return strings.Join(cols, ", ")
 }
 
-// cutQuarters are the quarters of an hour inside of which one of the instants lies.
-func cutQuarters(instants ...time.Time) []time.Time {
+// cutQuarters are the quarters of an hour inside of which the range, the period before it or a bucket ends.
+func (qc *queryContext) cutQuarters(q gainQuery) []time.Time {
 	cut := []time.Time{}
-	for _, at := range instants {
+	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
 		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
 			cut = append(cut, quarter)
 		}
@@ -235,6 +235,7 @@ func cutQuarters(instants ...time.Time) []time.Time {
 type cutGain struct {
 	social   int64
 	account  string
+	member   int64
 	platform domain.Platform
 	at       time.Time
 	gainSums
@@ -242,14 +243,13 @@ type cutGain struct {
 
 // cutGains reads what the readings gained that lie in the quarters which the ends cut. Where there are any the roll-up
 // says.
-func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain, error) {
-	to := qc.query.Range.To
-	quarters := cutQuarters(from, qc.query.Range.From, to)
+func (qc *queryContext) cutGains(ctx context.Context, q gainQuery) ([]cutGain, error) {
+	quarters := qc.cutQuarters(q)
 	if len(quarters) == 0 {
 		return nil, nil
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select r.social_account_id, r.account_id, r.p_id, r.captured_at, r.glikes, r.gcomments, r.gshares, r.gviews
+		select r.social_account_id, r.account_id, r.member_id, r.p_id, r.captured_at, r.glikes, r.gcomments, r.gshares, r.gviews
 		from (select distinct social_account_id, quarter from post_gains
 		      where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		        and quarter = any($5)) g
@@ -259,10 +259,10 @@ func (qc *queryContext) cutGains(ctx context.Context, from time.Time) ([]cutGain
 			and ($4::bigint = 0 or r.member_id = $4)
 		where r.captured_at >= $6 and r.captured_at < $7
 		order by r.captured_at`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, from, to)
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, q.from, qc.query.Range.To)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g cutGain, err error) {
 		var of domain.Counts
-		err = row.Scan(&g.social, &g.account, &g.platform, &g.at, &of.Likes, &of.Comments, &of.Shares, &of.Views)
+		err = row.Scan(&g.social, &g.account, &g.member, &g.platform, &g.at, &of.Likes, &of.Comments, &of.Shares, &of.Views)
 		g.gainSums = gainOf(of)
 		return g, err
 	})

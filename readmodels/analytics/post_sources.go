@@ -9,14 +9,14 @@ import (
 // account have in the range, whatever the page shows. Whether there are any is found in less time than how many.
 func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 	qc.ofPosts = true
-	from, to := qc.query.Range.From, qc.query.Range.To
+	whole := gainQuery{from: qc.query.Range.From}
 	rows, _ := qc.queryGrouped(ctx, `
 		select social_account_id, max(last_at), max(readings), max(likes_n), max(comments_n), max(shares_n), max(views_n)
 		from post_gains
 		where parent_account = $1 and `+qc.within("account_id")+` and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		  and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])
 		group by social_account_id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, from, to, cutQuarters(from, to))
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, whole.from, qc.query.Range.To, qc.cutQuarters(whole))
 	var social int64
 	var last *time.Time
 	var most gainSums
@@ -29,7 +29,7 @@ func (qc *queryContext) classifyPostSources(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cut, err := qc.cutGains(ctx, from)
+	cut, err := qc.cutGains(ctx, whole)
 	if err != nil {
 		return err
 	}

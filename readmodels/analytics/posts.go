@@ -3,6 +3,8 @@ package analytics
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +21,9 @@ type Post struct {
 	ID            string `json:"id"` // <social account>:<the platform's id>
 	SocialAccount int64  `json:"social_account_id"`
 	ExternalID    string `json:"external_id"` // the platform's id
-	AccountID     string `json:"account_id"`  // the sub-account whose post it is: of several, who registered it last
+	// the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that
+	// the caller sees, who had it when it was read last in the range
+	AccountID string `json:"account_id"`
 	// who owned the connection when the post was last registered: a connection that is handed on takes its posts along
 	MemberID    int64      `json:"member_id"`
 	PublishedAt *time.Time `json:"published_at"` // null: not known
@@ -78,6 +82,7 @@ type PostGrowth struct {
 
 // postReading is a reading of a post.
 type postReading struct {
+	owner
 	at *time.Time // nil: there is none
 	domain.Counts
 }
@@ -85,6 +90,7 @@ type postReading struct {
 // listedPost is a post with its last reading before the end of the range, and what it gained in it.
 type listedPost struct {
 	Post
+	registered string // under which sub-account
 
 	now      postReading
 	gained   domain.Counts
@@ -134,10 +140,6 @@ type postKey struct {
 	Account   string     `json:"a"`
 }
 
-func (p *Post) key() postKey {
-	return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.AccountID}
-}
-
 // newestFirst orders posts p of tSPosts by their keys.
 const newestFirst = `
 		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc,
@@ -150,12 +152,25 @@ const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
 // platforms $3 and the category $5, published before $6 or at an unknown time.
 func (qc *queryContext) postsOfScope() string {
-	category := categoryOfPost + " = $5::bigint"
-	if qc.query.Category == 0 {
-		category = "$5::bigint = 0"
-	}
 	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
-		and ` + category + ` and coalesce(p.published_at, '-infinity') < $6`
+		and ` + qc.ofCategory() + ` and coalesce(p.published_at, '-infinity') < $6`
+}
+
+// ofCategory selects the posts p of the category $5. It emits a predicate only when there is something to filter.
+func (qc *queryContext) ofCategory() string {
+	if qc.query.Category == 0 {
+		return "$5::bigint = 0"
+	}
+	return categoryOfPost + " = $5::bigint"
+}
+
+// ofCategoryHere selects the posts p of the category $5 among those whose registration may be outside of the scope: there
+// the category is another client's, and nobody else finds a post by it.
+func (qc *queryContext) ofCategoryHere() string {
+	if qc.query.Category == 0 {
+		return qc.ofCategory()
+	}
+	return "(" + qc.within("p.account_id") + " and " + qc.ofCategory() + ")"
 }
 
 // ofMember selects the rows whose column is the member $4. It emits a predicate only when there is something to filter.
@@ -173,7 +188,7 @@ const categoryOfPost = `coalesce(p.c_id, (
 	order by c.id limit 1))`
 
 // readingColumns are what the answers need of a reading, in both tables.
-const readingColumns = `captured_at, likes, comments, shares, views, impressions, reach, clicks`
+const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks`
 
 // inScope selects the readings i of post p, whichever client of the scope $2 had the page then: a page that moves
 // between them goes on where it was.
@@ -218,22 +233,59 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 		last = &postKey{}
 	}
 	limit := qc.query.Page.Size()
+	args := []any{
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1,
+	}
+	page := `
+			select p.social_account_id, p.external_id, p.account_id from tSPosts p
+			where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor + newestFirst + `
+			limit $11`
+	if qc.narrowed() {
+		page = `
+			select * from (
+				(` + strings.Replace(page, "p.account_id from", "p.account_id, p.published_at from", 1) + `)
+				union all
+				(` + qc.readElsewhere() + ` limit $11)) p` + newestFirst + `
+			limit $11`
+		from := qc.query.Range.From.UTC()
+		args = append(args, from, startOfUTCDay(from).AddDate(0, 0, 1-from.Day()))
+	}
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
-		from (
-			select p.social_account_id, p.external_id, p.account_id from tSPosts p
-			where `+qc.postsOfScope()+" and "+qc.ofMember("p.member_id")+` and ($9::text = '' or
-				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`+newestFirst+`
-			limit $11) page
+		from (`+page+`) page
 		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
-			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst,
-		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit+1)
+			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst, args...)
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey { return p.key() })
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey { return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.registered} })
 	return posts, err
+}
+
+// beyondCursor selects the posts p after the one at which the last page ended.
+const beyondCursor = `($9::text = '' or
+				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
+
+// readElsewhere selects the posts that were read in the range while the scope's accounts, or the member, had them, and are
+// registered under somebody else: what they gained then is in the totals. They come from the months of the readings; of
+// each the registration is looked up, one probe each, and the readings of those few that are left.
+func (qc *queryContext) readElsewhere() string {
+	return `
+				select p.social_account_id, p.external_id, p.account_id, p.published_at
+				from (
+					select distinct m.social_account_id, m.external_id from post_months m
+					where m.parent_account = $1 and ` + qc.within("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
+					  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC') k
+				cross join lateral (
+					select * from tSPosts p
+					where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
+					order by ` + qc.within("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
+				where not (` + qc.within("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
+				  and coalesce(p.published_at, '-infinity') < $6 and ` + beyondCursor + `
+				  and exists (
+					select from tSPostInsights i
+					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))` + newestFirst
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
@@ -247,7 +299,7 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       p.content, p.media_url, p.permalink,
-		       e.captured_at, e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
+		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
 		       g.readings, g.first_at, g.previous_at, g.began, g.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p
@@ -266,9 +318,14 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 		e, g := &p.now, &p.gained
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 			&p.Content, &p.MediaURL, &p.Permalink,
-			&e.at, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
+			&e.at, &e.account, &e.member, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
 			&p.readings, &p.first, &p.previous, &p.began, &p.fromZero,
 			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &p.partial)
+		p.registered = p.AccountID
+		if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
+			p.AccountID, p.MemberID = e.account, e.member
+			p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
+		}
 		p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
 		return p, err
 	})

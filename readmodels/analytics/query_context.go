@@ -26,9 +26,14 @@ type queryContext struct {
 	blank   string
 	// uncompared says that the answer shows no previous period, and rests on none of its readings.
 	uncompared bool
+	// byAccount says that the answer tells apart whose of the sub-accounts a figure is.
+	byAccount bool
 	// ofPosts says that the answer rests on readings of posts, not of accounts.
 	ofPosts bool
 	cursor  string // of the next page
+	// rankedBy and instead are what meta says of rankings.
+	rankedBy RankBy
+	instead  *RankingOffer
 
 	asOf        *time.Time
 	metricsRead map[int64]map[string]*metricRead // social account → metrics that have a figure in the range
@@ -44,7 +49,11 @@ func answer[D any](
 	build func(context.Context, *queryContext, *D) error,
 ) (data D, meta Meta, err error) {
 	var made *queryContext
-	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
+	pool, err := a.pool(ctx, query)
+	if err != nil {
+		return data, Meta{}, err
+	}
+	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
 		made = &queryContext{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
 			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
@@ -66,7 +75,8 @@ func answer[D any](
 	r := query.Range
 	return data, Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
-		AsOf: made.asOf, NextDue: made.nextDue(a), Sources: made.sources, NextCursor: made.cursor,
+		AsOf: made.asOf, RecordedUntil: query.AsOf, NextDue: made.nextDue(a), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
+		NextCursor: made.cursor,
 	}, nil
 }
 
@@ -127,7 +137,7 @@ func (qc *queryContext) nextDue(of *Analytics) *time.Time {
 	if qc.ofPosts {
 		next = of.NextPostRead
 	}
-	if next == nil || qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
+	if next == nil || qc.query.AsOf != nil || qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
 		return nil
 	}
 	return new(next(qc.lastRead).UTC())
@@ -195,9 +205,11 @@ func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc
 // cursorScope is what the cursors of one list of this answer belong to.
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
-	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: []any{
-		q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category,
-	}}
+	filters := []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}
+	if q.AsOf != nil {
+		filters = append(filters, q.AsOf.UTC())
+	}
+	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: filters}
 }
 
 // sorted returns the distinct values in order; never nil, so that JSON shows a list.

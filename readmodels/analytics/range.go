@@ -42,8 +42,17 @@ func (r Range) over(d day) bool {
 	return r.Now.IsZero() || !r.Now.Before((d + 1).utc().Add(everywhere))
 }
 
-// labels are the days that lie wholly inside the range: first to end-1. A platform's day flow counts
-// when its label is among them, whatever hours the platform means by that day.
+// flowDays are the days whose first instant lies in the range: first to end-1. A platform's day flow counts when its
+// label is among them, whatever hours the platform means by that day: so each day lies in one of two adjoining ranges.
+func (r Range) flowDays() (first, end day) {
+	first, end = r.labels()
+	if last := dayOf(r.To.In(r.Zone)); r.To.After(last.start(r.Zone)) && !last.start(r.Zone).Before(r.From) {
+		end = last + 1
+	}
+	return first, end
+}
+
+// labels are the days that lie wholly inside the range: first to end-1.
 func (r Range) labels() (first, end day) {
 	first = dayOf(r.From.In(r.Zone))
 	if r.From.After(first.start(r.Zone)) {
@@ -62,14 +71,14 @@ func (r Range) wholeDays() (first, end day, whole bool) {
 type bucket struct {
 	Range // clipped
 
-	first, end day // the labels wholly inside
+	first, end day // the days that begin inside
 	day        day // the day, or the first day of the week or month, that it is
 }
 
 // whole is the range as one bucket.
 func (r Range) whole() bucket {
 	b := bucket{Range: r, day: dayOf(r.From.In(r.Zone))}
-	b.first, b.end = r.labels()
+	b.first, b.end = r.flowDays()
 	return b
 }
 

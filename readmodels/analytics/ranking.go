@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -22,12 +23,12 @@ type rankedMember struct {
 	likes, comments, shares, views  *int64
 }
 
-// gainsOfPosts are the CTEs "stepped", what each post of the query gained for each member, and "gained", what it gained in
-// all: sums of the gains of the readings in the range, of which some are known. Whole UTC days come from the roll-up, one
-// stretch of an index; of a day that an end cuts, the readings themselves are looked for. Parameters: $1 parent account,
-// $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 and $9 first day and the one after the last, $10 the
-// days that are cut.
-func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
+// steps are the CTEs "step", sums of what posts gained at readings in the range, several of each post and member, and "p",
+// the posts of the query, each once. What a post gained on whole UTC days is a difference of two sums of a month. A day
+// that an end cuts counts whole where all its readings lie in the range; else the readings are looked for. Parameters: $1
+// parent account, $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 and $9 first whole day and the one
+// after the last, $10 the days that are cut, $11 the first month.
+func (qc *queryContext) steps() (sql string, args []any) {
 	from, to := qc.query.Range.From, qc.query.Range.To
 	first, end := startOfUTCDay(from), startOfUTCDay(to)
 	cut := []time.Time{}
@@ -40,13 +41,26 @@ func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
 		}
 		first = first.AddDate(0, 0, 1)
 	}
-	rows := "d.parent_account = $1 and " + qc.within("d.account_id") + " and d.p_id = any($3) and " + qc.ofMember("d.member_id")
-	// The join is a full one because it is never nested: where PostgreSQL expects few posts, it would compare each of
-	// thousands with each.
+	if end.Before(first) { // the range lies inside of a day
+		end = first
+	}
+	of := func(table string) string {
+		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
+			qc.ofMember(table+".member_id")
+	}
 	sql = `
 		with step as (
+			select social_account_id, external_id, member_id, ` + gainedInMonth("likes", "comments", "shares", "views") + `
+			from (
+				select m.*, width_bucket(greatest($8::date - m.month, 0)::smallint, m.days) as before,
+				       width_bucket(least($9::date - m.month, 31)::smallint, m.days) as upto,
+				       ((1::bigint << least($9::date - m.month, 31)) - (1::bigint << greatest($8::date - m.month, 0)))::integer as mask
+				from post_months m
+				where ` + of("m") + ` and m.month >= $11::date and m.month < $9::date
+				offset 0) m
+			union all
 			select social_account_id, external_id, member_id, glikes, gcomments, gshares, gviews
-			from post_daily d where ` + rows + ` and d.day >= $8::date and d.day < $9::date
+			from post_daily d where ` + of("d") + ` and d.day = any($10::date[]) and ` + wholeDay + `
 			union all
 			select d.social_account_id, d.external_id, d.member_id, i.glikes, i.gcomments, i.gshares, i.gviews
 			from post_daily d
@@ -58,30 +72,62 @@ func (qc *queryContext) gainsOfPosts() (sql string, args []any) {
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= greatest($7, d.day::timestamp at time zone 'UTC')
 				  and i.captured_at < least($6, (d.day + 1)::timestamp at time zone 'UTC')) i
-			where ` + rows + ` and d.day = any($10::date[]) and d.captured_at >= $7
-		),
-		stepped as materialized (
-			select p.social_account_id, p.external_id, p.account_id, p.published, s.member_id, s.likes, s.comments, s.shares, s.views
-			from (
-				select p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published
-				from tSPosts p where ` + qc.postsOfScope() + `
-			) p
-			full join (
-				select social_account_id, external_id, member_id, sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments,
-				       sum(gshares)::bigint as shares, sum(gviews)::bigint as views
-				from step group by social_account_id, external_id, member_id
-			) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
-			where coalesce(p.social_account_id, 0) > 0 and num_nonnulls(s.likes, s.comments, s.shares) > 0
-		),
-		gained as (
-			select social_account_id, external_id, account_id, published,
-			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
-			from stepped group by social_account_id, external_id, account_id, published
-		)`
+			where ` + of("d") + ` and d.day = any($10::date[]) and d.captured_at >= $7 and not (` + wholeDay + `)
+		)` + qc.rankable()
 	return sql, []any{
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to, from, first, end, cut,
+		first.AddDate(0, 0, 1-first.Day()),
 	}
 }
+
+// rankable are the CTEs that end in "p". Posts that gained for the scope and are registered outside of it are those of
+// steps that lack a registration in it: an "except" hashes them, where PostgreSQL would nest an anti-join of thousands.
+// The category of those is not the caller's to know: of a category there are none.
+func (qc *queryContext) rankable() string {
+	const key = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
+	registered := "select " + key + " from tSPosts p where " + qc.postsOfScope()
+	if qc.scope.Accounts == nil || qc.query.Category != 0 {
+		return ", p as (" + registered + ")"
+	}
+	return `,
+		registered as (` + registered + `),
+		p as (
+			select * from registered
+			union all
+			select p.* from (
+				select social_account_id, external_id from step except select social_account_id, external_id from registered) k
+			cross join lateral (
+				select ` + key + ` from tSPosts p
+				where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
+				  and p.newer_accounts is null and coalesce(p.published_at, '-infinity') < $6
+				  and not exists (
+					select from tSPosts o
+					where o.social_account_id = k.social_account_id and o.external_id = k.external_id and o.parent_account = $1
+					  and ` + qc.within("o.account_id") + `)
+				offset 0) p
+		)`
+}
+
+// wholeDay selects the days d, of those that are cut, whose readings all lie in the range.
+const wholeDay = "d.day >= $8::date and d.captured_at < $6"
+
+// gainedInMonth selects what a month m gained in the range: the sum at the last day in it less the one before the first,
+// null where of no day in it a gain is known.
+func gainedInMonth(figures ...string) string {
+	for i, f := range figures {
+		figures[i] = fmt.Sprintf("case when %[1]s_days & mask <> 0 then %[1]s[upto] - coalesce(%[1]s[before], 0) end as g%[1]s", f)
+	}
+	return strings.Join(figures, ", ")
+}
+
+// ofPosts joins posts p with sums s of their steps. The join is a full one, and its condition not strict, because a full
+// join is never nested: where PostgreSQL expects few posts, it would compare each of thousands with each.
+const ofPosts = `
+			full join (
+				select social_account_id, external_id, %s from step
+				%s
+			) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
+			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 
 // bestFirst is the order of a ranking: equals stand as in lists of posts.
 const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
@@ -90,23 +136,39 @@ const bestFirst = `engagement desc, published desc, social_account_id desc, exte
 // the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
 // stand before it, so that only the page is sorted.
 func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
-	scope := qc.cursorScope("top")
+	scope := qc.cursorScope("top by " + string(qc.rankedBy))
 	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
 	limit := qc.query.Page.Size()
-	with, args := qc.gainsOfPosts()
+	var with string
+	var args []any
+	if qc.rankedBy == RankByTotal {
+		with, args = qc.counted(qc.query.Range)
+		with += `,
+		gained as (select social_account_id, external_id, account_id, published, engagement from stepped)`
+	} else {
+		with, args = qc.steps()
+		with += `,
+		gained as (
+			select p.*, s.engagement from p` + fmt.Sprintf(ofPosts, `
+				       sum(coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0))::bigint as engagement`, `
+				where num_nonnulls(glikes, gcomments, gshares) > 0 group by social_account_id, external_id`) + `
+		)`
+	}
+	n := len(args)
 	args = append(args, limit+1)
 	place, onPage := "rank() over (order by engagement desc)", "true"
 	if last != nil {
-		const beyond = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-				< ($12::bigint, coalesce($13::timestamptz, '-infinity'), $14::bigint, $15::text collate "C", $16::text collate "C")`
+		better := fmt.Sprintf("$%d::bigint", n+2)
+		beyond := fmt.Sprintf(`(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
+				< (%s, coalesce($%d::timestamptz, '-infinity'), $%d::bigint, $%d::text collate "C", $%d::text collate "C")`, better, n+3, n+4, n+5, n+6)
 		with += `,
 		passed as materialized (
-			select count(*) filter (where engagement > $12) as better, count(*) as posts from gained where not ` + beyond + `
+			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts from gained where not ` + beyond + `
 		)`
-		place = "case when engagement = $12 then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
+		place = "case when engagement = " + better + " then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
 		onPage = beyond
 		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
 	}
@@ -114,7 +176,7 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	var p ranked
 	err = qc.rank(ctx, "rank posts", with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from (select * from gained where `+onPage+` order by `+bestFirst+` limit $11) page
+		from (select * from gained where `+onPage+` order by `+bestFirst+fmt.Sprintf(" limit $%d) page", n+1)+`
 		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account},
 		func() { posts = append(posts, p) })
 	if err != nil {
@@ -124,10 +186,31 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	return posts, err
 }
 
-// rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them.
-// Equals share a rank; members stand by their ids then, posts as in [queryContext.rankPosts].
+// rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them,
+// or by what its posts have gathered. Equals share a rank; members stand by their ids then, posts as in
+// [queryContext.rankPosts].
 func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
-	with, args := qc.gainsOfPosts()
+	var with string
+	var args []any
+	if qc.rankedBy == RankByTotal {
+		with, args = qc.counted(qc.query.Range)
+	} else {
+		with, args = qc.steps()
+		with += `,
+		stepped as materialized (
+			select p.*, s.member_id, s.likes, s.comments, s.shares, s.views from p` + fmt.Sprintf(ofPosts, `member_id,
+				       sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments, sum(gshares)::bigint as shares,
+				       sum(gviews)::bigint as views`, `group by social_account_id, external_id, member_id
+				having count(glikes) + count(gcomments) + count(gshares) > 0`) + `
+		)`
+	}
+	with += `,
+		gained as (
+			select social_account_id, external_id, account_id, published,
+			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
+			from stepped group by social_account_id, external_id, account_id, published
+		)`
+	limit := fmt.Sprintf(" limit $%d)", len(args)+1)
 	var list, nth int64
 	var m rankedMember
 	var p ranked
@@ -140,12 +223,12 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 			       sum(views)::bigint as views,
 			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
 			from stepped group by member_id) members
-		 order by 2 limit $11)
+		 order by 2`+limit+`
 		union all
 		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), 0, 0,
 		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
-		 from (select * from gained order by `+bestFirst+` limit $11) best)
+		 from (select * from gained order by `+bestFirst+limit+` best)
 		order by list, nth`, append(args, qc.query.Page.Size()), []any{
 		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,

@@ -1,9 +1,9 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -16,88 +16,128 @@ type probe struct {
 	from   time.Time
 	to     time.Time
 	set    func(*sample)
+	seen   bool // only readings that the scope sees count
 }
 
-// resolve finds the last reading in each bucket and the readings before the range. Roll-ups know the
-// last reading of each whole UTC day; only where an end lies inside of one that has a later reading, and for
-// accounts that were not read in the days before the range, are raw readings looked up: one index probe
-// each, all in one statement.
-func (qc *queryContext) resolve(ctx context.Context, series []*metricSeries, buckets []bucket) error {
+// readValues finds what the gauges stood at where spans begin and end. Roll-ups know the last reading of each whole
+// UTC day; only where a span ends inside of one that has a later reading, and for accounts that were not read in the days
+// before a period, are raw readings looked up: one index probe each, all in one statement.
+func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) error {
+	loaded := qc.figureSpan()
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
-			g.last = make([]*sample, len(buckets))
-			read := false
-			for i, b := range buckets {
-				last, unsure := lastOfDays(g.daily, b.From, b.To)
-				g.last[i] = last
-				read = read || last != nil || unsure
-				if unsure {
-					probes = append(probes, probe{s, key, b.From, b.To, func(p *sample) { g.last[i] = p }})
-				}
+			upTo := time.Time{}
+			if key.kind == domain.Rolling { // it has no steps
+				upTo = qc.query.Range.From
 			}
-			if key.kind == domain.Rolling || !read {
-				continue
-			}
-			before := func(period Range, set func(*sample)) {
-				last, _ := lastOfDays(g.daily, later(period.From, period.To.AddDate(0, 0, -lookBack)), period.To)
-				if set(last); last == nil {
-					probes = append(probes, probe{s, key, period.From, period.To, set})
-				}
-			}
-			previous := qc.query.Range.Previous()
-			before(previous, func(p *sample) { g.before = p })
-			if key.kind == domain.Cumulative {
-				before(previous.Previous(), func(p *sample) { g.earlier = p })
+			probes = append(probes, g.lookUp(s, key, loaded, upTo)...)
+			if from := qc.query.Range.From; key.kind == domain.Stock && s.spells != nil && !qc.sees(ownerBefore(s.spells.read, from)) {
+				probes = append(probes, probe{s, key, time.Time{}, from, func(p *sample) { g.seenBefore = p }, true})
 			}
 		}
 	}
 	if err := qc.probe(ctx, probes, lastReading); err != nil {
 		return err
 	}
-	return qc.resolveFirst(ctx, series)
-}
-
-// resolveFirst finds, of counters without a baseline, the first reading in the range and the last ever before:
-// few have none, those that were just connected or not read for long.
-func (qc *queryContext) resolveFirst(ctx context.Context, series []*metricSeries) error {
-	var firsts, stales []probe
-	key := gaugeKey{kind: domain.Cumulative}
+	var firsts []probe
 	for _, s := range series {
-		g := s.gauges[key]
-		if g == nil || g.before != nil {
-			continue
-		}
-		if i := slices.IndexFunc(g.last, func(p *sample) bool { return p != nil }); i >= 0 {
-			r := qc.query.Range
-			g.first = g.last[i]
-			firsts = append(firsts, probe{s, key, r.From, g.last[i].at.Add(time.Microsecond), func(p *sample) { g.first = p }})
-			stales = append(stales, probe{s, key, time.Time{}, r.Previous().From, func(p *sample) { g.stale = p }})
+		for key, g := range s.gauges {
+			g.carryOver()
+			if key.kind != domain.Rolling && len(s.spans) > 0 {
+				firsts = append(append(firsts, g.lookUpFirst(s, key)...), g.lookUpLate(s, key)...)
+			}
 		}
 	}
-	if err := qc.probe(ctx, firsts, firstReading); err != nil {
-		return err
-	}
-	return qc.probe(ctx, stales, lastReading)
+	return qc.probe(ctx, firsts, firstReading)
 }
 
-// lastOfDays returns the last reading in [from, to) by what is known of whole UTC days; unsure means
-// that only the raw readings can tell.
-func lastOfDays(daily byDay, from, to time.Time) (last *sample, unsure bool) {
-	for d := dayOf(to.Add(-time.Nanosecond).UTC()); d >= dayOf(from.UTC()); d-- {
-		p := daily.of(d)
-		switch {
-		case p == nil:
+// carried stands for "as at the end of the span before" until [gauge.carryOver].
+var carried = new(sample)
+
+// lookUp fills in the values that the roll-up knows, and returns probes for the others; up to the given instant none are
+// needed.
+func (g *gauge) lookUp(s *metricSeries, key gaugeKey, loaded figureSpan, upTo time.Time) (probes []probe) {
+	if len(s.spans) == 0 {
+		return nil
+	}
+	g.values = make([]*sample, len(s.spans)+1)
+	for i := range g.values {
+		at, since := s.spans[0].from, time.Time{}
+		if i > 0 {
+			at, since = s.spans[i-1].to, s.spans[i-1].from
+		}
+		if !at.After(upTo) {
 			continue
-		case !p.at.Before(to):
-			return nil, true
-		case p.at.Before(from):
+		}
+		found, known := g.lastBefore(at, since, loaded)
+		if g.values[i] = found; !known {
+			probes = append(probes, probe{s, key, time.Time{}, at, func(p *sample) { g.values[i] = p }, key.kind == domain.Rolling})
+		}
+	}
+	return probes
+}
+
+// lastBefore is the last reading before an instant by what is known of whole UTC days, [carried] when there is none from
+// since on. known means that no raw reading needs to be looked for.
+func (g *gauge) lastBefore(at, since time.Time, loaded figureSpan) (last *sample, known bool) {
+	for d := dayOf(at.Add(-time.Nanosecond).UTC()); loaded.has(domain.Cumulative, d); d-- {
+		switch p := g.daily.of(d); {
+		case p != nil && p.at.Before(at):
+			return p, true
+		case p != nil:
 			return nil, false
-		default:
-			return p, false
+		case !d.utc().After(since):
+			return carried, true
 		}
 	}
 	return nil, false
+}
+
+// carryOver resolves [carried].
+func (g *gauge) carryOver() {
+	for i := range g.values {
+		if g.values[i] == carried {
+			g.values[i] = g.values[i-1]
+		}
+	}
+}
+
+// lookUpFirst returns the probe for the first reading of all, if it lies in a span.
+func (g *gauge) lookUpFirst(s *metricSeries, key gaugeKey) []probe {
+	for i, span := range s.spans {
+		if g.values[i] == nil && g.values[i+1] != nil {
+			return []probe{{s, key, span.from, span.to, func(p *sample) { g.first = p }, false}}
+		}
+	}
+	return nil
+}
+
+// lastIn is the last reading in a span; nil without one.
+func (g *gauge) lastIn(s *metricSeries, i int) *sample {
+	if p := g.values[i+1]; p != nil && !p.at.Before(s.spans[i].from) {
+		return p
+	}
+	return nil
+}
+
+// latest is the last reading in the range that the scope sees; nil without one.
+func (qc *queryContext) latest(s *metricSeries, g *gauge) *sample {
+	v := metricValue{metricSeries: s, of: qc.sees}
+	return v.lastIn(g, qc.query.Range.From, qc.query.Range.To)
+}
+
+// step is what the gauge gained in a span, and since which reading; nil when none in it has a known gain. The first reading of
+// all is a baseline and gains nothing.
+func (g *gauge) step(s *metricSeries, i int) (gained *int64, since *sample) {
+	last, before := g.lastIn(s, i), g.values[i]
+	if before == nil {
+		before = g.first
+	}
+	if last == nil || before == nil || last.at.Equal(before.at) {
+		return nil, nil
+	}
+	return new(last.value - before.value), before
 }
 
 // nearBefore is how far back a reading is looked for first. Without it every probe would open every
@@ -117,9 +157,9 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe, which string)
 	}
 	n := len(probes)
 	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
-	account, metric, kind, window := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	metric, kind, window, seen := make([]string, n), make([]string, n), make([]string, n), make([]bool, n)
 	for i, p := range probes {
-		social[i], account[i], metric[i] = p.series.social, p.series.account, p.series.metric
+		social[i], metric[i], seen[i] = p.series.social, p.series.metric, p.seen
 		kind[i], window[i], from[i], near[i], to[i] = string(p.key.kind), p.key.window, p.from, p.from, p.to
 		if which == lastReading {
 			near[i] = later(p.from, p.to.Add(-nearBefore))
@@ -127,27 +167,75 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe, which string)
 	}
 	last := func(lower, upper string) string {
 		return fmt.Sprintf(`(
-			select f.value, r.captured_at, f.source
+			select f.value, r.captured_at, f.source, r.account_id, r.member_id
 			from tSAccountIns r
 			cross join lateral (
 				select f.value, f.source
 				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
 				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
 				order by f.day desc nulls last, f.source, f."window" limit 1) f
-			where r.social_account_id = p.social and r.captured_at >= %s and r.captured_at < %s
-			  and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2))
-			  and (p.account = '' or r.account_id = p.account) and ($11::bigint = 0 or r.member_id = $11)
+			where r.social_account_id = p.social and r.captured_at >= %s and r.captured_at < %s and r.parent_account = $1
+			  and (not p.seen or ($9::text[] is null or r.account_id = any($9)) and ($10::bigint = 0 or r.member_id = $10))
 			order by r.captured_at %s limit 1)`, lower, upper, which)
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select p.n, r.value, r.captured_at, r.source
-		from unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
-			with ordinality as p(social, account, metric, kind, win, lower, near, upper, n)
+		select p.n, r.value, r.captured_at, r.source, r.account_id, r.member_id
+		from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $11::boolean[])
+			with ordinality as p(social, metric, kind, win, lower, near, upper, seen, n)
 		cross join lateral (`+last("p.near", "p.upper")+" union all "+last("p.lower", "p.near")+` limit 1) r`,
-		qc.scope.ParentAccount, qc.scope.Accounts, social, account, metric, kind, window, from, near, to, qc.query.Member)
+		qc.scope.ParentAccount, social, metric, kind, window, from, near, to, qc.scope.Accounts, qc.query.Member, seen)
 	var at int
 	var found sample
-	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &found.source}, func() {
+	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &found.source, &found.owner.account, &found.owner.member}, func() {
 		probes[at-1].set(new(found))
 	})
+}
+
+// longStep is the longest time between two readings whose difference is not named: what was gained in more stands at the
+// later reading, but nobody knows when it came about.
+const longStep = 35 * 24 * time.Hour
+
+// steps calls each for the readings of the spans from first to end-1 that are the last of a UTC day or of a span, with the
+// one before and the span.
+func (g *gauge) steps(s *metricSeries, first, end int, each func(before, last *sample, in span)) {
+	if first == end {
+		return
+	}
+	before := cmp.Or(g.values[first], g.first)
+	for i := first; i < end; i++ {
+		in := s.spans[i]
+		look := func(p *sample) {
+			if p == nil || p.at.Before(in.from) || !p.at.Before(in.to) || before != nil && !p.at.After(before.at) {
+				return
+			}
+			if before != nil {
+				each(before, p, in)
+			}
+			before = p
+		}
+		for d := dayOf(in.from.UTC()); d.utc().Before(in.to); d++ {
+			look(g.daily.of(d))
+		}
+		look(g.lastIn(s, i))
+	}
+}
+
+// lookUpLate returns probes for the first readings of those days of which only they can tell whether they came late.
+func (g *gauge) lookUpLate(s *metricSeries, key gaugeKey) (probes []probe) {
+	g.steps(s, 0, len(s.spans), func(before, last *sample, in span) {
+		begins := later(in.from, dayOf(last.at.UTC()).utc())
+		if last.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
+			probes = append(probes, probe{s, key, begins, last.at, func(p *sample) { last.firstAt = p.at }, false})
+		}
+	})
+	return probes
+}
+
+// late reports whether a reading came more than [longStep] after the one before.
+func (p sample) late(before *sample) bool {
+	at := p.at
+	if !p.firstAt.IsZero() {
+		at = p.firstAt
+	}
+	return at.Sub(before.at) > longStep
 }

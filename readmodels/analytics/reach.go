@@ -98,7 +98,7 @@ func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 		}
 	}
 	for key, g := range s.gauges {
-		if last := g.latest(); key.kind == domain.Rolling && last != nil {
+		if last := qc.latest(s, g); key.kind == domain.Rolling && last != nil {
 			show(key.window, nil, last)
 		}
 	}

@@ -42,12 +42,12 @@ type PlatformRoi struct {
 
 // Roi sets views against what subscriptions cost.
 type Roi struct {
-	// Views gained; null when none were read. Days count by the platform's label, each once, for the client
-	// whose page it was when the day was read last; counters by the difference of their readings at the ends of
-	// the month; TikTok's videos by what each reading added, at its capture (see [Gain]).
+	// Views gained; null when none were read. Days count by the platform's label, each once, for the client who
+	// had the page when the day ended; counters by what each reading added, at its capture, for the client who had the
+	// page then; so do TikTok's videos (see [Gain]).
 	Views *int64 `json:"views"`
-	// PricedViews are the views of the accounts whose price is known: what the cost stands against;
-	// null when no account with views has a known price.
+	// PricedViews are the views that accounts gained while their price was known: what the cost stands against;
+	// null when of no views it was. Like `views` they add up over time.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
 	// `currency`: the monthly price, by days where only a part of the month counts or has begun: of a month
@@ -55,7 +55,8 @@ type Roi struct {
 	// ended costs the part of it, so that a change of plans costs no day twice; a day that the range cuts costs whole.
 	// The price is what the main application says of the subscription now: a price that it changes without ending the
 	// subscription changes all its months. The agency's own subscription covers all its clients, and counts when
-	// all of them are asked for. Months in which those accounts have no views add no cost. Null with
+	// all of them are asked for. Months in which those accounts have no such views, and times in which their price is not
+	// known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with
 	// `priced_views`, and when prices are in several currencies.
 	Cost     *int64 `json:"cost_minor"`
 	Currency string `json:"currency"` // ISO 4217; "" without a cost
@@ -70,10 +71,10 @@ type PriceStatus string
 
 // The price statuses.
 const (
-	PriceKnown             PriceStatus = "known"              // of all accounts and months with views
-	PriceKnownInPart       PriceStatus = "known_in_part"      // not of all accounts or months with views
-	PriceUnknown           PriceStatus = "unknown"            // there is a subscription, its price is not known
-	PriceNoSubscription    PriceStatus = "no_subscription"    // none ran in this time
+	PriceKnown             PriceStatus = "known"              // whenever views were gained
+	PriceKnownInPart       PriceStatus = "known_in_part"      // of some views only
+	PriceUnknown           PriceStatus = "unknown"            // a subscription ran when views were gained, its price is not known
+	PriceNoSubscription    PriceStatus = "no_subscription"    // none ran when views were gained
 	PriceSeveralCurrencies PriceStatus = "several_currencies" // costs that cannot be added
 	PriceNoViews           PriceStatus = "no_views"           // nothing to set a price against
 )
@@ -86,14 +87,14 @@ type viewsKey struct {
 
 // viewsGained are the views that were gained, and the platforms' names of what they are made of.
 type viewsGained struct {
-	views   []map[viewsKey]int64 // by month
+	views   []map[viewsKey]int64 // by part of the range
 	sources map[domain.Platform][]string
 }
 
-// of are the views in a month on some platforms, by sub-account.
-func (v viewsGained) of(month int, platforms ...domain.Platform) map[string]int64 {
+// of are the views in a part of the range on some platforms, by sub-account.
+func (v viewsGained) of(part int, platforms ...domain.Platform) map[string]int64 {
 	sums := map[string]int64{}
-	for key, views := range v.views[month] {
+	for key, views := range v.views[part] {
 		if slices.Contains(platforms, key.platform) {
 			sums[key.account] += views
 		}
@@ -105,94 +106,83 @@ func (v viewsGained) of(month int, platforms ...domain.Platform) map[string]int6
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
 	metrics := []string{domain.MetricViews}
 	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
-		qc.uncompared = true
-		months := query.Range.cut(ByMonth)
-		series, err := qc.figures(ctx, months, true)
+		qc.uncompared, qc.byAccount = true, true
+		prices, err := qc.prices(ctx, query.Range.cut(ByMonth))
 		if err != nil {
 			return err
 		}
-		qc.onceADay(series)
-		gained := viewsGained{make([]map[viewsKey]int64, len(months)), map[domain.Platform][]string{}}
+		parts := prices.buckets()
+		series, err := qc.figures(ctx, parts)
+		if err != nil {
+			return err
+		}
+		gained := viewsGained{make([]map[viewsKey]int64, len(parts)), map[domain.Platform][]string{}}
 		for i := range gained.views {
 			gained.views[i] = map[viewsKey]int64{}
 		}
-		counted := map[int64]bool{}
-		for _, c := range qc.metricValues(series, domain.MetricViews, months) {
-			counted[c.social] = true
-			gained.sources[c.platform] = append(gained.sources[c.platform], c.sources...)
-			for i, v := range c.buckets {
-				if v != nil {
-					gained.views[i][viewsKey{c.platform, c.account}] += *v
-				}
-			}
-		}
-		if err := qc.postViews(ctx, months, counted, gained); err != nil {
+		counted := qc.accountViews(series, parts, gained)
+		if err := qc.postViews(ctx, parts, counted, gained); err != nil {
 			return err
 		}
-		prices, err := qc.prices(ctx, months)
-		if err != nil {
-			return err
-		}
-		*data = roiViews(query, months, gained, prices)
+		*data = roiViews(query, gained, prices)
 		return qc.classifySources(ctx)
 	})
 }
 
-// onceADay keeps each day of a social account once, in the series of the sub-account that had it when the day was
-// read last: a page that moves shows its new owner days that the old one has read too. As everywhere, an account
-// whose platform gives days in the range has no other views. The series are in the order of [queryContext.figures].
-func (qc *queryContext) onceADay(series []*metricSeries) {
-	first, end := qc.query.Range.labels()
-	for len(series) > 0 {
-		n := 1
-		for n < len(series) && series[n].social == series[0].social {
-			n++
-		}
-		owners := series[:n]
-		series = series[n:]
-		byDays := false
-		for d := first; d < end; d++ {
-			var last *metricSeries
-			for _, s := range owners {
-				switch p := s.dayFlows.of(d); {
-				case p == nil:
-				case last == nil:
-					last = s
-				case p.replaces(*last.dayFlows.of(d)):
-					last.dayFlows.drop(d)
-					last = s
-				default:
-					s.dayFlows.drop(d)
-				}
+// accountViews adds the views that platforms count of accounts. It returns the accounts that have some.
+func (qc *queryContext) accountViews(series []*metricSeries, parts []bucket, gained viewsGained) (counted map[int64]bool) {
+	counted = map[int64]bool{}
+	for _, s := range series {
+		for _, account := range s.accounts(qc) {
+			v := qc.gainedValue(s, parts, func(o owner) bool { return o.account == account && qc.sees(o) })
+			if v == nil {
+				continue
 			}
-			byDays = byDays || last != nil
-		}
-		for _, s := range owners {
-			if byDays {
-				s.gauges = nil
+			counted[s.social] = true
+			gained.sources[s.platform] = append(gained.sources[s.platform], v.sources...)
+			for i, views := range v.gained {
+				if views != nil {
+					gained.views[i][viewsKey{s.platform, account}] += *views
+				}
 			}
 		}
 	}
+	return counted
 }
 
-func roiViews(query RangeQuery, months []bucket, gained viewsGained, prices []monthPrices) RoiViews {
+// accounts are the sub-accounts of the scope whose figures of a series may be.
+func (s *metricSeries) accounts(qc *queryContext) []string {
+	var accounts []string
+	for _, o := range s.owners {
+		accounts = append(accounts, o.account)
+	}
+	if s.spells != nil { // one may have had days that only another one has read
+		for _, spell := range s.spells.whoHad() {
+			accounts = append(accounts, spell.account)
+		}
+	}
+	return slices.DeleteFunc(sorted(accounts), func(a string) bool { return !qc.sees(owner{a, qc.query.Member}) })
+}
+
+func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	var data RoiViews
 	var sum roiSum
 	sums := make([]roiSum, len(query.Platforms))
-	for i, month := range months {
-		whole := prices[i].against(gained.of(i, query.Platforms...))
+	for i, month := range prices.months {
+		whole := prices.against(i, gained, query.Platforms...)
 		sum.add(whole)
 		m := RoiMonth{
-			Month: month.day.String()[:len("2006-01")], Days: prices[i].days, DaysInMonth: prices[i].daysInMonth, Roi: whole,
+			Month: month.day.String()[:len("2006-01")], Days: len(month.Elapsed().cut(ByDay)), DaysInMonth: int(daysInMonth(month)),
+			Roi: whole.roi(),
 		}
 		for j, p := range query.Platforms {
-			part := prices[i].against(gained.of(i, p))
+			part := prices.against(i, gained, p)
 			sums[j].add(part)
 			names := []string{}
-			if part.Views != nil {
+			if part.views != nil {
 				names = sorted(gained.sources[p])
 			}
-			m.Platforms = append(m.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), part, names})
+			m.Platforms = append(m.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), part.roi(), names})
 		}
 		data.Months = append(data.Months, m)
 	}

@@ -4,43 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
-
-// monthPrices are what the accounts of a scope pay in one month, or in the part of it that counts.
-type monthPrices struct {
-	days, daysInMonth int
-	accounts          map[string]price // by paying account
-	// agency is the agency's own price, which covers all its clients; not set in a narrower scope.
-	agency price
-}
-
-// price is what an account pays in some time.
-type price struct {
-	subscribed bool // a subscription ran
-	unknown    bool // of one of them the price is not known
-	mixed      bool // they are in several currencies
-	minor      int64
-	currency   string
-}
-
-func (p price) known() bool { return p.subscribed && !p.unknown && !p.mixed }
-
-// and adds two prices.
-func (p price) and(q price) price {
-	switch {
-	case !p.subscribed:
-		return q
-	case !q.subscribed:
-		return p
-	}
-	return price{
-		subscribed: true, unknown: p.unknown || q.unknown, minor: p.minor + q.minor, currency: p.currency,
-		mixed: p.mixed || q.mixed || !p.unknown && !q.unknown && p.currency != q.currency,
-	}
-}
 
 // subscription is what a row of the query below says.
 type subscription struct {
@@ -51,8 +21,27 @@ type subscription struct {
 	Ends       *time.Time
 }
 
-// prices reads the subscriptions that ran in the range and shares their prices out to the months.
-func (qc *queryContext) prices(ctx context.Context, months []bucket) ([]monthPrices, error) {
+func (s subscription) runs(at time.Time) bool {
+	return !at.Before(s.Starts) && (s.Ends == nil || at.Before(*s.Ends))
+}
+
+// prices are what the accounts of a scope pay.
+type prices struct {
+	own    map[string][]subscription // by paying account
+	agency []subscription            // the agency's own cover all its clients; none in a narrower scope
+	months []bucket
+	parts  []part
+}
+
+// part is a part of a month in which of no account the price becomes known or unknown.
+type part struct {
+	bucket
+	month int
+}
+
+// prices reads the subscriptions that ran in the range.
+func (qc *queryContext) prices(ctx context.Context, months []bucket) (prices, error) {
+	p := prices{own: map[string][]subscription{}, months: months}
 	rows, _ := qc.tx.Query(ctx, `
 		select b.account_id, b.price_minor, b.currency, b.starts_at, b.ends_at
 		from tSubscriptions b join accounts o on o.id = b.account_id
@@ -61,142 +50,197 @@ func (qc *queryContext) prices(ctx context.Context, months []bucket) ([]monthPri
 		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To)
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[subscription])
 	if err != nil {
-		return nil, fmt.Errorf("read subscriptions: %w", err)
+		return p, fmt.Errorf("read subscriptions: %w", err)
 	}
-	prices := make([]monthPrices, len(months))
-	for i, month := range months {
-		days := month.Elapsed().cut(ByDay)
-		prices[i] = monthPrices{
-			days: len(days), daysInMonth: int(month.day.nextMonth() - month.day), accounts: map[string]price{},
+	for _, s := range list {
+		if s.Account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
+			p.agency = append(p.agency, s)
+		} else {
+			p.own[s.Account] = append(p.own[s.Account], s)
 		}
+	}
+	p.cut(list)
+	return p, nil
+}
+
+// status says whether the price of an account is known at an instant: of all the subscriptions that run for it.
+func (p *prices) status(account string, at time.Time) PriceStatus {
+	found := PriceNoSubscription
+	currency := ""
+	for _, list := range [][]subscription{p.own[account], p.agency} {
 		for _, s := range list {
-			paid := s.share(days, prices[i].daysInMonth)
-			if s.Account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
-				prices[i].agency = prices[i].agency.and(paid)
-			} else {
-				prices[i].accounts[s.Account] = prices[i].accounts[s.Account].and(paid)
+			switch {
+			case !s.runs(at) || found == PriceUnknown:
+			case s.PriceMinor == nil:
+				found = PriceUnknown
+			case found != PriceNoSubscription && currency != s.Currency:
+				found = PriceSeveralCurrencies
+			case found == PriceNoSubscription:
+				found, currency = PriceKnown, s.Currency
 			}
 		}
 	}
-	return prices, nil
+	return found
 }
 
-// share is the price of the days on which the subscription ran, rounded to the minor unit. Of a day on which it
-// began or ended it is the price of the part: where one subscription ends at noon and the next one begins, the
-// day costs once.
-func (s subscription) share(days []bucket, daysInMonth int) price {
+// cut cuts the months where the price of an account becomes known, or is not any more.
+func (p *prices) cut(list []subscription) {
+	var cuts []time.Time
+	for _, s := range list {
+		cuts = append(cuts, s.Starts)
+		if s.Ends != nil {
+			cuts = append(cuts, *s.Ends)
+		}
+	}
+	accounts := []string{""} // without subscriptions of its own
+	for account := range p.own {
+		accounts = append(accounts, account)
+	}
+	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool {
+		return !slices.ContainsFunc(accounts, func(account string) bool {
+			return (p.status(account, at) == PriceKnown) != (p.status(account, at.Add(-time.Nanosecond)) == PriceKnown)
+		})
+	})
+	slices.SortFunc(cuts, time.Time.Compare)
+	for i, month := range p.months {
+		from := month.From
+		for _, at := range append(slices.Clone(cuts), month.To) {
+			if at.After(from) && !at.After(month.To) {
+				p.parts = append(p.parts, part{Range{From: from, To: at, Zone: month.Zone, Now: month.Now}.whole(), i})
+				from = at
+			}
+		}
+	}
+}
+
+// buckets are the parts of the months.
+func (p *prices) buckets() []bucket {
+	list := make([]bucket, len(p.parts))
+	for i, part := range p.parts {
+		list[i] = part.bucket
+	}
+	return list
+}
+
+// roiSum sets views against prices. Sums of several times are added; costs are rounded where they are shown.
+type roiSum struct {
+	views, priced *int64
+	costs         map[string]*big.Rat  // by currency, in minor units
+	unpriced      map[PriceStatus]bool // why of some views no price is known
+}
+
+// against sets the views of a month on some platforms against the prices of the accounts that have them.
+func (p *prices) against(month int, gained viewsGained, platforms ...domain.Platform) roiSum {
+	s := roiSum{costs: map[string]*big.Rat{}, unpriced: map[PriceStatus]bool{}}
+	paying := map[string]bool{}
+	for i, in := range p.parts {
+		if in.month != month {
+			continue
+		}
+		for account, views := range gained.of(i, platforms...) {
+			s.views = plus(s.views, views)
+			if status := p.status(account, in.From); status != PriceKnown {
+				s.unpriced[status] = true
+				continue
+			}
+			s.priced = plus(s.priced, views)
+			paying[account] = true
+		}
+	}
+	for account := range paying {
+		p.addCosts(s.costs, month, account, p.own[account])
+	}
+	if len(paying) > 0 {
+		p.addCosts(s.costs, month, "", p.agency)
+	}
+	return s
+}
+
+// addCosts adds what an account's subscriptions cost in a month while its price is known.
+func (p *prices) addCosts(costs map[string]*big.Rat, month int, account string, list []subscription) {
+	if len(list) == 0 {
+		return
+	}
+	days := p.months[month].Elapsed().cut(ByDay)
+	for _, in := range p.parts {
+		if in.month != month || p.status(account, in.From) != PriceKnown {
+			continue
+		}
+		for _, s := range list {
+			ran := s.daysIn(in.Range, days)
+			if ran.Sign() == 0 {
+				continue
+			}
+			if costs[s.Currency] == nil {
+				costs[s.Currency] = new(big.Rat)
+			}
+			costs[s.Currency].Add(costs[s.Currency], ran.Mul(ran, big.NewRat(*s.PriceMinor, daysInMonth(p.months[month]))))
+		}
+	}
+}
+
+func daysInMonth(month bucket) int64 { return int64(month.day.nextMonth() - month.day) }
+
+// daysIn is on how many of the days the subscription ran in a part of them. Of a day on which it began or ended it is the
+// part: where one subscription ends at noon and the next one begins, the day costs once.
+func (s subscription) daysIn(in Range, days []bucket) *big.Rat {
 	whole, parts := int64(0), new(big.Rat)
 	for _, d := range days {
-		ends := d.To
+		ends := earlier(d.To, in.To)
 		if s.Ends != nil {
 			ends = earlier(ends, *s.Ends)
 		}
-		switch ran, length := ends.Sub(later(d.From, s.Starts)), d.To.Sub(d.From); {
+		switch ran, length := ends.Sub(later(later(d.From, in.From), s.Starts)), d.To.Sub(d.From); {
 		case ran == length:
 			whole++
 		case ran > 0:
 			parts.Add(parts, big.NewRat(int64(ran), int64(length)))
 		}
 	}
-	ran := parts.Add(parts, new(big.Rat).SetInt64(whole))
-	if ran.Sign() == 0 {
-		return price{}
-	}
-	p := price{subscribed: true, unknown: s.PriceMinor == nil, currency: s.Currency}
-	if s.PriceMinor != nil {
-		cost := ran.Mul(ran, big.NewRat(*s.PriceMinor, int64(daysInMonth)))
-		half := cost.Add(cost, big.NewRat(1, 2)) // rounds up from there
-		p.minor = new(big.Int).Div(half.Num(), half.Denom()).Int64()
-	}
-	return p
+	return parts.Add(parts, new(big.Rat).SetInt64(whole))
 }
 
-// against sets the prices against the views of some accounts. Only accounts with both count, so that
-// the two sides are of the same accounts.
-func (m monthPrices) against(views map[string]int64) Roi {
-	var r Roi
-	if len(views) == 0 {
-		r.Price = PriceNoViews
-		return r
+func (s *roiSum) add(o roiSum) {
+	if s.costs == nil {
+		s.costs, s.unpriced = map[string]*big.Rat{}, map[PriceStatus]bool{}
 	}
-	var cost price
-	var priced *int64
-	unknown, mixed, covered := m.agency.unknown, m.agency.mixed, 0
-	for account, gained := range views {
-		r.Views = plus(r.Views, gained)
-		own := m.accounts[account]
-		unknown, mixed = unknown || own.unknown, mixed || own.mixed
-		if own.known() || !own.subscribed && m.agency.known() {
-			cost = cost.and(own)
-			priced = plus(priced, gained)
-			covered++
+	s.views, s.priced = plusKnown(s.views, o.views), plusKnown(s.priced, o.priced)
+	for currency, cost := range o.costs {
+		if s.costs[currency] == nil {
+			s.costs[currency] = new(big.Rat)
 		}
+		s.costs[currency].Add(s.costs[currency], cost)
 	}
-	cost = cost.and(m.agency)
-	switch {
-	case covered > 0 && cost.known():
-		r.Price = PriceKnown
-		if covered < len(views) {
-			r.Price = PriceKnownInPart
-		}
-		r.setCost(cost, priced)
-	case unknown:
-		r.Price = PriceUnknown
-	case cost.mixed || mixed:
-		r.Price = PriceSeveralCurrencies
-	default:
-		r.Price = PriceNoSubscription
-	}
-	return r
-}
-
-// setCost sets a cost against the views of the same accounts.
-func (r *Roi) setCost(cost price, views *int64) {
-	r.PricedViews, r.Cost, r.Currency = views, &cost.minor, cost.currency
-	r.CostPerThousandViews = ratio(cost.minor, *views, 1000)
-}
-
-// roiSum adds months up. Months without a price add to the views alone.
-type roiSum struct {
-	views, priced *int64
-	cost          price
-	statuses      map[PriceStatus]bool
-}
-
-func (s *roiSum) add(r Roi) {
-	if r.Views == nil {
-		return
-	}
-	if s.statuses == nil {
-		s.statuses = map[PriceStatus]bool{}
-	}
-	s.statuses[r.Price] = true
-	s.views = plus(s.views, *r.Views)
-	if r.Cost != nil {
-		s.priced = plus(s.priced, *r.PricedViews)
-		s.cost = s.cost.and(price{subscribed: true, minor: *r.Cost, currency: r.Currency})
+	for status := range o.unpriced {
+		s.unpriced[status] = true
 	}
 }
 
 func (s *roiSum) roi() Roi {
-	r := Roi{Views: s.views}
-	known := s.statuses[PriceKnown] || s.statuses[PriceKnownInPart]
+	r := Roi{Views: s.views, PricedViews: s.priced}
 	switch {
 	case s.views == nil:
 		r.Price = PriceNoViews
-	case s.cost.mixed, s.statuses[PriceSeveralCurrencies] && !known:
+	case len(s.costs) > 1:
 		r.Price = PriceSeveralCurrencies
-	case s.statuses[PriceKnown] && len(s.statuses) == 1:
+	case s.priced != nil && len(s.unpriced) == 0:
 		r.Price = PriceKnown
-	case known:
+	case s.priced != nil:
 		r.Price = PriceKnownInPart
-	case s.statuses[PriceUnknown]:
+	case s.unpriced[PriceUnknown]:
 		r.Price = PriceUnknown
+	case s.unpriced[PriceSeveralCurrencies]:
+		r.Price = PriceSeveralCurrencies
 	default:
 		r.Price = PriceNoSubscription
 	}
-	if known && !s.cost.mixed {
-		r.setCost(s.cost, s.priced)
+	if s.priced == nil || len(s.costs) != 1 {
+		return r
+	}
+	for currency, cost := range s.costs {
+		half := new(big.Rat).Add(cost, big.NewRat(1, 2)) // rounds up from there
+		minor := new(big.Int).Div(half.Num(), half.Denom()).Int64()
+		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, *s.priced, 1000)
 	}
 	return r
 }

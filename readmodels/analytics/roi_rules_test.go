@@ -163,10 +163,15 @@ func TestAChangeOfPlansCostsNoDayTwice(t *testing.T) {
 			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 12:00"), plan(2, 9000, "USD", "2026-06-16 12:00", "")},
 			nil, analytics.PriceSeveralCurrencies,
 		},
-		"it ended on the first at noon": {
+		"it ended at noon of the day of the views": {
 			june,
-			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-01 12:00")},
-			new(int64(150)), analytics.PriceKnown,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-05 12:00")},
+			new(int64(1350)), analytics.PriceKnown,
+		},
+		"it ended before the views were gained": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-04 12:00")},
+			nil, analytics.PriceNoSubscription,
 		},
 		"it ended before": {
 			june,

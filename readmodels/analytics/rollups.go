@@ -12,18 +12,32 @@ import (
 // seriesKey tells series apart.
 type seriesKey struct {
 	social   int64
-	account  string // sub-account; "" unless asked for by account
 	platform domain.Platform
 	metric   string
 }
 
-// metricSeries is everything found of one metric of one social account.
+// owner is the client and the member of an agency whose a reading is.
+type owner struct {
+	account string // sub-account
+	member  int64
+}
+
+// metricSeries is everything found of one metric of one social account, whoever of the agency had it.
 type metricSeries struct {
 	seriesKey
 
-	dayFlows byDay               // by the platform's day, of the range and of the period before
-	windows  map[string]byDay    // rolling figures of windows of days, by window and last day
-	gauges   map[gaugeKey]*gauge // what else is read and not summed
+	owners  []owner             // who have figures of it here
+	flows   []ownedDays         // day flows by the platform's day, of the range and of the period before
+	windows map[string]byDay    // rolling figures of windows of days, by window and last day; of the scope
+	gauges  map[gaugeKey]*gauge // what else is read and not summed
+	spells  *spells             // who had it when; nil where that does not matter
+	spans   []span              // in order; together they are the previous period and the range
+}
+
+// ownedDays are the day flows that one owner has read.
+type ownedDays struct {
+	owner
+	byDay
 }
 
 // gaugeKey tells the readings of a metric apart that must never be mixed.
@@ -34,64 +48,63 @@ type gaugeKey struct {
 
 // gauge is a figure that stands at some value whenever it is read: stock, cumulative or rolling.
 type gauge struct {
-	daily byDay // the last reading of each UTC day that the range touches
-
-	last []*sample // the last reading in each bucket
-	// before is the last reading before the range, earlier the one before the previous period. A reading from
-	// before the period before says nothing of when its difference came about: it is no baseline.
-	// Not looked for where the kind has no difference (rolling).
-	before, earlier *sample
-	// Of a counter without before: the first reading in the range, and the last one ever before it.
-	first, stale *sample
-}
-
-// latest is the last reading in the range.
-func (g *gauge) latest() *sample {
-	for _, p := range slices.Backward(g.last) {
-		if p != nil {
-			return p
-		}
-	}
-	return nil
+	daily byDay // the last reading of each UTC day
+	// values are the last readings strictly before the ends of the spans, however old: that before the first span, then
+	// that before the end of each. nil: there is none.
+	values []*sample
+	first  *sample // the first reading of all, where it lies in a span
+	// seenBefore is, of stocks that were another one's when the range began, the last reading before that the scope sees.
+	seenBefore *sample
 }
 
 // figureKey is what the samples of one figure have in common.
 type figureKey struct {
 	seriesKey
+	owner
 
 	kind           domain.Kind
 	source, window string
 }
 
 // figures reads the roll-ups of the range and of the period before it, and what raw readings are
-// needed beside them. The buckets are in order; together they are the range. byAccount keeps the sub-accounts apart under
-// which a social account has been. The series are ordered by platform, social account, sub-account and metric.
-func (qc *queryContext) figures(ctx context.Context, buckets []bucket, byAccount bool) ([]*metricSeries, error) {
-	series, tied, err := qc.readSeries(ctx, byAccount, nil)
+// needed beside them. The buckets are in order; together they are the range. The series are ordered by platform, social
+// account and metric.
+func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
+	pages, err := qc.heldPages(ctx, qc.figureSpan())
+	if err != nil {
+		return nil, err
+	}
+	series, tied, err := qc.readSeries(ctx, pages, nil)
 	if err == nil && len(tied) > 0 {
-		series, _, err = qc.readSeries(ctx, byAccount, tied)
+		series, _, err = qc.readSeries(ctx, pages, tied)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return series, qc.resolve(ctx, series, buckets)
+	for _, s := range series {
+		s.spans = qc.spansOf(s, buckets)
+	}
+	return series, qc.readValues(ctx, series)
 }
 
 // readSeries reads account_months: day flows by the platform's days of the range and of the period before,
-// everything else by the days of the range, by the UTC days that it touches, and by a few days before both
-// periods. Only the social accounts withIDs get the ids of their events: they take more space than all
+// everything else by the UTC days of both, and a few days before them. Of a social account it reads all owners in the agency: a step counts from the last reading before it,
+// whose ever that was. Only the social accounts withIDs get the ids of their events: they take more space than all
 // else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
 // without ids: what was kept of those is chance.
-func (qc *queryContext) readSeries(ctx context.Context, byAccount bool, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
+func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
 	span := qc.figureSpan()
+	held, args := "", []any{
+		qc.scope.ParentAccount, qc.metrics, qc.platformIDs(), span.first.month().utc(), span.end.utc(), withIDs,
+	}
+	if pages.of != nil {
+		held, args = " and social_account_id = any($7)", append(args, pages.of)
+	}
 	rows, _ := qc.tx.Query(ctx, `
-		select social_account_id, account_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
-		       case when social_account_id = any($8) then event_ids end
+		select social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
+		       case when social_account_id = any($6) then event_ids end
 		from account_months
-		where parent_account = $1 and metric = any($2) and ($3::text[] is null or account_id = any($3)) and p_id = any($4)
-		  and ($5::bigint = 0 or member_id = $5) and month >= $6::date and month < $7::date`,
-		qc.scope.ParentAccount, qc.metrics, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, span.first.month().utc(),
-		span.end.utc(), withIDs)
+		where parent_account = $1 and metric = any($2) and month >= $4::date and month < $5::date and p_id = any($3)`+held, args...)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
@@ -100,13 +113,13 @@ func (qc *queryContext) readSeries(ctx context.Context, byAccount bool, withIDs 
 	var captured arrayOf[time.Time]
 	var events arrayOf[string]
 	err = forEach(rows, "read daily figures", []any{
-		&f.social, &f.account, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
+		&f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
 	}, func() {
 		first := dayOf(month)
 		points := make([]sample, 0, len(days))
 		var newest time.Time
 		for i, d := range days {
-			p := sample{value: values[i], at: captured[i], source: f.source, day: first + day(d) - 1, window: f.window}
+			p := sample{value: values[i], at: captured[i], source: f.source, day: first + day(d) - 1, window: f.window, owner: f.owner}
 			if len(events) > 0 {
 				p.eventID = events[i]
 			}
@@ -115,44 +128,45 @@ func (qc *queryContext) readSeries(ctx context.Context, byAccount bool, withIDs 
 				newest = later(newest, p.at)
 			}
 		}
-		if len(points) == 0 {
+		if len(points) == 0 || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return
 		}
-		qc.noteAccount(f.social, f.account, f.platform, newest)
-		key := f.seriesKey
-		if !byAccount {
-			key.account = ""
+		if qc.sees(f.owner) {
+			qc.noteAccount(f.social, f.account, f.platform, newest)
 		}
-		if byKey[key] == nil {
-			byKey[key] = &metricSeries{seriesKey: key, windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{}}
-			series = append(series, byKey[key])
+		if byKey[f.seriesKey] == nil {
+			byKey[f.seriesKey] = &metricSeries{
+				seriesKey: f.seriesKey, windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{}, spells: pages.spells[f.social],
+			}
+			series = append(series, byKey[f.seriesKey])
 		}
-		if byKey[key].add(span, f.kind, f.window, points) {
+		if byKey[f.seriesKey].add(span, &f, points) {
 			tied = append(tied, f.social)
 		}
 	})
 	slices.SortFunc(series, func(x, y *metricSeries) int {
-		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
-			cmp.Compare(x.account, y.account), cmp.Compare(x.metric, y.metric))
+		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
 	return series, tied, err
 }
 
 // add takes samples of one figure, and may keep them; tied as [byDay.put] says.
-func (s *metricSeries) add(span figureSpan, kind domain.Kind, window string, points []sample) (tied bool) {
+func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) (tied bool) {
+	if !slices.Contains(s.owners, f.owner) {
+		s.owners = append(s.owners, f.owner)
+	}
 	var days byDay
 	byCapture := false
 	switch {
-	case kind == domain.DayFlow:
-		s.dayFlows = s.dayFlows.or(span)
-		days = s.dayFlows
-	case kind == domain.Rolling && windowDays(window) > 0:
-		s.windows[window] = s.windows[window].or(span)
-		days = s.windows[window]
+	case f.kind == domain.DayFlow:
+		days = s.flowsOf(f.owner, span)
+	case f.kind == domain.Rolling && windowDays(f.window) > 0:
+		s.windows[f.window] = s.windows[f.window].or(span)
+		days = s.windows[f.window]
 	default:
-		key := gaugeKey{kind: kind}
-		if kind == domain.Rolling {
-			key.window = window
+		key := gaugeKey{kind: f.kind}
+		if f.kind == domain.Rolling {
+			key.window = f.window
 		}
 		if s.gauges[key] == nil {
 			s.gauges[key] = &gauge{daily: byDay{}.or(span)}
@@ -169,8 +183,22 @@ func (s *metricSeries) add(span figureSpan, kind domain.Kind, window string, poi
 	return tied
 }
 
-// drop forgets the sample of a day.
-func (d byDay) drop(which day) { d.samples[which-d.first] = nil }
+func (s *metricSeries) flowsOf(o owner, span figureSpan) byDay {
+	if i := slices.IndexFunc(s.flows, func(f ownedDays) bool { return f.owner == o }); i >= 0 {
+		return s.flows[i].byDay
+	}
+	days := byDay{}.or(span)
+	s.flows = append(s.flows, ownedDays{o, days})
+	return days
+}
+
+// narrowed reports whether the answer is about some owners only.
+func (qc *queryContext) narrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
+
+// sees reports whether an owner's readings are in the answer.
+func (qc *queryContext) sees(o owner) bool {
+	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) && (qc.query.Member == 0 || o.member == qc.query.Member)
+}
 
 // lookBack is how many days before a period its gauges are looked for in the roll-up: there nearly every
 // account has its last reading before.
@@ -183,10 +211,9 @@ func (s days) has(d day) bool { return d >= s.first && d < s.end }
 
 // figureSpan are the days of which figures are read.
 type figureSpan struct {
-	days          // all of them
-	flows    days // day flows: the range and the period before
-	gauges   days // everything else: the range, and a few days before it
-	previous days // gauges before the previous period too, in a few days
+	days        // all of them
+	flows  days // day flows: the range and the period before
+	gauges days // everything else: the UTC days that both touch, and a few days before them
 }
 
 // has says whether the days of a kind of figure are read on a day.
@@ -194,19 +221,22 @@ func (s figureSpan) has(kind domain.Kind, d day) bool {
 	if kind == domain.DayFlow {
 		return s.flows.has(d)
 	}
-	return s.gauges.has(d) || s.previous.has(d)
+	return s.gauges.has(d)
 }
 
 func (qc *queryContext) figureSpan() figureSpan {
-	r, previous := qc.query.Range, qc.query.Range.Previous()
-	first, end := r.labels()
-	flowFirst, _ := previous.labels()
-	before := dayOf(previous.From.UTC())
-	span := figureSpan{
-		flows:    days{flowFirst, end},
-		gauges:   days{min(first, dayOf(r.From.UTC())-lookBack), max(end, dayOf(r.To.Add(-time.Nanosecond).UTC())+1)},
-		previous: days{before - lookBack, before + 1},
+	r, from := qc.query.Range, qc.query.Range.From
+	flowFirst, flowEnd := r.flowDays()
+	first := flowFirst // of windows of days
+	if !qc.uncompared {
+		previous := r.Previous()
+		from = previous.From
+		flowFirst, _ = previous.flowDays()
 	}
-	span.first, span.end = min(span.flows.first, span.gauges.first, span.previous.first), max(end, span.gauges.end)
-	return span
+	s := figureSpan{
+		flows:  days{flowFirst, flowEnd},
+		gauges: days{min(first, dayOf(from.UTC())-lookBack), max(flowEnd, dayOf(r.To.Add(-time.Nanosecond).UTC())+1)},
+	}
+	s.days = days{min(s.flows.first, s.gauges.first), max(s.flows.end, s.gauges.end)}
+	return s
 }

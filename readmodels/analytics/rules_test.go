@@ -41,6 +41,9 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	tt := func(when string, f ...domain.Figure) domain.AccountRead {
 		return read(domain.TikTok, at(when), f...)
 	}
+	li := func(when string, f ...domain.Figure) domain.AccountRead {
+		return read(domain.LinkedIn, at(when), f...)
+	}
 	followers, engagement := domain.MetricFollowers, domain.MetricEngagement
 	for name, r := range map[string]rule{
 		"stock: the last reading counts, against the last one before": {
@@ -65,17 +68,28 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			followers,
 			analytics.Total{Value: new(int64(25)), Previous: new(int64(50)), Change: new(int64(-25)), ChangePct: new(-50.0), Accounts: 1},
 		},
-		"stock: what was read before the previous period is no baseline": {
+		"stock: it counts from the last reading before, however old": {
 			domain.Facebook,
 			[]domain.AccountRead{fb("2024-02-29 10:00", people(50)), fb("2026-05-01 23:59", people(60)), fb("2026-06-02 10:00", people(25))},
 			followers,
-			analytics.Total{Value: new(int64(25)), NoBaseline: true, Accounts: 1},
+			analytics.Total{Value: new(int64(25)), Previous: new(int64(60)), Change: new(int64(-35)), ChangePct: new(-58.33), Accounts: 1},
 		},
-		"stock: no baseline is no change": {
+		"stock: what came about in more than 35 days has no percentage": {
+			domain.Facebook,
+			[]domain.AccountRead{fb("2026-04-28 10:00", people(60)), fb("2026-06-02 10:01", people(25))},
+			followers,
+			analytics.Total{
+				Value: new(int64(25)), Previous: new(int64(60)), Change: new(int64(-35)), GainedSince: new(at("2026-04-28 10:00")), Accounts: 1,
+			},
+		},
+		"stock: one reading is no change": {
+			domain.Facebook, []domain.AccountRead{fb("2026-06-02 10:00", people(5))}, followers, analytics.Total{Value: new(int64(5)), NoBaseline: true, Accounts: 1},
+		},
+		"stock: the first reading of all is the baseline": {
 			domain.Facebook,
 			[]domain.AccountRead{fb("2026-06-02 10:00", people(5)), fb("2026-06-05 10:00", people(9))},
 			followers,
-			analytics.Total{Value: new(int64(9)), NoBaseline: true, Accounts: 1},
+			analytics.Total{Value: new(int64(9)), Previous: new(int64(5)), Change: new(int64(4)), ChangePct: new(80.0), Accounts: 1},
 		},
 		"stock: from nothing there is no per cent": {
 			domain.Facebook,
@@ -127,29 +141,38 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		"cumulative: one reading is no difference": {
 			domain.TikTok, []domain.AccountRead{tt("2026-06-01 10:00", counter(engagement, 1100))}, engagement, analytics.Total{NoBaseline: true},
 		},
-		"cumulative: what was gained since a reading of two years ago was not gained in June": {
+		"cumulative: a gain of two years stands at the reading that shows it, and says so": {
 			domain.TikTok,
 			[]domain.AccountRead{tt("2024-06-15 10:00", counter(engagement, 1000)), tt("2026-06-20 10:00", counter(engagement, 900_000))},
 			engagement,
-			analytics.Total{NoBaseline: true},
+			analytics.Total{Value: new(int64(899_000)), NoBaseline: true, GainedSince: new(at("2024-06-15 10:00")), Accounts: 1},
 		},
-		"cumulative: nor is it part of what was gained in June": {
+		"cumulative: so it does beside others": {
 			domain.TikTok,
 			[]domain.AccountRead{
 				tt("2024-06-15 10:00", counter(engagement, 1000)), tt("2026-06-20 10:00", counter(engagement, 900_000)),
 				tt("2026-06-25 10:00", counter(engagement, 900_070)),
 			},
 			engagement,
-			analytics.Total{Value: new(int64(70)), NoBaseline: true, Accounts: 1},
+			analytics.Total{Value: new(int64(899_070)), NoBaseline: true, GainedSince: new(at("2024-06-15 10:00")), Accounts: 1},
 		},
-		"cumulative: nor in the previous period": {
+		"cumulative: compared with such a gain there is no percentage": {
 			domain.TikTok,
 			[]domain.AccountRead{
 				tt("2026-02-01 10:00", counter(engagement, 1)), tt("2026-05-20 10:00", counter(engagement, 900)),
 				tt("2026-06-20 10:00", counter(engagement, 1000)),
 			},
 			engagement,
-			analytics.Total{Value: new(int64(100)), NoBaseline: true, Accounts: 1},
+			analytics.Total{Value: new(int64(100)), Previous: new(int64(899)), Change: new(int64(-799)), Accounts: 1},
+		},
+		"a day that has a day flow is not counted by steps too": {
+			domain.LinkedIn,
+			[]domain.AccountRead{
+				li("2026-06-01 10:00", counter(engagement, 100)), li("2026-06-02 10:00", counter(engagement, 110)),
+				li("2026-06-03 10:00", counter(engagement, 130), flow(engagement, "2026-06-03", 17)), li("2026-06-04 10:00", counter(engagement, 160)),
+			},
+			engagement,
+			analytics.Total{Value: new(int64(10 + 17 + 30)), NoBaseline: true, Accounts: 1},
 		},
 		"rolling is in no total": {
 			domain.LinkedIn,
@@ -228,7 +251,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	for d := at("2026-04-20 00:00"); d.Before(at("2026-06-11 00:00")); d = d.AddDate(0, 0, 1) {
 		days = append(days, flow(domain.MetricEngagement, d.Format(time.DateOnly), 10))
 	}
-	w.Add("a", read(domain.Facebook, at("2026-05-05 09:00"), people(50)))
+	w.Add("a", read(domain.Facebook, at("2026-05-06 10:00"), people(50)))
 	w.Add("b", read(domain.Facebook, at("2026-06-10 09:00"), append(days, people(100))...))
 	w.Fold(t, db)
 	r := june
@@ -240,8 +263,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Reason)
 	engagement, followers := got.Total.Engagement, got.Total.Followers
 	require.Equal(t, []int64{100, 100, 0}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change})
-	require.True(t, followers.NoBaseline, "5 May is before the ten days from 22 May on")
-	require.Nil(t, followers.Previous)
+	require.Equal(t, []int64{100, 50, 50}, []int64{*followers.Value, *followers.Previous, *followers.Change})
 
 	r.Now = r.To
 	_, meta, err = (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},

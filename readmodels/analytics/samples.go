@@ -14,6 +14,9 @@ type sample struct {
 	at     time.Time // of capture
 	source string    // the platform's name for it
 
+	owner   owner     // whose reading it is
+	firstAt time.Time // of the first reading of the same day, where that was looked for
+
 	day             day    // the platform's, else the UTC day of capture
 	eventID, window string // break ties; the id is "" as long as no tie needs it
 }

@@ -10,14 +10,14 @@ import (
 // nothingRead is why an answer shows nothing of an account that is well.
 const nothingRead = "Nothing of it was read in this range."
 
-// whyBlank is that, and what is to be known of a range without a whole day, of which nothing can be read that
+// whyBlank is that, and what is to be known of a range in which no day begins, of which nothing can be read that
 // platforms count by days.
 func (qc *queryContext) whyBlank() string {
-	first, end := qc.query.Range.labels()
+	first, end := qc.query.Range.flowDays()
 	if qc.blank != nothingRead || first < end || qc.ofPosts || slices.Contains(qc.metrics, domain.MetricFollowers) {
 		return qc.blank
 	}
-	return "Nothing of it was read in this range, which has no whole day."
+	return "Nothing of it was read in this range, in which no day begins."
 }
 
 // gapsOf are sentences about what the account's figures in the answer lack: days that are over and were not
@@ -41,9 +41,9 @@ func (qc *queryContext) gapsOf(f sourceFacts) []string {
 	return sentences
 }
 
-// daysOver are the whole days of the range that are over: first to over-1.
+// daysOver are the days that begin in the range and are over: first to over-1.
 func (r Range) daysOver() (first, over day) {
-	first, over = r.labels()
+	first, over = r.flowDays()
 	for over > first && !r.over(over-1) {
 		over--
 	}
@@ -65,19 +65,16 @@ func (r Range) lacking(read []byDay) string {
 	if n < int(over-first) {
 		return fmt.Sprintf("%d of %d days were read", n, over-first)
 	}
-	if first, end, whole := r.wholeDays(); !whole { // else a series would end in blanks that nothing explains
-		return fmt.Sprintf("only whole days count, of which this range has %d", end-first)
-	}
 	return ""
 }
 
 // whyNone says why a range has nothing of a metric that the newest reading has.
 func (r Range) whyNone() string {
-	first, end := r.labels()
+	first, end := r.flowDays()
 	_, over := r.daysOver()
 	switch {
 	case first == end: // what platforms count by days has no parts of days
-		return "nothing was read in this range, which has no whole day"
+		return "nothing was read in this range, in which no day begins"
 	case over == first:
 		return "nothing was read yet of the days of this range, which are not over"
 	default:

@@ -92,17 +92,18 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		},
 		"a counter that was not read for long": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, paid: true,
-			status: analytics.SourcePartial, reason: "Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between is not counted.",
+			status: analytics.SourcePartial, reason: "Of followers, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter. " +
+				"Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter.",
 		},
 		"what is counted by days, in a day and a half": {
 			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: at("2026-06-09 00:00"), To: at("2026-06-10 12:00"), Zone: time.UTC},
 			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
-			status: analytics.SourcePartial, reason: "Of engagement, only whole days count, of which this range has 1.",
+			status: analytics.SourcePartial, reason: "Of engagement, 1 of 2 days were read.",
 		},
 		"what is counted by days, in an hour": {
 			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: inJune.Add(-time.Hour), To: inJune.Add(time.Hour), Zone: time.UTC},
 			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
-			status: analytics.SourcePartial, reason: "Of engagement, nothing was read in this range, which has no whole day.",
+			status: analytics.SourcePartial, reason: "Of engagement, nothing was read in this range, in which no day begins.",
 		},
 		"what is counted by days, today": {
 			page: page(11, domain.Facebook), paid: true,

@@ -1,31 +1,28 @@
 package analytics
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Total is one metric over a range, for one social account or for several.
 //
-// Stock (followers, posts): the sum of each account's last reading in the range. Cumulative and day
-// flow (engagement, impressions, views): the sum of what each account gained in the range, by the
-// difference of its readings at the ends or by the platform's days wholly inside. An account without
-// such a figure is left out, never taken as 0; `meta.sources` says why it has none.
+// Stock (followers, posts): `value` is the sum of each account's last reading in the range, `change` what they gained in it.
+// Cumulative and day flow (engagement, impressions, views): `value` is the sum of what each account gained in the range, by
+// its readings or by the platform's days that begin in it. An account without such a figure is left out, never taken as 0;
+// `meta.sources` says why it has none.
 //
-// The comparison is of like with like: with each account's last reading in the previous period (stock),
-// with its gain in that period (cumulative), or day by day with the days of that period which both have
-// (day flow). The previous period lies right before the range and is as long; while the range has not ended
-// it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days
-// before it.
+// A gain belongs to a reading: the difference to the last one before it of the account, however old. So the parts of a range
+// add up to it. The first reading of all is a baseline and gains nothing. Of an account that moved between clients or
+// members of the agency a step is his who had it at the later reading, a day his who had it when the day ended.
 //
-// A reading from before the previous period is no baseline: nobody knows when its difference came about. Nor is one of
-// another client or member of the agency who had the page before, for who sees only the new one; who sees both sees one page.
-// Without a baseline a counter's gain counts from its first reading in the range on, as it does in the parts
-// of a series; what it gained before is in no figure, and `meta.sources` says partial and why.
+// `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows
+// day by day with the days that both have. That period lies right before the range and is as long; while the range has not
+// ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it.
 type Total struct {
 	// Value is null when no account has the figure in the range.
 	Value *int64 `json:"value"`
@@ -34,15 +31,18 @@ type Total struct {
 	Previous *int64 `json:"previous"`
 	// Change is the compared part of `value` less `previous`; null with `previous`.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, and where
-	// `previous` is not positive.
+	// ChangePct is `change` in per cent of `previous`, with two decimals; null with `previous`, where
+	// `previous` is not positive, with `gained_since`, and where a gain of the previous period took as long.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
 	// with: `change` is null then, never 0 % or 100 %.
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
-	// in neither `change` nor `previous`. So are accounts that were connected in the range.
+	// in neither `change` nor `previous`.
 	ComparedInPart bool `json:"compared_in_part"`
+	// GainedSince is the oldest reading that a gain in the range counts from although the next one came more than 35 days
+	// after it: nobody knows when that gain came about. Null: there is none.
+	GainedSince *time.Time `json:"gained_since"`
 	// Accounts is how many social accounts `value` is made of.
 	Accounts int `json:"accounts"`
 	// Kinds are the kinds of figures in `value`: stock, cumulative, day_flow.
@@ -55,46 +55,93 @@ type Total struct {
 type metricValue struct {
 	*metricSeries
 
-	kind domain.Kind
+	of    func(owner) bool // whose
+	kinds []domain.Kind
 	// value, and of it the part that has a counterpart; nil when there is none.
 	value, compared, previous *int64
 	comparedInPart            bool
-	// buckets are, for stocks, the last reading in each bucket, else what the bucket added.
-	buckets []*int64
-	before  *int64   // stocks: the last reading in the previous period
-	sources []string // each once
-	read    *metricRead
+	since                     *sample // as [Total] has it
+	noPct                     bool    // a step in it, or in what it is compared with, took too long
+
+	gained   []*int64 // in each bucket
+	standing []*int64 // stocks: the last reading in each bucket
+	before   *int64   // stocks: where they stood before the range
+	sources  []string // each once
+	read     *metricRead
 }
 
 // stockValue is the value of a metric of which the last reading counts; nil when it was not read in
 // the range.
-func (qc *queryContext) stockValue(s *metricSeries) *metricValue {
+func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Stock}]
-	if g == nil || g.latest() == nil {
+	if g == nil {
 		return nil
 	}
-	v, last := &metricValue{metricSeries: s, kind: domain.Stock, buckets: make([]*int64, len(g.last))}, g.latest()
+	r := qc.query.Range
+	v := &metricValue{metricSeries: s, of: of, kinds: []domain.Kind{domain.Stock}, standing: make([]*int64, len(buckets))}
+	last := v.lastIn(g, r.From, r.To)
+	if last == nil {
+		return nil
+	}
 	qc.noteSample(v, last)
 	v.value = &last.value
-	for i, p := range g.last {
-		if p != nil {
-			v.buckets[i] = &p.value
+	for i, b := range buckets {
+		if p := v.lastIn(g, b.From, b.To); p != nil {
+			v.standing[i] = &p.value
 		}
 	}
-	if g.before != nil {
-		qc.noteSample(v, g.before)
-		v.compared, v.previous, v.before = v.value, &g.before.value, &g.before.value
+	first, _ := s.within(r.From, r.To)
+	before := g.values[first]
+	if before == nil || !of(before.owner) {
+		before = g.seenBefore
 	}
+	if before != nil {
+		v.before = &before.value
+	}
+	if gained := qc.stepsIn(v, g, r.From, r.To); gained != nil {
+		v.compared, v.previous = v.value, new(*v.value-*gained)
+	}
+	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
+	qc.noteSince(v, g)
 	return v
 }
 
-// dayFlowValue is the sum of the platform's days in the range, compared day by day; nil when none was read.
-func (qc *queryContext) dayFlowValue(s *metricSeries, buckets []bucket) *metricValue {
-	v := &metricValue{metricSeries: s, kind: domain.DayFlow, buckets: make([]*int64, len(buckets))}
-	first, end := qc.query.Range.labels()
-	before, beforeEnd := qc.query.Range.Previous().labels()
+// gainedValue is what a metric gained that counts what was added: the platform's days where there are any, else steps
+// of a counter; nil when nothing of it was read.
+func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(owner) bool) *metricValue {
+	v := &metricValue{metricSeries: s, of: of}
+	days := qc.dayFlowValue(v)
+	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
+	if g != nil {
+		qc.counterValue(v, g)
+	}
+	if v.read == nil {
+		return nil
+	}
+	v.gained = v.bucketed(buckets, func(b bucket) (sum *int64) {
+		for d := b.first; d < b.end; d++ {
+			if p := days.of(d); p != nil {
+				sum = plus(sum, p.value)
+			}
+		}
+		if g != nil {
+			sum = plusKnown(sum, qc.stepsIn(v, g, b.From, b.To))
+		}
+		return sum
+	})
+	return v
+}
+
+// dayFlowValue adds the platform's days that begin in the range, compared day by day. It returns all of the owners' days.
+func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
+	if len(v.flows) == 0 {
+		return byDay{}
+	}
+	days := qc.flowDays(v.metricSeries, v.of)
+	first, end := qc.query.Range.flowDays()
+	before, beforeEnd := qc.query.Range.Previous().flowDays()
 	for i := range end - first {
-		now, then := s.dayFlows.of(first+i), s.dayFlows.of(before+i)
+		now, then := days.of(first+i), days.of(before+i)
 		if now == nil {
 			continue
 		}
@@ -109,63 +156,101 @@ func (qc *queryContext) dayFlowValue(s *metricSeries, buckets []bucket) *metricV
 			v.compared, v.previous = plus(v.compared, now.value), plus(v.previous, then.value)
 		}
 	}
-	if v.value == nil {
-		return nil
+	if v.value != nil {
+		v.kinds = append(v.kinds, domain.DayFlow)
+		v.read.days = append(v.read.days, days)
 	}
-	v.read.days = append(v.read.days, s.dayFlows)
-	for i, b := range buckets {
-		for d := b.first; d < b.end; d++ {
-			if p := s.dayFlows.of(d); p != nil {
-				v.buckets[i] = plus(v.buckets[i], p.value)
-			}
-		}
-	}
-	return v
+	return days
 }
 
-// counterValue is what a cumulative counter gained in the range; nil when it was not read in it.
-func (qc *queryContext) counterValue(s *metricSeries) *metricValue {
-	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
-	if g == nil || g.latest() == nil {
-		return nil
+// counterValue adds what the steps of a cumulative counter gained in the range.
+func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
+	r := qc.query.Range
+	last := v.lastIn(g, r.From, r.To)
+	if last == nil {
+		return
 	}
-	v, last := &metricValue{metricSeries: s, kind: domain.Cumulative, buckets: make([]*int64, len(g.last))}, g.latest()
 	qc.noteSample(v, last)
-	baseline := cmp.Or(g.before, g.first)
-	reached := baseline
-	for i, p := range g.last {
-		if p == nil {
+	v.kinds = append(v.kinds, domain.Cumulative)
+	if g.first != nil && !g.first.at.Before(r.From) && v.of(g.first.owner) {
+		v.read.gap = fmt.Sprintf("it was first read on %s; what it gained before is not known", qc.date(g.first))
+	}
+	qc.noteSince(v, g)
+	gained := qc.stepsIn(v, g, r.From, r.To)
+	if gained == nil {
+		return
+	}
+	v.value = plus(v.value, *gained)
+	if qc.uncompared {
+		return
+	}
+	if before := qc.stepsIn(v, g, r.Previous().From, r.From); before != nil {
+		v.compared, v.previous = plus(v.compared, *gained), plus(v.previous, *before)
+		v.late(g, r.Previous().From, r.From, func(_, _ *sample) { v.noPct = true })
+	} else if v.previous != nil {
+		v.comparedInPart = true
+	}
+}
+
+// stepsIn is what the owners' readings from one end of spans to another gained; nil when of none it is known.
+func (qc *queryContext) stepsIn(v *metricValue, g *gauge, from, to time.Time) (sum *int64) {
+	first, end := v.within(from, to)
+	for i := first; i < end; i++ {
+		if v.spans[i].byDays || !v.of(v.spans[i].owner) {
 			continue
 		}
-		if !p.at.Equal(reached.at) {
-			v.buckets[i] = new(p.value - reached.value)
+		if gained, since := g.step(v.metricSeries, i); gained != nil {
+			if v.of(since.owner) {
+				qc.noteSample(v, since)
+			}
+			sum = plus(sum, *gained)
 		}
-		reached = p
 	}
-	if !baseline.at.Equal(last.at) {
-		qc.noteSample(v, baseline)
-		v.value = new(last.value - baseline.value)
-	}
-	if g.before == nil {
-		qc.lacksBaseline(v, g)
-		return v
-	}
-	if g.earlier != nil && !qc.uncompared {
-		qc.noteSample(v, g.earlier)
-		v.compared, v.previous = v.value, new(g.before.value-g.earlier.value)
-	}
-	return v
+	return sum
 }
 
-// lacksBaseline notes since when a counter is known whose gain in the range is not known in full.
-func (qc *queryContext) lacksBaseline(v *metricValue, g *gauge) {
-	date := func(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
-	gap := fmt.Sprintf("it was first read on %s; what it gained before is not known", date(g.first))
-	if g.stale != nil {
-		gap = fmt.Sprintf("it was not read from %s to %s; what it gained between is not counted", date(g.stale), date(g.first))
+// lastIn is the owners' last reading from one end of spans to another; nil without one.
+func (v *metricValue) lastIn(g *gauge, from, to time.Time) *sample {
+	first, end := v.within(from, to)
+	for i := end - 1; i >= first; i-- {
+		if p := g.lastIn(v.metricSeries, i); p != nil && !v.spans[i].byDays && v.of(v.spans[i].owner) && v.of(p.owner) {
+			return p
+		}
 	}
-	v.read.gap = cmp.Or(v.read.gap, gap)
+	return nil
 }
+
+func (*metricValue) bucketed(buckets []bucket, of func(bucket) *int64) []*int64 {
+	out := make([]*int64, len(buckets))
+	for i, b := range buckets {
+		out[i] = of(b)
+	}
+	return out
+}
+
+// noteSince notes the steps in the range that took so long that nobody knows when they came about.
+func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
+	r := qc.query.Range
+	v.late(g, r.From, r.To, func(before, last *sample) {
+		v.noPct = true
+		if v.since == nil {
+			v.since = before
+		}
+		v.read.gap = fmt.Sprintf("it was not read from %s to %s; what it gained between counts on the latter", qc.date(before), qc.date(last))
+	})
+}
+
+// late calls each for the steps of the owners' readings from one end of spans to another that took longer than [longStep].
+func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, last *sample)) {
+	first, end := v.within(from, to)
+	g.steps(v.metricSeries, first, end, func(before, last *sample, in span) {
+		if last.late(before) && !in.byDays && v.of(in.owner) {
+			each(before, last)
+		}
+	})
+}
+
+func (qc *queryContext) date(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
 
 // noteSample notes that a value rests on a reading.
 func (qc *queryContext) noteSample(v *metricValue, p *sample) {
@@ -178,8 +263,7 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	}
 }
 
-// metricValues turns the series of one metric into what they add. It leaves out those without a figure. For figures
-// that add up it takes the platform's day flows where there are any, otherwise the difference of the counter.
+// metricValues turns the series of one metric into what they add. It leaves out those without a figure.
 func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
 	var out []*metricValue
 	for _, s := range series {
@@ -188,9 +272,9 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 		}
 		var v *metricValue
 		if metric == domain.MetricFollowers || metric == domain.MetricPosts { // they count what there is, not what was added
-			v = qc.stockValue(s)
-		} else if v = qc.dayFlowValue(s, buckets); v == nil {
-			v = qc.counterValue(s)
+			v = qc.stockValue(s, buckets, qc.sees)
+		} else {
+			v = qc.gainedValue(s, buckets, qc.sees)
 		}
 		if v != nil {
 			out = append(out, v)
@@ -206,7 +290,10 @@ func total(values []*metricValue) Total {
 	var kinds []domain.Kind
 	var sources []string
 	for _, v := range values {
-		kinds, sources = append(kinds, v.kind), append(sources, v.sources...)
+		kinds, sources = append(kinds, v.kinds...), append(sources, v.sources...)
+		if v.since != nil && (t.GainedSince == nil || v.since.at.Before(*t.GainedSince)) {
+			t.GainedSince = new(v.since.at.UTC())
+		}
 		if v.value != nil {
 			t.Value = plus(t.Value, *v.value)
 			t.Accounts++
@@ -224,7 +311,9 @@ func total(values []*metricValue) Total {
 		return t
 	}
 	t.Change = new(*compared - *t.Previous)
-	t.ChangePct = ratio(*t.Change, *t.Previous, 100)
+	if !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }) {
+		t.ChangePct = ratio(*t.Change, *t.Previous, 100)
+	}
 	return t
 }
 
@@ -238,6 +327,14 @@ func ratio(part, whole int64, times float64) *float64 {
 
 // rounded keeps two decimals.
 func rounded(v float64) float64 { return math.Round(v*100) / 100 }
+
+// plusKnown adds what is known.
+func plusKnown(sum, v *int64) *int64 {
+	if v == nil {
+		return sum
+	}
+	return plus(sum, *v)
+}
 
 func plus(sum *int64, v int64) *int64 {
 	if sum != nil {

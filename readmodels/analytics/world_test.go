@@ -39,7 +39,7 @@ func tenantPeople() []domain.DirectoryEntity {
 	entities := []domain.DirectoryEntity{domain.DirectoryMember{ID: successor, AccountID: clientA, Name: "member 5", Active: true}}
 	for _, t := range tenants {
 		entities = append(entities, domain.DirectoryMember{ID: t.MemberID, AccountID: t.AccountID, Name: fmt.Sprint("member ", t.MemberID), Active: true})
-		account := domain.DirectoryAccount{ID: t.AccountID, ParentAccount: t.ParentAccount}
+		account := domain.DirectoryAccount{ID: t.AccountID, ParentAccount: t.ParentAccount, Name: "account " + t.AccountID[:2]}
 		if t.AccountID == t.ParentAccount {
 			account.ParentAccount = ""
 		}

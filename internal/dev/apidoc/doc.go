@@ -21,6 +21,7 @@
 //	refusals.go     errors: when they come, an example of each
 //	samples.go      a request to copy for each operation
 //	kinds.go        the schema of each kind of parameter
+//	zones.go        names of time zones
 //	schemas.go      schemas of Go types
 //	comments.go     comments and constants of Go types, read from the source
 //	fallback_texts.go     members that mean the same everywhere

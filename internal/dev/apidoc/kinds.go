@@ -2,29 +2,91 @@ package apidoc
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// kinds has the schema of each kind of parameter; a kind that is not here is a text without a form.
+// The forms of parameters, as patterns that mean the same to Go and to JavaScript. Whoever follows them is not told that a
+// value is malformed. Two things no pattern says: that a range begins before it ends, and which cursors there are.
+const (
+	hexForm    = "[0-9a-fA-F]{24}"
+	numberForm = "[1-9][0-9]{0,17}"
+	year       = "(197[1-9]|19[89][0-9]|20[0-9]{2})"
+	leapYear   = "(19(72|76|80|84|88|92|96)|20([02468][048]|[13579][26]))"
+	dayForm    = "(" + year + "-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|" +
+		leapYear + "-02-29)"
+	clockForm   = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?"
+	instantForm = dayForm + "T" + clockForm + "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
+	unixForm    = "[1-9][0-9]{8,9}|[1-9][0-9]{12}" // seconds, milliseconds
+	timeForm    = dayForm + "|" + instantForm + "|" + unixForm
+
+	accountForm = "(" + hexForm + "|" + numberForm + ")"
+)
+
+// kinds has the schema of each kind of parameter; a kind that is not here is told by its words.
 var kinds = map[api.Kind]func(*openapi3.Schema){
-	api.KindHexID:    func(s *openapi3.Schema) { s.Pattern = "^[0-9a-fA-F]{24}$" },
-	api.KindAccount:  func(s *openapi3.Schema) { s.Pattern = "^([0-9a-fA-F]{24}|[1-9][0-9]*)$" },
-	api.KindCategory: func(s *openapi3.Schema) { s.Pattern = "^([0-9]+|all)$" },
-	api.KindVersion:  func(s *openapi3.Schema) { s.Pattern = "^v?[1-9][0-9]*$" },
-	api.KindZone:     func(s *openapi3.Schema) { s.Default = "UTC" },
+	api.KindText:    func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
+	api.KindHexID:   form(hexForm),
+	api.KindAccount: form(accountForm),
+	api.KindAccounts: func(s *openapi3.Schema) { // a hundred ids; Go's patterns count no further than 1,000
+		s.Pattern, s.MaxLength = "^("+accountForm+"(,"+accountForm+")*)$", new(uint64(100*domain.HexIDLength+99))
+	},
+	api.KindCategory: form("0|" + numberForm + "|all"),
+	api.KindActivity: form(numberForm + ":[!-~]{1,255}"),
+	api.KindActor:    form("[ -~]{1,255}"),
+	api.KindChanges:  form(changesForm()),
+	api.KindTime:     form(timeForm),
+	api.KindMoment:   form("v" + numberForm + "|[1-9][0-9]{0,7}|" + timeForm),
+	api.KindVersion:  form("v?" + numberForm),
+	api.KindZone:     func(s *openapi3.Schema) { s.Pattern, s.Default = zonePattern(), "UTC" },
 	api.KindPlatform: func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
 	api.KindOrder:    func(s *openapi3.Schema) { s.Default = "desc" },
+	api.KindCursor: func(s *openapi3.Schema) {
+		s.Pattern, s.MaxLength = "^[A-Za-z0-9_-]+$", new(uint64(api.MaxCursor))
+	},
 
 	api.KindGranularity: func(s *openapi3.Schema) { s.Default = "day" },
 	api.KindRowID: func(s *openapi3.Schema) {
-		s.Type, s.Format, s.Min = &openapi3.Types{"integer"}, "int64", new(1.0)
+		s.Type, s.Format, s.Min, s.Max = &openapi3.Types{"integer"}, "int64", new(1.0), new(float64(1<<53-1))
 	},
 	api.KindLimit: func(s *openapi3.Schema) {
 		s.Type, s.Min, s.Max, s.Default = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit)), api.DefaultPageLimit
 	},
+}
+
+// form is a text of one form.
+func form(pattern string) func(*openapi3.Schema) {
+	return func(s *openapi3.Schema) { s.Pattern = "^(" + pattern + ")$" }
+}
+
+// changesForm are the short names of changes of dashboards, separated by commas.
+func changesForm() string {
+	var names []string
+	for _, full := range domain.NewRegistry().Types() {
+		if rest, ok := strings.CutPrefix(full, "dashboard."); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	one := "(" + strings.Join(slices.Compact(names), "|") + ")"
+	return one + "(," + one + ")*"
+}
+
+// zoneSchema is the schema of time zones.
+const zoneSchema = "TimeZone"
+
+// timeZone is the schema that parameters of zones refer to.
+func timeZone() *openapi3.SchemaRef {
+	schema := typed("string")
+	kinds[api.KindZone](schema.Value)
+	schema.Value.Description = "Time zone: a name of the IANA database. Newer names than these are served, too."
+	return schema
 }
 
 // parameter describes a declared parameter where the pattern has it.
@@ -50,6 +112,9 @@ func parameter(declared api.Param, inPath bool) (*openapi3.ParameterRef, error) 
 		p.In, p.Required = openapi3.ParameterInPath, true
 	case declared.Default != "":
 		p.Description += " Default: " + declared.Default + "."
+	}
+	if declared.Kind == api.KindZone { // a long pattern, once
+		p.Schema = openapi3.NewSchemaRef("#/components/schemas/"+zoneSchema, nil)
 	}
 	return &openapi3.ParameterRef{Value: p}, nil
 }

@@ -25,9 +25,11 @@ Each operation has a request to copy; BASE is this server and TOKEN the bearer t
     BASE=http://localhost:6001
     curl -H "Authorization: Bearer $TOKEN" "$BASE/auth/reach/getAccountNetGrowth?tz=Europe/Berlin&granularity=week"
 
-Analytics are under /auth; a standalone server has them at its root as well. What a path does not name (startTime, endTime, pId) may stand in
-the query. A range without ends is the last 30 days. A parameter that does nothing at an address is a 400; the service ignores one that
-nobody knows. The answer always compares with the previous period of equal length; no parameter asks for that.
+Analytics are under /auth; a standalone server has them at its root as well. What a path does not name (startTime, endTime, pId) may stand
+in the query. A range without ends is the last 30 days. Addresses below /api/ refuse a query parameter that they do not know. The
+analytics refuse one that is known and does nothing at that address, and a slip of one that is known; they ignore others, and name them in
+meta.ignored. Letters of a path may have any case, those of ids in it may not. The answer always compares with the previous period of
+equal length; no parameter asks for that.
 
 Answers have one envelope: success, message, data, and where there is more to say, meta. Errors have one shape (ErrorBody), or that of
 RFC 9457 with Accept: application/problem+json. An error names every wrong input at once. What belongs to another tenant is a 404, like what
@@ -48,6 +50,7 @@ spaces; null is an empty cell. It is UTF-8 without a byte order mark: a page tha
 func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 	made.of(described.Error)
 	made.of(described.Problem)
+	made.components[zoneSchema] = timeZone()
 	doc := &openapi3.T{
 		OpenAPI: "3.1.0",
 		Info: &openapi3.Info{
@@ -63,7 +66,7 @@ func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 					Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "Token with sub, account_id and role.",
 				}},
 				"ticket": {Value: &openapi3.SecurityScheme{
-					Type: "apiKey", In: "query", Name: "ticket", Description: "One-time ticket, for EventSource.",
+					Type: "apiKey", In: "query", Name: "ticket", Description: "A ticket of POST /api/notices/ticket, for EventSource.",
 				}},
 			},
 		},

@@ -32,6 +32,9 @@ const (
 	tagStreams    = "Notices and live updates"
 	tagAnalytics  = "Analytics"
 	tagOperators  = "Operators"
+
+	streamEnds = "While the service is not ready or full, the answer is a stream that only says when to come back, and ends: an " +
+		"EventSource then tries again by itself. Any other status means that trying again does not help."
 )
 
 // tags are the groups in their order.
@@ -55,12 +58,10 @@ const (
 
 var (
 	streamAnswers  = []answer{{status: 200, text: "The stream.", media: []string{mediaEvents}}}
-	streamRefusals = []domain.Code{
-		domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound, domain.CodeRateLimited, domain.CodeUnavailable,
-	}
-	socketIO = about{
+	streamRefusals = []domain.Code{domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound}
+	socketIO       = about{
 		tag: tagStreams, summary: "Socket.IO v4 (Engine.IO protocol 4).",
-		text: "For the stock client, with the token in auth.token or a Bearer header. The event is client_access_removed.",
+		text: "For the stock client, with the token in auth.token or a Bearer header. The events are client_access_removed and board_closed.",
 		answers: []answer{
 			{status: 200, text: "Packets of Engine.IO.", media: []string{mediaText}},
 			{status: 400, text: "The request is no packet of Engine.IO.", media: []string{mediaJSON}},
@@ -70,10 +71,15 @@ var (
 )
 
 func figures(summary, text string) about {
-	return about{tag: tagAnalytics, summary: summary, text: text}
+	return about{tag: tagAnalytics, summary: summary, text: text, refuses: []domain.Code{domain.CodeConflict}}
 }
 
 func entities(summary string) about { return about{tag: tagEntities, summary: summary} }
+
+func statsOf(whose string) about {
+	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Followers, their change, posts, engagement, " +
+		"impressions, reach and demographics " + whose + ", by day, week or month."}
+}
 
 func audit(summary string) about { return about{tag: tagAudit, summary: summary} }
 
@@ -101,6 +107,14 @@ var operations = map[string]about{
 		tag: tagService, summary: "Describes the topics of the log and the streams.",
 		answers: []answer{{status: 200, text: "AsyncAPI 3.", media: []string{mediaJSON}}},
 	},
+	"getClientTgz": {
+		tag: tagService, summary: "The typed client for browsers and Node that fits this server, for npm install.",
+		answers: []answer{{status: 200, text: "An npm package.", media: []string{"application/gzip"}}},
+	},
+	"getClientJs": {
+		tag: tagService, summary: "The same client as one module, for pages without a build.",
+		answers: []answer{{status: 200, text: "A module.", media: []string{"text/javascript"}}},
+	},
 
 	"getDashboard": {
 		tag: tagDashboards, summary: "The dashboard of a sub-account.",
@@ -118,6 +132,20 @@ var operations = map[string]about{
 		},
 	},
 
+	"getMe": {
+		tag: tagService, summary: "Who the caller is: its user, account and agency, its roles and scopes, and what is open to it.",
+	},
+	"getDashboards": {
+		tag: tagDashboards, summary: "Every client of the agency, by name, with what its dashboard is.",
+		text: "Nothing is created: `exists` says whether there is a dashboard already. A client user sees the dashboards that it may open.",
+	},
+	"getAccounts":            entities("The accounts whose figures the caller may see, by name."),
+	"getMembers":             entities("The members of the caller's accounts, by name."),
+	"getCategories":          entities("The categories of posts, by name."),
+	"getUsersPlatforms":      entities("What a user has connected: the profiles and pages of its members."),
+	"getPlatformsActivities": entities("The posts of one connected profile or page, newest first."),
+	"getActivitiesStats":     entities("What one post had gathered at each reading, newest first."),
+
 	"getUsers":         entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
 	"getUsersByUserId": entities("One user."),
 	"getPlatforms": entities("The connected profiles and pages, with their state, the reason of the last " +
@@ -125,14 +153,13 @@ var operations = map[string]about{
 	"getPlatformsByPlatformId":  entities("One connected profile or page."),
 	"getActivities":             entities("Posts with their latest figures, newest first."),
 	"getActivitiesByActivityId": entities("One post."),
-	"getStats": entities("Followers, their change, posts, engagement, impressions, reach and demographics " +
-		"of each platform, by day, week or month."),
-	"getDashboardHistory": audit("Who changed a dashboard, when and by which request."),
-	"getDashboardState":   audit("What a dashboard was at an instant or version."),
-	"getDashboardDiff":    audit("What changed on a dashboard between two instants or versions."),
-	"getDashboardAccess":  audit("Whether a user had access to a dashboard at a time, and which records decided that."),
-	"getAuditHistory":     audit("Who changed any dashboard of the agency."),
-	"getAuditReads":       audit("Who read or exported the audit trail, newest first."),
+	"getStats":                  statsOf("of each platform"),
+	"getDashboardHistory":       audit("Who changed a dashboard, when and by which request."),
+	"getDashboardState":         audit("What a dashboard was at an instant or version."),
+	"getDashboardDiff":          audit("What changed on a dashboard between two instants or versions."),
+	"getDashboardAccess":        audit("Whether a user had access to a dashboard at a time, and which records decided that."),
+	"getAuditHistory":           audit("Who changed any dashboard of the agency."),
+	"getAuditReads":             audit("Who read or exported the audit trail, newest first."),
 	"getAuditExport": {
 		tag: tagAudit, summary: "The history as a file, oldest change first.",
 		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a " +
@@ -144,8 +171,8 @@ var operations = map[string]about{
 
 	"getNotices": {
 		tag: tagStreams, summary: "The caller's notices as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
-		text: "The event is client_access_removed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without one it begins " +
-			"at the newest notice.",
+		text: "The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. " +
+			"Without one it begins at the newest notice. " + streamEnds,
 	},
 	"getLive": {
 		tag: tagStreams, summary: "Which figures of the caller's accounts changed, as Server-Sent Events.",
@@ -155,11 +182,16 @@ var operations = map[string]about{
 			"members, categories of " +
 			"posts, prices, connections. Ask again for those when their page is opened. " +
 			"With Last-Event-ID the stream continues after that event. When the service does not know that event any more, it says that anything " +
-			"may have changed.",
+			"may have changed. The event connection_needs_sign_in tells that the platform refuses a connection until a person signs in. " + streamEnds,
 	},
-	"postNoticesTicket": {tag: tagStreams, summary: "A one-time ticket for an EventSource, which cannot send headers."},
-	"getSocketIo":       socketIO,
-	"postSocketIo":      socketIO,
+	"postNoticesTicket": {
+		tag: tagStreams, summary: "A ticket for an EventSource, which cannot send headers.",
+		text: "It opens one stream for the page that asked for it, as often as that comes back, until the login ends and for 12 hours at most. " +
+			"A second stream with the same ticket ends the first. Pages of another origin are known by the header Origin; where there is none, " +
+			"the browser must say Sec-Fetch-Site: same-origin.",
+	},
+	"getSocketIo":  socketIO,
+	"postSocketIo": socketIO,
 
 	"getAccountInsights": figures("Follower and engagement totals per platform and over all, with the change against "+
 		"the previous period.", ""),
@@ -172,7 +204,7 @@ var operations = map[string]about{
 		"`meta.as_of` is the newest registration of a post that counts."),
 	"getLeaderboard": figures("The best members and the best posts, ranked by engagement.",
 		"It has no further pages; limit is how many of each the answer has."),
-	"getTopPostsInsights":      figures("The posts that gained most engagement in the range.", ""),
+	"getTopPostsInsights":      figures("The posts that gained most engagement in the range, or have most of it.", ""),
 	"getPostInsights":          figures("Every post with its latest metrics, and what it gained in the range.", ""),
 	"getPostsLikes":            figures("Likes per post and over time.", ""),
 	"getPostsViews":            figures("The views that posts gained over time.", ""),

@@ -17,6 +17,8 @@ func exampleBody(op api.Operation) string {
 		return `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
 	case strings.HasSuffix(op.Pattern, "/accept"):
 		return `{"reason":"verification:OPS-17","report":"0191c2f0-0000-7000-8000-000000000002"}`
+	case strings.HasSuffix(op.Pattern, "/run"):
+		return `{"reason":"incident:OPS-17","kind":"post_insights"}`
 	default:
 		return `{"reason":"maintenance:OPS-17"}`
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +28,10 @@ import (
 // figureRequests is how often each endpoint is asked, and its SQL run, for one figure.
 const figureRequests = 500
 
-// figurePaths are the 22 endpoints for the staff of one agency: the last 30 days, limit=50.
-func figurePaths() []string {
+// paths are the 22 endpoints for the staff of one agency: the last 30 days, limit=50.
+func (w figureWorld) paths() []string {
 	const list, member = "?limit=50", "1"
-	start, end := figureNow().AddDate(0, 0, -29).Format(time.DateOnly), figureNow().Format(time.DateOnly)
+	start, end := w.now().AddDate(0, 0, -29).Format(time.DateOnly), w.now().Format(time.DateOnly)
 	span := start + "/" + end
 	return []string{
 		"/getAccountInsights/" + span + "/all",
@@ -58,18 +59,18 @@ func figurePaths() []string {
 	}
 }
 
-// figureNames are the endpoints as -run chooses among them.
-func figureNames() []string {
-	names := make([]string, len(figurePaths()))
+// names are the endpoints as -run chooses among them.
+func (w figureWorld) names() []string {
+	names := make([]string, len(w.paths()))
 	for i := range names {
-		names[i] = fmt.Sprintf("analytics_%02d", i+1)
+		names[i] = fmt.Sprintf("%s_%02d", w.name, i+1)
 	}
 	return names
 }
 
 // figures measures the analytics over HTTP beside their bare SQL, in a database of few agencies and
 // again after more were added: what one agency's answer costs must not grow with the others.
-func (b *bench) figures(ctx context.Context, sizes []int, asked func(name string) bool, print func(result) error) error {
+func (b *bench) figures(ctx context.Context, w figureWorld, sizes []int, asked func(name string) bool, print func(result) error) error {
 	pool, err := b.database(ctx, 8)
 	if err != nil {
 		return err
@@ -79,18 +80,32 @@ func (b *bench) figures(ctx context.Context, sizes []int, asked func(name string
 	before := map[string]figureCost{}
 	for _, agencies := range sizes {
 		began := time.Now()
-		if err := fillFigures(ctx, pool, filled, agencies); err != nil {
+		if err := w.fill(ctx, pool, filled, agencies); err != nil {
 			return err
 		}
-		readings := agencies * figurePosts * figureReadings
+		each := w.readings()
 		fmt.Fprintf(os.Stderr, "bench: %d post readings are filled, the last %d in %s\n",
-			readings, (agencies-filled)*figurePosts*figureReadings, time.Since(began).Round(time.Second))
+			agencies*each, (agencies-filled)*each, time.Since(began).Round(time.Second))
 		filled = agencies
-		if err := b.askFigures(ctx, pool.Config().ConnString(), agencies, asked, before, print); err != nil {
+		if err := b.askFigures(ctx, pool.Config().ConnString(), w, agencies, asked, before, print); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// connectTables connects to a database whose tables are found by their names alone.
+func connectTables(ctx context.Context, url string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse URL: %w", err)
+	}
+	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return conn, nil
 }
 
 // figureCost is what an endpoint cost: milliseconds, and pages of PostgreSQL's cache that its SQL touched,
@@ -98,32 +113,28 @@ func (b *bench) figures(ctx context.Context, sizes []int, asked func(name string
 type figureCost struct{ p50, pages float64 }
 
 // askFigures prints for each endpoint p50 and p99 over HTTP beside those of its SQL, and p50 and pages
-// beside those of the smaller database.
+// beside those of the smaller database; at last the slowest p50 beside the median endpoint's.
 func (b *bench) askFigures(
-	ctx context.Context, url string, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
+	ctx context.Context, url string, w figureWorld, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
 ) error {
-	size := fmt.Sprintf("%.1fm", float64(agencies*figurePosts*figureReadings)/1_000_000)
+	size := fmt.Sprintf("%.1fm", float64(agencies*w.readings())/1_000_000)
 	small := agencies < 5 // a table of which most rows are asked for is scanned for good reason
-	server, statements, stop, err := figureServer(ctx, url)
+	server, statements, stop, err := figureServer(ctx, url, w.now)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	config, err := pgx.ParseConfig(url)
+	conn, err := connectTables(ctx, url)
 	if err != nil {
-		return fmt.Errorf("parse URL: %w", err)
-	}
-	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
 	defer conn.Close(ctx)
-	for i, path := range figurePaths() {
-		if !asked(figureNames()[i]) {
+	var medians []float64
+	for i, path := range w.paths() {
+		if !asked(w.names()[i]) {
 			continue
 		}
-		name := figureNames()[i] + "_" + size
+		name := w.names()[i] + "_" + size
 		statements.begin()
 		if err := get(ctx, server, path); err != nil {
 			return err
@@ -152,6 +163,7 @@ func (b *bench) askFigures(
 		); err != nil {
 			return err
 		}
+		medians = append(medians, p50)
 		if smaller, ok := before[path]; ok {
 			err := errors.Join(
 				print(against(name+"_p50_vs_smaller", "ms", p50, smaller.p50)), print(against(name+"_pages_vs_smaller", "pages", pages, smaller.pages)),
@@ -162,11 +174,15 @@ func (b *bench) askFigures(
 		}
 		before[path] = figureCost{p50, pages}
 	}
-	return nil
+	if len(medians) == 0 {
+		return nil
+	}
+	slices.Sort(medians)
+	return print(against(w.name+"_slowest_"+size+"_p50", "ms", medians[len(medians)-1], medians[len(medians)/2]))
 }
 
 // figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.
-func figureServer(ctx context.Context, url string) (*httptest.Server, *statements, func(), error) {
+func figureServer(ctx context.Context, url string, now func() time.Time) (*httptest.Server, *statements, func(), error) {
 	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
 	if err != nil {
 		return nil, nil, nil, err
@@ -186,7 +202,7 @@ func figureServer(ctx context.Context, url string) (*httptest.Server, *statement
 		}),
 		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
 		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
-		Logger: slog.New(slog.DiscardHandler), Now: figureNow,
+		Logger: slog.New(slog.DiscardHandler), Now: now,
 	})
 	if err != nil {
 		return nil, nil, nil, errors.Join(err)
@@ -277,7 +293,7 @@ func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Durat
 }
 
 // readingTables hold a row for each reading, or for each day of what is read.
-var readingTables = []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_gains"}
+var readingTables = []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_months", "post_gains"}
 
 // explain returns the pages that the statements touch; with strict it fails when a plan reads one of the
 // reading tables from end to end.

@@ -10,22 +10,113 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// The world that the analytics are measured in: agencies that are like each other.
+// The worlds that the analytics are measured in: agencies that are like each other.
 const (
-	figureSocials  = 100 // social accounts of an agency, a quarter on each platform
-	figurePosts    = 2000
-	figureClients  = 20
-	figureMembers  = 50
-	figureReadings = 100 // of each post and account, every 12 hours: 50 days
-	figureEvery    = 12 * time.Hour
+	figureSocials = 100 // social accounts of an agency, a quarter on each platform
+	figureClients = 20
+	figureMembers = 50
+	figureEvery   = 12 * time.Hour // of accounts; of posts by their world
 )
 
-// figureNow is when the figures are asked for: half a day after the last reading.
-func figureNow() time.Time { return firstReading.Add(figureReadings*figureEvery - 6*time.Hour) }
+// figureWorld is what an agency has: about 200,000 readings of posts, and readings of its accounts every 12 hours.
+type figureWorld struct {
+	name  string // of its measurements
+	posts int    // of an agency
+	slots int    // of 12 hours, from [firstReading] on
+	// ladder: posts appear all the time and are read ever less often, by the default tiers of the fetcher. Without,
+	// all of them are older than the first reading and read in every slot.
+	ladder collect.Tiers
+}
+
+// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, and those of an agency that
+// uses the service with its defaults for one and for two years.
+func figureWorlds() []figureWorld {
+	tiers := collect.DefaultTiers(figureWindow)
+	return []figureWorld{
+		crowded(),
+		{name: "analytics_year", posts: 4400, slots: 730, ladder: tiers},
+		{name: "analytics_two_years", posts: 3800, slots: 1460, ladder: tiers},
+	}
+}
+
+// crowded is the world in which every reading is of every post.
+func crowded() figureWorld { return figureWorld{name: "analytics", posts: 2000, slots: 100} }
+
+const figureWindow = 7 * 24 * time.Hour
+
+// now is when the figures are asked for: half a day after the last reading.
+func (w figureWorld) now() time.Time {
+	return firstReading.Add(time.Duration(w.slots)*figureEvery - 6*time.Hour)
+}
+
+// published spreads the posts over the time of the readings, by the ladder, or over the 50 days before them. Posts of an
+// account are evenly apart.
+func (w figureWorld) published(post int) time.Time {
+	if w.ladder == nil {
+		return firstReading.Add(-time.Duration(post%600+1) * 2 * time.Hour)
+	}
+	whole := time.Duration(w.slots-1) * figureEvery
+	return firstReading.Add(whole / time.Duration(w.posts) * time.Duration(post)).Truncate(time.Second)
+}
+
+// readIn are the slots in which a post is read.
+func (w figureWorld) readIn(post int) (slots []int) {
+	first := int(w.published(post).Sub(firstReading)/figureEvery) + 1
+	if w.ladder == nil {
+		first = 0
+	}
+	last := -1
+	for slot := first; slot < w.slots; slot++ {
+		age := time.Duration(slot)*figureEvery - w.published(post).Sub(firstReading)
+		if last < 0 || time.Duration(slot-last)*figureEvery >= w.interval(age) {
+			slots, last = append(slots, slot), slot
+		}
+	}
+	return slots
+}
+
+// interval is how long after a reading a post of an age is read again.
+func (w figureWorld) interval(age time.Duration) time.Duration {
+	for _, tier := range w.ladder {
+		if tier.Age == 0 || age <= tier.Age {
+			return tier.Every
+		}
+	}
+	return 0
+}
+
+// readings are those of an agency's posts.
+func (w figureWorld) readings() (n int) {
+	for post := range w.posts {
+		n += len(w.readIn(post))
+	}
+	return n
+}
+
+// plan is which posts are read in each slot.
+func (w figureWorld) plan() [][]int {
+	plan := make([][]int, w.slots)
+	for post := range w.posts {
+		for _, slot := range w.readIn(post) {
+			plan[slot] = append(plan[slot], post)
+		}
+	}
+	return plan
+}
+
+// counted is how far a post's counters have come in a slot: in the crowded world they never rest, else most comes in
+// the first weeks.
+func (w figureWorld) counted(post, slot int) int64 {
+	if w.ladder == nil {
+		return int64(slot)
+	}
+	return min(60, int64(slot)-int64(w.published(post).Sub(firstReading)/figureEvery))
+}
 
 func figureAgency(n int) string            { return fmt.Sprintf("%024x", 0xa000000+n) }
 func figureClient(n, i int) string         { return fmt.Sprintf("%024x", 0xc0000000+n*figureClients+i) }
@@ -40,17 +131,17 @@ func figureTenant(n, social int) domain.Tenant {
 	}
 }
 
-// fillFigures folds agencies from first up to (not including) end with the projectors' own folds, slot by
+// fill folds agencies from first up to (not including) end with the projectors' own folds, slot by
 // slot, as the fetchers' readings come.
-func fillFigures(ctx context.Context, pool *pgxpool.Pool, first, end int) error {
+func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, first, end int) error {
 	const workers = 2
 	var group errgroup.Group
-	for w := range workers {
+	for worker := range workers {
 		var mine []int
-		for n := first + w; n < end; n += workers {
+		for n := first + worker; n < end; n += workers {
 			mine = append(mine, n)
 		}
-		group.Go(func() error { return foldAgencies(ctx, pool, mine, w == 0) })
+		group.Go(func() error { return w.fold(ctx, pool, mine, worker == 0) })
 	}
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("fill readings: %w", err)
@@ -61,27 +152,27 @@ func fillFigures(ctx context.Context, pool *pgxpool.Pool, first, end int) error 
 	return nil
 }
 
-func foldAgencies(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
+func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
 	for _, n := range agencies {
 		err := errors.Join(
 			foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)),
-			foldInto(ctx, pool, projections.PostInsights{}, figureRegistrations(n)),
+			foldInto(ctx, pool, projections.PostInsights{}, w.registrations(n)),
 		)
 		if err != nil {
 			return err
 		}
 	}
-	for slot := range figureReadings {
+	for slot, posts := range w.plan() {
 		at := firstReading.Add(time.Duration(slot) * figureEvery)
-		if analyses && slot%25 == 2 { // as autovacuum does within a minute
+		if analyses && slot%max(25, w.slots/10) == 2 { // as autovacuum does within a minute
 			if _, err := pool.Exec(ctx, "analyze"); err != nil {
 				return fmt.Errorf("analyze: %w", err)
 			}
 		}
 		for _, n := range agencies {
 			err := errors.Join(
-				foldInto(ctx, pool, projections.PostInsights{}, figurePostReads(n, slot, at)),
-				foldInto(ctx, pool, projections.AccountInsights{}, figureAccountReads(n, slot, at)),
+				foldInto(ctx, pool, projections.PostInsights{}, w.postReads(n, slot, posts, at)),
+				foldInto(ctx, pool, projections.AccountInsights{}, w.accountReads(n, slot, at)),
 			)
 			if err != nil {
 				return err
@@ -94,7 +185,7 @@ func foldAgencies(ctx context.Context, pool *pgxpool.Pool, agencies []int, analy
 func foldInto(ctx context.Context, pool *pgxpool.Pool, p projections.Projector, events []projections.Event) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		fold := p.Begin(1)
-		if err := fold.Load(ctx, tx, events); err != nil {
+		if err := projections.LoadAll(ctx, tx, fold, events); err != nil {
 			return err
 		}
 		for _, ev := range events {
@@ -102,7 +193,7 @@ func foldInto(ctx context.Context, pool *pgxpool.Pool, p projections.Projector, 
 				return err
 			}
 		}
-		return fold.Write(ctx, tx)
+		return projections.WriteAll(ctx, tx, fold)
 	})
 }
 
@@ -147,20 +238,19 @@ func figureDirectory(n int) []projections.Event {
 	return events
 }
 
-// figurePublished spreads the posts over the 50 days before the readings begin.
-func figurePublished(post int) time.Time {
-	return firstReading.Add(-time.Duration(post%600+1) * 2 * time.Hour)
-}
-
 func figureExternal(post int) string { return fmt.Sprintf("17841400000000000_%06d", post) }
 
-func figureRegistrations(n int) []projections.Event {
-	events := make([]projections.Event, figurePosts)
-	for post := range figurePosts {
+func (w figureWorld) registrations(n int) []projections.Event {
+	events := make([]projections.Event, w.posts)
+	for post := range w.posts {
 		social := post % figureSocials
+		registered := firstReading
+		if published := w.published(post); published.After(registered) {
+			registered = published
+		}
 		events[post] = figureEvent(fmt.Sprintf("g-%d-%d", n, post), domain.PostRegistered{
 			Tenant: figureTenant(n, social), Platform: figurePlatform(social), ExternalID: figureExternal(post), Origin: domain.OriginListing,
-			RegisteredAt: firstReading, PublishedAt: new(figurePublished(post)), CategoryID: new(int64(post%5 + 1)), PostType: "image",
+			RegisteredAt: registered, PublishedAt: new(w.published(post)), CategoryID: new(int64(post%5 + 1)), PostType: "image",
 			Content:   "Autumn is here, and so are our new opening hours: come and see us from Monday to Saturday.",
 			Permalink: "https://example.com/posts/" + figureExternal(post),
 		})
@@ -168,27 +258,34 @@ func figureRegistrations(n int) []projections.Event {
 	return events
 }
 
-func figurePostReads(n, slot int, at time.Time) []projections.Event {
-	events := make([]projections.Event, figurePosts)
-	for post := range figurePosts {
+func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []projections.Event {
+	events := make([]projections.Event, len(posts))
+	for i, post := range posts {
 		social := post % figureSocials
-		likes := int64(10 + slot*(post%17+1))
+		likes := 10 + w.counted(post, slot)*int64(post%17+1)
 		comments, shares, views := likes/3, likes/7, likes*20
-		events[post] = figureEvent(figureID(n, slot, post), domain.PostRead{
+		published, captured := w.published(post), at.Add(time.Duration(social)*time.Second)
+		read := domain.PostRead{
 			Tenant: figureTenant(n, social), Platform: figurePlatform(social), ExternalID: figureExternal(post),
-			CapturedAt: at.Add(time.Duration(social) * time.Second), PublishedAt: new(figurePublished(post)),
+			CapturedAt: captured, PublishedAt: &published,
 			Counts:       domain.Counts{Likes: &likes, Comments: &comments, Shares: &shares, Views: &views, Impressions: &views},
-			GrowthWindow: "168h0m0s", SubscriptionActive: true,
-		})
+			GrowthWindow: figureWindow.String(), SubscriptionActive: true,
+		}
+		if w.ladder != nil {
+			read.GrowthEligible = captured.Sub(published) <= figureWindow
+			read.TrackedSince = new(firstReading)
+			read.FromZero = domain.BeganAtZero(read.PublishedAt, read.TrackedSince)
+		}
+		events[i] = figureEvent(figureID(n, slot, post), read)
 	}
 	return events
 }
 
-func figureAccountReads(n, slot int, at time.Time) []projections.Event {
+func (w figureWorld) accountReads(n, slot int, at time.Time) []projections.Event {
 	events := make([]projections.Event, figureSocials)
 	for social := range figureSocials {
 		p := figurePlatform(social)
-		events[social] = figureEvent(figureID(n, slot, figurePosts+social), domain.AccountRead{
+		events[social] = figureEvent(figureID(n, slot, w.posts+social), domain.AccountRead{
 			Tenant: figureTenant(n, social), Platform: p, CapturedAt: at.Add(time.Duration(social) * time.Second),
 			Figures: figuresOf(p, int64(slot), at),
 		})

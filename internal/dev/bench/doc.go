@@ -4,9 +4,11 @@
 //
 // What the limits are:
 //
-//   - projection: the rows that the projection made, written by hand with batched `unnest` upserts by
-//     as many connections as there are partitions; no log, no decoding, no look-ups. A second limit is
-//     one transaction per event, as most libraries fold.
+//   - projection: batched `unnest` upserts by as many connections as there are partitions; no log, no decoding, no look-ups,
+//     no checkpoints, nobody told. Who writes knows the rows beforehand, of all tables that a reading touches, months too: one
+//     transaction for each 5,000 events of a partition, as the projection's, with the rows that these change as they stand after
+//     them. A second, stricter limit writes each row once, as it stands in the end, in as few transactions: what stands in the
+//     tables before the last one was never true. A third is one transaction per event, as most libraries fold.
 //   - append: the same records produced with kgo, unbounded.
 //   - append to readable: the time in which one record goes through the log alone (append to fetch).
 //   - PUT to notice: the PUT's own answer time.
@@ -20,20 +22,29 @@
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //   - analytics: the statements of the same request, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
-//     -run '^analytics$' -agencies 5 measures a million readings alone, -run 'analytics_0[178]' three endpoints.
+//     They are asked in three worlds: each post read every 12 hours for 50 days, and an agency's one and two years with
+//     posts read as the fetcher's default tiers read them. -run '^analytics$' -agencies 5 measures a million readings of
+//     the first alone, -run '^analytics_year$' of the second, -run 'analytics_0[178]' three endpoints.
+//   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many connections as the
+//     rebuild uses, then the same keys and indexes, and VACUUM ANALYZE of as many tables at a time. Both have the same few
+//     events and readers beside them. It is measured once, after a first generation was made. -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.
 //
 // # File map
 //
 //	main.go        flags, order, printing
 //	world.go       brokers, databases and readings to measure with
 //	projection.go  live projection of post readings
-//	naive.go       its two limits
+//	polled.go      a log that notes when a projection gets records and has folded them
+//	upserts.go     its limits of those who know the rows beforehand
+//	naive.go       its limit of one transaction per event
 //	append.go      append throughput
 //	latency.go     append to readable
 //	notice.go      PUT to notice, on the program as a process
 //	history.go     state of a dashboard at an instant, in a million records
 //	analytics*.go  the 22 analytics endpoints over HTTP beside their SQL
 //	proof*.go      verify and replay over a made-up log
+//	rebuild.go     a rebuild from command to caught up, beside COPY: the order of things, and what is printed
+//	rebuild_*.go   logs to rebuild from, the program as a process, states of a rebuild, events and readers, the limit
 //	sql.go         the upserts of the limits, from the tables' columns
 //	puts.go        PUTs of 1, 10 and 100 agencies
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
@@ -51,5 +62,9 @@
 //     kernel holds for sockets is counted apart, for both ends.
 //   - Stuck listeners connect with small segments and buffers, as from behind a thin line: loopback's own
 //     would hide a reader that reads nothing in megabytes of kernel memory.
+//   - The first generation of a rebuild's world is made by a rebuild too, while the projection is paused: a process that
+//     finds no generation would fold millions of events one batch after the other.
+//   - The slowest request at a switch is looked for in half a second before and after it, and compared with the second
+//     before that. Readers are switched back and forth for four more switches.
 //   - The broker fsyncs every append, as in demo.
 package main

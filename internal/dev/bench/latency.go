@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -25,7 +27,9 @@ const (
 
 // latency measures, at a steady rate of readings over all partitions with all projections of the
 // topic running, the time from before the append until a query sees the row. Beside it stands the
-// time from append to acknowledgement, which no design can do without.
+// time in which a plain consumer of the same log has the same record, which no design can do without. The parts of the
+// whole are printed apart (until the projection's own poll has it, until it is folded, until a query sees it), and so are
+// the transactions of folds, those that move checkpoints, for each event.
 func (b *bench) latency(ctx context.Context, perSecond int, print func(result) error) error {
 	log, topics, stop, err := b.eventLog(ctx, metricsPartitions)
 	if err != nil {
@@ -40,9 +44,14 @@ func (b *bench) latency(ctx context.Context, perSecond int, print func(result) e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	running, ctx := errgroup.WithContext(ctx)
+	seen := newProbes()
 	for _, projector := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
+		watched := &polled{Log: log}
+		if projector.Name() == (projections.PostInsights{}).Name() {
+			watched.brought, watched.stored = seen.note(stageFetched), seen.note(stageFolded)
+		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics, Registry: domain.NewRegistry(), Logger: b.logger,
+			Projector: projector, Log: watched, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics, Registry: domain.NewRegistry(), Logger: b.logger,
 		})
 		if err != nil {
 			return err
@@ -51,65 +60,154 @@ func (b *bench) latency(ctx context.Context, perSecond int, print func(result) e
 	}
 	progress := pg.NewProgress()
 	running.Go(func() error { progress.Listen(ctx, pool.Config().ConnString(), b.logger); return nil })
-	seen := &probes{sent: map[string]time.Time{}}
 	running.Go(func() error { return seen.watch(ctx, pool, progress) })
-	acknowledged, err := pace(ctx, log, perSecond, seen)
+	running.Go(func() error { return seen.consume(ctx, b.brokers) })
+	if _, err := pool.Exec(ctx, countTransactions); err != nil {
+		return fmt.Errorf("count transactions: %w", err)
+	}
+	appended, err := pace(ctx, log, perSecond, seen)
 	if err != nil {
 		return err
 	}
-	readable := seen.wait(10 * time.Second)
+	seen.wait(10 * time.Second)
+	var transactions float64
+	if err := pool.QueryRow(ctx, `select last_value from lb_engine.fold_transactions`).Scan(&transactions); err != nil {
+		return fmt.Errorf("count transactions: %w", err)
+	}
 	cancel()
 	if err := running.Wait(); err != nil {
 		return err
 	}
+	name := fmt.Sprintf("append_to_readable_%dps", perSecond)
 	for _, p := range []float64{0.50, 0.99} {
-		name := fmt.Sprintf("append_to_readable_%dps_p%.0f", perSecond, p*100)
-		if err := print(against(name, "ms", percentile(readable, p), percentile(acknowledged, p))); err != nil {
-			return err
+		bare := percentile(seen.took(stageSent, stageBare), p)
+		results := []result{against(fmt.Sprintf("%s_p%.0f", name, p*100), "ms", percentile(seen.took(stageSent, stageRead), p), bare)}
+		for _, part := range []struct {
+			name     string
+			from, to stage
+		}{{"fetch", stageSent, stageFetched}, {"fold", stageFetched, stageFolded}, {"read", stageFolded, stageRead}} {
+			results = append(results, result{
+				Name: fmt.Sprintf("%s_%s_p%.0f", name, part.name, p*100), Value: round(percentile(seen.took(part.from, part.to), p)), Unit: "ms",
+			})
+		}
+		for _, r := range results {
+			if err := print(r); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return print(against(name+"_transactions", "folds/event", transactions/float64(appended), 1))
 }
+
+// countTransactions counts the statements that move checkpoints, of which each transaction of a fold has one. A sequence
+// holds the count, because it takes no lock that lasts.
+const countTransactions = `
+	create sequence lb_engine.fold_transactions minvalue 0 start 0;
+	select nextval('lb_engine.fold_transactions');
+	create function lb_engine.count_fold() returns trigger language plpgsql as $$
+		begin perform nextval('lb_engine.fold_transactions'); return null; end $$;
+	create trigger count_folds after update of next_offset on lb_engine.checkpoints for each statement execute function lb_engine.count_fold()`
 
 // probes are the readings whose arrival is timed.
 type probes struct {
-	mu       sync.Mutex
-	sent     map[string]time.Time // not yet seen
-	measured []time.Duration
-	begun    time.Time
+	mu    sync.Mutex
+	begun time.Time
+	times map[string]*[stages]time.Time // by stage; those of a stage that it has not reached are zero
 }
+
+// stage is how far a probe has come.
+type stage int
+
+const (
+	stageSent    stage = iota
+	stageBare          // a plain consumer has it
+	stageFetched       // the projection's poll has it
+	stageFolded        // the projection has stored its batch
+	stageRead          // a query has seen it
+	stages
+)
+
+func newProbes() *probes { return &probes{begun: time.Now(), times: map[string]*[stages]time.Time{}} }
 
 func (p *probes) send(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sent[id] = time.Now()
+	p.times[id] = &[stages]time.Time{stageSent: time.Now()}
 }
 
 func (p *probes) pending() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ids := make([]string, 0, len(p.sent))
-	for id := range p.sent {
-		ids = append(ids, id)
+	var ids []string
+	for id, times := range p.times {
+		if times[stageRead].IsZero() {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }
 
-func (p *probes) seen(ids []string) {
+// reach notes that probes have come to a stage.
+func (p *probes) reach(at stage, ids ...string) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range ids {
-		if now.Sub(p.begun) > latencyWarm {
-			p.measured = append(p.measured, now.Sub(p.sent[id]))
+		if times := p.times[id]; times != nil && times[at].IsZero() {
+			times[at] = now
 		}
-		delete(p.sent, id)
 	}
+}
+
+// note returns what notes the probes of a batch.
+func (p *probes) note(at stage) func(eventlog.Batch) {
+	return func(batch eventlog.Batch) {
+		for _, run := range batch.Runs {
+			for _, r := range run.Records {
+				p.reach(at, probeOf(r.Value)...)
+			}
+		}
+	}
+}
+
+var probeID = regexp.MustCompile(`"external_id":"(probe_[0-9]+)"`)
+
+// probeOf is the probe's name, if the reading is one.
+func probeOf(value []byte) []string {
+	if found := probeID.FindSubmatch(value); found != nil {
+		return []string{string(found[1])}
+	}
+	return nil
+}
+
+// consume notes when a client that does nothing else has the probes.
+func (p *probes) consume(ctx context.Context, brokers []string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(domain.TopicMetrics),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMinBytes(1))
+	if err != nil {
+		return fmt.Errorf("make consumer: %w", err)
+	}
+	defer client.Close()
+	for ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) { p.reach(stageBare, probeOf(r.Value)...) })
+	}
+	return nil
+}
+
+// took returns how long probes took between two stages, without those of the warm-up.
+func (p *probes) took(from, to stage) (took []time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, times := range p.times {
+		if times[stageSent].Sub(p.begun) > latencyWarm && !times[from].IsZero() && !times[to].IsZero() {
+			took = append(took, max(0, times[to].Sub(times[from])))
+		}
+	}
+	return took
 }
 
 // watch looks for the pending probes each time a projection moves, as any reader would.
 func (p *probes) watch(ctx context.Context, pool *pgxpool.Pool, progress *pg.Progress) error {
-	p.begun = time.Now()
 	for {
 		moved := progress.Moved(projections.PostInsights{}.Name(), "any") // it names no keys
 		if ids := p.pending(); len(ids) > 0 {
@@ -122,7 +220,7 @@ func (p *probes) watch(ctx context.Context, pool *pgxpool.Pool, progress *pg.Pro
 			if err != nil {
 				return ignoreEnd(ctx, err)
 			}
-			p.seen(found)
+			p.reach(stageRead, found...)
 		}
 		select {
 		case <-ctx.Done():
@@ -141,22 +239,18 @@ func ignoreEnd(ctx context.Context, err error) error {
 }
 
 // wait gives the last probes time to arrive.
-func (p *probes) wait(atMost time.Duration) []time.Duration {
+func (p *probes) wait(atMost time.Duration) {
 	for end := time.Now().Add(atMost); len(p.pending()) > 0 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.measured
 }
 
-// pace appends at the rate and returns the times to acknowledgement.
-func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) ([]time.Duration, error) {
-	var mu sync.Mutex
-	var acknowledged []time.Duration
+// pace appends at the rate and returns how many readings that were.
+func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) (appended int, err error) {
 	group, running := errgroup.WithContext(ctx)
 	began := time.Now()
-	for i := 0; time.Since(began) < latencyFor; i++ {
+	for ; time.Since(began) < latencyFor; appended++ {
+		i := appended
 		if due := began.Add(time.Duration(i) * time.Second / time.Duration(perSecond)); time.Until(due) > 0 {
 			time.Sleep(time.Until(due))
 		}
@@ -166,18 +260,11 @@ func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) (
 			seen.send(external)
 		}
 		group.Go(func() error {
-			sent := time.Now()
-			err := log.AppendBulk(running, []domain.Draft{readingDraft(account, external, firstReading.Add(time.Since(began)), int64(i))})
-			mu.Lock()
-			defer mu.Unlock()
-			if time.Since(began) > latencyWarm {
-				acknowledged = append(acknowledged, time.Since(sent))
-			}
-			return err
+			return log.AppendBulk(running, []domain.Draft{readingDraft(account, external, firstReading.Add(time.Since(began)), int64(i))})
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("append at a rate: %w", err)
+		return appended, fmt.Errorf("append at a rate: %w", err)
 	}
-	return acknowledged, nil
+	return appended, nil
 }

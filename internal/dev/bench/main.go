@@ -41,7 +41,8 @@ func (m measurement) chosen(by *regexp.Regexp) bool {
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
 	only := flag.String("run", "", "regular expression: measure only what it matches")
-	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of 200,000 post readings, growing")
+	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
+	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
@@ -68,8 +69,7 @@ func run(ctx context.Context) (err error) {
 	listening := func(kind listenerKind) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.connections(ctx, kind, print) }
 	}
-	asked := func(name string) bool { return chosen.MatchString("analytics") || chosen.MatchString(name) }
-	for _, m := range []measurement{
+	measurements := []measurement{
 		{name: "project_post_readings_1p", run: projected(1)},
 		{name: "project_post_readings_4p", run: projected(4)},
 		{name: "append_readings", run: b.appends},
@@ -86,11 +86,22 @@ func run(ctx context.Context) (err error) {
 		{name: "ingest_memory", run: b.ingestMemory},
 		{name: "connections_10k_sse", run: listening(eventStreams)},
 		{name: "connections_10k_websocket", run: listening(webSockets)},
-		{
-			name: "analytics", parts: figureNames(),
-			run: func(ctx context.Context, print func(result) error) error { return b.figures(ctx, sizes, asked, print) },
-		},
-	} {
+	}
+	for _, w := range figureWorlds() {
+		asked := func(name string) bool { return chosen.MatchString(w.name) || chosen.MatchString(name) }
+		measurements = append(measurements, measurement{
+			name: w.name, parts: w.names(),
+			run: func(ctx context.Context, print func(result) error) error {
+				return b.figures(ctx, w, sizes, asked, print)
+			},
+		})
+	}
+	for _, w := range rebuildWorlds(*scale) {
+		measurements = append(measurements, measurement{
+			name: "rebuild_" + w.name, run: func(ctx context.Context, print func(result) error) error { return b.rebuilds(ctx, w, print) },
+		})
+	}
+	for _, m := range measurements {
 		if !m.chosen(chosen) {
 			continue
 		}

@@ -96,6 +96,9 @@ func subjectOf(token string) (string, error) {
 // build makes the program.
 func (b *bench) build(ctx context.Context) (binary string, err error) {
 	binary = filepath.Join(b.dir, "ledgerboard")
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/ledgerboard").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -50,25 +48,14 @@ func (b *bench) close() error {
 
 // database makes a fresh migrated database and a pool of it.
 func (b *bench) database(ctx context.Context, conns int32) (*pgxpool.Pool, error) {
-	b.n++
-	name := fmt.Sprintf("bench_%d", b.n)
-	admin, err := pgx.Connect(ctx, b.postgres.URL())
+	url, err := b.emptyDatabase(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, "create database "+name); err != nil {
-		return nil, fmt.Errorf("create database: %w", err)
-	}
-	u, err := url.Parse(b.postgres.URL())
-	if err != nil {
-		return nil, fmt.Errorf("parse URL: %w", err)
-	}
-	u.Path = "/" + name
-	if err := tables.Create(ctx, u.String()); err != nil {
 		return nil, err
 	}
-	return pg.Open(ctx, pg.Config{URL: u.String(), SearchPath: tables.Schemas(), Name: "bench", AsyncCommit: true, MaxConns: conns})
+	if err := tables.Create(ctx, url); err != nil {
+		return nil, err
+	}
+	return pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench", AsyncCommit: true, MaxConns: conns})
 }
 
 // eventLog starts a broker with the given number of partitions of `metrics` and connects to it.

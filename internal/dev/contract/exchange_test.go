@@ -19,7 +19,7 @@ import (
 type exchange struct {
 	Get    string            `json:"get"`  // path and the parameters that matter
 	Post   string            `json:"post"` // the same, for POST
-	With   string            `json:"with"` // part of the body
+	With   string            `json:"with"` // part of the body; of a form's decoded one
 	Header map[string]string `json:"header"`
 	Status int               `json:"status"` // 200
 	Answer json.RawMessage   `json:"answer"`
@@ -52,11 +52,15 @@ func newWire(t *testing.T, name string) *wire {
 }
 
 func (w *wire) answer(out http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
+	raw, _ := io.ReadAll(r.Body)
+	body := string(raw)
+	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		body, _ = url.QueryUnescape(body)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range w.exchanges {
-		if !e.fits(r, string(body)) {
+		if !e.fits(r, body) {
 			continue
 		}
 		e.used = true
@@ -68,7 +72,7 @@ func (w *wire) answer(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query, _ := url.QueryUnescape(r.URL.RawQuery)
-	w.strangers = append(w.strangers, r.Method+" "+r.URL.Path+"?"+query+" "+string(body))
+	w.strangers = append(w.strangers, r.Method+" "+r.URL.Path+"?"+query+" "+body)
 	out.WriteHeader(http.StatusInternalServerError)
 }
 

@@ -33,7 +33,7 @@ func TestFacebookPage(t *testing.T) {
 		"1000001_55 photo | 14 3 2 6000000000 6000000000 410 12 | 19 f",
 		"1000001_56 video | 0 - 0 - - - - | 0 t", // shares left out are none; all else that is left out is not known
 		"8801 reel | 7 5 2 1640 - - - | 14 f",
-		"8803 video | 9 1 - 700 - 512 - | 10 t",
+		"8803 video | 9 1 - 700 - - - | 10 t", // bare videos have had no reach since 2026-06-15
 	}, s.posts(), "the video behind a post is that post, a draft is none")
 
 	insights := s.ask("/getAccountInsights/2026-11-17/2026-11-19/1")

@@ -40,6 +40,7 @@ func TestInstagram(t *testing.T) {
 		"901 carousel | - 5 3 900 900 700 - | 8 t", // the owner hides likes
 		"902 reel | 410 12 33 5000 5000 3200 - | 455 f",
 		"903 photo | 8 1 - - - - - | 9 t", // of before the account was a business
+		"906 ad | 6 - 1 70 70 40 - | 7 t", // comments are not for this kind, which costs no other figure
 	}, s.posts())
 	stats := s.ask("/reach/getAccountStats/3?startTime=2026-11-18&endTime=2026-11-18")
 	require.InDelta(t, 310, at(t, stats, "data", "platforms", 0, "reach"), 0)

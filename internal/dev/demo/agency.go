@@ -181,6 +181,7 @@ func (w *World) Register(s *simulator.Server) error {
 	}
 	for _, c := range w.channels {
 		a := simulator.Account{ID: c.externalID, Name: c.name, Username: c.username, PostsFrom: w.from(), PostEvery: c.every}
+		a.Caption = func(p simulator.Post) string { return w.caption(c, p) }
 		s.Add(c.platform, c.kind, a)
 	}
 	return nil

@@ -10,13 +10,13 @@ func foreignAgency() agencyPlan {
 		staff: []personPlan{{name: "Bram Oosterveld", role: "owner", owner: true}},
 		clients: []clientPlan{
 			{
-				name: "Pebble & Oar Rentals", address: "2 Shingle Street, Example-on-Sea", plan: "basic", price: 30_000,
+				name: "Pebble & Oar Rentals", trade: "boats", address: "2 Shingle Street, Example-on-Sea", plan: "basic", price: 30_000,
 				users:    []personPlan{{name: "Carys Penhale", role: "owner", owner: true}},
 				orders:   []orderPlan{{productSocial, []int{0}}},
 				channels: []channelPlan{{domain.Facebook, 0}, {domain.TikTok, 0}},
 			},
 			{
-				name: "Thistledown Yoga", address: "7 Meadow Court, Example-on-Sea", plan: "basic", price: 25_000,
+				name: "Thistledown Yoga", trade: "yoga", address: "7 Meadow Court, Example-on-Sea", plan: "basic", price: 25_000,
 				users:    []personPlan{{name: "Noor Haddad", role: "owner", owner: true}},
 				orders:   []orderPlan{{productSocial, []int{0}}},
 				channels: []channelPlan{{domain.LinkedIn, domain.LinkedInCompanyPage}},

@@ -14,6 +14,7 @@ type personPlan struct {
 
 type clientPlan struct {
 	name    string
+	trade   string // what its posts are about
 	address string
 	users   []personPlan
 	orders  []orderPlan
@@ -69,9 +70,6 @@ const (
 	auditorOfStaff    = 4
 )
 
-// categories are tDefaultCategories; ids count from 1.
-var categories = [...]string{"Behind the scenes", "Product news", "Tips", "Events", "Customer stories", "Offers"}
-
 func agencyPlans() []agencyPlan { return []agencyPlan{ourAgency(), foreignAgency()} }
 
 func ourAgency() agencyPlan {
@@ -89,44 +87,44 @@ func ourAgency() agencyPlan {
 		},
 		clients: []clientPlan{
 			{
-				name: "Alder & Finch Bakery", address: "12 Rye Lane, Port Example", plan: "growth", price: 49_900,
+				name: "Alder & Finch Bakery", trade: "bakery", address: "12 Rye Lane, Port Example", plan: "growth", price: 49_900,
 				users:  []personPlan{{name: "Mara Finch", role: "owner", owner: true}, {name: "Jonas Alder", role: "marketing"}},
 				orders: []orderPlan{social(managerOfStaff, strategistOfStaff), {productSite, []int{webOfStaff}}},
 			},
 			{
-				name: "Alder & Finch Catering", address: "14 Rye Lane, Port Example", plan: "starter", price: 24_900,
+				name: "Alder & Finch Catering", trade: "catering", address: "14 Rye Lane, Port Example", plan: "starter", price: 24_900,
 				users:  []personPlan{{name: "Lena Finch", role: "manager", owner: true}},
 				orders: []orderPlan{social(managerOfStaff), {productListings, []int{webOfStaff}}},
 			},
 			{
-				name: "Alder & Finch Kitchen Shop", address: "16 Rye Lane, Port Example", plan: "starter", price: 24_900,
+				name: "Alder & Finch Kitchen Shop", trade: "kitchen", address: "16 Rye Lane, Port Example", plan: "starter", price: 24_900,
 				users:  []personPlan{{name: "Oskar Finch", role: "manager", owner: true, reset: true}},
 				orders: []orderPlan{{productAds, []int{strategistOfStaff}}},
 			},
 			{
-				name: "Blue Heron Cycles", address: "3 Towpath Row, Port Example", plan: "growth", price: 54_900, renewed: true,
+				name: "Blue Heron Cycles", trade: "cycles", address: "3 Towpath Row, Port Example", plan: "growth", price: 54_900, renewed: true,
 				users:  []personPlan{{name: "Ruth Calder", role: "owner", owner: true}, {name: "Ivo Maric", role: "marketing"}},
 				orders: []orderPlan{social(managerOfStaff), {productSEO, []int{strategistOfStaff, managerOfStaff}}},
 			},
 			{
-				name: "Blue Heron Bike Tours", address: "5 Towpath Row, Port Example", plan: "starter", price: 24_900,
+				name: "Blue Heron Bike Tours", trade: "tours", address: "5 Towpath Row, Port Example", plan: "starter", price: 24_900,
 				users:  []personPlan{{name: "Sanna Koski", role: "manager", owner: true}},
 				orders: []orderPlan{social(strategistOfStaff), {productLogo, []int{webOfStaff}}},
 			},
 			{
-				name: "Copperleaf Dental Care", address: "88 Orchard Way, Port Example", plan: "premium", price: 89_000,
+				name: "Copperleaf Dental Care", trade: "dental", address: "88 Orchard Way, Port Example", plan: "premium", price: 89_000,
 				users: []personPlan{
 					{name: "Dr. Amara Whitlock", role: "owner", owner: true}, {name: "Felix Grünwald", role: "reception", inactive: true},
 				},
 				orders: []orderPlan{{productSEO, []int{0}}},
 			},
 			{
-				name: "Quillfeather Books", address: "1 Inkwell Yard, Port Example", plan: "partner", // price by agreement
+				name: "Quillfeather Books", trade: "books", address: "1 Inkwell Yard, Port Example", plan: "partner", // price by agreement
 				users:  []personPlan{{name: "Edda Quill", role: "owner", owner: true, noLogin: true}},
 				orders: []orderPlan{social(managerOfStaff)},
 			},
 			{
-				name: "Marrow Lane Garden Centre", address: "40 Marrow Lane, Port Example", plan: "starter", price: 19_900, lapsed: true,
+				name: "Marrow Lane Garden Centre", trade: "garden", address: "40 Marrow Lane, Port Example", plan: "starter", price: 19_900, lapsed: true,
 				users:  []personPlan{{name: "Hugo Pellew", role: "owner", owner: true}},
 				orders: []orderPlan{{productListings, []int{webOfStaff}}}, // no point of contact
 			},

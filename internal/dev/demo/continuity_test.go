@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
@@ -53,9 +55,37 @@ func setup(t *testing.T, w *demo.World, seed uint64, now time.Time) *bundle {
 	return b
 }
 
-// fetched are the accounts that have a client and a simulator: all.
+// fetched are the accounts that can be read at the anchor and later.
 func (b *bundle) fetched() []domain.DirectorySocialAccount {
-	return entities[domain.DirectorySocialAccount](b.world)
+	return slices.DeleteFunc(entities[domain.DirectorySocialAccount](b.world), func(a domain.DirectorySocialAccount) bool {
+		return !b.world.LostAt(a.ID).IsZero()
+	})
+}
+
+// A connection whose token has ended says so to the client in the words that the history gives as its reason; a person
+// who signs in again mends it.
+func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
+	t.Parallel()
+	b := setup(t, world(), seed, anchor)
+	states := b.world.States()
+	require.Len(t, states, 1)
+	lost := 0
+	for _, a := range entities[domain.DirectorySocialAccount](b.world) {
+		if b.world.LostAt(a.ID).IsZero() {
+			continue
+		}
+		lost++
+		require.Equal(t, states[0].ConnectionID, a.ConnectionID)
+		client, err := b.clients.For(a.Platform)
+		require.NoError(t, err)
+		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
+		require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
+		require.Equal(t, states[0].Reason, strings.TrimSuffix(err.Error(), ".")+". "+collect.Advice(err))
+		again := simulator.New(simulator.Config{Seed: seed}).Tokens(a.Platform, a.ExternalID)
+		_, err = client.Account(t.Context(), platforms.Target{AccessToken: again.Access, ExternalID: a.ExternalID}, platforms.AccountRequest{})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, lost)
 }
 
 func (b *bundle) target(a domain.DirectorySocialAccount) platforms.Target {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
 func (w *World) put(entities ...domain.DirectoryEntity) { w.entities = append(w.entities, entities...) }
@@ -73,7 +74,7 @@ func (w *World) putUser(a *agency, u user, place int) {
 	created := w.from().Add(-time.Duration(30+roll(w.cfg.Seed, 150, "user since", u.id)) * day)
 	entity := domain.DirectoryUser{
 		ID: u.id, AccountID: u.account, Name: u.plan.name, Email: handle + "@" + host, Phone: phone(row, place+1),
-		Image: "https://img.example.com/" + handle + ".png", Role: u.plan.role, Company: company, IsOwner: u.plan.owner,
+		Image: simulator.PictureURL(simulator.PicturePerson, u.id), Role: u.plan.role, Company: company, IsOwner: u.plan.owner,
 		Active: !u.plan.inactive, ResetPending: u.plan.reset, CreatedAt: created, UpdatedAt: created,
 	}
 	if u.account == a.id {
@@ -157,8 +158,11 @@ func (w *World) putChannel(c *channel) {
 // tokenLife is how long tokens of Instagram and LinkedIn live.
 const tokenLife = 60 * day
 
-// tokenEnds is when the token of a channel ends, which was renewed in the last weeks; zero: never.
+// tokenEnds is when the token of a channel ends, which was renewed in the last weeks, or ended before the anchor; zero: never.
 func (w *World) tokenEnds(c *channel) time.Time {
+	if lost := w.lostAt(c); !lost.IsZero() {
+		return lost
+	}
 	if c.platform != domain.Instagram && c.platform != domain.LinkedIn {
 		return time.Time{}
 	}

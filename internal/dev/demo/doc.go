@@ -6,7 +6,7 @@
 //
 //   - Everything is a function of [Config]: ids, times, figures and event ids. Seeding again after a
 //     crash appends duplicates, which fold to the same tables.
-//   - Readings are what the platforms' clients would have read from the simulator at that instant:
+//   - Readings are what the platforms' clients would have read from the simulator at that instant, had it answered:
 //     same external ids, figures, kinds, sources. Live readings go on without a jump.
 //   - Nothing of one agency names anything of the other.
 //   - Every change of [World.Changes] is accepted by domain and makes exactly one record, so the head's
@@ -23,9 +23,10 @@
 //	agency.go                          agencies, clients, members, channels; the simulator's accounts
 //	ids.go                             derived ids, demo.json's ids, whom the tokens stand for
 //	directory.go                       reference entities
-//	posts.go                           posts and their registrations
+//	posts.go captions.go               posts and their registrations; what they say and show
 //	account_figures.go post_counts.go  what a platform tells of an account, of a post
 //	readings.go                        history
+//	mishaps.go                         an outage of a platform, a token that has ended
 //	drafts.go                          everything but the changes as events
 //	dashboard_changes*.go              the plan of changes: openings, daily business, the way to the end state
 //
@@ -41,5 +42,8 @@
 //     schedule's hours: so every post has a reading that is fresh at the start.
 //   - Instagram's totals of today, and reach over the begin of summer time, are what the simulator makes
 //     of them; the continuity test holds both sides together.
+//   - A history of a month and more has mishaps: see mishaps.go. The anchor lies after them, so live readings know only
+//     the token that has ended.
+//   - Addresses of pictures begin with a host that does not exist; launch puts a real one into answers.
 //   - LinkedIn profiles get no posts after the anchor: they cannot be listed, and nobody tells of any.
 package demo

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -10,8 +11,8 @@ import (
 // Source is the CloudEvents source of seeded events.
 const Source = "/ledgerboard/demo"
 
-// Drafts are all events of the directory and of metrics, ready to be appended: the directory first,
-// then posts, then readings. Their ids do not change from run to run ([EventID]). The changes of
+// Drafts are all events of the directory, of metrics and of connections, ready to be appended: the directory
+// first, then posts, readings, and which connections wait for a sign-in. Their ids do not change from run to run ([EventID]). The changes of
 // dashboards are not among them: those are commands ([World.Changes]).
 func (w *World) Drafts() iter.Seq[domain.Draft] {
 	return func(yield func(domain.Draft) bool) {
@@ -35,12 +36,17 @@ func (w *World) Drafts() iter.Seq[domain.Draft] {
 				return
 			}
 		}
+		for _, s := range w.States() {
+			if !yield(w.stateDraft(s)) {
+				return
+			}
+		}
 	}
 }
 
 // Count is the number of [World.Drafts], without making them.
 func (w *World) Count() int {
-	n := len(w.entities) + len(w.channels)*(w.cfg.Days+1)
+	n := len(w.entities) + w.accountReadings() + len(w.States())
 	for _, p := range w.posts {
 		n += len(p.registrations()) + w.readings(p)
 	}
@@ -62,6 +68,10 @@ func accountReadDraft(r domain.AccountRead) domain.Draft {
 
 func postReadDraft(r domain.PostRead) domain.Draft {
 	return draft(domain.TopicMetrics, r.Key(), r, r.CapturedAt, r.ExternalID, stamp(r.CapturedAt))
+}
+
+func (w *World) stateDraft(s domain.ConnectionStateChanged) domain.Draft {
+	return draft(domain.TopicOperations, w.agencyOf(s.ConnectionID), s, s.At, strconv.FormatInt(s.ConnectionID, 10), stamp(s.At))
 }
 
 func draft(topic, key string, data domain.Data, at time.Time, parts ...string) domain.Draft {

@@ -1,10 +1,22 @@
 package demo
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
+
+// Silent tells whether a social account could not be read at an instant of the history.
+func (w *World) Silent(account int64, at time.Time) bool { return w.silent(w.channelOf(account), at) }
+
+// LostAt is when the token of a social account ended for good; zero: it is good.
+func (w *World) LostAt(account int64) time.Time { return w.lostAt(w.channelOf(account)) }
+
+func (w *World) channelOf(account int64) *channel {
+	i := slices.IndexFunc(w.channels, func(c *channel) bool { return c.SocialAccount == account })
+	return w.channels[i]
+}
 
 // AccountsAt are readings of all accounts as history would go on.
 func (w *World) AccountsAt(at time.Time) []domain.AccountRead {
@@ -19,7 +31,11 @@ func (w *World) AccountsAt(at time.Time) []domain.AccountRead {
 // once and tell of no more, and readings of the others.
 func (w *World) PostsAt(at time.Time) (posts []domain.PostRegistered, reads []domain.PostRead) {
 	for _, c := range w.channels {
-		for _, p := range w.postsOf(c, at) {
+		until := at
+		if w.silent(c, at) {
+			until = w.knownUntil(c)
+		}
+		for _, p := range w.postsOf(c, until) {
 			posts = append(posts, p.registrations()...)
 			if p.readableAt(at) {
 				reads = append(reads, w.postRead(p, at))

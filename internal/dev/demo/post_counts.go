@@ -52,18 +52,18 @@ func (p post) countsAt(seed uint64, at time.Time) (domain.Counts, []domain.Missi
 	return c, nil
 }
 
-// reelCounts: a reel has no reach, and a fresh one nothing but its node's likes and comments.
+// reelCounts: a fresh reel has nothing but its node's likes and comments.
 func (p post) reelCounts(c domain.Counts, n simulator.PostCounters, at time.Time) (domain.Counts, []domain.MissingFigure) {
 	var missing []domain.MissingFigure
 	miss := func(name string) {
 		missing = append(missing, domain.MissingFigure{Name: name, Reason: platforms.ReasonEmpty, Detail: "answered without a value"})
 	}
-	c.Views = &n.Views
+	c.Views, c.Reach = &n.Views, &n.Reach
 	if at.Sub(p.Created) < reelSilence {
-		c.Shares, c.Views = nil, nil
+		c.Shares, c.Views, c.Reach = nil, nil, nil
 		miss(domain.MetricShares)
 		miss(domain.MetricViews)
+		miss(domain.MetricReach)
 	}
-	miss(domain.MetricReach)
 	return c, missing
 }

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"iter"
 	"time"
 
@@ -13,19 +12,21 @@ import (
 type post struct {
 	simulator.Post
 	channel  *channel
-	category int64 // of a planned post; 0: was not planned
+	category int64 // of a planned post; 0: was not planned, or belongs to none
 }
 
 // plannedPercent is how many posts the main application planned, and so has told of.
-const plannedPercent = 55
+const plannedPercent = 75
 
 // postsOf are the posts of a channel before an instant.
 func (w *World) postsOf(c *channel, until time.Time) []post {
 	var out []post
 	for _, p := range simulator.PostsOf(w.cfg.Seed, c.platform, c.externalID, c.every, w.from(), until) {
 		one := post{Post: p, channel: c}
-		if roll(w.cfg.Seed, 100, "planned", c.Key(), p.ID) < plannedPercent {
-			one.category = int64(1 + roll(w.cfg.Seed, len(categories), "category", c.Key(), p.ID))
+		one.Text = w.caption(c, p)
+		topic := w.topicOf(c, p)
+		if topic == campaignCategory || roll(w.cfg.Seed, 100, "planned", c.Key(), p.ID) < plannedPercent {
+			one.category = topic
 		}
 		out = append(out, one)
 	}
@@ -71,25 +72,17 @@ func (p post) registered(origin domain.PostOrigin) domain.PostRegistered {
 func (p post) fromListing() domain.PostRegistered {
 	r := p.registered(domain.OriginListing)
 	r.Content = p.Text
-	switch {
-	case p.channel.platform == domain.TikTok:
-		r.MediaURL = "https://p16.tiktokcdn.example/" + p.ID + ".jpeg"
-	case p.channel.platform == domain.Instagram && p.Kind == simulator.KindReel:
-		r.MediaURL = "https://cdn.example/" + p.ID + ".jpg"
+	if p.channel.platform == domain.TikTok || p.channel.platform == domain.Instagram && p.Kind == simulator.KindReel {
+		r.MediaURL = p.picture()
 	}
 	return r
 }
 
 func (p post) fromMainApp() domain.PostRegistered {
 	r := p.registered(domain.OriginMainApp)
-	r.Content = "A word from " + p.channel.name
+	r.Content, r.MediaURL = p.Text, p.picture()
 	if p.category > 0 {
 		r.CategoryID = new(p.category)
-		r.Content = fmt.Sprintf("%s at %s", categories[p.category-1], p.channel.name)
-	}
-	r.MediaURL = "https://media.example.com/" + slug(p.ID) + ".jpg"
-	if p.Kind == simulator.KindVideo || p.Kind == simulator.KindReel {
-		r.MediaURL = "https://media.example.com/" + slug(p.ID) + ".mp4"
 	}
 	return r
 }

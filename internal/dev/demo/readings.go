@@ -15,13 +15,13 @@ const (
 )
 
 // AccountReadings are the back-filled readings of all social accounts, one a day up to the anchor, in
-// the order of time.
+// the order of time; none of an account while it could not be read.
 func (w *World) AccountReadings() iter.Seq[domain.AccountRead] {
 	return func(yield func(domain.AccountRead) bool) {
 		for i := w.cfg.Days; i >= 0; i-- {
 			at := w.cfg.Anchor.Add(-time.Duration(i) * accountEvery)
 			for _, c := range w.channels {
-				if !yield(w.accountRead(c, at)) {
+				if !w.silent(c, at) && !yield(w.accountRead(c, at)) {
 					return
 				}
 			}
@@ -39,7 +39,7 @@ func (w *World) PostReadings() iter.Seq[domain.PostRead] {
 				if !p.Created.Before(at) {
 					break // posts are in the order of their time
 				}
-				if p.readableAt(at) && !yield(w.postRead(p, at)) {
+				if p.readableAt(at) && !w.silent(p.channel, at) && !yield(w.postRead(p, at)) {
 					return
 				}
 			}
@@ -51,16 +51,25 @@ func (w *World) PostReadings() iter.Seq[domain.PostRead] {
 func ticks(d time.Duration) int { return int(d / postEvery) }
 
 // readings is how many readings [World.PostReadings] has of a post.
-func (w *World) readings(p post) int {
-	after := func(t time.Time) int {
-		if !t.Before(w.cfg.Anchor) {
-			return 0
+func (w *World) readings(p post) (n int) {
+	for i := ticks(w.cfg.Anchor.Sub(p.Created)); i >= 0; i-- {
+		at := w.cfg.Anchor.Add(-time.Duration(i) * postEvery)
+		if p.readableAt(at) && !w.silent(p.channel, at) {
+			n++
 		}
-		return ticks(w.cfg.Anchor.Sub(t)-time.Nanosecond) + 1
 	}
-	n := after(p.Created)
-	if end := p.Created.Add(storyLife); !p.readableAt(end) {
-		n -= after(end.Add(-time.Nanosecond))
+	return n
+}
+
+// accountReadings is how many readings [World.AccountReadings] has.
+func (w *World) accountReadings() (n int) {
+	for i := range w.cfg.Days + 1 {
+		at := w.cfg.Anchor.Add(-time.Duration(i) * accountEvery)
+		for _, c := range w.channels {
+			if !w.silent(c, at) {
+				n++
+			}
+		}
 	}
 	return n
 }

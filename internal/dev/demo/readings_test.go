@@ -24,16 +24,45 @@ func TestAccountReadingsAreDailyUpToTheAnchor(t *testing.T) {
 		at[r.SocialAccount] = append(at[r.SocialAccount], r.CapturedAt)
 	}
 	require.Len(t, at, 27)
-	for _, times := range at {
-		require.Len(t, times, 91)
-		require.Equal(t, anchor, times[90])
-		for i := range times[1:] {
-			require.Equal(t, 24*time.Hour, times[i+1].Sub(times[i]))
+	for account, got := range at {
+		var want []time.Time
+		for ago := 90; ago >= 0; ago-- {
+			if day := anchor.Add(-time.Duration(ago) * 24 * time.Hour); !w.Silent(account, day) {
+				want = append(want, day)
+			}
 		}
+		require.Equal(t, want, got)
 	}
 }
 
-// TestDayFlowsHaveNoGap: a range is the sum of its days, so every day of the history must be there. A
+// A platform was away for three days, and a token ended: charts must have a gap to show. All else is complete.
+func TestHistoryHasItsGaps(t *testing.T) {
+	t.Parallel()
+	w := world()
+	whole, away, lost := 0, 0, 0
+	for _, a := range entities[domain.DirectorySocialAccount](w) {
+		silent := 0
+		for ago := range 91 {
+			if w.Silent(a.ID, anchor.Add(-time.Duration(ago)*24*time.Hour)) {
+				silent++
+			}
+		}
+		switch {
+		case silent == 0:
+			whole++
+		case a.Platform == domain.Instagram && silent == 3:
+			away++
+		case !w.LostAt(a.ID).IsZero() && silent == 10: // the outage, then today and six days before it
+			lost++
+		default:
+			t.Errorf("%s is silent on %d days", a.Name, silent)
+		}
+	}
+	require.Equal(t, []int{21, 5, 1}, []int{whole, away, lost})
+}
+
+// TestDayFlowsHaveNoGap: a range is the sum of its days, so every day of the history must be there, but those that
+// nobody could read. A
 // day that is not over may grow: of Instagram there is the part up to the reading.
 func TestDayFlowsHaveNoGap(t *testing.T) {
 	t.Parallel()
@@ -41,8 +70,9 @@ func TestDayFlowsHaveNoGap(t *testing.T) {
 		account int64
 		name    string
 	}
+	w := world()
 	days, over := map[flow]map[string]int64{}, map[flow]map[string]bool{}
-	for r := range world().AccountReadings() {
+	for r := range w.AccountReadings() {
 		for _, f := range r.Figures {
 			if f.Kind != domain.DayFlow {
 				continue
@@ -64,7 +94,9 @@ func TestDayFlowsHaveNoGap(t *testing.T) {
 	require.NotEmpty(t, days)
 	for key, got := range days {
 		for d := anchor.AddDate(0, 0, -90); d.Before(anchor.AddDate(0, 0, -2)); d = d.AddDate(0, 0, 1) {
-			require.Contains(t, got, d.Format(time.DateOnly), "%v", key)
+			if !w.Silent(key.account, d) && !w.Silent(key.account, d.AddDate(0, 0, 1)) {
+				require.Contains(t, got, d.Format(time.DateOnly), "%v", key)
+			}
 		}
 	}
 }
@@ -100,21 +132,25 @@ func TestPostReadings(t *testing.T) {
 			id := domain.PostID(r.SocialAccount, r.ExternalID)
 			previous, seen := last[id]
 			if seen {
-				require.Equal(t, 12*time.Hour, r.CapturedAt.Sub(previous.CapturedAt))
+				for at := previous.CapturedAt.Add(12 * time.Hour); at.Before(r.CapturedAt); at = at.Add(12 * time.Hour) {
+					require.True(t, w.Silent(r.SocialAccount, at))
+				}
+				require.Zero(t, r.CapturedAt.Sub(previous.CapturedAt)%(12*time.Hour))
 				if r.Impressions != nil {
 					require.GreaterOrEqual(t, *r.Impressions, *previous.Impressions)
 				}
 				if growth := domain.GrowthSince(previous.Counts, r.Counts, false); growth.Engagement != nil {
 					require.GreaterOrEqual(t, *growth.Engagement, int64(0))
 				}
-			} else {
+			} else if !w.Silent(r.SocialAccount, r.CapturedAt.Add(-12*time.Hour)) {
 				require.LessOrEqual(t, r.CapturedAt.Sub(*r.PublishedAt), 12*time.Hour, "from publication")
 			}
 			last[id] = r
 		}
-		require.Len(t, last, len(stories), "every post has a reading")
 		for id, r := range last {
-			if stories[id] {
+			if lost := w.LostAt(r.SocialAccount); !lost.IsZero() {
+				require.True(t, r.CapturedAt.Before(lost))
+			} else if stories[id] {
 				require.LessOrEqual(t, r.CapturedAt.Sub(*r.PublishedAt), 24*time.Hour)
 			} else {
 				require.Equal(t, end, r.CapturedAt)
@@ -194,12 +230,19 @@ func TestHistoryEndsAtTheAnchor(t *testing.T) {
 	last := w.AccountsAt(anchor)
 	require.Len(t, last, len(accounts))
 	for _, r := range last {
+		if !w.LostAt(r.SocialAccount).IsZero() {
+			continue
+		}
 		require.Equal(t, accounts[r.SocialAccount], r)
 	}
 	registered, reads := w.PostsAt(anchor)
+	reads = slices.DeleteFunc(reads, func(r domain.PostRead) bool { return !w.LostAt(r.SocialAccount).IsZero() })
 	require.ElementsMatch(t, posts, reads)
 	require.ElementsMatch(t, slices.Collect(w.Posts()), registered)
 	for _, r := range w.AccountsAt(anchor.Add(30 * time.Second)) {
+		if !w.LostAt(r.SocialAccount).IsZero() {
+			continue
+		}
 		was, is := accounts[r.SocialAccount].Figures[0].Value, r.Figures[0].Value
 		require.InDelta(t, was, is, 2, "followers do not jump in half a minute")
 	}

@@ -56,7 +56,7 @@ func New(cfg Config) *World {
 		w.agencies = append(w.agencies, w.newAgency(plan))
 	}
 	for _, c := range w.channels {
-		w.posts = append(w.posts, w.postsOf(c, w.cfg.Anchor)...)
+		w.posts = append(w.posts, w.postsOf(c, w.knownUntil(c))...)
 	}
 	slices.SortStableFunc(w.posts, func(a, b post) int { return a.Created.Compare(b.Created) })
 	w.buildDirectory()
@@ -88,6 +88,7 @@ type channel struct {
 type Secret struct {
 	Ref, AccessToken, RefreshToken string
 	ExpiresAt                      time.Time // zero: never
+	TakenAt                        time.Time // when the person signed in; zero: it is as good as new
 }
 
 // Secrets are the tokens of all connections, as a simulator of the same seed takes them.
@@ -96,7 +97,11 @@ func (w *World) Secrets() []Secret {
 	secrets := make([]Secret, 0, len(w.channels))
 	for _, c := range w.channels {
 		t := mint.Tokens(c.platform, c.externalID)
-		secrets = append(secrets, Secret{Ref: secretRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh, ExpiresAt: w.tokenEnds(c)})
+		secret := Secret{Ref: secretRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh, ExpiresAt: w.tokenEnds(c)}
+		if lost := w.lostAt(c); !lost.IsZero() {
+			secret.AccessToken, secret.RefreshToken, secret.TakenAt = w.lostToken(c), "", lost.Add(-tokenLife)
+		}
+		secrets = append(secrets, secret)
 	}
 	return secrets
 }

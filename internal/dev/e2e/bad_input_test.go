@@ -138,6 +138,9 @@ func badBodies(t *testing.T, b *badInput) {
 			strings.Repeat("10000\r\n"+strings.Repeat("a", 0x10000)+"\r\n", 17))
 		require.Equal(t, http.StatusRequestEntityTooLarge, answer)
 	})
+	t.Run("null is absent", func(t *testing.T) {
+		b.put(b.agency, b.path, `{"users":null,"sub_account_ids":null,"unlink":true,"scopes":null,"allow_client_dashboard":null}`).ok(t, http.StatusOK)
+	})
 	t.Run("unknown members are ignored", func(t *testing.T) {
 		b.put(b.agency, b.path, `{"colour":"red","__proto__":{},"id":"x","parent_account":null,"main_poc":[1]}`).ok(t, http.StatusOK)
 	})
@@ -145,13 +148,12 @@ func badBodies(t *testing.T, b *badInput) {
 
 func badMembers(t *testing.T, b *badInput) {
 	for body, field := range map[string]string{
-		`{"users":"all"}`: "users", `{"users":null}`: "users", `{"users":{}}`: "users", `{"users":[1]}`: "users[0]", `{"users":[null]}`: "users[0]",
+		`{"users":"all"}`: "users", `{"users":{}}`: "users", `{"users":[1]}`: "users[0]", `{"users":[null]}`: "users[0]",
 		`{"users":["x"]}`: "users[0]", `{"users":[""]}`: "users[0]",
 		`{"sub_account_ids":"x"}`: "sub_account_ids", `{"sub_account_ids":["` + b.info.IDs.SubAccounts[0] + `","zz"]}`: "sub_account_ids[1]",
-		`{"sub_account_ids":null,"unlink":true}`: "sub_account_ids",
-		`{"allow_client_dashboard":"yes"}`:       "allow_client_dashboard", `{"allow_client_dashboard":1}`: "allow_client_dashboard",
-		`{"allow_client_dashboard":null}`: "allow_client_dashboard", `{"unlink":"true"}`: "unlink", `{"unlink":null}`: "unlink",
-		`{"scopes":"analytics"}`: "scopes", `{"scopes":[true]}`: "scopes[0]", `{"scopes":null}`: "scopes",
+		`{"allow_client_dashboard":"yes"}`: "allow_client_dashboard", `{"allow_client_dashboard":1}`: "allow_client_dashboard",
+		`{"unlink":"true"}`:      "unlink",
+		`{"scopes":"analytics"}`: "scopes", `{"scopes":[true]}`: "scopes[0]",
 	} {
 		t.Run(body, func(t *testing.T) {
 			e := b.put(b.agency, b.path, body).refused(t, http.StatusBadRequest, "invalid")
@@ -513,12 +515,15 @@ func badNotices(t *testing.T, b *badInput) {
 	}
 	b.get("", "/api/notices").refused(t, http.StatusUnauthorized, "unauthenticated")
 	b.get("", "/api/notices?ticket=made-up").refused(t, http.StatusUnauthorized, "unauthenticated")
-	t.Run("a ticket opens one stream", func(t *testing.T) {
+	t.Run("a ticket opens one stream of one page", func(t *testing.T) {
 		var envelope struct{ Data struct{ Ticket string } }
-		b.do(http.MethodPost, client, "/api/notices/ticket", "").ok(t, http.StatusOK).into(t, &envelope)
+		const page = "https://page.example.com"
+		b.do(http.MethodPost, client, "/api/notices/ticket", "", "Origin", page).ok(t, http.StatusOK).into(t, &envelope)
 		path := "/api/notices?ticket=" + envelope.Data.Ticket
-		b.get("", path, "Last-Event-ID", "x").refused(t, http.StatusBadRequest, "invalid")
+		b.get("", path, "Last-Event-ID", "x", "Origin", page).refused(t, http.StatusBadRequest, "invalid")
 		b.get("", path).refused(t, http.StatusUnauthorized, "unauthenticated")
+		b.get("", path, "Origin", "https://elsewhere.example.com").refused(t, http.StatusUnauthorized, "unauthenticated")
+		b.get("", "/api/live?ticket="+envelope.Data.Ticket, "Origin", page).refused(t, http.StatusUnauthorized, "unauthenticated")
 	})
 	for name, token := range map[string]string{
 		"no token": "", "no JWT": "abc", "foreign issuer": sign(t, demoSecret(t, b.dir), jwt.MapClaims{

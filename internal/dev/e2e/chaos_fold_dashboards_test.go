@@ -41,9 +41,10 @@ type chaosEffective struct {
 	version       int64
 	hash          []byte
 	before, after chaosState
-	changed       []string // sub-accounts whose document it changed or made
-	lost          []string // users who lost access by it
-	folded        bool     // false: it moved the head of a parked stream and did nothing else
+	changed       []string            // sub-accounts whose document it changed or made
+	lost          []string            // users who lost access by it
+	closed        map[string][]string // user → accounts whose dashboards it closed for them
+	folded        bool                // false: it moved the head of a parked stream and did nothing else
 }
 
 func (e *chaosEffective) actor() string     { return e.header("ce_actor") }
@@ -141,6 +142,14 @@ func (e *chaosEffective) apply(parent string) error {
 	if !slices.Equal(e.lost, chaosSet(c.LostAccess)) {
 		return fmt.Errorf("by the documents %v lost access, the record says %v: %s", e.lost, c.LostAccess, e)
 	}
+	e.closed = map[string][]string{}
+	for _, sub := range chaosSet(e.changed) {
+		if old, there := e.before[sub]; there && old.allow && !e.after[sub].allow {
+			for _, user := range chaosWithout(old.users, func(u string) bool { return slices.Contains(e.lost, u) }) {
+				e.closed[user] = append(e.closed[user], sub)
+			}
+		}
+	}
 	return nil
 }
 
@@ -219,7 +228,13 @@ func (s *chaosStream) history(e *chaosEffective, rows chaosRows) {
 	}
 	for _, user := range e.lost {
 		rows.add("access_notices", e.chaosRecord, map[string]any{
-			"parent_account": s.parent, "version": e.version, "user_id": user, "time": e.at,
+			"parent_account": s.parent, "version": e.version, "user_id": user, "time": e.at, "kind": "client_access_removed",
+			"sub_account_ids": []string{},
+		})
+	}
+	for user, accounts := range e.closed {
+		rows.add("access_notices", e.chaosRecord, map[string]any{
+			"parent_account": s.parent, "version": e.version, "user_id": user, "time": e.at, "kind": "board_closed", "sub_account_ids": accounts,
 		})
 	}
 }

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,7 @@ type chaosOwner struct {
 	parent, sub, place        string // place: the post and day, or the quarter of an hour
 }
 
-// foldSteps demands tSPostInsights, post_daily and post_gains: of each figure a reading gained the difference to the last
+// foldSteps demands tSPostInsights, post_daily, post_months and post_gains: of each figure a reading gained the difference to the last
 // one before it that has the figure, or all of it where there is none and its event says that it began at zero.
 func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 	days, quarters := map[chaosOwner]*chaosSums{}, map[chaosOwner]*chaosSums{}
@@ -66,6 +67,7 @@ func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 		}
 		rows.add("post_daily", d.last, row)
 	}
+	foldPostMonths(days, rows)
 	for owner, q := range quarters {
 		quarter, _ := time.Parse(time.RFC3339Nano, owner.place)
 		row := map[string]any{
@@ -76,6 +78,43 @@ func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 			row[name], row[name+"_n"] = q.sum[name], q.n[name]
 		}
 		rows.add("post_gains", q.last, row)
+	}
+}
+
+// foldPostMonths demands post_months: of each day what was gained from the first of its month to its end, and whether a
+// gain of the day itself is known.
+func foldPostMonths(days map[chaosOwner]*chaosSums, rows chaosRows) {
+	months := map[chaosOwner][]*chaosSums{}
+	for _, owner := range slices.SortedFunc(maps.Keys(days), func(a, b chaosOwner) int { return strings.Compare(a.place, b.place) }) {
+		month := owner
+		month.place = owner.place[:len(owner.place)-len("-31")]
+		months[month] = append(months[month], days[owner])
+	}
+	for owner, list := range months {
+		last := list[len(list)-1].last
+		row := map[string]any{
+			"social_account_id": owner.account, "external_id": last.reading.ExternalID, "parent_account": owner.parent,
+			"account_id": owner.sub, "member_id": owner.member, "p_id": last.reading.Platform,
+			"month": chaosDay(owner.place[len(owner.place)-len("2026-01"):] + "-01"),
+		}
+		var numbers []any
+		for _, d := range list {
+			numbers = append(numbers, d.last.reading.CapturedAt.UTC().Day())
+		}
+		row["days"] = numbers
+		for _, name := range []string{"likes", "comments", "shares", "views"} {
+			var sums []any
+			sum, known := int64(0), int64(0)
+			for i, d := range list {
+				sum += d.sum[name]
+				sums = append(sums, sum)
+				if d.n[name] > 0 {
+					known |= 1 << (numbers[i].(int) - 1)
+				}
+			}
+			row[name], row[name+"_days"] = sums, known
+		}
+		rows.add("post_months", last, row)
 	}
 }
 

@@ -43,7 +43,8 @@ func (r *chaosRecord) instant() chaosInstant {
 // foldAccounts demands tSAccountIns, account_months and account_newest.
 func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	winners := map[chaosInstant]*chaosRecord{}
-	newest, tracked := map[chaosTenant]*chaosRecord{}, map[chaosTenant]*time.Time{}
+	newest, began := map[chaosTenant]*chaosRecord{}, map[chaosTenant]*time.Time{}
+	tracked, lastTracked := map[chaosTenant]*time.Time{}, map[chaosTenant]*time.Time{} // not counting back-fills
 	type place struct {
 		account, member                                  int64
 		platform                                         int64
@@ -62,12 +63,18 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 			winners[r.instant()] = r
 		}
 		tenant := r.reading.chaosTenant
-		tenant.MemberID = 0
 		if n, ok := newest[tenant]; !ok || chaosBefore(r.reading.CapturedAt, r.id, n.reading.CapturedAt, n.id) {
 			newest[tenant] = r
 		}
-		if since := tracked[tenant]; !r.reading.Backfilled && (since == nil || r.reading.CapturedAt.Before(*since)) {
-			tracked[tenant] = &r.reading.CapturedAt
+		captured := &r.reading.CapturedAt
+		if first := began[tenant]; first == nil || captured.Before(*first) {
+			began[tenant] = captured
+		}
+		if since := tracked[tenant]; !r.reading.Backfilled && (since == nil || captured.Before(*since)) {
+			tracked[tenant] = captured
+		}
+		if last := lastTracked[tenant]; !r.reading.Backfilled && (last == nil || captured.After(*last)) {
+			lastTracked[tenant] = captured
 		}
 		for _, f := range r.reading.Figures {
 			day := f.Day
@@ -97,8 +104,8 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 		slices.Sort(metrics)
 		rows.add("account_newest", r, map[string]any{
 			"social_account_id": tenant.SocialAccount, "parent_account": tenant.ParentAccount, "account_id": tenant.AccountID,
-			"captured_at": r.reading.CapturedAt, "event_id": r.id, "metrics": slices.Compact(metrics), "missing": whole["missing"],
-			"tracked_since": tracked[tenant],
+			"member_id": tenant.MemberID, "captured_at": r.reading.CapturedAt, "event_id": r.id, "metrics": slices.Compact(metrics),
+			"missing": whole["missing"], "first_at": began[tenant], "tracked_since": tracked[tenant], "tracked_until": lastTracked[tenant],
 		})
 	}
 	for at, month := range months {
@@ -149,7 +156,7 @@ func chaosAccountRow(r *chaosRecord) map[string]any {
 	return row
 }
 
-// foldPosts demands tSPosts, tSPostInsights, post_daily and post_gains.
+// foldPosts demands tSPosts, tSPostInsights and its roll-ups post_daily, post_months and post_gains.
 func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
 	type post struct {
 		account               int64

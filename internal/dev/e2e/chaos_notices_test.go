@@ -110,7 +110,10 @@ func (l *chaosListener) dispatch(event, id, data string) {
 		l.last = id
 		return
 	}
-	if event != "client_access_removed" || data != fmt.Sprintf(`{"user_id":"%s"}`, l.user) {
+	switch {
+	case event == "client_access_removed" && data == fmt.Sprintf(`{"user_id":"%s"}`, l.user):
+	case event == "board_closed" && strings.HasPrefix(data, fmt.Sprintf(`{"user_id":"%s","sub_account_ids":["`, l.user)):
+	default:
 		l.fault = fmt.Errorf("notice %s is event %q with data %s", id, event, data)
 		return
 	}
@@ -142,7 +145,7 @@ func (l *chaosListener) listening() bool {
 // owed are the user's notices since the listener's start, by the oracle.
 func (l *chaosListener) owed(s *chaosStream) (versions []int64) {
 	for _, e := range s.records {
-		if e.version > l.start && slices.Contains(e.lost, l.user) {
+		if e.version > l.start && (slices.Contains(e.lost, l.user) || len(e.closed[l.user]) > 0) {
 			versions = append(versions, e.version)
 		}
 	}

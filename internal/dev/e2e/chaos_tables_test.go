@@ -27,11 +27,12 @@ var chaosTables = map[string][]string{
 
 	"tsaccountins":   {"social_account_id", "parent_account", "captured_at"},
 	"account_months": {"social_account_id", "parent_account", "account_id", "member_id", "p_id", "metric", "kind", "month", "source", "window_name"},
-	"account_newest": {"social_account_id", "parent_account", "account_id"},
+	"account_newest": {"social_account_id", "parent_account", "account_id", "member_id"},
 
 	"tsposts":        {"social_account_id", "external_id", "parent_account", "account_id"},
 	"tspostinsights": {"social_account_id", "external_id", "parent_account", "captured_at"},
 	"post_daily":     {"social_account_id", "external_id", "parent_account", "day", "account_id", "member_id"},
+	"post_months":    {"social_account_id", "external_id", "parent_account", "month", "account_id", "member_id"},
 	"post_gains":     {"social_account_id", "quarter", "parent_account", "account_id", "member_id", "p_id"},
 
 	"accounts": {"id"}, "users": {"id"}, "orders": {"id"}, "sessions": {"id"}, "members": {"id"}, "tmemberauth": {"id"},

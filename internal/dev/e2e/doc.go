@@ -10,7 +10,10 @@
 //	listeners_test.go        the stock Socket.IO client, EventSource, and a plain reader of SSE; testdata/js
 //	answers_test.go          what the program says to everything that can be asked, to be compared
 //	notices_test.go          every client hears of a lost access once, whatever happens in between
-//	frontend_test.go         the API document linted, types made of it, a typed client run; testdata/frontend
+//	frontend_test.go         the API documents linted, the served client installed, compiled against, run; testdata/frontend
+//	client_test.go           the served client in Node, over the stock libraries; testdata/js
+//	browser_test.go          a real Chromium: its own EventSource resumes by itself
+//	frontend_page_test.go    the page of docs/frontend.md in Chromium, exactly as printed there
 //	live_test.go             a page hears which figures changed, also over a restart
 //	dropped_schema_test.go   the log is the truth; nothing is served before it is caught up with
 //	continue_test.go         second starts, after stops and kills, in the middle of seeding too
@@ -19,6 +22,7 @@
 //	mock_test.go             serve --mock: marked answers, nothing left behind, refused where it could do harm
 //	chaos*_test.go           kill -9 under load
 //	fetcher_kill_test.go     kill -9 of fetchers: what is lost is what was in flight
+//	rebuild_kill_test.go     kill -9, and SIGSTOP, of the process that runs a rebuild, at each stage, under readers
 //
 // # Non-obvious
 //

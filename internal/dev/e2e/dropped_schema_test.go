@@ -127,8 +127,8 @@ func (p *program) requireClosedWhileCatchingUp(dashboard string) {
 			"GET":       p.get(agency, dashboardPath(dashboard)),
 			"PUT":       p.put(agency, dashboardPath(dashboard), `{}`), // the last one may come when it is ready
 			"analytics": p.get(agency, "/getAccountInsights/2026-01-01/2026-01-02/0"),
-			"notices":   p.get(agency, "/api/notices?last_event_id=none"), // no stream when it is ready, but a 400
 		}
+		notices := p.get(agency, "/api/notices?last_event_id=none") // no stream when it is ready, but a 400
 		calls := p.platformCalls()
 		if p.caughtUp() {
 			break
@@ -139,6 +139,8 @@ func (p *program) requireClosedWhileCatchingUp(dashboard string) {
 			answer.refused(p.t, http.StatusServiceUnavailable, "unavailable")
 			require.NotEmpty(p.t, answer.header.Get("Retry-After"), what)
 		}
+		require.Equal(p.t, http.StatusOK, notices.status, "an EventSource must come back")
+		require.Regexp(p.t, `^retry: \d+\n\n: [^\n]+\n\n$`, string(notices.body))
 		require.Zero(p.t, calls, "calls to the platforms while catching up")
 	}
 	require.Positive(p.t, looks, "it was ready before it could be looked at")

@@ -212,7 +212,7 @@ func listenSocketIO(t *testing.T, name, url, user, token string, transports ...s
 	return l
 }
 
-// listenEventSource connects an EventSource by one-time tickets.
+// listenEventSource connects an EventSource by a ticket.
 func listenEventSource(t *testing.T, name, url, user, token string) *listener {
 	t.Helper()
 	l := listenJS(t, name, "eventsource.js", user, map[string]any{"url": url, "token": token})

@@ -127,7 +127,7 @@ func (u *upgrade) answers(p *program) answers {
 		for _, role := range []string{"agency", "client"} {
 			answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
 			require.NoError(u.t, answer.err)
-			found[role+" "+path] = fmt.Sprintf("%d %s", answer.status, answer.body)
+			found[role+" "+path] = fmt.Sprintf("%d %s", answer.status, p.placeless(answer.body))
 		}
 	}
 	return found
@@ -160,7 +160,7 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 			starting = false
 			got := fmt.Sprintf("%v %d %s", answer.err, answer.status, answer.body)
 			if answer.err == nil {
-				got = fmt.Sprintf("%d %s", answer.status, answer.body)
+				got = fmt.Sprintf("%d %s", answer.status, p.placeless(answer.body))
 			}
 			if want := u.before[question]; got != want && ctx.Err() == nil {
 				text := fmt.Sprintf("%s\nwas %.300s\nis  %.300s", question, want, got)

@@ -122,12 +122,12 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 func fold(ctx context.Context, pool *pgxpool.Pool, projector projections.Projector, event projections.Event) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		f := projector.Begin(generation)
-		if err := f.Load(ctx, tx, []projections.Event{event}); err != nil {
+		if err := projections.LoadAll(ctx, tx, f, []projections.Event{event}); err != nil {
 			return err
 		}
 		if err := f.Apply(event); err != nil {
 			return err
 		}
-		return f.Write(ctx, tx)
+		return projections.WriteAll(ctx, tx, f)
 	})
 }

@@ -44,7 +44,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	ctx := context.Background()
 	_, err := db.Pool.Exec(ctx, `
 		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts),
-		     d as (delete from tSPostInsights), f as (delete from post_daily),
+		     d as (delete from tSPostInsights), f as (delete from post_daily), r as (delete from post_months),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
 		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), l as (delete from members),
 		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),
@@ -88,7 +88,7 @@ func Fold(t require.TestingT, db *pgtest.DB, p projections.Projector, events []p
 	ctx := context.Background()
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
 		f := p.Begin(1)
-		if err := f.Load(ctx, tx, events); err != nil {
+		if err := projections.LoadAll(ctx, tx, f, events); err != nil {
 			return err
 		}
 		for _, ev := range events {
@@ -96,7 +96,7 @@ func Fold(t require.TestingT, db *pgtest.DB, p projections.Projector, events []p
 				return err
 			}
 		}
-		return f.Write(ctx, tx)
+		return projections.WriteAll(ctx, tx, f)
 	})
 	require.NoError(t, err)
 }

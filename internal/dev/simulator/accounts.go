@@ -26,6 +26,8 @@ type Account struct {
 	PostsFrom time.Time     // generated posts begin here …
 	PostEvery time.Duration // … one per such interval; 0: none
 
+	Caption func(Post) string // the text of a generated post; nil: one that names the account
+
 	InstagramLogin bool // Instagram: the token is of Instagram login, for its own host
 	Traps          Traps
 }

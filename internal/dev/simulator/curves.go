@@ -57,40 +57,113 @@ func DaysBetween(from, to time.Time) int64 {
 	return count(to) - count(from)
 }
 
+// weeks are how an account's week is spread over its days, Monday first, in per cent: most accounts are busy on
+// working days, some at the weekend.
+var weeks = [2][7]int64{{17, 17, 16, 16, 15, 10, 9}, {11, 11, 12, 13, 15, 20, 18}}
+
+func weekOf(seed uint64, id string) *[7]int64 {
+	if between(0, 3, seed, "week", id) == 0 {
+		return &weeks[1]
+	}
+	return &weeks[0]
+}
+
+// inRhythm bends the seconds since the beginning, a Monday, so that they pass as the week does: a whole week is as
+// long as ever.
+func inRhythm(week *[7]int64, seconds int64) int64 {
+	const weekSeconds = 7 * daySeconds
+	whole, rest := seconds/weekSeconds, seconds%weekSeconds
+	passed := week[rest/daySeconds] * (rest % daySeconds)
+	for _, share := range week[:rest/daySeconds] {
+		passed += share * daySeconds
+	}
+	return whole*weekSeconds + weekSeconds*passed/(100*daySeconds)
+}
+
+// A campaign comes every four weeks and lasts eight days: so that each month has one, whenever it is looked at.
+const (
+	campaignEvery = 28 * daySeconds
+	campaignFor   = 8 * daySeconds
+)
+
+// campaignAt is the number of the latest campaign that has begun, and how many seconds ago that was.
+func campaignAt(seed uint64, t time.Time) (number, since int64) {
+	s := elapsed(t) + between(0, campaignEvery, seed, "campaign")
+	return s / campaignEvery, s % campaignEvery
+}
+
+// CampaignPost tells whether a post belongs to a campaign, and to the how-manieth: most of those do that are
+// published while one lasts, and they are seen more than others.
+func CampaignPost(seed uint64, id string, published time.Time) (number int64, ok bool) {
+	number, since := campaignAt(seed, published)
+	return number, since < campaignFor && between(0, 100, seed, "campaign post", id) < 65
+}
+
+// lift is what a campaign adds to a gain of so much a day: it comes faster while the campaign lasts and slower
+// afterwards, so that it never falls for it.
+func lift(seed uint64, id string, perDay int64, t time.Time) int64 {
+	const after = campaignEvery - campaignFor
+	_, since := campaignAt(seed, t)
+	most := max(0, perDay) * (after / daySeconds) * between(20, 90, seed, "lift", id) / 100
+	if since < campaignFor {
+		return most * since / campaignFor
+	}
+	return most * (campaignEvery - since) / after
+}
+
+// paceOf is how fast an account grows, in hundredths of a per cent a day: a few shrink, most grow a little, some fast.
+func paceOf(seed uint64, id string) int64 {
+	switch dice := between(0, 100, seed, "character", id); {
+	case dice < 12:
+		return between(-3, 0, seed, "rate", id)
+	case dice < 50:
+		return between(3, 10, seed, "rate", id)
+	case dice < 85:
+		return between(10, 30, seed, "rate", id)
+	default:
+		return between(30, 70, seed, "rate", id)
+	}
+}
+
 // FollowersAt is the number of followers of an account at an instant: mostly growing, now and then
 // falling, without jumps. History generated with it and live readings are one curve.
 func FollowersAt(seed uint64, id string, t time.Time) int64 {
 	base := between(800, 20_000, seed, "followers", id)
-	perDay := between(base/2, base*4, seed, "rate", id) // thousandths of a follower
+	perDay := base * paceOf(seed, id) / 10 // thousandths of a follower
 	s := elapsed(t)
 	day, inDay := s/daySeconds, s%daySeconds
-	wave := base/300 + 2
+	wave := max(perDay, -perDay)*2/5/1000 + 2
 	noise := func(day int64) int64 { return between(-wave, wave+1, seed, "wave", id, itoa(day)) }
-	return base + perDay*s/daySeconds/1000 + noise(day) + (noise(day+1)-noise(day))*inDay/daySeconds
+	grown := perDay*inRhythm(weekOf(seed, id), s)/daySeconds + lift(seed, id, perDay, t)
+	return max(base/4, base+grown/1000) + noise(day) + (noise(day+1)-noise(day))*inDay/daySeconds
 }
 
 // LikesAt is the number of likes an account ever got (TikTok's likes_count): it never falls.
 func LikesAt(seed uint64, id string, t time.Time) int64 {
 	base := between(5_000, 90_000, seed, "likes", id)
 	perDay := between(base/4, base*6, seed, "likes rate", id)
-	return base + perDay*elapsed(t)/daySeconds/1000
+	return base + (perDay*inRhythm(weekOf(seed, id), elapsed(t))/daySeconds+lift(seed, id, perDay, t))/1000
 }
 
 // ViewsOn is the views of an account on a day (YYYY-MM-DD, the platform's label).
 func ViewsOn(seed uint64, id, day string) int64 {
-	return perDay(seed, id, day, "views", 30, 90)
+	return perDay(seed, id, day, "views", 300, 900)
 }
 
 // ReachOn is how many people an account reached in the window of so many days that ends with day:
-// more days reach more people, but far from the sum of the days.
+// more days reach more people, but far from the sum of the days. A week and more know no rhythm of the week.
 func ReachOn(seed uint64, id, day string, days int64) int64 {
 	daily := ViewsOn(seed, id, day) * 7 / 10
+	if days >= 7 {
+		value, _ := usual(seed, id, day, "views", 300, 900)
+		daily = value * 7 / 1000
+	}
 	return daily * days * 13 / (10 + 3*days)
 }
 
 // EngagementOn is the likes, comments and shares of an account on a day.
 func EngagementOn(seed uint64, id, day string) int64 {
-	return perDay(seed, id, day, "engagement", 2, 7)
+	return perDay(seed, id, day, "engagement", 20, 70)
 }
 
 // LikesOn is the likes part of [EngagementOn].
@@ -106,7 +179,7 @@ func SharesOn(seed uint64, id, day string) int64 {
 
 // ClicksOn is the clicks on an account's buttons and links on a day.
 func ClicksOn(seed uint64, id, day string) int64 {
-	return perDay(seed, id, day, "clicks", 1, 3)
+	return perDay(seed, id, day, "clicks", 5, 25)
 }
 
 // YearAt is what a LinkedIn company page answers for its rolling twelve months: smooth in time, like
@@ -116,13 +189,25 @@ func YearAt(seed uint64, id string, t time.Time) PostCounters {
 	return PostCounters{Views: n * 219, Reach: n * 40, Clicks: n * 7, Likes: n * 11, Comments: n * 3, Shares: n * 2}
 }
 
-// perDay is between low and high percent of the followers at the day's start.
-func perDay(seed uint64, id, day, what string, low, high int64) int64 {
-	at, err := time.Parse(time.DateOnly, day)
+// usual is a hundred times what an account has on an ordinary day: a part of the followers at the day's start that is its
+// own, between low and high per mille, a little more or less each day.
+func usual(seed uint64, id, day, what string, low, high int64) (value int64, begins time.Time) {
+	begins, err := time.Parse(time.DateOnly, day)
 	if err != nil {
-		return 0
+		return 0, epoch
 	}
-	return FollowersAt(seed, id, at) * between(low, high, seed, what, id, day) / 100
+	level, chance := between(low, high, seed, what, id), between(88, 113, seed, what, id, day)
+	return FollowersAt(seed, id, begins) * level * chance / 1000, begins
+}
+
+// perDay is what an account has on a day: the usual, in the rhythm of its week, and more during a campaign.
+func perDay(seed uint64, id, day, what string, low, high int64) int64 {
+	value, begins := usual(seed, id, day, what, low, high)
+	percent := int64(100)
+	if _, since := campaignAt(seed, begins); since < campaignFor {
+		percent += between(40, 140, seed, "strength", id)
+	}
+	return value * 7 * weekOf(seed, id)[elapsed(begins)/daySeconds%7] * percent / 1_000_000
 }
 
 // PostCounters are the lifetime counters of a post.
@@ -136,7 +221,10 @@ func PostAt(seed uint64, id string, published, t time.Time) PostCounters {
 	age := max(0, t.Unix()-published.Unix())
 	half := between(6*3600, 72*3600, seed, "half", id)
 	grown := func(total int64) int64 { return total * age / (age + half) }
-	views := between(200, 30_000, seed, "post views", id)
+	views := audience(seed, id)
+	if _, pushed := CampaignPost(seed, id, published); pushed {
+		views += views * between(80, 160, seed, "pushed", id) / 100
+	}
 	return PostCounters{
 		Views: grown(views), Reach: grown(views * 7 / 10),
 		Likes:    grown(views * between(2, 9, seed, "post likes", id) / 100),
@@ -144,5 +232,19 @@ func PostAt(seed uint64, id string, published, t time.Time) PostCounters {
 		Shares:   grown(views * between(0, 15, seed, "post shares", id) / 1000),
 		Clicks:   grown(views * between(5, 40, seed, "post clicks", id) / 1000),
 		Saves:    grown(views * between(1, 12, seed, "post saves", id) / 1000),
+	}
+}
+
+// audience is how often a post will have been seen: most are seen by few, and one in fifty goes round.
+func audience(seed uint64, id string) int64 {
+	switch dice := between(0, 100, seed, "audience", id); {
+	case dice < 55:
+		return between(200, 2_500, seed, "post views", id)
+	case dice < 88:
+		return between(2_500, 12_000, seed, "post views", id)
+	case dice < 98:
+		return between(12_000, 40_000, seed, "post views", id)
+	default:
+		return between(40_000, 120_000, seed, "post views", id)
 	}
 }

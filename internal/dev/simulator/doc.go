@@ -24,8 +24,10 @@
 //	accounts.go tokens.go  accounts, posts and traps from outside; tokens and their rotation
 //	curves.go posts.go     figures and posts as functions of seed and time
 //	traps.go request.go    the traps; how an answer is written and spoilt
+//	pictures.go            the pictures that answers name, drawn from their ids
 //	limits.go              the platforms' rate limits, and what was counted
 //	graph.go               Meta: tokens, throttling, error bodies, paths
+//	graph_batch.go         Meta: the Batch API, and the call that it took the place of
 //	facebook*.go           pages, posts, videos
 //	instagram*.go          accounts and media
 //	linkedin*.go           profiles and company pages

@@ -49,10 +49,10 @@ func (s *Server) videoInsights(c *request, p Post, n PostCounters) []object {
 		return append(data,
 			object{"name": "fb_reels_total_plays", "period": "day", "values": []object{{"value": n.Views / 30}}},
 			lifetimeValue("fb_reels_total_plays", n.Views), lifetimeValue("blue_reels_play_count", n.Views*8/10),
-			lifetimeValue("fb_reels_replay_count", n.Views*2/10))
+			lifetimeValue("fb_reels_replay_count", n.Views*2/10), lifetimeValue("post_total_media_view_unique", n.Reach))
 	}
-	return append(data, lifetimeValue("total_video_views", n.Views), lifetimeValue("total_video_views_unique", n.Reach),
-		lifetimeValue("total_video_views_autoplayed", n.Views/2))
+	// No reach: total_video_views_unique is gone since 2026-06-15.
+	return append(data, lifetimeValue("total_video_views", n.Views), lifetimeValue("total_video_views_autoplayed", n.Views/2))
 }
 
 func (s *Server) postInsightsEdge(c *request, id string) reply {

@@ -16,6 +16,7 @@ import (
 func FuzzServe(f *testing.F) {
 	for _, seed := range []string{
 		"/facebook/v26.0/5/insights?metric=page_media_view&since=1&until=2", "/facebook/v26.0/?ids=5_1,5_2&fields=insights.metric(post_clicks),shares",
+		"/facebook/v26.0/?batch=%5B%7B%22method%22%3A%22GET%22%2C%22relative_url%22%3A%22v26.0%2F5_1%22%7D%5D",
 		"/facebook/v26.0/5/posts?limit=3&after=YWZ0ZXI6NV8x", "/facebook/v26.0/6/insights?metric=reach&period=day", "/facebook/v26.0/6/media?limit=0",
 		"/linkedin/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A7&shares=List(urn%3Ali%3Ashare%3A1)",
 		"/linkedin/rest/organizationalEntityShareStatistics?organizationalEntity=urn:li:organization:7&shares=List%28urn%253Ali%253Ashare%253A1%29",

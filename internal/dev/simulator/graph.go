@@ -1,6 +1,10 @@
 package simulator
 
 import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -20,7 +24,8 @@ func (s *Server) routeGraph() {
 }
 
 func (s *Server) graphHost(prefix string, platforms ...domain.Platform) {
-	s.mux.HandleFunc("GET "+prefix+"/{version}/{$}", s.graph("ids", prefix, platforms, s.graphBatch))
+	s.mux.HandleFunc("GET "+prefix+"/{version}/{$}", s.graph("ids", prefix, platforms, s.graphIDs))
+	s.mux.HandleFunc("POST "+prefix+"/{version}/{$}", s.graphBatch(prefix, platforms))
 	s.mux.HandleFunc("GET "+prefix+"/{version}/{id}", s.graph("node", prefix, platforms, s.graphNode))
 	s.mux.HandleFunc("GET "+prefix+"/{version}/{id}/{edge}", s.graph("", prefix, platforms, s.graphEdge))
 }
@@ -30,59 +35,88 @@ var graphVersion = regexp.MustCompile(`^v\d+\.\d+$`)
 // graph authenticates, counts and applies the traps that concern every call of Meta's.
 func (s *Server) graph(op, prefix string, platforms []domain.Platform, handle func(*request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &request{Request: r, query: r.URL.Query(), now: s.cfg.Clock().UTC()}
-		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if token == "" {
-			token = c.query.Get("access_token")
-		}
-		p, state := platforms[0], tokenUnknown
-		for _, candidate := range platforms {
-			if c.acc, state = s.authenticate(candidate, token, c.now); c.acc != nil {
-				p = candidate
-				break
-			}
-		}
+		c := s.graphRequest(r, prefix, platforms)
 		name := op
 		if edge := r.PathValue("edge"); edge != "" {
 			name = edge
 		}
-		if c.acc != nil && prefix == PathInstagram && !c.acc.InstagramLogin {
-			c.acc, state = nil, tokenUnknown // a token of Facebook login is none here
-		}
-		if c.acc != nil {
-			c.traps = c.acc.trapped()
-		}
-		rep, throttled := s.graphReply(c, p, token, state, handle)
-		s.tally.count(p.String()+"/"+name, throttled)
-		s.answer(w, r, p, c.acc, c.traps, rep)
+		rep := s.graphReply(c, name, handle)
+		s.answer(w, r, c.platform, c.acc, c.traps, rep)
 	}
 }
 
-func (s *Server) graphReply(
-	c *request, p domain.Platform, token string, state tokenState, handle func(*request) reply,
-) (rep reply, throttled bool) {
+// graphRequest finds out whose call it is: by the token in the header, the address or the form.
+func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain.Platform) *request {
+	c := &request{Request: r, query: r.URL.Query(), now: s.cfg.Clock().UTC(), platform: platforms[0]}
+	c.token = cmp.Or(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.FormValue("access_token"))
+	for _, candidate := range platforms {
+		if c.acc, c.state = s.authenticate(candidate, c.token, c.now); c.acc != nil {
+			c.platform = candidate
+			break
+		}
+	}
+	if c.acc != nil && prefix == PathInstagram && !c.acc.InstagramLogin {
+		c.acc, c.state = nil, tokenUnknown // a token of Facebook login is none here
+	}
+	if c.acc != nil {
+		c.traps = c.acc.trapped()
+	}
+	return c
+}
+
+// graphReply answers one request, and counts it.
+func (s *Server) graphReply(c *request, op string, handle func(*request) reply) reply {
+	rep, refused := s.graphRefusal(c)
+	if refused {
+		s.tally.count(c.platform.String()+"/"+op, false)
+		return rep
+	}
+	rep, throttled := s.graphLimited(c, handle)
+	s.tally.count(c.platform.String()+"/"+op, throttled)
+	return rep
+}
+
+// graphRefusal refuses who may not ask at all.
+func (s *Server) graphRefusal(c *request) (rep reply, refused bool) {
+	token, state := c.token, c.state
 	switch {
 	case !graphVersion.MatchString(c.PathValue("version")):
-		return s.graphFail(c, 400, 2635, 0, "(#2635) You are calling a version of the API that does not exist"), false
+		return s.graphFail(c, 400, 2635, 0, "(#2635) You are calling a version of the API that does not exist"), true
 	case token == "":
-		return s.graphFail(c, 400, 104, 0, "An access token is required to request this resource."), false
+		return s.graphFail(c, 400, 104, 0, "An access token is required to request this resource."), true
 	case state == tokenUnknown:
 		// The real one repeats the token in its message, which must never reach a log.
-		return s.graphFail(c, 400, 190, 467, "Malformed access token "+token), false
+		return s.graphFail(c, 400, 190, 467, "Malformed access token "+token), true
 	case state == tokenExpired:
-		return s.graphFail(c, 400, 190, 463, "Error validating access token: Session has expired."), false
+		return s.graphFail(c, 400, 190, 463, "Error validating access token: Session has expired."), true
+	case s.cfg.ClientSecret != "" && c.FormValue("appsecret_proof") != s.proof(token):
+		return s.graphFail(c, 400, 100, 0, "Invalid appsecret_proof provided in the API argument"), true
 	case c.traps.TokenError != 0:
-		return s.graphFail(c, 400, 190, c.traps.TokenError, "Error validating access token: The session has been invalidated."), false
+		return s.graphFail(c, 400, 190, c.traps.TokenError, "Error validating access token: The session has been invalidated."), true
 	case c.traps.Throttle != nil:
-		return s.throttledReply(c, p, *c.traps.Throttle), false
+		return s.throttledReply(c, *c.traps.Throttle), true
+	default:
+		return reply{}, false
 	}
+}
+
+// proof is what an app with "Require App Secret" wants with every call.
+func (s *Server) proof(token string) string {
+	mac := hmac.New(sha256.New, []byte(s.cfg.ClientSecret))
+	mac.Write([]byte(token))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// graphLimited answers within the limit of the page or account.
+func (s *Server) graphLimited(c *request, handle func(*request) reply) (rep reply, throttled bool) {
+	p := c.platform
 	used, allowed := s.limits.take(accountKey(p, c.acc.ID), s.cfg.MetaPerDay, 24*time.Hour, 24, c.now)
 	if !allowed {
 		code := 80001
 		if p == domain.Instagram {
 			code = 80002
 		}
-		return s.throttledReply(c, p, Throttle{Code: code, Minutes: 60}), true
+		return s.throttledReply(c, Throttle{Code: code, Minutes: 60}), true
 	}
 	rep = handle(c)
 	if rep.header == nil {
@@ -91,7 +125,7 @@ func (s *Server) graphReply(
 	rep.header["facebook-api-version"] = c.PathValue("version")
 	if s.cfg.MetaPerDay > 0 {
 		if percent := used * 100 / s.cfg.MetaPerDay; percent > 0 { // absent while little is used
-			rep.header["X-Business-Use-Case-Usage"] = businessUsage(p, c.acc.ID, percent, 0)
+			c.usage(rep.header, percent, 0)
 		}
 	}
 	return rep, false
@@ -110,19 +144,26 @@ func businessUsage(p domain.Platform, id string, percent, minutes int) string {
 	return string(raw)
 }
 
-func (s *Server) throttledReply(c *request, p domain.Platform, t Throttle) reply {
+func (s *Server) throttledReply(c *request, t Throttle) reply {
 	status := t.Status
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
 	rep := s.graphFail(c, status, t.Code, 0, "(#"+strconv.Itoa(t.Code)+") There have been too many calls to this account.")
 	if t.Minutes > 0 {
-		rep.header = map[string]string{
-			"X-Business-Use-Case-Usage": businessUsage(p, c.acc.ID, 100, t.Minutes),
-			"X-App-Usage":               `{"call_count":28,"total_time":25,"total_cputime":25}`,
-		}
+		rep.header = map[string]string{"X-App-Usage": `{"call_count":28,"total_time":25,"total_cputime":25}`}
+		c.usage(rep.header, 100, t.Minutes)
 	}
 	return rep
+}
+
+// usage says how much of the quota is used. Instagram's own host has another header, and other words in it.
+func (c *request) usage(header map[string]string, percent, minutes int) {
+	if c.acc.InstagramLogin {
+		header["X-App-Usage"] = `{"call_volume":` + strconv.Itoa(percent) + `,"cpu_time":` + strconv.Itoa(percent/4) + `}`
+		return
+	}
+	header["X-Business-Use-Case-Usage"] = businessUsage(c.platform, c.acc.ID, percent, minutes)
 }
 
 // graphFail is Meta's error body.
@@ -164,26 +205,6 @@ func (s *Server) graphNode(c *request) reply {
 		return *fail
 	}
 	return ok(node)
-}
-
-// graphBatch answers GET /?ids=a,b: a map by id. One dead id fails the lot.
-func (s *Server) graphBatch(c *request) reply {
-	if c.acc.platform == domain.Instagram {
-		return s.graphFail(c, 400, 100, 0, "(#100) Unsupported request: ids")
-	}
-	ids := strings.Split(c.query.Get("ids"), ",")
-	if len(ids) > 50 {
-		return s.graphFail(c, 400, 100, 0, "(#100) Too many IDs. Maximum: 50. Provided: "+strconv.Itoa(len(ids))+".")
-	}
-	out := object{}
-	for _, id := range ids {
-		node, fail := s.postNode(c, id)
-		if fail != nil {
-			return *fail
-		}
-		out[id] = node
-	}
-	return ok(out)
 }
 
 // graphEdge answers GET /{id}/{edge}.

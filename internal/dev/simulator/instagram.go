@@ -35,7 +35,7 @@ func (s *Server) instagramUser(c *request) reply {
 		"id": id, "username": c.acc.Username, "name": c.acc.Name, "follows_count": 12,
 		"followers_count":     c.traps.bend(FollowersAt(seed, c.acc.ID, c.now), c.now),
 		"media_count":         len(s.mediaOf(c, "media")),
-		"profile_picture_url": "https://cdn.example/" + id + ".jpg",
+		"profile_picture_url": PictureURL(PicturePage, id),
 	}
 	if c.acc.InstagramLogin { // the node's own id is app-scoped there
 		all["user_id"] = id
@@ -128,7 +128,7 @@ func (s *Server) mediaNode(c *request, p Post) (object, *reply) {
 		"thumbnail_url": nil, "like_count": n.Likes, "comments_count": n.Comments,
 	}
 	if media == "VIDEO" {
-		all["thumbnail_url"] = "https://cdn.example/" + p.ID + ".jpg"
+		all["thumbnail_url"] = PictureURL(PictureVideo, p.ID)
 	}
 	if c.traps.HiddenLikes || c.traps.NoCounts {
 		all["like_count"] = nil
@@ -150,6 +150,8 @@ func (s *Server) instagramRefresh(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case c.query.Get("grant_type") != "ig_refresh_token":
 		rep = s.graphFail(c, 400, 100, 0, "(#100) Invalid parameter: grant_type")
+	case s.cfg.ClientSecret != "" && c.query.Get("appsecret_proof") != s.proof(c.query.Get("access_token")):
+		rep = s.graphFail(c, 400, 100, 0, "Invalid appsecret_proof provided in the API argument")
 	case state != tokenGood || !acc.InstagramLogin:
 		rep = s.graphFail(c, 400, 190, 463, "Error validating access token: Session has expired: "+c.query.Get("access_token"))
 	default:

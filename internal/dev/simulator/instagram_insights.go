@@ -161,6 +161,26 @@ var mediaMetricsOf = map[string][]string{
 	"STORY": {"views", "reach", "replies", "shares", "follows", "profile_visits", "navigation", "total_interactions"},
 }
 
+// mediaMetrics are the metrics asked for of a media object. Meta has three sentences for one that it refuses.
+func (s *Server) mediaMetrics(c *request, p Post) ([]string, *reply) {
+	product, _ := productOf(p.Kind)
+	known := slices.Concat(mediaMetricsOf["FEED"], mediaMetricsOf["REELS"], mediaMetricsOf["STORY"])
+	for name := range strings.SplitSeq(c.query.Get("metric"), ",") {
+		var said string
+		switch {
+		case slices.Contains(c.traps.RefusedMedia[p.ID], name):
+			said = "(#100) " + name + " is no longer supported for the queried media"
+		case slices.Contains(known, name) && !slices.Contains(mediaMetricsOf[product], name):
+			said = "(#100) The Media Insights API does not support the " + name + " metric for this media product type."
+		default:
+			continue
+		}
+		fail := s.graphFail(c, 400, 100, 0, said)
+		return nil, &fail
+	}
+	return s.instagramMetricsOf(c, mediaMetricsOf[product])
+}
+
 // mediaInsights answers GET /{media}/insights; a metric that does not apply rejects the call.
 func (s *Server) mediaInsights(c *request, id string) reply {
 	p, found := s.findPost(c, id)
@@ -174,8 +194,7 @@ func (s *Server) mediaInsights(c *request, id string) reply {
 	if c.traps.FewViewers && p.Kind == KindStory {
 		return s.graphFail(c, 400, 10, 0, "(#10) Not enough viewers for the media to show insights")
 	}
-	product, _ := productOf(p.Kind)
-	names, fail := s.instagramMetricsOf(c, mediaMetricsOf[product])
+	names, fail := s.mediaMetrics(c, p)
 	if fail != nil {
 		return *fail
 	}

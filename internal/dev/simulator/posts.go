@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -32,7 +31,7 @@ type Post struct {
 	Text    string
 	VideoID string // Facebook videos: the id of the video behind the post
 	Private bool   // TikTok: not listed and silently left out of queries
-	Dead    bool   // deleted: reading it is an error, and fails a whole Facebook `ids=` call
+	Dead    bool   // deleted: reading it is an error
 }
 
 // PostsOf generates the posts of an account in [from, until): one in each interval, at a time within
@@ -44,21 +43,33 @@ func PostsOf(seed uint64, p domain.Platform, accountID string, every time.Durati
 		return nil
 	}
 	var out []Post
-	for slot := from.Unix() / step; slot*step < until.Unix(); slot++ {
+	// A day more on both ends: a post may lie outside of its interval by the hour at which it is published.
+	for slot := (from.Unix() - daySeconds) / step; slot*step < until.Unix()+daySeconds; slot++ {
 		name := itoa(slot)
 		created := time.Unix(slot*step+between(0, step, seed, "at", accountID, name), 0).UTC()
+		if step >= 2*daySeconds {
+			created = byDay(seed, accountID, created)
+		}
 		if created.Before(from) || !created.Before(until) {
 			continue
 		}
 		out = append(out, generated(seed, p, accountID, name, created))
 	}
+	slices.SortStableFunc(out, func(a, b Post) int { return a.Created.Compare(b.Created) })
 	return out
+}
+
+// byDay moves an instant into the hours of its day at which people publish.
+func byDay(seed uint64, accountID string, at time.Time) time.Time {
+	const first, last = 7 * 3600, 20 * 3600
+	begin := at.Truncate(daySeconds * time.Second)
+	return begin.Add(time.Duration(between(first, last, seed, "hour", accountID, itoa(at.Unix()))) * time.Second)
 }
 
 func generated(seed uint64, p domain.Platform, accountID, slot string, created time.Time) Post {
 	digits := itoa(between(1e14, 9e14, seed, "post", p.String(), accountID, slot))
 	dice := between(0, 100, seed, "kind", accountID, slot)
-	post := Post{Created: created, Kind: KindPhoto, Text: fmt.Sprintf("Post %s of %s", digits[:6], accountID)}
+	post := Post{Created: created, Kind: KindPhoto, Text: "A post of " + accountID}
 	switch p {
 	case domain.Facebook:
 		post.ID = accountID + "_" + digits
@@ -92,6 +103,11 @@ func generated(seed uint64, p domain.Platform, accountID, slot string, created t
 // postsOf are all posts of an account that exist at now, newest first.
 func (s *Server) postsOf(a *account, now time.Time) []Post {
 	posts := PostsOf(s.cfg.Seed, a.platform, a.ID, a.PostEvery, a.PostsFrom, now.Add(time.Second))
+	for i := range posts {
+		if a.Caption != nil {
+			posts[i].Text = a.Caption(posts[i])
+		}
+	}
 	a.mu.Lock()
 	for _, p := range a.Posts {
 		if !p.Created.After(now) {

@@ -14,9 +14,13 @@ type request struct {
 	*http.Request
 	query url.Values
 	now   time.Time
-	acc   *account
+	acc   *account // nil: the caller is unknown
 	traps Traps
 	body  []byte // body of a JSON post
+
+	platform domain.Platform // Meta only, as the next two
+	token    string
+	state    tokenState
 
 	posts []Post // of the account, see [Server.all]
 	byID  map[string]Post

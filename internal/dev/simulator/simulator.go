@@ -28,7 +28,7 @@ type Config struct {
 	LinkedInPerUser int // calls per member in a UTC day; default none
 	TikTokPerMinute int // calls per endpoint in a sliding minute; default 600
 
-	// App credentials that token calls must show; not checked when empty.
+	// App credentials that token calls must show, and Meta's calls prove; not checked when empty.
 	ClientID, ClientSecret string
 
 	// LinkedInVersions are the months that answer; others get 426. Default 202601 to 202609.

@@ -103,7 +103,7 @@ func (s *Server) video(c *request, p Post) object {
 	all := object{
 		"id": p.ID, "create_time": p.Created.Unix(), "title": p.Text, "video_description": p.Text, "duration": 21,
 		"share_url":       "https://www.tiktok.com/@" + c.acc.Username + "/video/" + p.ID,
-		"cover_image_url": "https://p16.tiktokcdn.example/" + p.ID + ".jpeg",
+		"cover_image_url": PictureURL(PictureVideo, p.ID),
 		"like_count":      n.Likes, "comment_count": n.Comments, "share_count": n.Shares, "view_count": n.Views,
 	}
 	if c.traps.NoCounts {

@@ -24,6 +24,11 @@ func (s *Server) Tokens(p domain.Platform, id string) Tokens {
 	return Tokens{Access: s.mint("acc", p, id, 0, time.Time{}), Refresh: s.mint("ref", p, id, 0, time.Time{})}
 }
 
+// EndedToken is an access token of an account that was good until an instant.
+func (s *Server) EndedToken(p domain.Platform, id string, until time.Time) string {
+	return s.mint("acc", p, id, 0, until)
+}
+
 func (s *Server) mint(kind string, p domain.Platform, id string, generation int, expires time.Time) string {
 	unix := int64(0)
 	if !expires.IsZero() {

@@ -173,7 +173,7 @@ func (s *Stack) startEngines(ctx context.Context) error {
 	}
 	running.Go(func() { // other processes look who folds
 		projections.RunProcess(folding, projections.ProcessConfig{
-			Pool: engine, Release: "soak", Roles: []string{"projector"}, Folds: s.folds, Reads: s.Pool.Reads, Logger: s.cfg.Logger,
+			Pool: engine, Release: "soak", Roles: []string{"projector"}, Folds: s.folds, Logger: s.cfg.Logger,
 		})
 	})
 	s.parts.Add(func() error { stop(); running.Wait(); return nil })

@@ -11,6 +11,7 @@
 //	defaults.go  settings that a demo needs otherwise than a service
 //	state.go     what the next start must find again
 //	simulate.go  the platforms
+//	pictures.go  the pictures that answers name, and where they are
 //	seed.go      the world into the log, and its changes through the commands
 //	screen.go    the file of addresses and tokens, and what the terminal shows
 package launch

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -74,7 +75,7 @@ func (s *Seeder) tokens(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("encode tokens of %s: %w", secret.Ref, err)
 		}
-		if err := secrets.Put(ctx, secret.Ref, sealed, domain.SecretTimes{Taken: time.Now(), Expires: secret.ExpiresAt}); err != nil {
+		if err := secrets.Put(ctx, secret.Ref, sealed, domain.SecretTimes{Taken: cmp.Or(secret.TakenAt, time.Now()), Expires: secret.ExpiresAt}); err != nil {
 			return err
 		}
 	}

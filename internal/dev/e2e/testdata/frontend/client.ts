@@ -1,47 +1,49 @@
-// A small typed client, as a frontend has it: every path, parameter and member below is checked by the
-// compiler against the types that openapi-typescript made of /openapi.json.
-import createClient from "openapi-fetch";
-import type { components, paths } from "./api.js";
+// What a frontend does first with the served client: every path, parameter and member below is checked by the compiler
+// against the types that the client brings.
+import { Client, LedgerboardError, type Schemas } from "ledgerboard-client";
 
 declare const process: { argv: string[] };
 
-type Total = components["schemas"]["Total"];
+const [baseUrl, token, subAccount] = process.argv.slice(2);
+if (!baseUrl || !token || !subAccount) throw new Error("usage: client.js BASE TOKEN SUB_ACCOUNT");
 
-const [base, token, subAccount] = process.argv.slice(2);
-if (!base || !token || !subAccount) throw new Error("usage: client.js BASE TOKEN SUB_ACCOUNT");
-
-const api = createClient<paths>({ baseUrl: base, headers: { Authorization: `Bearer ${token}` } });
+const boards = new Client({ baseUrl, token });
 
 // A figure is a number or not known; the compiler insists on the difference.
-function shown(total: Total): string {
+function shown(total: Schemas["Total"]): string {
   const change: number | null = total.change;
   return `${total.value ?? "not known"} (${change === null ? "no comparison" : change})`;
 }
 
 const day = (ago: number): string => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
 
-const insights = await api.GET("/auth/getAccountInsights/{startTime}/{endTime}/{pId}", {
-  params: { path: { startTime: day(30), endTime: day(0), pId: "all" }, query: { tz: "Europe/Berlin" } },
+const insights = await boards.get("/auth/getAccountInsights/{startTime}/{endTime}/{pId}", {
+  path: { startTime: day(30), endTime: day(0), pId: "all" }, query: { tz: "Europe/Berlin" },
 });
-if (insights.error) throw new Error(insights.error.message);
-if (typeof insights.data === "string") throw new Error("CSV comes only when it is asked for");
-for (const platform of insights.data.data.platforms) {
+for (const platform of insights.data.platforms) {
   console.log(platform.platform, shown(platform.followers), shown(platform.engagement));
 }
-const reasons: string[] = insights.data.meta.sources.filter((s) => s.status !== "ok").map((s) => s.reason);
+const reasons: string[] = (insights.meta.sources ?? []).filter((s) => s.status !== "ok").map((s) => s.reason);
 console.log("blanks", reasons.length);
 
-const dashboard = await api.GET("/api/projects/dashboard/{id}", { params: { path: { id: subAccount } } });
-if (dashboard.error) throw new Error(dashboard.error.message);
-console.log("dashboard", dashboard.data.data[0]?.sub_account_name);
+const dashboard = await boards.get("/api/projects/dashboard/{id}", { path: { id: subAccount } });
+console.log("dashboard", dashboard.data[0]?.sub_account_name);
 
-const refused = await api.GET("/auth/getRoiViews", { params: { query: { startTime: "yesterday" } } });
-if (!refused.error) throw new Error("a malformed time was taken");
-const fields: string[] = refused.error.errors.map((e) => e.field);
-console.log("refused", refused.error.code, fields.join());
+const firstPage = await boards.get("/api/users", { query: { limit: 2 } });
+const names: string[] = [];
+for await (const user of boards.pages("/api/users", { query: { limit: 2 } })) names.push(user.name);
+console.log("pages", firstPage.data.length, names.length > firstPage.data.length);
+
+const refused = await boards.get("/auth/getRoiViews", { query: { startTime: "yesterday" } }).catch((err: unknown) => err);
+if (!(refused instanceof LedgerboardError)) throw new Error("a malformed time was taken");
+console.log("refused", refused.status, refused.code, refused.errors.map((e) => e.field).join(), refused.requestId !== "");
+
+const away = await new Client({ baseUrl: "http://localhost:1" }).get("/api/users").catch((err: unknown) => err);
+console.log("away", away instanceof LedgerboardError && away.code);
 
 // @ts-expect-error there is no such platform
-const wrong: paths["/auth/getRoiViews"]["get"]["parameters"]["query"] = { pId: "2" };
-void wrong;
+void (() => boards.get("/auth/getRoiViews", { query: { pId: "2" } }));
 // @ts-expect-error there is no such path
-void api.GET("/auth/nothing");
+void (() => boards.get("/auth/nothing"));
+// @ts-expect-error a dashboard is no list of pages
+void (() => boards.pages("/api/projects/dashboard/{id}"));

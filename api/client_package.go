@@ -1,0 +1,87 @@
+package api
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"time"
+)
+
+// The client of frontends, made of the API document. It needs Node and npm; a test fails when it is out of date.
+//go:generate npm --prefix typescript --silent run generate
+
+// clientFiles are what `npm pack` packs there. They are packed here when they are asked for: an archive in the
+// repository would say nothing to a reader, and its bytes would follow from the npm that made it.
+//
+//go:embed typescript/package.json typescript/README.md typescript/index.js typescript/index.d.ts typescript/schema.d.ts
+var clientFiles embed.FS
+
+const (
+	patternClientPackage = "/client.tgz"
+	patternClientScript  = "/client.js"
+)
+
+// packedAt is the time of all entries, as npm has it: the archive follows from the files alone.
+var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
+
+// packClient packs the client as npm does.
+func packClient() ([]byte, error) {
+	files, err := fs.Sub(clientFiles, "typescript")
+	if err != nil {
+		return nil, fmt.Errorf("open client: %w", err)
+	}
+	var packed bytes.Buffer
+	zipped := gzip.NewWriter(&packed)
+	archive := tar.NewWriter(zipped)
+	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		header := &tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(content)), ModTime: packedAt, Format: tar.FormatUSTAR}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		_, err = archive.Write(content)
+		return err
+	})
+	if err == nil {
+		err = archive.Close()
+	}
+	if err == nil {
+		err = zipped.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pack client: %w", err)
+	}
+	return packed.Bytes(), nil
+}
+
+// getClientPackage answers the package that npm installs.
+func (s *Server) getClientPackage(w http.ResponseWriter, _ *http.Request) error {
+	packed, err := s.clientPackage()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/gzip")
+	_, _ = w.Write(packed) // a caller that went away is no failure of ours
+	return nil
+}
+
+// getClientScript answers the client as one module, for pages without a build.
+func (s *Server) getClientScript(w http.ResponseWriter, _ *http.Request) error {
+	script, err := clientFiles.ReadFile("typescript/index.js")
+	if err != nil {
+		return fmt.Errorf("read client: %w", err)
+	}
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	_, _ = w.Write(script)
+	return nil
+}

@@ -1,0 +1,81 @@
+package api_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
+)
+
+func unpack(t *testing.T, packed io.Reader) map[string]string {
+	t.Helper()
+	unzipped, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	files := map[string]string{}
+	for archive := tar.NewReader(unzipped); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		require.NoError(t, err)
+		content, err := io.ReadAll(archive)
+		require.NoError(t, err)
+		files[header.Name] = string(content)
+	}
+}
+
+// The package that is served is what npm packs, byte by byte of each file, and always the same archive.
+func TestServedClientIsWhatNpmPacks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	served := b.ask(http.MethodGet, "/client.tgz", "")
+	require.Equal(t, http.StatusOK, served.status)
+	require.Equal(t, "application/gzip", served.header.Get("Content-Type"))
+	require.Equal(t, served.body, setup(t).ask(http.MethodGet, "/client.tgz", "").body)
+	files := unpack(t, strings.NewReader(served.body))
+	script := b.ask(http.MethodGet, "/client.js", "")
+	require.Equal(t, "text/javascript; charset=utf-8", script.header.Get("Content-Type"))
+	require.Equal(t, files["package/index.js"], script.body)
+	require.Contains(t, script.body, "export class Client")
+
+	needs.Programs(t, "node", "npm")
+	into := t.TempDir()
+	pack := exec.Command("npm", "pack", "--json", "--loglevel=error", "--ignore-scripts", "--pack-destination", into)
+	pack.Dir, pack.Stderr = "typescript", os.Stderr
+	said, err := pack.Output()
+	require.NoError(t, err)
+	var packed []struct{ Filename string }
+	require.NoError(t, json.Unmarshal(said, &packed))
+	archive, err := os.Open(filepath.Join(into, packed[0].Filename))
+	require.NoError(t, err)
+	defer archive.Close()
+	require.Equal(t, unpack(t, archive), files)
+}
+
+// The types of the client name every path that is served.
+func TestClientFitsTheDocument(t *testing.T) {
+	t.Parallel()
+	types, err := os.ReadFile(filepath.Join("typescript", "schema.d.ts"))
+	require.NoError(t, err)
+	raw, err := os.ReadFile("openapi.json")
+	require.NoError(t, err)
+	var document struct {
+		Paths map[string]any `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &document))
+	require.NotEmpty(t, document.Paths)
+	for path := range document.Paths {
+		require.Contains(t, string(types), "    \""+path+"\": {\n", "go generate ./api")
+	}
+}

@@ -1,0 +1,241 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// client3 has no dashboard.
+const client3 = "c10000000000000000000003"
+
+// discovery is the two agencies with what else there is to find.
+func discovery(t *testing.T) *bundle {
+	t.Helper()
+	b := setupTenants(t)
+	b.facts.Put(t,
+		domain.DirectoryAccount{ID: client3, RowID: 13, ParentAccount: agency, Name: "Client 3", Email: "three@example.org", Active: false},
+		domain.DirectoryCategory{ID: 5, Name: "Travel"}, domain.DirectoryCategory{ID: 6, Name: "Food"},
+		domain.DirectoryUser{
+			ID: alice, AccountID: client1, Name: "Alice", Email: "alice@example.org", Image: "https://img.example/alice.png", Active: true,
+			UpdatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		},
+	)
+	owner := domain.Tenant{ParentAccount: agency, AccountID: client1, MemberID: 7, SocialAccount: 70}
+	for day := 3; day <= 5; day++ {
+		at := time.Date(2026, 1, day, 3, 0, 0, 0, time.UTC)
+		require.NoError(t, b.facts.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, owner.Key(), domain.PostRead{
+			Tenant: owner, Platform: domain.Facebook, ExternalID: "p", CapturedAt: at,
+			Counts: domain.Counts{Likes: new(int64(day * 10))}, GrowthWindow: "168h0m0s",
+		}, at)))
+	}
+	return b
+}
+
+// entries reads a list to its end, one entry at a time, and names the entries by a member.
+func (b *bundle) entries(path, token, by string) (named []any) {
+	b.t.Helper()
+	separator := "?"
+	if slices.Contains([]byte(path), '?') {
+		separator = "&"
+	}
+	next := ""
+	for range 50 {
+		address := path + separator + "limit=1"
+		if next != "" {
+			address += "&cursor=" + next
+		}
+		answer := b.get(address, token)
+		require.Equal(b.t, http.StatusOK, answer.status, "%s: %s", address, answer.body)
+		var body struct {
+			Data []map[string]any `json:"data"`
+			Meta struct {
+				Next string `json:"next_cursor"`
+			} `json:"meta"`
+		}
+		require.NoError(b.t, json.Unmarshal([]byte(answer.body), &body))
+		for _, entry := range body.Data {
+			named = append(named, entry[by])
+		}
+		if next = body.Meta.Next; next == "" {
+			return named
+		}
+	}
+	require.Fail(b.t, "the list does not end")
+	return nil
+}
+
+// Nobody needs an id from elsewhere: everything that a path or a parameter takes stands in a list.
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	staff, client := b.agencyToken(), b.token(client1, "client")
+	for _, test := range []struct {
+		path, by    string
+		staff, seen []any // by agency staff, by a client user of client 1
+	}{
+		{"/api/accounts", "name", []any{"Client 1", "Client 2", "Client 3", "Our agency"}, []any{"Client 1"}},
+		{"/api/accounts?q=THREE@", "id", []any{client3}, nil},
+		{"/api/accounts?active=false", "id", []any{client3}, nil},
+		{"/api/accounts?account=12", "id", []any{client2}, []any{http.StatusNotFound}},
+		{"/api/dashboards", "sub_account_name", []any{"Client 1", "Client 2", "Client 3"}, []any{"Client 1"}},
+		{"/api/dashboards", "exists", []any{true, true, false}, []any{true}},
+		{"/api/dashboards?exists=false", "sub_account_id", []any{client3}, nil},
+		{"/api/dashboards?q=three", "id", []any{nil}, nil},
+		{"/api/dashboards?q=ent%202", "listed", []any{1.0}, nil},
+		{"/api/members", "name", []any{"Alice", "Bob"}, []any{"Alice"}},
+		{"/api/members?q=alice@example", "image", []any{"https://img.example/alice.png"}, []any{"https://img.example/alice.png"}},
+		{"/api/members?userId=" + bob, "id", []any{9.0}, nil},
+		{"/api/members?active=false", "id", nil, nil},
+		{"/api/members", "platforms", []any{1.0, 1.0}, []any{1.0}},
+		{"/api/categories", "name", []any{"Food", "Travel"}, []any{"Food", "Travel"}},
+		{"/api/categories?q=trav", "id", []any{5.0}, []any{5.0}},
+		{"/api/users/" + alice + "/platforms", "id", []any{70.0}, []any{70.0}},
+		{"/api/users/" + bob + "/platforms", "id", []any{90.0}, []any{http.StatusNotFound}},
+		{"/api/platforms", "user_id", []any{alice, bob}, []any{alice}},
+		{"/api/platforms/70/activities", "id", []any{"70:p"}, []any{"70:p"}},
+		{"/api/platforms/90/activities", "id", []any{"90:p"}, []any{http.StatusNotFound}},
+		{"/api/activities/70:p/stats", "likes", []any{50.0, 40.0, 30.0}, []any{50.0, 40.0, 30.0}},
+		{"/api/activities/90:p/stats", "likes", nil, []any{http.StatusNotFound}},
+	} {
+		require.Equal(t, test.staff, b.entries(test.path, staff, test.by), "%s: %s", test.path, test.by)
+		if len(test.seen) == 1 && test.seen[0] == http.StatusNotFound {
+			require.Equal(t, http.StatusNotFound, b.get(test.path, client).status, test.path)
+			continue
+		}
+		require.Equal(t, test.seen, b.entries(test.path, client, test.by), "%s of a client: %s", test.path, test.by)
+	}
+	require.Len(t, b.entries("/api/dashboards", b.token(agency, "auditor"), "id"), 3)
+	closed := b.token(client2, "client") // Alice is on no list there
+	require.Empty(t, b.entries("/api/dashboards", closed, "id"))
+}
+
+// Linked dashboards name their accounts; the other linked one can be opened as well.
+func TestDashboardsThatAreLinked(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	yes := true
+	_, err := b.facts.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"},
+		Change: domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}, AllowClientDashboard: &yes},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []any{"Client 1", "Client 2"}, b.entries("/api/dashboards", b.token(client1, "client"), "sub_account_name"))
+	one := b.get("/api/dashboards?q=Client%201", b.agencyToken())
+	require.Contains(t, one.body, `"linked":[{"id":"`+client1+`","name":"Client 1"},{"id":"`+client2+`","name":"Client 2"}]`)
+}
+
+// The readings of a post stand newest first, page by page, within a range.
+func TestReadingsOfAnActivity(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	const path = "/api/activities/70:p/stats"
+	require.Equal(t, []any{50.0, 40.0, 30.0}, b.entries(path, b.agencyToken(), "likes"))
+	require.Equal(t, []any{40.0}, b.entries(path+"?startTime=2026-01-04&endTime=2026-01-04", b.agencyToken(), "likes"))
+	require.Equal(t, []any{nil}, b.entries(path+"?startTime=2026-01-04&endTime=2026-01-04", b.token(client1, "client"), "comments"))
+	require.Equal(t, http.StatusNotFound, b.get("/api/activities/70:q/stats", b.agencyToken()).status)
+}
+
+// Everybody learns who they are, and what is open to them.
+func TestMe(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	me := func(token string) map[string]any {
+		answer := b.get("/api/me", token)
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		var body struct {
+			Data map[string]any `json:"data"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+		return body.Data
+	}
+	client := me(b.token(client1, "client"))
+	require.Equal(t, map[string]any{
+		"name": "Alice", "email": "alice@example.org", "image": "https://img.example/alice.png", "is_owner": false, "active": true,
+	}, client["user"])
+	require.Equal(t, []any{"client"}, client["roles"])
+	require.Equal(t, map[string]any{"id": client1, "name": "Client 1"}, client["account"])
+	require.Equal(t, map[string]any{"id": agency, "name": "Our agency"}, client["agency"])
+	require.Contains(t, client["scopes"], "analytics")
+	require.Equal(t, b.now.Add(time.Hour).Format(time.RFC3339), client["expires_at"])
+	opens := client["opens"].(map[string]any)
+	require.Equal(t, true, opens["figures"])
+	require.Equal(t, false, opens["all_dashboards"])
+	require.Equal(t, "Client 1", opens["dashboards"].([]any)[0].(map[string]any)["sub_account_name"])
+
+	stranger := me(b.token(client2, "client")) // on no list, and no user of this account
+	require.Nil(t, stranger["user"])
+	require.Equal(t, false, stranger["opens"].(map[string]any)["figures"])
+	require.Empty(t, stranger["scopes"])
+
+	auditor := me(b.token(agency, []string{"auditor"}))
+	require.Equal(t, map[string]any{
+		"all_dashboards": true, "dashboards": []any{}, "changes_dashboards": false, "figures": false, "audit": true, "operators": false,
+	}, auditor["opens"])
+	both := me(b.token(agency, []string{"auditor", "agency"}))
+	require.Equal(t, true, both["opens"].(map[string]any)["changes_dashboards"])
+
+	operator := me(b.tokenOf("operator"))
+	require.Nil(t, operator["agency"])
+	require.Equal(t, true, operator["opens"].(map[string]any)["operators"])
+}
+
+// An auditor who is a client user as well sees the figures of what it may open, and /api/me says so.
+func TestMeOfAnAuditorWhoIsAClient(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	_, err := b.facts.DB.Pool.Exec(t.Context(), // no command links the agency's own account; an import may
+		"update dashboard_preferences set sub_account_ids = array_append(sub_account_ids, $1) where sub_account_id = $2", agency, client1)
+	require.NoError(t, err)
+	for _, test := range []struct {
+		account    string
+		roles      []string
+		figures    bool
+		dashboards []any
+	}{
+		{agency, []string{"auditor"}, false, []any{}},
+		{agency, []string{"auditor", "client"}, true, []any{client1}},
+		{agency, []string{"auditor", "client", "agency"}, true, []any{}}, // it goes by role
+		{client1, []string{"client", "operator"}, true, []any{client1}},
+	} {
+		token := b.token(test.account, test.roles)
+		answer := b.get("/api/me", token)
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		var body struct {
+			Data struct {
+				Scopes []string `json:"scopes"`
+				Opens  struct {
+					Dashboards []map[string]any `json:"dashboards"`
+					Figures    bool             `json:"figures"`
+				} `json:"opens"`
+			} `json:"data"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+		dashboards := []any{}
+		for _, d := range body.Data.Opens.Dashboards {
+			dashboards = append(dashboards, d["sub_account_id"])
+		}
+		require.Equal(t, test.dashboards, dashboards, test.roles)
+		require.Equal(t, len(dashboards) > 0, slices.Contains(body.Data.Scopes, "analytics"), test.roles)
+		require.Equal(t, test.figures, body.Data.Opens.Figures, test.roles)
+		require.Equal(t, test.figures, b.get(insightsPath, token).status == http.StatusOK, "%s: as the analytics have it", test.roles)
+	}
+}
+
+// The stats of one member are asked for as its posts are.
+func TestStatsOfAMember(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	require.Equal(t, http.StatusOK, b.get("/api/stats?memberId=7", b.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get("/api/stats?memberId=8", b.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get("/api/stats?memberId=9", b.token(client1, "client")).status)
+	sources := b.get("/api/stats?memberId=7", b.agencyToken())
+	require.NotContains(t, sources.body, `"social_account_id":90`)
+}

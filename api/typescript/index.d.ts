@@ -1,0 +1,140 @@
+import type { components, paths } from "./schema.js";
+export type { components, paths };
+export type Schemas = components["schemas"];
+type Method = "get" | "post" | "put";
+/** The paths that take a method. */
+export type PathsOf<M extends Method> = {
+    [P in keyof paths]: paths[P] extends Record<M, object> ? P : never;
+}[keyof paths];
+type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
+type Part<O, K extends string> = O extends {
+    parameters: infer A;
+} ? (A extends {
+    [N in K]?: infer V;
+} ? V : never) : never;
+type BodyOf<O> = O extends {
+    requestBody?: {
+        content: {
+            "application/json": infer B;
+        };
+    };
+} ? B : never;
+/** What a method of a path answers in JSON. */
+export type Answer<M extends Method, P extends keyof paths> = Operation<M, P> extends {
+    responses: {
+        200: {
+            content: {
+                "application/json": infer A;
+            };
+        };
+    };
+} ? A : undefined;
+/** What a request of a path takes. */
+export interface Request<M extends Method, P extends keyof paths> {
+    path?: Part<Operation<M, P>, "path">;
+    query?: Part<Operation<M, P>, "query">;
+    headers?: Record<string, string>;
+    body?: BodyOf<Operation<M, P>>;
+    signal?: AbortSignal;
+}
+/** The paths whose answers are pages, and one entry of such a page. */
+export type PagedPaths = {
+    [P in PathsOf<"get">]: Answer<"get", P> extends {
+        data: unknown[];
+        meta: infer M;
+    } ? ("next_cursor" extends keyof M ? P : never) : never;
+}[PathsOf<"get">];
+export type Entry<P extends keyof paths> = Answer<"get", P> extends {
+    data: (infer E)[];
+} ? E : never;
+/** A refusal of the server, or no answer at all (status 0). */
+export declare class LedgerboardError extends Error {
+    readonly status: number;
+    readonly code: string;
+    readonly errors: {
+        field: string;
+        detail: string;
+    }[];
+    readonly requestId: string;
+    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    readonly retryAfter?: number | undefined;
+    name: string;
+    constructor(status: number, code: string, message: string, errors?: {
+        field: string;
+        detail: string;
+    }[], requestId?: string, 
+    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    retryAfter?: number | undefined);
+}
+/** What the constructor of the package `eventsource` takes beside the address. */
+type FetchingEventSource = new (url: string, init: {
+    fetch: (url: string | URL, init: RequestInit) => Promise<Response>;
+}) => EventSource;
+export interface Options {
+    /** Where the api is, with the prefix under which it is mounted. */
+    baseUrl: string;
+    /** The token, or what gives a fresh one. None: cookies are sent. */
+    token?: string | (() => string | Promise<string>);
+    /** The EventSource of the package `eventsource`, for Node. It sends the token itself; browsers need tickets. */
+    EventSource?: FetchingEventSource;
+}
+export interface NoticeListeners {
+    /** The user lost access to at least one dashboard. */
+    accessRemoved?: (notice: {
+        user_id: string;
+    }) => void;
+    /** The agency closed dashboards for clients. */
+    boardClosed?: (notice: {
+        user_id: string;
+        sub_account_ids: string[];
+    }) => void;
+    /** The stream is refused for good, as after a sign-out. Anything else makes it come back by itself. */
+    ended?: (reason: LedgerboardError) => void;
+}
+export interface FiguresChanged {
+    /** Anything may have changed: read everything anew. */
+    all: boolean;
+    changes: {
+        account_id: string;
+        member_id: number | null;
+        social_account_id: number | null;
+        p_id: number | null;
+        figures: "account" | "posts";
+    }[];
+}
+export interface LiveListeners {
+    /** Figures can be read anew; at most once a second. */
+    figures?: (changed: FiguresChanged) => void;
+    /** The platform refuses a connection until a person signs in again. */
+    signIn?: (connection: {
+        account_id: string;
+        member_id: number | null;
+        connection_id: number;
+        p_id: number;
+    }) => void;
+    ended?: (reason: LedgerboardError) => void;
+}
+/** What of the stock Socket.IO client is used: `io` of the package socket.io-client. */
+export type ConnectSocket<S> = (url: string, options: {
+    path: string;
+    auth: (give: (auth: object) => void) => void;
+}) => S;
+interface SocketLike {
+    on(event: string, listener: (...args: any[]) => void): unknown;
+    disconnect(): unknown;
+}
+export declare class Client {
+    #private;
+    constructor(options: Options);
+    get<P extends PathsOf<"get">>(path: P, request?: Request<"get", P>): Promise<Answer<"get", P>>;
+    put<P extends PathsOf<"put">>(path: P, request: Request<"put", P>): Promise<Answer<"put", P>>;
+    post<P extends PathsOf<"post">>(path: P, request?: Request<"post", P>): Promise<Answer<"post", P>>;
+    /** All entries of a list, page by page. */
+    pages<P extends PagedPaths>(path: P, request?: Request<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
+    /** Listens to the caller's notices; what it returns ends that. */
+    notices(to: NoticeListeners): () => void;
+    /** Listens to which figures changed; what it returns ends that. An account (its id or row id) narrows. */
+    live(to: LiveListeners, account?: string): () => void;
+    /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
+    socket<S extends SocketLike>(io: ConnectSocket<S>, to: NoticeListeners): S;
+}

@@ -1,0 +1,266 @@
+// The client of ledgerboard: requests whose paths, parameters and answers the compiler knows, errors, pages, notices
+// and live updates. What it is checked against is schema.d.ts, which is made of the server's OpenAPI document.
+import type { components, paths } from "./schema.js";
+
+export type { components, paths };
+export type Schemas = components["schemas"];
+
+type Method = "get" | "post" | "put";
+/** The paths that take a method. */
+export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends Record<M, object> ? P : never }[keyof paths];
+type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
+type Part<O, K extends string> = O extends { parameters: infer A } ? (A extends { [N in K]?: infer V } ? V : never) : never;
+type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
+/** What a method of a path answers in JSON. */
+export type Answer<M extends Method, P extends keyof paths> =
+  Operation<M, P> extends { responses: { 200: { content: { "application/json": infer A } } } } ? A : undefined;
+/** What a request of a path takes. */
+export interface Request<M extends Method, P extends keyof paths> {
+  path?: Part<Operation<M, P>, "path">;
+  query?: Part<Operation<M, P>, "query">;
+  headers?: Record<string, string>;
+  body?: BodyOf<Operation<M, P>>;
+  signal?: AbortSignal;
+}
+/** The paths whose answers are pages, and one entry of such a page. */
+export type PagedPaths = {
+  [P in PathsOf<"get">]: Answer<"get", P> extends { data: unknown[]; meta: infer M } ? ("next_cursor" extends keyof M ? P : never) : never;
+}[PathsOf<"get">];
+export type Entry<P extends keyof paths> = Answer<"get", P> extends { data: (infer E)[] } ? E : never;
+
+/** A refusal of the server, or no answer at all (status 0). */
+export class LedgerboardError extends Error {
+  override name = "LedgerboardError";
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly errors: { field: string; detail: string }[] = [],
+    readonly requestId = "",
+    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** What the constructor of the package `eventsource` takes beside the address. */
+type FetchingEventSource = new (
+  url: string,
+  init: { fetch: (url: string | URL, init: RequestInit) => Promise<Response> },
+) => EventSource;
+
+export interface Options {
+  /** Where the api is, with the prefix under which it is mounted. */
+  baseUrl: string;
+  /** The token, or what gives a fresh one. None: cookies are sent. */
+  token?: string | (() => string | Promise<string>);
+  /** The EventSource of the package `eventsource`, for Node. It sends the token itself; browsers need tickets. */
+  EventSource?: FetchingEventSource;
+}
+
+export interface NoticeListeners {
+  /** The user lost access to at least one dashboard. */
+  accessRemoved?: (notice: { user_id: string }) => void;
+  /** The agency closed dashboards for clients. */
+  boardClosed?: (notice: { user_id: string; sub_account_ids: string[] }) => void;
+  /** The stream is refused for good, as after a sign-out. Anything else makes it come back by itself. */
+  ended?: (reason: LedgerboardError) => void;
+}
+
+export interface FiguresChanged {
+  /** Anything may have changed: read everything anew. */
+  all: boolean;
+  changes: { account_id: string; member_id: number | null; social_account_id: number | null; p_id: number | null; figures: "account" | "posts" }[];
+}
+
+export interface LiveListeners {
+  /** Figures can be read anew; at most once a second. */
+  figures?: (changed: FiguresChanged) => void;
+  /** The platform refuses a connection until a person signs in again. */
+  signIn?: (connection: { account_id: string; member_id: number | null; connection_id: number; p_id: number }) => void;
+  ended?: (reason: LedgerboardError) => void;
+}
+
+/** What of the stock Socket.IO client is used: `io` of the package socket.io-client. */
+export type ConnectSocket<S> = (url: string, options: { path: string; auth: (give: (auth: object) => void) => void }) => S;
+interface SocketLike {
+  on(event: string, listener: (...args: any[]) => void): unknown;
+  disconnect(): unknown;
+}
+
+type Handlers = Record<string, ((data: any) => void) | undefined>;
+
+const retryTicketAfter = 2000; // ms, while no ticket can be had
+
+export class Client {
+  readonly #base: string;
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#base = options.baseUrl.replace(/\/+$/, "");
+  }
+
+  get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> = {}): Promise<Answer<"get", P>> {
+    return this.#send("get", path, request);
+  }
+
+  put<P extends PathsOf<"put">>(path: P, request: Request<"put", P>): Promise<Answer<"put", P>> {
+    return this.#send("put", path, request);
+  }
+
+  post<P extends PathsOf<"post">>(path: P, request: Request<"post", P> = {}): Promise<Answer<"post", P>> {
+    return this.#send("post", path, request);
+  }
+
+  /** All entries of a list, page by page. */
+  async *pages<P extends PagedPaths>(path: P, request: Request<"get", P> = {}): AsyncGenerator<Entry<P>, void, undefined> {
+    let cursor: string | undefined;
+    do {
+      const query = cursor ? { ...(request.query as object), cursor } : request.query;
+      const page = (await this.#send("get", path, { ...request, query } as Request<"get", P>)) as {
+        data: Entry<P>[];
+        meta: { next_cursor?: string };
+      };
+      yield* page.data;
+      cursor = page.meta.next_cursor;
+    } while (cursor);
+  }
+
+  /** Listens to the caller's notices; what it returns ends that. */
+  notices(to: NoticeListeners): () => void {
+    return this.#listen("/api/notices", { client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => {} }, to.ended);
+  }
+
+  /** Listens to which figures changed; what it returns ends that. An account (its id or row id) narrows. */
+  live(to: LiveListeners, account?: string): () => void {
+    const narrow = account ? `&account=${encodeURIComponent(account)}` : "";
+    return this.#listen("/api/live", { figures_changed: to.figures, connection_needs_sign_in: to.signIn, live_cursor: () => {} }, to.ended, narrow);
+  }
+
+  /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
+  socket<S extends SocketLike>(io: ConnectSocket<S>, to: NoticeListeners): S {
+    const at = new URL(this.#base, globalThis.location?.href);
+    const socket = io(at.origin, {
+      path: at.pathname.replace(/\/$/, "") + "/socket.io/",
+      auth: (give) => void this.#token().then((token) => give(token ? { token } : {}), () => give({})),
+    });
+    if (to.accessRemoved) socket.on("client_access_removed", to.accessRemoved);
+    if (to.boardClosed) socket.on("board_closed", to.boardClosed);
+    socket.on("connect_error", (err: Error & { data?: { code?: string } }) => {
+      if (err.data?.code) to.ended?.(new LedgerboardError(0, err.data.code, err.message));
+    });
+    return socket;
+  }
+
+  async #token(): Promise<string | undefined> {
+    const { token } = this.#options;
+    return typeof token === "function" ? token() : token;
+  }
+
+  /** The init of a fetch that proves who is calling. */
+  async #proven(init: RequestInit): Promise<RequestInit> {
+    const token = await this.#token();
+    if (!token) return { ...init, credentials: "include" };
+    return { ...init, headers: { ...(init.headers as Record<string, string>), Authorization: `Bearer ${token}` } };
+  }
+
+  async #send<M extends Method, P extends keyof paths>(method: M, path: P, request: Request<M, P>): Promise<Answer<M, P>> {
+    const values = (request.path ?? {}) as Record<string, unknown>;
+    const address = String(path).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])));
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(request.query ?? {})) if (value != null) query.set(name, String(value));
+    const asked = query.toString(); // not query.size, which browsers before 2023 lack
+    const headers: Record<string, string> = { Accept: "application/json", ...request.headers };
+    if (request.body !== undefined) headers["Content-Type"] = "application/json";
+    const init: RequestInit = { method: method.toUpperCase(), headers };
+    if (request.body !== undefined) init.body = JSON.stringify(request.body);
+    if (request.signal) init.signal = request.signal;
+    const answer = await fetch(this.#base + address + (asked ? `?${asked}` : ""), await this.#proven(init)).catch((err: unknown) => {
+      if (request.signal?.aborted) throw err;
+      throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
+    });
+    const text = await answer.text();
+    if (answer.ok) return (text ? JSON.parse(text) : undefined) as Answer<M, P>;
+    let said: Partial<{ code: string; message: string; errors: { field: string; detail: string }[]; request_id: string }> = {};
+    try {
+      said = JSON.parse(text);
+    } catch {} // a proxy's own page
+    const wait = answer.headers.get("Retry-After");
+    throw new LedgerboardError(
+      answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, wait ? Number(wait) : undefined,
+    );
+  }
+
+  /** Opens a stream. The EventSource comes back by itself; a new one is made only when its ticket has ended. */
+  #listen(path: "/api/notices" | "/api/live", handlers: Handlers, ended: ((reason: LedgerboardError) => void) | undefined, narrow = ""): () => void {
+    let source: EventSource | undefined;
+    let stopped = false;
+    let last = "";
+    let opened = false; // since the last refusal
+    let refusals = 0; // in a row, without an opening
+    const open = async (): Promise<void> => {
+      try {
+        const next = await this.#source(path, (last ? `&last_event_id=${encodeURIComponent(last)}` : "") + narrow);
+        if (stopped) return next.close();
+        source = next;
+      } catch (err) {
+        const reason = err instanceof LedgerboardError ? err : new LedgerboardError(0, "no_answer", String(err));
+        if (stopped) return;
+        if ([400, 401, 403, 404].includes(reason.status)) return void ended?.(reason);
+        setTimeout(open, Math.max(retryTicketAfter, (reason.retryAfter ?? 0) * 1000));
+        return;
+      }
+      for (const [name, handler] of Object.entries(handlers))
+        source.addEventListener(name, (event) => {
+          last = event.lastEventId;
+          handler?.(JSON.parse(event.data));
+        });
+      source.onopen = () => {
+        opened = true;
+        refusals = 0;
+      };
+      source.onerror = () => {
+        if (source?.readyState === 2 && !stopped) void this.#refused(path, narrow).then(again);
+      };
+    };
+    const again = (why: LedgerboardError | undefined): void => {
+      if (stopped) return;
+      if (why?.status) return ended?.(why);
+      if (!why && opened) {
+        opened = false;
+        return void open();
+      }
+      if (!why) {
+        last = ""; // it may be what is refused
+        if (++refusals > 1) return ended?.(new LedgerboardError(0, "stream_refused", "The stream is refused, though the caller may open it."));
+      }
+      setTimeout(open, retryTicketAfter);
+    };
+    void open();
+    return () => {
+      stopped = true;
+      source?.close();
+    };
+  }
+
+  /** Why a stream that was closed for good is refused; undefined: not for the caller's sake, as when its ticket had ended. */
+  async #refused(path: string, narrow: string): Promise<LedgerboardError | undefined> {
+    const leave = new AbortController();
+    const answer = await fetch(`${this.#base}${path}?${narrow.slice(1)}`, await this.#proven({ signal: leave.signal })).catch(() => undefined);
+    if (!answer) return new LedgerboardError(0, "no_answer", "The server did not answer.");
+    if (answer.ok) return void leave.abort();
+    const said = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
+    return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText);
+  }
+
+  async #source(path: "/api/notices" | "/api/live", more: string): Promise<EventSource> {
+    const address = `${this.#base}${path}?`;
+    const Given = this.#options.EventSource;
+    if (Given) return new Given(address + more.slice(1), { fetch: async (url, init) => fetch(url, await this.#proven(init)) });
+    if (!this.#options.token) return new EventSource(address + more.slice(1), { withCredentials: true });
+    const { data } = await this.post("/api/notices/ticket", { query: { path } });
+    return new EventSource(`${address}ticket=${data.ticket}${more}`);
+  }
+}

@@ -1,0 +1,275 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// ignoredIn is meta.ignored of an answer.
+func ignoredIn(t *testing.T, a answer) []string {
+	t.Helper()
+	var body struct {
+		Meta struct {
+			Ignored []string `json:"ignored"`
+		} `json:"meta"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(a.body), &body), a.body)
+	return body.Meta.Ignored
+}
+
+// addressOf is a request of an operation with examples for what must be given, and one value of a parameter of ours.
+func addressOf(op api.Operation, name, value string) string {
+	path, query := op.Pattern, url.Values{}
+	for _, declared := range op.Takes {
+		given := fmt.Sprint(declared.Example)
+		if declared.Name == "activityId" {
+			given = "70:p" // which is there
+		}
+		if declared.Name == name {
+			given = value
+		}
+		inPath := strings.Contains(op.Pattern, "{"+declared.Name+"}")
+		switch {
+		case declared.Header:
+		case inPath:
+			path = strings.ReplaceAll(path, "{"+declared.Name+"}", url.PathEscape(given))
+		case declared.Required || declared.Name == name:
+			query.Set(declared.Name, given)
+		}
+	}
+	if !strings.Contains(op.Pattern, "{"+name+"}") && name != "" {
+		query.Set(name, value)
+	}
+	if op.Pattern == "/api/ops/parked/retry" || op.Pattern == "/api/ops/parked/acknowledge" {
+		query["projection"] = append([]string{"dashboards"}, query["projection"]...)[len(query["projection"]):]
+	}
+	return path + "?" + query.Encode()
+}
+
+// reads are the operations that read parameters by their declarations and answer at once.
+func reads(t *testing.T) (operations []api.Operation) {
+	t.Helper()
+	for _, op := range api.Describe().Operations {
+		stream := op.ID == "getNotices" || op.ID == "getLive" || op.ID == "getOpsRebuildEvents"
+		if op.Roles != nil && !stream && op.ID != "getDashboard" && op.ID != "putDashboard" && op.ID != "postNoticesTicket" {
+			operations = append(operations, op)
+		}
+	}
+	require.Greater(t, len(operations), 70)
+	return operations
+}
+
+func roleFor(op api.Operation) string { return string(op.Roles[0]) }
+
+// malformed has for each kind of parameter a value that none of them takes.
+var malformed = map[api.Kind]string{
+	api.KindText: strings.Repeat("x", 201), api.KindWord: "nonsense", api.KindHexID: "zz", api.KindRowID: "0", api.KindAccount: "x!", api.KindAccounts: "11,x",
+	api.KindActivity: "70", api.KindPlatform: "2", api.KindCategory: "x", api.KindActor: "\x01", api.KindChanges: "nonsense",
+	api.KindTime: "soon", api.KindZone: "Mars/Olympus", api.KindMoment: "soon", api.KindVersion: "0", api.KindGranularity: "hour",
+	api.KindOrder: "sideways", api.KindFormat: "xml", api.KindLimit: "0", api.KindCursor: "a b",
+}
+
+// Every route, every parameter that it declares: a malformed one is a 400 that names it, so none is ignored in silence.
+func TestEveryDeclaredParameterIsJudged(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	judged := 0
+	for _, op := range reads(t) {
+		for _, declared := range op.Takes {
+			value, ok := malformed[declared.Kind]
+			require.True(t, ok, "say what is no %s", declared.Kind)
+			if declared.Header {
+				continue
+			}
+			field := declared.Name
+			if declared.Name == "id" {
+				field = "sub_account_id"
+			}
+			address := addressOf(op, declared.Name, value)
+			answer := b.ask(op.Method, address, "", "Authorization: Bearer "+b.tokenOf(roleFor(op)))
+			require.Equal(t, http.StatusBadRequest, answer.status, "%s %s: %s", op.Method, address, answer.body)
+			fields := []string{}
+			for _, e := range answer.failure(t).Errors {
+				fields = append(fields, e.Field)
+			}
+			require.Contains(t, fields, field, "%s %s: %s", op.Method, address, answer.body)
+			judged++
+		}
+	}
+	require.Greater(t, judged, 300)
+}
+
+// The newer reads refuse a name that nobody knows; the analytics ignore it, and say so.
+func TestUnknownParametersAtEveryRoute(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	for _, op := range reads(t) {
+		for _, name := range []string{"xyz", "completely_unknown", "_"} {
+			address := addressOf(op, name, "1")
+			answer := b.ask(op.Method, address, `{"reason":"test:T-1","report":"r2"}`, "Authorization: Bearer "+b.tokenOf(roleFor(op)))
+			if strings.HasPrefix(op.Pattern, "/api/") {
+				require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", address, answer.body)
+				require.Equal(t, name, answer.failure(t).Errors[0].Field)
+				continue
+			}
+			require.Contains(t, []int{http.StatusOK, http.StatusNotFound}, answer.status, "%s: %s", address, answer.body)
+			if answer.status == http.StatusOK {
+				require.Equal(t, []string{name}, ignoredIn(t, answer), address)
+			}
+		}
+	}
+	b.views[agency+"/"+client1] = view(client1, 3)
+	for _, path := range []string{dashboardPath + client1, "/healthz", "/readyz"} {
+		require.Equal(t, http.StatusOK, b.get(path+"?xyz=1&acount=2&_=3", b.agencyToken()).status, path)
+	}
+	put := b.ask(http.MethodPut, dashboardPath+client1+"?xyz=1", "{}", "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusOK, put.status, put.body)
+}
+
+// One edit away from what the analytics know is a slip, and the answer says of what.
+func TestSlipsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, meant := range map[string]string{
+		"acount": "account", "acccount": "account", "accuont": "account", "accoumt": "account", "ACCOUNT": "account", "startime": "startTime",
+		"starttime": "startTime", "memberID": "memberId", "granularty": "granularity", "limits": "limit", "limi": "", "as_off": "as_of",
+		"tzz": "", "_account": "", "accounting": "", "accountId": "accountId", "curs": "", "plattforms": "",
+	} {
+		answer := b.get(insightsPath+"?"+name+"=1", b.agencyToken())
+		if meant == "" {
+			require.Equal(t, http.StatusOK, answer.status, "%s: %s", name, answer.body)
+			require.Equal(t, []string{name}, ignoredIn(t, answer))
+			continue
+		}
+		require.Equal(t, http.StatusBadRequest, answer.status, name)
+		f := answer.failure(t).Errors[0]
+		require.Equal(t, name, f.Field)
+		if meant == name { // known, and without effect here
+			require.Contains(t, f.Detail, "is no parameter of this address")
+		} else {
+			require.Contains(t, f.Detail, "probably "+meant+" was meant")
+		}
+	}
+	clean := b.get(insightsPath+"?tz=UTC", b.agencyToken())
+	require.NotContains(t, clean.body, `"ignored"`)
+}
+
+// What only newer reads take, and a slip of it, means nothing to the analytics: old frontends may send it.
+func TestAnalyticsIgnoreWhatOnlyOthersTake(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	analytics, others := map[string]bool{}, map[string]bool{}
+	for _, op := range api.Describe().Operations {
+		for _, declared := range op.Takes {
+			if old := !strings.HasPrefix(op.Pattern, "/api/") && op.Roles != nil; old && !declared.Header {
+				analytics[declared.Name] = true
+			} else if !declared.Header {
+				others[declared.Name] = true
+			}
+		}
+	}
+	names := []string{"users", "versions", "formats", "actors", "if-match"} // slips, and a header
+	for name := range others {
+		if !analytics[name] {
+			names = append(names, name)
+		}
+	}
+	require.Subset(t, names, []string{"version", "user", "state", "type", "format", "id"})
+	for _, name := range names {
+		answer := b.get("/auth/getRoiViews?"+name+"=3", b.agencyToken())
+		require.Equal(t, []string{name}, ignoredIn(t, answer), answer.body)
+	}
+	for name := range analytics {
+		answer := b.get("/auth/getRoiViews?"+name+"=", b.agencyToken())
+		require.NotContains(t, answer.body, `"ignored"`, "%s has an effect here, or is refused", name)
+	}
+	slip := b.get("/api/audit/history?actors=x", b.agencyToken())
+	require.Contains(t, slip.body, "probably actor was meant", "the newer reads know their own")
+}
+
+// A main application's own names pass everywhere, and may not hide one of the analytics.
+func TestIgnoredParameters(t *testing.T) {
+	t.Parallel()
+	own := func(d *api.Deps) { d.Config.IgnoreParams = []string{"accounts", "theme", "version"} }
+	b := setupTenants(t, own)
+	for _, path := range []string{insightsPath, "/api/users", "/api/stats", "/api/audit/history"} {
+		answer := b.get(path+"?theme=dark&accounts=x&version=3", b.agencyToken())
+		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+		require.NotContains(t, answer.body, `"ignored"`)
+	}
+	state := b.get("/api/projects/dashboard/"+client1+"/state?version=0", b.agencyToken())
+	require.Equal(t, http.StatusBadRequest, state.status, "who takes it reads it")
+	_, err := api.Handler(api.Deps{
+		Config: api.Config{IgnoreParams: []string{"limit", "mine", "version"}}, Authenticator: api.AuthenticatorFunc(nil), Accounts: b, Dashboards: b,
+		DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b}, Registerer: prometheus.NewRegistry(),
+	})
+	require.ErrorContains(t, err, `Config.IgnoreParams names "limit", which the analytics take`)
+	require.NotContains(t, err.Error(), "mine")
+	require.NotContains(t, err.Error(), "version")
+}
+
+// What a parameter of a figure or list does when it is right: the answer is another one.
+var changing = map[string][]string{
+	"startTime": {"2026-01-03", "2026-01-05"}, "endTime": {"2026-01-03", "2026-01-01"}, "fromDate": {"2026-01-03"}, "toDate": {"2026-01-03"}, "tz": {"America/New_York"},
+	"pId": {"3", "1"}, "cId": {"77"}, "limit": {"1"}, "account": {client2}, "accountId": {"12"}, "memberId": {"9", "7"}, "as_of": {"2026-06-01"},
+	"granularity": {"month"}, "platformId": {"90"}, "q": {"zzz"}, "role": {"zzz"}, "active": {"false"}, "type": {"reel", "users_set"}, "state": {"blocked"},
+	"userId": {bob}, "exists": {"false"}, "dashboard": {client2}, "meta": {"brief"}, "by": {"total"}, "activityId": {"90:p"}, "table": nil, "cursor": nil, // of CSV and of pages: tests of their own
+}
+
+// Every parameter of figures and entities changes the answer.
+func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	tried := 0
+	for _, op := range reads(t) {
+		audit := slices.Contains(op.Roles, api.RoleAuditor)
+		if op.Method != http.MethodGet || roleFor(op) != "agency" || audit || strings.Contains(op.ID, "AtRoot") {
+			continue
+		}
+		ask := func(name, value, more string) answer {
+			return b.get(addressOf(op, name, value)+more, b.agencyToken())
+		}
+		without := map[string]answer{} // the parameter
+		for _, declared := range op.Takes {
+			values, known := changing[declared.Name]
+			if declared.Header {
+				continue
+			}
+			require.True(t, known, "say a value of %s that changes an answer", declared.Name)
+			if values == nil || declared.Name == "limit" && (op.Answer.CSV != "" || oneEntry[op.ID]) {
+				continue // lists with nothing to cut here; the golden answers of rankings have
+			}
+			more := beside[op.ID+" "+declared.Name]
+			plain, asked := without[more]
+			if !asked {
+				plain = ask("", "", more)
+				without[more] = plain
+			}
+			changed := slices.ContainsFunc(values, func(v string) bool {
+				other := ask(declared.Name, v, more)
+				return other.status != plain.status || other.body != plain.body
+			})
+			require.True(t, changed, "%s: %s does nothing: %s", op.ID, declared.Name, plain.body)
+			tried++
+		}
+	}
+	require.Greater(t, tried, 150)
+}
+
+// oneEntry are the lists that have one entry in this world.
+var oneEntry = map[string]bool{"getUsersPlatforms": true, "getPlatformsActivities": true}
+
+// beside is what a parameter needs to be asked with: a zone is of days.
+var beside = map[string]string{
+	"getActivities tz": "&endTime=2026-01-01", "getPlatformsActivities tz": "&endTime=2026-01-01", "getActivitiesStats tz": "&endTime=2026-01-04",
+}

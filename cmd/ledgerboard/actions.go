@@ -1,0 +1,86 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// actionsCommand shows what operators did.
+type actionsCommand struct {
+	storage
+	logging
+	Limit int  `default:"50" help:"The newest so many."`
+	JSON  bool `name:"json" help:"Print a JSON list."`
+}
+
+// Run implements the subcommand.
+func (c actionsCommand) Run(ctx context.Context, s streams) error {
+	if c.Limit < 1 {
+		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
+	}
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		actions, _, err := desk.Actions(ctx, c.Limit, "")
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(s.Out).Encode(append([]operator.Action{}, actions...))
+		}
+		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY")
+		for _, a := range actions {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Time.Format(time.DateTime), plain(a.Actor), a.Action, plain(targetInWords(a.Target)),
+				a.Reason, outcomeInWords(a), plain(cmp.Or(a.Why, string(a.Code))))
+		}
+		return table.Flush()
+	})
+}
+
+// targetInWords says what an action is on, in one line.
+func targetInWords(t domain.OperatorTarget) string {
+	var words []string
+	say := func(given bool, format string, args ...any) {
+		if given {
+			words = append(words, fmt.Sprintf(format, args...))
+		}
+	}
+	say(t.Projection != "" && t.Generation == 0, "%s", t.Projection)
+	say(t.Projection != "" && t.Generation != 0, "%s.g%d", t.Projection, t.Generation)
+	say(t.Platform != 0, "%s", t.Platform)
+	if p := t.Position; p != nil {
+		say(true, "%s-%d-%d", p.Topic, p.Partition, p.Offset)
+	}
+	say(t.Stream != "", "stream %s", t.Stream)
+	say(t.Type != "", "type %s", t.Type)
+	say(t.Count > 1, "%d events", t.Count)
+	say(t.Job != 0, "job %d", t.Job)
+	say(t.JobKind != "", "%s", t.JobKind)
+	if t.Until != nil {
+		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
+	}
+	return strings.Join(words, ", ")
+}
+
+// outcomeInWords says what came of an action; of a rebuild also how far it is now.
+func outcomeInWords(a operator.Action) string {
+	words := string(a.Outcome)
+	if a.RebuildState != "" {
+		words += ", rebuild " + strings.ReplaceAll(string(a.RebuildState), "_", " ")
+	}
+	if a.Count+a.Left > 0 {
+		words += fmt.Sprintf(", %d events", a.Count)
+	}
+	if a.Left > 0 {
+		words += fmt.Sprintf(", %d in vain", a.Left)
+	}
+	return words
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+// Tables that nobody has made are made in the command, on record and without readers of what serves noticing; those that are
+// there stay, and to prepare again does nothing.
+func TestGenerationsPrepareCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	run := func(names ...string) (told, said string, err error) {
+		var out, errs bytes.Buffer
+		c := generationsPrepareCommand{
+			storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"},
+			actionFlags: actionFlags{Yes: true, Reason: "upgrade:OPS-1"}, Names: names,
+		}
+		err = c.Run(t.Context(), streams{Out: &out, Err: &errs})
+		return out.String(), errs.String(), err
+	}
+	count := func(sql string) (n int) {
+		require.NoError(t, a.db.Pool.QueryRow(t.Context(), sql).Scan(&n))
+		return n
+	}
+	told, said, err := run("dashboards", "directory")
+	require.NoError(t, err)
+	require.Contains(t, said, "dashboards: generation 1 of version")
+	require.Regexp(t, `directory: generation \d is ready for readers of this version`, told)
+	require.Equal(t, 1, count("select count(*) from generations where projection = 'directory' and state = 'live'"))
+	made := count("select generation from pointer where projection = 'directory'")
+	require.Equal(t, 1, count("select count(*) from generations where projection = 'dashboards'"))
+	require.Zero(t, count("select count(*) from processes"), "the command has gone")
+
+	told, said, err = run("dashboards", "directory")
+	require.NoError(t, err)
+	require.Empty(t, told)
+	require.Contains(t, said, "directory: generation")
+	require.Equal(t, 1, count("select count(*) from rebuilds"))
+
+	// A generation of another version serves: this version gets one of its own, and the other's readers stay.
+	_, err = a.db.Pool.Exec(t.Context(), `with g as (update generations set version = 999 where projection = 'directory')
+		update pointer set version = 999 where projection = 'directory'`)
+	require.NoError(t, err)
+	_, _, err = run("directory")
+	require.NoError(t, err)
+	require.Equal(t, made, count("select generation from pointer where projection = 'directory' and version = 999"))
+	require.Equal(t, made+1, count("select generation from pointer where projection = 'directory' and version <> 999"))
+
+	_, _, err = run("nonesuch")
+	var usage usageError
+	require.ErrorAs(t, err, &usage)
+	require.ErrorContains(t, err, "there is no read model")
+}
+
+// An action is refused before it is recorded where nobody could do it, and what names nothing says what there is.
+func TestJobsRunCommand(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	require.NoError(t, scheduler.Migrate(t.Context(), a.db.URL))
+	run := func(kind, platform string) error {
+		c := jobsCommand{
+			storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"},
+			actionFlags: actionFlags{Yes: true, Reason: "incident"}, Begin: kind, Platform: platform,
+		}
+		return c.Run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
+	}
+	var usage usageError
+	require.ErrorAs(t, run("post_insights", ""), &usage)
+	require.ErrorContains(t, run("posts", "tiktok"), "account_insights, post_insights, token_refresh")
+	require.ErrorContains(t, run("post_insights", "myspace"), "There is no platform")
+	require.ErrorContains(t, run("post_insights", "tiktok"), "No process fetches post_insights of tiktok")
+	_, err := a.db.Pool.Exec(t.Context(), `insert into kept.pauses (kind, name, since, actor, code, ticket) values ('platform', 'tiktok', now(), 'a', 'test', '')`)
+	require.NoError(t, err)
+	require.ErrorContains(t, run("post_insights", "tiktok"), "is paused")
+}

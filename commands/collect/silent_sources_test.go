@@ -1,0 +1,135 @@
+package collect_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Photos are refused whatever is done, reels are read: after a day photos are an alarm with the platform's words, and
+// the first photo that is read ends it.
+func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
+	t.Parallel()
+	refused := true
+	photo, reel := publishedAgo("p", 2*time.Hour), publishedAgo("r", 2*time.Hour)
+	photo.Type, reel.Type = platforms.TypePhoto, platforms.TypeReel
+	client := &scripted{
+		page: func(string) (platforms.PostsPage, error) {
+			return platforms.PostsPage{Posts: []platforms.Post{photo, reel}}, nil
+		},
+		reading: func(p platforms.Post) platforms.PostSnapshot {
+			switch {
+			case p.Type == platforms.TypeReel:
+				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Views: new(int64(0))}}
+			case refused:
+				return platforms.PostSnapshot{Post: p, Err: &platforms.Error{
+					Class: platforms.ClassInvalid, Platform: domain.Facebook, Op: "post_metrics", Status: http.StatusInternalServerError, Code: "100",
+					Message: "The ids query parameter is deprecated",
+				}}
+			default:
+				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(0))}}
+			}
+		},
+	}
+	s := newFetchStage(t, client.use)
+	s.connect(domain.Facebook, 0)
+	for range 2 {
+		s.round(domain.FetchPosts, domain.Facebook)
+		require.Empty(t, s.collect.Silent(), "not for a day yet")
+		s.clock.advance(halfDay)
+	}
+	s.round(domain.FetchPosts, domain.Facebook)
+	silent := s.collect.Silent()
+	require.Len(t, silent, 1)
+	require.Equal(t, platforms.TypePhoto, silent[0].Kind)
+	require.Equal(t, fetchDay, silent[0].Since)
+	require.Equal(t, 3, silent[0].Readings)
+	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures", silent[0].String())
+	require.Equal(t, "facebook post_metrics: invalid (HTTP 500, code 100): The ids query parameter is deprecated", silent[0].Words)
+
+	s.clock.advance(halfDay)
+	refused = false
+	s.round(domain.FetchPosts, domain.Facebook)
+	require.Empty(t, s.collect.Silent())
+}
+
+// A platform that answers no reading of accounts for a day is told, with other platforms left out of it; one connection
+// that works is enough to end it.
+func TestPlatformThatGivesNoFiguresForADayIsTold(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	first := s.connect(domain.Facebook, 0)
+	s.connect(domain.TikTok, 0)
+	s.trap(first, simulator.Traps{HTML: http.StatusServiceUnavailable})
+	for range 5 {
+		require.Empty(t, s.collect.Silent())
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.round(domain.FetchAccounts, domain.TikTok)
+		s.clock.advance(6 * time.Hour)
+	}
+	silent := s.collect.Silent()
+	require.Len(t, silent, 1)
+	require.Equal(t, domain.Facebook, silent[0].Platform)
+	require.Equal(t, domain.FetchAccounts, silent[0].Kind)
+	require.Contains(t, silent[0].Words, "HTTP 503")
+
+	s.connect(domain.Facebook, 0)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.NotEmpty(t, s.readings(connected{DirectorySocialAccount: domain.DirectorySocialAccount{ID: s.next}}))
+	require.Empty(t, s.collect.Silent())
+}
+
+// 200 with nothing in it is as silent as a refusal; what is not read any more is not silent.
+func TestEmptyReadingsForADayAreTold(t *testing.T) {
+	t.Parallel()
+	client := &scripted{
+		page: func(string) (platforms.PostsPage, error) {
+			return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("p", 2*time.Hour)}}, nil
+		},
+		reading: func(p platforms.Post) platforms.PostSnapshot {
+			return platforms.PostSnapshot{
+				Post: p, Counts: domain.Counts{Shares: new(int64(0))}, // left out means none: no word of the platform's
+				Missing: []domain.MissingFigure{{Name: "views", Reason: platforms.ReasonEmpty, Detail: "answered without a value"}},
+			}
+		},
+	}
+	s := newFetchStage(t, client.use)
+	s.connect(domain.Facebook, 0)
+	for range 3 {
+		s.round(domain.FetchPosts, domain.Facebook)
+		s.clock.advance(halfDay)
+	}
+	silent := s.collect.Silent()
+	require.Len(t, silent, 1)
+	require.Equal(t, "views: answered without a value", silent[0].Words)
+	s.clock.advance(49 * time.Hour)
+	require.Empty(t, s.collect.Silent())
+}
+
+// What our own program refuses to ask is no silence of the platform's.
+func TestOwnRefusalsAreNoSilence(t *testing.T) {
+	t.Parallel()
+	client := &scripted{
+		page: func(string) (platforms.PostsPage, error) {
+			return platforms.PostsPage{Posts: []platforms.Post{publishedAgo("p", 2*time.Hour)}}, nil
+		},
+		reading: func(p platforms.Post) platforms.PostSnapshot {
+			return platforms.PostSnapshot{Post: p, Err: &platforms.Error{
+				Class: platforms.ClassInvalid, Platform: domain.Facebook, Op: "post_metrics", Message: "id is not a Graph id",
+			}}
+		},
+	}
+	s := newFetchStage(t, client.use)
+	s.connect(domain.Facebook, 0)
+	for range 4 {
+		s.round(domain.FetchPosts, domain.Facebook)
+		s.clock.advance(halfDay)
+	}
+	require.Empty(t, s.collect.Silent())
+}

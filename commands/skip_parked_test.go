@@ -1,0 +1,349 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// follows puts the next record of the agency's chain into the log: spoilt, or good. Commands would refuse it.
+func (s *spine) follows(value string, names ...string) domain.Position {
+	s.t.Helper()
+	head, _ := s.judged()
+	if head.Version == 0 {
+		head.Hash = eventlog.Genesis(domain.TopicDashboards, agency)
+	}
+	d := commands.NewDraft(domain.TopicDashboards, agency, domain.DashboardUsersChanged{DashboardChange: domain.DashboardChange{
+		Primary: north, Linked: []string{north}, Users: names, Scopes: []string{"posts"}, MainPOC: map[string][]string{north: {}},
+	}}, head.Time.Add(time.Second))
+	d.Envelope.Chain = &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]}
+	d.Envelope.Audit = domain.Audit{Actor: nina, Role: "agency", CommandID: fmt.Sprint("raw", head.Version), RequestDigest: "00ff"}
+	r, err := s.log.Codec().Encode(d)
+	require.NoError(s.t, err)
+	if value != "" {
+		r.Value = []byte(value)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(s.t, err)
+	defer client.Close()
+	partition := eventlog.PartitionOf(r.Key, 2)
+	result := client.ProduceSync(s.t.Context(), &kgo.Record{Topic: r.Topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
+	require.NoError(s.t, result.FirstErr())
+	require.Eventually(s.t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+	return domain.Position{Topic: r.Topic, Partition: partition, Offset: result[0].Record.Offset}
+}
+
+// opened makes the dashboard that the tests change.
+func (s *spine) opened() {
+	s.t.Helper()
+	_, err := s.process().Update(s.t.Context(), put(north, users(nina)))
+	require.NoError(s.t, err)
+}
+
+func skipOf(p domain.Position) commands.SkipParked {
+	return commands.SkipParked{
+		Caller:   commands.Caller{ParentAccount: agency, UserID: "0e0000000000000000000000", Role: "operator", RequestID: "r"},
+		Position: p, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
+	}
+}
+
+// stateOf is how the tables hold an event.
+func (s *spine) stateOf(p domain.Position) (state string) {
+	s.t.Helper()
+	err := s.db.Pool.QueryRow(s.t.Context(), `select coalesce((select state from parked where partition = $1 and log_offset = $2), 'folded')`,
+		p.Partition, p.Offset).Scan(&state)
+	require.NoError(s.t, err)
+	return state
+}
+
+func (s *spine) usersOf(account string) (users []string) {
+	s.t.Helper()
+	require.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), `select users from dashboard_preferences where sub_account_id = $1`, account).Scan(&users))
+	return users
+}
+
+// A parked agency takes no command but the skip of what holds it up; then what waited is folded, and commands go on.
+func TestSkipSetsAnAgencyFree(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	d := s.process()
+	s.opened()
+	bad := s.follows(`{`)
+	behind := s.follows("", sam)
+	_, err := d.Update(t.Context(), put(north, users()))
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	require.Equal(t, []string{nina}, s.usersOf(north))
+
+	for name, wrong := range map[string]domain.Position{
+		"what only waits":   behind,
+		"what is folded":    {Topic: bad.Topic, Partition: bad.Partition, Offset: bad.Offset - 1},
+		"what is not there": {Topic: bad.Topic, Partition: bad.Partition, Offset: 1000},
+	} {
+		appended := s.appended()
+		_, err := d.Skip(t.Context(), skipOf(wrong))
+		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), name)
+		require.Equal(t, appended, s.appended(), name)
+	}
+
+	already, err := d.Skip(t.Context(), skipOf(bad))
+	require.NoError(t, err)
+	require.False(t, already)
+	require.Equal(t, []string{sam}, s.usersOf(north))
+	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
+	result, err := d.Update(t.Context(), put(north, users(nina, sam)))
+	require.NoError(t, err)
+	require.Equal(t, int64(5), result.Dashboard.Version, "the skip is a record of the chain")
+
+	appended := s.appended()
+	already, err = d.Skip(t.Context(), skipOf(bad))
+	require.NoError(t, err)
+	require.True(t, already)
+	require.Equal(t, appended, s.appended(), "to skip it again appends nothing")
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 5}, verdicts)
+}
+
+// The skip says who, why and which record, in the agency's own stream.
+func TestSkipIsARecordOfTheStream(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	bad := s.follows(`{`)
+	var drafts []domain.Draft
+	d := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			drafts = append(drafts, d)
+			return s.log.Append(ctx, d)
+		})
+	})
+	_, err := d.Skip(t.Context(), skipOf(bad))
+	require.NoError(t, err)
+	require.Len(t, drafts, 1)
+	e := drafts[0].Envelope
+	require.Equal(t, domain.ParkedSkipped{Position: bad, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}, drafts[0].Data)
+	require.Equal(t, []string{agency, agency, "0e0000000000000000000000", "operator", "r"},
+		[]string{drafts[0].Key, e.Subject, e.Audit.Actor, e.Audit.Role, e.Audit.RequestID})
+	require.NotEmpty(t, e.Audit.CommandID)
+}
+
+// Two operators of two processes skip at once: both find it skipped, and one record of them counts.
+func TestTwoOperatorsSkipAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	bad := s.follows(`{`)
+	behind := s.follows("", sam)
+	loaded, bothLoaded := make(chan struct{}, 2), make(chan struct{})
+	var once sync.Once
+	both := func(ctx context.Context, d domain.Draft) error {
+		loaded <- struct{}{}
+		if len(loaded) == cap(loaded) {
+			once.Do(func() { close(bothLoaded) })
+		}
+		<-bothLoaded // each has decided before either appends
+		return s.log.Append(ctx, d)
+	}
+	var group sync.WaitGroup
+	for range 2 {
+		d := s.process(func(c *commands.DashboardsConfig) { c.Log = appender(both) })
+		group.Go(func() {
+			already, err := d.Skip(context.Background(), skipOf(bad))
+			if err != nil || already {
+				t.Errorf("already %v, error %v", already, err)
+			}
+		})
+	}
+	group.Wait()
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
+	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
+}
+
+// Another record of the stream comes first: the skip is decided anew.
+func TestSkipThatLosesARace(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	bad := s.follows(`{`)
+	var once sync.Once
+	d := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			once.Do(func() { s.follows("", sam) })
+			return s.log.Append(ctx, d)
+		})
+	})
+	already, err := d.Skip(t.Context(), skipOf(bad))
+	require.NoError(t, err)
+	require.False(t, already)
+	require.Equal(t, "skipped", s.stateOf(bad))
+	require.Empty(t, s.waiting())
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
+}
+
+// waiting are the reasons of what is parked and not skipped.
+func (s *spine) waiting() (reasons []string) {
+	s.t.Helper()
+	err := s.db.Pool.QueryRow(s.t.Context(), `select coalesce(array_agg(reason), '{}') from parked where state = 'parked'`).Scan(&reasons)
+	require.NoError(s.t, err)
+	return reasons
+}
+
+// A retry by a newer program folds the record between look and skip: the skip has no effect, and the answer says so.
+func TestSkipOfWhatARetryFolds(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.stop()
+	older := domain.NewRegistry().Without(domain.DashboardUsersChanged{}.EventType())
+	old := s.olderEngine(older)
+	stop := s.follow(old)
+	t.Cleanup(func() { stop() })
+	s.engine = old
+	d := s.process()
+	_, err := d.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: north})
+	require.NoError(t, err)
+	unknown := s.follows("", sam)
+	require.Equal(t, "parked", s.stateOf(unknown))
+	newer := s.projection(projections.Dashboards{Partitions: 2})
+	d = s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			result, err := newer.RetryParked(ctx, projections.ParkedFilter{Projection: "dashboards"})
+			if err != nil || result.Folded != 1 {
+				return fmt.Errorf("folded %d: %w", result.Folded, err)
+			}
+			return s.log.Append(ctx, d)
+		})
+	})
+	_, err = d.Skip(t.Context(), skipOf(unknown))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "%v", err)
+	require.ErrorContains(t, err, "retry folded")
+	require.Equal(t, "folded", s.stateOf(unknown))
+	require.Equal(t, []string{sam}, s.usersOf(north))
+}
+
+// Of two sets of tables that are followed one has folded the record meanwhile, the other has not come to the skip: the skip is in the
+// log, and nobody is told that nothing was skipped.
+func TestSkipThatTwoGenerationsHoldDifferently(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	bad := s.follows(`{`)
+	d := s.process(func(c *commands.DashboardsConfig) {
+		differing := &differingStore{DashboardStore: c.Store}
+		c.Store = differing
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			differing.on.Store(true)
+			return s.log.Append(ctx, d)
+		})
+	})
+	appended := s.appended()
+	_, err := d.Skip(t.Context(), skipOf(bad))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "%v", err)
+	require.ErrorContains(t, err, "A skip is in the log")
+	require.NotContains(t, err.Error(), "Nothing was skipped")
+	require.Equal(t, appended+1, s.appended())
+}
+
+// differingStore shows, once it is on, a record that one generation has folded and another has parked.
+type differingStore struct {
+	commands.DashboardStore
+	on atomic.Bool
+}
+
+func (d *differingStore) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
+	view, err := d.DashboardStore.Load(ctx, need)
+	if err == nil && d.on.Load() {
+		view.Parked = &domain.ParkedFacts{In: []domain.ParkedIn{{Generation: 1}, {Generation: 2, State: "parked", Reason: "malformed", Stream: need.ParentAccount}}}
+	}
+	return view, err
+}
+
+// olderEngine projects dashboards as a program that knows fewer events.
+func (s *spine) olderEngine(registry *domain.Registry) *projections.Engine {
+	s.t.Helper()
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, Registry: registry})
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
+	e, err := projections.New(projections.Config{
+		Projector: projections.Dashboards{Partitions: 2}, Log: log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.topics, Registry: registry, Logger: quiet,
+	})
+	require.NoError(s.t, err)
+	return e
+}
+
+// The answer is lost, or the process ends after the append: to skip again is safe, whether the first skip is folded by then
+// or not.
+func TestSkipWithoutAnAnswerIsRepeated(t *testing.T) {
+	t.Parallel()
+	for name, folded := range map[string]bool{"the first is folded": true, "the first is not folded yet": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpine(t)
+			s.opened()
+			bad := s.follows(`{`)
+			behind := s.follows("", sam)
+			s.stop()
+			appended := make(chan struct{})
+			ctx, hangUp := context.WithCancel(t.Context())
+			d := s.process(func(c *commands.DashboardsConfig) {
+				c.Log = appender(func(_ context.Context, d domain.Draft) error {
+					err := s.log.Append(t.Context(), d)
+					close(appended)
+					return err
+				})
+			})
+			done := make(chan error, 1)
+			go func() {
+				_, err := d.Skip(ctx, skipOf(bad))
+				done <- err
+			}()
+			<-appended
+			hangUp()
+			err := <-done
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "neither a success nor a refusal is known: %v", err)
+			require.ErrorContains(t, err, "not known")
+
+			if folded {
+				s.stop = s.follow(s.engine)
+				require.Eventually(t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
+			}
+			second := s.process(func(c *commands.DashboardsConfig) {
+				c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+					if folded {
+						return errors.New("nothing is to be appended")
+					}
+					err := s.log.Append(ctx, d)
+					s.stop = s.follow(s.engine)
+					return err
+				})
+			})
+			already, err := second.Skip(t.Context(), skipOf(bad))
+			require.NoError(t, err)
+			require.Equal(t, folded, already)
+			require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
+		})
+	}
+}
+
+// While an operator has paused the projection, nobody would carry a skip out.
+func TestSkipWhilePaused(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	bad := s.follows(`{`)
+	s.exec(`insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'dashboards', now(), 'op', 'test', '')`)
+	appended := s.appended()
+	_, err := s.process().Skip(t.Context(), skipOf(bad))
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	require.Equal(t, appended, s.appended())
+}

@@ -1,0 +1,76 @@
+package demo
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+// What went wrong in a history that is long enough for it: a platform did not answer for three days, and the token of one
+// connection ended, which nobody has renewed since.
+const (
+	mishapsFrom = 30 // days of history
+	outageOf    = domain.Instagram
+	outageBegan = 17*day + 6*time.Hour // before the anchor
+	outageEnded = 14*day + 6*time.Hour
+	tokenLost   = 6*day + 3*time.Hour
+	// lostClient of our agency has the lost connection, on the platform of the outage.
+	lostClient = "Blue Heron Bike Tours"
+	// lostReason is what the fetcher says of such a token.
+	lostReason = "instagram ig_user: reconnect (HTTP 400, code 190/463): Error validating access token: Session has expired. " +
+		"Connect the account again: a person must sign in at the platform."
+)
+
+// outage tells whether a platform did not answer at an instant of the history.
+func (w *World) outage(p domain.Platform, at time.Time) bool {
+	ago := w.cfg.Anchor.Sub(at)
+	return w.cfg.Days >= mishapsFrom && p == outageOf && ago <= outageBegan && ago > outageEnded
+}
+
+// lostAt is when the token of a channel ended for good; zero: it is good.
+func (w *World) lostAt(c *channel) time.Time {
+	if w.cfg.Days < mishapsFrom || c.platform != outageOf || c.client.plan.name != lostClient {
+		return time.Time{}
+	}
+	return w.cfg.Anchor.Add(-tokenLost)
+}
+
+// silent tells whether a channel could not be read at an instant of the history.
+func (w *World) silent(c *channel, at time.Time) bool {
+	lost := w.lostAt(c)
+	return w.outage(c.platform, at) || !lost.IsZero() && !at.Before(lost)
+}
+
+// knownUntil is until when posts of a channel were listed.
+func (w *World) knownUntil(c *channel) time.Time {
+	if lost := w.lostAt(c); !lost.IsZero() {
+		return lost
+	}
+	return w.cfg.Anchor
+}
+
+// lostToken is the token that has ended, as the platform made it.
+func (w *World) lostToken(c *channel) string {
+	return simulator.New(simulator.Config{Seed: w.cfg.Seed}).EndedToken(c.platform, c.externalID, w.lostAt(c))
+}
+
+// States are the connections that wait for a sign-in, as the fetcher has recorded them.
+func (w *World) States() []domain.ConnectionStateChanged {
+	var out []domain.ConnectionStateChanged
+	for _, c := range w.channels {
+		if at := w.lostAt(c); !at.IsZero() {
+			out = append(out, domain.ConnectionStateChanged{
+				ConnectionID: c.connection, Platform: c.platform, State: domain.ConnectionReconnect, Reason: lostReason, At: at,
+			})
+		}
+	}
+	return out
+}
+
+// agencyOf is the agency of a connection.
+func (w *World) agencyOf(connection int64) string {
+	i := slices.IndexFunc(w.channels, func(c *channel) bool { return c.connection == connection })
+	return w.channels[i].ParentAccount
+}

@@ -1,0 +1,185 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
+)
+
+// browserPage is a page in a real Chromium, driven by its DevTools protocol.
+type browserPage struct {
+	t       *testing.T
+	ctx     context.Context //nolint:containedctx // the browser itself, as chromedp has it
+	console *tail           // what the page logs, and its exceptions
+}
+
+// openBrowser starts a Chromium with an empty profile; it ends with the test.
+func openBrowser(t *testing.T) *browserPage {
+	t.Helper()
+	needs.Programs(t, "chromium")
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"),
+		chromedp.NoSandbox,                           // root has none
+		chromedp.Flag("disable-dev-shm-usage", true), // small in containers
+		chromedp.WSURLReadTimeout(patience),
+	)
+	allocated, end := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(end)
+	p := &browserPage{t: t, console: &tail{}}
+	ctx, leave := chromedp.NewContext(allocated)
+	t.Cleanup(leave)
+	require.NoError(t, chromedp.Listen(ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventConsoleAPICalled:
+			for _, arg := range e.Args {
+				fmt.Fprintf(p.console, "%s %s\n", e.Type, arg.Value)
+			}
+		case *runtime.EventExceptionThrown:
+			fmt.Fprintf(p.console, "exception: %s", e.ExceptionDetails.Text)
+			if thrown := e.ExceptionDetails.Exception; thrown != nil {
+				fmt.Fprintf(p.console, " %s\n", thrown.Description)
+			}
+		}
+	}))
+	p.ctx = ctx
+	return p
+}
+
+// visit opens an address and waits for its load event.
+func (p *browserPage) visit(url string) {
+	p.t.Helper()
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)), "%s", p.console.String())
+}
+
+// eval evaluates an expression in the page, and waits for it if it is a promise.
+func (p *browserPage) eval(expression string, into any) {
+	p.t.Helper()
+	raw, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err, "%s\n%s", expression, p.console.String())
+	if into != nil {
+		require.NoError(p.t, json.Unmarshal(raw, into), "%s", raw)
+	}
+}
+
+// await polls until the expression is true.
+func (p *browserPage) await(what, expression string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
+		var done bool
+		if p.eval(expression, &done); done {
+			return
+		}
+		if time.Now().After(deadline) {
+			var body string
+			p.eval("document.documentElement.outerHTML", &body)
+			p.t.Fatalf("the page waited %s for %s\n%s\n%s", patience, what, p.console.String(), lastBytes(body, 4<<10))
+		}
+	}
+}
+
+// serveFiles serves a site from memory, at an origin of its own.
+func serveFiles(t *testing.T, files map[string]string) (origin string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, ok := files[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, ".js") {
+			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		} else {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		}
+		_, _ = w.Write([]byte(text))
+	}))
+	t.Cleanup(server.Close)
+	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // an origin that the demo allows
+}
+
+// listeningPage opens each stream once and never again: what comes back is the browser's own EventSource.
+const listeningPage = `<!doctype html><title>listener</title><script>
+const heard = [], sources = {};
+let tickets = 0;
+async function listen(base, token, path, events) {
+  const answer = await fetch(base + "/api/notices/ticket?path=" + path, { method: "POST", headers: { Authorization: "Bearer " + token } });
+  const { data } = await answer.json();
+  tickets++;
+  const source = sources[path] = new EventSource(base + path + "?ticket=" + data.ticket);
+  source.onopen = () => heard.push({ event: "open", path });
+  source.onerror = () => heard.push({ event: "error", path });
+  for (const name of events) source.addEventListener(name, (e) => heard.push({ event: name, path, id: e.lastEventId, data: JSON.parse(e.data) }));
+}
+const count = (event) => heard.filter((h) => h.event === event).length;
+</script>`
+
+// The browser's own EventSource resumes after the server was stopped and after it was killed, without a line of code
+// in the page: it hears every notice once, those of the time in between too.
+func TestBrowsersEventSourceResumesByItself(t *testing.T) {
+	page := openBrowser(t)
+	dir := t.TempDir()
+	p := startDemo(t, dir)
+	board := p.info.IDs.SubAccounts[0]
+	everybody := p.listed(board)
+	leaver, with := everybody[0], ids(everybody)
+	remove := func() string {
+		id := p.setUsers(board, ids(everybody[1:]))
+		p.setUsers(board, with)
+		return id
+	}
+	page.visit(serveFiles(t, map[string]string{"/": listeningPage}))
+	listen := func(token, path, events string) {
+		page.eval(fmt.Sprintf("listen(%q, %q, %q, %s)", p.base, token, path, events), nil)
+	}
+	listen(p.clientToken(leaver), "/api/notices", `["notice_cursor", "client_access_removed", "board_closed"]`)
+	listen(p.info.Tokens["agency"], "/api/live", `["live_cursor", "figures_changed"]`)
+	page.await("both streams", `count("notice_cursor") === 1 && count("live_cursor") === 1`)
+	want := []string{remove()}
+	page.await("the first notice", `count("client_access_removed") === 1`)
+
+	for name, end := range map[string]func(){"stopped": func() { p.Stop() }, "killed": func() { p.Kill() }} {
+		opened := 0
+		page.eval(`count("open")`, &opened)
+		end()
+		t.Log("the server was", name)
+		p = startDemo(t, dir)
+		want = append(want, remove())
+		page.await("its streams to come back", fmt.Sprintf(`count("open") >= %d`, opened+2))
+		page.await("the notice of the time in between", fmt.Sprintf(`count("client_access_removed") >= %d`, len(want)))
+	}
+	page.await("being told that anything may have changed", `heard.some((h) => h.event === "figures_changed" && h.data.all)`)
+
+	p.update(board, map[string]any{"allow_client_dashboard": true})
+	closing := p.update(board, map[string]any{"allow_client_dashboard": false})
+	page.await("the closed board", `count("board_closed") === 1`)
+	var closed struct {
+		ID   string `json:"id"`
+		Data struct {
+			UserID      string   `json:"user_id"`
+			SubAccounts []string `json:"sub_account_ids"`
+		} `json:"data"`
+	}
+	page.eval(`heard.find((h) => h.event === "board_closed")`, &closed)
+	require.Equal(t, fmt.Sprintf("%s.%d", p.info.IDs.ParentAccount, closing.version), closed.ID)
+	require.Equal(t, leaver.ID, closed.Data.UserID)
+	require.Contains(t, closed.Data.SubAccounts, board)
+
+	var got []string
+	page.eval(`heard.filter((h) => h.event === "client_access_removed").map((h) => h.id)`, &got)
+	require.Equal(t, want, got, "each notice once")
+	var tickets int
+	page.eval("tickets", &tickets)
+	require.Equal(t, 2, tickets, "no new ticket was taken")
+}

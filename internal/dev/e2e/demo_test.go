@@ -1,0 +1,207 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A demo is looked at: every chart of the 22 endpoints has something to say, every picture that an answer names opens
+// under the address by which the demo was asked, and what goes wrong in life is there to be seen.
+func TestDemoHasSomethingToShow(t *testing.T) {
+	p := startDemo(t, t.TempDir(), frozen...)
+	agency, today := p.info.Tokens["agency"], time.Now().UTC()
+	month := today.AddDate(0, 0, -29).Format(time.DateOnly) + "/" + today.Format(time.DateOnly)
+	pictures := map[string]bool{}
+	asked := 0
+	for _, path := range p.analyticsPaths([]string{month}) {
+		if ofOnePlatform.MatchString(path) {
+			continue // the member has accounts of some platforms only
+		}
+		asked++
+		answer := p.get(agency, path).ok(t, http.StatusOK)
+		requireSubstance(t, path, answer.body)
+		requirePictures(t, path, answer.body, p.base, pictures)
+	}
+	require.GreaterOrEqual(t, asked, 22)
+	for _, path := range []string{dashboardPath(p.info.IDs.SubAccounts[0]), "/api/users", "/api/activities", "/api/platforms"} {
+		requirePictures(t, path, p.get(agency, path).ok(t, http.StatusOK).body, p.base, pictures)
+	}
+	require.Greater(t, len(pictures), 50)
+	for address := range pictures {
+		requirePicture(t, address)
+	}
+	t.Run("behind a proxy with a prefix", func(t *testing.T) { requirePicturesBehindProxy(t, p) })
+	t.Run("what goes wrong", func(t *testing.T) { requireMishaps(t, p, month) })
+}
+
+// ofOnePlatform matches paths that ask for one platform.
+var ofOnePlatform = regexp.MustCompile(`/[1346](\?|$)|/[1346]/[0-9a-z]+$`)
+
+// requireSubstance wants every list at the top of an answer to have items, and figures that are not 0.
+func requireSubstance(t *testing.T, path string, body []byte) {
+	t.Helper()
+	var answer struct{ Data map[string]any }
+	require.NoError(t, json.Unmarshal(body, &answer), path)
+	require.NotEmpty(t, answer.Data, path)
+	for name, value := range answer.Data {
+		if list, ok := value.([]any); ok && name != "as_read" { // what has no other figures, which nothing of a demo lacks
+			require.NotEmpty(t, list, "%s: %s is empty", path, name)
+		}
+	}
+	figures := 0
+	walk(answer.Data, func(_ string, value any) {
+		if n, ok := value.(float64); ok && n != 0 {
+			figures++
+		}
+	})
+	require.Greater(t, figures, 3, path)
+}
+
+// walk calls visit with each member of a decoded document.
+func walk(value any, visit func(name string, value any)) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, member := range value {
+			visit(name, member)
+			walk(member, visit)
+		}
+	case []any:
+		for _, item := range value {
+			walk(item, visit)
+		}
+	}
+}
+
+// requirePictures collects the addresses of pictures in an answer; all of them must begin with base.
+func requirePictures(t *testing.T, path string, body []byte, base string, found map[string]bool) {
+	t.Helper()
+	var answer any
+	require.NoError(t, json.Unmarshal(body, &answer), path)
+	walk(answer, func(name string, value any) {
+		address, _ := value.(string)
+		if address == "" || name != "media_url" && !strings.Contains(name, "image") && !strings.Contains(name, "picture") {
+			return
+		}
+		require.True(t, strings.HasPrefix(address, base+"/"), "%s: %s is %s", path, name, address)
+		found[address] = true
+	})
+	require.NotContains(t, string(body), ".invalid", path)
+}
+
+func requirePicture(t *testing.T, address string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	require.NoError(t, err)
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, address)
+	require.Equal(t, "image/svg+xml", response.Header.Get("Content-Type"), address)
+	require.Contains(t, response.Header.Get("Cache-Control"), "max-age=", address)
+	var drawn struct{ XMLName xml.Name }
+	require.NoError(t, xml.Unmarshal(body, &drawn), address)
+	require.Equal(t, "svg", drawn.XMLName.Local, address)
+}
+
+// requirePicturesBehindProxy asks by way of a proxy under another name and path, which says so as proxies do.
+func requirePicturesBehindProxy(t *testing.T, p *program) {
+	t.Helper()
+	target, err := url.Parse(p.base)
+	require.NoError(t, err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.SetXForwarded()
+		r.Out.Header.Set("X-Forwarded-Prefix", "/try/it")
+	}}
+	front := httptest.NewServer(http.StripPrefix("/try/it", proxy))
+	defer front.Close()
+	for _, path := range []string{dashboardPath(p.info.IDs.SubAccounts[0]), "/auth/leaderboard/all"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/try/it"+path, http.NoBody)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+p.info.Tokens["agency"])
+		response, err := client.Do(request)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, errors.Join(err, response.Body.Close()))
+		require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
+		found := map[string]bool{}
+		requirePictures(t, path, body, front.URL+"/try/it", found)
+		require.NotEmpty(t, found, path)
+		for address := range found {
+			requirePicture(t, address)
+		}
+	}
+}
+
+// requireMishaps looks for the outage of a platform, the connection that waits for a sign-in, and the campaign.
+func requireMishaps(t *testing.T, p *program, month string) {
+	t.Helper()
+	agency := p.info.Tokens["agency"]
+	var platforms struct {
+		Data []struct {
+			State, Reason string
+		}
+	}
+	p.get(agency, "/api/platforms").ok(t, http.StatusOK).into(t, &platforms)
+	waiting := 0
+	for _, connected := range platforms.Data {
+		if connected.State == "reconnect" {
+			waiting++
+			require.Contains(t, connected.Reason, "a person must sign in")
+		}
+	}
+	require.Equal(t, 1, waiting)
+
+	var followers struct {
+		Data struct {
+			Platforms []struct {
+				Platform string
+				Series   []struct{ Followers, Value *int64 }
+			}
+		}
+	}
+	p.get(agency, "/getAccountFollowers/"+month+"/0").ok(t, http.StatusOK).into(t, &followers)
+	gaps := map[string]int{}
+	for _, platform := range followers.Data.Platforms {
+		require.Len(t, platform.Series, 30)
+		for _, day := range platform.Series {
+			if day.Followers == nil && day.Value == nil {
+				gaps[platform.Platform]++
+			}
+		}
+	}
+	require.Equal(t, map[string]int{"instagram": 3}, gaps)
+
+	var top struct {
+		Data struct {
+			Posts []struct {
+				Content  string
+				Category int64 `json:"c_id"`
+			}
+		}
+	}
+	campaigns := p.info.IDs.Categories[len(p.info.IDs.Categories)-1]
+	p.get(agency, fmt.Sprintf("/getTopPostsInsights/%s/0/%d", month, campaigns)).ok(t, http.StatusOK).into(t, &top)
+	require.NotEmpty(t, top.Data.Posts)
+	for _, post := range top.Data.Posts {
+		require.Equal(t, campaigns, post.Category)
+		require.NotEmpty(t, post.Content)
+	}
+}

@@ -1,0 +1,162 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	launchdefaults "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+)
+
+// holdSQL lets the server stop whoever comes to a stage of a rebuild, for as long as table e2e_holds names the stage: in the
+// transaction that has done the step, so that a kill there is one in the middle of it.
+const holdSQL = `
+	create table public.e2e_holds (stage text primary key);
+	create function public.e2e_hold() returns trigger language plpgsql as $$
+	begin
+		while exists (select from public.e2e_holds where stage = case tg_argv[0] when 'state' then to_jsonb(new) ->> 'state' else tg_argv[0] end) loop
+			perform pg_sleep(0.01);
+		end loop;
+		return new;
+	end $$;
+	create trigger e2e_copy before update on lb_engine.checkpoints for each row
+		when (old.state = 'copying' and new.state = 'copying') execute function public.e2e_hold('copy');
+	create trigger e2e_state before update of state on lb_engine.rebuilds for each row
+		when (old.state <> new.state) execute function public.e2e_hold('state');
+	create trigger e2e_pointer before update on lb_engine.pointer for each row execute function public.e2e_hold('switch');
+	create constraint trigger e2e_commit after update on lb_engine.pointer deferrable initially deferred
+		for each row execute function public.e2e_hold('commit');`
+
+// TestRebuildIsKilled kills, and freezes, the process that runs a rebuild at each stage. Whoever reads meanwhile gets the
+// answers of before, every time; the next process ends the rebuild, and the tables are what the log says.
+func TestRebuildIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	k := &killed{t: t, api: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
+	u := &upgrade{t: t, old: k.api}
+	u.paths = k.api.analyticsPaths(pastRanges())
+	u.before = u.answers(k.api)
+	k.api.Stop()
+
+	info := k.api.info
+	k.api = k.launch(dir, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own, at the addresses of before
+	k.api.info, u.old = info, k.api
+	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").status == http.StatusOK })
+	k.runner = k.serve()
+	k.api.await(readyWithin, "the service", func() bool { return k.api.get("", "/readyz").status == http.StatusOK })
+	k.conn = k.api.database()
+	k.exec(holdSQL)
+	stop := u.hammer(k.api, false)
+	defer stop()
+	for _, at := range []struct{ stage, projection string }{
+		{"copy", "post_insights"},
+		{"indexing", "account_insights"},
+		{"catching_up", "directory"},
+		{"verifying", "dashboards"},
+		{"switch", "operations"},
+		{"commit", "account_insights"},
+	} {
+		t.Run("killed at "+at.stage, func(*testing.T) {
+			ended := k.rebuildUntil(at.projection, at.stage)
+			k.runner.Kill()
+			k.exec("delete from public.e2e_holds") // what the server was asked for before goes on, whoever asked
+			k.runner = k.serve()
+			k.done(<-ended)
+		})
+	}
+	t.Run("frozen in copy and thawed after its takeover", func(*testing.T) {
+		ended := k.rebuildUntil("post_insights", "copy")
+		frozen := k.runner
+		require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGSTOP))
+		k.runner = k.serve()
+		k.until("the takeover", "select exists (select from lb_engine.rebuilds where finished_at is null and lease > 1)")
+		k.exec("delete from public.e2e_holds")
+		k.done(<-ended)
+		require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGCONT))
+		k.done(k.rebuild("post_insights")) // both are there now, and one of them runs it
+		frozen.Stop()
+	})
+	stop()
+	u.before.same(t, u.answers(k.api))
+	require.Equal(t, []string{"0"}, k.api.column("select count(*)::text from lb_engine.rebuilds where state <> 'done'"))
+	require.Equal(t, done, command(t, k.api.variables(), "verify", "--tables").code)
+	k.runner.Stop()
+}
+
+// killed is a service whose read models another process fills.
+type killed struct {
+	t           *testing.T
+	api, runner *program
+	conn        *pgx.Conn
+}
+
+// serve starts a process that folds.
+func (k *killed) serve() *program {
+	k.t.Helper()
+	at := k.api.variables()
+	delete(at, "DATA_DIR")
+	p := k.launch(k.t.TempDir(), "projector", at)
+	p.await(patience, "the process that folds", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+	return p
+}
+
+// launch starts a process with a role of the demo's.
+func (k *killed) launch(dir, role string, at map[string]string) *program {
+	k.t.Helper()
+	addr := freeAddress(k.t)
+	p := launch(k.t, dir, []string{"serve", "--addr", addr, "--roles", role}, func(cmd *exec.Cmd) {
+		for name, value := range at {
+			cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
+		}
+		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(k.t, k.api.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
+			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","),
+			"LEDGERBOARD_RATE_LIMIT=0", "LEDGERBOARD_POST_INSIGHTS_CRON="+launchdefaults.Defaults()["post-insights-cron"]) // shows as next_due
+	})
+	p.base = "http://" + addr
+	return p
+}
+
+// rebuild asks for a rebuild as an operator does and waits for its end.
+func (k *killed) rebuild(projection string) ran {
+	return command(k.t, k.api.variables(), "rebuild", projection, "--yes", "--reason", "test")
+}
+
+// rebuildUntil asks for a rebuild and waits until the server holds it at a stage.
+func (k *killed) rebuildUntil(projection, stage string) (ended chan ran) {
+	k.t.Helper()
+	k.until("a process that folds "+projection, `select exists (
+		select from lb_engine.processes s, lb_engine.pointer p where p.projection = '`+projection+`' and p.projection || '.g' || p.generation = any(s.folds))`)
+	k.exec("insert into public.e2e_holds values ($1)", stage)
+	ended = make(chan ran, 1)
+	go func() { ended <- k.rebuild(projection) }()
+	k.until("the rebuild at "+stage, "select exists (select from pg_stat_activity where wait_event = 'PgSleep') or exists (select from lb_engine.rebuilds where state = 'failed')")
+	require.Empty(k.t, k.api.column("select error from lb_engine.rebuilds where state = 'failed'"))
+	return ended
+}
+
+func (k *killed) done(r ran) {
+	k.t.Helper()
+	require.Equal(k.t, done, r.code, "%s%s\n%s", r.out, r.err, k.runner.tails())
+}
+
+func (k *killed) exec(sql string, args ...any) {
+	k.t.Helper()
+	_, err := k.conn.Exec(context.Background(), sql, args...)
+	require.NoError(k.t, err)
+}
+
+func (k *killed) until(what, query string) {
+	k.t.Helper()
+	k.api.await(patience, what, func() (ok bool) {
+		require.NoError(k.t, k.conn.QueryRow(context.Background(), query).Scan(&ok))
+		return ok
+	})
+}

@@ -1,0 +1,288 @@
+package platforms_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// batchAnswer is an answer of the Batch API, of these bodies.
+func batchAnswer(bodies ...string) string {
+	var entries []map[string]any
+	for _, body := range bodies {
+		entries = append(entries, map[string]any{"code": 200, "headers": []any{}, "body": body})
+	}
+	raw, _ := json.Marshal(entries) //nolint:errchkjson // texts and numbers
+	return string(raw)
+}
+
+// batched are the addresses that a call of the Batch API asks for.
+func batched(r *http.Request) (addresses []*url.URL) {
+	var requests []struct {
+		Method string `json:"method"`
+		URL    string `json:"relative_url"`
+	}
+	_ = json.Unmarshal([]byte(r.FormValue("batch")), &requests)
+	for _, request := range requests {
+		address, _ := url.Parse(request.Method + "://x/" + request.URL)
+		addresses = append(addresses, address)
+	}
+	return addresses
+}
+
+// Since 2026-10-27 every version refuses `GET /?ids=`: HTTP 500 with code 100. That is a wrong request, which must
+// never pass for an outage.
+func TestFacebookCode100IsNoHiccup(t *testing.T) {
+	t.Parallel()
+	body := `{"error":{"message":"(#100) The ids query parameter is deprecated in v26.0+","type":"OAuthException","code":100,"is_transient":true}}`
+	client := answering(t, domain.Facebook, always(http.StatusInternalServerError, body))
+	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
+	_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
+	requireClass(t, platforms.ClassInvalid, err)
+	_, err = client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}})
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Message, "deprecated")
+}
+
+// What goes over the wire: one POST, the token in the form, each post with the version and its own fields.
+func TestFacebookBatchOnTheWire(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		if r.Method != http.MethodPost || r.URL.String() != "/facebook/v26.0/" || r.FormValue("access_token") != "Tok3n" {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		var nodes []string
+		for _, address := range batched(r) {
+			if address.Scheme != "get" || !strings.HasPrefix(address.Path, "/v26.0/100_") ||
+				!strings.HasPrefix(address.Query().Get("fields"), "id,shares,reactions.limit(0).summary(total_count)") {
+				w.WriteHeader(http.StatusTeapot)
+				return
+			}
+			nodes = append(nodes, fmt.Sprintf(`{"id":%q,"reactions":{"summary":{"total_count":4}}}`, strings.TrimPrefix(address.Path, "/v26.0/")))
+		}
+		_, _ = w.Write([]byte(batchAnswer(nodes...)))
+	})
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}, append(fifty(), platforms.Post{ID: "100_50"}, platforms.Post{ID: "100_51"}))
+	require.NoError(t, err)
+	require.Len(t, snaps, 52)
+	for i, s := range snaps {
+		require.Equal(t, fmt.Sprintf("100_%d", i), s.Post.ID)
+		require.Equal(t, new(int64(4)), s.Counts.Likes)
+	}
+	require.Equal(t, int64(2), calls.Load(), "50 to a call")
+}
+
+// An entry that is null was not answered in time: it is asked again, once, and costs no other post.
+func TestFacebookNullEntryIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := addPage(b, simulator.Traps{BatchTimeouts: 3})
+	var posts []platforms.Post
+	for _, p := range b.sim.Posts(domain.Facebook, page.ID, testNow) {
+		if p.Kind != simulator.KindReel && len(posts) < 9 {
+			posts = append(posts, platforms.Post{ID: p.ID})
+		}
+	}
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), posts)
+	require.NoError(t, err)
+	require.Len(t, snaps, 9)
+	read := 0
+	for _, s := range snaps {
+		if s.Err == nil {
+			read++
+			require.NotNil(t, s.Counts.Views)
+			continue
+		}
+		require.Equal(t, platforms.ClassRetry, s.Err.Class)
+	}
+	require.Equal(t, 8, read, "three of nine came null, and of those three one again")
+	require.Len(t, b.ops(), 2)
+	require.Equal(t, int64(9+3), b.sim.Stats().Calls["facebook/node"], "each request counts")
+}
+
+// Every request of a batch counts as a call; where the quota has room for fewer, the batch is cut.
+func TestFacebookBatchIsCutToTheQuota(t *testing.T) {
+	t.Parallel()
+	var asked []platforms.Call
+	room := 20
+	b := setup(t, func(_ *simulator.Config, c *platforms.Config) {
+		c.Admit = func(_ context.Context, call platforms.Call) (int, func(platforms.CallStats), error) {
+			asked = append(asked, call)
+			if room == 0 {
+				return 0, nil, platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", time.Hour)
+			}
+			may := min(call.Requests, room, 15)
+			room -= may
+			return may, func(platforms.CallStats) {}, nil
+		}
+	})
+	page := addPage(b, simulator.Traps{})
+	var posts []platforms.Post
+	for _, p := range b.sim.Posts(domain.Facebook, page.ID, testNow) {
+		if p.Kind != simulator.KindReel && len(posts) < 30 {
+			posts = append(posts, platforms.Post{ID: p.ID})
+		}
+	}
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), posts)
+	require.True(t, platforms.Refused(err), "%v", err)
+	require.Len(t, snaps, 20, "what was read is kept")
+	require.Equal(t, int64(20), b.sim.Stats().Calls["facebook/node"])
+	require.Equal(t, []int{30, 15, 10}, []int{asked[0].Requests, asked[1].Requests, asked[2].Requests})
+}
+
+// Usage headers and throttles stand inside of a batch's answer; the gate must learn of them.
+func TestFacebookQuotaInsideOfABatch(t *testing.T) {
+	t.Parallel()
+	const usage = `{"name":"X-Business-Use-Case-Usage","value":"{\"100\":[{\"type\":\"pages\",\"call_count\":%d,\"total_cputime\":1,\"total_time\":1,\"estimated_time_to_regain_access\":%d}]}"}`
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `[{"code":200,"headers":[`+usage+`],"body":"{\"id\":\"100_1\"}"},{"code":400,"headers":[`+usage+`],"body":"{\"error\":{\"code\":80001,\"message\":\"too many calls\"}}"},
+			{"code":200,"headers":[`+usage+`],"body":"{\"id\":\"100_3\"}"}]`, 96, 0, 100, 12, 97, 0)
+	})
+	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"},
+		[]platforms.Post{{ID: "100_1"}, {ID: "100_2"}, {ID: "100_3"}})
+	e := requireClass(t, platforms.ClassThrottled, err)
+	require.Equal(t, 12*time.Minute, e.RetryAfter)
+	require.Len(t, snaps, 2, "what the batch brought is kept")
+	call := b.lastCall()
+	require.Equal(t, platforms.ClassThrottled, call.Class)
+	require.Equal(t, 12*time.Minute, call.RetryAfter)
+	require.Equal(t, 3, call.Requests)
+	require.Len(t, call.Usage, 1)
+	require.Equal(t, 100, call.Usage[0].Percent())
+}
+
+// Where a platform takes no batches, posts are read one by one, and that is remembered.
+func TestFacebookWithoutBatches(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) batch is deprecated"}}`))
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"id":%q,"reactions":{"summary":{"total_count":4}}}`, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
+	})
+	client, at := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
+	for _, calls := range []int{1 + 3, 3} {
+		snaps, err := client.PostMetrics(t.Context(), at, fifty()[:3])
+		require.NoError(t, err)
+		require.Len(t, snaps, 3)
+		for _, s := range snaps {
+			require.Equal(t, new(int64(4)), s.Counts.Likes)
+		}
+		require.Len(t, b.ops(), calls)
+	}
+	require.Contains(t, b.logs.String(), "batch is deprecated", "told once, with the platform's words")
+}
+
+// An outage inside of a batch's 200 is the connection's failure, as a single read's is, and the breaker learns of it.
+func TestFacebookOutageInsideOfABatch(t *testing.T) {
+	t.Parallel()
+	const down = `{"code":500,"headers":[],"body":"{\"error\":{\"code\":2,\"message\":\"Service temporarily unavailable\"}}"}`
+	const gone = `{"code":400,"headers":[],"body":"{\"error\":{\"code\":100,\"error_subcode\":33,\"message\":\"gone\"}}"}`
+	for name, c := range map[string]struct {
+		entry, last string
+		outage      bool
+	}{
+		"code 2": {down, down, true}, "null twice": {"null", "null", true}, "both": {down, "null", true},
+		"one is answered": {down, gone, false}, "one is read": {down, `{"code":200,"body":"{\"id\":\"100_49\"}"}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet { // a null that is asked again alone
+					w.WriteHeader(http.StatusInternalServerError)
+					_, _ = w.Write([]byte(`{"error":{"code":2,"message":"Service temporarily unavailable"}}`))
+					return
+				}
+				entries := make([]string, len(batched(r)))
+				for i := range entries {
+					entries[i] = c.entry
+				}
+				entries[len(entries)-1] = c.last
+				_, _ = fmt.Fprintf(w, "[%s]", strings.Join(entries, ","))
+			})
+			snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}, fifty())
+			if !c.outage {
+				require.NoError(t, err)
+				require.Len(t, snaps, 50)
+				require.Empty(t, b.lastCall().Class)
+				return
+			}
+			requireClass(t, platforms.ClassRetry, err)
+			require.Empty(t, snaps)
+			require.Equal(t, platforms.ClassRetry, b.lastCall().Class)
+			require.NotEmpty(t, b.lastCall().Code)
+		})
+	}
+}
+
+// That the platform refuses the metrics is said only where it does: a null or a hiccup while they are asked for one by
+// one is a hiccup of the posts, and a throttle or a dead token is the connection's.
+func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
+	t.Parallel()
+	const (
+		unknown = `{"code":400,"body":"{\"error\":{\"code\":100,\"message\":\"(#100) The value must be a valid insights metric\"}}"}`
+		fine    = `{"code":200,"body":"{\"id\":\"100_1\"}"}`
+	)
+	failing := func(code int) string {
+		return fmt.Sprintf(`{"code":400,"body":"{\"error\":{\"code\":%d,\"message\":\"x\"}}"}`, code)
+	}
+	for name, c := range map[string]struct {
+		views, others string // answers when metrics are asked for alone
+		want          platforms.Class
+	}{
+		"nulls": {"null", "null", platforms.ClassRetry}, "hiccups": {failing(2), fine, platforms.ClassRetry},
+		"throttled": {failing(4), "null", platforms.ClassThrottled}, "dead": {failing(190), fine, platforms.ClassReconnect},
+		"blocked": {failing(368), unknown, platforms.ClassBlocked}, "refused": {unknown, fine, ""}, "refused, nulls": {unknown, "null", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+				var entries []string
+				for _, address := range batched(r) {
+					_, metrics, _ := strings.Cut(address.Query().Get("fields"), "insights.metric(")
+					switch {
+					case metrics == "post_media_view)":
+						entries = append(entries, c.views)
+					case !strings.Contains(metrics, ","):
+						entries = append(entries, c.others)
+					case strings.HasPrefix(metrics, "post_media_view,"):
+						entries = append(entries, unknown)
+					default:
+						entries = append(entries, strings.ReplaceAll(fine, "100_1", address.Path[strings.LastIndex(address.Path, "/")+1:]))
+					}
+				}
+				_, _ = fmt.Fprintf(w, "[%s]", strings.Join(entries, ","))
+			})
+			snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"},
+				[]platforms.Post{{ID: "100_1"}, {ID: "100_2"}})
+			if c.want != "" {
+				requireClass(t, c.want, err)
+				require.Empty(t, snaps)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, snaps, 2)
+			for _, s := range snaps {
+				require.Nil(t, s.Err)
+				require.Equal(t, "unsupported", reasons(s.Missing)["views"])
+				require.Equal(t, "empty", reasons(s.Missing)["reach"], "not refused")
+			}
+		})
+	}
+}

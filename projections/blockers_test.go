@@ -1,0 +1,89 @@
+package projections_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// freezing is bulkTally whose process freezes in the writes of one generation: whatever becomes of its context and of its
+// session, it does not go on before the gate is opened.
+type freezing struct {
+	bulkTally
+	generation *atomic.Int32 // 0: none
+	gate       *gate
+}
+
+func newFreezing() freezing { return freezing{generation: &atomic.Int32{}, gate: newGate()} }
+
+func (p freezing) Begin(generation int) projections.Fold {
+	fold := &bulkTallyFold{of: p.bulkTally}
+	if int32(generation) != p.generation.Load() {
+		return fold
+	}
+	return freezingFold{fold, p.gate}
+}
+
+type freezingFold struct {
+	*bulkTallyFold
+	gate *gate
+}
+
+func (f freezingFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	f.gate.first()
+	return f.bulkTallyFold.Write(ctx, tx, last)
+}
+
+// A process that is frozen in a batch loses its session to the one that takes its partitions over; what it was folding is
+// folded once.
+func TestFrozenProjectorIsEndedByWhoTakesOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	p := newFreezing()
+	defer p.gate.open()
+	frozen := b.engine(p)
+	b.start(frozen)
+	b.caughtUp(frozen)
+	p.generation.Store(1)
+	b.appendReadings(10, 11)
+	<-p.gate.reached
+	second := b.zombie(bulkTally{})
+	b.start(second)
+	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 11 }, patience, tick)
+	p.gate.open()
+	b.appendReadings(11, 20)
+	b.caughtUp(frozen)
+	b.caughtUp(second)
+	b.eachOnce(20)
+}
+
+// A process that is frozen in the candidate of a rebuild holds up neither its cancellation nor any other step of the
+// projection's generations.
+func TestFrozenCandidateIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	p := newFreezing()
+	defer p.gate.open()
+	e := b.engine(p, verifying(func(int, int) (string, bool, error) { return `{"id": "r"}`, false, nil }))
+	b.start(e)
+	b.caughtUp(e)
+	asked := b.request("tally")
+	b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	p.generation.Store(2)
+	b.appendReadings(10, 11)
+	<-p.gate.reached
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), asked.ID))
+	b.ends(asked.ID, operator.RebuildCancelled)
+	require.Equal(t, "dropped", b.state("tally", 2))
+	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
+	b.caughtUp(e)
+	b.eachOnce(11)
+}

@@ -1,0 +1,117 @@
+package projections_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// A tombstone reaches the generations that are followed; retired ones, still ones, and those of a version that nobody
+// folds any more are found where they hold the person, and only there.
+func TestEarlierGenerationsThatHoldAPerson(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const user = "d10000000000000000000000"
+	person := domain.Person{User: user, Members: []int64{7}, Profiles: []int64{3}}
+	b.append(
+		draft(domain.TopicDirectory, "user:"+user, "u", domain.DirectoryUser{ID: user, Name: "Erna"}),
+		draft(domain.TopicDirectory, "category:1", "c", domain.DirectoryCategory{ID: 1, Name: "c"}),
+	)
+	b.appendReadings(0, 30) // of accounts 1 to 9
+	earlier := projections.Earlier{Pool: b.db.Pool, DeleteGroup: b.log.DeleteGroup}
+	held := func() (names []string) {
+		list, err := earlier.Holding(b.ctx(), person)
+		require.NoError(t, err)
+		for _, on := range list {
+			require.Empty(t, on.Rebuild)
+			names = append(names, fmt.Sprintf("%s.g%d", on.Projection, on.Generation))
+		}
+		return names
+	}
+	directory := b.engine(projections.Directory{}, retiredWithin(time.Millisecond))
+	stop := b.start(directory)
+	b.caughtUp(directory)
+	posts := b.engine(projections.PostInsights{})
+	b.start(posts)
+	b.caughtUp(posts)
+	require.Empty(t, held(), "what is followed gets the tombstone")
+
+	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	require.Eventually(t, func() bool { return b.state("directory", 1) == "retired" }, patience, tick)
+	until := time.Now()
+	still := b.ends(b.requestOf(projections.PostInsights{}, &until).ID, operator.RebuildDone)
+	require.ElementsMatch(t, []string{"post_insights.g2", "directory.g1"}, held())
+	require.Equal(t, 2, still.Generation)
+	person.Profiles = []int64{77}
+	require.Equal(t, []string{"directory.g1"}, held(), "no figure of this profile was kept")
+	person.User, person.Members = "d20000000000000000000000", []int64{8}
+	require.Empty(t, held(), "somebody else")
+	person = domain.Person{User: user, Profiles: []int64{3}}
+
+	for _, name := range []domain.OperatorTarget{{Projection: "directory", Generation: 1}, {Projection: "post_insights", Generation: 2}} {
+		require.NoError(t, earlier.Drop(b.ctx(), name))
+	}
+	require.Empty(t, held())
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(earlier.Drop(b.ctx(), domain.OperatorTarget{Projection: "directory", Generation: 2})))
+
+	// A binary of another version has taken over, and the old one has gone.
+	stop()
+	b.exec("update generations set version = 99 where projection = 'directory' and generation = 2")
+	require.Equal(t, []string{"directory.g2"}, held())
+	b.exec(`insert into processes (id, host, pid, release, roles, folds, reads, started_at)
+		values (gen_random_uuid(), 'h', 1, 'old', '{}', '{directory.g2}', '{}', now())`)
+	require.Empty(t, held(), "it has come back")
+}
+
+// Somebody's view hangs on earlier tables, so that they cannot be dropped: they are emptied, nothing goes back to them or answers from
+// them, the view stays, and the tables can go when it has gone.
+func TestEarlierGenerationThatCannotBeDroppedIsEmptied(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const user = "d10000000000000000000000"
+	person := domain.Person{User: user, Profiles: []int64{3}}
+	b.append(draft(domain.TopicDirectory, "user:"+user, "u", domain.DirectoryUser{ID: user, Name: "Erna"}))
+	b.appendReadings(0, 30)
+	for _, p := range []projections.Projector{projections.Directory{}, projections.PostInsights{}} {
+		e := b.engine(p, retiredWithin(time.Millisecond))
+		b.start(e)
+		b.caughtUp(e)
+	}
+	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	require.Eventually(t, func() bool { return b.state("directory", 1) == "retired" }, patience, tick)
+	until := time.Now()
+	b.ends(b.requestOf(projections.PostInsights{}, &until).ID, operator.RebuildDone)
+	b.exec("create view public.people as select id, name from lb_directory_g1_retired.users")
+	b.exec("create view public.figures as select * from lb_post_insights_g2.tSPostInsights")
+	earlier := projections.Earlier{Pool: b.db.Pool}
+	for _, on := range []domain.OperatorTarget{{Projection: "directory", Generation: 1}, {Projection: "post_insights", Generation: 2}} {
+		require.NoError(t, earlier.Drop(b.ctx(), on), on.Projection)
+		require.Equal(t, "dropped", b.state(on.Projection, on.Generation))
+	}
+	held, err := earlier.Holding(b.ctx(), person)
+	require.NoError(t, err)
+	require.Empty(t, held)
+	require.Zero(t, b.count("select (select count(*) from public.people) + (select count(*) from public.figures)"))
+	request := asked("directory")
+	request.Version = projections.Directory{}.Version()
+	_, err = b.rebuilds().SwitchBack(b.ctx(), request)
+	requireCode(t, domain.CodeConflict, err)
+	b.exec("drop view public.people; drop view public.figures")
+	require.NoError(t, projections.DropGeneration(b.ctx(), b.db.Pool, "directory", 1, nil))
+	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_directory_g1%'"))
+}
+
+func (b *bench) requestOf(p projections.Projector, until *time.Time) projections.Rebuild {
+	b.t.Helper()
+	request := asked(p.Name())
+	request.Version, request.Until = p.Version(), until
+	r, err := b.rebuilds().Request(b.ctx(), request)
+	require.NoError(b.t, err)
+	return r
+}

@@ -1,0 +1,223 @@
+package projections_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// What can happen to a rebuild, and where it is tried. Each ends in equality, or in a refusal that names the cause.
+//
+//	kill -9 in a shard's COPY, in the keys, before it is followed, in the verification, at the switch and in its commit:
+//	                                     internal/dev/e2e TestRebuildIsKilled, under readers; here TestRebuildIsTakenOver*
+//	frozen in a COPY, thawed after       internal/dev/e2e TestRebuildIsKilled; here TestRebuildThawedBeforeItsClaim
+//	duplicates, any order in `metrics`   TestAnyOrderOfReadingsGivesEqualDigests, TestConvergence*
+//	partitions move                      TestPartitionsMoveDuringRebuild, TestLostPartitionTakesNoOtherWithIt
+//	a long open transaction              TestLongTransactionOverTheSwitch (a known reader), TestTransactionOfAStranger
+//	a row edited by SQL                  TestVerificationRefuses, TestVerifyNamesTheRow, TestCheckTables
+//	a projector with a bug               TestVerificationRefuses, TestVerifyFindsASlipOfANewVersion
+//	the database set back                TestSetBackDuringRebuild, TestSetBackBehindARebuild, TestSetBackTablesAreFoldedAgain
+//	`directory` compacted                TestDirectoryIsRebuiltAfterCompaction
+//	the whole database gone              TestEmptyDatabaseGivesTheSameDigests
+
+// forgetful loses the first row of each shard, in bulk alone.
+type forgetful struct{ bulkTally }
+
+func (p forgetful) Begin(generation int) projections.Fold {
+	return forgetfulFold{p.bulkTally.Begin(generation).(*bulkTallyFold)}
+}
+
+type forgetfulFold struct{ *bulkTallyFold }
+
+func (f forgetfulFold) Copy(ctx context.Context, into projections.CopyTarget, last bool) error {
+	f.ids = f.ids[min(1, len(f.ids)):]
+	return f.bulkTallyFold.Copy(ctx, into, last)
+}
+
+// What was changed behind the log's back, and a projector with a bug, end at the verification: readers stay where they are,
+// and the report names the row.
+func TestVerificationRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		projector projections.Projector
+		alter     string
+		says      string
+	}{
+		"a row edited by SQL":     {bulkTally{}, "update lb_tally_g1.tally set n = 7 where id = 'post-1-000000'", "post-1-000000"},
+		"a row removed by SQL":    {bulkTally{}, "delete from lb_tally_g1.tally where id = 'post-1-000000'", "post-1-000000"},
+		"a projector with a bug":  {forgetful{}, "", `"candidate": null`},
+		"a checkpoint set by SQL": {bulkTally{}, "update checkpoints set next_offset = next_offset - 1 where generation = 1 and next_offset > 0", "post-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.appendReadings(0, 60)
+			e := b.engine(c.projector, b.verifyingReally(c.projector))
+			b.start(e)
+			b.caughtUp(e)
+			if c.alter != "" {
+				b.exec(c.alter)
+			}
+			asked := b.request("tally")
+			blocked := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+			require.Contains(t, blocked.Error, "differ from the live ones")
+			require.Contains(t, string(blocked.Report), c.says)
+			require.Equal(t, 1, b.pointedAt("tally"))
+			require.NoError(t, b.rebuilds().Cancel(b.ctx(), asked.ID))
+			b.ends(asked.ID, operator.RebuildCancelled)
+			require.Equal(t, 1, b.pointedAt("tally"))
+		})
+	}
+}
+
+// Somebody who is no process of the program, a person with psql, holds a transaction open that has read the old tables, and
+// one that has read a view of schema lb. Neither holds up live projection, nor the switch; the views follow when they can,
+// and until then show tables that are followed.
+func TestTransactionOfAStranger(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	b.start(e)
+	b.caughtUp(e)
+	opened := func(sql string) pgx.Tx {
+		conn, err := pgx.Connect(b.ctx(), b.db.URL)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close(context.Background()) })
+		tx, err := conn.Begin(b.ctx())
+		require.NoError(t, err)
+		var n int
+		require.NoError(t, tx.QueryRow(b.ctx(), sql).Scan(&n))
+		require.Equal(t, 100, n)
+		return tx
+	}
+	table, view := opened("select count(*) from lb_tally_g1.tally"), opened("select count(*) from lb.tally")
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.pointedAt("tally"))
+	b.appendReadings(100, 110)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+	require.Eventually(t, func() bool { return b.count("select count(*) from lb.tally") == 110 }, patience, tick, "it is followed still")
+	require.Equal(t, "live", b.state("tally", 1))
+	require.NoError(t, view.Commit(b.ctx()))
+	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick, "the other one is not in the way")
+	b.appendReadings(110, 120)
+	b.caughtUp(e)
+	require.Equal(t, 120, b.count("select count(*) from lb.tally"))
+	refused := projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(refused))
+	require.ErrorContains(t, refused, "an open transaction holds its tables")
+	require.NoError(t, table.Commit(b.ctx()))
+	require.NoError(t, projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil))
+	b.eachOnce(120)
+}
+
+// The tables that serve are set back while others are made from the log: both are what the log gives in the end, and
+// whoever reads sees rows that were there once, never one twice.
+func TestSetBackDuringRebuild(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 200)
+	g := newGate()
+	defer g.open()
+	p := bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}}
+	e := b.engine(p, b.verifyingReally(p))
+	b.start(e)
+	b.caughtUp(e)
+	readers := b.readers(p)
+	stop := make(chan struct{})
+	var reading sync.WaitGroup
+	var wrong atomic.Int64
+	reading.Go(func() {
+		for more(stop) {
+			var twice int
+			if err := readers.QueryRow(context.Background(), "select count(*) from tally where n <> 1").Scan(&twice); err != nil || twice > 0 {
+				wrong.Add(1)
+			}
+		}
+	})
+	asked := b.request("tally")
+	<-g.reached
+	require.NoError(t, pgx.BeginFunc(b.ctx(), b.db.Pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(b.ctx(), "delete from lb_tally_g1.tally")
+		if err == nil {
+			_, err = tx.Exec(b.ctx(), "update checkpoints set next_offset = 0 where projection = 'tally' and generation = 1")
+		}
+		return err
+	}))
+	g.open()
+	b.ends(asked.ID, operator.RebuildDone)
+	require.Eventually(t, func() bool { return b.count("select count(*) from lb_tally_g1.tally") == 200 }, patience, tick)
+	close(stop)
+	reading.Wait()
+	require.Zero(t, wrong.Load())
+	b.sameTally(200, "lb_tally_g1", "lb_tally_g2")
+}
+
+// What the engine knows is set back behind a rebuild: the tables that it made belong to nobody, and the next rebuild takes
+// another number.
+func TestSetBackBehindARebuild(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	e := b.engine(bulkTally{}, retiredWithin(time.Hour))
+	stop := b.start(e)
+	b.caughtUp(e)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+	stop()
+	for _, sql := range []string{
+		"update pointer set generation = 1", "delete from rebuilds", "delete from checkpoints where generation = 2",
+		"delete from generations where generation = 2", "update generations set superseded_at = null",
+	} {
+		b.exec(sql)
+	}
+	b.appendReadings(50, 60)
+	b.start(e)
+	require.Equal(t, 1, b.caughtUp(e).Generation)
+	require.Equal(t, 3, b.ends(b.request("tally").ID, operator.RebuildDone).Generation)
+	b.sameTally(60, "lb_tally_g1", "lb_tally_g3")
+}
+
+// The whole database is gone: an empty one is filled from the log, and its digests are those of the tables that were
+// followed event by event, for every projection.
+func TestEmptyDatabaseGivesTheSameDigests(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	fresh := *b
+	fresh.db = newDatabase(t)
+	fresh.exec("update identity set database_id = gen_random_uuid()") // tests' databases are copies of one
+	for _, p := range every() {
+		e := b.engine(p).InBatchesOf(3)
+		b.start(e)
+		b.caughtUp(e)
+	}
+	b.mixture()
+	stop := b.traffic()
+	b.append(postRead(1, 5000))
+	stop()
+	for _, p := range every() {
+		b.caughtUp(b.engine(p))
+		fresh.run(fresh.engine(p))
+		for _, table := range p.Tables() {
+			live, err := projections.Digests(b.ctx(), b.db.Pool, p.Name(), 1, table)
+			require.NoError(t, err)
+			anew, err := projections.Digests(b.ctx(), fresh.db.Pool, p.Name(), 1, table)
+			require.NoError(t, err)
+			require.Equal(t, live, anew, "%s of %s", table, p.Name())
+		}
+	}
+	require.Positive(t, b.count("select count(*) from tSPostInsights"))
+	require.Positive(t, b.count("select count(*) from dashboard_history"))
+}

@@ -1,0 +1,120 @@
+package projections_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// The tables that readers use are gone while the ones before are still followed: readers go back to these, and the next
+// rebuild is verified against them.
+func TestReadersGoBackFromTablesThatAreGone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	var verified, differs atomic.Int32
+	e := b.engine(bulkTally{}, retiredWithin(time.Hour), verifying(func(live, candidate int) (string, bool, error) {
+		verified.Store(int32(10*live + candidate))
+		return `{"id": "r"}`, differs.Load() == 0, nil
+	}))
+	b.start(e)
+	b.caughtUp(e)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.pointedAt("tally"))
+	b.exec("drop schema lb_tally_g2 cascade")
+	require.Eventually(t, func() bool { return b.state("tally", 2) == "dropped" }, patience, tick)
+	require.Equal(t, 1, b.pointedAt("tally"))
+	require.Zero(t, b.count("select count(*) from generations where generation = 1 and superseded_at is not null"))
+	differs.Store(1)
+	request := b.request("tally")
+	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	require.Equal(t, int32(13), verified.Load(), "live 1, candidate 3")
+	require.Equal(t, 1, b.pointedAt("tally"))
+}
+
+// The tables of a generation that is left go, with its consumer group, also where another one is there to be followed. What
+// somebody made that hangs on them keeps them, and operators see them until they can drop it.
+func TestTablesThatAreLeftGo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	deleting := func(c *projections.Config) { c.DeleteGroup = b.log.DeleteGroup }
+	first := b.engine(projections.Directory{}, deleting)
+	stop := b.start(first)
+	b.caughtUp(first)
+	require.Equal(t, 2, b.another(first))
+	require.Eventually(t, func() bool { return b.state("directory", 2) == "live" }, patience, tick)
+	stop()
+	b.exec("create view public.mine as select * from lb_directory_g1.tDefaultCategories")
+	b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where generation = 1")
+	e := b.engine(projections.Directory{}, deleting)
+	b.start(e)
+	require.Eventually(t, func() bool { return b.state("directory", 1) == "dropped" }, patience, tick)
+	require.Equal(t, 2, b.count("select generation from pointer where projection = 'directory'"))
+	list, err := projections.Generations(b.ctx(), b.db.Pool)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, projections.StateDropped, list[0].State)
+	refused := projections.DropGeneration(b.ctx(), b.db.Pool, "directory", 1, nil)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(refused))
+	require.ErrorContains(t, refused, "mine")
+	b.exec("drop view public.mine")
+	require.Eventually(t, func() bool {
+		return b.count("select count(*) from pg_namespace where nspname = 'lb_directory_g1'") == 0
+	}, patience, tick)
+	list, err = projections.Generations(b.ctx(), b.db.Pool)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(projections.DropGeneration(b.ctx(), b.db.Pool, "directory", 1, nil)))
+	require.Eventually(t, func() bool { return !b.hasGroup("directory.g1") }, patience, tick)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+}
+
+// What cannot be dropped is tried again ever more rarely, and at once by hand.
+func TestTablesThatCannotGoAreTriedRarely(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	b.run(b.engine(projections.Directory{}))
+	b.exec("create view public.mine as select * from lb_directory_g1.tDefaultCategories")
+	b.exec("update generations set state = 'dropped'")
+	b.exec("delete from pointer")
+	e := b.engine(projections.Directory{})
+	requireCode(t, domain.CodeConflict, e.DropLeft(b.ctx()))
+	require.NoError(t, e.DropLeft(b.ctx()), "it is not tried now")
+	require.Len(t, e.Stuck(), 1)
+	requireCode(t, domain.CodeConflict, projections.DropGeneration(b.ctx(), b.db.Pool, "directory", 1, nil))
+	b.exec("drop view public.mine")
+	require.Eventually(t, func() bool { return e.DropLeft(b.ctx()) == nil && len(e.Stuck()) == 0 }, patience, tick)
+	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_directory_g1'"))
+}
+
+// A newer version was tried and stopped: once no process runs it, its generation can be dropped, with the views that show it.
+func TestGenerationOfANewerVersionThatIsNotUsed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	old := b.engine(tally{})
+	b.start(old)
+	b.caughtUp(old)
+	newer := b.zombie(version2{tally{}})
+	stop := b.start(newer)
+	b.caughtUp(newer)
+	stop()
+	drop := func() error { return projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 2, nil) }
+	b.exec(`insert into processes (id, host, pid, release, roles, folds, reads, started_at)
+		values (gen_random_uuid(), 'h', 1, 'new', '{}', '{tally.g2}', '{}', now())`)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(drop()))
+	b.exec("delete from processes")
+	require.NoError(t, drop())
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil)), "readers use it")
+	b.appendReadings(10, 20)
+	b.caughtUp(old)
+	b.eachOnce(20)
+}

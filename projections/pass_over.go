@@ -1,0 +1,76 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// passOverWithin is how long a checkpoint may stand before records that belong to other projections of the topic. They change no
+// row: a transaction for each poll of them would be half of all transactions.
+const passOverWithin = 100 * time.Millisecond
+
+// passesOver tells whether a record belongs to another projection of the topic.
+func (w work) passesOver(raw eventlog.Record) bool {
+	if len(w.types) == 0 {
+		return false
+	}
+	eventType := raw.Header("ce_type")
+	return !w.types[eventType] && w.registry.Knows(eventType)
+}
+
+// passLater remembers how far steps without any event go, instead of folding them; false: fold them. A generation that
+// readers do not use yet moves at once: a switch waits for it.
+func (f *session) passLater(steps []step) bool {
+	if count(steps) > 0 {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.serves {
+		return false
+	}
+	if len(f.passed) == 0 {
+		f.passAt = time.Now().Add(passOverWithin)
+	}
+	for _, s := range steps {
+		f.passed[s.partition] = s.to
+	}
+	return true
+}
+
+// goOn lets steps begin at the checkpoints, which may stand before records that were passed over.
+func (f *session) goOn(steps []step) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range steps {
+		steps[i].from = f.next[steps[i].partition]
+	}
+}
+
+// passIn is how long a poll may wait for records before checkpoints must move, at most so long.
+func (f *session) passIn(most time.Duration) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.passed) == 0 {
+		return most
+	}
+	return max(0, min(most, time.Until(f.passAt)))
+}
+
+// passOver moves checkpoints over records that were passed over. Whose partition was taken away meanwhile loses nothing:
+// the next process reads them again.
+func (f *session) passOver(ctx context.Context) error {
+	var steps []step
+	f.mu.Lock()
+	for partition, to := range f.passed {
+		steps = append(steps, step{partition: partition, from: f.next[partition], to: to})
+	}
+	f.mu.Unlock()
+	if err := f.fold(ctx, steps); err != nil {
+		return err
+	}
+	f.note(steps)
+	return nil
+}

@@ -1,0 +1,246 @@
+package projections
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// postMonth is the key of a row of post_months.
+type postMonth struct {
+	account  int64
+	external string
+	month    time.Time
+	parent   string
+	sub      string
+	member   int64
+}
+
+func postMonthOf(r *reading) postMonth {
+	at := r.at.UTC()
+	return postMonth{
+		r.SocialAccount, r.external, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC), r.ParentAccount, r.AccountID, r.MemberID,
+	}
+}
+
+func (k postMonth) compare(o postMonth) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent),
+		k.month.Compare(o.month), cmp.Compare(k.sub, o.sub), cmp.Compare(k.member, o.member))
+}
+
+func (k postMonth) values() []any {
+	return []any{k.account, k.external, k.month, k.parent, k.sub, k.member}
+}
+
+const (
+	keyOfPostMonths   = `social_account_id, external_id, month, parent_account, account_id, member_id`
+	typesOfPostMonths = `$1::bigint[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[]`
+)
+
+// monthFigures are the figures of post_months, in the order of its columns.
+var monthFigures = []struct {
+	name string
+	of   func(domain.Counts) *int64
+}{
+	{"likes", func(c domain.Counts) *int64 { return c.Likes }},
+	{"comments", func(c domain.Counts) *int64 { return c.Comments }},
+	{"shares", func(c domain.Counts) *int64 { return c.Shares }},
+	{"views", func(c domain.Counts) *int64 { return c.Views }},
+}
+
+// eachMonthFigure joins what a format with %[1]s, a figure, makes of each.
+func eachMonthFigure(format string) string {
+	var parts []string
+	for _, figure := range monthFigures {
+		parts = append(parts, fmt.Sprintf(format, figure.name))
+	}
+	return strings.Join(parts, ", ")
+}
+
+var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s, %[1]s_days"), ", ")
+
+// queueMonths adds the changed days to their months. Nearly always they are the last ones: they are appended, or the first
+// of them takes the place of what stood for it. Months that change otherwise, by late readings or by owners who have none
+// on a day any more, are made anew from their days, which must be written before.
+func queueMonths(batch *pgx.Batch, days []dayRow, gone []*reading) {
+	last, others := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
+	for _, d := range days { // in order
+		key := postMonthOf(d.reading)
+		if last[key] == nil {
+			last[key] = &postMonthRow{}
+		}
+		last[key].add(&d)
+		if !d.isLast {
+			others[key] = true
+		}
+	}
+	left := map[postMonth]bool{}
+	for _, r := range gone {
+		key := postMonthOf(r)
+		others[key], left[key] = true, true
+	}
+	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return others[key] })
+	queueKeys(batch, left, deleteMonths)
+	queueKeys(batch, others, sumDays)
+	one, more := split(slices.SortedFunc(maps.Keys(last), postMonth.compare), func(key postMonth) bool { return len(last[key].days) == 1 })
+	if len(one) > 0 {
+		batch.Queue(appendOneDay, arraysOf(one, func(key postMonth) []any { return last[key].only(key) })...)
+	}
+	if len(more) > 0 {
+		batch.Queue(appendDays, arraysOf(more, func(key postMonth) []any { return last[key].texts(key) })...)
+	}
+}
+
+func queueKeys(batch *pgx.Batch, keys map[postMonth]bool, sql string) {
+	if len(keys) > 0 {
+		batch.Queue(sql, arraysOf(slices.SortedFunc(maps.Keys(keys), postMonth.compare), postMonth.values)...)
+	}
+}
+
+var (
+	insertMonths  = "insert into post_months (" + strings.Join(postMonthColumns, ", ") + ")"
+	monthConflict = " on conflict (" + keyOfPostMonths + ") do update set p_id = excluded.p_id, "
+)
+
+// appendDays puts days behind those that a month has; what stands before the first of them stays as it is, and the sums go
+// on from it. Arrays of arrays cannot be unnested row by row: they come as texts.
+var appendDays = insertMonths + `
+	select ` + keyOfPostMonths + `, p_id, days::smallint[], ` + eachMonthFigure("%[1]s::bigint[], %[1]s_days") + `
+	from unnest(` + typesOfPostMonths + `, $7::smallint[], $8::text[],
+			$9::text[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::integer[], $15::text[], $16::integer[])
+		as s(` + strings.Join(postMonthColumns, ", ") + ")" + monthConflict + `days = post_months.days[:` + daysBefore + `] || excluded.days,
+	` + eachMonthFigure(`
+		%[1]s = post_months.%[1]s[:`+daysBefore+`] || array(
+			select coalesce(post_months.%[1]s[`+daysBefore+`], 0) + v from unnest(excluded.%[1]s) with ordinality as u(v, n) order by n),
+		`+daysKept)
+
+// appendOneDay is appendDays of one day to each month, which is what comes nearly always: numbers cost less than arrays of one.
+var appendOneDay = insertMonths + `
+	select ` + keyOfPostMonths + `, p_id, array[days], ` + eachMonthFigure("array[%[1]s], %[1]s_days") + `
+	from unnest(` + typesOfPostMonths + `, $7::smallint[], $8::smallint[],
+			$9::bigint[], $10::integer[], $11::bigint[], $12::integer[], $13::bigint[], $14::integer[], $15::bigint[], $16::integer[])
+		as s(` + strings.Join(postMonthColumns, ", ") + ")" + monthConflict + `days = post_months.days[:` + daysBefore + `] || excluded.days,
+	` + eachMonthFigure(`
+		%[1]s = post_months.%[1]s[:`+daysBefore+`] || (coalesce(post_months.%[1]s[`+daysBefore+`], 0) + excluded.%[1]s[1]),
+		`+daysKept)
+
+// daysKept are the days of a figure that stand before the first one that is written, and those that are.
+const daysKept = `%[1]s_days = post_months.%[1]s_days & ((1 << (excluded.days[1] - 1)) - 1) | excluded.%[1]s_days`
+
+// daysBefore is how many days of a stored month stand before the first one that is written.
+const daysBefore = `width_bucket((excluded.days[1] - 1)::smallint, post_months.days)`
+
+const deleteMonths = `
+	delete from post_months m using unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
+	where (m.social_account_id, m.external_id, m.month, m.parent_account, m.account_id, m.member_id)
+	    = (k.social_account_id, k.external_id, k.month, k.parent_account, k.account_id, k.member_id)`
+
+// sumDays makes months anew from post_daily.
+var sumDays = insertMonths + `
+	select k.*, ` + strings.Join(postMonthColumns[6:], ", ") + `
+	from unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
+	cross join lateral (
+		select (array_agg(p_id order by day desc))[1] as p_id, array_agg(extract(day from day)::smallint order by day) as days,
+		       ` + eachMonthFigure(`array_agg(%[1]s order by day) as %[1]s,
+		       coalesce(bit_or(1 << (extract(day from day)::integer - 1)) filter (where g%[1]s is not null), 0) as %[1]s_days`) + `
+		from (
+			select p_id, day, ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
+			from post_daily p
+			where ` + ofSeries + ` and p.day >= k.month and p.day < k.month + interval '1 month'
+			  and p.account_id = k.account_id and p.member_id = k.member_id
+			window so_far as (order by day)) d
+		having count(*) > 0) m` + monthConflict + "days = excluded.days, " + eachMonthFigure("%[1]s = excluded.%[1]s, %[1]s_days = excluded.%[1]s_days")
+
+// postMonthRow is a row of post_months, or of its last days.
+type postMonthRow struct {
+	platform domain.Platform
+	days     []int16
+	sums     [4][]int64 // by monthFigures
+	known    [4]int32
+}
+
+// add appends a day.
+func (m *postMonthRow) add(d *dayRow) {
+	day := d.at.UTC().Day()
+	m.platform, m.days = d.platform, append(m.days, int16(day))
+	for i, figure := range monthFigures {
+		var sum int64
+		if n := len(m.sums[i]); n > 0 {
+			sum = m.sums[i][n-1]
+		}
+		if v := figure.of(d.sums); v != nil {
+			sum += *v
+			m.known[i] |= 1 << (day - 1)
+		}
+		m.sums[i] = append(m.sums[i], sum)
+	}
+}
+
+// values are those of postMonthColumns.
+func (m *postMonthRow) values(key postMonth) []any {
+	values := append(key.values(), int16(m.platform), m.days)
+	for i := range monthFigures {
+		values = append(values, m.sums[i], m.known[i])
+	}
+	return values
+}
+
+// only are the values of a row of one day, which stand for the arrays.
+func (m *postMonthRow) only(key postMonth) []any {
+	values := append(key.values(), int16(m.platform), m.days[0])
+	for i := range monthFigures {
+		values = append(values, m.sums[i][0], m.known[i])
+	}
+	return values
+}
+
+// texts are the values, arrays as texts.
+func (m *postMonthRow) texts(key postMonth) []any {
+	values := append(key.values(), int16(m.platform), arrayText(m.days))
+	for i := range monthFigures {
+		values = append(values, arrayText(m.sums[i]), m.known[i])
+	}
+	return values
+}
+
+// arrayText writes numbers as PostgreSQL reads an array.
+func arrayText[N int16 | int64](numbers []N) string {
+	text := []byte{'{'}
+	for i, n := range numbers {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, int64(n), 10)
+	}
+	return string(append(text, '}'))
+}
+
+func (p *packedPosts) monthRows() iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		months := map[postMonth]*postMonthRow{}
+		for readings := range p.each() {
+			clear(months)
+			for d := range daysOf(readings) {
+				key := postMonthOf(d.reading)
+				if months[key] == nil {
+					months[key] = &postMonthRow{}
+				}
+				months[key].add(&d)
+			}
+			for key, m := range months {
+				if !yield(m.values(key), nil) {
+					return
+				}
+			}
+		}
+	}
+}

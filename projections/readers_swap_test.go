@@ -1,0 +1,93 @@
+package projections_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// A request that is connecting when the readers go over to other tables is made there.
+func TestASwapWhileARequestConnects(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	e := b.engine(bulkTally{})
+	b.start(e)
+	b.caughtUp(e)
+	way := newDoor(t, b.db.URL)
+	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
+		DatabaseURL: way.url, Pool: b.db.Pool, Projectors: []projections.Projector{bulkTally{}}, MaxConns: 4, Logger: quiet,
+	})
+	require.NoError(t, err)
+	defer readers.Close()
+	busy, err := readers.BeginTx(b.ctx(), pgx.TxOptions{}) // has the only connection that there is
+	require.NoError(t, err)
+	defer func() { _ = busy.Rollback(context.Background()) }() // else Close waits for it
+	way.hold.Store(true)
+	got := make(chan error, 1)
+	go func() {
+		var n int
+		got <- readers.QueryRow(b.ctx(), "select count(*) from tally").Scan(&n)
+	}()
+	<-way.held
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.NoError(t, readers.Refresh(b.ctx()))
+	require.Equal(t, []string{"tally.g2"}, readers.Current())
+	require.NoError(t, <-got)
+}
+
+// door is a way to the server that holds the next connection at the door when it is told to.
+type door struct {
+	url  string
+	hold atomic.Bool
+	held chan struct{}
+}
+
+func newDoor(t *testing.T, to string) *door {
+	u, err := url.Parse(to)
+	require.NoError(t, err)
+	server := u.Host
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	u.Host = listener.Addr().String()
+	d := &door{url: u.String(), held: make(chan struct{})}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = client.Close() })
+			if d.hold.CompareAndSwap(true, false) {
+				close(d.held)
+				continue
+			}
+			go d.let(client, server)
+		}
+	}()
+	return d
+}
+
+func (*door) let(client net.Conn, to string) {
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	go func() {
+		_, _ = io.Copy(server, client)
+		_ = server.Close()
+	}()
+	_, _ = io.Copy(client, server)
+	_ = client.Close()
+}

@@ -1,0 +1,88 @@
+package projections_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// What an operator was answered outlives a crash of the server: none of it is committed asynchronously, as the pool would.
+func TestOperatorsRequestsCommitInSync(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.engine(bulkTally{}))
+	b.exec("create table public.committed (how text)")
+	b.exec(`create function public.note_commit() returns trigger language plpgsql as $$
+		begin insert into public.committed values (current_setting('synchronous_commit')); return new; end $$`)
+	b.exec("create trigger note_commit after insert or update on rebuilds for each row execute function public.note_commit()")
+	inSync := func(what string) {
+		require.Equal(t, 1, b.count("select count(*) from public.committed"), what)
+		require.Equal(t, 1, b.count("select count(*) from public.committed where how = 'on'"), what)
+		b.exec("truncate public.committed")
+	}
+	request := b.request("tally")
+	inSync("request")
+	b.exec(`update rebuilds set state = 'blocked', report = '{"id": "r"}'`)
+	b.exec("truncate public.committed")
+	require.NoError(t, b.rebuilds().Accept(b.ctx(), request.ID, "r"))
+	inSync("accept")
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	inSync("cancel")
+	b.exec("update generations set superseded_at = now()")
+	_, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
+	require.NoError(t, err)
+	inSync("switch back")
+}
+
+// A time that has not come yet is refused: its tables would lack what is recorded until then.
+func TestRebuildUntilTomorrowIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	request := asked("account_insights")
+	until := time.Now().Add(24 * time.Hour)
+	request.Until = &until
+	_, err := b.rebuilds().Request(b.ctx(), request)
+	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+	require.ErrorContains(t, err, "is in the future")
+	require.Zero(t, b.count("select count(*) from rebuilds"))
+}
+
+// The answer to the commit that makes a rebuild's generation is lost: the process finds it in its row and goes on with it.
+func TestRebuildWhoseGenerationIsMadeUnheard(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	b.run(b.engine(bulkTally{}))
+	proxy, pool := b.proxied()
+	request := b.request("tally")
+	e := b.engine(bulkTally{}, func(c *projections.Config) {
+		c.Pool = pool
+		c.Log = afterRanges{b.log, sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
+	})
+	b.start(e)
+	done := b.ends(request.ID, operator.RebuildDone)
+	require.Equal(t, int32(1), proxy.lost.Load())
+	require.Equal(t, 2, done.Generation)
+	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left behind")
+	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
+}
+
+// afterRanges is a log that calls a function after its ends were read.
+type afterRanges struct {
+	projections.Log
+	call func()
+}
+
+func (l afterRanges) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	ranges, id, err := l.Log.Ranges(ctx, topic)
+	l.call()
+	return ranges, id, err
+}

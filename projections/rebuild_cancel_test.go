@@ -1,0 +1,116 @@
+package projections_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// differing is a verification that finds a difference.
+func differing() func(*projections.Config) {
+	return verifying(func(int, int) (string, bool, error) { return `{"id": "r"}`, false, nil })
+}
+
+// A rebuild that waits is left behind by an upgrade: no process runs its version any more, and those of the new one cancel
+// it and drop what it has made.
+func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	old := b.engine(bulkTally{}, differing())
+	stop := b.start(old)
+	b.caughtUp(old)
+	request := b.request("tally")
+	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	stop()
+	newer := b.engine(version2{tally{}})
+	b.start(newer)
+	b.caughtUp(newer)
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	b.ends(request.ID, operator.RebuildCancelled)
+	require.Equal(t, "dropped", b.state("tally", 2))
+	require.NoError(t, projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil))
+	require.Equal(t, 1, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"))
+}
+
+// Readers may use a candidate before it is switched to, because nothing was live before it. Cancelled then, it stays theirs,
+// and what was being built beside it retires.
+func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p := newFreezing()
+	defer p.gate.open()
+	p.generation.Store(1)
+	var paused atomic.Bool
+	e := b.engine(p, retiredWithin(1), func(c *projections.Config) {
+		c.Paused = func(context.Context) (bool, error) { return paused.Load(), nil }
+	})
+	b.start(e)
+	<-p.gate.reached
+	paused.Store(true) // the switch waits
+	request := b.request("tally")
+	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching })
+	require.Eventually(t, func() bool {
+		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
+	}, patience, tick)
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	cancelled := b.ends(request.ID, operator.RebuildCancelled)
+	require.Contains(t, cancelled.Error, "readers use its generation already")
+	require.Equal(t, 2, b.pointedAt("tally"))
+	require.Equal(t, 100, b.count("select count(*) from lb.tally"))
+	p.gate.open()
+	paused.Store(false)
+	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+}
+
+// A rebuild that is live before the first generation is built supersedes it: it is not followed for ever beside the one that
+// readers use.
+func TestRebuildSupersedesTheFirstThatIsBuilt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p := newFreezing()
+	defer p.gate.open()
+	p.generation.Store(1)
+	e := b.engine(p, retiredWithin(1))
+	b.start(e)
+	<-p.gate.reached
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.pointedAt("tally"))
+	p.gate.open()
+	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
+	require.Equal(t, 2, b.pointedAt("tally"))
+}
+
+// The consumer group of a cancelled rebuild goes with its tables, once the sessions that followed it have left.
+func TestGroupOfACancelledRebuildIsDeleted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	e := b.engine(bulkTally{}, differing(), func(c *projections.Config) { c.DeleteGroup = b.log.DeleteGroup })
+	b.start(e)
+	b.caughtUp(e)
+	request := b.request("tally")
+	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	require.Eventually(t, func() bool { return b.hasGroup("tally.g2") }, patience, tick)
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	b.ends(request.ID, operator.RebuildCancelled)
+	require.Eventually(t, func() bool { return !b.hasGroup("tally.g2") }, patience, tick)
+	require.True(t, b.hasGroup("tally.g1"))
+}
+
+// hasGroup tells whether the broker knows the consumer group of a generation.
+func (b *bench) hasGroup(generation string) bool {
+	b.t.Helper()
+	groups, err := b.admin.ListGroups(b.ctx())
+	require.NoError(b.t, err)
+	_, there := groups[generation+"."+b.databaseID()]
+	return there
+}

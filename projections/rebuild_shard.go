@@ -1,0 +1,219 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// chunksAhead is how many answers of the broker, 1 MiB each, are decoded ahead of the fold of a shard.
+const chunksAhead = 4
+
+// shard is a partition of the topic.
+type shard struct {
+	Partition   int32
+	First, Last int64 // offsets, Last exclusive
+	Done        bool
+}
+
+// copyShard folds a partition, or those whose rows belong together, in one transaction.
+func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generation, shards []shard, refused refusedAt) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		into := copyInto{tx}
+		fold, err := r.beginBulk()
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		var folded []*shardFold
+		for _, s := range shards {
+			if err := r.claim(ctx, tx, s.Partition); err != nil {
+				return err
+			}
+			f := &shardFold{bulkFold: r.newBulkFold(s.Partition, fold, refused), shard: s, at: s.First}
+			if err := r.foldShard(ctx, g, f, into); err != nil {
+				return err
+			}
+			folded = append(folded, f)
+		}
+		folding := time.Since(began)
+		if err := fold.Copy(ctx, into, true); err != nil {
+			return fmt.Errorf("hand over rows: %w", err)
+		}
+		for _, f := range folded {
+			folding -= f.copying
+			if err := r.finishShard(ctx, tx, g, f); err != nil {
+				return err
+			}
+		}
+		r.logger.Info("a shard is copied", "rebuild", r.ID, "partition", shards[0].Partition,
+			"fold", folding.Seconds(), "copy", (time.Since(began) - folding).Seconds())
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("copy partition %d of %s: %w", shards[0].Partition, r.projector.Topic(), err)
+	}
+	return nil
+}
+
+// shardFold is the fold of a shard and how far it is.
+type shardFold struct {
+	*bulkFold
+	shard   shard
+	at      int64 // next offset
+	since   int   // events since rows were handed over
+	newest  *time.Time
+	copying time.Duration // that rows were handed over
+}
+
+// foldShard folds a shard and hands over rows now and then.
+func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into CopyTarget) error {
+	err := r.read(ctx, g, f.shard, func(ctx context.Context, c *chunk) error {
+		for i := range c.events {
+			ev := &c.events[i]
+			if ev.Err == nil && (f.newest == nil || ev.Envelope.Time.After(*f.newest)) {
+				f.newest = &ev.Envelope.Time
+			}
+			if err := f.add(ctx, *ev); err != nil {
+				return err
+			}
+		}
+		if f.since += len(c.events); f.since >= copyEvery {
+			f.since = 0
+			began := time.Now()
+			defer func() { f.copying += time.Since(began) }()
+			if err := f.fold.Copy(ctx, into, false); err != nil {
+				return fmt.Errorf("hand over rows: %w", err)
+			}
+		}
+		r.done.Add(c.next - f.at)
+		f.at = c.next
+		return r.yield(ctx)
+	})
+	r.done.Add(f.shard.Last - f.at)
+	return err
+}
+
+// finishShard writes what is parked, and the checkpoint.
+func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, f *shardFold) error {
+	s := newSession(r.work, g, "") // for how it parks; it is not run
+	var rows []parkedRow
+	var skipped []int64
+	for _, row := range f.rows() {
+		rows = append(rows, row.parkedRow)
+		if row.skipped {
+			skipped = append(skipped, row.Offset)
+		}
+	}
+	if err := s.insertParked(ctx, tx, g.Number, rows); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		update parked set state = 'skipped' where projection = $1 and generation = $2 and partition = $3 and log_offset = any($4)`,
+		r.projector.Name(), g.Number, f.shard.Partition, skipped)
+	if err != nil {
+		return fmt.Errorf("mark skipped events: %w", err)
+	}
+	tag, err := tx.Exec(ctx, `
+		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp()
+		where projection = $1 and generation = $2 and partition = $3 and state = 'copying'`,
+		r.projector.Name(), g.Number, f.shard.Partition, f.shard.Last, f.newest)
+	if err != nil {
+		return fmt.Errorf("set checkpoint: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errLeaseLost
+	}
+	return nil
+}
+
+// chunk is an answer of the broker.
+type chunk struct {
+	raw    []eventlog.Record
+	next   int64
+	events []Event
+	ready  chan struct{} // closed when events are there
+}
+
+// read hands the events of a shard on in their order; what lies ahead is decoded meanwhile.
+func (r *running) read(ctx context.Context, g generation, s shard, each func(context.Context, *chunk) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	chunks := make(chan *chunk, chunksAhead)
+	group.Go(func() error {
+		defer close(chunks)
+		return r.log.Scan(ctx, eventlog.ScanConfig{
+			Topic: r.projector.Topic(), TopicID: g.TopicID, Parallel: 1,
+			From: map[int32]int64{s.Partition: s.First}, To: map[int32]int64{s.Partition: s.Last},
+			Handle: func(ctx context.Context, run eventlog.Run) error {
+				c := &chunk{raw: run.Records, next: run.Next, ready: make(chan struct{})}
+				select {
+				case chunks <- c:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+				group.Go(func() error {
+					defer close(c.ready)
+					c.events = r.decodeAll(c.raw)
+					c.raw = nil
+					return nil
+				})
+				return nil
+			},
+		})
+	})
+	group.Go(func() error {
+		for c := range chunks {
+			select {
+			case <-c.ready:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if err := each(ctx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// decodeAll decodes the records that the projection folds; of a still generation those up to its time.
+func (r *running) decodeAll(records []eventlog.Record) []Event {
+	events := make([]Event, 0, len(records))
+	for _, raw := range records {
+		if ev, wanted := r.wanted(raw); wanted && (r.Until == nil || !recordedAt(ev).After(*r.Until)) {
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+// recordedAt is when an event was recorded; the beginning of time when that cannot be read.
+func recordedAt(ev Event) time.Time {
+	if ev.Err == nil {
+		return ev.Envelope.Time
+	}
+	at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// copyInto takes rows into the tables of a shard's transaction.
+type copyInto struct{ tx pgx.Tx }
+
+// CopyFrom implements [CopyTarget].
+func (c copyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	n, err := copyBinary(ctx, c.tx, table, columns, rows)
+	if err != nil {
+		return n, fmt.Errorf("copy into %s: %w", table.Sanitize(), err)
+	}
+	return n, nil
+}

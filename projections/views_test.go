@@ -1,0 +1,96 @@
+package projections_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// shows waits until the view of a table shows a generation.
+func (b *bench) shows(table, schema string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		return b.count(`
+			select count(*) from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
+			join pg_class t on t.oid = d.refobjid join pg_namespace n on n.oid = t.relnamespace
+			where v.relnamespace = to_regnamespace('lb') and v.relname = $1 and n.nspname = $2`, table, schema) > 0
+	}, patience, tick)
+}
+
+// A report that reads a view during the switch keeps it where it is; once the report has ended the view follows.
+func TestViewsFollowAfterALongReport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	b.start(e)
+	b.caughtUp(e)
+	b.shows("tally", "lb_tally_g1")
+	report, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	defer func() { _ = report.Rollback(context.Background()) }()
+	_, err = report.Exec(b.ctx(), "select count(*) from lb.tally")
+	require.NoError(t, err)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.NoError(t, report.Rollback(context.Background()))
+	b.shows("tally", "lb_tally_g2")
+}
+
+// A newer version was tried and stopped: the views show the tables that are folded.
+func TestViewsGoBackWithTheVersion(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	old := b.engine(tally{})
+	stopOld := b.start(old)
+	b.caughtUp(old)
+	newer := b.zombie(version2{tally{}})
+	stop := b.start(newer)
+	b.caughtUp(newer)
+	stopOld()
+	b.shows("tally", "lb_tally_g2")
+	stop()
+	b.start(b.engine(tally{}))
+	b.shows("tally", "lb_tally_g1")
+}
+
+// A process that ends when its tables are live and the views not made yet.
+func TestViewsThatWereNeverMade(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	ctx, cancel := context.WithCancel(b.ctx())
+	e := b.engine(bulkTally{}, func(c *projections.Config) {
+		c.Logger = slog.New(endsAt{c.Logger.Handler(), "read model is live", cancel})
+	})
+	require.NoError(t, e.Run(ctx))
+	b.start(b.engine(bulkTally{}))
+	b.shows("tally", "lb_tally_g1")
+}
+
+// endsAt calls do when a line is logged.
+type endsAt struct {
+	slog.Handler
+
+	line string
+	do   func()
+}
+
+func (h endsAt) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == h.line {
+		h.do()
+	}
+	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // stands for the handler
+}
+
+func (endsAt) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h endsAt) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return endsAt{h.Handler.WithAttrs(attrs), h.line, h.do}
+}

@@ -1,0 +1,155 @@
+package projections_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// verifyingReally compares the tables on connections of its own, as services do.
+func (b *bench) verifyingReally(p projections.Projector) func(*projections.Config) {
+	return func(c *projections.Config) { c.Verify = projections.VerifyApart(b.db.URL, p) }
+}
+
+// heldTally is bulkTally whose first generation cannot be written while it is shut.
+type heldTally struct {
+	bulkTally
+	shut   *atomic.Bool
+	opened chan struct{}
+	open   func()
+}
+
+func newHeldTally() heldTally {
+	p := heldTally{shut: &atomic.Bool{}, opened: make(chan struct{})}
+	p.open = sync.OnceFunc(func() { close(p.opened) })
+	return p
+}
+
+func (p heldTally) Begin(generation int) projections.Fold {
+	fold := &bulkTallyFold{of: p.bulkTally}
+	if generation != 1 {
+		return fold
+	}
+	return heldFold{fold, p}
+}
+
+type heldFold struct {
+	*bulkTallyFold
+	by heldTally
+}
+
+func (f heldFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	if f.by.shut.Load() {
+		select {
+		case <-f.by.opened:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return f.bulkTallyFold.Write(ctx, tx, last)
+}
+
+// The generation that readers use cannot go on while another one is verified against it: the rebuild and the status say
+// which one stands where, and it ends by itself when that goes on.
+func TestVerificationSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p := newHeldTally()
+	defer p.open()
+	e := b.engine(p, b.verifyingReally(p))
+	b.start(e)
+	b.caughtUp(e)
+	p.shut.Store(true)
+	b.appendReadings(100, 110)
+	asked := b.request("tally")
+	waits := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
+	require.Equal(t, operator.RebuildVerifying, waits.State)
+	require.Contains(t, waits.Error, "the verification waits because generation 1 stands at offset")
+	s, err := e.Status(b.ctx())
+	require.NoError(t, err)
+	require.Len(t, s.Building, 1)
+	require.Equal(t, 2, s.Building[0].Generation)
+	require.Equal(t, waits.Error, s.Building[0].Waits)
+	require.Equal(t, 1, b.pointedAt("tally"))
+	p.open()
+	done := b.ends(asked.ID, operator.RebuildDone)
+	require.Empty(t, done.Error)
+	b.caughtUp(e)
+	b.eachOnce(110)
+}
+
+// Who compares tables with the log is a reader that everybody sees: neither retirement nor an operator takes the
+// generation from under it.
+func TestACheckIsAReader(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	p := bulkTally{}
+	e := b.engine(p, retiredWithin(1))
+	b.start(e)
+	b.caughtUp(e)
+	g := newGate()
+	defer g.open()
+	checker := b.other(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}})
+	checked := make(chan error, 1)
+	var report projections.Report
+	go func() {
+		var err error
+		report, err = checker.CheckTables(context.Background())
+		checked <- err
+	}()
+	<-g.reached
+	require.Equal(t, 1, b.count("select count(*) from processes where 'tally.g1' = any(reads)"))
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+	err := projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+	require.ErrorContains(t, err, "used by")
+	require.Equal(t, "live", b.state("tally", 1), "it is superseded and not retired")
+	g.open()
+	require.NoError(t, <-checked)
+	require.True(t, report.Equal, "%+v", report)
+	require.Equal(t, 1, report.Live)
+	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
+}
+
+// Comparisons hold none of the connections that the rest of the engine needs: with one alone, everything goes on.
+func TestChecksHaveTheirOwnConnections(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	g := newGate()
+	defer g.open()
+	p := bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first() // within the check's snapshot
+		return nil
+	}}
+	b.run(b.engine(bulkTally{}))
+	one, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: testSchemas(), Name: "one", MaxConns: 1})
+	require.NoError(t, err)
+	t.Cleanup(one.Close)
+	engine := b.engine(p, func(c *projections.Config) { c.Pool = one })
+	checked := make(chan error, 1)
+	go func() {
+		_, err := engine.CheckTables(context.Background())
+		checked <- err
+	}()
+	<-g.reached
+	_, err = engine.Status(b.ctx())
+	require.NoError(t, err, "the only connection is free")
+	g.open()
+	require.NoError(t, <-checked)
+}

@@ -1,0 +1,304 @@
+package analytics_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// cells are numbers of an answer by their path in its JSON: entries of lists are named by their day, platform, post or member.
+type cells map[string]*int64
+
+// eachPlatform fills the cells of a total and those of each platform.
+func (q question) eachPlatform(fill func(path string, platforms []domain.Platform)) {
+	fill("total", q.Platforms)
+	for _, p := range q.Platforms {
+		fill(fmt.Sprintf("platforms[%d]", int(p)), []domain.Platform{p})
+	}
+}
+
+// wantAccountInsights: `followers.change` is what the followers gained, as in every answer; `engagement.value` is a gain.
+func wantAccountInsights(w *world, q question) cells {
+	want := cells{}
+	q.wantFollowers(w, want)
+	q.wantAccountTotal(want, ".engagement", q.ofAccounts(w, domain.MetricEngagement))
+	return want
+}
+
+// wantFollowers fills the totals of followers. Rule 6: a step over a long gap has no percentage.
+func (q question) wantFollowers(w *world, want cells) {
+	all := q.ofAccounts(w, domain.MetricFollowers)
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		want[path+".followers.value"] = q.lastStock(w, domain.MetricFollowers, platforms)
+		want[path+".followers.change"] = all.in(q.Range.From, q.Range.To, platforms...)
+		all.wantGap(want, q.Range, platforms, path+".followers.gained_since", path+".followers.change_pct")
+	})
+}
+
+// wantTotal fills a gain over the range: its value, and of how many accounts it is.
+func (q question) wantTotal(want cells, name string, all gains) {
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		want[path+name+".value"] = all.in(q.Range.From, q.Range.To, platforms...)
+		want[path+name+".accounts"] = all.accountsIn(q.Range, platforms)
+	})
+}
+
+// wantAccountTotal fills a gain of accounts, with its long gaps.
+func (q question) wantAccountTotal(want cells, name string, all gains) {
+	q.wantTotal(want, name, all)
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		all.wantGap(want, q.Range, platforms, path+name+".gained_since", path+name+".change_pct")
+	})
+}
+
+// wantSeries fills a gain in each part of the range.
+func (q question) wantSeries(want cells, list, name string, all gains) {
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		for _, in := range q.periods() {
+			want[fmt.Sprintf("%s.%s[%s].%s", path, list, in.name, name)] = all.in(in.from, in.to, platforms...)
+		}
+	})
+}
+
+// accountsIn is how many social accounts gained in the range.
+func (all gains) accountsIn(r analytics.Range, platforms []domain.Platform) *int64 {
+	pages := map[int64]bool{}
+	for _, g := range all {
+		if !g.at.Before(r.From) && g.at.Before(r.To) && slices.Contains(platforms, g.platform) {
+			pages[g.owner.SocialAccount] = true
+		}
+	}
+	n := int64(len(pages))
+	return &n
+}
+
+// wantGap is rule 6: of the steps over long gaps the oldest reading is named, and a gain with one has no percentage.
+func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platform, since, pct string) {
+	want[since] = nil
+	for _, g := range all {
+		if g.since == nil || g.at.Before(r.From) || !g.at.Before(r.To) || !slices.Contains(platforms, g.platform) {
+			continue
+		}
+		if at := g.since.UnixMicro(); want[since] == nil || *want[since] > at {
+			want[since] = &at
+		}
+		want[pct] = nil
+	}
+}
+
+// lastStock is what the kind says of a stock: the last reading of each page in the range counts. Where a page has changed
+// hands, it is the last one that the asker sees.
+func (q question) lastStock(w *world, name string, platforms []domain.Platform) (v *int64) {
+	for _, n := range q.stock(w, name, q.Range.From, q.Range.To, platforms) {
+		sum(&v, n)
+	}
+	return v
+}
+
+// stock are the last readings in [from, to) of the pages that are read in the range; nil when there are none.
+func (q question) stock(w *world, name string, from, to time.Time, platforms []domain.Platform) (last map[int64]int64) {
+	inRange := map[int64]bool{}
+	for _, r := range readingsOf(w, q.scope.ParentAccount, false) {
+		n := r.of(name)
+		if n == nil || !q.sees(r.owner, r.platform) || !slices.Contains(platforms, r.platform) {
+			continue
+		}
+		if !r.at.Before(q.Range.From) && r.at.Before(q.Range.To) {
+			inRange[r.owner.SocialAccount] = true
+		}
+		if !r.at.Before(from) && r.at.Before(to) {
+			if last == nil {
+				last = map[int64]int64{}
+			}
+			last[r.owner.SocialAccount] = *n
+		}
+	}
+	maps.DeleteFunc(last, func(id, _ int64) bool { return !inRange[id] })
+	return last
+}
+
+// wantAccountFollowers: a first reading shows in `followers` and adds nothing to `change`. A page that is
+// read somewhere in the range stands in each part with its last reading before the end of it, however old, so that the chart
+// has no steps that are none. A part in which nothing was read is null.
+func wantAccountFollowers(w *world, q question) cells {
+	want := cells{}
+	q.wantFollowers(w, want)
+	q.wantSeries(want, "series", "change", q.ofAccounts(w, domain.MetricFollowers))
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		for _, in := range q.periods() {
+			var followers *int64
+			if q.stock(w, domain.MetricFollowers, in.from, in.to, platforms) != nil {
+				for _, n := range q.stock(w, domain.MetricFollowers, time.Time{}, in.to, platforms) {
+					sum(&followers, n)
+				}
+			}
+			want[fmt.Sprintf("%s.series[%s].followers", path, in.name)] = followers
+		}
+	})
+	return want
+}
+
+// wantNetGrowth: net is the same gain as the `change` of the followers.
+func wantNetGrowth(w *world, q question) cells {
+	all, want := q.ofAccounts(w, domain.MetricFollowers), cells{}
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		want[path+".net"] = all.in(q.Range.From, q.Range.To, platforms...)
+		all.wantGap(want, q.Range, platforms, path+".gained_since", path+".net_pct")
+	})
+	q.wantSeries(want, "series", "net", all)
+	return want
+}
+
+func wantAccountStats(w *world, q question) cells {
+	all, want := q.ofAccounts(w, domain.MetricImpressions), cells{}
+	q.wantAccountTotal(want, ".impressions", all)
+	q.wantSeries(want, "series", "impressions", all)
+	return want
+}
+
+// wantStats are those of /api/stats, which has no total.
+func wantStats(w *world, q question) cells {
+	want := cells{}
+	q.wantSeries(want, "periods", "followers_change", q.ofAccounts(w, domain.MetricFollowers))
+	q.wantSeries(want, "periods", "engagement", q.ofAccounts(w, domain.MetricEngagement))
+	q.wantSeries(want, "periods", "impressions", q.ofAccounts(w, domain.MetricImpressions))
+	for path := range want {
+		if strings.HasPrefix(path, "total") {
+			delete(want, path)
+		}
+	}
+	return want
+}
+
+// wantRoiViews: TikTok counts no views of an account; what its videos gained stands in.
+func wantRoiViews(w *world, q question) cells {
+	all := q.ofAccounts(w, domain.MetricViews)
+	for _, g := range q.ofPosts(w, domain.MetricViews) {
+		if g.platform == domain.TikTok {
+			all = append(all, g)
+		}
+	}
+	want := cells{}
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		want[path+".views"] = all.in(q.Range.From, q.Range.To, platforms...)
+	})
+	q.Granularity = analytics.ByMonth
+	for _, in := range q.periods() {
+		month := fmt.Sprintf("months[%s]", in.name[:7])
+		want[month+".views"] = all.in(in.from, in.to, q.Platforms...)
+		for _, p := range q.Platforms {
+			want[fmt.Sprintf("%s.platforms[%d].views", month, int(p))] = all.in(in.from, in.to, p)
+		}
+	}
+	return want
+}
+
+func wantMemberGrowth(w *world, q question) cells {
+	want := cells{}
+	q.wantFollowers(w, want)
+	q.wantAccountTotal(want, ".engagement", q.ofAccounts(w, domain.MetricEngagement))
+	q.wantAccountTotal(want, ".impressions", q.ofAccounts(w, domain.MetricImpressions))
+	q.wantTotal(want, ".post_engagement", q.ofPosts(w, domain.MetricEngagement))
+	q.wantTotal(want, ".post_views", q.ofPosts(w, domain.MetricViews))
+	return want
+}
+
+func wantPostsViews(w *world, q question) cells {
+	all, want := q.ofPosts(w, domain.MetricViews), cells{}
+	q.wantTotal(want, ".views", all)
+	q.wantSeries(want, "series", "views", all)
+	return want
+}
+
+func wantPostsLikes(w *world, q question) cells {
+	all, want := q.ofPosts(w, domain.MetricLikes), cells{}
+	q.wantTotal(want, ".likes", all)
+	q.wantSeries(want, "series", "likes", all)
+	q.wantPosts(want, "gained", all)
+	return want
+}
+
+func wantPostsTotalEngagements(w *world, q question) cells {
+	want := cells{}
+	for _, name := range append(slices.Clone(engagementFigures), domain.MetricEngagement) {
+		all := q.ofPosts(w, name)
+		q.wantTotal(want, "."+name, all)
+		q.wantSeries(want, "series", name, all)
+	}
+	return want
+}
+
+var engagementFigures = []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
+
+func wantPostsEngagements(w *world, q question) cells {
+	want := cells{}
+	q.wantPosts(want, "gained", q.ofPosts(w, domain.MetricEngagement))
+	return want
+}
+
+func wantPostInsights(w *world, q question) cells {
+	want := cells{}
+	for _, name := range append(slices.Clone(postFigures), domain.MetricEngagement) {
+		q.wantPosts(want, "growth."+name, q.ofPosts(w, name))
+	}
+	return want
+}
+
+// wantPosts: a list shows every post that gained for the viewer (rule 5); of all others that it shows no gain is known.
+func (q question) wantPosts(want cells, name string, all gains) {
+	want["posts[]."+name] = nil
+	for _, g := range all {
+		of := all.ofPost(g.post).in(q.Range.From, q.Range.To, q.Platforms...)
+		if of != nil {
+			want[fmt.Sprintf("posts[%s].%s", g.post, name)] = of
+		}
+	}
+}
+
+// wantTopPosts are the posts of which it is known what their engagement gained, ranked by it.
+func wantTopPosts(w *world, q question) cells {
+	want := cells{}
+	q.wantPosts(want, "growth.engagement", q.ofPosts(w, domain.MetricEngagement))
+	ranks(want, "posts", "growth.engagement")
+	return want
+}
+
+// ranks adds the ranks of a list: equals share one.
+func ranks(want cells, list, by string) {
+	for path, v := range maps.Clone(want) {
+		entry, ok := strings.CutSuffix(path, "."+by)
+		if !ok || !strings.HasPrefix(path, list+"[") || v == nil {
+			continue
+		}
+		rank := int64(1)
+		for other, n := range want {
+			if n != nil && strings.HasPrefix(other, list+"[") && strings.HasSuffix(other, "."+by) && *n > *v {
+				rank++
+			}
+		}
+		want[entry+".rank"] = &rank
+	}
+}
+
+// wantLeaderboard: a member has what gained while it had the page. Views count only of posts that are compared.
+func wantLeaderboard(w *world, q question) cells {
+	want := wantTopPosts(w, q)
+	engagement := q.ofPosts(w, domain.MetricEngagement)
+	for _, name := range append(slices.Clone(engagementFigures), domain.MetricEngagement) {
+		all := q.ofPosts(w, name)
+		for _, t := range slices.Concat(gainsOwners, []domain.Tenant{gainsStranger}) {
+			if engagement.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...) != nil {
+				of := all.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...)
+				want[fmt.Sprintf("members[%d].%s", t.MemberID, name)] = of
+			}
+		}
+		want[fmt.Sprintf("members[].%s", name)] = nil
+	}
+	ranks(want, "members", domain.MetricEngagement)
+	return want
+}

@@ -1,0 +1,288 @@
+package analytics_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// gained is one gain: what one reading, or one day of a page, adds to one figure; whose it is; and the instant by which it
+// lies in a range. Rules 1, 2, 4 and 5 of "Gains add up" make it. It knows of no range.
+type gained struct {
+	at       time.Time
+	owner    domain.Tenant
+	platform domain.Platform
+	post     string // "" of an account
+	value    int64
+	since    *time.Time // rule 6: where an account's step over more than 35 days counts from
+}
+
+// longGap is from where on rule 6 names a step.
+const longGap = 35 * 24 * time.Hour
+
+// gainsReading is a reading of an account or of a post, as the rules look at it.
+type gainsReading struct {
+	event    string // its id
+	post     string // "" of an account
+	at       time.Time
+	owner    domain.Tenant
+	platform domain.Platform
+	fromZero bool
+	backfill bool
+	figures  []domain.Figure
+}
+
+// of tells what the figure counted; nil where the reading does not have it.
+func (r gainsReading) of(name string) *int64 {
+	for _, f := range r.figures {
+		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) {
+			return &f.Value
+		}
+	}
+	return nil
+}
+
+// same tells whether two readings are of one account, or of one post.
+func (r gainsReading) same(other gainsReading) bool {
+	return r.owner.SocialAccount == other.owner.SocialAccount && r.post == other.post
+}
+
+// readingsOf are an agency's readings of accounts or of posts in the order of capture, each once: an event that arrives
+// twice is one event, and of two at one instant the one with the smaller id counts.
+func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
+	for _, ev := range w.Events {
+		switch e := ev.Data.(type) {
+		case domain.AccountRead:
+			if !posts && e.ParentAccount == agency {
+				all = append(all, gainsReading{
+					event: ev.Envelope.ID, at: e.CapturedAt, owner: e.Tenant, platform: e.Platform, backfill: e.Backfilled, figures: e.Figures,
+				})
+			}
+		case domain.PostRead:
+			if posts && e.ParentAccount == agency {
+				all = append(all, gainsReading{
+					event: ev.Envelope.ID, post: fmt.Sprintf("%d:%s", e.SocialAccount, e.ExternalID), at: e.CapturedAt, owner: e.Tenant,
+					platform: e.Platform, fromZero: e.FromZero, figures: figuresOf(e.Counts),
+				})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b gainsReading) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.owner.SocialAccount, b.owner.SocialAccount), cmp.Compare(a.post, b.post), cmp.Compare(a.event, b.event))
+	})
+	return slices.CompactFunc(all, func(a, b gainsReading) bool { return a.at.Equal(b.at) && a.same(b) })
+}
+
+// postFigures are the figures of posts that gain: reach counts people and does not.
+var postFigures = []string{
+	domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews, domain.MetricImpressions, domain.MetricClicks,
+}
+
+func figuresOf(c domain.Counts) (figures []domain.Figure) {
+	for i, v := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Clicks} {
+		if v != nil {
+			figures = append(figures, domain.Figure{Name: postFigures[i], Kind: domain.Cumulative, Value: *v})
+		}
+	}
+	return figures
+}
+
+// steps are the gains of a figure by rules 1 and 2.
+func steps(readings []gainsReading, name string) (gains []gained) {
+	for i, r := range readings {
+		now := r.of(name)
+		if now == nil {
+			continue // a reading without the figure gains nothing of it
+		}
+		before := lastWith(readings[:i], r, name)
+		step := gained{at: r.at, owner: r.owner, platform: r.platform, post: r.post, value: *now}
+		switch {
+		case before != nil:
+			step.value -= *before.of(name)
+			if r.post == "" && r.at.Sub(before.at) > longGap {
+				step.since = &before.at
+			}
+		case !r.fromZero:
+			continue // rule 2: a baseline, as of accounts always
+		}
+		gains = append(gains, step)
+	}
+	return gains
+}
+
+// lastWith is rule 1's last reading strictly before a reading, of the same account or post, that has the figure.
+func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading {
+	for _, other := range slices.Backward(before) {
+		if other.same(r) && other.at.Before(r.at) && other.of(name) != nil {
+			return &other
+		}
+	}
+	return nil
+}
+
+// dayFlows is rule 4: one number for each page and day label, that of the last capture, at the first instant of its day in
+// the zone; rule 5 says whose it is.
+func dayFlows(readings []gainsReading, name string, zone *time.Location) (days []gained) {
+	type label struct {
+		page int64
+		day  string
+	}
+	last := map[label]gained{}
+	for _, r := range readings { // in the order of capture
+		for _, f := range r.figures {
+			if f.Name != name || f.Kind != domain.DayFlow {
+				continue
+			}
+			date, _ := time.Parse(time.DateOnly, f.Day)
+			last[label{r.owner.SocialAccount, f.Day}] = gained{
+				at: firstInstant(date, zone), platform: r.platform, value: f.Value, owner: ownerOfDay(readings, r.owner.SocialAccount, date),
+			}
+		}
+	}
+	for _, g := range last {
+		days = append(days, g)
+	}
+	return days
+}
+
+// ownerOfDay is the second half of rule 5: who had the page when the day ended, as its readings tell: the last one before
+// the end; where there is none before, the first one. A reading tells it whatever figures it has. A back-fill does not: it
+// brings days of before, and never takes one away.
+func ownerOfDay(readings []gainsReading, page int64, date time.Time) (owner domain.Tenant) {
+	end := date.AddDate(0, 0, 1)
+	for _, backfills := range []bool{false, true} { // where all are back-fills, they tell
+		for _, r := range readings {
+			if r.owner.SocialAccount == page && r.backfill == backfills && (owner.SocialAccount == 0 || r.at.Before(end)) {
+				owner = r.owner
+			}
+		}
+		if owner.SocialAccount != 0 {
+			break
+		}
+	}
+	return owner
+}
+
+// question is what is asked: of whom, where and when.
+type question struct {
+	scope readmodels.Scope
+	analytics.RangeQuery
+	cut time.Time // within the range, for adjoining ranges
+}
+
+// sees is rule 5 for one gain: it is seen by whom its owner is visible to.
+func (q question) sees(owner domain.Tenant, platform domain.Platform) bool {
+	return owner.ParentAccount == q.scope.ParentAccount && slices.Contains(q.Platforms, platform) &&
+		(q.scope.Accounts == nil || slices.Contains(q.scope.Accounts, owner.AccountID)) && (q.Member == 0 || owner.MemberID == q.Member)
+}
+
+// seen are the gains that the question is about, whenever they were.
+func (q question) seen(all []gained) (out []gained) {
+	for _, g := range all {
+		if q.sees(g.owner, g.platform) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// gains are all gains of the question's agency that the question may see, of one figure.
+type gains []gained
+
+// in is rule 3: the gain of [from, to) is the sum of the gains in it; null without any.
+func (all gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64) {
+	for _, g := range all {
+		if !g.at.Before(from) && g.at.Before(to) && slices.Contains(platforms, g.platform) {
+			sum(&v, g.value)
+		}
+	}
+	return v
+}
+
+// ofPost and ofMember are the gains of one post or member.
+func (all gains) ofPost(id string) gains {
+	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.post != id })
+}
+
+func (all gains) ofMember(id int64) gains {
+	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.MemberID != id })
+}
+
+// ofAccounts are the gains of accounts. A day that has a number of its own is not counted by steps too (rule 4): a step is
+// of the day of its reading, in the zone.
+func (q question) ofAccounts(w *world, name string) gains {
+	readings := readingsOf(w, q.scope.ParentAccount, false)
+	days := dayFlows(readings, name, q.Range.Zone)
+	all := slices.Clone(days)
+	for _, step := range steps(readings, name) {
+		date, _ := time.Parse(time.DateOnly, step.at.In(q.Range.Zone).Format(time.DateOnly))
+		begins := firstInstant(date, q.Range.Zone)
+		if !slices.ContainsFunc(days, func(d gained) bool { return d.owner.SocialAccount == step.owner.SocialAccount && d.at.Equal(begins) }) {
+			all = append(all, step)
+		}
+	}
+	return q.seen(all)
+}
+
+// ofPosts are the gains of posts. Engagement gained is the sum of what its parts gained.
+func (q question) ofPosts(w *world, name string) (all gains) {
+	if name == domain.MetricEngagement {
+		return slices.Concat(q.ofPosts(w, domain.MetricLikes), q.ofPosts(w, domain.MetricComments), q.ofPosts(w, domain.MetricShares))
+	}
+	return q.seen(steps(readingsOf(w, q.scope.ParentAccount, true), name))
+}
+
+// period is a day, week or month of a range, named by its first day, and what of it lies in the range.
+type period struct {
+	name     string
+	from, to time.Time
+}
+
+// periods cuts the range where days, weeks (on Mondays) or months begin in its zone.
+func (q question) periods() (out []period) {
+	zone := q.Range.Zone
+	for date := q.Range.From.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); ; date = date.AddDate(0, 0, 1) {
+		begins, ends := firstInstant(date, zone), firstInstant(date.AddDate(0, 0, 1), zone)
+		if !begins.Before(q.Range.To) {
+			return out
+		}
+		if !ends.After(q.Range.From) {
+			continue
+		}
+		name := q.periodOf(date)
+		if n := len(out); n == 0 || out[n-1].name != name {
+			out = append(out, period{name: name, from: later(begins, q.Range.From)})
+		}
+		out[len(out)-1].to = earlier(ends, q.Range.To)
+	}
+}
+
+// periodOf is the first day of the period of a date.
+func (q question) periodOf(date time.Time) string {
+	switch q.Granularity {
+	case analytics.ByMonth:
+		date = date.AddDate(0, 0, 1-date.Day())
+	case analytics.ByWeek:
+		date = date.AddDate(0, 0, -(int(date.Weekday())+6)%7)
+	}
+	return date.Format(time.DateOnly)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,778 @@
+package analytics_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// worldsVariable is how many worlds the gains properties draw, worldSeedVariable the one world to draw again.
+const (
+	worldsVariable    = "LEDGERBOARD_WORLDS"
+	worldSeedVariable = "LEDGERBOARD_WORLD_SEED"
+)
+
+// worldSeeds are a few fixed seeds, or as many new ones as the environment asks for.
+func worldSeeds(t *testing.T) (seeds []uint64) {
+	t.Helper()
+	if text := os.Getenv(worldSeedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, worldSeedVariable)
+		return []uint64{seed}
+	}
+	if text := os.Getenv(worldsVariable); text != "" {
+		n, err := strconv.Atoi(text)
+		require.NoError(t, err, worldsVariable)
+		first := rand.Uint64() >> 16
+		t.Logf("worlds %d to %d", first, first+uint64(n)-1)
+		for i := range n {
+			seeds = append(seeds, first+uint64(i))
+		}
+		return seeds
+	}
+	return []uint64{1, 2, 3, 4, 5, 6, 7, 8, 157} // 5 has a page with day flows and a counter of one figure
+}
+
+// gainsAnswer is an answer with gains, what the oracle expects in it, and what adds up in it.
+type gainsAnswer struct {
+	name string
+	ask  func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (any, error)
+	want func(*world, question) cells
+	// parts are the answer's parts by day, week or month and what they add up to; lists are entries that add up to it.
+	parts, lists map[string]string
+}
+
+// untyped makes the methods of Analytics alike.
+func untyped[R any](
+	method func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+) func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (any, error) {
+	return func(a *analytics.Analytics, ctx context.Context, s readmodels.Scope, q analytics.RangeQuery) (any, error) {
+		answer, _, err := method(a, ctx, s, q)
+		return answer, err
+	}
+}
+
+var gainsAnswers = []gainsAnswer{
+	{"AccountInsights", untyped((*analytics.Analytics).AccountInsights), wantAccountInsights, nil, nil},
+	{"AccountFollowers", untyped((*analytics.Analytics).AccountFollowers), wantAccountFollowers, over("series", "change", "followers.change"), nil},
+	{"AccountNetGrowth", untyped((*analytics.Analytics).AccountNetGrowth), wantNetGrowth, over("series", "net", "net"), nil},
+	{"AccountStats", untyped((*analytics.Analytics).AccountStats), wantAccountStats, over("series", "impressions", "impressions.value"), nil},
+	{"Stats", untyped((*analytics.Analytics).Stats), wantStats, nil, nil},
+	{"RoiViews", untyped((*analytics.Analytics).RoiViews), wantRoiViews, map[string]string{
+		"months[].views": "total.views", "months[].platforms[].views": "total.views",
+	}, nil},
+	{"MemberGrowth", untyped((*analytics.Analytics).MemberGrowth), wantMemberGrowth, nil, nil},
+	{"PostsViews", untyped((*analytics.Analytics).PostsViews), wantPostsViews, over("series", "views", "views.value"), nil},
+	{
+		"PostsLikes", untyped((*analytics.Analytics).PostsLikes), wantPostsLikes, over("series", "likes", "likes.value"),
+		map[string]string{"posts[].gained": "total.likes.value"},
+	},
+	{"PostsEngagements", untyped((*analytics.Analytics).PostsEngagements), wantPostsEngagements, nil, nil},
+	{
+		"PostsTotalEngagements", untyped((*analytics.Analytics).PostsTotalEngagements), wantPostsTotalEngagements,
+		over("series", "engagement", "engagement.value"), nil,
+	},
+	{"PostInsights", untyped((*analytics.Analytics).PostInsights), wantPostInsights, nil, nil},
+	{"TopPosts", untyped((*analytics.Analytics).TopPosts), wantTopPosts, nil, nil},
+	{"Leaderboard", untyped((*analytics.Analytics).Leaderboard), wantLeaderboard, nil, nil},
+}
+
+// engagementLists are the lists whose entries add up to what all posts' engagement gained, which is another answer.
+var engagementLists = map[string]string{
+	"PostsEngagements": "posts[].gained", "PostInsights": "posts[].growth.engagement", "TopPosts": "posts[].growth.engagement",
+	"Leaderboard": "members[].engagement",
+}
+
+// over is a series in the total and in each platform.
+func over(list, name, total string) map[string]string {
+	return map[string]string{"total." + list + "[]." + name: "total." + total, "platforms[]." + list + "[]." + name: "platforms[]." + total}
+}
+
+// jsonCells are the numbers of an answer by their paths.
+func jsonCells(t require.TestingT, answer any) cells {
+	raw, err := json.Marshal(answer)
+	require.NoError(t, err)
+	var tree any
+	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder.UseNumber()
+	require.NoError(t, decoder.Decode(&tree))
+	out := cells{}
+	out.walk("", tree)
+	return out
+}
+
+func (c cells) walk(path string, node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		for name, child := range node {
+			c.walk(strings.TrimPrefix(path+"."+name, "."), child)
+		}
+	case []any:
+		for i, child := range node {
+			c.walk(fmt.Sprintf("%s[%s]", path, nameOf(i, child)), child)
+		}
+	case json.Number:
+		v, err := node.Int64()
+		if part, _ := node.Float64(); err != nil {
+			v = int64(part) // a rate: what matters is whether there is one
+		}
+		c[path] = &v
+	case bool:
+		v := int64(0)
+		if node {
+			v = 1
+		}
+		c[path] = &v
+	case string:
+		if at, err := time.Parse(time.RFC3339, node); err == nil {
+			v := at.UnixMicro()
+			c[path] = &v
+		}
+	case nil:
+		c[path] = nil
+	}
+}
+
+// nameOf names an entry of a list by what tells it from the others.
+func nameOf(i int, entry any) string {
+	if object, ok := entry.(map[string]any); ok {
+		for _, key := range []string{"month", "day", "period", "id", "member_id", "social_account_id", "p_id"} {
+			if name, ok := object[key]; ok {
+				return fmt.Sprint(name)
+			}
+		}
+	}
+	return strconv.Itoa(i)
+}
+
+// differ lists where an answer has not what is wanted; what the oracle says nothing of is not looked at. A wanted
+// `list[].name` says that no entry has a name that is not wanted itself.
+func (c cells) differ(got cells) (lines []string) {
+	for _, path := range slices.Sorted(maps.Keys(c)) {
+		v, there := got[path]
+		if strings.Contains(path, "[]") {
+			continue
+		}
+		if !there && c[path] == nil && strings.HasSuffix(path, "gained_since") {
+			continue // nothing to name
+		}
+		if !there || text(v) != text(c[path]) {
+			lines = append(lines, fmt.Sprintf("%s: wanted %s, got %s", path, text(c[path]), text(v)))
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(got)) {
+		_, alone := c[unnamed(path)]
+		if _, wanted := c[path]; alone && !wanted && got[path] != nil {
+			lines = append(lines, fmt.Sprintf("%s: wanted nothing, got %s", path, text(got[path])))
+		}
+	}
+	return lines
+}
+
+// unnamed is a path without the names of entries.
+func unnamed(path string) string { return entryNames.ReplaceAllString(path, "[]") }
+
+var entryNames = regexp.MustCompile(`\[[^]]*]`)
+
+func text(v *int64) string {
+	if v == nil {
+		return "null"
+	}
+	return strconv.FormatInt(*v, 10)
+}
+
+// drawQuestion asks about whole days of a zone most of the time, else about instants.
+func (g *gainsWorld) drawQuestion() question {
+	q := question{scope: readmodels.Scope{ParentAccount: pick(g.Rand, agencyA, agencyA, agencyA, agencyB)}}
+	q.Range.Zone = mustZone(pick(g.Rand, gainsZones...))
+	q.Granularity = pick(g.Rand, analytics.ByDay, analytics.ByWeek, analytics.ByMonth)
+	q.Platforms = domain.Platforms()
+	if g.IntN(5) == 0 {
+		q.Platforms = []domain.Platform{pick(g.Rand, domain.Platforms()...)}
+	}
+	if g.IntN(4) == 0 {
+		q.Range.From, q.Range.To = g.instant(g.IntN(gainsDays)), g.instant(g.IntN(gainsDays))
+		for !q.Range.From.Before(q.Range.To) {
+			q.Range.To = q.Range.To.AddDate(0, 0, 7)
+		}
+	} else {
+		first := g.season.AddDate(0, 0, g.IntN(gainsDays)-5)
+		q.Range.From = firstInstant(first, q.Range.Zone)
+		q.Range.To = firstInstant(first.AddDate(0, 0, pick(g.Rand, 1, 3, 7, 14, 31, 60)), q.Range.Zone)
+	}
+	q.cut = g.drawCut(q.Range)
+	switch g.IntN(5) {
+	case 0:
+		q.scope.Accounts = []string{clientA}
+	case 1:
+		q.scope.Accounts = []string{clientC}
+	case 2:
+		if q.scope.ParentAccount == agencyA {
+			q.Member = pick(g.Rand, 1, int64(successor), 2, 4)
+		}
+	}
+	return q
+}
+
+// drawCut draws an instant within a range: at a reading, where a day begins, or in the middle.
+func (g *gainsWorld) drawCut(r analytics.Range) time.Time {
+	at := r.From.Add(r.To.Sub(r.From) / 2).Truncate(time.Microsecond)
+	if day := firstInstant(at.UTC().Truncate(24*time.Hour), r.Zone); g.IntN(3) == 0 && day.After(r.From) && day.Before(r.To) {
+		return day
+	}
+	for range 20 {
+		read, ok := g.Events[g.IntN(len(g.Events))].Data.(interface{ Captured() time.Time })
+		if g.IntN(3) > 0 && ok && read.Captured().After(r.From) && read.Captured().Before(r.To) {
+			return read.Captured()
+		}
+	}
+	return at
+}
+
+func (q question) String() string {
+	return fmt.Sprintf("agency %.2s, accounts %.2s, member %d, platforms %d, [%s, %s) of %s by %s", q.scope.ParentAccount, q.scope.Accounts,
+		q.Member, q.Platforms, q.Range.From.UTC().Format(time.RFC3339Nano), q.Range.To.UTC().Format(time.RFC3339Nano), q.Range.Zone, q.Granularity)
+}
+
+func when(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.999999") }
+
+// sayWorld writes a world so that a person can follow it by hand.
+func sayWorld(w *world) string {
+	var lines []string
+	for _, ev := range w.Events {
+		switch read := ev.Data.(type) {
+		case domain.AccountRead:
+			var figures []string
+			for _, f := range read.Figures {
+				figures = append(figures, strings.TrimSpace(fmt.Sprintf("%s %s %d %s%s", f.Name, f.Kind, f.Value, f.Day, f.Window)))
+			}
+			lines = append(lines, fmt.Sprintf("  %s page %d (%s) of %.2s member %d, agency %.2s, %s, back-fill %t: %s", when(read.CapturedAt), read.SocialAccount,
+				read.Platform, read.AccountID, read.MemberID, read.ParentAccount, ev.Envelope.ID, read.Backfilled, strings.Join(figures, "; ")))
+		case domain.PostRead:
+			var figures []string
+			for _, f := range figuresOf(read.Counts) {
+				figures = append(figures, fmt.Sprint(f.Name, " ", f.Value))
+			}
+			lines = append(lines, fmt.Sprintf("  %s post %d:%s (%s) of %.2s member %d, agency %.2s, %s, from zero %t: %s", when(read.CapturedAt), read.SocialAccount,
+				read.ExternalID, read.Platform, read.AccountID, read.MemberID, read.ParentAccount, ev.Envelope.ID, read.FromZero, strings.Join(figures, "; ")))
+		case domain.PostRegistered:
+			lines = append(lines, fmt.Sprintf("  %s post %d:%s registered under %.2s member %d, agency %.2s, %s, published %s", when(read.RegisteredAt),
+				read.SocialAccount, read.ExternalID, read.AccountID, read.MemberID, read.ParentAccount, ev.Envelope.ID, when(*read.PublishedAt)))
+		}
+	}
+	for _, entity := range w.Directory {
+		if s, ok := entity.(domain.DirectorySubscription); ok {
+			price, ends := text(s.PriceMinor), "open"
+			if s.EndsAt != nil {
+				ends = when(*s.EndsAt)
+			}
+			lines = append(lines, fmt.Sprintf("  subscription of %.2s for %s, from %s to %s", s.AccountID, price, when(s.StartsAt), ends))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// shrink takes events and figures away for as long as the check still fails, and returns what it says in the end.
+func shrink(w world, fails func(*world) string) (world, string) {
+	why := fails(&w)
+	for size := max(len(w.Events)/2, 1); ; {
+		smaller := false
+		for i := 0; i < len(w.Events); {
+			less := w
+			less.Events = slices.Concat(w.Events[:i], w.Events[min(i+size, len(w.Events)):])
+			if said := fails(&less); said != "" {
+				w, why, smaller = less, said, true
+				continue
+			}
+			i += size
+		}
+		if size > 1 {
+			size /= 2
+		} else if !smaller {
+			return shrinkFigures(w, why, fails)
+		}
+	}
+}
+
+func shrinkFigures(w world, why string, fails func(*world) string) (world, string) {
+	for i, ev := range w.Events {
+		read, ok := ev.Data.(domain.AccountRead)
+		for f := 0; ok && len(read.Figures) > 1 && f < len(read.Figures); {
+			fewer := read
+			fewer.Figures = slices.Concat(read.Figures[:f], read.Figures[f+1:])
+			less := w
+			less.Events = slices.Clone(w.Events)
+			less.Events[i] = projections.Event{Recorded: domain.Recorded{Envelope: ev.Envelope, Data: fewer}}
+			if said := fails(&less); said != "" {
+				w, why, read = less, said, fewer
+				continue
+			}
+			f++
+		}
+	}
+	return w, why
+}
+
+// probe is one answer of one world, judged.
+type probe struct {
+	t       *testing.T
+	db      *pgtest.DB
+	queries *analytics.Analytics
+	world   *world
+	asked   map[string]cells // what the world as it is folded has answered
+	gains   map[string]bool  // paths of gains, once [probe.additive] was asked
+	answer  gainsAnswer
+	question
+}
+
+// of is the same probe of a world that has just been folded.
+func (p probe) of(w *world) probe {
+	p.world, p.asked, p.gains = w, map[string]cells{}, map[string]bool{}
+	return p
+}
+
+// ask returns the cells of the probe's answer to a question. Properties ask the same ones.
+func (p probe) ask(q question) cells { return p.askFor(p.answer, q) }
+
+func (p probe) askFor(a gainsAnswer, q question) cells {
+	key := a.name + q.String()
+	if _, asked := p.asked[key]; !asked {
+		got, err := a.ask(p.queries, context.Background(), q.scope, q.RangeQuery)
+		require.NoError(p.t, err, "%s of %s", a.name, q)
+		p.asked[key] = jsonCells(p.t, got)
+	}
+	return maps.Clone(p.asked[key])
+}
+
+// notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and percentages.
+var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|\.followers$|_pct$|\.rank$|\.accounts$`)
+
+// additive are the paths of gains in an answer, without the names of entries.
+func (p probe) additive() map[string]bool {
+	if len(p.gains) > 0 {
+		return p.gains
+	}
+	paths := p.gains
+	for path := range p.answer.want(p.world, p.question) {
+		if !notAdditive.MatchString(path) {
+			paths[unnamed(path)] = true
+		}
+	}
+	return paths
+}
+
+// together adds answers up, path by path.
+func (p probe) together(answers ...cells) cells {
+	sums, additive := cells{}, p.additive()
+	for _, answer := range answers {
+		for path, v := range answer {
+			if !additive[unnamed(path)] {
+				continue
+			}
+			was := sums[path]
+			if v != nil {
+				all := *v
+				if was != nil {
+					all += *was
+				}
+				was = &all
+			}
+			sums[path] = was
+		}
+	}
+	return sums
+}
+
+// unlike lists where two answers differ in a gain; what one does not show is null in it.
+func (p probe) unlike(what string, whole, sums cells) (lines []string) {
+	additive := p.additive()
+	paths := maps.Clone(whole)
+	maps.Copy(paths, sums)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		if additive[unnamed(path)] && text(whole[path]) != text(sums[path]) {
+			lines = append(lines, fmt.Sprintf("%s: %s in the whole, %s %s", path, text(whole[path]), text(sums[path]), what))
+		}
+	}
+	return lines
+}
+
+// property is what must hold of every answer; it returns where it does not.
+type property struct {
+	name  string
+	check func(probe) []string
+}
+
+var gainsProperties = []property{
+	{"agrees with the seven rules", func(p probe) []string { return p.answer.want(p.world, p.question).differ(p.ask(p.question)) }},
+	{"adjoining ranges add up", probe.adjoining},
+	{"days, weeks and months add up", probe.periodsAddUp},
+	{"platforms add up", probe.platformsAddUp},
+	{"lists add up", probe.listsAddUp},
+	{"clients add up", probe.clientsAddUp},
+	{"members add up", probe.membersAddUp},
+	{"comparisons fit", probe.comparisons},
+	{"priced views add up", probe.pricedViews},
+}
+
+// inAnyOrder is judged of all answers of a world at once: it folds the world again.
+var inAnyOrder = property{"arrival does not matter", func(p probe) []string {
+	p.world.Fold(p.t, p.db)
+	return p.of(p.world).arrival()
+}}
+
+// adjoining cuts the range in two.
+func (p probe) adjoining() []string {
+	before, after := p.question, p.question
+	before.Range.To, after.Range.From = p.cut, p.cut
+	what := "in the ranges up to and from " + p.cut.UTC().Format(time.RFC3339Nano)
+	return p.unlike(what, p.ask(p.question), p.together(p.ask(before), p.ask(after)))
+}
+
+func (p probe) periodsAddUp() (lines []string) {
+	if len(p.answer.parts) == 0 {
+		return nil
+	}
+	for _, by := range []analytics.Granularity{analytics.ByDay, analytics.ByWeek, analytics.ByMonth} {
+		q := p.question
+		q.Granularity = by
+		got := p.ask(q)
+		lines = append(lines, addsUp(string("by "+by), got, p.answer.parts)...)
+	}
+	return lines
+}
+
+// addsUp lists where parts do not add up to their total: an entry's to its own platform's.
+func addsUp(what string, got cells, parts map[string]string) (lines []string) {
+	for part, total := range parts {
+		sums := cells{}
+		for path := range got { // a total without parts is to be told too
+			if unnamed(path) == total {
+				sums[path] = nil
+			}
+		}
+		for path, v := range got {
+			if unnamed(path) != part || v == nil {
+				continue
+			}
+			to := total
+			if names := entryNames.FindAllString(path, -1); strings.Contains(total, "[]") {
+				to = strings.Replace(total, "[]", names[0], 1)
+			}
+			all := *v
+			if sums[to] != nil {
+				all += *sums[to]
+			}
+			sums[to] = &all
+		}
+		for path, v := range sums {
+			if text(v) != text(got[path]) {
+				lines = append(lines, fmt.Sprintf("%s: %s, %s add up to %s %s", path, text(got[path]), part, text(v), what))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// platformsAddUp adds what stands under each platform to what stands at the same place under the total.
+func (p probe) platformsAddUp() []string {
+	got := p.ask(p.question)
+	sums, whole := cells{}, cells{}
+	for path, v := range got {
+		names := entryNames.FindAllString(path, -1)
+		switch {
+		case strings.HasPrefix(path, "total."):
+			whole[path] = v
+		case strings.HasPrefix(path, "platforms[") && p.answer.name != "Stats":
+			total := strings.Replace(path, "platforms"+names[0], "total", 1)
+			sums = p.plus(sums, total, v)
+		}
+	}
+	return p.unlike("under the platforms", whole, sums)
+}
+
+func (p probe) plus(sums cells, path string, v *int64) cells {
+	if v != nil {
+		all := *v
+		if sums[path] != nil {
+			all += *sums[path]
+		}
+		sums[path] = &all
+	} else if _, there := sums[path]; !there {
+		sums[path] = nil
+	}
+	return sums
+}
+
+// listsAddUp adds entries of lists up to the total beside them, or to the one of all posts' engagement.
+func (p probe) listsAddUp() []string {
+	got := p.ask(p.question)
+	lines := addsUp("in the list", got, p.answer.lists)
+	if list := engagementLists[p.answer.name]; list != "" {
+		i := slices.IndexFunc(gainsAnswers, func(a gainsAnswer) bool { return a.name == "PostsTotalEngagements" })
+		total := p.askFor(gainsAnswers[i], p.question)["total.engagement.value"]
+		got["engagement of PostsTotalEngagements"] = total
+		lines = append(lines, addsUp("in the list", got, map[string]string{list: "engagement of PostsTotalEngagements"})...)
+	}
+	return lines
+}
+
+// clientsAddUp: what each client gained is what the agency gained; the agency's own pages are the agency's client.
+func (p probe) clientsAddUp() []string {
+	if p.answer.name == "MemberGrowth" {
+		return nil // of one member, who is of one client
+	}
+	all := p.question
+	all.scope.Accounts, all.Member = nil, 0
+	clients := []string{clientA, clientC, agencyA}
+	if all.scope.ParentAccount == agencyB {
+		clients = []string{clientB, agencyB}
+	}
+	var answers []cells
+	for _, client := range clients {
+		of := all
+		of.scope.Accounts = []string{client}
+		answers = append(answers, p.ask(of))
+	}
+	return p.unlike("at the clients", p.ask(all), p.together(answers...))
+}
+
+func (p probe) membersAddUp() []string {
+	if p.answer.name == "MemberGrowth" {
+		return nil // of one member
+	}
+	all := p.question
+	all.scope.Accounts, all.Member = nil, 0
+	members := []int64{1, successor, 2, 4}
+	if all.scope.ParentAccount == agencyB {
+		members = []int64{3}
+	}
+	var answers []cells
+	for _, member := range members {
+		of := all
+		of.Member = member
+		answers = append(answers, p.ask(of))
+	}
+	return p.unlike("at the members", p.ask(all), p.together(answers...))
+}
+
+// comparisons: where nothing is left out of a comparison, the change is the value less the previous one; without a previous
+// one there is neither change nor percentage, except that followers first read in the range have a change (rule 2).
+func (p probe) comparisons() (lines []string) {
+	raw := p.ask(p.question)
+	for path, previous := range raw {
+		of, ok := strings.CutSuffix(path, ".previous")
+		if !ok || raw[of+".compared_in_part"] == nil {
+			continue
+		}
+		value, change, pct := raw[of+".value"], raw[of+".change"], raw[of+".change_pct"]
+		whole := *raw[of+".compared_in_part"] == 0
+		switch {
+		case previous == nil && pct != nil:
+			lines = append(lines, of+" has a percentage of nothing")
+		case previous == nil || value == nil || !whole:
+		case change == nil || *change != *value-*previous:
+			lines = append(lines, fmt.Sprintf("%s: %s less %s is not %s", of, text(value), text(previous), text(change)))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// pricedViews: views count against the cost only while a price is known, so these add up over time as well. Clients do not:
+// the agency's own subscription counts only where all of them are asked for.
+func (p probe) pricedViews() []string {
+	if p.answer.name != "RoiViews" {
+		return nil
+	}
+	got, before, after := p.ask(p.question), p.question, p.question
+	before.Range.To, after.Range.From = p.cut, p.cut
+	halves := cells{}
+	for _, half := range []cells{p.ask(before), p.ask(after)} {
+		halves = p.plus(halves, "total.priced_views", half["total.priced_views"])
+	}
+	lines := addsUp("in the answer", got, map[string]string{"months[].priced_views": "total.priced_views"})
+	if text(got["total.priced_views"]) != text(halves["total.priced_views"]) {
+		lines = append(lines, fmt.Sprintf("total.priced_views: %s in the whole, %s in the ranges up to and from %s",
+			text(got["total.priced_views"]), text(halves["total.priced_views"]), when(p.cut)))
+	}
+	return lines
+}
+
+// arrival asks the same after the same events have come in another order.
+func (p probe) arrival() []string {
+	before := p.ask(p.question)
+	foldInAnotherOrder(p.t, p.db, p.world)
+	return otherwise(before, p.of(p.world).ask(p.question))
+}
+
+// otherwise lists where an answer differs from the one before.
+func otherwise(before, after cells) (lines []string) {
+	for _, path := range slices.Sorted(maps.Keys(before)) {
+		if text(before[path]) != text(after[path]) {
+			lines = append(lines, fmt.Sprintf("%s: %s, and %s in another order", path, text(before[path]), text(after[path])))
+		}
+	}
+	return lines
+}
+
+// foldInAnotherOrder folds the same events in another order and in several batches.
+func foldInAnotherOrder(t *testing.T, db *pgtest.DB, w *world) {
+	t.Helper()
+	again := *w
+	again.Events = nil
+	again.Fold(t, db)
+	r := rand.New(rand.NewPCG(uint64(len(w.Events)), 7))
+	events := slices.Clone(w.Events)
+	r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	for len(events) > 0 {
+		n := min(1+r.IntN(80), len(events))
+		var accounts, posts []projections.Event
+		for _, ev := range events[:n] {
+			if _, ok := ev.Data.(domain.AccountRead); ok {
+				accounts = append(accounts, ev)
+			} else {
+				posts = append(posts, ev)
+			}
+		}
+		foldtest.Fold(t, db, projections.AccountInsights{}, accounts)
+		foldtest.Fold(t, db, projections.PostInsights{}, posts)
+		events = events[n:]
+	}
+}
+
+// askable fits a drawn question to the answer: the growth of a member needs one that the asker sees.
+func (a gainsAnswer) askable(q question) (question, bool) {
+	if a.name != "MemberGrowth" {
+		return q, true
+	}
+	q.Platforms = domain.Platforms()
+	switch {
+	case q.scope.ParentAccount == agencyB:
+		q.Member = 3
+	case slices.Equal(q.scope.Accounts, []string{clientC}):
+		q.Member = 2
+	case q.Member == 0:
+		q.Member = 1
+	}
+	return q, q.scope.ParentAccount == agencyA || q.scope.Accounts == nil
+}
+
+// failures are the first ones of each property and answer, made small.
+type failures struct {
+	mu    sync.Mutex
+	found map[string]string
+}
+
+// isNew tells whether nothing was found of this name yet.
+func (f *failures) isNew(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.found[name] == ""
+}
+
+func (f *failures) add(name, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.found[name] = why
+}
+
+// judge judges a world by all properties: all answers to one question.
+func (f *failures) judge(t *testing.T, db *pgtest.DB, seed uint64) {
+	t.Helper()
+	g := drawGainsWorld(seed)
+	g.Fold(t, db)
+	drawn, asked := g.drawQuestion(), map[string]cells{}
+	var probes []probe
+	for _, a := range gainsAnswers {
+		if q, ok := a.askable(drawn); ok {
+			probes = append(probes, probe{
+				t: t, db: db, queries: &analytics.Analytics{Pool: db.ReadOnly}, world: &g.world, asked: asked, gains: map[string]bool{}, answer: a, question: q,
+			})
+		}
+	}
+	for _, p := range probes {
+		for _, prop := range gainsProperties {
+			if len(prop.check(p)) > 0 {
+				f.note(p, prop, seed)
+			}
+		}
+	}
+	foldInAnotherOrder(t, db, &g.world)
+	for _, p := range probes {
+		if len(otherwise(p.ask(p.question), p.of(p.world).ask(p.question))) > 0 {
+			f.note(p, inAnyOrder, seed)
+			foldInAnotherOrder(t, db, &g.world)
+		}
+	}
+}
+
+// note makes the world of the first failure of a property and answer small, and leaves the world folded as it was.
+func (f *failures) note(p probe, prop property, seed uint64) {
+	name := prop.name + "/" + p.answer.name
+	if !f.isNew(name) {
+		return
+	}
+	small, why := shrink(*p.world, func(w *world) string {
+		w.Fold(p.t, p.db)
+		return strings.Join(prop.check(p.of(w)), "\n")
+	})
+	p.world.Fold(p.t, p.db)
+	f.add(name, fmt.Sprintf("%s=%d, asked for %s:\n%s\nof:\n%s", worldSeedVariable, seed, p.question, firstLines(why), sayWorld(&small)))
+}
+
+// firstLines leaves out what repeats the same for other parts.
+func firstLines(s string) string {
+	lines := strings.Split(s, "\n")
+	return strings.Join(lines[:min(6, len(lines))], "\n")
+}
+
+// gainsShards are databases that share the worlds.
+const gainsShards = 2
+
+// All answers of drawn worlds hold to the seven rules of "Gains add up". Each failure names its world: the environment
+// variable LEDGERBOARD_WORLD_SEED draws it again, LEDGERBOARD_WORLDS=1000 draws as many new ones.
+func TestGainsAddUp(t *testing.T) {
+	t.Parallel()
+	failed, seeds := failures{found: map[string]string{}}, worldSeeds(t)
+	t.Run("worlds", func(t *testing.T) {
+		for shard := range min(gainsShards, len(seeds)) {
+			t.Run(strconv.Itoa(shard), func(t *testing.T) {
+				t.Parallel()
+				db := pgtest.New(t)
+				for i := shard; i < len(seeds); i += gainsShards {
+					failed.judge(t, db, seeds[i])
+				}
+			})
+		}
+	})
+	for _, prop := range append(slices.Clone(gainsProperties), inAnyOrder) {
+		for _, a := range gainsAnswers {
+			t.Run(prop.name+"/"+a.name, func(t *testing.T) {
+				if why := failed.found[prop.name+"/"+a.name]; why != "" {
+					t.Error(why)
+				}
+			})
+		}
+	}
+}

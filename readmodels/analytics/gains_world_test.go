@@ -1,0 +1,269 @@
+package analytics_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// A page of the gains worlds: a social account of the agency A, which may have another agency beside it.
+type gainsPage struct {
+	id       int64
+	platform domain.Platform
+}
+
+var gainsPages = []gainsPage{
+	{21, domain.Facebook}, {22, domain.Instagram}, {23, domain.LinkedIn}, {24, domain.TikTok}, {25, domain.TikTok}, {26, domain.Facebook},
+}
+
+// gainsOwners are whom a page of agency A may belong to: two members of client A, one of client C, the agency itself.
+var gainsOwners = []domain.Tenant{
+	{ParentAccount: agencyA, AccountID: clientA, MemberID: 1},
+	{ParentAccount: agencyA, AccountID: clientA, MemberID: successor},
+	{ParentAccount: agencyA, AccountID: clientC, MemberID: 2},
+	{ParentAccount: agencyA, AccountID: agencyA, MemberID: 4},
+}
+
+// gainsStranger is the other agency's owner.
+var gainsStranger = domain.Tenant{ParentAccount: agencyB, AccountID: clientB, MemberID: 3}
+
+// gainsSeasons are the first days of worlds of gainsDays: the clocks of all the zones change within each.
+var gainsSeasons = []time.Time{
+	time.Date(2026, 2, 10, 0, 0, 0, 0, time.UTC),
+	time.Date(2026, 9, 20, 0, 0, 0, 0, time.UTC),
+}
+
+const gainsDays = 100
+
+var gainsZones = []string{"UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "America/Havana"}
+
+// gainsWorld draws a world; the same seed draws the same one.
+type gainsWorld struct {
+	*rand.Rand
+	world
+	season time.Time
+	events int
+	mixed  bool // a page has day flows and a counter of one figure
+}
+
+func pick[E any](r *rand.Rand, of ...E) E { return of[r.IntN(len(of))] }
+
+func drawGainsWorld(seed uint64) *gainsWorld {
+	g := &gainsWorld{Rand: rand.New(rand.NewPCG(seed, 0x9a1)), world: world{Directory: tenantPeople()}}
+	g.season, g.mixed = pick(g.Rand, gainsSeasons...), seed%5 == 0
+	for _, p := range gainsPages {
+		if g.IntN(4) == 0 {
+			continue
+		}
+		tenures := g.drawTenures(p)
+		g.drawAccountReadings(p, tenures)
+		g.drawPosts(p, tenures)
+		if g.IntN(4) == 0 { // a second agency reads the same page, for as long as it likes
+			strangers := []tenure{{g.season, gainsStranger}}
+			g.drawAccountReadings(p, strangers)
+			g.drawPosts(p, strangers)
+		}
+		owner := tenures[len(tenures)-1].owner
+		g.Directory = append(g.Directory, domain.DirectorySocialAccount{
+			ID: p.id, ParentAccount: owner.ParentAccount, AccountID: owner.AccountID, MemberID: owner.MemberID, ConnectionID: p.id,
+			Platform: p.platform, ExternalID: "x", Name: fmt.Sprint("page ", p.id), Connected: g.IntN(4) > 0,
+		})
+	}
+	g.drawSubscriptions()
+	if n := len(g.Events); n > 0 { // some arrive twice
+		for range g.IntN(3) {
+			g.Events = append(g.Events, g.Events[g.IntN(n)])
+		}
+	}
+	g.Shuffle(len(g.Events), func(i, j int) { g.Events[i], g.Events[j] = g.Events[j], g.Events[i] })
+	return g
+}
+
+// drawSubscriptions gives clients subscriptions of one currency that begin and end within the season; of some the price is
+// not known.
+func (g *gainsWorld) drawSubscriptions() {
+	for i, account := range []string{clientA, clientC, agencyA, clientB} {
+		for n := range g.IntN(3) {
+			begins := g.season.AddDate(0, 0, g.IntN(gainsDays)-20)
+			s := domain.DirectorySubscription{ID: int64(10*i + n + 1), AccountID: account, Currency: "EUR", StartsAt: begins}
+			if price := int64(1000 + g.IntN(9000)); g.IntN(4) > 0 {
+				s.PriceMinor = &price
+			}
+			if ends := begins.AddDate(0, 0, 10+g.IntN(60)); g.IntN(2) == 0 {
+				s.EndsAt = &ends
+			}
+			g.Directory = append(g.Directory, s)
+		}
+	}
+}
+
+// tenure is when an owner began to have a page.
+type tenure struct {
+	from  time.Time
+	owner domain.Tenant
+}
+
+// drawTenures hands a page over now and then. Handovers are in the afternoon of UTC, so that no day of any zone ends
+// between the last reading of the one and the first of the other: who had the page when a day ended is not in doubt.
+func (g *gainsWorld) drawTenures(gainsPage) []tenure {
+	out := []tenure{{g.season, pick(g.Rand, gainsOwners...)}}
+	for range pick(g.Rand, 0, 0, 1, 2) {
+		day := g.season.AddDate(0, 0, g.IntN(gainsDays))
+		out = append(out, tenure{day.Add(15 * time.Hour), pick(g.Rand, gainsOwners...)})
+	}
+	slices.SortFunc(out, func(a, b tenure) int { return a.from.Compare(b.from) })
+	return out
+}
+
+func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
+	owner := tenures[0].owner
+	for _, t := range tenures {
+		if !at.Before(t.from) {
+			owner = t.owner
+		}
+	}
+	return owner
+}
+
+// drawPosts draws posts of a page with their registrations and readings. The owner of the day registers a post; a new
+// owner may register it again. Some of the readings lack figures; some figures come late; some posts are from zero.
+func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
+	for n := range g.IntN(4) {
+		id, times := fmt.Sprintf("p%d", n), g.readingTimes(8)
+		published := g.season.AddDate(0, 0, -g.IntN(60)).Add(7 * time.Hour)
+		if len(times) == 0 {
+			continue
+		}
+		if g.IntN(2) == 0 {
+			published = times[0].Add(-time.Hour)
+		}
+		for i, t := range tenures {
+			if i == 0 || g.IntN(2) == 0 {
+				g.add(domain.PostRegistered{
+					Tenant: tenantOf(t.owner, p.id), Platform: p.platform, ExternalID: id, Origin: domain.OriginListing,
+					RegisteredAt: later(t.from, published), PublishedAt: &published,
+				})
+			}
+		}
+		g.drawPostReadings(p, id, published, times, tenures)
+	}
+}
+
+func (g *gainsWorld) drawPostReadings(p gainsPage, id string, published time.Time, times []time.Time, tenures []tenure) {
+	slices.SortFunc(times, time.Time.Compare)
+	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
+	var counts [7]int64
+	for _, at := range times {
+		for range pick(g.Rand, 1, 1, 1, 1, 1, 1, 1, 1, 2) { // two readings of one instant: the smaller event id counts
+			for i := range counts {
+				counts[i] += int64(g.IntN(20) - 2)
+			}
+			read := domain.PostRead{
+				Tenant: tenantOf(ownerAt(tenures, at), p.id), Platform: p.platform, ExternalID: id, CapturedAt: at, PublishedAt: &published,
+				FromZero: fromZero != (g.IntN(10) == 0), GrowthWindow: "168h0m0s",
+			}
+			for i, to := range []**int64{&read.Likes, &read.Comments, &read.Shares, &read.Views, &read.Impressions, &read.Clicks, &read.Reach} {
+				if g.IntN(8) >= absent {
+					v := counts[i]
+					*to = &v
+				}
+			}
+			g.add(read)
+		}
+	}
+}
+
+// instant is a time of a day of the season at which ranges may end, or near one.
+func (g *gainsWorld) instant(day int) time.Time {
+	date := g.season.AddDate(0, 0, day)
+	at := date.Add(time.Duration(g.IntN(48)) * 30 * time.Minute)
+	if g.IntN(2) == 0 { // where the day begins in a zone
+		at = firstInstant(date, mustZone(pick(g.Rand, gainsZones...)))
+	}
+	return at.Add(time.Duration(pick(g.Rand, 0, 0, 0, -1, 1, 700_000)) * time.Microsecond)
+}
+
+func mustZone(name string) *time.Location {
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	return z
+}
+
+// readingTimes are when a page or a post is read: daily for a while, then not for weeks, then again.
+func (g *gainsWorld) readingTimes(most int) (times []time.Time) {
+	for day := g.IntN(20); day < gainsDays && len(times) < most; {
+		times = append(times, g.instant(day))
+		day += pick(g.Rand, 0, 1, 1, 1, 2, 5, 9, 24, 40)
+	}
+	return times
+}
+
+// drawAccountReadings reads a page under its owners. At a handover the one reads just before it, the other just after.
+func (g *gainsWorld) drawAccountReadings(p gainsPage, tenures []tenure) {
+	times := g.readingTimes(9)
+	if p.platform != domain.TikTok { // it has no day flows: nothing about it is in doubt, whenever it is read
+		for _, t := range tenures[1:] {
+			times = append(times, t.from.Add(-30*time.Minute), t.from)
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	times = slices.CompactFunc(times, time.Time.Equal)
+	followers, likes := int64(100+g.IntN(900)), int64(g.IntN(500))
+	for i, at := range times {
+		followers += int64(g.IntN(40) - 10)
+		likes += int64(g.IntN(50) - 5)
+		g.addAccountReading(p, ownerAt(tenures, at), at, i == 0, followers, likes)
+	}
+}
+
+func (g *gainsWorld) addAccountReading(p gainsPage, owner domain.Tenant, at time.Time, first bool, followers, likes int64) {
+	read := domain.AccountRead{Tenant: tenantOf(owner, p.id), Platform: p.platform, CapturedAt: at}
+	add := func(name string, kind domain.Kind, source, day, window string, v int64) {
+		if g.IntN(6) > 0 { // else it is absent
+			read.Figures = append(read.Figures, domain.Figure{Name: name, Kind: kind, Value: v, Source: source, Day: day, Window: window})
+		}
+	}
+	add(domain.MetricFollowers, domain.Stock, "followers_count", "", "", followers)
+	if p.platform == domain.LinkedIn {
+		add(domain.MetricEngagement, domain.Rolling, "lifetime", "", "months_12", likes) // shown as read, in no gain
+	}
+	switch p.platform {
+	case domain.TikTok:
+		add(domain.MetricLikes, domain.Cumulative, "likes_count", "", "", likes)
+		add(domain.MetricEngagement, domain.Cumulative, "likes_count", "", "", likes)
+		add(domain.MetricPosts, domain.Stock, "video_count", "", "", followers/10)
+	default:
+		if g.mixed && p.platform == domain.Instagram {
+			add(domain.MetricEngagement, domain.Cumulative, "counter", "", "", likes)
+		}
+		days := pick(g.Rand, 1, 2, 3)
+		if first || g.IntN(8) == 0 { // an owner's first reading, or one after a reconnect: the days before it follow at once
+			g.add(read)
+			read = domain.AccountRead{Tenant: read.Tenant, Platform: p.platform, CapturedAt: at.Add(time.Second), Backfilled: true}
+			days = pick(g.Rand, 7, 20, 30)
+		}
+		for ago := 0; ago <= days; ago++ { // today's number too, which a later reading corrects
+			day := at.UTC().AddDate(0, 0, -ago).Format(time.DateOnly)
+			if g.IntN(3) > 0 {
+				add(domain.MetricEngagement, domain.DayFlow, "page_post_engagements", day, "", int64(g.IntN(30)))
+			}
+			if g.IntN(3) > 0 {
+				add(domain.MetricImpressions, domain.DayFlow, "page_media_view", day, "", int64(g.IntN(300)))
+			}
+			if g.IntN(3) > 0 && p.platform != domain.LinkedIn {
+				add(domain.MetricViews, domain.DayFlow, "page_media_view", day, "", int64(g.IntN(300)))
+			}
+		}
+	}
+	g.add(read)
+}
+
+func (g *gainsWorld) add(data domain.Data) {
+	g.Add(fmt.Sprintf("e%03d", g.events), data)
+	g.events++
+}

@@ -1,0 +1,77 @@
+package analytics
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// ReadingsQuery asks for the readings of one activity.
+type ReadingsQuery struct {
+	Page readmodels.Page
+	ID   string // of the activity
+	// From and To bound the time of capture, half-open; nil: no bound.
+	From, To *time.Time
+}
+
+// PostReading is one reading of an activity: what it had gathered by then (cumulative figures).
+type PostReading struct {
+	CapturedAt time.Time `json:"captured_at"`
+	// Likes are likes or reactions; null, here and below: the platform did not give it with this reading.
+	Likes       *int64 `json:"likes"`
+	Comments    *int64 `json:"comments"`
+	Shares      *int64 `json:"shares"`
+	Views       *int64 `json:"views"`
+	Impressions *int64 `json:"impressions"`
+	Reach       *int64 `json:"reach"` // people
+	Clicks      *int64 `json:"clicks"`
+	Engagement  *int64 `json:"engagement"`
+}
+
+type readingKey struct {
+	At    *time.Time `json:"t"`
+	Event string     `json:"e"`
+}
+
+// ActivityStats lists the readings of an activity, newest first, or returns [ErrActivityNotFound].
+func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q ReadingsQuery) ([]PostReading, readmodels.ListMeta, error) {
+	if _, err := a.Activity(ctx, scope, q.ID); err != nil {
+		return nil, readmodels.ListMeta{}, err
+	}
+	type row struct {
+		PostReading
+
+		Event string
+	}
+	social, external, _ := domain.SplitPostID(q.ID)
+	page := q.Page
+	q.Page = readmodels.Page{}
+	rows, meta, err := readmodels.PageQuery[row, readingKey]{
+		List: "readings", Scope: scope, Page: page, Filters: q,
+		Select: func(after readingKey, limit int) (string, []any) {
+			return `
+				select captured_at, likes, comments, shares, views, impressions, reach, clicks, engagement, event_id
+				from tSPostInsights
+				where social_account_id = $1 and external_id = $2 and parent_account = $3 and ($4::text[] is null or account_id = any($4))
+				  and ($5::timestamptz is null or captured_at >= $5) and ($6::timestamptz is null or captured_at < $6)
+				  and ($7::timestamptz is null or (captured_at, event_id collate "C") < ($7, $8 collate "C"))
+				order by captured_at desc, event_id collate "C" desc limit $9`,
+				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
+		},
+		Scan: func(r pgx.CollectableRow) (x row, err error) {
+			err = r.Scan(&x.CapturedAt, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks, &x.Engagement, &x.Event)
+			x.CapturedAt = x.CapturedAt.UTC()
+			return x, err
+		},
+		Key: func(x row) readingKey { return readingKey{new(x.CapturedAt), x.Event} },
+	}.Read(ctx, a.Pool)
+	readings := make([]PostReading, len(rows))
+	for i, r := range rows {
+		readings[i] = r.PostReading
+	}
+	return readings, meta, err
+}

@@ -1,0 +1,107 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// MeRequest asks who a caller is.
+type MeRequest struct {
+	User    string // of the token; "" for a program
+	Account string // of the token; "" for an operator
+	Parent  string // the agency; "" for an operator
+	Client  bool   // a client user: no staff of the agency
+}
+
+// Me is who the caller is, and what is open to it.
+type Me struct {
+	UserID string   `json:"user_id"` // the token's subject
+	User   *MeUser  `json:"user"`    // null: the directory does not hold the user
+	Roles  []string `json:"roles"`
+	// Account is the account that the token names; null: it names none, as an operator's.
+	Account   *AccountName `json:"account"`
+	Agency    *AccountName `json:"agency"`     // null: the caller acts for none
+	Scopes    []string     `json:"scopes"`     // of the dashboards that a client user may open, all together; empty for the agency and for auditors alone: they go by role
+	ExpiresAt *time.Time   `json:"expires_at"` // when the token ends; null: never
+	Opens     MeOpens      `json:"opens"`
+}
+
+// MeUser is the caller as the directory holds it.
+type MeUser struct {
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+	Image   string `json:"image"`
+	IsOwner bool   `json:"is_owner"`
+	Active  bool   `json:"active"` // false while a password reset is pending, too
+}
+
+// MeOpens is what the caller may do.
+type MeOpens struct {
+	AllDashboards bool `json:"all_dashboards"` // every dashboard of the agency; /api/dashboards lists them
+	// Dashboards are those that a client user may open; empty for the agency and for auditors alone.
+	Dashboards        []MeDashboard `json:"dashboards"`
+	ChangesDashboards bool          `json:"changes_dashboards"` // PUT of a dashboard
+	Figures           bool          `json:"figures"`            // the analytics, users, platforms, activities and stats
+	Audit             bool          `json:"audit"`              // history and exports
+	Operators         bool          `json:"operators"`          // /api/ops
+}
+
+// MeDashboard is a dashboard that a client user may open.
+type MeDashboard struct {
+	SubAccountID   string   `json:"sub_account_id"`
+	SubAccountName string   `json:"sub_account_name"` // empty when the directory does not hold the client
+	Scopes         []string `json:"scopes"`
+}
+
+// Me returns who a caller is: what the directory and the dashboards say. Roles are the caller's to fill in.
+func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
+	me := Me{UserID: r.User, Scopes: []string{}, Opens: MeOpens{Dashboards: []MeDashboard{}}}
+	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
+		if r.Parent == "" {
+			return nil
+		}
+		var user MeUser
+		known, err := found(tx.QueryRow(ctx, `
+			select u.name, u.email, u.image, u.is_owner, u.active and not u.reset_pending
+			from users u where u.id = $1 and u.account_id = $2`, r.User, r.Account), "read user",
+			&user.Name, &user.Email, &user.Image, &user.IsOwner, &user.Active)
+		if err != nil {
+			return err
+		}
+		if known {
+			me.User = &user
+		}
+		n := newNames()
+		note(n.accounts, r.Account, r.Parent)
+		if err := n.read(ctx, tx, r.Parent); err != nil {
+			return err
+		}
+		me.Account, me.Agency = n.account(r.Account), n.account(r.Parent)
+		if !r.Client {
+			return nil
+		}
+		rows, _ := tx.Query(ctx, `
+			select d.sub_account_id, coalesce(a.name, ''), d.scopes
+			from dashboard_preferences d left join accounts a on a.id = d.sub_account_id and a.parent_account = $1
+			where d.parent_account = $1 and `+opensDashboard+`
+			order by d.sub_account_id`, r.Parent, r.Account, r.User)
+		me.Opens.Dashboards, err = pgx.CollectRows(rows, pgx.RowToStructByPos[MeDashboard])
+		return wrapped("read open dashboards", err)
+	})
+	if err != nil {
+		return Me{}, fmt.Errorf("read user %s: %w", r.User, err)
+	}
+	for _, d := range me.Opens.Dashboards {
+		me.Scopes = append(me.Scopes, d.Scopes...)
+		me.Opens.Figures = me.Opens.Figures || slices.Contains(d.Scopes, figuresScope)
+	}
+	slices.Sort(me.Scopes)
+	me.Scopes = slices.Compact(me.Scopes)
+	return me, nil
+}

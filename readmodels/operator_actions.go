@@ -1,0 +1,79 @@
+package readmodels
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// operatorAction is an action with its place in the list.
+type operatorAction struct {
+	operator.Action
+
+	key auditReadKey
+}
+
+// OperatorActions answers what operators did and what came of it, from the trail of operations: a page, newest first, and
+// the cursor of the next one, "" on the last. A malformed cursor gives an error with the code invalid.
+func OperatorActions(ctx context.Context, pool pg.Reader, page Page) (actions []operator.Action, next string, err error) {
+	entries, meta, err := PageQuery[operatorAction, auditReadKey]{
+		List: "actions of operators", Page: page,
+		// The types stand in the statement itself: the indexes are of them alone.
+		Select: func(after auditReadKey, limit int) (string, []any) {
+			return `
+				select t.time, t.partition, t.log_offset, t.event_id, t.actor, t.role, t.request_id, t.data, o.time, o.data
+				from operations_trail t
+				left join lateral (
+					select time, data from operations_trail o
+					where o.event_type = 'operations.operator_finished.v1' and o.data ->> 'of' = t.event_id
+					order by o.partition, o.log_offset limit 1) o on true
+				where t.event_type = 'operations.operator_acted.v1'
+				  and (@first or (t.time, t.partition, t.log_offset) < (@time, @partition, @offset))
+				order by t.time desc, t.partition desc, t.log_offset desc limit @limit`,
+				[]any{pgx.NamedArgs{
+					"first": after == auditReadKey{}, "time": after.Time, "partition": after.Partition, "offset": after.Offset, "limit": limit,
+				}}
+		},
+		Scan: scanOperatorAction,
+		Key:  func(a operatorAction) auditReadKey { return a.key },
+	}.Read(ctx, pool)
+	for _, e := range entries {
+		actions = append(actions, e.Action)
+	}
+	return actions, meta.NextCursor, err
+}
+
+func scanOperatorAction(row pgx.CollectableRow) (a operatorAction, err error) {
+	var acted, finished []byte
+	var finishedAt *time.Time
+	err = row.Scan(&a.Time, &a.key.Partition, &a.key.Offset, &a.ID, &a.Actor, &a.Role, &a.RequestID, &acted, &finishedAt, &finished)
+	if err != nil {
+		return a, err
+	}
+	a.Time = a.Time.UTC()
+	a.key.Time = a.Time
+	var act domain.OperatorActed
+	if err := json.Unmarshal(acted, &act); err != nil {
+		return a, fmt.Errorf("read action %s: %w", a.ID, err)
+	}
+	a.Action.Action, a.Target, a.Reason, a.Outcome = act.Action, act.Target, act.Reason, operator.OutcomeUnknown
+	if finishedAt == nil {
+		return a, nil
+	}
+	var f domain.OperatorFinished
+	if err := json.Unmarshal(finished, &f); err != nil {
+		return a, fmt.Errorf("read what came of action %s: %w", a.ID, err)
+	}
+	a.FinishedAt = new(finishedAt.UTC())
+	a.Outcome, a.Code, a.Why, a.Count, a.Left = f.Outcome, f.Code, f.Why, f.Count, f.Left
+	a.Rebuild = cmp.Or(f.Rebuild, act.Target.Rebuild)
+	return a, nil
+}
