@@ -126,13 +126,13 @@ func spellsOf(list []tenure) (s *spells, apart bool) {
 	return s, true
 }
 
-// of reports whether a social account was some owners' in a span of days.
+// of reports whether some owners may have figures of a social account in a span of days: those whose time ended before it
+// have none, those who came later may have read its windows of people by a back-fill.
 func (s *spells) of(span figureSpan, sees func(owner) bool) bool {
 	for _, list := range [][]spell{s.read, s.whoHad()} {
 		for i, spell := range list {
-			begins := i == 0 || spell.from.Before((span.end + 1).utc())
 			over := i+1 < len(list) && !list[i+1].from.After(span.first.utc())
-			if sees(spell.owner) && begins && !over {
+			if sees(spell.owner) && !over {
 				return true
 			}
 		}

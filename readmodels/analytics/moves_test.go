@@ -83,6 +83,32 @@ func TestAPageThatMovesGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// Client C takes over client A's page and reads, by a back-fill, how many people saw it in the week before: the platform's
+// figures of those days are shown to C, who has read them, and to nobody else but the agency.
+func TestABackFillShowsReachOfDaysBeforeIt(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	read := func(id string, owner domain.Tenant, at time.Time, backfilled bool, figures ...domain.Figure) {
+		w.Add(id, domain.AccountRead{
+			Tenant: tenantOf(owner, 11), Platform: domain.Facebook, CapturedAt: at, Figures: figures, Backfilled: backfilled,
+		})
+	}
+	read("a", tenants[0], at("2026-06-01 09:00"), false, flow(domain.MetricViews, "2026-05-31", 5))
+	read("c", tenants[1], at("2026-06-20 09:00"), true, domain.Figure{
+		Name: domain.MetricReach, Kind: domain.Rolling, Value: 7, Source: "page_reach", Day: "2026-06-09", Window: "day",
+	})
+	w.Fold(t, db)
+	a := &analytics.Analytics{Pool: db.ReadOnly}
+	days := analytics.Range{From: at("2026-06-08 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC}
+	for account, windows := range map[string]int{clientA: 0, clientC: 1} {
+		stats, _, err := a.AccountStats(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{account}},
+			analytics.RangeQuery{Range: days, Platforms: []domain.Platform{domain.Facebook}})
+		require.NoError(t, err)
+		require.Len(t, stats.Reach, windows, account)
+	}
+}
+
 // Alice hands her page to Bob in June. From then on its posts are listed as his; what they gained is of who had the page
 // at the reading, in lists and rankings as in sums.
 func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
