@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 )
 
 // Random histories of two agencies keep the invariants of dashboards, and every accepted change does

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"testing"
 
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 

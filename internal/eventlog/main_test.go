@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )

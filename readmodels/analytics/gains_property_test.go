@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -42,7 +43,10 @@ func worldSeeds(t *testing.T) (seeds []uint64) {
 	if text := os.Getenv(worldsVariable); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err, worldsVariable)
-		first := rand.Uint64() >> 16
+		first, ok := draws.Seed()
+		if !ok {
+			first = rand.Uint64() >> 16
+		}
 		t.Logf("worlds %d to %d", first, first+uint64(n)-1)
 		for i := range n {
 			seeds = append(seeds, first+uint64(i))
