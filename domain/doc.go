@@ -33,6 +33,7 @@
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
 //	dashboard_events.go  the events and the fold
 //	dashboard_plain.go metrics_plain.go plain_reader.go  quick readers of payloads that come by the million
+//	metrics_plain_write.go plain_writer.go  quick writers of readings
 //	dashboard_decide.go  the numbered rules
 //	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard

@@ -90,26 +90,34 @@ func TestPlainReadingsAreTheFullOnes(t *testing.T) {
 	t.Parallel()
 	t.Run("posts", func(t *testing.T) {
 		t.Parallel()
-		checkPlainReadings(t, domain.PostReadPlainly, drawPostRead)
+		checkPlainReadings(t, domain.PostReadPlainly, domain.PostReadWritten, drawPostRead)
 	})
 	t.Run("accounts", func(t *testing.T) {
 		t.Parallel()
-		checkPlainReadings(t, domain.AccountReadPlainly, drawAccountRead)
+		checkPlainReadings(t, domain.AccountReadPlainly, domain.AccountReadWritten, drawAccountRead)
 	})
 }
 
-func checkPlainReadings[T domain.Data](t *testing.T, plainly func([]byte) (T, bool), draw *rapid.Generator[T]) {
+func checkPlainReadings[T domain.Data](
+	t *testing.T, plainly func([]byte) (T, bool), written func(T) ([]byte, bool), draw *rapid.Generator[T],
+) {
 	t.Helper()
-	taken, differing := 0, 0
+	taken, differing, wrote := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		raw, err := json.Marshal(draw.Draw(t, "reading"))
+		reading := draw.Draw(t, "reading")
+		raw, err := json.Marshal(reading)
 		require.NoError(t, err)
+		if quickly, plain := written(reading); plain {
+			require.Equal(t, string(raw), string(quickly))
+			wrote++
+		}
 		quick, others := sameInAnySpelling(t, plainly, raw, someByte.Draw(t, "byte"))
 		if differing += others; quick {
 			taken++
 		}
 	})
 	require.NotZero(t, taken)
+	require.NotZero(t, wrote)
 	require.NotZero(t, differing, "within a text or a number, every byte may be another")
 }
 
@@ -137,10 +145,38 @@ func TestPlainReadingsAreReadPlainly(t *testing.T) {
 	t.Parallel()
 	for name, raw := range samplesOf(t, domain.PostRead{}.EventType()) {
 		require.True(t, sameAsJSON(t, domain.PostReadPlainly, encoded[domain.PostRead](t, raw)), name)
+		requireWritten(t, domain.PostReadWritten, raw)
 	}
 	for name, raw := range samplesOf(t, domain.AccountRead{}.EventType()) {
 		require.True(t, sameAsJSON(t, domain.AccountReadPlainly, encoded[domain.AccountRead](t, raw)), name)
+		if !strings.Contains(string(raw), `"demographics"`) {
+			requireWritten(t, domain.AccountReadWritten, raw)
+		}
 	}
+}
+
+// A text with a character that JSON escapes, a time that is not UTC, and what comes once a day are for the full encoder.
+func TestReadingsThatAreNotPlainAreNotWrittenQuickly(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`"`, `\`, "<", ">", "&", "\n", "\x7f", "é", "\u2028", "\xff"} {
+		_, plain := domain.PostReadWritten(domain.PostRead{ExternalID: text})
+		require.False(t, plain, "%q", text)
+	}
+	at := time.Date(2026, 10, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
+	_, plain := domain.PostReadWritten(domain.PostRead{CapturedAt: at})
+	require.False(t, plain)
+	_, plain = domain.AccountReadWritten(domain.AccountRead{Demographics: []domain.DemographicFacet{{Facet: "age"}}})
+	require.False(t, plain)
+}
+
+// requireWritten demands that a sample is written quickly, and as encoding/json does.
+func requireWritten[T domain.Data](t *testing.T, written func(T) ([]byte, bool), sample []byte) {
+	t.Helper()
+	var data T
+	require.NoError(t, json.Unmarshal(sample, &data))
+	quickly, plain := written(data)
+	require.True(t, plain)
+	require.Equal(t, string(encoded[T](t, sample)), string(quickly))
 }
 
 // encoded is a payload as it is written today.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -70,19 +71,32 @@ type batch struct {
 	open    []bool // handed over and not answered
 }
 
-// newBatch encodes the drafts.
+// encodedAtOnce is how many drafts one goroutine encodes.
+const encodedAtOnce = 1024
+
+// newBatch encodes the drafts, on all processors where they are many: nothing is sent before all are encoded.
 func (l *Log) newBatch(drafts []domain.Draft) *batch {
 	n := len(drafts)
 	b := &batch{drafts: drafts, records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n)}
-	for i, d := range drafts {
-		r, err := l.encode(d)
+	var encoding sync.WaitGroup
+	for from := 0; from < n; from += encodedAtOnce {
+		encoding.Go(func() { l.encodeBatch(b, from, min(from+encodedAtOnce, n)) })
+	}
+	encoding.Wait()
+	return b
+}
+
+func (l *Log) encodeBatch(b *batch, from, to int) {
+	records := make([]kgo.Record, to-from)
+	for i := from; i < to; i++ {
+		r, err := l.encode(b.drafts[i])
 		if err != nil {
 			b.fail(i, false, err)
 			continue
 		}
-		b.records[i] = &kgo.Record{Topic: l.cfg.wireName(d.Topic), Key: r.Key, Value: r.Value, Headers: r.Headers}
+		records[i-from] = kgo.Record{Topic: l.cfg.wireName(b.drafts[i].Topic), Key: r.Key, Value: r.Value, Headers: r.Headers}
+		b.records[i] = &records[i-from]
 	}
-	return b
 }
 
 func (b *batch) fail(i int, unknown bool, err error) {

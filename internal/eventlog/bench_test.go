@@ -184,6 +184,15 @@ func BenchmarkJudge(b *testing.B) {
 	}
 }
 
+func BenchmarkEncode(b *testing.B) {
+	codec, draft := testCodec(b), postRead(1, 1)
+	for b.Loop() {
+		if _, err := codec.Encode(draft); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	codec := testCodec(b)
 	r, err := codec.Encode(postRead(1, 1))
