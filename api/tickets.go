@@ -19,8 +19,8 @@ const ticketLife = 12 * time.Hour
 // ticketBody is a ticket that stands for the caller's token in the address of a stream.
 type ticketBody struct {
 	Ticket    string `json:"ticket"`
-	Path      string `json:"path"`       // of the stream that it opens
-	ExpiresIn int    `json:"expires_in"` // seconds
+	Path      string `json:"path"`               // of the stream that it opens
+	ExpiresIn int    `json:"expires_in_seconds"` // until it opens no stream any more
 }
 
 // postTicket gives a ticket that stands for the caller's token in the address of one EventSource, which cannot send

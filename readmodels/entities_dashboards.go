@@ -25,7 +25,7 @@ type DashboardSummary struct {
 	ID             *string `json:"id"`               // of the dashboard, 24 hex digits; null: there is none yet
 	// Linked are the accounts that share the view, this one included; empty: there is no dashboard yet.
 	Linked               []AccountName `json:"linked"`
-	Listed               int           `json:"listed"` // how many users are on the list
+	ListedUsers          int           `json:"listed_users"` // how many are on the list
 	AllowClientDashboard bool          `json:"allow_client_dashboard"`
 	Scopes               []string      `json:"scopes"`
 	UpdatedAt            *time.Time    `json:"updated_at"` // null: there is none yet

@@ -2379,27 +2379,27 @@ export interface components {
         /** @description A generation that is being made. */
         Build: {
             /**
-             * Format: int64
-             * @description events
+             * Format: double
+             * @description since it was begun
              */
-            done: number;
+            elapsed_seconds: number;
+            /**
+             * Format: int64
+             * @description that were folded
+             */
+            events_done: number;
+            /**
+             * Format: int64
+             * @description that it needs before it may be read
+             */
+            events_total: number;
             /**
              * Format: int64
              * @description its number
              */
             generation: number;
-            /**
-             * Format: double
-             * @description since it was begun
-             */
-            seconds: number;
             /** @description of that generation */
             state: string;
-            /**
-             * Format: int64
-             * @description events that it needs before it may be read
-             */
-            total: number;
             /**
              * Format: int64
              * @description of the projector that makes it
@@ -2681,9 +2681,9 @@ export interface components {
             linked: components["schemas"]["AccountName"][];
             /**
              * Format: int64
-             * @description how many users are on the list
+             * @description how many are on the list
              */
-            listed: number;
+            listed_users: number;
             /**
              * Format: int64
              * @description what accountId means in the paths of the analytics; 0: the directory does not hold it
@@ -2772,11 +2772,6 @@ export interface components {
         };
         /** @description Followers by what the platform tells of them, added up over the accounts that have such a split. The parts are less than the followers: platforms leave people out whom they know nothing of. */
         Demographics: {
-            /**
-             * Format: int64
-             * @description social accounts with a split
-             */
-            accounts: number;
             /** @description by name, for example 25-34; empty: not given */
             age_groups: components["schemas"]["AudienceShare"][];
             /**
@@ -2790,6 +2785,11 @@ export interface components {
             countries: components["schemas"]["AudienceShare"][];
             /** @description F, M, U (not known); empty: not given */
             gender: components["schemas"]["AudienceShare"][];
+            /**
+             * Format: int64
+             * @description with a split
+             */
+            social_accounts: number;
         };
         /** @description What lies between two moments of one dashboard. */
         DiffAnswer: {
@@ -3330,7 +3330,7 @@ export interface components {
              * Format: int64
              * @description how many profiles and pages it has connected
              */
-            platforms: number;
+            social_accounts: number;
             /** @description the user who this member is, 24 hex digits; null: none */
             user_id: string | null;
         };
@@ -4138,6 +4138,11 @@ export interface components {
              * @description of the main application's categories; null: none
              */
             c_id: number | null;
+            /**
+             * Format: date-time
+             * @description of these figures; null: not read yet
+             */
+            captured_at: string | null;
             /** @description null: none, or not known by this number */
             category: string | null;
             /**
@@ -4198,11 +4203,6 @@ export interface components {
              * @description people
              */
             reach: number | null;
-            /**
-             * Format: date-time
-             * @description capture of these figures; null: not read yet
-             */
-            read_at: string | null;
             /**
              * Format: int64
              * @description Shares, reposts included; null: the platform did not give them.
@@ -4678,9 +4678,9 @@ export interface components {
             generation: number;
             /**
              * Format: int64
-             * @description events not yet folded, exact, over all partitions
+             * @description not yet folded, exact, over all partitions
              */
-            lag: number;
+            lag_events: number;
             /**
              * Format: double
              * @description how long the partition that waits longest has been seen behind without progress; 0 without lag
@@ -5013,6 +5013,11 @@ export interface components {
              */
             events_done: number;
             /**
+             * Format: double
+             * @description of late
+             */
+            events_per_second: number;
+            /**
              * Format: int64
              * @description records of the topic at its start
              */
@@ -5031,11 +5036,6 @@ export interface components {
             id: string;
             /** @description that is made anew */
             projection: string;
-            /**
-             * Format: double
-             * @description events per second, of late
-             */
-            rate: number;
             /** @description CODE or CODE:TICKET */
             reason: string;
             /** @description of the verification */
@@ -5433,9 +5433,9 @@ export interface components {
         TicketBody: {
             /**
              * Format: int64
-             * @description seconds
+             * @description until it opens no stream any more
              */
-            expires_in: number;
+            expires_in_seconds: number;
             /** @description of the stream that it opens */
             path: string;
             /** @description The ticket, for ?ticket= of one stream. */
@@ -9050,7 +9050,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.demographics.captured_at,platforms.periods.demographics.accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.followers */
+                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.demographics.captured_at,platforms.periods.demographics.social_accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.followers */
                     "text/csv": string;
                 };
             };
