@@ -6097,11 +6097,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
             header?: {
@@ -9013,11 +9013,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "meta.sources";
             };
             header?: {
@@ -9298,11 +9298,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
             header?: {
@@ -9394,11 +9394,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -9495,11 +9495,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
             header?: {
@@ -9603,11 +9603,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -9716,11 +9716,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -9834,11 +9834,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -9945,11 +9945,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -10078,11 +10078,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10196,11 +10196,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10314,11 +10314,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10432,11 +10432,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10548,11 +10548,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -10661,11 +10661,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10769,11 +10769,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10882,11 +10882,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -10988,11 +10988,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11094,11 +11094,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11210,11 +11210,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
             header?: {
@@ -11307,11 +11307,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -11433,11 +11433,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "posts" | "meta.sources";
             };
             header?: {
@@ -11544,11 +11544,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11640,11 +11640,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "meta.sources";
             };
             header?: {
@@ -11761,11 +11761,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11866,11 +11866,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11966,11 +11966,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -12072,11 +12072,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
@@ -12208,11 +12208,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -12309,11 +12309,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
             header?: {
@@ -12417,11 +12417,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -12530,11 +12530,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -12648,11 +12648,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -12759,11 +12759,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -12892,11 +12892,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13010,11 +13010,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13128,11 +13128,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13246,11 +13246,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13362,11 +13362,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -13475,11 +13475,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13583,11 +13583,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13696,11 +13696,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -13802,11 +13802,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -13908,11 +13908,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14024,11 +14024,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
             header?: {
@@ -14121,11 +14121,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -14267,11 +14267,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "posts" | "meta.sources";
             };
             header?: {
@@ -14378,11 +14378,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14474,11 +14474,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "meta.sources";
             };
             header?: {
@@ -14635,11 +14635,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14740,11 +14740,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14840,11 +14840,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14946,11 +14946,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
