@@ -57,7 +57,7 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 						select from accounts where id = p.sub_account_id and parent_account = $1)) c
 				left join accounts a on a.id = c.id and a.parent_account = $1
 				left join dashboard_preferences d on d.parent_account = $1 and d.sub_account_id = c.id
-				where ($2 = '' or ` + opensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
+				where (` + notAClient + ` or ` + opensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
 				  and ($7 = '' or (c.name collate "C", c.id collate "C") > ($6, $7))
 				order by c.name collate "C", c.id collate "C" limit $8`,
