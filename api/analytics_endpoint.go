@@ -33,6 +33,13 @@ func endpoint[R any](
 	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
 		whose, table, form := params.narrowing(), params.word(tables), params.word(paramMeta)
+		asCSV := prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header
+		switch {
+		case asCSV && form != "":
+			params.bad.addf(paramMeta.Name, "is of JSON and changes nothing in CSV: leave it out; ?table=%s has the sources", csvSources)
+		case table != "" && !asCSV:
+			params.bad.addf(paramTable.Name, "is of CSV, and the request prefers JSON: send Accept: text/csv, or leave it out")
+		}
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -48,7 +55,7 @@ func endpoint[R any](
 		if scope.Board != nil {
 			meta.ClientsSee, meta.ClientsSeeNot = &scope.Board.ClientsSee, scope.Board.Why
 		}
-		if prefers(r, mediaCSV) {
+		if asCSV {
 			layout, rows, next := plan, any(data), meta.NextCursor
 			if table == csvSources { // they are the same on every page
 				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvRoot

@@ -139,6 +139,15 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	sources := records(t, ofSources.body)
 	require.Len(t, sources, 1)
 	require.Equal(t, "3 of 31 days were read.", sources[0]["reason"], "why a cell is empty")
+	for _, accept := range []string{"*/*", "text/html,application/xhtml+xml,*/*;q=0.8"} {
+		require.Equal(t, ofSources.body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).body, "a link sets no header")
+	}
+	for query, accept := range map[string]string{"table=meta.sources": "application/json", "meta=brief": "text/csv", "meta=platforms&table=data": "*/*"} {
+		field, _, _ := strings.Cut(query, "=")
+		refused := b.get(path+"?"+query, b.agencyToken(), "Accept: "+accept)
+		require.Equal(t, http.StatusBadRequest, refused.status, query)
+		require.Equal(t, field, refused.failure(t).Errors[0].Field, "what would have no effect is refused")
+	}
 	refused := b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv")
 	require.Equal(t, http.StatusBadRequest, refused.status)
 	require.Equal(t, "table", refused.failure(t).Errors[0].Field)

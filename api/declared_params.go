@@ -120,13 +120,14 @@ var (
 		Name: "meta", Kind: KindWord, Words: []string{metaPlatforms, metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
 		Default: "a source for every social account",
 		Text: "How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief " +
-			"leaves them out.", Example: metaBrief,
+			"leaves them out. It is of JSON: 400 with CSV.", Example: metaBrief,
 	}
 	// paramTable has as words the tables of the answer.
 	paramTable = Param{
 		Name: "table", Kind: KindWord, wrong: "is not a table of this answer: use %s",
 		Default: "all tables of the data; the column table names them",
-		Text:    "With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty.",
+		Text: "The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a " +
+			"cell is empty. 400 where Accept names application/json and does not prefer text/csv.",
 	}
 
 	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser}

@@ -55,7 +55,7 @@ func TestEntities(t *testing.T) {
 	activities, _ := ask("/api/activities?startTime=2026-01-02&endTime=2026-01-02&platformId=70&cId=all")
 	require.Len(t, activities, 1)
 	require.Equal(t, "70:p", activities[0]["id"])
-	for _, name := range []string{"likes", "comments", "shares", "views", "impressions", "reach", "content", "c_id", "read_at"} {
+	for _, name := range []string{"likes", "comments", "shares", "views", "impressions", "reach", "content", "c_id", "captured_at"} {
 		require.Contains(t, activities[0], name)
 		require.Nil(t, activities[0][name], "%s: absent is null", name)
 	}

@@ -27,7 +27,7 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, params *Params)
 		return err
 	}
 	return s.deps.Streams.ServeFigures(w, r, stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt, Ticket: ticketID,
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.believedUntil(p), Ticket: ticketID,
 		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
 	})
 }

@@ -35,7 +35,7 @@ func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listen
 		return stream.Listener{}, err
 	}
 	return stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: p.ExpiresAt,
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.believedUntil(p),
 		Access: func(ctx context.Context) ([]string, error) { return nil, s.deps.MayListen(ctx, p.UserID, p.AccountID) },
 	}, nil
 }

@@ -27,7 +27,7 @@ func listening(t *testing.T) (*bundle, string) {
 type issuedTicket struct {
 	Ticket    string `json:"ticket"`
 	Path      string `json:"path"`
-	ExpiresIn int    `json:"expires_in"`
+	ExpiresIn int    `json:"expires_in_seconds"`
 }
 
 // ticket takes a ticket for a stream, as a page of an origin does ("": as no page).

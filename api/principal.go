@@ -35,7 +35,7 @@ type Principal struct {
 	UserID    string
 	AccountID string
 	Roles     Roles
-	ExpiresAt time.Time // when the credentials end and streams are cut; zero: never
+	ExpiresAt time.Time // when the credentials end and streams are cut; zero: not known, streams are opened anew every 5 minutes
 }
 
 // ParentID returns the agency that the caller acts for, and false when only the directory knows it

@@ -13,14 +13,27 @@ import (
 	"time"
 )
 
-// ticketLife is the longest life of a ticket; the login that it was taken with may end it sooner.
-const ticketLife = 12 * time.Hour
+const (
+	// ticketLife is the longest life of a ticket; the login that it was taken with may end it sooner.
+	ticketLife = 12 * time.Hour
+	// beliefLife is how long streams and tickets believe a login of which nobody says when it ends, as of a main application's
+	// session that may be over any time. Then its client opens the stream anew, and the login is judged anew.
+	beliefLife = 5 * time.Minute
+)
+
+// believedUntil is when the streams of a caller end.
+func (s *Server) believedUntil(p Principal) time.Time {
+	if p.ExpiresAt.IsZero() {
+		return s.deps.Now().Add(beliefLife)
+	}
+	return p.ExpiresAt
+}
 
 // ticketBody is a ticket that stands for the caller's token in the address of a stream.
 type ticketBody struct {
 	Ticket    string `json:"ticket"`
-	Path      string `json:"path"`       // of the stream that it opens
-	ExpiresIn int    `json:"expires_in"` // seconds
+	Path      string `json:"path"`               // of the stream that it opens
+	ExpiresIn int    `json:"expires_in_seconds"` // until it opens no stream any more
 }
 
 // postTicket gives a ticket that stands for the caller's token in the address of one EventSource, which cannot send
@@ -36,8 +49,8 @@ func (s *Server) postTicket(w http.ResponseWriter, r *http.Request, params *Para
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles,
 		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
 	}
-	if !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(t.Until) {
-		t.Until = p.ExpiresAt
+	if ends := s.believedUntil(p); ends.Before(t.Until) {
+		t.Until = ends
 	}
 	sealed, err := s.tickets.seal(t)
 	if err != nil {

@@ -102,7 +102,7 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	}
 }
 
-// A ticket ends with the login that it was taken with, and after 12 hours.
+// A ticket ends with the login that it was taken with, and after 12 hours; of a login without an end it lives for minutes.
 func TestTicketEndsWithItsLogin(t *testing.T) {
 	t.Parallel()
 	login := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
@@ -111,7 +111,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		d.Authenticator = api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return login, nil })
 	})
 	b.now = time.Now()
-	for _, c := range []struct{ login, life time.Duration }{{time.Hour, time.Hour}, {48 * time.Hour, 12 * time.Hour}, {0, 12 * time.Hour}} {
+	for _, c := range []struct{ login, life time.Duration }{{time.Hour, time.Hour}, {48 * time.Hour, 12 * time.Hour}, {0, 5 * time.Minute}} {
 		start := b.now
 		if login.ExpiresAt = (time.Time{}); c.login > 0 {
 			login.ExpiresAt = start.Add(c.login)
@@ -122,6 +122,24 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		answer := b.ask(http.MethodGet, "/api/live?ticket="+one.Ticket, "", "Origin: "+page)
 		require.Equal(t, http.StatusUnauthorized, answer.status)
 		require.Contains(t, answer.body, "has ended")
+	}
+}
+
+// A session of a main application that names no end may be over any time: its streams end after minutes, so that their clients open
+// them anew and the session is judged anew.
+func TestStreamsOfALoginWithoutAnEndAreOpenedAnew(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) {
+		d.Streams = quietHub(t)
+		d.Authenticator = api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
+		})
+	})
+	b.now = time.Now().Add(-5 * time.Minute) // five minutes have passed when the stream begins
+	for _, path := range []string{"/api/live", "/api/notices"} {
+		answer := b.ask(http.MethodGet, path, "")
+		require.Equal(t, http.StatusOK, answer.status)
+		require.True(t, strings.HasSuffix(answer.body, ": "+stream.ErrExpired.Message+"\n\n"), answer.body)
 	}
 }
 

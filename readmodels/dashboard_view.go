@@ -119,7 +119,7 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 		if view.Users, err = listedUsers(ctx, tx, document); err != nil {
 			return err
 		}
-		if request.ClientUser == "" {
+		if request.ClientAccount == "" && request.ClientUser == "" {
 			if view.UsersNotShown, err = usersNotShown(ctx, tx, document); err != nil {
 				return err
 			}
@@ -137,7 +137,7 @@ func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (dom
 	rows, _ := tx.Query(ctx, `
 		select `+dashboardColumns+` from dashboard_preferences
 		where parent_account = $1 and sub_account_id = $2
-		  and ($3 = '' or sub_account_id = $3 or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
+		  and ($3 = '' and $4 = '' or sub_account_id = $3 or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
 		request.ParentAccount, request.SubAccount, request.ClientAccount, request.ClientUser)
 	document, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.Dashboard])
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -25,7 +25,7 @@ type DashboardSummary struct {
 	ID             *string `json:"id"`               // of the dashboard, 24 hex digits; null: there is none yet
 	// Linked are the accounts that share the view, this one included; empty: there is no dashboard yet.
 	Linked               []AccountName `json:"linked"`
-	Listed               int           `json:"listed"` // how many users are on the list
+	ListedUsers          int           `json:"listed_users"` // how many are on the list
 	AllowClientDashboard bool          `json:"allow_client_dashboard"`
 	Scopes               []string      `json:"scopes"`
 	UpdatedAt            *time.Time    `json:"updated_at"` // null: there is none yet
@@ -57,7 +57,7 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 						select from accounts where id = p.sub_account_id and parent_account = $1)) c
 				left join accounts a on a.id = c.id and a.parent_account = $1
 				left join dashboard_preferences d on d.parent_account = $1 and d.sub_account_id = c.id
-				where ($2 = '' or ` + opensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
+				where (` + notAClient + ` or ` + opensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
 				  and ($7 = '' or (c.name collate "C", c.id collate "C") > ($6, $7))
 				order by c.name collate "C", c.id collate "C" limit $8`,

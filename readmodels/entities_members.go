@@ -19,15 +19,15 @@ type MembersQuery struct {
 
 // Member is a person in an account who owns connections.
 type Member struct {
-	ID          int64   `json:"id"` // the main application's number
-	Name        string  `json:"name"`
-	UserID      *string `json:"user_id"` // the user who this member is, 24 hex digits; null: none
-	Email       string  `json:"email"`   // of that user; empty when none is known
-	Image       string  `json:"image"`   // of that user; empty without one
-	AccountID   string  `json:"account_id"`
-	AccountName string  `json:"account_name"`
-	Active      bool    `json:"active"`
-	Platforms   int     `json:"platforms"` // how many profiles and pages it has connected
+	ID             int64   `json:"id"` // the main application's number
+	Name           string  `json:"name"`
+	UserID         *string `json:"user_id"` // the user who this member is, 24 hex digits; null: none
+	Email          string  `json:"email"`   // of that user; empty when none is known
+	Image          string  `json:"image"`   // of that user; empty without one
+	AccountID      string  `json:"account_id"`
+	AccountName    string  `json:"account_name"`
+	Active         bool    `json:"active"`
+	SocialAccounts int     `json:"social_accounts"` // how many profiles and pages it has connected
 }
 
 type memberKey struct {

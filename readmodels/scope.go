@@ -99,6 +99,9 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 // and it is that of the user's account or linked with it.
 const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text] and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
 
+// notAClient tells that no client user asks. Either id says that one does, so that one that is missing opens nothing.
+const notAClient = `($2 = '' and $3 = '')`
+
 // openAccounts returns the linked accounts of the dashboards that a client user may open with the
 // scope for figures.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
@@ -118,7 +121,7 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
 		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
 		from dashboard_preferences d
-		where d.parent_account = $1 and d.sub_account_id = $5 and ($2 = '' or `+opensDashboard+` and $4 = any(d.scopes))`,
+		where d.parent_account = $1 and d.sub_account_id = $5 and (`+notAClient+` or `+opensDashboard+` and $4 = any(d.scopes))`,
 		request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope, request.Narrow.Dashboard),
 		"read dashboard", &accounts, &open, &shows, &listed)
 	switch {

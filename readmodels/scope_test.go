@@ -143,6 +143,26 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 	}
 }
 
+// A caller of whom only a part is known is still a client user: it is not shown what staff see.
+func TestHalfAClientUserSeesNothing(t *testing.T) {
+	t.Parallel()
+	db := seedScopes(t)
+	setDashboards(t, db, open(clientOwn), open(clientTwo))
+	for _, request := range []readmodels.ScopeRequest{{ClientUser: user}, {ClientAccount: clientTwo}} {
+		request.ParentAccount = agencyA
+		_, err := readmodels.Scopes{Pool: db.ReadOnly}.Scope(t.Context(), request)
+		require.ErrorIs(t, err, readmodels.ErrNoOpenDashboard)
+		request.Narrow.Dashboard = clientTwo
+		_, err = readmodels.Scopes{Pool: db.ReadOnly}.Scope(t.Context(), request)
+		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		list, _, err := readmodels.Entities{Pool: db.ReadOnly}.Dashboards(t.Context(), readmodels.Scope{ParentAccount: agencyA}, readmodels.DashboardsQuery{
+			ClientAccount: request.ClientAccount, ClientUser: request.ClientUser,
+		})
+		require.NoError(t, err)
+		require.Empty(t, list)
+	}
+}
+
 // narrowTo asks for one account; of none, for all.
 func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
 	if ref != (readmodels.AccountRef{}) {

@@ -2,9 +2,20 @@ import type { components, paths } from "./schema.js";
 export type { components, paths };
 export type Schemas = components["schemas"];
 type Method = "get" | "post" | "put";
-/** The paths that take a method. */
+type Answering<M extends Method, Media extends string> = Record<M, {
+    responses: {
+        200: {
+            content: Record<Media, unknown>;
+        };
+    };
+}>;
+/** The paths that take a method and answer in JSON. */
 export type PathsOf<M extends Method> = {
-    [P in keyof paths]: paths[P] extends Record<M, object> ? P : never;
+    [P in keyof paths]: paths[P] extends Answering<M, "application/json"> ? P : never;
+}[keyof paths];
+/** The paths that also answer in CSV. */
+export type CSVPaths = {
+    [P in keyof paths]: paths[P] extends Answering<"get", "text/csv"> ? P : never;
 }[keyof paths];
 type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
 type Part<O, K extends string> = O extends {
@@ -29,10 +40,11 @@ export type Answer<M extends Method, P extends keyof paths> = Operation<M, P> ex
         };
     };
 } ? A : undefined;
-/** What a request of a path takes. */
-export interface Request<M extends Method, P extends keyof paths> {
+type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
+/** What a request of a path takes; ?table= is of CSV. */
+export interface Request<M extends Method, P extends keyof paths, Not extends string = "table"> {
     path?: Part<Operation<M, P>, "path">;
-    query?: Part<Operation<M, P>, "query">;
+    query?: Without<Part<Operation<M, P>, "query">, Not>;
     headers?: Record<string, string>;
     body?: BodyOf<Operation<M, P>>;
     signal?: AbortSignal;
@@ -44,6 +56,13 @@ export type PagedPaths = {
         meta: infer M;
     } ? ("next_cursor" extends keyof M ? P : never) : never;
 }[PathsOf<"get">];
+/** What a request of a path takes in CSV; ?meta= is of JSON. */
+export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
+/** A table, with the cursor of its next page; undefined: it is the last one. */
+export interface CSV {
+    text: string;
+    nextCursor: string | undefined;
+}
 export type Entry<P extends keyof paths> = Answer<"get", P> extends {
     data: (infer E)[];
 } ? E : never;
@@ -129,12 +148,17 @@ export declare class Client {
     get<P extends PathsOf<"get">>(path: P, request?: Request<"get", P>): Promise<Answer<"get", P>>;
     put<P extends PathsOf<"put">>(path: P, request: Request<"put", P>): Promise<Answer<"put", P>>;
     post<P extends PathsOf<"post">>(path: P, request?: Request<"post", P>): Promise<Answer<"post", P>>;
+    /** Figures as a table; a list has pages. */
+    csv<P extends CSVPaths>(path: P, request?: CSVRequest<P>): Promise<CSV>;
     /** All entries of a list, page by page. */
     pages<P extends PagedPaths>(path: P, request?: Request<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
     /** Listens to the caller's notices; what it returns ends that. */
     notices(to: NoticeListeners): () => void;
-    /** Listens to which figures changed; what it returns ends that. An account (its id or row id) narrows. */
-    live(to: LiveListeners, account?: string): () => void;
+    /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
+    live(to: LiveListeners, narrowing?: {
+        account?: string;
+        dashboard?: string;
+    }): () => void;
     /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
     socket<S extends SocketLike>(io: ConnectSocket<S>, to: NoticeListeners): S;
 }

@@ -17,6 +17,18 @@ export class LedgerboardError extends Error {
         this.retryAfter = retryAfter;
     }
 }
+/** What the server said instead of an answer. */
+async function refusal(answer) {
+    let said = {};
+    try {
+        said = await answer.json();
+    }
+    catch { } // a proxy's own page
+    const wait = answer.headers.get("Retry-After");
+    return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, wait ? Number(wait) : undefined);
+}
+/** The statuses of streams after which trying again does not help. */
+const forGood = [400, 401, 403, 404];
 const retryTicketAfter = 2000; // ms, while no ticket can be had
 export class Client {
     #base;
@@ -34,6 +46,12 @@ export class Client {
     post(path, request = {}) {
         return this.#send("post", path, request);
     }
+    /** Figures as a table; a list has pages. */
+    async csv(path, request = {}) {
+        const answer = await this.#ask("get", path, "text/csv", request);
+        const next = /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1];
+        return { text: await answer.text(), nextCursor: next && decodeURIComponent(next) };
+    }
     /** All entries of a list, page by page. */
     async *pages(path, request = {}) {
         let cursor;
@@ -48,9 +66,9 @@ export class Client {
     notices(to) {
         return this.#listen("/api/notices", { client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => { } }, to.ended);
     }
-    /** Listens to which figures changed; what it returns ends that. An account (its id or row id) narrows. */
-    live(to, account) {
-        const narrow = account ? `&account=${encodeURIComponent(account)}` : "";
+    /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
+    live(to, narrowing = {}) {
+        const narrow = Object.entries(narrowing).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
         return this.#listen("/api/live", { figures_changed: to.figures, connection_needs_sign_in: to.signIn, live_cursor: () => { } }, to.ended, narrow);
     }
     /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
@@ -82,14 +100,18 @@ export class Client {
         return { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } };
     }
     async #send(method, path, request) {
-        const values = (request.path ?? {});
-        const address = String(path).replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(values[name])));
+        return (await this.#ask(method, path, "application/json", request)).json();
+    }
+    /** Asks for a type of content, and throws what is no good answer. */
+    async #ask(method, path, accept, request) {
+        const values = new Map(Object.entries(request.path ?? {}));
+        const address = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(values.get(name))));
         const query = new URLSearchParams();
         for (const [name, value] of Object.entries(request.query ?? {}))
             if (value != null)
                 query.set(name, String(value));
         const asked = query.toString(); // not query.size, which browsers before 2023 lack
-        const headers = { Accept: "application/json", ...request.headers };
+        const headers = { Accept: accept, ...request.headers };
         if (request.body !== undefined)
             headers["Content-Type"] = "application/json";
         const init = { method: method.toUpperCase(), headers };
@@ -102,16 +124,9 @@ export class Client {
                 throw err;
             throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
         });
-        const text = await answer.text();
-        if (answer.ok)
-            return (text ? JSON.parse(text) : undefined);
-        let said = {};
-        try {
-            said = JSON.parse(text);
-        }
-        catch { } // a proxy's own page
-        const wait = answer.headers.get("Retry-After");
-        throw new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, wait ? Number(wait) : undefined);
+        if (!answer.ok)
+            throw await refusal(answer);
+        return answer;
     }
     /** Opens a stream. The EventSource comes back by itself; a new one is made only when its ticket has ended. */
     #listen(path, handlers, ended, narrow = "") {
@@ -120,7 +135,10 @@ export class Client {
         let last = "";
         let opened = false; // since the last refusal
         let refusals = 0; // in a row, without an opening
+        const later = (why) => void setTimeout(open, Math.max(retryTicketAfter, (why?.retryAfter ?? 0) * 1000));
         const open = async () => {
+            if (stopped)
+                return;
             try {
                 const next = await this.#source(path, (last ? `&last_event_id=${encodeURIComponent(last)}` : "") + narrow);
                 if (stopped)
@@ -131,9 +149,9 @@ export class Client {
                 const reason = err instanceof LedgerboardError ? err : new LedgerboardError(0, "no_answer", String(err));
                 if (stopped)
                     return;
-                if ([400, 401, 403, 404].includes(reason.status))
+                if (forGood.includes(reason.status))
                     return void ended?.(reason);
-                setTimeout(open, Math.max(retryTicketAfter, (reason.retryAfter ?? 0) * 1000));
+                later(reason);
                 return;
             }
             for (const [name, handler] of Object.entries(handlers))
@@ -153,7 +171,7 @@ export class Client {
         const again = (why) => {
             if (stopped)
                 return;
-            if (why?.status)
+            if (why && forGood.includes(why.status))
                 return ended?.(why);
             if (!why && opened) {
                 opened = false;
@@ -164,7 +182,7 @@ export class Client {
                 if (++refusals > 1)
                     return ended?.(new LedgerboardError(0, "stream_refused", "The stream is refused, though the caller may open it."));
             }
-            setTimeout(open, retryTicketAfter);
+            later(why);
         };
         void open();
         return () => {
@@ -180,8 +198,7 @@ export class Client {
             return new LedgerboardError(0, "no_answer", "The server did not answer.");
         if (answer.ok)
             return void leave.abort();
-        const said = (await answer.json().catch(() => ({})));
-        return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText);
+        return refusal(answer);
     }
     async #source(path, more) {
         const address = `${this.#base}${path}?`;

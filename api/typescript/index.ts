@@ -6,18 +6,22 @@ export type { components, paths };
 export type Schemas = components["schemas"];
 
 type Method = "get" | "post" | "put";
-/** The paths that take a method. */
-export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends Record<M, object> ? P : never }[keyof paths];
+type Answering<M extends Method, Media extends string> = Record<M, { responses: { 200: { content: Record<Media, unknown> } } }>;
+/** The paths that take a method and answer in JSON. */
+export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends Answering<M, "application/json"> ? P : never }[keyof paths];
+/** The paths that also answer in CSV. */
+export type CSVPaths = { [P in keyof paths]: paths[P] extends Answering<"get", "text/csv"> ? P : never }[keyof paths];
 type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
 type Part<O, K extends string> = O extends { parameters: infer A } ? (A extends { [N in K]?: infer V } ? V : never) : never;
 type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
 /** What a method of a path answers in JSON. */
 export type Answer<M extends Method, P extends keyof paths> =
   Operation<M, P> extends { responses: { 200: { content: { "application/json": infer A } } } } ? A : undefined;
-/** What a request of a path takes. */
-export interface Request<M extends Method, P extends keyof paths> {
+type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
+/** What a request of a path takes; ?table= is of CSV. */
+export interface Request<M extends Method, P extends keyof paths, Not extends string = "table"> {
   path?: Part<Operation<M, P>, "path">;
-  query?: Part<Operation<M, P>, "query">;
+  query?: Without<Part<Operation<M, P>, "query">, Not>;
   headers?: Record<string, string>;
   body?: BodyOf<Operation<M, P>>;
   signal?: AbortSignal;
@@ -26,6 +30,13 @@ export interface Request<M extends Method, P extends keyof paths> {
 export type PagedPaths = {
   [P in PathsOf<"get">]: Answer<"get", P> extends { data: unknown[]; meta: infer M } ? ("next_cursor" extends keyof M ? P : never) : never;
 }[PathsOf<"get">];
+/** What a request of a path takes in CSV; ?meta= is of JSON. */
+export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
+/** A table, with the cursor of its next page; undefined: it is the last one. */
+export interface CSV {
+  text: string;
+  nextCursor: string | undefined;
+}
 export type Entry<P extends keyof paths> = Answer<"get", P> extends { data: (infer E)[] } ? E : never;
 
 /** A refusal of the server, or no answer at all (status 0). */
@@ -43,6 +54,21 @@ export class LedgerboardError extends Error {
     super(message);
   }
 }
+
+/** What the server said instead of an answer. */
+async function refusal(answer: Response): Promise<LedgerboardError> {
+  let said: Partial<Schemas["ErrorBody"]> = {};
+  try {
+    said = await answer.json();
+  } catch {} // a proxy's own page
+  const wait = answer.headers.get("Retry-After");
+  return new LedgerboardError(
+    answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, wait ? Number(wait) : undefined,
+  );
+}
+
+/** The statuses of streams after which trying again does not help. */
+const forGood = [400, 401, 403, 404];
 
 /** What the constructor of the package `eventsource` takes beside the address. */
 type FetchingEventSource = new (
@@ -89,6 +115,15 @@ interface SocketLike {
   disconnect(): unknown;
 }
 
+/** A request of any path. */
+interface Asked {
+  path?: unknown;
+  query?: unknown;
+  headers?: Record<string, string>;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
 type Handlers = Record<string, ((data: any) => void) | undefined>;
 
 const retryTicketAfter = 2000; // ms, while no ticket can be had
@@ -114,6 +149,13 @@ export class Client {
     return this.#send("post", path, request);
   }
 
+  /** Figures as a table; a list has pages. */
+  async csv<P extends CSVPaths>(path: P, request: CSVRequest<P> = {}): Promise<CSV> {
+    const answer = await this.#ask("get", path, "text/csv", request);
+    const next = /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1];
+    return { text: await answer.text(), nextCursor: next && decodeURIComponent(next) };
+  }
+
   /** All entries of a list, page by page. */
   async *pages<P extends PagedPaths>(path: P, request: Request<"get", P> = {}): AsyncGenerator<Entry<P>, void, undefined> {
     let cursor: string | undefined;
@@ -133,9 +175,9 @@ export class Client {
     return this.#listen("/api/notices", { client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => {} }, to.ended);
   }
 
-  /** Listens to which figures changed; what it returns ends that. An account (its id or row id) narrows. */
-  live(to: LiveListeners, account?: string): () => void {
-    const narrow = account ? `&account=${encodeURIComponent(account)}` : "";
+  /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
+  live(to: LiveListeners, narrowing: { account?: string; dashboard?: string } = {}): () => void {
+    const narrow = Object.entries(narrowing).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
     return this.#listen("/api/live", { figures_changed: to.figures, connection_needs_sign_in: to.signIn, live_cursor: () => {} }, to.ended, narrow);
   }
 
@@ -167,12 +209,17 @@ export class Client {
   }
 
   async #send<M extends Method, P extends keyof paths>(method: M, path: P, request: Request<M, P>): Promise<Answer<M, P>> {
-    const values = (request.path ?? {}) as Record<string, unknown>;
-    const address = String(path).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])));
+    return (await this.#ask(method, path, "application/json", request)).json();
+  }
+
+  /** Asks for a type of content, and throws what is no good answer. */
+  async #ask(method: Method, path: keyof paths, accept: string, request: Asked): Promise<Response> {
+    const values = new Map<string, unknown>(Object.entries(request.path ?? {}));
+    const address = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values.get(name))));
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {})) if (value != null) query.set(name, String(value));
     const asked = query.toString(); // not query.size, which browsers before 2023 lack
-    const headers: Record<string, string> = { Accept: "application/json", ...request.headers };
+    const headers: Record<string, string> = { Accept: accept, ...request.headers };
     if (request.body !== undefined) headers["Content-Type"] = "application/json";
     const init: RequestInit = { method: method.toUpperCase(), headers };
     if (request.body !== undefined) init.body = JSON.stringify(request.body);
@@ -181,16 +228,8 @@ export class Client {
       if (request.signal?.aborted) throw err;
       throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
     });
-    const text = await answer.text();
-    if (answer.ok) return (text ? JSON.parse(text) : undefined) as Answer<M, P>;
-    let said: Partial<{ code: string; message: string; errors: { field: string; detail: string }[]; request_id: string }> = {};
-    try {
-      said = JSON.parse(text);
-    } catch {} // a proxy's own page
-    const wait = answer.headers.get("Retry-After");
-    throw new LedgerboardError(
-      answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, wait ? Number(wait) : undefined,
-    );
+    if (!answer.ok) throw await refusal(answer);
+    return answer;
   }
 
   /** Opens a stream. The EventSource comes back by itself; a new one is made only when its ticket has ended. */
@@ -200,7 +239,9 @@ export class Client {
     let last = "";
     let opened = false; // since the last refusal
     let refusals = 0; // in a row, without an opening
+    const later = (why?: LedgerboardError): void => void setTimeout(open, Math.max(retryTicketAfter, (why?.retryAfter ?? 0) * 1000));
     const open = async (): Promise<void> => {
+      if (stopped) return;
       try {
         const next = await this.#source(path, (last ? `&last_event_id=${encodeURIComponent(last)}` : "") + narrow);
         if (stopped) return next.close();
@@ -208,8 +249,8 @@ export class Client {
       } catch (err) {
         const reason = err instanceof LedgerboardError ? err : new LedgerboardError(0, "no_answer", String(err));
         if (stopped) return;
-        if ([400, 401, 403, 404].includes(reason.status)) return void ended?.(reason);
-        setTimeout(open, Math.max(retryTicketAfter, (reason.retryAfter ?? 0) * 1000));
+        if (forGood.includes(reason.status)) return void ended?.(reason);
+        later(reason);
         return;
       }
       for (const [name, handler] of Object.entries(handlers))
@@ -227,7 +268,7 @@ export class Client {
     };
     const again = (why: LedgerboardError | undefined): void => {
       if (stopped) return;
-      if (why?.status) return ended?.(why);
+      if (why && forGood.includes(why.status)) return ended?.(why);
       if (!why && opened) {
         opened = false;
         return void open();
@@ -236,7 +277,7 @@ export class Client {
         last = ""; // it may be what is refused
         if (++refusals > 1) return ended?.(new LedgerboardError(0, "stream_refused", "The stream is refused, though the caller may open it."));
       }
-      setTimeout(open, retryTicketAfter);
+      later(why);
     };
     void open();
     return () => {
@@ -251,8 +292,7 @@ export class Client {
     const answer = await fetch(`${this.#base}${path}?${narrow.slice(1)}`, await this.#proven({ signal: leave.signal })).catch(() => undefined);
     if (!answer) return new LedgerboardError(0, "no_answer", "The server did not answer.");
     if (answer.ok) return void leave.abort();
-    const said = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
-    return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText);
+    return refusal(answer);
   }
 
   async #source(path: "/api/notices" | "/api/live", more: string): Promise<EventSource> {

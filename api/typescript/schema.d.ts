@@ -2379,27 +2379,27 @@ export interface components {
         /** @description A generation that is being made. */
         Build: {
             /**
-             * Format: int64
-             * @description events
+             * Format: double
+             * @description since it was begun
              */
-            done: number;
+            elapsed_seconds: number;
+            /**
+             * Format: int64
+             * @description that were folded
+             */
+            events_done: number;
+            /**
+             * Format: int64
+             * @description that it needs before it may be read
+             */
+            events_total: number;
             /**
              * Format: int64
              * @description its number
              */
             generation: number;
-            /**
-             * Format: double
-             * @description since it was begun
-             */
-            seconds: number;
             /** @description of that generation */
             state: string;
-            /**
-             * Format: int64
-             * @description events that it needs before it may be read
-             */
-            total: number;
             /**
              * Format: int64
              * @description of the projector that makes it
@@ -2681,9 +2681,9 @@ export interface components {
             linked: components["schemas"]["AccountName"][];
             /**
              * Format: int64
-             * @description how many users are on the list
+             * @description how many are on the list
              */
-            listed: number;
+            listed_users: number;
             /**
              * Format: int64
              * @description what accountId means in the paths of the analytics; 0: the directory does not hold it
@@ -2772,11 +2772,6 @@ export interface components {
         };
         /** @description Followers by what the platform tells of them, added up over the accounts that have such a split. The parts are less than the followers: platforms leave people out whom they know nothing of. */
         Demographics: {
-            /**
-             * Format: int64
-             * @description social accounts with a split
-             */
-            accounts: number;
             /** @description by name, for example 25-34; empty: not given */
             age_groups: components["schemas"]["AudienceShare"][];
             /**
@@ -2790,6 +2785,11 @@ export interface components {
             countries: components["schemas"]["AudienceShare"][];
             /** @description F, M, U (not known); empty: not given */
             gender: components["schemas"]["AudienceShare"][];
+            /**
+             * Format: int64
+             * @description with a split
+             */
+            social_accounts: number;
         };
         /** @description What lies between two moments of one dashboard. */
         DiffAnswer: {
@@ -3330,7 +3330,7 @@ export interface components {
              * Format: int64
              * @description how many profiles and pages it has connected
              */
-            platforms: number;
+            social_accounts: number;
             /** @description the user who this member is, 24 hex digits; null: none */
             user_id: string | null;
         };
@@ -4138,6 +4138,11 @@ export interface components {
              * @description of the main application's categories; null: none
              */
             c_id: number | null;
+            /**
+             * Format: date-time
+             * @description of these figures; null: not read yet
+             */
+            captured_at: string | null;
             /** @description null: none, or not known by this number */
             category: string | null;
             /**
@@ -4198,11 +4203,6 @@ export interface components {
              * @description people
              */
             reach: number | null;
-            /**
-             * Format: date-time
-             * @description capture of these figures; null: not read yet
-             */
-            read_at: string | null;
             /**
              * Format: int64
              * @description Shares, reposts included; null: the platform did not give them.
@@ -4678,9 +4678,9 @@ export interface components {
             generation: number;
             /**
              * Format: int64
-             * @description events not yet folded, exact, over all partitions
+             * @description not yet folded, exact, over all partitions
              */
-            lag: number;
+            lag_events: number;
             /**
              * Format: double
              * @description how long the partition that waits longest has been seen behind without progress; 0 without lag
@@ -5013,6 +5013,11 @@ export interface components {
              */
             events_done: number;
             /**
+             * Format: double
+             * @description of late
+             */
+            events_per_second: number;
+            /**
              * Format: int64
              * @description records of the topic at its start
              */
@@ -5031,11 +5036,6 @@ export interface components {
             id: string;
             /** @description that is made anew */
             projection: string;
-            /**
-             * Format: double
-             * @description events per second, of late
-             */
-            rate: number;
             /** @description CODE or CODE:TICKET */
             reason: string;
             /** @description of the verification */
@@ -5433,9 +5433,9 @@ export interface components {
         TicketBody: {
             /**
              * Format: int64
-             * @description seconds
+             * @description until it opens no stream any more
              */
-            expires_in: number;
+            expires_in_seconds: number;
             /** @description of the stream that it opens */
             path: string;
             /** @description The ticket, for ?ticket= of one stream. */
@@ -6097,11 +6097,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
             header?: {
@@ -9013,11 +9013,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "meta.sources";
             };
             header?: {
@@ -9050,7 +9050,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.demographics.captured_at,platforms.periods.demographics.accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.followers */
+                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.demographics.captured_at,platforms.periods.demographics.social_accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.followers */
                     "text/csv": string;
                 };
             };
@@ -9298,11 +9298,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
             header?: {
@@ -9394,11 +9394,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -9495,11 +9495,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
             header?: {
@@ -9603,11 +9603,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -9716,11 +9716,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -9834,11 +9834,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -9945,11 +9945,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -10078,11 +10078,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10196,11 +10196,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10314,11 +10314,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10432,11 +10432,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10548,11 +10548,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -10661,11 +10661,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10769,11 +10769,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -10882,11 +10882,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -10988,11 +10988,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11094,11 +11094,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11210,11 +11210,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
             header?: {
@@ -11307,11 +11307,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -11433,11 +11433,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "posts" | "meta.sources";
             };
             header?: {
@@ -11544,11 +11544,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11640,11 +11640,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "meta.sources";
             };
             header?: {
@@ -11761,11 +11761,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11866,11 +11866,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -11966,11 +11966,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -12072,11 +12072,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
@@ -12208,11 +12208,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -12309,11 +12309,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
             header?: {
@@ -12417,11 +12417,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -12530,11 +12530,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -12648,11 +12648,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -12759,11 +12759,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -12892,11 +12892,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13010,11 +13010,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13128,11 +13128,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13246,11 +13246,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13362,11 +13362,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -13475,11 +13475,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13583,11 +13583,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -13696,11 +13696,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
             };
             header?: {
@@ -13802,11 +13802,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -13908,11 +13908,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14024,11 +14024,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
             header?: {
@@ -14121,11 +14121,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
             header?: {
@@ -14267,11 +14267,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "posts" | "meta.sources";
             };
             header?: {
@@ -14378,11 +14378,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14474,11 +14474,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "meta.sources";
             };
             header?: {
@@ -14635,11 +14635,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14740,11 +14740,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14840,11 +14840,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
             header?: {
@@ -14946,11 +14946,11 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. Default: a source for every social account.
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
-                /** @description With Accept: text/csv: the one table to answer; meta.sources says for every social account why a cell is empty. Default: all tables of the data; the column table names them. */
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {

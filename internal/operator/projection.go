@@ -10,7 +10,7 @@ type Projection struct {
 	Projection string  `json:"projection"`        // its name
 	Generation int     `json:"generation"`        // that readers use
 	State      State   `json:"state"`             // of that generation
-	Lag        int64   `json:"lag"`               // events not yet folded, exact, over all partitions
+	Lag        int64   `json:"lag_events"`        // not yet folded, exact, over all partitions
 	LagSeconds float64 `json:"lag_seconds"`       // how long the partition that waits longest has been seen behind without progress; 0 without lag
 	Parked     int64   `json:"parked"`            // events that wait for an operator
 	Stale      int64   `json:"stale"`             // lost races and duplicates since the start of this process
@@ -51,9 +51,9 @@ type Build struct {
 	Generation int     `json:"generation"`      // its number
 	Version    int     `json:"version"`         // of the projector that makes it
 	State      State   `json:"state"`           // of that generation
-	Done       int64   `json:"done"`            // events
-	Total      int64   `json:"total"`           // events that it needs before it may be read
-	Seconds    float64 `json:"seconds"`         // since it was begun
+	Done       int64   `json:"events_done"`     // that were folded
+	Total      int64   `json:"events_total"`    // that it needs before it may be read
+	Seconds    float64 `json:"elapsed_seconds"` // since it was begun
 	Waits      string  `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
 }
 

@@ -38,7 +38,7 @@ type Rebuild struct {
 	FinishedAt      *time.Time      `json:"finished_at,omitempty"`       // absent until it has ended
 	EventsDone      int64           `json:"events_done"`                 // records of the topic that were folded in bulk
 	EventsTotal     int64           `json:"events_total"`                // records of the topic at its start
-	Rate            float64         `json:"rate"`                        // events per second, of late
+	Rate            float64         `json:"events_per_second"`           // of late
 	ETASeconds      *float64        `json:"eta_seconds,omitempty"`       // until the bulk is folded; absent while unknown
 	DiskNeededBytes *int64          `json:"disk_needed_bytes,omitempty"` // an estimate; absent: not known
 	Report          json.RawMessage `json:"report,omitempty"`            // of the verification

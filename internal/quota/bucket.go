@@ -98,6 +98,15 @@ func (b *bucket) fromLease(want int) (got int, held error) {
 	return got, nil
 }
 
+// giveBack returns calls that were taken and not made, unless the lease that they were of is over.
+func (b *bucket) giveBack(calls int, taken time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.drawn.After(taken) {
+		b.left += calls
+	}
+}
+
 // draw asks the store for a lease; wait is how long until it is worth asking again, 0 after a grant.
 func (b *bucket) draw(ctx context.Context, want int) (wait time.Duration, err error) {
 	now := b.gate.cfg.Now()

@@ -65,21 +65,35 @@ func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, fi
 	}, nil
 }
 
-// take takes the call out of every budget that it counts against, as many of its requests as all of them give.
+// take takes the call out of every budget that it counts against, as many of its requests as all of them give. What one gave and
+// another did not goes back: a call that is not made burns no budget.
 func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
 	if held := g.holdOf(ctx, call); held > 0 {
 		return 0, noRoom("of the platform", held)
 	}
 	requests = max(1, call.Requests)
+	var gave []taken
 	for _, l := range g.cfg.Limits {
 		if l.Platform != call.Platform {
 			continue
 		}
-		if requests, err = g.bucket(l, call).take(ctx, requests); err != nil {
-			return 0, err
+		b := g.bucket(l, call)
+		if requests, err = b.take(ctx, requests); err != nil {
+			break
 		}
+		gave = append(gave, taken{b, requests, g.cfg.Now()})
 	}
-	return requests, nil
+	for _, from := range gave {
+		from.bucket.giveBack(from.calls-requests, from.at)
+	}
+	return requests, err
+}
+
+// taken is what a budget gave, and when.
+type taken struct {
+	bucket *bucket
+	calls  int
+	at     time.Time
 }
 
 // Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the

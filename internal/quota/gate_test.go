@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sort"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -325,4 +326,34 @@ func TestRequestsOfABatchAreCalls(t *testing.T) {
 	}
 	require.Equal(t, []int{20, 10}, given, "the burst of 600 an hour is 30")
 	require.Equal(t, 30, meter.Calls())
+}
+
+// A call that one budget refuses takes nothing from the others that it counts against, and a batch only what all of them give.
+func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate(limits(
+		quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeApp, Calls: 200, Window: time.Hour},    // a burst of 10
+		quota.Limit{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 40, Window: time.Hour}, // of 2
+	), hasty)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the clock stands still: who waits, waits until then
+	defer cancel()
+	batchOf := func(account string) (made int, refusal error) {
+		call := facebook
+		call.Account, call.Requests = account, 7
+		made, finish, err := g.Admit(ctx, call)
+		if err == nil {
+			finish(platforms.CallStats{Platform: domain.Facebook, Requests: made})
+		}
+		return made, err
+	}
+	for account := range 5 {
+		made, err := batchOf(strconv.Itoa(account))
+		require.NoError(t, err, "the app's budget has two calls for each")
+		require.Equal(t, 2, made)
+		for range 20 * (4 - account) / 4 { // none when the app's budget is used up
+			_, err := batchOf(strconv.Itoa(account))
+			require.True(t, platforms.Refused(err))
+			require.ErrorContains(t, err, string(platforms.ScopeAccount))
+		}
+	}
 }

@@ -56,12 +56,12 @@ type StatsPeriod struct {
 // Demographics are followers by what the platform tells of them, added up over the accounts that have such
 // a split. The parts are less than the followers: platforms leave people out whom they know nothing of.
 type Demographics struct {
-	CapturedAt time.Time       `json:"captured_at"` // of the newest split
-	Accounts   int             `json:"accounts"`    // social accounts with a split
-	AgeGroups  []AudienceShare `json:"age_groups"`  // by name, for example 25-34; empty: not given
-	Gender     []AudienceShare `json:"gender"`      // F, M, U (not known); empty: not given
-	Countries  []AudienceShare `json:"countries"`   // ISO code, or LinkedIn's URN of the place; the 25 largest, the largest first
-	Cities     []AudienceShare `json:"cities"`      // the platform's name, or LinkedIn's URN of the place; the 25 largest, the largest first
+	CapturedAt     time.Time       `json:"captured_at"`     // of the newest split
+	SocialAccounts int             `json:"social_accounts"` // with a split
+	AgeGroups      []AudienceShare `json:"age_groups"`      // by name, for example 25-34; empty: not given
+	Gender         []AudienceShare `json:"gender"`          // F, M, U (not known); empty: not given
+	Countries      []AudienceShare `json:"countries"`       // ISO code, or LinkedIn's URN of the place; the 25 largest, the largest first
+	Cities         []AudienceShare `json:"cities"`          // the platform's name, or LinkedIn's URN of the place; the 25 largest, the largest first
 }
 
 // AudienceShare is one part of a split.
@@ -209,7 +209,7 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 }
 
 func demographicsOf(accounts map[int64]splitsOf) *Demographics {
-	out := Demographics{Accounts: len(accounts)}
+	out := Demographics{SocialAccounts: len(accounts)}
 	sums := map[string]map[string]int64{}
 	for _, of := range accounts {
 		out.CapturedAt = later(out.CapturedAt, of.at.UTC())

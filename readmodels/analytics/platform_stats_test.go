@@ -105,7 +105,7 @@ func (o *oracle) demographics(p domain.Platform, in part) *analytics.Demographic
 		if last == nil {
 			continue
 		}
-		out.Accounts++
+		out.SocialAccounts++
 		if last.CapturedAt.After(out.CapturedAt) {
 			out.CapturedAt = last.CapturedAt
 		}
@@ -118,7 +118,7 @@ func (o *oracle) demographics(p domain.Platform, in part) *analytics.Demographic
 			}
 		}
 	}
-	if out.Accounts == 0 {
+	if out.SocialAccounts == 0 {
 		return nil
 	}
 	list := func(facet string, largest bool) []analytics.AudienceShare {

@@ -52,7 +52,7 @@ type PostActivity struct {
 	Views       *int64     `json:"views"`
 	Impressions *int64     `json:"impressions"`  // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`        // people
-	ReadAt      *time.Time `json:"read_at"`      // capture of these figures; null: not read yet
+	CapturedAt  *time.Time `json:"captured_at"`  // of these figures; null: not read yet
 	PublishedAt *time.Time `json:"published_at"` // null: not known
 	CreatedAt   time.Time  `json:"created_at"`   // when it was first registered here
 	UpdatedAt   time.Time  `json:"updated_at"`   // when it was last registered or read
@@ -112,7 +112,7 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
 			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
-				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.ReadAt,
+				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.CapturedAt,
 				&a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
 			a.PlatformRef, a.ID = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID)
 			return a, err

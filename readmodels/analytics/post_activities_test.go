@@ -80,14 +80,14 @@ func TestActivities(t *testing.T) {
 	require.Equal(t, analytics.PostActivity{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          "1:p2", SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
-		Likes: &seven, Shares: &zero, ReadAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: activityDay, UpdatedAt: read,
+		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: activityDay, UpdatedAt: read,
 	}, got, "what was not given is null")
 	first, err := posts.Activity(t.Context(), scope, "1:p1")
 	require.NoError(t, err)
 	require.Equal(t, "as written", *first.Content, "what the main application says stands before the listing")
 	require.Equal(t, "photo", *first.Type)
 	require.Nil(t, first.Likes)
-	require.Nil(t, first.ReadAt)
+	require.Nil(t, first.CapturedAt)
 	require.Nil(t, first.CategoryName, "a number without a name")
 	for _, id := range []string{"2:q1", "1:p9", "x"} {
 		_, err = posts.Activity(t.Context(), scope, id)

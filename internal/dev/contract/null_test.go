@@ -33,7 +33,7 @@ func TestAbsentIsNullInTheAnswer(t *testing.T) {
 		"a story that was not read": {
 			"instagram", domain.Instagram, 0, "17841400000000001", "/api/activities/70:905",
 			nil,
-			[]string{"likes", "comments", "shares", "views", "impressions", "reach", "read_at"},
+			[]string{"likes", "comments", "shares", "views", "impressions", "reach", "captured_at"},
 		},
 		"a post without activity": {
 			"linkedin_page", domain.LinkedIn, domain.LinkedInCompanyPage, "4242", "/api/activities/70:urn:li:share:73",

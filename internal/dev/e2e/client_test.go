@@ -3,11 +3,15 @@
 package e2e_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -70,4 +74,52 @@ func TestTypedClientInNode(t *testing.T) {
 	require.True(t, slices.ContainsFunc(nobody.all(), func(line heard) bool {
 		return line.Text == "live" && string(line.Payload) == `{"status":401,"code":"unauthenticated"}`
 	}), "%s", nobody.transcript())
+}
+
+// A server or a proxy that is busy for a while ends no stream: the client tries again, also where the refusal of its question
+// why is not for good.
+func TestTypedClientOutlivesBusyServers(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	base, err := url.Parse(p.base)
+	require.NoError(t, err)
+	var busy atomic.Int32 // the status of every answer; 0: none
+	refused := make(chan int, 1000)
+	proxy := httputil.NewSingleHostReverseProxy(base)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status := int(busy.Load()); status != 0 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(status)
+			refused <- status
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	module := (&url.URL{Scheme: "file", Path: filepath.Join(installClient(t, p.base), "index.js")}).String()
+	board := p.info.IDs.SubAccounts[0]
+	everybody := p.listed(board)
+	listener := listenJS(t, "behind a proxy", "client.js", everybody[0].ID, map[string]any{
+		"url": front.URL, "token": p.clientToken(everybody[0]), "client": module,
+	})
+	heard := func() {
+		before := listener.count("event", "sse removed")
+		for listener.count("event", "sse removed") == before { // the stream may not be open yet
+			told := listener.count("event", "socket removed")
+			p.setUsers(board, ids(everybody[1:]))
+			p.setUsers(board, ids(everybody))
+			listener.await(told+1, "event", "socket removed")
+		}
+	}
+	listener.await(1, "connect", "socket")
+	heard()
+	for _, status := range []int32{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		busy.Store(status)
+		front.CloseClientConnections()
+		for range 6 { // of two streams and a socket, some of them by the question why
+			<-refused
+		}
+		busy.Store(0)
+		heard()
+	}
+	require.Zero(t, listener.count("ended", ""), "%s", listener.transcript())
 }

@@ -34,6 +34,9 @@ const names: string[] = [];
 for await (const user of boards.pages("/api/users", { query: { limit: 2 } })) names.push(user.name);
 console.log("pages", firstPage.data.length, names.length > firstPage.data.length);
 
+const table = await boards.csv("/api/stats", { query: { table: "platforms.periods" } });
+console.log("table", table.text.split(",", 1)[0], table.nextCursor === undefined);
+
 const refused = await boards.get("/auth/getRoiViews", { query: { startTime: "yesterday" } }).catch((err: unknown) => err);
 if (!(refused instanceof LedgerboardError)) throw new Error("a malformed time was taken");
 console.log("refused", refused.status, refused.code, refused.errors.map((e) => e.field).join(), refused.requestId !== "");
@@ -47,3 +50,11 @@ void (() => boards.get("/auth/getRoiViews", { query: { pId: "2" } }));
 void (() => boards.get("/auth/nothing"));
 // @ts-expect-error a dashboard is no list of pages
 void (() => boards.pages("/api/projects/dashboard/{id}"));
+// @ts-expect-error a stream is no answer in JSON
+void (() => boards.get("/api/live"));
+// @ts-expect-error ?table= is of CSV
+void (() => boards.get("/api/stats", { query: { table: "platforms" } }));
+// @ts-expect-error ?meta= is of JSON
+void (() => boards.csv("/api/stats", { query: { meta: "brief" } }));
+// @ts-expect-error users are no figures
+void (() => boards.csv("/api/users"));
