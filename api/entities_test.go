@@ -67,7 +67,8 @@ func TestEntities(t *testing.T) {
 	stats := b.ask(http.MethodGet, "/api/stats?startTime=2026-01-01&endTime=2026-02-28&granularity=month&tz=Europe/Vienna&pId=1", "", "Authorization: Bearer "+token)
 	require.Equal(t, http.StatusOK, stats.status, stats.body)
 	require.Contains(t, stats.body, `"period":"2026-01-01","from":"2025-12-31T23:00:00Z"`)
-	require.Contains(t, stats.body, `"followers":null,"followers_change":null,"posts":2,"engagement":null,"impressions":null,"reach":null,"demographics":null`)
+	require.Contains(t, stats.body, `"followers":null,"followers_change":null,"posts":2,"engagement":null,"impressions":null,"reach":null,"engagement_rate_pct":null,"engagement_rate_of":null,`+
+		`"recorded_at":null,"updated_at":null,"demographics":null`)
 	require.Contains(t, stats.body, `"period":"2026-02-01"`)
 }
 

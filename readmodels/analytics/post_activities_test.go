@@ -80,7 +80,7 @@ func TestActivities(t *testing.T) {
 	require.Equal(t, analytics.PostActivity{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          "1:p2", SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
-		Likes: &seven, Shares: &zero, ReadAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: activityDay, UpdatedAt: read,
+		Likes: &seven, Shares: &zero, ReadAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
 	}, got, "what was not given is null")
 	first, err := posts.Activity(t.Context(), scope, "1:p1")
 	require.NoError(t, err)

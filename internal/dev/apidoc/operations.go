@@ -144,6 +144,7 @@ var operations = map[string]about{
 	"getCategories":          entities("The categories of posts, by name."),
 	"getUsersPlatforms":      entities("What a user has connected: the profiles and pages of its members."),
 	"getPlatformsActivities": entities("The posts of one connected profile or page, newest first."),
+	"getPlatformsStats":      statsOf("of one connected profile or page"),
 	"getActivitiesStats":     entities("What one post had gathered at each reading, newest first."),
 
 	"getUsers":         entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
