@@ -366,7 +366,7 @@ func (p probe) askFor(a gainsAnswer, q question) cells {
 }
 
 // notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and percentages.
-var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|\.followers$|_pct$|\.rank$|\.accounts$`)
+var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$`)
 
 // additive are the paths of gains in an answer, without the names of entries.
 func (p probe) additive() map[string]bool {

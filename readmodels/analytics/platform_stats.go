@@ -20,7 +20,7 @@ type PlatformStats struct {
 type StatsOfPlatform struct {
 	readmodels.PlatformRef
 
-	SocialAccounts int `json:"social_accounts"` // in scope, read or not
+	SocialAccounts   int      `json:"social_accounts"`    // in scope, read or not
 	SocialAccountIDs []int64  `json:"social_account_ids"` // of the connected profiles and pages that are the scope's now, by number
 	UserIDs          []string `json:"user_ids"`           // of the users who their owners are, 24 hex digits each; an owner may be no user
 	StatsPeriods
