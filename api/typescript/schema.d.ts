@@ -48,7 +48,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Posts with their latest figures, newest first. */
+        /** Posts with their latest figures, newest first; or what the content planner holds. */
         get: operations["getActivities"];
         put?: never;
         post?: never;
@@ -875,7 +875,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Followers, their change, posts, engagement, impressions, reach and demographics of one connected profile or page, by day, week or month. */
+        /** Followers, their change, posts, engagement and its rate, impressions, reach and demographics of one connected profile or page, by day, week or month. */
         get: operations["getPlatformsStats"];
         put?: never;
         post?: never;
@@ -984,7 +984,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month. */
+        /** Followers, their change, posts, engagement and its rate, impressions, reach and demographics of each platform, by day, week or month. */
         get: operations["getStats"];
         put?: never;
         post?: never;
@@ -3401,6 +3401,16 @@ export interface components {
             clients_see?: boolean | null;
             /** @description `clients_see_not` says why they do not: a sentence. Absent when they do. */
             clients_see_not?: string;
+            /**
+             * Format: date-time
+             * @description `compared_from` is the first instant of the period that the answer is compared with, UTC; absent without compare.
+             */
+            compared_from?: string | null;
+            /**
+             * Format: date-time
+             * @description first instant after that period, UTC; absent without compare
+             */
+            compared_to?: string | null;
             /** @description `complete` is false while the range has not ended: its figures may still grow, its parts to come are null, and it is compared with as many days before it as have begun of it, today included. */
             complete: boolean;
             /**
@@ -5425,13 +5435,14 @@ export interface components {
             platform: string;
             /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
             previous_periods?: components["schemas"]["StatsPeriod"][];
-            /** @description `social_account_ids` are the connected platforms that are the scope's now, by number, and UserIDs the users who their owners are, 24 hex digits each; an owner may be nobody of the directory. */
+            /** @description of the connected profiles and pages that are the scope's now, by number */
             social_account_ids: number[];
             /**
              * Format: int64
              * @description in scope, read or not
              */
             social_accounts: number;
+            /** @description of the users who their owners are, 24 hex digits each; an owner may be no user */
             user_ids: string[];
         };
         /** @description The figures of one period. */
@@ -5444,13 +5455,13 @@ export interface components {
              */
             engagement: number | null;
             /**
-             * @description `engagement_rate_of` is reach or followers; null without a rate.
+             * @description reach or followers; null without a rate
              * @enum {string|null}
              */
             engagement_rate_of: "reach" | "followers" | null;
             /**
              * Format: double
-             * @description `engagement_rate_pct` is `engagement` in per cent of what EngagementRateOf says, with two decimals: of `reach` where that is positive, else of `followers`. Null where neither is, and without `engagement`. Rates of periods or of platforms are never added.
+             * @description `engagement_rate_pct` is `engagement` in per cent of `reach` where that is positive, else of `followers`, with two decimals; `engagement_rate_of` says which. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are never added.
              */
             engagement_rate_pct: number | null;
             /**
@@ -5487,7 +5498,7 @@ export interface components {
             reach: number | null;
             /**
              * Format: date-time
-             * @description `recorded_at` is the oldest capture of what `followers`, `engagement` and `impressions` of this period are made of, and UpdatedAt the newest one: of each account its last reading in the period, of day flows the last one of each day, which may come after the period. Null when nothing was read.
+             * @description `recorded_at` is the oldest capture of what `followers`, `engagement` and `impressions` of this period are made of: of each account its last reading in the period, of day flows the last reading of each day, which may come after the period. Null when nothing was read.
              */
             recorded_at: string | null;
             /**
@@ -5497,7 +5508,7 @@ export interface components {
             to: string;
             /**
              * Format: date-time
-             * @description When it was last changed, UTC.
+             * @description the newest of these captures; null with `recorded_at`
              */
             updated_at: string | null;
         };

@@ -106,3 +106,33 @@ func TestPartsToComeAreComparedWithNothing(t *testing.T) {
 		{Day: "2026-05-29", Impressions: new(int64(29 + 30 + 31)), AccountsRead: 1},
 	}, got.Total.PreviousSeries)
 }
+
+// A page that was another client's when the compared period began stands there with what this client last read of it before, and
+// not with what it read later.
+func TestAPageThatWasAnothersIsComparedWithWhatItsClientKnew(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
+	for when, followers := range map[string]struct {
+		page   int64
+		client domain.Tenant
+		count  int64
+	}{
+		"2026-04-30 10:00": {11, tenants[0], 50}, "2026-05-01 10:00": {11, tenants[1], 55}, "2026-05-20 10:00": {11, tenants[0], 60},
+		"2026-05-25 10:00": {11, tenants[1], 65}, "2026-06-10 10:00": {11, tenants[0], 70},
+		"2026-05-03 10:00": {12, tenants[0], 1000}, "2026-06-02 10:00": {12, tenants[0], 2000},
+	} {
+		reading := read(domain.Facebook, at(when), people(followers.count))
+		reading.Tenant = tenantOf(followers.client, followers.page)
+		w.Add(when, reading)
+	}
+	w.Fold(t, db)
+	q := onFacebook(june)
+	q.Compare = analytics.ComparePrevious
+	scope := wholeAgency
+	scope.Accounts = []string{clientA}
+	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), scope, q)
+	require.NoError(t, err)
+	require.Equal(t, analytics.FollowerDay{Day: "2026-05-03", Followers: new(int64(1050)), AccountsRead: 1}, got.Total.PreviousSeries[1])
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-02", Followers: new(int64(2060)), Change: new(int64(1000)), AccountsRead: 1}, got.Total.Series[1])
+}

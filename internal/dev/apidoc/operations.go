@@ -77,7 +77,7 @@ func figures(summary, text string) about {
 func entities(summary string) about { return about{tag: tagEntities, summary: summary} }
 
 func statsOf(whose string) about {
-	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Followers, their change, posts, engagement, " +
+	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Followers, their change, posts, engagement and its rate, " +
 		"impressions, reach and demographics " + whose + ", by day, week or month."}
 }
 
@@ -152,7 +152,7 @@ var operations = map[string]about{
 	"getPlatforms": entities("The connected profiles and pages, with their state, the reason of the last " +
 		"failure and the last reading."),
 	"getPlatformsByPlatformId":  entities("One connected profile or page."),
-	"getActivities":             entities("Posts with their latest figures, newest first."),
+	"getActivities":             entities("Posts with their latest figures, newest first; or what the content planner holds."),
 	"getActivitiesByActivityId": entities("One post."),
 	"getStats":                  statsOf("of each platform"),
 	"getDashboardHistory":       audit("Who changed a dashboard, when and by which request."),
