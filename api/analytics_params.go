@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -13,10 +14,13 @@ var (
 	seriesParams = with(totalsParams, paramGranularity)
 	postsParams  = with(totalsParams, paramCursor, paramLimit)
 
-	postsSeriesParams = with(postsParams, paramGranularity)
+	comparedTotals    = with(totalsParams, paramCompare)
+	comparedSeries    = with(seriesParams, paramCompare)
+	postsSeriesParams = with(postsParams, paramGranularity, paramCompare)
 	topPostsParams    = with(postsParams, paramCategory, paramRankBy)
 	leaderboardParams = with(totalsParams, paramLimit, paramRankBy)
-	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform}
+	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform, paramCompare}
+	onePlatformParams = []Param{paramPlatformID, paramStartTime, paramEndTime, paramZone, paramGranularity, paramCompare}
 )
 
 // paramAsOf stands at every endpoint of figures.
@@ -34,6 +38,16 @@ var paramRankBy = Param{
 		"the range have gathered by its end.",
 }
 
+// paramCompare stands where totals or series have another period.
+var paramCompare = Param{
+	Name: "compare", Kind: KindWord, wrong: "is nothing to compare with: use %s",
+	Words:   []string{string(analytics.ComparePrevious), string(analytics.CompareYear), string(analytics.CompareNone)},
+	Default: "totals are compared with the previous period, and series come alone", Example: string(analytics.CompareYear),
+	Text: "What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one " +
+		"year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that " +
+		"period, part by part. none: with nothing; what says so in totals is null.",
+}
+
 // ofMember asks the same of one member.
 func ofMember(takes []Param) []Param { return with([]Param{paramMember}, takes...) }
 
@@ -48,7 +62,16 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	} else {
 		q.Range = p.Range(paramStartTime, paramEndTime)
 	}
-	q.Platforms = p.Platforms()
+	q.Platforms = domain.Platforms()
+	if p.declares(paramPlatform) {
+		q.Platforms = p.Platforms()
+	}
+	if p.declares(paramPlatformID) {
+		q.Social = p.ID(paramPlatformID)
+	}
+	if p.declares(paramCompare) {
+		q.Compare = analytics.Compare(p.word(paramCompare))
+	}
 	if p.declares(paramLimit) {
 		q.Page.Limit = p.Limit()
 	}

@@ -53,14 +53,14 @@ func (s *Server) analyticsRoutes() []route {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) route { return route{http.MethodGet, pattern, id, readers, op} }
 	figures := s.deps.Analytics
-	netGrowth := endpoint(s, seriesParams, figures.AccountNetGrowth)
+	netGrowth := endpoint(s, comparedSeries, figures.AccountNetGrowth)
 	membersTop := endpoint(s, ofMember(topPostsParams), figures.TopPosts)
 	return []route{
-		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(s, totalsParams, figures.AccountInsights)),
+		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(s, comparedTotals, figures.AccountInsights)),
 		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
-			endpoint(s, seriesParams, figures.AccountFollowers)),
+			endpoint(s, comparedSeries, figures.AccountFollowers)),
 		get("/getRoiViews", "getRoiViews", endpoint(s, totalsParams, figures.RoiViews)),
-		get("/reach/getAccountStats/{pId}", "getAccountStats", endpoint(s, seriesParams, figures.AccountStats)),
+		get("/reach/getAccountStats/{pId}", "getAccountStats", endpoint(s, comparedSeries, figures.AccountStats)),
 		get("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", netGrowth),
 		get("/reach/getAccountNetGrowth", "getAccountNetGrowth", netGrowth),
 		get("/reach/activityMeter", "getActivityMeter", endpoint(s, seriesParams, figures.ActivityMeter)),
@@ -69,14 +69,14 @@ func (s *Server) analyticsRoutes() []route {
 			endpoint(s, topPostsParams, figures.TopPosts)),
 		get("/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights", endpoint(s, postsParams, figures.PostInsights)),
 		get("/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes", endpoint(s, postsSeriesParams, figures.PostsLikes)),
-		get("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", endpoint(s, seriesParams, figures.PostsViews)),
+		get("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", endpoint(s, comparedSeries, figures.PostsViews)),
 		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
 			endpoint(s, postsParams, figures.PostsEngagements)),
 		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
-			endpoint(s, seriesParams, figures.PostsTotalEngagements)),
+			endpoint(s, comparedSeries, figures.PostsTotalEngagements)),
 
 		get("/member-followers-graph/{memberId}", "getMemberFollowersGraph",
-			endpoint(s, ofMember(seriesParams), figures.AccountFollowers)),
+			endpoint(s, ofMember(comparedSeries), figures.AccountFollowers)),
 		get("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
 			endpoint(s, with(postsParams, paramAccountID), figures.ActiveMembers)),
 		get("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
@@ -84,11 +84,11 @@ func (s *Server) analyticsRoutes() []route {
 		get("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
 			endpoint(s, ofMember(postsParams), figures.PostInsights)),
 		get("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
-			endpoint(s, ofMember(seriesParams), figures.AccountFollowers)),
+			endpoint(s, ofMember(comparedSeries), figures.AccountFollowers)),
 		get("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
 			endpoint(s, ofMember(postsSeriesParams), figures.PostsLikes)),
 		get("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
-			endpoint(s, ofMember(seriesParams), figures.PostsViews)),
+			endpoint(s, ofMember(comparedSeries), figures.PostsViews)),
 		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
 			endpoint(s, ofMember(postsParams), figures.PostsEngagements)),
 		// The optional segments of old: the number of segments says which they are.

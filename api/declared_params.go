@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Param is a declared parameter. The row of a route declares what it takes; [Params] reads by the declaration,
@@ -147,7 +148,13 @@ var (
 	paramAccountActive = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the account is active."}
 	paramMemberActive  = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the member is active."}
 	paramPostType      = Param{Name: "type", Kind: KindText, Text: "Type of post: post, photo, video, reel, story, carousel, ad."}
-	paramState         = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
+	paramActivityState = Param{
+		Name: "state", Kind: KindWord, Words: texts(analytics.ActivityStates()), Default: string(analytics.ActivityPublished),
+		Example: string(analytics.ActivityScheduled),
+		Text: "State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, " +
+			"the next one first. A range is of the time of publication, or of the time that it is scheduled for.",
+	}
+	paramState = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
 )
 
 // The parameters of dashboards and auditors.

@@ -21,7 +21,7 @@ var (
 		paramCursor, paramLimit, paramPlatform, paramOwner, paramState,
 	}}
 	activitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
-		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramStartTime,
+		paramCursor, paramLimit, paramPlatform, paramOwner, paramConnection, paramCategory, paramPostType, paramActivityState, paramStartTime,
 		paramEndTime, paramZone,
 	}}
 	accountsQuery = reading[readmodels.AccountsQuery]{parseAccounts, []Param{paramCursor, paramLimit, paramSearch, paramAccountActive}}
@@ -40,7 +40,8 @@ var (
 		}, with(platformsQuery.takes, paramUserID),
 	}
 	platformActivitiesQuery = reading[analytics.ActivitiesQuery]{parseActivities, []Param{
-		paramPlatformID, paramCursor, paramLimit, paramPlatform, paramOwner, paramCategory, paramPostType, paramStartTime, paramEndTime, paramZone,
+		paramPlatformID, paramCursor, paramLimit, paramPlatform, paramOwner, paramCategory, paramPostType, paramActivityState, paramStartTime,
+		paramEndTime, paramZone,
 	}}
 	activityStatsQuery = reading[analytics.ReadingsQuery]{parseReadings, []Param{
 		paramActivityID, paramCursor, paramLimit, paramStartTime, paramEndTime, paramZone,
@@ -99,7 +100,7 @@ func parsePlatforms(p *Params) readmodels.PlatformsQuery {
 func parseActivities(p *Params) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
 		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(paramConnection),
-		Category: p.Category(), Type: p.text(paramPostType),
+		Category: p.Category(), Type: p.text(paramPostType), State: analytics.ActivityState(p.word(paramActivityState)),
 	}
 	q.From, q.To = p.optionalRange()
 	return q

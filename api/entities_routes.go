@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -55,11 +56,31 @@ func (s *Server) entityRoutes() []route {
 				}
 				return figures.Activities(ctx, scope, q)
 			})),
+		get("/api/platforms/{platformId}/stats", "getPlatformsStats", endpoint(s, onePlatformParams, s.statsOfAccount)),
 		get("/api/activities", "getActivities", entityList(s, activitiesQuery, figures.Activities)),
 		get("/api/activities/{activityId}", "getActivitiesByActivityId", entityOne(s, oneActivityQuery, figures.Activity)),
 		get("/api/activities/{activityId}/stats", "getActivitiesStats", entityPage(s, activityStatsQuery, figures.ActivityStats)),
-		get("/api/stats", "getStats", endpoint(s, with(seriesParams, paramOwner), figures.Stats)),
+		get("/api/stats", "getStats", endpoint(s, with(comparedSeries, paramOwner), figures.Stats)),
 	}
+}
+
+// statsOfAccount answers the figures of one connected platform, or not_found.
+func (s *Server) statsOfAccount(
+	ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery,
+) (of analytics.StatsOfAccount, meta analytics.Meta, err error) {
+	p, err := s.deps.Entities.Platform(ctx, scope, q.Social)
+	if err != nil {
+		return of, meta, err
+	}
+	q.Platforms = []domain.Platform{p.Platform}
+	stats, meta, err := s.deps.Analytics.Stats(ctx, scope, q)
+	if err != nil {
+		return of, meta, err
+	}
+	return analytics.StatsOfAccount{
+		PlatformRef: p.PlatformRef, SocialAccount: p.ID, AccountID: p.AccountID, MemberID: p.MemberID, UserID: p.UserID,
+		StatsPeriods: stats.Platforms[0].StatsPeriods,
+	}, meta, nil
 }
 
 // isClient tells whether the caller has no more than a client user's rights.

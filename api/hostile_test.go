@@ -32,6 +32,7 @@ var hostile = map[string][]string{
 	"cur":  {"x", "a b", "\x00", "é", "e30", "bnVsbA", "eyJrIjpudWxsfQ", "eyJrIjp7fSwiZCI6IiJ9", strings.Repeat("a", 20_000)},
 	"meta": {"nothing", "BRIEF", "brief,platforms", "\xff"},
 	"tab":  {"nothing", "data;drop", "\xff", ""},
+	"comp": {"Year", "last year", "previous,year", "1", "\xff", "none'--"},
 	"by":   {"Total", "likes", "gained,total", "1", "\xff", "total'--"},
 }
 
@@ -39,7 +40,7 @@ var hostile = map[string][]string{
 var kindOf = map[string]string{
 	"startTime": "time", "endTime": "time", "fromDate": "time", "toDate": "time", "pId": "pId", "cId": "cId", "memberId": "id", "accountId": "hex",
 	"as_of": "time", "account": "hex", "tz": "tz", "granularity": "gran", "limit": "lim", "cursor": "cur", "table": "tab",
-	"dashboard": "hex", "meta": "meta", "by": "by",
+	"dashboard": "hex", "meta": "meta", "by": "by", "compare": "comp",
 }
 
 // Whatever is sent as a parameter of the figures, in the path or in the query: it is a 400 that names it, of

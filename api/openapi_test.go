@@ -203,7 +203,7 @@ func TestDocumentOfParameters(t *testing.T) {
 		}
 		return in
 	}
-	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
+	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query", "compare": "query"},
 		parameters("/auth/getAccountInsights/{startTime}/{endTime}/{pId}"))
 	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
 		parameters("/getRoiViews"))

@@ -85,6 +85,7 @@ var rightsTable = map[string]rights{
 
 	"GET /api/users/{}/platforms":      rightsOfFigures,
 	"GET /api/platforms/{}/activities": rightsOfFigures,
+	"GET /api/platforms/{}/stats":      rightsOfFigures,
 	"GET /api/activities/{}/stats":     rightsOfFigures,
 
 	"GET /api/users":         rightsOfFigures,

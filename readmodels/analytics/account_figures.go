@@ -15,6 +15,7 @@ type accountFigures struct {
 	buckets []bucket
 	series  []*metricSeries
 	values  map[string][]*metricValue // by metric
+	before  *accountFigures           // of the period that the series come with; nil: they come alone
 }
 
 // answerFigures answers by figures of accounts. read, where it is not nil, reads what else the answer rests on; build comes
@@ -24,15 +25,14 @@ func answerFigures[D any](
 	read func(context.Context, *accountFigures, *D) error, build func(*accountFigures, *D),
 ) (D, Meta, error) {
 	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
-		series, err := qc.figures(ctx, buckets)
+		before := query.comparedParts(buckets)
+		series, err := qc.figures(ctx, slices.Concat(before, buckets))
 		if err != nil {
 			return err
 		}
-		f := &accountFigures{qc, buckets, series, map[string][]*metricValue{}}
-		for _, metric := range metrics {
-			if metric != domain.MetricReach { // it never adds up
-				f.values[metric] = qc.metricValues(series, metric, buckets)
-			}
+		f := newAccountFigures(qc, buckets, series)
+		if before != nil {
+			f.before = newAccountFigures(qc.comparison(), before, series)
 		}
 		if read != nil {
 			if err := read(ctx, f, data); err != nil {
@@ -42,9 +42,22 @@ func answerFigures[D any](
 		if err := qc.classifySources(ctx); err != nil {
 			return err
 		}
+		if f.before != nil {
+			f.before.sources = f.sources
+		}
 		build(f, data)
 		return nil
 	})
+}
+
+func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSeries) *accountFigures {
+	f := &accountFigures{queryContext: qc, buckets: buckets, series: series, values: map[string][]*metricValue{}}
+	for _, metric := range qc.metrics {
+		if metric != domain.MetricReach { // it never adds up
+			f.values[metric] = qc.metricValues(series, metric, buckets)
+		}
+	}
+	return f
 }
 
 // on are the values of a metric on some platforms.

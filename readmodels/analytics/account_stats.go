@@ -36,6 +36,9 @@ type ReachStats struct {
 	// account: people are never summed.
 	Reach  *int64     `json:"reach"`
 	Series []ReachDay `json:"series"` // every part of the range
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []ReachDay `json:"previous_series,omitzero"`
 }
 
 // ReachDay is one part of [ReachStats]: a day, week or month. Platforms label their figures with days of their own (Facebook
@@ -55,30 +58,42 @@ type ReachDay struct {
 // AccountStats is endpoint 4: reach and impressions, totals and series.
 func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
+	var before []AccountReach
 	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(),
 		func(_ context.Context, f *accountFigures, data *AccountStats) error {
-			data.AsRead, data.Reach = f.asRead(domain.MetricImpressions), f.reach()
+			data.AsRead, data.Reach, before = f.asRead(domain.MetricImpressions), f.reach(), f.before.reach()
 			return nil
 		}, func(f *accountFigures, data *AccountStats) {
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ReachStats {
-				return f.reachStats(data.Reach, on...)
+				return f.reachStats(data.Reach, before, on...)
 			}, func(p readmodels.PlatformRef, s ReachStats) PlatformReachStats { return PlatformReachStats{p, s} })
 		})
 }
 
-func (f *accountFigures) reachStats(reach []AccountReach, platforms ...domain.Platform) ReachStats {
-	impressions := f.on(domain.MetricImpressions, platforms)
-	stats := ReachStats{SocialAccounts: f.accountsOn(platforms...), Impressions: total(impressions), Series: make([]ReachDay, len(f.buckets))}
-	alone := f.onlyReach(reach, platforms)
-	if alone != nil {
+func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms ...domain.Platform) ReachStats {
+	stats := ReachStats{
+		SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms),
+		Series: f.reachDays(reach, platforms), PreviousSeries: f.before.reachDays(reachBefore, platforms),
+	}
+	if alone := f.onlyReach(reach, platforms); alone != nil {
 		stats.Reach = alone.Value
 	}
-	for i, d := range f.buckets {
-		stats.Series[i].Day = d.day.String()
-		stats.Series[i].Impressions, stats.Series[i].AccountsRead = gainedIn(i, impressions)
+	return stats
+}
+
+// reachDays are impressions and reach by part of the range; nil of no figures.
+func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Platform) []ReachDay {
+	if f == nil {
+		return nil
+	}
+	impressions, alone := f.on(domain.MetricImpressions, platforms), f.onlyReach(reach, platforms)
+	series := make([]ReachDay, len(f.buckets))
+	for i, part := range f.buckets {
+		series[i].Day = part.day.String()
+		series[i].Impressions, series[i].AccountsRead = gainedIn(i, impressions)
 		if alone != nil {
-			stats.Series[i].Reach = alone.Series[i].Value
+			series[i].Reach = alone.Series[i].Value
 		}
 	}
-	return stats
+	return series
 }

@@ -27,8 +27,10 @@ type RangeQuery struct {
 	Platforms   []domain.Platform // never empty; answers keep their order
 	Granularity Granularity       // of series; "" is [ByDay]
 	Member      int64             // whose figures alone; 0: everybody's
+	Social      int64             // of [Analytics.Stats]: the one social account; 0: all
 	Category    int64             // of posts; 0: all
 	By          RankBy            // of rankings; "" is [RankByGained]
+	Compare     Compare           // what totals and series are compared with
 	Page        readmodels.Page
 	// AsOf asks for the figures of what was recorded up to then, with today's scope and names; nil: of all that is recorded.
 	AsOf *time.Time
@@ -68,6 +70,9 @@ type Meta struct {
 	// Complete is false while the range has not ended: its figures may still grow, its parts to come are null,
 	// and it is compared with as many days before it as have begun of it, today included.
 	Complete bool `json:"complete"`
+	// ComparedFrom is the first instant of the period that the answer is compared with, UTC; absent without compare.
+	ComparedFrom *time.Time `json:"compared_from,omitempty"`
+	ComparedTo   *time.Time `json:"compared_to,omitempty"` // first instant after that period, UTC; absent without compare
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
 	// RecordedUntil says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's

@@ -19,6 +19,7 @@
 //
 //	analytics.go                 Analytics, RangeQuery, Meta
 //	query_context.go             what one answer is made with: its snapshot, its query, and what meta tells
+//	compare.go                   what a range is compared with: the period, its parts and days
 //	range.go                     ranges, days, months and where they begin in a zone
 //	samples.go                   one reading of one figure; readings by their day
 //	rollups.go raw_readings.go   the two sources of account figures: roll-ups; raw readings at the edges
@@ -43,8 +44,8 @@
 //	post_series.go               endpoints 11, 13, 20
 //	members.go                   endpoint 15
 //	member_growth.go             endpoint 16
-//	platform_stats.go            /api/stats: the figures of each platform over time
-//	post_activities.go           /api/activities: posts with their latest figures
+//	platform_stats.go            /api/stats, /api/platforms/{id}/stats: the figures of each platform over time
+//	post_activities.go planned_posts.go  /api/activities: posts with their latest figures; what the content planner holds
 //	post_readings.go             /api/activities/{id}/stats: what a post had at each reading
 //
 // # Non-obvious

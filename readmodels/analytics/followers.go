@@ -24,6 +24,9 @@ type FollowerSeries struct {
 	SocialAccounts int           `json:"social_accounts"` // in scope, read or not
 	Followers      Total         `json:"followers"`       // as `followers` of [AccountTotals]
 	Series         []FollowerDay `json:"series"`          // every part of the range
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []FollowerDay `json:"previous_series,omitzero"`
 }
 
 // FollowerDay is one part of a [FollowerSeries]: a day, week or month.
@@ -44,15 +47,18 @@ func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope
 	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
 		func(f *accountFigures, data *AccountFollowers) {
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) FollowerSeries {
-				return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...)}
+				return FollowerSeries{f.accountsOn(on...), f.total(domain.MetricFollowers, on), f.followerDays(on...), f.before.followerDays(on...)}
 			}, func(p readmodels.PlatformRef, s FollowerSeries) PlatformFollowerSeries {
 				return PlatformFollowerSeries{p, s}
 			})
 		})
 }
 
-// followerDays adds the followers on some platforms up by part of the range.
+// followerDays adds the followers on some platforms up by part of the range; nil of no figures.
 func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
+	if f == nil {
+		return nil
+	}
 	stocks := f.on(domain.MetricFollowers, platforms)
 	series := make([]FollowerDay, len(f.buckets))
 	standing := make([]*int64, len(stocks))

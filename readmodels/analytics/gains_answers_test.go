@@ -167,12 +167,68 @@ func wantStats(w *world, q question) cells {
 	q.wantSeries(want, "periods", "followers_change", q.ofAccounts(w, domain.MetricFollowers))
 	q.wantSeries(want, "periods", "engagement", q.ofAccounts(w, domain.MetricEngagement))
 	q.wantSeries(want, "periods", "impressions", q.ofAccounts(w, domain.MetricImpressions))
+	q.wantRecorded(w, want)
 	for path := range want {
 		if strings.HasPrefix(path, "total") {
 			delete(want, path)
 		}
 	}
 	return want
+}
+
+// wantRecorded fills when the figures of each part were recorded: of each page its last reading in the part that counts, and of
+// every day flow that counts in it the last reading of that day.
+func (q question) wantRecorded(w *world, want cells) {
+	readings := readingsOf(w, q.scope.ParentAccount, false)
+	type label struct {
+		page int64
+		name string
+		day  string
+	}
+	flows := map[label]gainsReading{}
+	for _, r := range readings { // in the order of capture
+		for _, f := range r.figures {
+			if f.Kind == domain.DayFlow {
+				flows[label{r.owner.SocialAccount, f.Name, f.Day}] = r
+			}
+		}
+	}
+	for _, p := range q.Platforms {
+		for _, in := range q.periods() {
+			var oldest, newest *int64
+			note := func(at time.Time) {
+				micro := at.UnixMicro()
+				if oldest == nil || micro < *oldest {
+					oldest = &micro
+				}
+				if newest == nil || micro > *newest {
+					newest = &micro
+				}
+			}
+			for of, last := range flows {
+				date, _ := time.Parse(time.DateOnly, of.day)
+				begins := firstInstant(date, q.Range.Zone)
+				counts := of.name == domain.MetricEngagement || of.name == domain.MetricImpressions
+				if counts && last.platform == p && !begins.Before(in.from) && begins.Before(in.to) && q.sees(ownerOfDay(readings, of.page, date), p) {
+					note(last.at)
+				}
+			}
+			for _, name := range []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions} {
+				last := map[int64]time.Time{}
+				for _, r := range readings {
+					_, byDay := flows[label{r.owner.SocialAccount, name, r.at.In(q.Range.Zone).Format(time.DateOnly)}]
+					if r.of(name) != nil && !byDay && r.platform == p && q.sees(r.owner, p) && !r.at.Before(in.from) && r.at.Before(in.to) {
+						last[r.owner.SocialAccount] = r.at
+					}
+				}
+				for _, at := range last {
+					note(at)
+				}
+			}
+			path := fmt.Sprintf("platforms[%d].periods[%s]", int(p), in.name)
+			want[path+".recorded_at"], want[path+".updated_at"] = oldest, newest
+		}
+	}
 }
 
 // wantRoiViews: TikTok counts no views of an account; what its videos gained stands in.

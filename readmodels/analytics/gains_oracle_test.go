@@ -172,7 +172,8 @@ func ownerOfDay(readings []gainsReading, page int64, date time.Time) (owner doma
 type question struct {
 	scope readmodels.Scope
 	analytics.RangeQuery
-	cut time.Time // within the range, for adjoining ranges
+	cut   time.Time // within the range, for adjoining ranges
+	parts []period  // instead of the days, weeks or months of the range
 }
 
 // sees is rule 5 for one gain: it is seen by whom its owner is visible to.
@@ -245,6 +246,9 @@ type period struct {
 
 // periods cuts the range where days, weeks (on Mondays) or months begin in its zone.
 func (q question) periods() (out []period) {
+	if q.parts != nil {
+		return q.parts
+	}
 	zone := q.Range.Zone
 	for date := q.Range.From.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); ; date = date.AddDate(0, 0, 1) {
 		begins, ends := firstInstant(date, zone), firstInstant(date.AddDate(0, 0, 1), zone)

@@ -253,8 +253,9 @@ func (g *gainsWorld) drawCut(r analytics.Range) time.Time {
 }
 
 func (q question) String() string {
-	return fmt.Sprintf("agency %.2s, accounts %.2s, member %d, platforms %d, [%s, %s) of %s by %s", q.scope.ParentAccount, q.scope.Accounts,
-		q.Member, q.Platforms, q.Range.From.UTC().Format(time.RFC3339Nano), q.Range.To.UTC().Format(time.RFC3339Nano), q.Range.Zone, q.Granularity)
+	return fmt.Sprintf("agency %.2s, accounts %.2s, member %d, platforms %d, [%s, %s) of %s by %s, compared %q", q.scope.ParentAccount,
+		q.scope.Accounts, q.Member, q.Platforms, q.Range.From.UTC().Format(time.RFC3339Nano), q.Range.To.UTC().Format(time.RFC3339Nano),
+		q.Range.Zone, q.Granularity, q.Compare)
 }
 
 func when(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.999999") }
@@ -369,7 +370,7 @@ func (p probe) askFor(a gainsAnswer, q question) cells {
 }
 
 // notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and percentages.
-var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|\.followers$|_pct$|\.rank$|\.accounts$`)
+var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$`)
 
 // additive are the paths of gains in an answer, without the names of entries.
 func (p probe) additive() map[string]bool {
@@ -435,6 +436,7 @@ var gainsProperties = []property{
 	{"clients add up", probe.clientsAddUp},
 	{"members add up", probe.membersAddUp},
 	{"comparisons fit", probe.comparisons},
+	{"series come with what they are compared with", probe.comparedSeries},
 	{"priced views add up", probe.pricedViews},
 }
 

@@ -217,7 +217,7 @@ func (qc *queryContext) flowDays(s *metricSeries, of func(owner) bool) byDay {
 	return days
 }
 
-// span is a part of the previous period or of the range, in which nothing changes hands.
+// span is a part of the compared period, of the range or of what lies between, in which nothing changes hands.
 type span struct {
 	from, to time.Time
 	owner    owner
@@ -225,15 +225,16 @@ type span struct {
 	byDays bool
 }
 
-// spansOf cuts the previous period and the range where a part of the answer begins, where the account changes hands, and,
+// spansOf cuts the time from the start of the compared period to the end of the range where a part of the answer begins, where the account changes hands, and,
 // of an account that has both steps and day flows, where its days begin.
 func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 	r := qc.query.Range
 	start := r.From
+	cuts := append([]time.Time{r.From, r.To}, starts(buckets)...)
 	if !qc.uncompared {
-		start = r.Previous().From
+		start = qc.compared.From
+		cuts = append(cuts, qc.compared.From, qc.compared.To)
 	}
-	cuts := append([]time.Time{start, r.From, r.To}, starts(buckets)...)
 	if s.spells != nil {
 		for _, spell := range s.spells.read {
 			if spell.from.After(start) && spell.from.Before(r.To) {

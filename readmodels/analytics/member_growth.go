@@ -28,8 +28,8 @@ type GrowthTotals struct {
 	// PostsPublished are those of the member that were published in the range, also when they were deleted since, and
 	// the number of the previous period (see [Total]); 0 is none. They are the member's who has the connection now; what
 	// follows is what posts gained while it was this member's.
-	PostsPublished         int64 `json:"posts_published"`
-	PostsPublishedPrevious int64 `json:"posts_published_previous"`
+	PostsPublished         int64  `json:"posts_published"`
+	PostsPublishedPrevious *int64 `json:"posts_published_previous"` // null with compare=none
 	// PostEngagement is what likes + comments + shares of the posts gained, as `engagement` of [EngagementTotals].
 	PostEngagement Gain `json:"post_engagement"`
 	PostViews      Gain `json:"post_views"` // as `views` of [ViewsSeries]
@@ -39,17 +39,17 @@ type GrowthTotals struct {
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	var gains *postGains
-	var published map[platformPeriod]int64 // of the previous period and of this one
-	previous, whole := query.Range.Previous(), []bucket{query.Range.whole()}
-	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, whole,
+	var published, publishedBefore map[platformPeriod]int64
+	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()},
 		func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
-			if gains, err = f.gains(ctx, gainQuery{
-				metrics: []string{domain.MetricEngagement, domain.MetricViews}, from: previous.From,
-			}); err != nil {
+			if gains, _, err = f.comparedGains(ctx, []string{domain.MetricEngagement, domain.MetricViews}, nil); err != nil {
 				return err
 			}
 			f.ofPosts = false // the status of the sources goes by the readings of accounts
-			published, err = f.publishedPosts(ctx, previous.From, append([]bucket{previous.whole()}, whole...))
+			if published, err = f.publishedPosts(ctx, query.Range.From, f.buckets); err != nil || f.uncompared {
+				return err
+			}
+			publishedBefore, err = f.comparison().publishedPosts(ctx, f.compared.From, []bucket{f.compared.whole()})
 			return err
 		}, func(f *accountFigures, data *MemberGrowth) {
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) GrowthTotals {
@@ -59,8 +59,10 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 					PostEngagement: gains.gain(domain.MetricEngagement, on...), PostViews: gains.gain(domain.MetricViews, on...),
 				}
 				for _, p := range on {
-					t.PostsPublished += published[platformPeriod{p, 1}]
-					t.PostsPublishedPrevious += published[platformPeriod{p, 0}]
+					t.PostsPublished += published[platformPeriod{p, 0}]
+					if publishedBefore != nil {
+						t.PostsPublishedPrevious = plus(t.PostsPublishedPrevious, publishedBefore[platformPeriod{p, 0}])
+					}
 				}
 				return t
 			}, func(p readmodels.PlatformRef, t GrowthTotals) PlatformGrowthTotals { return PlatformGrowthTotals{p, t} })

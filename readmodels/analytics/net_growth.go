@@ -39,6 +39,9 @@ type NetGrowth struct {
 	// GainedSince is as in [Total].
 	GainedSince *time.Time  `json:"gained_since"`
 	Series      []GrowthDay `json:"series"` // every part of the range; their sum is `net`
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []GrowthDay `json:"previous_series,omitzero"`
 }
 
 // GrowthDay is one part of [NetGrowth]: a day, week or month.
@@ -60,7 +63,11 @@ func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope
 }
 
 func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
-	t := f.total(domain.MetricFollowers, platforms)
+	var growths []*metricValue
+	for _, v := range f.on(domain.MetricFollowers, platforms) {
+		growths = append(growths, v.growth())
+	}
+	t := total(growths)
 	g := NetGrowth{
 		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
 		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, GainedSince: t.GainedSince,
@@ -68,9 +75,31 @@ func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
 	if g.Net != nil {
 		g.End = new(*g.Start + *g.Net)
 	}
-	g.Series = make([]GrowthDay, len(f.buckets))
-	for i, d := range f.followerDays(platforms...) {
-		g.Series[i] = GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead}
+	g.Series = growthDays(f.followerDays(platforms...))
+	if f.before != nil {
+		g.PreviousSeries = growthDays(f.before.followerDays(platforms...))
 	}
 	return g
+}
+
+func growthDays(days []FollowerDay) []GrowthDay {
+	growth := make([]GrowthDay, len(days))
+	for i, d := range days {
+		growth[i] = GrowthDay{Day: d.Day, Net: d.Change, AccountsRead: d.AccountsRead}
+	}
+	return growth
+}
+
+// growth is the stock compared with itself at the start of the range, whatever the answer is compared with.
+func (v *metricValue) growth() *metricValue {
+	g := *v
+	g.compared, g.previous, g.noPct = nil, nil, v.since != nil
+	var net *int64
+	for _, gained := range v.gained {
+		net = plusKnown(net, gained)
+	}
+	if net != nil {
+		g.compared, g.previous = v.value, new(*v.value-*net)
+	}
+	return &g
 }

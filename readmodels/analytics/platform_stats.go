@@ -20,8 +20,29 @@ type PlatformStats struct {
 type StatsOfPlatform struct {
 	readmodels.PlatformRef
 
-	SocialAccounts int           `json:"social_accounts"` // in scope, read or not
-	Periods        []StatsPeriod `json:"periods"`         // every day, week (from Monday on) or month of the range, cut at its ends
+	SocialAccounts   int      `json:"social_accounts"`    // in scope, read or not
+	SocialAccountIDs []int64  `json:"social_account_ids"` // of the connected profiles and pages that are the scope's now, by number
+	UserIDs          []string `json:"user_ids"`           // of the users who their owners are, 24 hex digits each; an owner may be no user
+	StatsPeriods
+}
+
+// StatsPeriods are figures over time.
+type StatsPeriods struct {
+	Periods []StatsPeriod `json:"periods"` // every day, week (from Monday on) or month of the range, cut at its ends
+	// PreviousPeriods, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same
+	// order; `period` is its first day.
+	PreviousPeriods []StatsPeriod `json:"previous_periods,omitzero"`
+}
+
+// StatsOfAccount are the figures of one connected platform.
+type StatsOfAccount struct {
+	readmodels.PlatformRef
+
+	SocialAccount int64   `json:"social_account_id"`
+	AccountID     string  `json:"account_id"` // the sub-account it belongs to
+	MemberID      int64   `json:"member_id"`  // the owner
+	UserID        *string `json:"user_id"`    // the user who the owner is, 24 hex digits; null: none
+	StatsPeriods
 }
 
 // StatsPeriod are the figures of one period.
@@ -47,11 +68,30 @@ type StatsPeriod struct {
 	// Reach is how many people saw contents in exactly this period, as the platform counted them. Null when it has
 	// no window of exactly this length, and whenever there is more than one social account: people are never summed.
 	Reach *int64 `json:"reach"`
+	// EngagementRatePct is `engagement` in per cent of `reach` where that is positive, else of `followers`, with two decimals;
+	// `engagement_rate_of` says which. Null where neither is positive, and without `engagement`. Rates of periods or of platforms
+	// are never added.
+	EngagementRatePct *float64  `json:"engagement_rate_pct"`
+	EngagementRateOf  *RateBase `json:"engagement_rate_of"` // reach or followers; null without a rate
+	// RecordedAt is the oldest capture of what `followers`, `engagement` and `impressions` of this period are made of: of each
+	// account its last reading in the period, of day flows the last reading of each day, which may come after the period. Null
+	// when nothing was read.
+	RecordedAt *time.Time `json:"recorded_at"`
+	UpdatedAt  *time.Time `json:"updated_at"` // the newest of these captures; null with `recorded_at`
 	// Demographics are the last splits of the audience that were read in the period. Null when none was: Facebook
 	// and LinkedIn pages have places only, LinkedIn profiles and TikTok nothing, and all withhold them of small
 	// accounts.
 	Demographics *Demographics `json:"demographics"`
 }
+
+// RateBase is what a rate is of.
+type RateBase string
+
+// The bases of rates.
+const (
+	RateOfReach     RateBase = "reach"     // of the people reached in the platform's own window
+	RateOfFollowers RateBase = "followers" // of the followers at the end
+)
 
 // Demographics are followers by what the platform tells of them, added up over the accounts that have such
 // a split. The parts are less than the followers: platforms leave people out whom they know nothing of.
@@ -73,26 +113,75 @@ type AudienceShare struct {
 // Stats are the figures of each platform, by day, week or month.
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
-	var stats platformStats
+	var now, before *platformStats
+	var connected map[domain.Platform]*connectedIDs
 	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(),
-		func(ctx context.Context, f *accountFigures, _ *PlatformStats) error {
-			stats = platformStats{
-				accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{},
-			}
-			var err error
-			// What was published before the range tells only that the platform's posts are known.
-			if stats.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
+		func(ctx context.Context, f *accountFigures, _ *PlatformStats) (err error) {
+			if now, err = f.platformStats(ctx); err != nil {
 				return err
 			}
-			for at := range stats.posts {
-				stats.postsKnown[at.platform] = true
+			if f.before != nil {
+				if before, err = f.before.platformStats(ctx); err != nil {
+					return err
+				}
 			}
-			return stats.readDemographics(ctx)
-		}, func(_ *accountFigures, data *PlatformStats) {
+			connected, err = f.connectedIDs(ctx)
+			return err
+		}, func(f *accountFigures, data *PlatformStats) {
 			for _, p := range query.Platforms {
-				data.Platforms = append(data.Platforms, stats.platform(p))
+				ids := connected[p]
+				data.Platforms = append(data.Platforms, StatsOfPlatform{
+					PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: f.accountsOn(p),
+					SocialAccountIDs: ids.accounts, UserIDs: sorted(ids.users),
+					StatsPeriods: StatsPeriods{now.periods(p), before.periods(p)},
+				})
 			}
 		})
+}
+
+// platformStats reads what else the stats rest on.
+func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, error) {
+	s := &platformStats{
+		accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{},
+	}
+	var err error
+	// What was published before the range tells only that the platform's posts are known.
+	if s.posts, err = f.publishedPosts(ctx, time.Time{}, f.buckets); err != nil {
+		return nil, err
+	}
+	for at := range s.posts {
+		s.postsKnown[at.platform] = true
+	}
+	return s, s.readDemographics(ctx)
+}
+
+// connectedIDs are the connected platforms on one network, and the users who own them.
+type connectedIDs struct {
+	accounts []int64
+	users    []string
+}
+
+// connectedIDs reads them for each platform that is asked for.
+func (f *accountFigures) connectedIDs(ctx context.Context) (map[domain.Platform]*connectedIDs, error) {
+	of := map[domain.Platform]*connectedIDs{}
+	for _, p := range f.query.Platforms {
+		of[p] = &connectedIDs{accounts: []int64{}}
+	}
+	rows, _ := f.tx.Query(ctx, `
+		select s.p_id, s.id, m.user_id from tSAccounts s left join members m on m.id = s.member_id
+		where s.parent_account = $1 and `+f.within("s.account_id")+` and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
+		  and ($5::bigint = 0 or s.id = $5)
+		order by s.id`, f.scope.ParentAccount, f.scope.Accounts, f.platformIDs(), f.query.Member, f.query.Social)
+	var p domain.Platform
+	var social int64
+	var user *string
+	err := forEach(rows, "read owners", []any{&p, &social, &user}, func() {
+		of[p].accounts = append(of[p].accounts, social)
+		if user != nil {
+			of[p].users = append(of[p].users, *user)
+		}
+	})
+	return of, err
 }
 
 // platformPeriod is one period of one platform.
@@ -117,27 +206,81 @@ type splitsOf struct {
 	facets []domain.DemographicFacet
 }
 
-func (s *platformStats) platform(p domain.Platform) StatsOfPlatform {
-	on := []domain.Platform{p}
-	out := StatsOfPlatform{
-		PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: s.accountsOn(p), Periods: make([]StatsPeriod, len(s.buckets)),
+// periods are the figures of a platform; nil of no stats.
+func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
+	if s == nil {
+		return nil
 	}
+	periods, on := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
 	engagement, impressions, reach := s.on(domain.MetricEngagement, on), s.on(domain.MetricImpressions, on), s.onlyReach(s.reach, on)
+	recorded := s.recorded(slices.Concat(s.on(domain.MetricFollowers, on), engagement, impressions))
 	for i, followers := range s.followerDays(p) {
 		b, at := s.buckets[i], platformPeriod{p, i}
 		period := StatsPeriod{
 			Period: followers.Day, From: b.From.UTC(), To: b.To.UTC(),
 			Followers: followers.Followers, FollowersChange: followers.Change, Demographics: s.splits[at],
+			RecordedAt: recorded[i].oldest, UpdatedAt: recorded[i].newest,
 		}
 		period.Engagement, _ = gainedIn(i, engagement)
 		period.Impressions, _ = gainedIn(i, impressions)
 		if reach != nil {
 			period.Reach = reach.Series[i].Value
 		}
+		period.EngagementRatePct, period.EngagementRateOf = engagementRate(period)
 		if s.postsKnown[p] {
 			period.Posts = new(s.posts[at])
 		}
-		out.Periods[i] = period
+		periods[i] = period
+	}
+	return periods
+}
+
+// engagementRate is a period's engagement in per cent of people, and of whom.
+func engagementRate(of StatsPeriod) (*float64, *RateBase) {
+	for _, base := range []struct {
+		people *int64
+		name   RateBase
+	}{{of.Reach, RateOfReach}, {of.Followers, RateOfFollowers}} {
+		if of.Engagement != nil && base.people != nil && *base.people > 0 {
+			return ratio(*of.Engagement, *base.people, 100), &base.name
+		}
+	}
+	return nil, nil
+}
+
+// captures are the oldest and the newest capture of some figures; nil without any.
+type captures struct{ oldest, newest *time.Time }
+
+func (c *captures) note(p *sample) {
+	if p == nil {
+		return
+	}
+	at := p.at.UTC()
+	if c.oldest == nil || at.Before(*c.oldest) {
+		c.oldest = &at
+	}
+	if c.newest == nil || at.After(*c.newest) {
+		c.newest = &at
+	}
+}
+
+// recorded are the captures of what each part of the range is made of.
+func (f *accountFigures) recorded(values []*metricValue) []captures {
+	out := make([]captures, len(f.buckets))
+	for _, v := range values {
+		kind, days := domain.Stock, byDay{}
+		if v.metric != domain.MetricFollowers {
+			kind, days = domain.Cumulative, f.flowDays(v.metricSeries, v.of)
+		}
+		g := v.gauges[gaugeKey{kind: kind}]
+		for i, b := range f.buckets {
+			for d := b.first; d < b.end; d++ {
+				out[i].note(days.of(d))
+			}
+			if g != nil {
+				out[i].note(v.lastIn(g, b.From, b.To))
+			}
+		}
 	}
 	return out
 }
@@ -161,8 +304,9 @@ func (qc *queryContext) publishedPosts(ctx context.Context, from time.Time, buck
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
 		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
-		  and `+newestInScope+`
-		group by 1, 2`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets), from, qc.query.Range.To)
+		  and ($8::bigint = 0 or social_account_id = $8) and `+newestInScope+`
+		group by 1, 2`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets), from, qc.query.Range.To, qc.query.Social)
 	counts := map[platformPeriod]int64{}
 	var at platformPeriod
 	var n int64
@@ -183,7 +327,8 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 		select p_id, social_account_id, captured_at, demographics from tSAccountIns
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
-		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member)
+		  and ($7::bigint = 0 or social_account_id = $7)
+		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member, s.query.Social)
 	var at platformPeriod
 	accounts := map[int64]splitsOf{}
 	finish := func() {

@@ -58,6 +58,7 @@ func (o *oracle) stats() analytics.PlatformStats {
 	var want analytics.PlatformStats
 	for _, p := range o.q.Platforms {
 		of := analytics.StatsOfPlatform{PlatformRef: PlatformRefOf(p)}
+		of.SocialAccountIDs, of.UserIDs = o.connected(p)
 		for _, part := range o.parts() {
 			period := analytics.StatsPeriod{
 				Period: part.day, From: part.from.UTC(), To: part.to.UTC(), Posts: o.publishedIn(p, part), Demographics: o.demographics(p, part),
@@ -67,6 +68,26 @@ func (o *oracle) stats() analytics.PlatformStats {
 		want.Platforms = append(want.Platforms, of)
 	}
 	return want
+}
+
+// connected are the pages that the scope has now, and the users who own them.
+func (o *oracle) connected(p domain.Platform) (pages []int64, users []string) {
+	pages, users = []int64{}, []string{}
+	for _, entity := range o.w.Directory {
+		page, ok := entity.(domain.DirectorySocialAccount)
+		if !ok || page.Platform != p || !o.sees(domain.Tenant{ParentAccount: page.ParentAccount, AccountID: page.AccountID, MemberID: page.MemberID}, p) {
+			continue
+		}
+		pages = append(pages, page.ID)
+		for _, entity := range o.w.Directory {
+			if m, ok := entity.(domain.DirectoryMember); ok && m.ID == page.MemberID && m.UserID != "" && !slices.Contains(users, m.UserID) {
+				users = append(users, m.UserID)
+			}
+		}
+	}
+	slices.Sort(pages)
+	slices.Sort(users)
+	return pages, users
 }
 
 // publishedIn counts posts; nil when no published post is known on the platform.
@@ -146,6 +167,7 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 			for j := range p.Periods {
 				of := &p.Periods[j]
 				of.Followers, of.FollowersChange, of.Engagement, of.Impressions, of.Reach = nil, nil, nil, nil, nil
+				of.EngagementRatePct, of.EngagementRateOf, of.RecordedAt, of.UpdatedAt = nil, nil, nil, nil
 			}
 		}
 		return stats
@@ -168,4 +190,99 @@ func TestStatsOfNothing(t *testing.T) {
 		require.Equal(t, []analytics.StatsPeriod{{Period: "2026-06-01", From: june.From, To: june.To}}, p.Periods)
 	}
 	require.Nil(t, meta.AsOf)
+}
+
+// The stats of one page are those of its platform in a world in which there is nothing else.
+func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		w := drawStatsWorld(t, season)
+		scope, query := drawQuery(t, season)
+		one := rapid.SampledFrom(socials).Draw(t, "page")
+		query.Platforms, query.Member, query.Compare = []domain.Platform{one.platform}, 0, analytics.ComparePrevious
+		w.Fold(t, db)
+		query.Social = one.id
+		got, meta, err := queries.Stats(t.Context(), scope, query)
+		require.NoError(t, err)
+
+		alone := &world{}
+		for _, entity := range w.Directory {
+			if page, ok := entity.(domain.DirectorySocialAccount); !ok || page.ID == one.id {
+				alone.Directory = append(alone.Directory, entity)
+			}
+		}
+		for _, ev := range w.Events {
+			switch data := ev.Data.(type) {
+			case domain.AccountRead:
+				if data.SocialAccount == one.id {
+					alone.Events = append(alone.Events, ev)
+				}
+			case domain.PostRegistered:
+				if data.SocialAccount == one.id {
+					alone.Events = append(alone.Events, ev)
+				}
+			}
+		}
+		alone.Fold(t, db)
+		query.Social = 0
+		want, wantMeta, err := queries.Stats(t.Context(), scope, query)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, wantMeta, meta)
+	})
+}
+
+// A rate is of the people reached where the platform's own window is exactly the period, else of the followers.
+func TestEngagementRate(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	window := func(day string, v int64) domain.Figure {
+		return domain.Figure{Name: domain.MetricReach, Kind: domain.Rolling, Value: v, Source: "reach", Day: day, Window: "day"}
+	}
+	engaged := func(day string, v int64) domain.Figure { return flow(domain.MetricEngagement, day, v) }
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	w.Add("a", read(domain.Facebook, at("2026-06-01 10:00"), people(400)))
+	w.Add("b", read(domain.Facebook, at("2026-06-02 10:00"), people(400), window("2026-06-01", 200), engaged("2026-06-01", 31)))
+	w.Add("c", read(domain.Facebook, at("2026-06-03 10:00"), people(450), window("2026-06-02", 0), engaged("2026-06-02", 30)))
+	w.Add("d", read(domain.Facebook, at("2026-06-04 10:00"), people(0), window("2026-06-03", 90)))
+	w.Add("e", read(domain.Facebook, at("2026-06-05 10:00"), engaged("2026-06-04", 7)))
+	w.Fold(t, db)
+	q := onFacebook(analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC})
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	got, _, err := queries.Stats(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	type rate struct {
+		pct *float64
+		of  *analytics.RateBase
+	}
+	rates := func(got analytics.PlatformStats) (all []rate) {
+		for _, period := range got.Platforms[0].Periods {
+			all = append(all, rate{period.EngagementRatePct, period.EngagementRateOf})
+		}
+		return all
+	}
+	reach, followers := analytics.RateOfReach, analytics.RateOfFollowers
+	require.Equal(t, []rate{
+		{new(15.5), &reach},    // 31 of 200
+		{new(7.5), &followers}, // 30 of 400: nobody was reached
+		{},                     // no engagement
+		{},                     // of 0 followers there is no rate
+		{},                     // nothing was read of the day
+	}, rates(got))
+
+	q.Granularity = analytics.ByWeek // of which the platform has no window
+	got, _, err = queries.Stats(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Equal(t, []rate{{}}, rates(got), "at its end nobody follows")
+
+	second := page(12, domain.Facebook)
+	w.Directory = append(w.Directory, second)
+	w.Fold(t, db)
+	q.Granularity = analytics.ByDay
+	got, _, err = queries.Stats(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Equal(t, rate{new(7.75), &followers}, rates(got)[0], "people of two pages are not added: 31 of 400")
 }

@@ -18,10 +18,23 @@ type ActivitiesQuery struct {
 	Social    int64             // social account; 0: any
 	Category  int64             // 0: any
 	Type      string            // "": any
+	State     ActivityState     // "" is [ActivityPublished]
 	// From and To bound the time of publication, half-open; nil: no bound. With a bound, posts without a time
-	// of publication are left out.
+	// of publication are left out. Of planned posts they bound the time that they are scheduled for.
 	From, To *time.Time
 }
+
+// ActivityState says whether a post is out.
+type ActivityState string
+
+// The states of activities.
+const (
+	ActivityPublished ActivityState = "published" // the platform, or the main application, has told of it
+	ActivityScheduled ActivityState = "scheduled" // the content planner holds it, with a time and without the platform's id
+)
+
+// ActivityStates are all states.
+func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished, ActivityScheduled} }
 
 // PostActivity is a post with its latest figures. The same post read under two sub-accounts of an agency, one
 // after the other, is an activity of each.
@@ -34,17 +47,20 @@ type ActivitiesQuery struct {
 type PostActivity struct {
 	readmodels.PlatformRef
 
-	ID            string  `json:"id"` // <social account>:<external id>
-	SocialAccount int64   `json:"social_account_id"`
-	AccountID     string  `json:"account_id"`  // the sub-account whose post it is
-	MemberID      int64   `json:"member_id"`   // who owned the connection when the post was last registered
-	ExternalID    string  `json:"external_id"` // the platform's id
-	Type          *string `json:"type"`        // post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known
-	Content       *string `json:"content"`     // its text; null: not known
-	MediaURL      *string `json:"media_url"`   // may expire at the platform; null: not known
-	Permalink     *string `json:"permalink"`   // its address at the platform; null: not known
-	Category      *int64  `json:"c_id"`        // of the main application's categories; null: none
-	CategoryName  *string `json:"category"`    // null: none, or not known by this number
+	ID            string        `json:"id"` // <social account>:<external id>; of a planned post <social account>:planned:<the plan's number>
+	State         ActivityState `json:"state"`
+	SocialAccount int64         `json:"social_account_id"`
+	AccountID     string        `json:"account_id"` // the sub-account whose post it is
+	// MemberID is who owned the connection when the post was last registered; of a planned post, who owns it now.
+	MemberID     int64   `json:"member_id"`
+	UserID       *string `json:"user_id"`     // the user who that member is, 24 hex digits; null: none
+	ExternalID   string  `json:"external_id"` // the platform's id; "" until it is published
+	Type         *string `json:"type"`        // post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known
+	Content      *string `json:"content"`     // its text; null: not known
+	MediaURL     *string `json:"media_url"`   // may expire at the platform; null: not known
+	Permalink    *string `json:"permalink"`   // its address at the platform; null: not known
+	Category     *int64  `json:"c_id"`        // of the main application's categories; null: none
+	CategoryName *string `json:"category"`    // null: none, or not known by this number
 	// Likes are likes or reactions; null, here and below: the platform did not give it, or it was not read yet.
 	Likes       *int64     `json:"likes"`
 	Comments    *int64     `json:"comments"`
@@ -52,19 +68,24 @@ type PostActivity struct {
 	Views       *int64     `json:"views"`
 	Impressions *int64     `json:"impressions"`  // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`        // people
-	CapturedAt  *time.Time `json:"captured_at"`  // of these figures; null: not read yet
-	PublishedAt *time.Time `json:"published_at"` // null: not known
-	CreatedAt   time.Time  `json:"created_at"`   // when it was first registered here
-	UpdatedAt   time.Time  `json:"updated_at"`   // when it was last registered or read
+	CapturedAt  *time.Time `json:"captured_at"`  // capture of these figures; null: not read yet
+	PublishedAt *time.Time `json:"published_at"` // null: not known, or not yet
+	ScheduledAt *time.Time `json:"scheduled_at"` // when the content planner will have it published; null: it is out
+	CreatedAt   *time.Time `json:"created_at"`   // when it was first registered here; null: only planned
+	UpdatedAt   *time.Time `json:"updated_at"`   // when it was last registered or read; null: only planned
 }
 
 // ErrActivityNotFound answers a post that the caller does not see.
 var ErrActivityNotFound = domain.NewError(domain.CodeNotFound, "There is no such activity. Check the id.")
 
-// Activities lists the posts of the scope, newest first; those without a time of publication stand last.
+// Activities lists the posts of the scope, newest first; those without a time of publication stand last. Planned posts are listed
+// by themselves, the next one first.
 func (a *Analytics) Activities(
 	ctx context.Context, scope readmodels.Scope, q ActivitiesQuery,
 ) ([]PostActivity, readmodels.ListMeta, error) {
+	if q.State == ActivityScheduled {
+		return a.planned(scope, q, 0).Read(ctx, a.Pool)
+	}
 	return a.activities(scope, q, "").Read(ctx, a.Pool)
 }
 
@@ -75,12 +96,15 @@ func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id str
 		return PostActivity{}, ErrActivityNotFound
 	}
 	one := ActivitiesQuery{Platforms: domain.Platforms(), Social: social}
+	if plan, ok := planOf(external); ok {
+		return a.planned(scope, one, plan).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+	}
 	return a.activities(scope, one, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
 }
 
 func activitiesSQL() string {
 	return `
-	select p.p_id, p.social_account_id, p.account_id, p.member_id, p.external_id, p.post_type, p.content, p.media_url, p.permalink,
+	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type, p.content, p.media_url, p.permalink,
 	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.captured_at,
 	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
 	from (
@@ -95,6 +119,7 @@ func activitiesSQL() string {
 			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))` + newestFirst + `
 		limit $15) p
 	left join tDefaultCategories c on c.id = p.category
+	left join members m on m.id = p.member_id
 	left join lateral ` + lastDaily("'infinity'") + ` d on true` + newestFirst
 }
 
@@ -111,10 +136,10 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
-			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
+			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
 				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.CapturedAt,
 				&a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
-			a.PlatformRef, a.ID = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID)
+			a.PlatformRef, a.ID, a.State = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID), ActivityPublished
 			return a, err
 		},
 		Key: func(a PostActivity) postKey {

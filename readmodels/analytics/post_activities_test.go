@@ -13,6 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
+const userA = "a11ce0000000000000000000"
+
 var activityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
 func TestActivities(t *testing.T) {
@@ -20,7 +22,7 @@ func TestActivities(t *testing.T) {
 	log := foldtest.TwoAgencies(t)
 	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}
 	log.Put(t,
-		domain.DirectoryCategory{ID: 5, Name: "Offers"},
+		domain.DirectoryCategory{ID: 5, Name: "Offers"}, domain.DirectoryMember{ID: 7, AccountID: clientA, UserID: userA, Active: true},
 		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "p2", CategoryID: 5},
 		domain.DirectoryPlannedPost{ID: 2, AccountID: clientB, SocialAccount: 1, ExternalID: "p3", CategoryID: 5}, // another agency's plan
 	)
@@ -79,8 +81,8 @@ func TestActivities(t *testing.T) {
 	reel, offers, five := "reel", "Offers", int64(5)
 	require.Equal(t, analytics.PostActivity{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
-		ID:          "1:p2", SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
-		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: activityDay, UpdatedAt: read,
+		ID:          "1:p2", UserID: new(userA), SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
+		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
 	}, got, "what was not given is null")
 	first, err := posts.Activity(t.Context(), scope, "1:p1")
 	require.NoError(t, err)
@@ -93,4 +95,77 @@ func TestActivities(t *testing.T) {
 		_, err = posts.Activity(t.Context(), scope, id)
 		require.ErrorIs(t, err, analytics.ErrActivityNotFound, id)
 	}
+}
+
+// What the planner holds as scheduled are activities of that state: of the page's present client alone, the next one first.
+func TestPlannedPosts(t *testing.T) {
+	t.Parallel()
+	log := foldtest.TwoAgencies(t)
+	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}
+	at := func(day int) *time.Time { return new(activityDay.AddDate(0, 0, day)) }
+	plan := func(id int64, account string, social int64, day int) domain.DirectoryPlannedPost {
+		return domain.DirectoryPlannedPost{ID: id, AccountID: account, SocialAccount: social, CategoryID: 5, ScheduledAt: at(day)}
+	}
+	published, draft, other := plan(3, clientA, 1, 1), plan(4, clientA, 1, 1), plan(9, clientA, 3, 2)
+	published.ExternalID, draft.ScheduledAt, other.CategoryID = "out", nil, 0
+	page := func(id int64, parent, account string, member int64, p domain.Platform) domain.DirectorySocialAccount {
+		return domain.DirectorySocialAccount{ID: id, ParentAccount: parent, AccountID: account, MemberID: member, Platform: p, Connected: true}
+	}
+	log.Put(t,
+		domain.DirectoryCategory{ID: 5, Name: "Offers"},
+		domain.DirectoryMember{ID: 7, AccountID: clientA, UserID: userA, Active: true}, domain.DirectoryMember{ID: 8, AccountID: clientC, Active: true},
+		page(1, agencyA, clientA, 7, domain.Facebook), page(2, agencyB, clientB, 9, domain.Facebook),
+		page(3, agencyA, clientA, 7, domain.TikTok), page(4, agencyA, clientC, 8, domain.Facebook),
+		plan(1, clientA, 1, 5), plan(2, clientA, 1, 1), plan(10, clientA, 1, 1), published, draft, other,
+		plan(5, clientB, 2, 1), // another agency's
+		plan(6, clientB, 1, 1), // claims for a page of this agency
+		plan(7, clientC, 1, 1), // claims for a page of another client
+		plan(8, clientC, 4, 3),
+		plan(11, clientA, 2, 1), // claims for a page of another agency
+		plan(12, clientA, 99, 1),
+	)
+	agency, client := readmodels.Scope{ParentAccount: agencyA}, readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}
+	ids := func(scope readmodels.Scope, q analytics.ActivitiesQuery) (ids []string) {
+		t.Helper()
+		q.State = analytics.ActivityScheduled
+		if q.Platforms == nil {
+			q.Platforms = domain.Platforms()
+		}
+		for _, a := range foldtest.AllPages(t, 1, func(p readmodels.Page) ([]analytics.PostActivity, readmodels.ListMeta, error) {
+			q.Page = p
+			return posts.Activities(t.Context(), scope, q)
+		}) {
+			ids = append(ids, a.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []string{"1:planned:2", "1:planned:10", "3:planned:9", "4:planned:8", "1:planned:1"}, ids(agency, analytics.ActivitiesQuery{}))
+	require.Equal(t, []string{"4:planned:8"}, ids(client, analytics.ActivitiesQuery{}))
+	require.Equal(t, []string{"3:planned:9"}, ids(agency, analytics.ActivitiesQuery{Platforms: []domain.Platform{domain.TikTok}}))
+	require.Equal(t, []string{"4:planned:8"}, ids(agency, analytics.ActivitiesQuery{Member: 8}))
+	require.Equal(t, []string{"3:planned:9"}, ids(agency, analytics.ActivitiesQuery{Social: 3}))
+	require.Equal(t, []string{"3:planned:9", "4:planned:8"}, ids(agency, analytics.ActivitiesQuery{From: at(2), To: at(5)}))
+	require.NotContains(t, ids(agency, analytics.ActivitiesQuery{Category: 5}), "3:planned:9")
+	require.Empty(t, ids(agency, analytics.ActivitiesQuery{Type: "reel"}))
+
+	got, err := posts.Activity(t.Context(), agency, "1:planned:2")
+	require.NoError(t, err)
+	require.Equal(t, analytics.PostActivity{
+		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"}, State: analytics.ActivityScheduled,
+		ID: "1:planned:2", SocialAccount: 1, AccountID: clientA, MemberID: 7, UserID: new(userA), Category: new(int64(5)), CategoryName: new("Offers"),
+		ScheduledAt: at(1),
+	}, got)
+	readings, _, err := posts.ActivityStats(t.Context(), agency, analytics.ReadingsQuery{ID: "1:planned:2"})
+	require.NoError(t, err)
+	require.Empty(t, readings)
+	for _, id := range []string{"1:planned:3", "1:planned:4", "2:planned:5", "1:planned:6", "1:planned:7", "2:planned:11", "3:planned:2", "1:planned:02", "1:planned:"} {
+		_, err := posts.Activity(t.Context(), agency, id)
+		require.ErrorIs(t, err, analytics.ErrActivityNotFound, id)
+	}
+	published.ScheduledAt, published.ID, published.ExternalID = at(1), 2, "p"
+	log.Put(t, published)
+	require.NotContains(t, ids(agency, analytics.ActivitiesQuery{}), "1:planned:2", "it is out")
+	listed, _, err := posts.Activities(t.Context(), agency, analytics.ActivitiesQuery{Platforms: domain.Platforms()})
+	require.NoError(t, err)
+	require.Empty(t, listed, "planned posts are no published ones")
 }

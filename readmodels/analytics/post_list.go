@@ -60,6 +60,9 @@ type LikesSeries struct {
 	// REACTION), TikTok like_count; all cumulative.
 	Likes  Gain       `json:"likes"`
 	Series []LikesDay `json:"series"` // every part of the range
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []LikesDay `json:"previous_series,omitzero"`
 }
 
 // LikesDay is one part of a [LikesSeries].
@@ -92,25 +95,19 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 				growth := p.growth()
 				data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 			}
-			days := query.buckets()
-			g, err := qc.gainsWithSources(ctx, gainQuery{metrics: qc.metrics, from: qc.query.Range.Previous().From, buckets: days})
+			g, before, err := qc.gainsWithSources(ctx, qc.metrics)
 			if err != nil {
 				return err
 			}
-			data.Total = g.likes(days, query.Platforms...)
-			for _, p := range query.Platforms {
-				data.Platforms = append(data.Platforms, PlatformLikesSeries{readmodels.PlatformRefOf(p), g.likes(days, p)})
-			}
+			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) LikesSeries {
+				return LikesSeries{g.gain(domain.MetricLikes, on...), seriesOf(g, likesDay, on), seriesOf(before, likesDay, on)}
+			}, func(p readmodels.PlatformRef, s LikesSeries) PlatformLikesSeries { return PlatformLikesSeries{p, s} })
 			return nil
 		})
 }
 
-func (g *postGains) likes(days []bucket, platforms ...domain.Platform) LikesSeries {
-	s := LikesSeries{Likes: g.gain(domain.MetricLikes, platforms...), Series: make([]LikesDay, len(days))}
-	for i, sums := range g.buckets(len(days), platforms...) {
-		s.Series[i] = LikesDay{Day: days[i].day.String(), Likes: sums.likes.value(), Readings: sums.readings}
-	}
-	return s
+func likesDay(day string, sums *gainSums) LikesDay {
+	return LikesDay{day, sums.likes.value(), sums.readings}
 }
 
 // PostsEngagements is the answer to /getPostsEngagements and /getMembersPostEngagement.

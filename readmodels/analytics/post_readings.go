@@ -20,7 +20,10 @@ type ReadingsQuery struct {
 
 // PostReading is one reading of an activity: what it had gathered by then (cumulative figures).
 type PostReading struct {
-	CapturedAt time.Time `json:"captured_at"`
+	CapturedAt    time.Time `json:"captured_at"`
+	SocialAccount int64     `json:"social_account_id"`
+	MemberID      int64     `json:"member_id"` // who owned the connection at the capture
+	UserID        *string   `json:"user_id"`   // the user who that member is, 24 hex digits; null: none
 	// Likes are likes or reactions; null, here and below: the platform did not give it with this reading.
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`
@@ -54,8 +57,8 @@ func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q
 		List: "readings", Scope: scope, Page: page, Filters: q,
 		Select: func(after readingKey, limit int) (string, []any) {
 			return `
-				select captured_at, likes, comments, shares, views, impressions, reach, clicks, engagement, event_id
-				from tSPostInsights
+				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks, engagement, event_id
+				from tSPostInsights r left join (select id, user_id from members) m on m.id = r.member_id
 				where social_account_id = $1 and external_id = $2 and parent_account = $3 and ($4::text[] is null or account_id = any($4))
 				  and ($5::timestamptz is null or captured_at >= $5) and ($6::timestamptz is null or captured_at < $6)
 				  and ($7::timestamptz is null or (captured_at, event_id collate "C") < ($7, $8 collate "C"))
@@ -63,8 +66,8 @@ func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q
 				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
 		},
 		Scan: func(r pgx.CollectableRow) (x row, err error) {
-			err = r.Scan(&x.CapturedAt, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks, &x.Engagement, &x.Event)
-			x.CapturedAt = x.CapturedAt.UTC()
+			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks, &x.Engagement, &x.Event)
+			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
 			return x, err
 		},
 		Key: func(x row) readingKey { return readingKey{new(x.CapturedAt), x.Event} },

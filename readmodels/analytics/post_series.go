@@ -25,6 +25,9 @@ type ViewsSeries struct {
 	// TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts.
 	Views  Gain       `json:"views"`
 	Series []ViewsDay `json:"series"` // every part of the range
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []ViewsDay `json:"previous_series,omitzero"`
 }
 
 // ViewsDay is one part of a [ViewsSeries].
@@ -38,15 +41,15 @@ type ViewsDay struct {
 // PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
 	views := []string{domain.MetricViews}
-	return postSeries(ctx, a, "views of posts", scope, query, views, views, func(g *postGains, days []bucket, data *PostsViews) {
+	return postSeries(ctx, a, "views of posts", scope, query, views, views, func(g, before gainSeries, data *PostsViews) {
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
-			s := ViewsSeries{Views: g.gain(domain.MetricViews, on...), Series: make([]ViewsDay, len(days))}
-			for i, sums := range g.buckets(len(days), on...) {
-				s.Series[i] = ViewsDay{Day: days[i].day.String(), Views: sums.views.value(), Readings: sums.readings}
-			}
-			return s
+			return ViewsSeries{g.gain(domain.MetricViews, on...), seriesOf(g, viewsDay, on), seriesOf(before, viewsDay, on)}
 		}, func(p readmodels.PlatformRef, s ViewsSeries) PlatformViewsSeries { return PlatformViewsSeries{p, s} })
 	})
+}
+
+func viewsDay(day string, sums *gainSums) ViewsDay {
+	return ViewsDay{day, sums.views.value(), sums.readings}
 }
 
 // PostsTotalEngagements is the answer to /getPostsTotalEngagements.
@@ -71,6 +74,9 @@ type EngagementTotals struct {
 	Comments          Gain            `json:"comments"` // comments gained
 	Shares            Gain            `json:"shares"`   // shares gained, reposts included
 	Series            []EngagementDay `json:"series"`   // every part of the range
+	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
+	// same order; `day` is its first day.
+	PreviousSeries []EngagementDay `json:"previous_series,omitzero"`
 }
 
 // EngagementDay is one part of [EngagementTotals]: what was gained since the readings before, which may be
@@ -97,54 +103,76 @@ func (a *Analytics) PostsTotalEngagements(
 ) (PostsTotalEngagements, Meta, error) {
 	sums := append(engagementMetrics(), domain.MetricEngagement)
 	return postSeries(ctx, a, "engagement of posts", scope, query, engagementMetrics(), sums,
-		func(g *postGains, days []bucket, data *PostsTotalEngagements) {
+		func(g, before gainSeries, data *PostsTotalEngagements) {
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
-				return g.engagementTotals(days, on...)
+				return g.engagementTotals(before, on...)
 			}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
 				return PlatformEngagementTotals{p, t}
 			})
 		})
 }
 
-func (g *postGains) engagementTotals(days []bucket, platforms ...domain.Platform) EngagementTotals {
+func (g gainSeries) engagementTotals(before gainSeries, platforms ...domain.Platform) EngagementTotals {
 	t := EngagementTotals{
 		Engagement: g.gain(domain.MetricEngagement, platforms...), Likes: g.gain(domain.MetricLikes, platforms...),
 		Comments: g.gain(domain.MetricComments, platforms...), Shares: g.gain(domain.MetricShares, platforms...),
-		Series: make([]EngagementDay, len(days)),
+		Series: seriesOf(g, engagementDay, platforms), PreviousSeries: seriesOf(before, engagementDay, platforms),
 	}
-	for i, sums := range g.buckets(len(days), platforms...) {
+	for _, sums := range g.buckets(len(g.parts), platforms...) {
 		t.EngagementPartial = t.EngagementPartial || sums.partial > 0
-		t.Series[i] = EngagementDay{
-			Day: days[i].day.String(), Engagement: sums.engagement.value(), Likes: sums.likes.value(),
-			Comments: sums.comments.value(), Shares: sums.shares.value(), Readings: sums.readings,
-		}
 	}
 	return t
+}
+
+func engagementDay(day string, sums *gainSums) EngagementDay {
+	return EngagementDay{
+		Day: day, Engagement: sums.engagement.value(), Likes: sums.likes.value(), Comments: sums.comments.value(),
+		Shares: sums.shares.value(), Readings: sums.readings,
+	}
+}
+
+// gainSeries are what posts gained in some parts of time; the zero value is of none.
+type gainSeries struct {
+	*postGains
+
+	parts []bucket
+}
+
+// seriesOf makes a series of what posts on some platforms gained in each part; nil of no parts.
+func seriesOf[D any](g gainSeries, part func(day string, sums *gainSums) D, platforms []domain.Platform) []D {
+	if g.postGains == nil {
+		return nil
+	}
+	series := make([]D, len(g.parts))
+	for i, sums := range g.buckets(len(g.parts), platforms...) {
+		series[i] = part(g.parts[i].day.String(), &sums)
+	}
+	return series
 }
 
 // postSeries reads what posts gained over time of some metrics and hands it to build; by the other ones the
 // status of the sources is found.
 func postSeries[D any](
 	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics, sums []string,
-	build func(*postGains, []bucket, *D),
+	build func(now, before gainSeries, data *D),
 ) (D, Meta, error) {
 	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
-		days := query.buckets()
-		g, err := qc.gainsWithSources(ctx, gainQuery{metrics: sums, from: qc.query.Range.Previous().From, buckets: days})
+		now, before, err := qc.gainsWithSources(ctx, sums)
 		if err != nil {
 			return err
 		}
-		build(g, days, data)
+		build(now, before, data)
 		return nil
 	})
 }
 
-// gainsWithSources reads what posts gained and completes the sources of an answer that rests on nothing else.
-func (qc *queryContext) gainsWithSources(ctx context.Context, q gainQuery) (*postGains, error) {
-	g, err := qc.gains(ctx, q)
-	if err != nil {
-		return nil, err
+// gainsWithSources reads what posts gained over time and completes the sources of an answer that rests on nothing else.
+func (qc *queryContext) gainsWithSources(ctx context.Context, metrics []string) (now, before gainSeries, err error) {
+	now.parts = qc.query.buckets()
+	before.parts = qc.query.comparedParts(now.parts)
+	if now.postGains, before.postGains, err = qc.comparedGains(ctx, metrics, now.parts); err != nil {
+		return now, before, err
 	}
-	g.shows(qc)
-	return g, qc.classifySources(ctx)
+	now.shows(qc)
+	return now, before, qc.classifySources(ctx)
 }

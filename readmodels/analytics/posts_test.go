@@ -421,7 +421,7 @@ func TestMemberGrowthAgreesWithTheOracle(t *testing.T) {
 	agreeOnPart(t, drawPostWorld, ask, func(o *oracle) analytics.MemberGrowth {
 		totals := func(platforms ...domain.Platform) analytics.GrowthTotals {
 			g := analytics.GrowthTotals{
-				PostEngagement: o.postGain(domain.MetricEngagement, platforms...), PostViews: o.postGain(domain.MetricViews, platforms...),
+				PostsPublishedPrevious: new(int64(0)), PostEngagement: o.postGain(domain.MetricEngagement, platforms...), PostViews: o.postGain(domain.MetricViews, platforms...),
 			}
 			from, _ := o.previous()
 			for _, p := range o.knownPosts() { // whoever has a post registered has published it
@@ -429,7 +429,7 @@ func TestMemberGrowthAgreesWithTheOracle(t *testing.T) {
 					continue
 				}
 				if p.PublishedAt.Before(o.q.Range.From) {
-					g.PostsPublishedPrevious++
+					*g.PostsPublishedPrevious++
 				} else {
 					g.PostsPublished++
 				}

@@ -24,7 +24,9 @@ type queryContext struct {
 	// otherwise well shows nothing; "" when there was nothing to show.
 	metrics []string
 	blank   string
-	// uncompared says that the answer shows no previous period, and rests on none of its readings.
+	// compared is the period that the answer is compared with; uncompared says that it shows none, and rests on none of its
+	// readings.
+	compared   Range
 	uncompared bool
 	// byAccount says that the answer tells apart whose of the sub-accounts a figure is.
 	byAccount bool
@@ -57,6 +59,7 @@ func answer[D any](
 		made = &queryContext{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
 			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
+			compared: query.Range.Compared(query.Compare), uncompared: query.Compare == CompareNone,
 		}
 		if r := query.Range; !r.Now.IsZero() && r.Now.Before(r.From) {
 			made.blank = "This range has not begun."
@@ -73,11 +76,15 @@ func answer[D any](
 		return data, Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
 	}
 	r := query.Range
-	return data, Meta{
+	meta = Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
 		AsOf: made.asOf, RecordedUntil: query.AsOf, NextDue: made.nextDue(a), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
 		NextCursor: made.cursor,
-	}, nil
+	}
+	if query.seriesCompared() {
+		meta.ComparedFrom, meta.ComparedTo = new(made.compared.From.UTC()), new(made.compared.To.UTC())
+	}
+	return data, meta, nil
 }
 
 // checkFilters refuses a member or a category that the caller does not see.

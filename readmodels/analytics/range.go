@@ -27,13 +27,7 @@ func (r Range) Elapsed() Range {
 // Previous is the period that the range is compared with: right before it, and as long as what has elapsed
 // of it. On the 20th, this month is compared with the 20 days before it: all of last month would make it look
 // like a decline. Whole days give whole days, also across a change of the clocks.
-func (r Range) Previous() Range {
-	e := r.Elapsed()
-	if first, end, whole := e.wholeDays(); whole {
-		return Range{From: (first - (end - first)).start(r.Zone), To: r.From, Zone: r.Zone}
-	}
-	return Range{From: r.From.Add(-e.To.Sub(r.From)), To: r.From, Zone: r.Zone}
-}
+func (r Range) Previous() Range { return r.Compared(ComparePrevious) }
 
 // over reports whether a day has ended wherever on earth it may be counted: platforms' days are of their own
 // zones, and what is not over yet is not missed.

@@ -24,6 +24,10 @@ type probe struct {
 // before a period, are raw readings looked up: one index probe each, all in one statement.
 func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) error {
 	loaded := qc.figureSpan()
+	begin := []time.Time{qc.query.Range.From}
+	if qc.query.seriesCompared() {
+		begin = append(begin, qc.compared.From)
+	}
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
@@ -32,8 +36,14 @@ func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) 
 				upTo = qc.query.Range.From
 			}
 			probes = append(probes, g.lookUp(s, key, loaded, upTo)...)
-			if from := qc.query.Range.From; key.kind == domain.Stock && s.spells != nil && !qc.sees(ownerBefore(s.spells.read, from)) {
-				probes = append(probes, probe{s, key, time.Time{}, from, func(p *sample) { g.seenBefore = p }, true})
+			if key.kind != domain.Stock || s.spells == nil {
+				continue
+			}
+			g.seenBefore = map[time.Time]*sample{}
+			for _, from := range begin {
+				if !qc.sees(ownerBefore(s.spells.read, from)) {
+					probes = append(probes, probe{s, key, time.Time{}, from, func(p *sample) { g.seenBefore[from] = p }, true})
+				}
 			}
 		}
 	}

@@ -59,8 +59,11 @@ func windowDays(window string) int {
 	return 0
 }
 
-// reach returns the reach of every account that has some in the range.
+// reach returns the reach of every account that has some in the range; nil of no figures.
 func (f *accountFigures) reach() []AccountReach {
+	if f == nil {
+		return nil
+	}
 	accounts := []AccountReach{}
 	for _, s := range f.series {
 		if s.metric != domain.MetricReach {

@@ -31,7 +31,7 @@ type metricSeries struct {
 	windows map[string]byDay    // rolling figures of windows of days, by window and last day; of the scope
 	gauges  map[gaugeKey]*gauge // what else is read and not summed
 	spells  *spells             // who had it when; nil where that does not matter
-	spans   []span              // in order; together they are the previous period and the range
+	spans   []span              // in order; together they are all from the start of the compared period to the end of the range
 }
 
 // ownedDays are the day flows that one owner has read.
@@ -53,8 +53,9 @@ type gauge struct {
 	// that before the end of each. nil: there is none.
 	values []*sample
 	first  *sample // the first reading of all, where it lies in a span
-	// seenBefore is, of stocks that were another one's when the range began, the last reading before that the scope sees.
-	seenBefore *sample
+	// seenBefore is, of stocks that were another one's when the range or the period before began, the last reading before that
+	// instant that the scope sees.
+	seenBefore map[time.Time]*sample
 }
 
 // figureKey is what the samples of one figure have in common.
@@ -74,6 +75,7 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 	if err != nil {
 		return nil, err
 	}
+	pages.only(qc.query.Social)
 	series, tied, err := qc.readSeries(ctx, pages, nil)
 	if err == nil && len(tied) > 0 {
 		series, _, err = qc.readSeries(ctx, pages, tied)
@@ -85,6 +87,17 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 		s.spans = qc.spansOf(s, buckets)
 	}
 	return series, qc.readValues(ctx, series)
+}
+
+// only leaves the one social account that is asked about; 0: all.
+func (p *heldPages) only(social int64) {
+	switch {
+	case social == 0:
+	case p.of == nil || slices.Contains(p.of, social):
+		p.of = []int64{social}
+	default:
+		p.of = []int64{}
+	}
 }
 
 // readSeries reads account_months: day flows by the platform's days of the range and of the period before,
@@ -229,9 +242,9 @@ func (qc *queryContext) figureSpan() figureSpan {
 	flowFirst, flowEnd := r.flowDays()
 	first := flowFirst // of windows of days
 	if !qc.uncompared {
-		previous := r.Previous()
-		from = previous.From
-		flowFirst, _ = previous.flowDays()
+		from = earlier(from, qc.compared.From)
+		before, _ := qc.compared.flowDays()
+		flowFirst = min(flowFirst, before)
 	}
 	s := figureSpan{
 		flows:  days{flowFirst, flowEnd},

@@ -51,6 +51,18 @@ func (d byDay) of(which day) *sample {
 	return nil
 }
 
+// all are the samples of some days; none where one is missing.
+func (d byDay) all(of days) (samples []*sample) {
+	for at := of.first; at < of.end; at++ {
+		p := d.of(at)
+		if p == nil {
+			return nil
+		}
+		samples = append(samples, p)
+	}
+	return samples
+}
+
 // put keeps a sample unless one is there that it does not replace. They are tied when only the ids of their events,
 // which were not read, could tell.
 func (d byDay) put(of day, p *sample) (tied bool) {

@@ -150,9 +150,9 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
-		  and ($6::bigint = 0 or s.member_id = $6)
+		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member)
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social)
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)

@@ -93,13 +93,16 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 	first, _ := s.within(r.From, r.To)
 	before := g.values[first]
 	if before == nil || !of(before.owner) {
-		before = g.seenBefore
+		before = g.seenBefore[r.From]
 	}
 	if before != nil {
 		v.before = &before.value
 	}
-	if gained := qc.stepsIn(v, g, r.From, r.To); gained != nil {
-		v.compared, v.previous = v.value, new(*v.value-*gained)
+	if !qc.uncompared {
+		if gained := qc.stepsIn(v, g, qc.compared.To, r.To); gained != nil {
+			v.compared, v.previous = v.value, new(*v.value-*gained)
+		}
+		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
 	}
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
 	qc.noteSince(v, g)
@@ -139,21 +142,26 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	}
 	days := qc.flowDays(v.metricSeries, v.of)
 	first, end := qc.query.Range.flowDays()
-	before, beforeEnd := qc.query.Range.Previous().flowDays()
-	for i := range end - first {
-		now, then := days.of(first+i), days.of(before+i)
+	comparedDays := qc.comparedDays()
+	for d := first; d < end; d++ {
+		now := days.of(d)
 		if now == nil {
 			continue
 		}
 		qc.noteSample(v, now)
 		v.value = plus(v.value, now.value)
-		switch {
-		case qc.uncompared:
-		case then == nil || before+i >= beforeEnd:
+		if qc.uncompared {
+			continue
+		}
+		then := days.all(comparedDays(d))
+		if len(then) == 0 {
 			v.comparedInPart = true
-		default:
-			qc.noteSample(v, then)
-			v.compared, v.previous = plus(v.compared, now.value), plus(v.previous, then.value)
+			continue
+		}
+		v.compared = plus(v.compared, now.value)
+		for _, p := range then {
+			qc.noteSample(v, p)
+			v.previous = plus(v.previous, p.value)
 		}
 	}
 	if v.value != nil {
@@ -184,9 +192,9 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	if qc.uncompared {
 		return
 	}
-	if before := qc.stepsIn(v, g, r.Previous().From, r.From); before != nil {
+	if before := qc.stepsIn(v, g, qc.compared.From, qc.compared.To); before != nil {
 		v.compared, v.previous = plus(v.compared, *gained), plus(v.previous, *before)
-		v.late(g, r.Previous().From, r.From, func(_, _ *sample) { v.noPct = true })
+		v.late(g, qc.compared.From, qc.compared.To, func(_, _ *sample) { v.noPct = true })
 	} else if v.previous != nil {
 		v.comparedInPart = true
 	}

@@ -38,7 +38,11 @@ const successor = 5
 func tenantPeople() []domain.DirectoryEntity {
 	entities := []domain.DirectoryEntity{domain.DirectoryMember{ID: successor, AccountID: clientA, Name: "member 5", Active: true}}
 	for _, t := range tenants {
-		entities = append(entities, domain.DirectoryMember{ID: t.MemberID, AccountID: t.AccountID, Name: fmt.Sprint("member ", t.MemberID), Active: true})
+		member := domain.DirectoryMember{ID: t.MemberID, AccountID: t.AccountID, Name: fmt.Sprint("member ", t.MemberID), Active: true}
+		if t.MemberID%2 == 1 { // the others are no users
+			member.UserID = fmt.Sprintf("%024d", t.MemberID)
+		}
+		entities = append(entities, member)
 		account := domain.DirectoryAccount{ID: t.AccountID, ParentAccount: t.ParentAccount, Name: "account " + t.AccountID[:2]}
 		if t.AccountID == t.ParentAccount {
 			account.ParentAccount = ""

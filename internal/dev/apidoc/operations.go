@@ -77,7 +77,7 @@ func figures(summary, text string) about {
 func entities(summary string) about { return about{tag: tagEntities, summary: summary} }
 
 func statsOf(whose string) about {
-	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Followers, their change, posts, engagement, " +
+	return about{tag: tagEntities, refuses: []domain.Code{domain.CodeConflict}, summary: "Followers, their change, posts, engagement and its rate, " +
 		"impressions, reach and demographics " + whose + ", by day, week or month."}
 }
 
@@ -144,6 +144,7 @@ var operations = map[string]about{
 	"getCategories":          entities("The categories of posts, by name."),
 	"getUsersPlatforms":      entities("What a user has connected: the profiles and pages of its members."),
 	"getPlatformsActivities": entities("The posts of one connected profile or page, newest first."),
+	"getPlatformsStats":      statsOf("of one connected profile or page"),
 	"getActivitiesStats":     entities("What one post had gathered at each reading, newest first."),
 
 	"getUsers":         entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
@@ -151,7 +152,7 @@ var operations = map[string]about{
 	"getPlatforms": entities("The connected profiles and pages, with their state, the reason of the last " +
 		"failure and the last reading."),
 	"getPlatformsByPlatformId":  entities("One connected profile or page."),
-	"getActivities":             entities("Posts with their latest figures, newest first."),
+	"getActivities":             entities("Posts with their latest figures, newest first; or what the content planner holds."),
 	"getActivitiesByActivityId": entities("One post."),
 	"getStats":                  statsOf("of each platform"),
 	"getDashboardHistory":       audit("Who changed a dashboard, when and by which request."),

@@ -1,0 +1,138 @@
+package analytics_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// The year before is by the calendar of the zone: the same dates, however long their days were.
+func TestComparedWithTheYearBefore(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		zone, from, to, now, wantFrom, wantTo string
+	}{
+		"a month":                       {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "", "2025-06-01 00:00", "2025-07-01 00:00"},
+		"February after a leap year":    {"UTC", "2025-02-01 00:00", "2025-03-01 00:00", "", "2024-02-01 00:00", "2024-03-01 00:00"},
+		"February of a leap year":       {"UTC", "2024-02-01 00:00", "2024-03-01 00:00", "", "2023-02-01 00:00", "2023-03-01 00:00"},
+		"29 February alone":             {"UTC", "2024-02-29 00:00", "2024-03-01 00:00", "", "2023-03-01 00:00", "2023-03-01 00:00"},
+		"from noon on 29 February":      {"UTC", "2024-02-29 12:00", "2024-03-01 12:00", "", "2023-03-01 00:00", "2023-03-01 12:00"},
+		"the clocks changed since":      {"Europe/Berlin", "2026-03-28 23:00", "2026-03-29 22:00", "", "2025-03-28 23:00", "2025-03-29 23:00"},
+		"a day of 23 hours then":        {"Europe/Berlin", "2026-03-29 22:00", "2026-03-30 22:00", "", "2025-03-29 23:00", "2025-03-30 22:00"},
+		"no midnight then":              {"America/Havana", "2027-03-08 05:00", "2027-03-09 05:00", "", "2026-03-08 05:00", "2026-03-09 04:00"},
+		"an hour of summer, which is":   {"Europe/Berlin", "2026-03-29 10:00", "2026-03-29 12:00", "", "2025-03-29 11:00", "2025-03-29 13:00"},
+		"an hour that there was not":    {"Europe/Berlin", "2026-03-30 00:30", "2026-03-30 01:30", "", "2025-03-30 01:30", "2025-03-30 01:30"},
+		"what has elapsed":              {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-20 12:00", "2025-06-01 00:00", "2025-06-21 00:00"},
+		"longer than a year: it laps":   {"UTC", "2024-01-01 00:00", "2026-01-01 00:00", "", "2023-01-01 00:00", "2025-01-01 00:00"},
+		"nothing has elapsed yet":       {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-01 12:00", "2025-06-01 00:00", "2025-06-01 00:00"},
+		"it begins today, east of here": {"Pacific/Kiritimati", "2026-05-31 10:00", "2026-06-30 10:00", "2026-05-31 12:00", "2025-05-31 10:00", "2025-06-01 10:00"},
+	} {
+		r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone)}
+		if tt.now != "" {
+			r.Now = at(tt.now)
+		}
+		compared := r.Compared(analytics.CompareYear)
+		require.Equal(t, at(tt.wantFrom), compared.From.UTC(), name)
+		require.Equal(t, at(tt.wantTo), compared.To.UTC(), name)
+	}
+}
+
+// February of two years, day by day: the 29th has nothing to be compared with, and stands beside the 28th a year later. Whole
+// months stand against whole months, in either direction.
+func TestFebruaryIsComparedWithFebruary(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	var days []domain.Figure
+	for d := at("2023-02-01 00:00"); d.Before(at("2025-04-01 00:00")); d = d.AddDate(0, 0, 1) {
+		if d.Month() == time.February {
+			days = append(days, flow(domain.MetricImpressions, d.Format(time.DateOnly), int64(d.Year()%100*100+d.Day())))
+		}
+	}
+	w.Add("a", read(domain.Facebook, at("2025-03-05 10:00"), days...))
+	w.Fold(t, db)
+	ask := func(from, to string, by analytics.Granularity) analytics.ReachStats {
+		q := onFacebook(analytics.Range{From: at(from + " 00:00"), To: at(to + " 00:00"), Zone: time.UTC})
+		q.Compare, q.Granularity = analytics.CompareYear, by
+		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountStats(t.Context(), wholeAgency, q)
+		require.NoError(t, err)
+		return got.Total
+	}
+	days2023, days2024, days2025 := int64(28*2300+28*29/2), int64(29*2400+29*30/2), int64(28*2500+28*29/2)
+
+	leap := ask("2024-02-01", "2024-03-01", analytics.ByDay)
+	require.Len(t, leap.PreviousSeries, 29)
+	require.Equal(t, analytics.ReachDay{Day: "2023-02-28", Impressions: new(int64(2328)), AccountsRead: 1}, leap.PreviousSeries[27])
+	require.Nil(t, leap.PreviousSeries[28].Impressions)
+	require.Equal(t, []int64{days2024, days2023}, []int64{*leap.Impressions.Value, *leap.Impressions.Previous})
+	require.True(t, leap.Impressions.ComparedInPart)
+	require.Equal(t, days2024-2429-days2023, *leap.Impressions.Change)
+
+	after := ask("2025-02-01", "2025-03-01", analytics.ByDay)
+	require.Len(t, after.PreviousSeries, 28)
+	require.Equal(t, analytics.ReachDay{Day: "2024-02-28", Impressions: new(int64(2428 + 2429)), AccountsRead: 1}, after.PreviousSeries[27])
+	require.Equal(t, []int64{days2025, days2024}, []int64{*after.Impressions.Value, *after.Impressions.Previous})
+	require.False(t, after.Impressions.ComparedInPart)
+
+	months := ask("2025-01-15", "2025-03-01", analytics.ByMonth)
+	require.Equal(t, []analytics.ReachDay{
+		{Day: "2024-01-15"}, {Day: "2024-02-01", Impressions: &days2024, AccountsRead: 1},
+	}, months.PreviousSeries)
+}
+
+// Parts to come are compared with nothing, and the part that today lies in with as much of the other period.
+func TestPartsToComeAreComparedWithNothing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	var days []domain.Figure
+	for d := at("2026-05-01 00:00"); d.Before(at("2026-06-11 00:00")); d = d.AddDate(0, 0, 1) {
+		days = append(days, flow(domain.MetricImpressions, d.Format(time.DateOnly), int64(d.Day())))
+	}
+	w.Add("a", read(domain.Facebook, at("2026-06-10 09:00"), days...))
+	w.Fold(t, db)
+	q := onFacebook(june)
+	q.Range.Now, q.Granularity, q.Compare = at("2026-06-10 18:00"), analytics.ByWeek, analytics.ComparePrevious
+	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountStats(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Len(t, got.Total.Series, 5)
+	require.Equal(t, []analytics.ReachDay{ // 1 to 10 June, a Monday to a Wednesday, with 22 to 31 May
+		{Day: "2026-05-22", Impressions: new(int64(22 + 23 + 24 + 25 + 26 + 27 + 28)), AccountsRead: 1},
+		{Day: "2026-05-29", Impressions: new(int64(29 + 30 + 31)), AccountsRead: 1},
+	}, got.Total.PreviousSeries)
+}
+
+// A page that was another client's when the compared period began stands there with what this client last read of it before, and
+// not with what it read later.
+func TestAPageThatWasAnothersIsComparedWithWhatItsClientKnew(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
+	for when, followers := range map[string]struct {
+		page   int64
+		client domain.Tenant
+		count  int64
+	}{
+		"2026-04-30 10:00": {11, tenants[0], 50}, "2026-05-01 10:00": {11, tenants[1], 55}, "2026-05-20 10:00": {11, tenants[0], 60},
+		"2026-05-25 10:00": {11, tenants[1], 65}, "2026-06-10 10:00": {11, tenants[0], 70},
+		"2026-05-03 10:00": {12, tenants[0], 1000}, "2026-06-02 10:00": {12, tenants[0], 2000},
+	} {
+		reading := read(domain.Facebook, at(when), people(followers.count))
+		reading.Tenant = tenantOf(followers.client, followers.page)
+		w.Add(when, reading)
+	}
+	w.Fold(t, db)
+	q := onFacebook(june)
+	q.Compare = analytics.ComparePrevious
+	scope := wholeAgency
+	scope.Accounts = []string{clientA}
+	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), scope, q)
+	require.NoError(t, err)
+	require.Equal(t, analytics.FollowerDay{Day: "2026-05-03", Followers: new(int64(1050)), AccountsRead: 1}, got.Total.PreviousSeries[1])
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-02", Followers: new(int64(2060)), Change: new(int64(1000)), AccountsRead: 1}, got.Total.Series[1])
+}
