@@ -78,13 +78,17 @@ func (r *running) follow(ctx context.Context, g generation) error {
 		if r.Until != nil {
 			state = StateStill
 		}
-		return setState(ctx, tx, r.projector.Name(), g.Number, state)
+		if err := setState(ctx, tx, r.projector.Name(), g.Number, state); err != nil {
+			return err
+		}
+		return notifyStep(ctx, tx, r.projector.Name())
 	})
 }
 
 // awaitLive waits until sessions, of whichever process, have brought the generation to its targets.
 func (r *running) awaitLive(ctx context.Context, number int) error {
 	for {
+		stepped := r.stepped()
 		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), number)
 		if err != nil {
 			return err
@@ -95,8 +99,11 @@ func (r *running) awaitLive(ctx context.Context, number int) error {
 		if g.State == StateLive {
 			return nil
 		}
-		if err := r.pause(ctx, stepAgain); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stepped:
+		case <-time.After(stepAgain):
 		}
 	}
 }

@@ -65,6 +65,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
+		stepped := e.stepped()
 		r, err := e.takeRebuild(ctx)
 		switch {
 		case err == nil:
@@ -76,6 +77,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-stepped:
 		case <-look.C:
 		}
 	}
