@@ -35,7 +35,7 @@
 //	rebuild_open.go         its generation, and the shards of it
 //	rebuild_copy.go         who folds which shards, and what follows when all are done
 //	rebuild_shard.go        a shard: a partition of the log → COPY, in one transaction
-//	rebuild_finish.go       keys and indexes, vacuum, catch up, verify
+//	rebuild_finish.go       keys and indexes, vacuum, table by table; catch up, verify
 //	rebuild_abandon.go      cancelled or failed: what is dropped, what is said; which errors are final
 //	rebuild_throttle.go     when a rebuild goes slower: live or a standby is behind
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
