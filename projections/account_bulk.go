@@ -1,42 +1,32 @@
 package projections
 
 import (
-	"context"
 	"iter"
 	"maps"
 	"slices"
 	"time"
 )
 
-// Copy implements [Bulk]. A later event may take the instant or the day of any: rows come at the end, until then the
+// Take implements [Bulk]. A later event may take the instant or the day of any: rows come at the end, until then the
 // readings are packed.
-func (f *accountFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
+func (f *accountFold) Take(last bool) (Handover, error) {
 	if f.packed == nil {
 		f.packed = &packedAccounts{series: map[accountSeries][]byte{}}
 	}
 	for _, e := range f.events {
 		if err := f.packed.add(e); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	f.events = nil
 	if !last {
-		return nil
+		return handNothing, nil
 	}
-	for _, table := range []struct {
-		name    string
-		columns []string
-		rows    iter.Seq2[[]any, error]
-	}{
-		{"tSAccountIns", accountReadings.columns, f.packed.readingRows()},
-		{"account_months", monthColumns, f.packed.monthRows()},
-		{"account_newest", accountNewest.columns, f.packed.newestRows()},
-	} {
-		if err := streamRows(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
-			return err
-		}
-	}
-	return nil
+	return streamTables(
+		tableRows{"tSAccountIns", accountReadings.columns, f.packed.readingRows()},
+		tableRows{"account_months", monthColumns, f.packed.monthRows()},
+		tableRows{"account_newest", accountNewest.columns, f.packed.newestRows()},
+	), nil
 }
 
 func (p *packedAccounts) readingRows() iter.Seq2[[]any, error] {

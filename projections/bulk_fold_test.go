@@ -122,7 +122,7 @@ func copyBatches(t *testing.T, db *pgtest.DB, p projections.Projector, batches .
 		for _, ev := range batch {
 			require.NoError(t, fold.Apply(ev))
 		}
-		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return fold.Copy(ctx, tx, i == len(batches)-1) })
+		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return projections.HandOver(ctx, fold, tx, i == len(batches)-1) })
 		require.NoError(t, err)
 	}
 }

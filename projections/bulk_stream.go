@@ -8,6 +8,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// tableRows are the rows of one table, made as they are asked for.
+type tableRows struct {
+	name    string
+	columns []string
+	rows    iter.Seq2[[]any, error]
+}
+
+// streamTables hands over one table after the other.
+func streamTables(tables ...tableRows) Handover {
+	return func(ctx context.Context, into CopyTarget) error {
+		for _, t := range tables {
+			if err := streamRows(ctx, into, identifier(t.name), t.columns, t.rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // streamRows hands rows over, one at a time; a row is good until the next. Without rows the target hears nothing.
 func streamRows(ctx context.Context, into CopyTarget, table pgx.Identifier, columns []string, rows iter.Seq2[[]any, error]) error {
 	next, stop := iter.Pull2(rows)

@@ -26,7 +26,7 @@ func foldBulk(t require.TestingT, db *pgtest.DB, p projections.Projector, chunks
 					return err
 				}
 			}
-			if err := fold.Copy(ctx, tx, i == len(chunks)-1); err != nil {
+			if err := projections.HandOver(ctx, fold, tx, i == len(chunks)-1); err != nil {
 				return err
 			}
 		}

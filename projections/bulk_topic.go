@@ -78,8 +78,8 @@ func (w work) foldTopic(
 		return nil, err
 	}
 	if shared {
-		if err := fold.Copy(ctx, into, true); err != nil {
-			return nil, fmt.Errorf("hand over rows of %s: %w", w.projector.Name(), err)
+		if err := handOver(ctx, fold, into, true); err != nil {
+			return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic(), err)
 		}
 	}
 	return folds, nil
@@ -108,11 +108,11 @@ func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to in
 				return nil
 			}
 			since = 0
-			return f.fold.Copy(ctx, into, false)
+			return handOver(ctx, f.fold, into, false)
 		},
 	})
 	if err == nil {
-		err = f.fold.Copy(ctx, into, last)
+		err = handOver(ctx, f.fold, into, last)
 	}
 	if err != nil {
 		return fmt.Errorf("fold partition %d of %s in bulk: %w", f.partition, f.projector.Topic(), err)

@@ -10,15 +10,10 @@ import (
 
 var _ Bulk = (*dashboardsFold)(nil)
 
-// Copy implements [Bulk]. History and notices go at once. What is remembered of commands stays, packed, until the end,
+// Take implements [Bulk]. History and notices go at once. What is remembered of commands stays, packed, until the end,
 // because the time of a later record decides what is forgotten; what is forgotten already is dropped.
-func (f *dashboardsFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
-	if err := copyRows(ctx, into, historyTable, slices.Values(f.history)); err != nil {
-		return err
-	}
-	if err := copyRows(ctx, into, noticesTable, slices.Values(f.notices)); err != nil {
-		return err
-	}
+func (f *dashboardsFold) Take(last bool) (Handover, error) {
+	history, notices := f.history, f.notices
 	f.history, f.notices = nil, nil
 	for _, row := range f.commands {
 		f.packed.add(row)
@@ -27,9 +22,19 @@ func (f *dashboardsFold) Copy(ctx context.Context, into CopyTarget, last bool) e
 		f.packed.forget(row.parent, f.streams[row.parent].head)
 	}
 	clear(f.commands)
-	if !last {
-		return nil
-	}
+	return func(ctx context.Context, into CopyTarget) error {
+		if err := copyRows(ctx, into, historyTable, slices.Values(history)); err != nil {
+			return err
+		}
+		if err := copyRows(ctx, into, noticesTable, slices.Values(notices)); err != nil || !last {
+			return err
+		}
+		return f.copyRest(ctx, into)
+	}, nil
+}
+
+// copyRest hands over what any record may change.
+func (f *dashboardsFold) copyRest(ctx context.Context, into CopyTarget) error {
 	if err := copyRows(ctx, into, commandsTable, f.packed.remembered(func(parent string) domain.StreamHead { return f.streams[parent].head })); err != nil {
 		return err
 	}

@@ -4,17 +4,19 @@ import "context"
 
 var _ Bulk = (*directoryFold)(nil)
 
-// Copy implements [Bulk]. Any record may replace an entity, so that all of them go at the end.
-func (f *directoryFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
+// Take implements [Bulk]. Any record may replace an entity, so that all of them go at the end.
+func (f *directoryFold) Take(last bool) (Handover, error) {
 	clear(f.gone) // no table holds their rows
 	if !last {
-		return nil
+		return handNothing, nil
 	}
 	rows := f.byKind()
-	for _, kind := range entityKinds {
-		if err := kind.copy(ctx, into, rows[kind.kind]); err != nil {
-			return err
+	return func(ctx context.Context, into CopyTarget) error {
+		for _, kind := range entityKinds {
+			if err := kind.copy(ctx, into, rows[kind.kind]); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	}, nil
 }

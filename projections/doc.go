@@ -24,7 +24,7 @@
 //	engine.go               begins a session for each generation, runs rebuilds and retirement
 //	session.go              one generation: poll, fold, done; pause, note the end of the log
 //	batch.go                one poll: decode, share among workers, fold, bisect, wait for the database
-//	notify.go               what a committed batch tells: progress, whose figures moved
+//	notify.go               what a committed batch tells: progress, whose figures moved; steps of generations
 //	pass_over.go            records of other projections of the topic
 //	checkpoint.go           compare-and-set, steps of a batch
 //	blockers.go             the sessions of frozen processes are ended by who waits for them
@@ -35,7 +35,7 @@
 //	rebuild_open.go         its generation, and the shards of it
 //	rebuild_copy.go         who folds which shards, and what follows when all are done
 //	rebuild_shard.go        a shard: a partition of the log → COPY, in one transaction
-//	rebuild_finish.go       keys and indexes, vacuum, catch up, verify
+//	rebuild_finish.go       keys and indexes, vacuum, table by table; catch up, verify
 //	rebuild_abandon.go      cancelled or failed: what is dropped, what is said; which errors are final
 //	rebuild_throttle.go     when a rebuild goes slower: live or a standby is behind
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
@@ -113,6 +113,10 @@
 //   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's lease. A takeover raises
 //     the lease of every shard that is not done, after it has ended the sessions of the process before: there is no moment
 //     at which two processes can fold the same shard.
+//   - Rows that no later event changes are copied while their shard is folded on: one goroutine has the fold, another the
+//     transaction. Nobody else uses the transaction until what was handed on is copied, also after an error.
+//   - The steps of a rebuild wait for no clock: each is notified in its transaction, and who waits looks again. What is not
+//     heard is found by a look a second later.
 //   - The switch holds the old generation's checkpoints for some milliseconds, in which the new one passes them. Without
 //     that, two generations that are followed at full speed would hardly ever be seen in the right order.
 //   - A superseded generation is followed until the views of schema lb show another one: a transaction of somebody with psql

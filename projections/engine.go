@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Log is what the engine needs of the event log; *eventlog.Log implements it.
@@ -36,6 +37,9 @@ type Config struct {
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
 	Logger   *slog.Logger
+	// Progress, if set and listening, hears of the steps of generations at once: rebuilds that are asked for, generations to
+	// follow. Without it they are found by a look each second.
+	Progress *pg.Progress
 	// FoldConns is how many connections each generation that is followed may hold; 0: as many as folds need.
 	FoldConns int32
 	// Paused, if set, tells whether an operator has paused the projection.
@@ -56,7 +60,7 @@ const DefaultFoldConns = foldWorkers + 1
 
 // Limits and rhythms of the engine.
 const (
-	// lookEvery is how often the pause flag and the state of the generation are looked at.
+	// lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
 	lookEvery = time.Second
 	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
 	caughtUpEvery = time.Minute
@@ -92,6 +96,7 @@ type work struct {
 	pool            *pgxpool.Pool // of schema lb_engine
 	registry        *domain.Registry
 	logger          *slog.Logger
+	progress        *pg.Progress
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
 	foldConns       int32
@@ -124,7 +129,7 @@ func newWork(c Config) (work, error) {
 	}
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
-		logger: c.Logger.With("projection", c.Projector.Name()),
+		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
 		paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
@@ -148,21 +153,22 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer running.Wait()
 	running.Go(func() { e.keepRebuilding(ctx) })
 	running.Go(func() { e.keepRetiring(ctx) })
-	look := time.NewTimer(0)
+	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-look.C:
-		}
+		stepped := e.stepped()
 		for _, s := range e.begin(ctx) {
 			running.Go(func() {
 				defer e.drop(s)
 				s.run(ctx)
 			})
 		}
-		look.Reset(lookEvery)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-stepped:
+		case <-look.C:
+		}
 	}
 }
 

@@ -43,10 +43,18 @@ func (e *Engine) NotFollowed() map[int32]string {
 	return all
 }
 
+// Stepped is closed at the next step of the projection's generations that is heard of.
+func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }
+
 // InBatchesOf sets how many records one transaction folds at most, and one page of parked records.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
 	return e
+}
+
+// HandOver takes rows out of a fold in bulk and hands them over.
+func HandOver(ctx context.Context, fold Bulk, into CopyTarget, last bool) error {
+	return handOver(ctx, fold, into, last)
 }
 
 // Bulked is what a fold in bulk parked, and how many records lost their race.

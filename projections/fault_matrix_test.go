@@ -38,9 +38,9 @@ func (p forgetful) Begin(generation int) projections.Fold {
 
 type forgetfulFold struct{ *bulkTallyFold }
 
-func (f forgetfulFold) Copy(ctx context.Context, into projections.CopyTarget, last bool) error {
+func (f forgetfulFold) Take(last bool) (projections.Handover, error) {
 	f.ids = f.ids[min(1, len(f.ids)):]
-	return f.bulkTallyFold.Copy(ctx, into, last)
+	return f.bulkTallyFold.Take(last)
 }
 
 // What was changed behind the log's back, and a projector with a bug, end at the verification: readers stay where they are,

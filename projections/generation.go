@@ -341,6 +341,9 @@ func (f *session) goLive(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("point readers: %w", err)
 		}
+		if err := notifyStep(ctx, tx, f.projector.Name()); err != nil {
+			return err
+		}
 		return f.notifyAll(ctx, tx)
 	})
 	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {

@@ -37,6 +37,21 @@ func (f *session) notifyAll(ctx context.Context, tx pgx.Tx) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name(), pg.AnyFigure})
 }
 
+// generationsOf is what [pg.Progress] knows the steps of a projection's generations by: a rebuild is asked for, one is to be
+// followed, one is live. It is no name that a projection can have.
+func generationsOf(projection string) string { return projection + ".generations" }
+
+// notifyStep wakes who waits for a step of the projection's generations, in whichever process, when the transaction commits.
+func notifyStep(ctx context.Context, tx pgx.Tx, projection string) error {
+	return notify(ctx, tx, []string{pg.ProgressChannel}, []string{generationsOf(projection)})
+}
+
+// stepped is closed at the next step of the projection's generations, where [Config.Progress] hears of it. Take it before
+// looking at the tables.
+func (w work) stepped() <-chan struct{} {
+	return w.progress.Moved(generationsOf(w.projector.Name()), "any")
+}
+
 const notifySQL = `select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n(channel, payload)`
 
 func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {

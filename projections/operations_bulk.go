@@ -14,15 +14,15 @@ var (
 // spansPartitions implements [spanning]: a connection that came to another agency has states in two partitions.
 func (Operations) spansPartitions() {}
 
-// Copy implements [Bulk]. The trail goes at once, the states of connections at the end. Where partitions are
+// Take implements [Bulk]. The trail goes at once, the states of connections at the end. Where partitions are
 // folded apart, the statement before the keys of connection_states drops the older state of a connection.
-func (f *operationsFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
-	if err := copyRows(ctx, into, trailTable, slices.Values(f.trail)); err != nil {
-		return err
-	}
+func (f *operationsFold) Take(last bool) (Handover, error) {
+	trail := f.trail
 	f.trail = nil
-	if !last {
-		return nil
-	}
-	return copyRows(ctx, into, statesTable, maps.Values(f.states))
+	return func(ctx context.Context, into CopyTarget) error {
+		if err := copyRows(ctx, into, trailTable, slices.Values(trail)); err != nil || !last {
+			return err
+		}
+		return copyRows(ctx, into, statesTable, maps.Values(f.states))
+	}, nil
 }

@@ -1,14 +1,13 @@
 package projections
 
 import (
-	"context"
 	"iter"
 	"slices"
 )
 
-// Copy implements [Bulk]. A later event may always change what a reading gained: rows come at the end, until then the
+// Take implements [Bulk]. A later event may always change what a reading gained: rows come at the end, until then the
 // readings are packed. The readings of each series are unpacked once for every table: cheaper than to keep its rows.
-func (f *postFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
+func (f *postFold) Take(last bool) (Handover, error) {
 	if f.packed == nil {
 		f.packed = &packedPosts{series: map[agencyPost][]byte{}}
 	}
@@ -19,25 +18,16 @@ func (f *postFold) Copy(ctx context.Context, into CopyTarget, last bool) error {
 	}
 	clear(f.series)
 	if !last {
-		return nil
+		return handNothing, nil
 	}
 	f.compareRegistrations()
-	for _, table := range []struct {
-		name    string
-		columns []string
-		rows    iter.Seq2[[]any, error]
-	}{
-		{"tSPosts", postsTable.columns, f.postRows()},
-		{"tSPostInsights", postReadings.columns, f.packed.insightRows()},
-		{"post_daily", postDaily.columns, f.packed.dayRows()},
-		{"post_months", postMonthColumns, f.packed.monthRows()},
-		{"post_gains", postGains.columns, f.packed.gainRows()},
-	} {
-		if err := streamRows(ctx, into, identifier(table.name), table.columns, table.rows); err != nil {
-			return err
-		}
-	}
-	return nil
+	return streamTables(
+		tableRows{"tSPosts", postsTable.columns, f.postRows()},
+		tableRows{"tSPostInsights", postReadings.columns, f.packed.insightRows()},
+		tableRows{"post_daily", postDaily.columns, f.packed.dayRows()},
+		tableRows{"post_months", postMonthColumns, f.packed.monthRows()},
+		tableRows{"post_gains", postGains.columns, f.packed.gainRows()},
+	), nil
 }
 
 func (f *postFold) postRows() iter.Seq2[[]any, error] {

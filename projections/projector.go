@@ -84,8 +84,26 @@ func WriteAll(ctx context.Context, tx pgx.Tx, state Fold) error {
 // without Load and Write. All projections are one: rebuilds and the check of tables run it.
 type Bulk interface {
 	Fold
-	// Copy hands over, table by table, rows that no later event of the partition changes; with last set, all that remain.
-	Copy(ctx context.Context, into CopyTarget, last bool) error
+	// Take takes out of the fold the rows that no later event of the partition changes; with last set, all that remain.
+	Take(last bool) (Handover, error)
+}
+
+// Handover hands over, table by table, rows that were taken out of a fold, once. The fold may go on meanwhile.
+type Handover func(ctx context.Context, into CopyTarget) error
+
+// handNothing is the [Handover] of a fold of which nothing is final yet.
+func handNothing(context.Context, CopyTarget) error { return nil }
+
+// handOver takes rows out of a fold and hands them over at once.
+func handOver(ctx context.Context, fold Bulk, into CopyTarget, last bool) error {
+	hand, err := fold.Take(last)
+	if err == nil {
+		err = hand(ctx, into)
+	}
+	if err != nil {
+		return fmt.Errorf("hand over rows: %w", err)
+	}
+	return nil
 }
 
 // CopyTarget takes rows in bulk: a transaction that writes them into tables without keys, or a check that compares them.

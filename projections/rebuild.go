@@ -105,6 +105,9 @@ func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state o
 	if err := forgetRebuilds(ctx, tx, asked.Projection); err != nil {
 		return Rebuild{}, err
 	}
+	if err := notifyStep(ctx, tx, asked.Projection); err != nil {
+		return Rebuild{}, err
+	}
 	return readRebuild(ctx, tx, `id = $1`, id)
 }
 

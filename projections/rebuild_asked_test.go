@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -40,6 +41,65 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	_, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
 	require.NoError(t, err)
 	inSync("switch back")
+}
+
+// Who waits for a step of the generations hears of each: that a rebuild is asked for, that its generation is to be followed,
+// and that it is live. Nobody has to look.
+func TestStepsOfGenerationsAreHeard(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	progress := pg.NewProgress()
+	ctx, cancel := context.WithCancel(b.ctx())
+	var listening sync.WaitGroup
+	t.Cleanup(listening.Wait)
+	t.Cleanup(cancel)
+	e := b.engine(bulkTally{}, func(c *projections.Config) { c.Progress = progress })
+	heard := func(what string, stepped <-chan struct{}) {
+		t.Helper()
+		select {
+		case <-stepped:
+		case <-time.After(patience):
+			require.FailNow(t, "not heard: "+what)
+		}
+	}
+	stepped := e.Stepped()
+	listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) })
+	heard("that it listens", stepped)
+	stepped = e.Stepped()
+	request := b.request("tally")
+	heard("the request", stepped)
+	hold := newGate()
+	follow := newGate()
+	e = b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		hold.first()
+		return nil
+	}}, func(c *projections.Config) {
+		c.Progress = progress
+		c.Log = heldFollow{b.log, follow}
+	})
+	b.start(e)
+	<-hold.reached
+	stepped = e.Stepped()
+	hold.open()
+	heard("that it is to be followed", stepped)
+	<-follow.reached
+	require.Equal(t, 1, b.count("select count(*) from generations where state = 'building'"))
+	stepped = e.Stepped()
+	follow.open()
+	heard("that it is live", stepped)
+	b.ends(request.ID, operator.RebuildDone)
+}
+
+// heldFollow is a log whose followers wait at a gate.
+type heldFollow struct {
+	projections.Log
+	gate *gate
+}
+
+func (l heldFollow) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	l.gate.first()
+	return l.Log.Follow(c)
 }
 
 // A time that has not come yet is refused: its tables would lack what is recorded until then.

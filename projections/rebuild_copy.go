@@ -45,10 +45,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	if err := r.noteMean(ctx, r.done.Load()-before, time.Since(began)); err != nil {
 		return err
 	}
-	if err := r.makeKeys(ctx, pool); err != nil {
-		return err
-	}
-	if err := r.vacuum(ctx, pool); err != nil {
+	if err := r.finishTables(ctx, pool); err != nil {
 		return err
 	}
 	return r.follow(ctx, g)

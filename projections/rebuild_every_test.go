@@ -38,6 +38,8 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			require.Equal(t, 2, b.caughtUp(e).Generation)
 			again := b.verify(p, 1, 2)
 			require.True(t, again.Equal, "%+v", again)
+			const indexes = "select count(*) from pg_indexes where schemaname = 'lb_' || $1 || $2"
+			require.Equal(t, b.count(indexes, p.Name(), "_g1"), b.count(indexes, p.Name(), "_g2"), "each key and index is made")
 			require.Eventually(t, func() bool { // once the views of schema lb show the new one
 				err = projections.DropGeneration(b.ctx(), b.db.Pool, p.Name(), 1, b.log.DeleteGroup)
 				return err == nil

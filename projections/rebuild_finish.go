@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,45 +15,31 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // Verify compares the tables of two generations of a projection. Equal says whether they are; the report is an object
 // whose id an operator names who accepts a difference.
 type Verify func(ctx context.Context, projection string, live, candidate int) (report json.RawMessage, equal bool, err error)
 
-// keysShard is the shard of keys and indexes.
+// keysShard is the shard of the first table's keys and indexes; those of the others have the numbers below it.
 const keysShard = -1
 
-// makeKeys makes keys and indexes, once all rows are there. Without parallel workers: the live generation needs the processors.
-func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool) error {
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		err := r.claim(ctx, tx, keysShard)
-		if errors.Is(err, errLeaseLost) {
-			var done bool
-			of := tx.QueryRow(ctx, `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, keysShard)
-			if err := of.Scan(&done); err != nil || done {
-				return err // made before this process took the rebuild over
-			}
-		}
-		if err != nil {
-			return err
-		}
-		sql := `set local maintenance_work_mem = '256MB'; set local max_parallel_maintenance_workers = 0;` + r.projector.Definition().Keys()
-		_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("make keys and indexes of %s: %w", r.projector.Name(), err)
-	}
-	return nil
-}
-
-// vacuum lets index-only scans trust the pages, and the planner know them; as many tables at a time as shards.
-func (r *running) vacuum(ctx context.Context, pool *pgxpool.Pool) error {
+// finishTables makes the keys and indexes of each table, once all rows are there, and vacuums it: as many tables at a time as
+// shards. Without parallel workers: the live generation needs the processors.
+func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(shardsAtOnce())
-	for _, table := range r.projector.Tables() {
+	keys := r.projector.Definition().KeysByTable()
+	for i, table := range r.projector.Tables() {
 		group.Go(func() error {
+			at := slices.IndexFunc(keys, func(k ddl.TableKeys) bool { return k.Table == table })
+			if at >= 0 {
+				if err := r.makeKeys(ctx, pool, int32(keysShard-i), keys[at]); err != nil {
+					return err
+				}
+			}
+			// Index-only scans trust the pages then, and the planner knows them.
 			if _, err := pool.Exec(ctx, "vacuum (analyze) "+table); err != nil {
 				return fmt.Errorf("vacuum %s: %w", table, err)
 			}
@@ -60,6 +47,30 @@ func (r *running) vacuum(ctx context.Context, pool *pgxpool.Pool) error {
 		})
 	}
 	return group.Wait()
+}
+
+// makeKeys makes the keys and indexes of a table, in one transaction that claims their shard.
+func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32, keys ddl.TableKeys) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		err := r.claim(ctx, tx, shard)
+		if errors.Is(err, errLeaseLost) {
+			var done bool
+			of := tx.QueryRow(ctx, `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
+			if err := of.Scan(&done); err != nil || done {
+				return err // made before this process took the rebuild over
+			}
+		}
+		if err != nil {
+			return err
+		}
+		sql := `set local maintenance_work_mem = '256MB'; set local max_parallel_maintenance_workers = 0;` + keys.SQL
+		_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make keys and indexes of %s: %w", keys.Table, err)
+	}
+	return nil
 }
 
 // follow hands the generation to the sessions; a still one is finished.
@@ -78,13 +89,17 @@ func (r *running) follow(ctx context.Context, g generation) error {
 		if r.Until != nil {
 			state = StateStill
 		}
-		return setState(ctx, tx, r.projector.Name(), g.Number, state)
+		if err := setState(ctx, tx, r.projector.Name(), g.Number, state); err != nil {
+			return err
+		}
+		return notifyStep(ctx, tx, r.projector.Name())
 	})
 }
 
 // awaitLive waits until sessions, of whichever process, have brought the generation to its targets.
 func (r *running) awaitLive(ctx context.Context, number int) error {
 	for {
+		stepped := r.stepped()
 		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), number)
 		if err != nil {
 			return err
@@ -95,8 +110,11 @@ func (r *running) awaitLive(ctx context.Context, number int) error {
 		if g.State == StateLive {
 			return nil
 		}
-		if err := r.pause(ctx, stepAgain); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stepped:
+		case <-time.After(stepAgain):
 		}
 	}
 }

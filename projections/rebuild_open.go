@@ -68,7 +68,10 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 }
 
 func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange) error {
-	for _, p := range append(ranges, eventlog.PartitionRange{Partition: keysShard}) {
+	for i := range r.projector.Tables() {
+		ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
+	}
+	for _, p := range ranges {
 		_, err := tx.Exec(ctx, `insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
 			r.ID, p.Partition, p.Start, p.End, r.lease)
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 //	                                  are one transaction.
 //	in a shard                        its transaction is rolled back, rows and checkpoint; the next process folds it again.
 //	between two shards                the shard that is done stays done.
-//	in the keys                       one transaction too, claimed as shard -1.
+//	in the keys                       a transaction for each table too, claimed as shards -1, -2 and so on.
 //	before the generation is followed the tables are vacuumed again, which does no harm.
 //	while it is followed              any process of the projection follows it; the next one waits on.
 //	in the verification               it is repeated; it writes nothing but the report.
@@ -65,6 +65,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
+		stepped := e.stepped()
 		r, err := e.takeRebuild(ctx)
 		switch {
 		case err == nil:
@@ -76,6 +77,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-stepped:
 		case <-look.C:
 		}
 	}

@@ -38,16 +38,19 @@ type bulkTallyFold struct {
 	of bulkTally
 }
 
-func (f *bulkTallyFold) Copy(ctx context.Context, into projections.CopyTarget, last bool) error {
-	if f.of.copying != nil {
-		if err := f.of.copying(ctx, into, last); err != nil {
-			return err
-		}
-	}
-	_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"},
-		pgx.CopyFromSlice(len(f.ids), func(i int) ([]any, error) { return []any{f.ids[i], 1}, nil }))
+func (f *bulkTallyFold) Take(last bool) (projections.Handover, error) {
+	ids := f.ids
 	f.ids = nil
-	return err
+	return func(ctx context.Context, into projections.CopyTarget) error {
+		if f.of.copying != nil {
+			if err := f.of.copying(ctx, into, last); err != nil {
+				return err
+			}
+		}
+		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"},
+			pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) { return []any{ids[i], 1}, nil }))
+		return err
+	}, nil
 }
 
 // gate holds who comes to it until it is opened; it tells of the first.

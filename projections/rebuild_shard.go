@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,6 @@ func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generatio
 		if err != nil {
 			return err
 		}
-		began := time.Now()
 		var folded []*shardFold
 		for _, s := range shards {
 			if err := r.claim(ctx, tx, s.Partition); err != nil {
@@ -42,18 +42,19 @@ func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generatio
 			}
 			folded = append(folded, f)
 		}
-		folding := time.Since(began)
-		if err := fold.Copy(ctx, into, true); err != nil {
-			return fmt.Errorf("hand over rows: %w", err)
+		began := time.Now()
+		if err := handOver(ctx, fold, into, true); err != nil {
+			return err
 		}
+		folding, copying := time.Duration(0), time.Since(began)
 		for _, f := range folded {
-			folding -= f.copying
+			folding, copying = folding+f.folding, copying+f.copying
 			if err := r.finishShard(ctx, tx, g, f); err != nil {
 				return err
 			}
 		}
 		r.logger.Info("a shard is copied", "rebuild", r.ID, "partition", shards[0].Partition,
-			"fold", folding.Seconds(), "copy", (time.Since(began) - folding).Seconds())
+			"fold", folding.Seconds(), "copy", copying.Seconds())
 		return nil
 	})
 	if err != nil {
@@ -69,35 +70,72 @@ type shardFold struct {
 	at      int64 // next offset
 	since   int   // events since rows were handed over
 	newest  *time.Time
-	copying time.Duration // that rows were handed over
+	handing chan error    // gets what came of the rows that are handed over now; nil: none are
+	folding time.Duration // that events took
+	copying time.Duration // that handing over took, beside the fold
 }
 
-// foldShard folds a shard and hands over rows now and then.
-func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into CopyTarget) error {
-	err := r.read(ctx, g, f.shard, func(ctx context.Context, c *chunk) error {
+// foldShard folds a shard, and hands over rows now and then while it goes on.
+func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into CopyTarget) (err error) {
+	defer func() { err = errors.Join(err, f.handed()) }()
+	err = r.read(ctx, g, f.shard, func(reading context.Context, c *chunk) error {
+		began := time.Now()
 		for i := range c.events {
 			ev := &c.events[i]
 			if ev.Err == nil && (f.newest == nil || ev.Envelope.Time.After(*f.newest)) {
 				f.newest = &ev.Envelope.Time
 			}
-			if err := f.add(ctx, *ev); err != nil {
+			if err := f.add(reading, *ev); err != nil {
 				return err
 			}
 		}
+		f.folding += time.Since(began)
 		if f.since += len(c.events); f.since >= copyEvery {
 			f.since = 0
-			began := time.Now()
-			defer func() { f.copying += time.Since(began) }()
-			if err := f.fold.Copy(ctx, into, false); err != nil {
-				return fmt.Errorf("hand over rows: %w", err)
+			if err := f.handOn(ctx, into); err != nil {
+				return err
 			}
 		}
 		r.done.Add(c.next - f.at)
 		f.at = c.next
-		return r.yield(ctx)
+		return r.yield(reading)
 	})
 	r.done.Add(f.shard.Last - f.at)
 	return err
+}
+
+// handOn begins to hand over what is final, once what was final before is handed over: a transaction does one thing at a time.
+func (f *shardFold) handOn(ctx context.Context, into CopyTarget) error {
+	if err := f.handed(); err != nil {
+		return err
+	}
+	began := time.Now()
+	hand, err := f.fold.Take(false)
+	if err != nil {
+		return fmt.Errorf("take rows: %w", err)
+	}
+	f.folding += time.Since(began)
+	f.handing = make(chan error, 1)
+	go func() {
+		began := time.Now()
+		err := hand(ctx, into)
+		f.copying += time.Since(began) // read behind the channel
+		f.handing <- err
+	}()
+	return nil
+}
+
+// handed waits until nothing is handed over any more.
+func (f *shardFold) handed() error {
+	if f.handing == nil {
+		return nil
+	}
+	err := <-f.handing
+	f.handing = nil
+	if err != nil {
+		return fmt.Errorf("hand over rows: %w", err)
+	}
+	return nil
 }
 
 // finishShard writes what is parked, and the checkpoint.

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // A rebuild beside traffic: whoever counts the rows meanwhile never sees fewer than there were at its start and no error,
@@ -160,6 +161,49 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	g.open()
 	b.ends(asked.ID, operator.RebuildDone)
 	b.eachOnce(100)
+}
+
+// twoTables has a table beside tally that nothing is written to.
+type twoTables struct{ bulkTally }
+
+func (twoTables) Tables() []string { return []string{"tally", "aside"} }
+func (twoTables) Definition() ddl.Definition {
+	return "create table aside (id int);\n" + tally{}.Definition() + "create unique index aside_id on aside (id);\n"
+}
+
+// The keys of one table are there, those of another are waited for, when another process takes the rebuild over: it makes
+// those that are left.
+func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	g := newGate()
+	defer g.open()
+	first := b.engine(twoTables{bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}}})
+	asked := b.request("tally")
+	stop := b.start(first)
+	<-g.reached
+	tx, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	defer tx.Rollback(context.Background()) //nolint:errcheck // it was committed, or the test has failed
+	_, err = tx.Exec(b.ctx(), "lock table lb_tally_g1.aside in row exclusive mode")
+	require.NoError(t, err)
+	g.open()
+	made := func() bool { return b.count("select count(*) from rebuild_shards where partition = -1 and done") == 1 }
+	require.Eventually(t, made, patience, tick)
+	require.Zero(t, b.count("select count(*) from rebuild_shards where partition = -2 and done"))
+	second := b.other(twoTables{})
+	b.start(second)
+	b.takenOver(asked.ID, 1)
+	stop()
+	require.NoError(t, tx.Commit(b.ctx()))
+	b.ends(asked.ID, operator.RebuildDone)
+	b.caughtUp(second)
+	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
+	require.Equal(t, 2, b.count("select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"))
 }
 
 // Between the copy and the switch, and at the switch itself.

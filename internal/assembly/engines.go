@@ -43,7 +43,7 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 		}
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, RebuildDisk: p.settings.RebuildDisk, Pool: pool,
-			Topics: topics, Registry: p.events, Logger: p.settings.Logger,
+			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
 			Verify: projections.VerifyApart(p.database.value, projector), DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())

@@ -28,6 +28,7 @@ type Parts struct {
 	registered *registrations
 	events     *domain.Registry
 	ended      <-chan struct{} // nil: no database in this process
+	progress   *pg.Progress    // fed by [Service.Follow]
 	undo       []func() error
 
 	brokers                part[brokers]
@@ -48,7 +49,7 @@ func NewParts(s Settings) *Parts {
 	if s.Registerer == nil {
 		s.Registerer = prometheus.NewRegistry()
 	}
-	p := &Parts{settings: s, registered: &registrations{Registerer: s.Registerer}, events: domain.NewRegistry()}
+	p := &Parts{settings: s, registered: &registrations{Registerer: s.Registerer}, events: domain.NewRegistry(), progress: pg.NewProgress()}
 	p.Add(p.registered.Close)
 	return p
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -55,7 +54,6 @@ type Service struct {
 	stopping  atomic.Bool
 	config    Config
 	topics    *TopicsHealth
-	progress  *pg.Progress
 	engine    *pgxpool.Pool
 	operators *Desk
 	engines   []*projections.Engine
@@ -66,7 +64,7 @@ type Service struct {
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
 // [Service.Close] gives it back.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
-	s := &Service{Parts: NewParts(c.Settings), config: c, progress: pg.NewProgress()}
+	s := &Service{Parts: NewParts(c.Settings), config: c}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

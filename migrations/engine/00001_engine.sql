@@ -112,7 +112,7 @@ create table rebuilds (
 );
 create unique index rebuilds_one_at_a_time on rebuilds (projection, version) where finished_at is null and until is null;
 
--- The parts of a rebuild's bulk: a partition of the topic each, and partition -1 for the keys and indexes.
+-- The parts of a rebuild's bulk: a partition of the topic each, and -1, -2 and so on for the keys and indexes of each table.
 create table rebuild_shards (
   rebuild    uuid    not null references rebuilds on delete cascade,
   partition  int     not null,

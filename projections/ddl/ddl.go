@@ -3,6 +3,8 @@ package ddl
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +25,32 @@ func (d Definition) Keys() string {
 	_, keys, _ := strings.Cut(string(d), keysBelow)
 	return keys
 }
+
+// TableKeys are the statements that make the keys and indexes of one table, in their order.
+type TableKeys struct{ Table, SQL string }
+
+// KeysByTable are the statements of [Definition.Keys], by table: those of one need not wait for those of another.
+func (d Definition) KeysByTable() []TableKeys {
+	var tables []TableKeys
+	for statement := range strings.SplitAfterSeq(comment.ReplaceAllString(d.Keys(), ""), ";") {
+		found := keyedTable.FindStringSubmatch(statement)
+		if found == nil {
+			continue // what stands behind the last one
+		}
+		at := slices.IndexFunc(tables, func(t TableKeys) bool { return t.Table == found[1] })
+		if at < 0 {
+			at, tables = len(tables), append(tables, TableKeys{Table: found[1]})
+		}
+		tables[at].SQL += statement
+	}
+	return tables
+}
+
+var (
+	comment = regexp.MustCompile(`(?m)--.*$`)
+	// keyedTable finds the table that a statement below "-- +keys" is about.
+	keyedTable = regexp.MustCompile(`^\s*(?:alter table|create (?:unique )?index \w+ on|delete from) (\w+)`)
+)
 
 // The definitions, one for each projection.
 var (

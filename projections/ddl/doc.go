@@ -11,7 +11,7 @@
 //
 // # File map
 //
-//	ddl.go  Definition, All, Schema, RetiredSchema
+//	ddl.go  Definition, TableKeys, All, Schema, RetiredSchema
 //	*.sql   one file per projection: tables, then keys and indexes below "-- +keys"
 //
 // # Non-obvious

@@ -26,7 +26,7 @@
 //     posts read as the fetcher's default tiers read them. -run '^analytics$' -agencies 5 measures a million readings of
 //     the first alone, -run '^analytics_year$' of the second, -run 'analytics_0[178]' three endpoints.
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many connections as the
-//     rebuild uses, then the same keys and indexes, and VACUUM ANALYZE of as many tables at a time. Both have the same few
+//     rebuild uses, then the same keys and indexes, one table after the other, and VACUUM ANALYZE of as many tables at a time. Both have the same few
 //     events and readers beside them. It is measured once, after a first generation was made. -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.
 //
 // # File map

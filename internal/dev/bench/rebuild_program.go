@@ -56,7 +56,7 @@ func (p *rebuildProgram) ready(ctx context.Context) error {
 	return errors.New("the program did not become ready")
 }
 
-// shards are the times that all shards so far took to fold, and to hand over their rows.
+// shards are the times that all shards so far took to fold, and to hand over their rows; one goes on beside the other.
 func (p *rebuildProgram) shards() (fold, copied time.Duration) {
 	p.said.mu.Lock()
 	defer p.said.mu.Unlock()

@@ -1,0 +1,48 @@
+package ddl_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+)
+
+// Every statement below the line of the keys is found, once, in its order, with a table that the definition makes: what
+// names none would not be made in a rebuild.
+func TestKeysByTableAreAllKeys(t *testing.T) {
+	t.Parallel()
+	comment := regexp.MustCompile(`(?m)--.*$`)
+	for name, definition := range ddl.All() {
+		var all []string
+		for statement := range strings.SplitSeq(comment.ReplaceAllString(definition.Keys(), ""), ";") {
+			if statement = strings.TrimSpace(statement); statement != "" {
+				all = append(all, statement)
+			}
+		}
+		var found []string
+		seen := map[string]bool{}
+		for _, keys := range definition.KeysByTable() {
+			require.Contains(t, definition.Tables(), "create table "+keys.Table+" (", name)
+			require.False(t, seen[keys.Table], keys.Table)
+			seen[keys.Table] = true
+			rest := all
+			for statement := range strings.SplitSeq(strings.TrimSpace(keys.SQL), ";") {
+				if statement = strings.TrimSpace(statement); statement == "" {
+					continue
+				}
+				require.Regexp(t, `\b`+keys.Table+`\b`, statement)
+				require.Contains(t, rest, statement, "in the order of the definition")
+				for rest[0] != statement {
+					rest = rest[1:]
+				}
+				rest = rest[1:]
+				found = append(found, statement)
+			}
+		}
+		require.NotEmpty(t, all, name)
+		require.ElementsMatch(t, all, found, name)
+	}
+}
