@@ -163,3 +163,34 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 		}
 	}
 }
+
+// An append that was tried again may lie in the log twice, and then in two batches of a rebuild. The keys of the trail leave one row,
+// as a live fold does.
+func TestKeysDropRepeatsOfTheTrail(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	live, bulk := pgtest.New(t), pgtest.New(t)
+	p := projections.Operations{}
+	of := func(parent string) projections.Event {
+		ev := event("same", domain.ProjectionPaused{Projection: "x", Reason: "why"})
+		ev.Key = parent
+		return ev
+	}
+	mine, again, others := of(agencyA), of(agencyA), of(agencyB)
+	again.Offset = 7
+	batches := [][]projections.Event{{mine, others}, {again}}
+	foldBatches(t, live, p, batches)
+	_, err := bulk.Pool.Exec(ctx, "alter table operations_trail drop constraint operations_trail_pkey")
+	require.NoError(t, err)
+	for _, batch := range batches {
+		copyBatches(t, bulk, p, batch)
+	}
+	_, keys, _ := strings.Cut(p.Definition().Keys(), "-- A record that lies in its stream twice")
+	keys, _, found := strings.Cut(keys, "create index")
+	require.True(t, found)
+	_, err = bulk.Pool.Exec(ctx, "-- "+keys)
+	require.NoError(t, err)
+	rows := dump(t, live, "operations_trail")
+	require.Len(t, rows, 2)
+	require.Equal(t, rows, dump(t, bulk, "operations_trail"))
+}

@@ -82,10 +82,10 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// readersGeneration is the one that the pointer names; before there is one, the first that is being made.
+// readersGeneration is the one that the pointer names; before there is one, the first that is being made, in bulk too.
 func (e *Engine) readersGeneration(ctx context.Context) (generation, bool, error) {
 	var number int
-	err := e.pool.QueryRow(ctx, readersGenerationSQL, e.projector.Name(), e.projector.Version()).Scan(&number)
+	err := e.pool.QueryRow(ctx, readersGenerationSQL, e.projector.Name(), e.projector.Version(), true).Scan(&number)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return generation{}, false, nil
 	}
@@ -95,12 +95,15 @@ func (e *Engine) readersGeneration(ctx context.Context) (generation, bool, error
 	return readGeneration(ctx, e.pool, e.projector.Name(), number)
 }
 
-// readersGenerationSQL reads which generation of a projection ($1) readers of a version ($2) use.
+// readersGenerationSQL reads which generation of a projection ($1) readers of a version ($2) use. Before there is a pointer that is
+// the first which is followed; where one that is made in bulk is to be named too ($3), it is shown and not read: its tables have
+// neither keys nor all rows, and whoever reads it would keep it from being dropped.
 const readersGenerationSQL = `
 	select generation from (
 		select generation, 0 as later from pointer where projection = $1 and version = $2
 		union all
-		select generation, 1 from generations where projection = $1 and version = $2 and state in ('building', 'copying', 'live')) g
+		select generation, 1 from generations where projection = $1 and version = $2
+		  and (state in ('building', 'live') or $3 and state = 'copying')) g
 	order by later, generation limit 1`
 
 // progress reads the checkpoints of a generation, and how many records are parked.

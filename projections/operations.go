@@ -20,7 +20,7 @@ type Operations struct{}
 func (Operations) Name() string { return "operations" }
 
 // Version implements [Projector].
-func (Operations) Version() int { return 2 + ahead }
+func (Operations) Version() int { return 3 + ahead }
 
 // Topic implements [Projector].
 func (Operations) Topic() string { return domain.TopicOperations }
@@ -80,16 +80,12 @@ func (f *operationsFold) Apply(ev Event) error {
 }
 
 var trailTable = newTable("operations_trail",
-	`partition int, log_offset bigint, parent_account text, event_id text, event_type text, time timestamptz,
+	`parent_account text, event_id text, event_type text, time timestamptz,
 	 actor text, role text, request_id text, data jsonb`,
 	clause("on conflict do nothing"),
 	func(r trailRow) []any {
-		var parent any
-		if r.Key != domain.OperationsKeyAll {
-			parent = r.Key
-		}
 		return []any{
-			r.Partition, r.Offset, parent, r.Envelope.ID, r.Envelope.Type, r.Envelope.Time,
+			r.Key, r.Envelope.ID, r.Envelope.Type, r.Envelope.Time,
 			r.Envelope.Audit.Actor, r.Envelope.Audit.Role, r.Envelope.Audit.RequestID, r.data,
 		}
 	})

@@ -71,14 +71,14 @@ func TestOperationsTrail(t *testing.T) {
 	b.append(mine, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
 	b.run(b.engine(projections.Operations{}))
 	rows, err := b.db.Pool.Query(b.ctx(), `
-		select event_id, coalesce(parent_account, 'none'), event_type, actor, role, request_id, data->>'reason' from operations_trail order by event_id desc`)
+		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail order by event_id desc`)
 	require.NoError(t, err)
 	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
 	list, err := collect[row](rows)
 	require.NoError(t, err)
 	require.Equal(t, []row{
 		{"mine", agencyA, "operations.projection_paused.v1", "ada", "operator", "r1", "why"},
-		{"all", "none", "operations.projection_resumed.v1", "", "", "", ""},
+		{"all", domain.OperationsKeyAll, "operations.projection_resumed.v1", "", "", "", ""},
 	}, list)
 }
 
@@ -95,11 +95,10 @@ func TestOperatorsActionsStandInTheTrail(t *testing.T) {
 	acted.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
 	b.append(acted)
 	b.run(b.engine(projections.Operations{}))
-	var parent *string
-	var kind, actor, role, request, data string
+	var parent, kind, actor, role, request, data string
 	require.NoError(t, b.db.Pool.QueryRow(b.ctx(), `
 		select parent_account, event_type, actor, role, request_id, data::text from operations_trail`).Scan(&parent, &kind, &actor, &role, &request, &data))
-	require.Nil(t, parent)
+	require.Equal(t, domain.OperationsKeyAll, parent)
 	require.Equal(t, []string{"operations.operator_acted.v1", "ada", "operator", "r1"}, []string{kind, actor, role, request})
 	require.JSONEq(t, `{"action":"parked.retried","target":{"projection":"directory","position":{"topic":"directory","partition":2,"offset":9}},
 		"reason":{"code":"data_repair","ticket":"OPS-1"}}`, data)

@@ -1,12 +1,14 @@
 package projections_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // bulkVersion2 is bulkTally in the next version.
@@ -60,4 +62,37 @@ func TestFirstGenerationAfterARebuildThatFailed(t *testing.T) {
 	e := b.engine(bulkTally{})
 	b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
+}
+
+// What is made in bulk before there is anything to read is shown by the status, and read by nobody.
+func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 50)
+	r := b.request("tally")
+	g := newGate()
+	defer g.open()
+	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}})
+	b.start(e)
+	<-g.reached
+	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
+		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []projections.Projector{bulkTally{}}, MaxConns: 2, Logger: quiet,
+	})
+	require.NoError(t, err)
+	defer readers.Close()
+	require.Empty(t, readers.Current())
+	require.False(t, readers.Complete())
+	require.Zero(t, b.count("select count(*) from processes where 'tally.g1' = any(reads)"))
+	s, err := e.Status(b.ctx())
+	require.NoError(t, err)
+	require.Equal(t, 1, s.Generation)
+	require.Equal(t, projections.StateCopying, s.State)
+	g.open()
+	b.ends(r.ID, operator.RebuildDone)
+	require.NoError(t, readers.Refresh(b.ctx()))
+	require.Equal(t, []string{"tally.g1"}, readers.Current())
+	require.True(t, readers.Complete())
 }

@@ -126,7 +126,7 @@ func (r *Readers) pointed(ctx context.Context) (*readerPool, error) {
 	set := &readerPool{complete: true}
 	for _, p := range r.config.Projectors {
 		var number int
-		err := r.config.Pool.QueryRow(ctx, readersGenerationSQL, p.Name(), p.Version()).Scan(&number)
+		err := r.config.Pool.QueryRow(ctx, readersGenerationSQL, p.Name(), p.Version(), false).Scan(&number)
 		if errors.Is(err, pgx.ErrNoRows) {
 			set.complete = false
 			continue

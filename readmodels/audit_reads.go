@@ -25,9 +25,8 @@ type AuditReadEntry struct {
 
 // auditReadKey is the place of a reading in its list.
 type auditReadKey struct {
-	Time      time.Time `json:"t"`
-	Partition int32     `json:"p"`
-	Offset    int64     `json:"o"`
+	Time    time.Time `json:"t"`
+	EventID string    `json:"i"`
 }
 
 // AuditReadsQuery asks for a page, newest first.
@@ -47,21 +46,21 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 		Filters: []any{q.Actor, q.From, q.To},
 		Select: func(after auditReadKey, limit int) (string, []any) {
 			return `
-				select t.time, t.partition, t.log_offset, t.event_type, t.actor, u.name, t.role, t.request_id, t.event_id, t.data
+				select t.time, t.event_type, t.actor, u.name, t.role, t.request_id, t.event_id, t.data
 				from operations_trail t
 				left join (users u join accounts a on a.id = u.account_id and (a.id = @parent or a.parent_account = @parent)) on u.id = t.actor
 				where t.parent_account = @parent and starts_with(t.event_type, @prefix) and (@actor = '' or t.actor = @actor)
 				  and (@from::timestamptz is null or t.time >= @from) and (@to::timestamptz is null or t.time < @to)
-				  and (@first or (t.time, t.partition, t.log_offset) < (@time, @partition, @offset))
-				order by t.time desc, t.partition desc, t.log_offset desc limit @limit`,
+				  and (@first or (t.time, t.event_id) < (@time, @id))
+				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
 					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "from": q.From, "to": q.To,
-					"first": after == auditReadKey{}, "time": after.Time, "partition": after.Partition, "offset": after.Offset, "limit": limit,
+					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},
 		Scan: func(row pgx.CollectableRow) (e AuditReadEntry, err error) {
-			err = row.Scan(&e.Time, &e.key.Partition, &e.key.Offset, &e.Type, &e.Actor.ID, &e.Actor.Name, &e.Role, &e.RequestID, &e.EventID, &e.Read)
-			e.key.Time = e.Time.UTC()
+			err = row.Scan(&e.Time, &e.Type, &e.Actor.ID, &e.Actor.Name, &e.Role, &e.RequestID, &e.EventID, &e.Read)
+			e.key = auditReadKey{e.Time.UTC(), e.EventID}
 			return e, err
 		},
 		Key: func(e AuditReadEntry) auditReadKey { return e.key },

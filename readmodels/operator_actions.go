@@ -29,17 +29,17 @@ func OperatorActions(ctx context.Context, pool pg.Reader, page Page) (actions []
 		// The types stand in the statement itself: the indexes are of them alone.
 		Select: func(after auditReadKey, limit int) (string, []any) {
 			return `
-				select t.time, t.partition, t.log_offset, t.event_id, t.actor, t.role, t.request_id, t.data, o.time, o.data
+				select t.time, t.event_id, t.actor, t.role, t.request_id, t.data, o.time, o.data
 				from operations_trail t
 				left join lateral (
 					select time, data from operations_trail o
 					where o.event_type = 'operations.operator_finished.v1' and o.data ->> 'of' = t.event_id
-					order by o.partition, o.log_offset limit 1) o on true
+					order by o.time, o.event_id limit 1) o on true
 				where t.event_type = 'operations.operator_acted.v1'
-				  and (@first or (t.time, t.partition, t.log_offset) < (@time, @partition, @offset))
-				order by t.time desc, t.partition desc, t.log_offset desc limit @limit`,
+				  and (@first or (t.time, t.event_id) < (@time, @id))
+				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
-					"first": after == auditReadKey{}, "time": after.Time, "partition": after.Partition, "offset": after.Offset, "limit": limit,
+					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},
 		Scan: scanOperatorAction,
@@ -54,12 +54,12 @@ func OperatorActions(ctx context.Context, pool pg.Reader, page Page) (actions []
 func scanOperatorAction(row pgx.CollectableRow) (a operatorAction, err error) {
 	var acted, finished []byte
 	var finishedAt *time.Time
-	err = row.Scan(&a.Time, &a.key.Partition, &a.key.Offset, &a.ID, &a.Actor, &a.Role, &a.RequestID, &acted, &finishedAt, &finished)
+	err = row.Scan(&a.Time, &a.ID, &a.Actor, &a.Role, &a.RequestID, &acted, &finishedAt, &finished)
 	if err != nil {
 		return a, err
 	}
 	a.Time = a.Time.UTC()
-	a.key.Time = a.Time
+	a.key = auditReadKey{a.Time, a.ID}
 	var act domain.OperatorActed
 	if err := json.Unmarshal(acted, &act); err != nil {
 		return a, fmt.Errorf("read action %s: %w", a.ID, err)

@@ -15,6 +15,6 @@ func announce(ctx context.Context, parts *assembly.Parts, role string, folds fun
 		return nil, err
 	}
 	return projections.Announce(ctx, projections.ProcessConfig{
-		Pool: pool, Release: thisBuild().Version, Roles: []string{role}, Folds: folds, Logger: slog.New(slog.DiscardHandler),
+		Pool: pool, Release: thisBuild().release(), Roles: []string{role}, Folds: folds, Logger: slog.New(slog.DiscardHandler),
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -58,7 +59,22 @@ func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if !c.Once {
+		defer following(ctx, tables)()
+	}
 	return c.read(ctx, s, recorded, fetcher, readmodels.Connections{Pool: tables})
+}
+
+// following lets the command read the tables that services read, until stop: else those that it began with could not be retired
+// before it ends.
+func following(ctx context.Context, tables *projections.Readers) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { tables.Run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // read reads the account once, or until ctx is done.

@@ -203,7 +203,7 @@ func requireMovedIn(t *testing.T, a *process) {
 func requireOnRecord(t *testing.T, a *process) {
 	t.Helper()
 	var records []domain.DataImported
-	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account is null`,
+	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
 		domain.DataImported{}.EventType())
 	require.NoError(t, err)
 	for rows.Next() {

@@ -65,7 +65,7 @@ func standsStill(ctx context.Context, desk *assembly.Desk, rebuild operator.Rebu
 	if rebuild.Version != build.Projections[rebuild.Projection] {
 		return false, nil
 	}
-	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, build.Version)
+	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, build.release())
 	return !served, err
 }
 

@@ -33,7 +33,7 @@ type rebuildWatch struct {
 // follow shows the progress of a rebuild to its end. Without a service that folds this version of the read model, it runs
 // here.
 func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, rebuild operator.Rebuild) error {
-	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().Version)
+	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().release())
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (w rebuildWatch) watch(ctx context.Context, s streams, desk *assembly.Desk,
 // nextLook reads a rebuild again; asked to, it looks first whether there is still a process for it.
 func nextLook(ctx context.Context, desk *assembly.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
 	if served {
-		folded, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().Version)
+		folded, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().release())
 		if err != nil || !folded {
 			return rebuild, cmp.Or(err, errNobodyFolds)
 		}

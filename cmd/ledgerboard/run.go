@@ -53,7 +53,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
-		Streams: s.has(roleAPI), Release: thisBuild().Version, Roles: s.Roles,
+		Streams: s.has(roleAPI), Release: thisBuild().release(), Roles: s.Roles,
 	}
 	config.Registerer, config.ReadConns, config.FoldConns = p.registry, s.ReadConnections, s.FoldConnections
 	config.RebuildDisk = s.RebuildDiskMB << 20

@@ -1,9 +1,7 @@
 -- Projection "operations": the operators' and auditors' trail, and the state of each connection.
 
 create table operations_trail (
-  partition      int         not null,
-  log_offset     bigint      not null,
-  parent_account text, -- null: concerns no single agency
+  parent_account text        not null, -- -: concerns no single agency
   event_id       text        not null,
   event_type     text        not null,
   time           timestamptz not null,
@@ -25,10 +23,13 @@ create table connection_states (
 
 -- +keys
 
-alter table operations_trail add primary key (partition, log_offset);
-create index operations_trail_parent on operations_trail (parent_account, time, partition, log_offset);
+-- A record that lies in its stream twice, as after an append that was tried again, is one row.
+delete from operations_trail t using operations_trail u
+where t.parent_account = u.parent_account and t.event_id = u.event_id and t.ctid > u.ctid;
+alter table operations_trail add primary key (parent_account, event_id);
+create index operations_trail_parent on operations_trail (parent_account, time, event_id);
 -- What operators did, newest first, and what came of each.
-create index operations_trail_acts on operations_trail (time, partition, log_offset) where event_type = 'operations.operator_acted.v1';
+create index operations_trail_acts on operations_trail (time, event_id) where event_type = 'operations.operator_acted.v1';
 create index operations_trail_outcomes on operations_trail ((data ->> 'of')) where event_type = 'operations.operator_finished.v1';
 
 -- Partitions are folded apart in bulk, and a connection that came to another agency has a state in two of them.

@@ -129,12 +129,8 @@ func (l *chaosLog) foldOperations(until chaosVector, rows chaosRows) {
 		return t
 	}
 	l.each("operations", until, func(r *chaosRecord) {
-		var parent any
-		if r.key != "-" {
-			parent = r.key
-		}
 		rows.add("operations_trail", r, map[string]any{
-			"partition": r.partition, "log_offset": r.offset, "parent_account": parent, "event_id": r.id, "event_type": r.kind,
+			"parent_account": r.key, "event_id": r.id, "event_type": r.kind,
 			"time": r.at, "actor": r.header("ce_actor"), "role": r.header("ce_actorrole"), "request_id": r.header("ce_requestid"),
 			"data": r.fields,
 		})

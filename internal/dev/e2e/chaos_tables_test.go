@@ -39,7 +39,7 @@ var chaosTables = map[string][]string{
 	"tdefaultaccount": {"member_id"}, "tsaccounts": {"id"}, "tcontentplanner": {"id"}, "tsubscriptions": {"id"},
 	"tdefaultcategories": {"id"},
 
-	"operations_trail":  {"partition", "log_offset"},
+	"operations_trail":  {"parent_account", "event_id"},
 	"connection_states": {"connection_id"},
 
 	"parked": {"projection", "generation", "partition", "log_offset"},
