@@ -48,7 +48,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Posts with their latest figures, newest first. */
+        /** Posts with their latest figures, newest first; or what the content planner holds. */
         get: operations["getActivities"];
         put?: never;
         post?: never;
@@ -868,6 +868,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/platforms/{platformId}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Followers, their change, posts, engagement and its rate, impressions, reach and demographics of one connected profile or page, by day, week or month. */
+        get: operations["getPlatformsStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/dashboard/{id}": {
         parameters: {
             query?: never;
@@ -967,7 +984,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Followers, their change, posts, engagement, impressions, reach and demographics of each platform, by day, week or month. */
+        /** Followers, their change, posts, engagement and its rate, impressions, reach and demographics of each platform, by day, week or month. */
         get: operations["getStats"];
         put?: never;
         post?: never;
@@ -2886,6 +2903,8 @@ export interface components {
             engagement_partial: boolean;
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["EngagementDay"][];
             /** @description every part of the range */
             series: components["schemas"]["EngagementDay"][];
             /** @description shares gained, reposts included */
@@ -2961,6 +2980,8 @@ export interface components {
         FollowerSeries: {
             /** @description as `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["FollowerDay"][];
             /** @description every part of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -3092,9 +3113,9 @@ export interface components {
             posts_published: number;
             /**
              * Format: int64
-             * @description Posts published in the previous period (as long as what has elapsed of the range); 0 is none.
+             * @description null with compare=none
              */
-            posts_published_previous: number;
+            posts_published_previous: number | null;
             /**
              * Format: int64
              * @description that the member has now, or had with figures in the answer
@@ -3220,6 +3241,8 @@ export interface components {
         LikesSeries: {
             /** @description `likes` are likes or reactions gained: Facebook reactions, Instagram likes, LinkedIn likeCount (profiles: REACTION), TikTok like_count; all cumulative. */
             likes: components["schemas"]["Gain"];
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["LikesDay"][];
             /** @description every part of the range */
             series: components["schemas"]["LikesDay"][];
         };
@@ -3378,6 +3401,16 @@ export interface components {
             clients_see?: boolean | null;
             /** @description `clients_see_not` says why they do not: a sentence. Absent when they do. */
             clients_see_not?: string;
+            /**
+             * Format: date-time
+             * @description `compared_from` is the first instant of the period that the answer is compared with, UTC; absent without compare.
+             */
+            compared_from?: string | null;
+            /**
+             * Format: date-time
+             * @description first instant after that period, UTC; absent without compare
+             */
+            compared_to?: string | null;
             /** @description `complete` is false while the range has not ended: its figures may still grow, its parts to come are null, and it is compared with as many days before it as have begun of it, today included. */
             complete: boolean;
             /**
@@ -3465,6 +3498,8 @@ export interface components {
             net_pct: number | null;
             /** @description `no_baseline` says that followers were read in the range and never before. */
             no_baseline: boolean;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["GrowthDay"][];
             /** @description every part of the range; their sum is `net` */
             series: components["schemas"]["GrowthDay"][];
             /**
@@ -3796,6 +3831,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["EngagementDay"][];
             /** @description every part of the range */
             series: components["schemas"]["EngagementDay"][];
             /** @description shares gained, reposts included */
@@ -3818,6 +3855,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["FollowerDay"][];
             /** @description every part of the range */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -3858,9 +3897,9 @@ export interface components {
             posts_published: number;
             /**
              * Format: int64
-             * @description Posts published in the previous period (as long as what has elapsed of the range); 0 is none.
+             * @description null with compare=none
              */
-            posts_published_previous: number;
+            posts_published_previous: number | null;
             /**
              * Format: int64
              * @description that the member has now, or had with figures in the answer
@@ -3909,6 +3948,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["LikesDay"][];
             /** @description every part of the range */
             series: components["schemas"]["LikesDay"][];
         };
@@ -3951,6 +3992,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["GrowthDay"][];
             /** @description every part of the range; their sum is `net` */
             series: components["schemas"]["GrowthDay"][];
             /**
@@ -3995,6 +4038,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
              * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
@@ -4105,6 +4150,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["ViewsDay"][];
             /** @description every part of the range */
             series: components["schemas"]["ViewsDay"][];
             /** @description `views` are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts. */
@@ -4140,7 +4187,7 @@ export interface components {
             c_id: number | null;
             /**
              * Format: date-time
-             * @description of these figures; null: not read yet
+             * @description capture of these figures; null: not read yet
              */
             captured_at: string | null;
             /** @description null: none, or not known by this number */
@@ -4154,12 +4201,12 @@ export interface components {
             content: string | null;
             /**
              * Format: date-time
-             * @description when it was first registered here
+             * @description when it was first registered here; null: only planned
              */
-            created_at: string;
-            /** @description the platform's id */
+            created_at: string | null;
+            /** @description the platform's id; "" until it is published */
             external_id: string;
-            /** @description <social account>:<external id> */
+            /** @description <social account>:<external id>; of a planned post <social account>:planned:<the plan's number> */
             id: string;
             /**
              * Format: int64
@@ -4175,7 +4222,7 @@ export interface components {
             media_url: string | null;
             /**
              * Format: int64
-             * @description who owned the connection when the post was last registered
+             * @description `member_id` is who owned the connection when the post was last registered; of a planned post, who owns it now.
              */
             member_id: number;
             /**
@@ -4195,7 +4242,7 @@ export interface components {
             platform: string;
             /**
              * Format: date-time
-             * @description null: not known
+             * @description null: not known, or not yet
              */
             published_at: string | null;
             /**
@@ -4203,6 +4250,11 @@ export interface components {
              * @description people
              */
             reach: number | null;
+            /**
+             * Format: date-time
+             * @description when the content planner will have it published; null: it is out
+             */
+            scheduled_at: string | null;
             /**
              * Format: int64
              * @description Shares, reposts included; null: the platform did not give them.
@@ -4213,13 +4265,23 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
+            /**
+             * @description Says whether a post is out.
+             *
+             *     - `published`: the platform, or the main application, has told of it
+             *     - `scheduled`: the content planner holds it, with a time and without the platform's id
+             * @enum {string}
+             */
+            state: "published" | "scheduled";
             /** @description post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known */
             type: string | null;
             /**
              * Format: date-time
-             * @description when it was last registered or read
+             * @description when it was last registered or read; null: only planned
              */
-            updated_at: string;
+            updated_at: string | null;
+            /** @description the user who that member is, 24 hex digits; null: none */
+            user_id: string | null;
             /**
              * Format: int64
              * @description Views; null: the platform did not give them.
@@ -4563,6 +4625,11 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
+             * @description who owned the connection at the capture
+             */
+            member_id: number;
+            /**
+             * Format: int64
              * @description people
              */
             reach: number | null;
@@ -4571,6 +4638,13 @@ export interface components {
              * @description Shares, reposts included; null: the platform did not give them.
              */
             shares: number | null;
+            /**
+             * Format: int64
+             * @description The connected profile or page, by the main application's id.
+             */
+            social_account_id: number;
+            /** @description the user who that member is, 24 hex digits; null: none */
+            user_id: string | null;
             /**
              * Format: int64
              * @description Views; null: the platform did not give them.
@@ -4907,6 +4981,8 @@ export interface components {
         ReachStats: {
             /** @description `impressions` are how often contents were shown, gained in the range: Facebook page_media_view and Instagram views (day flows; the platforms have no separate number of impressions), LinkedIn impressionCount (day flow). TikTok gives none. */
             impressions: components["schemas"]["Total"];
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
              * @description `reach` is how many people saw contents in exactly this range, as the platform counted them. Null when the platform has no window of exactly this range, and whenever there is more than one social account: people are never summed.
@@ -5306,6 +5382,40 @@ export interface components {
             /** @description What it was then. */
             state: components["schemas"]["DashboardState"];
         };
+        /** @description The figures of one connected platform. */
+        StatsOfAccount: {
+            /** @description the sub-account it belongs to */
+            account_id: string;
+            /**
+             * Format: int64
+             * @description the owner
+             */
+            member_id: number;
+            /**
+             * Format: int64
+             * @description A social network by the number (`pId`) that the old system gave it.
+             *
+             *     - `1`: facebook
+             *     - `3`: instagram
+             *     - `4`: linkedin
+             *     - `6`: tiktok
+             * @enum {integer}
+             */
+            p_id: 1 | 3 | 4 | 6;
+            /** @description every day, week (from Monday on) or month of the range, cut at its ends */
+            periods: components["schemas"]["StatsPeriod"][];
+            /** @description facebook, instagram, linkedin, tiktok */
+            platform: string;
+            /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
+            previous_periods?: components["schemas"]["StatsPeriod"][];
+            /**
+             * Format: int64
+             * @description The connected profile or page, by the main application's id.
+             */
+            social_account_id: number;
+            /** @description the user who the owner is, 24 hex digits; null: none */
+            user_id: string | null;
+        };
         /** @description The figures of one platform. */
         StatsOfPlatform: {
             /**
@@ -5323,11 +5433,17 @@ export interface components {
             periods: components["schemas"]["StatsPeriod"][];
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
+            /** @description `previous_periods`, with compare=previous or year, is what each of `periods` that has begun is compared with, in the same order; `period` is its first day. */
+            previous_periods?: components["schemas"]["StatsPeriod"][];
+            /** @description of the connected profiles and pages that are the scope's now, by number */
+            social_account_ids: number[];
             /**
              * Format: int64
              * @description in scope, read or not
              */
             social_accounts: number;
+            /** @description of the users who their owners are, 24 hex digits each; an owner may be no user */
+            user_ids: string[];
         };
         /** @description The figures of one period. */
         StatsPeriod: {
@@ -5338,6 +5454,16 @@ export interface components {
              * @description `engagement` is interactions gained: Facebook page_post_engagements, Instagram total_interactions, LinkedIn reactions, comments and shares (day flows), TikTok likes_count (cumulative). Null when none was read.
              */
             engagement: number | null;
+            /**
+             * @description reach or followers; null without a rate
+             * @enum {string|null}
+             */
+            engagement_rate_of: "reach" | "followers" | null;
+            /**
+             * Format: double
+             * @description `engagement_rate_pct` is `engagement` in per cent of `reach` where that is positive, else of `followers`, with two decimals; `engagement_rate_of` says which. Null where neither is positive, and without `engagement`. Rates of periods or of platforms are never added.
+             */
+            engagement_rate_pct: number | null;
             /**
              * Format: int64
              * @description `followers` are people at the end of the period, a stock: the last reading of each account, from an earlier period of the range where the account was not read in this one. Null when no account was read in it.
@@ -5372,9 +5498,19 @@ export interface components {
             reach: number | null;
             /**
              * Format: date-time
+             * @description `recorded_at` is the oldest capture of what `followers`, `engagement` and `impressions` of this period are made of: of each account its last reading in the period, of day flows the last reading of each day, which may come after the period. Null when nothing was read.
+             */
+            recorded_at: string | null;
+            /**
+             * Format: date-time
              * @description first instant that does not count any more, UTC
              */
             to: string;
+            /**
+             * Format: date-time
+             * @description the newest of these captures; null with `recorded_at`
+             */
+            updated_at: string | null;
         };
         /** @description How many social accounts have a status. */
         StatusCount: {
@@ -5620,6 +5756,8 @@ export interface components {
         };
         /** @description How often posts were seen. */
         ViewsSeries: {
+            /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
+            previous_series?: components["schemas"]["ViewsDay"][];
             /** @description every part of the range */
             series: components["schemas"]["ViewsDay"][];
             /** @description `views` are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts. */
@@ -6251,6 +6389,11 @@ export interface operations {
                 cId?: string;
                 /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
                 type?: string;
+                /**
+                 * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
+                 * @example scheduled
+                 */
+                state?: "published" | "scheduled";
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
@@ -8540,6 +8683,11 @@ export interface operations {
                 /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
                 type?: string;
                 /**
+                 * @description State of the activity: published, newest first; or scheduled, what the content planner holds with a time and has not published yet, the next one first. A range is of the time of publication, or of the time that it is scheduled for. Default: published.
+                 * @example scheduled
+                 */
+                state?: "published" | "scheduled";
+                /**
                  * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
@@ -8596,6 +8744,117 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getPlatformsStats: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @example 2026-01-01
+                 */
+                startTime?: string;
+                /**
+                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
+                 * @example 2026-01-31
+                 */
+                endTime?: string;
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+                /**
+                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: "day" | "week" | "month";
+                /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
+                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
+                 * @example c10000000000000000000001
+                 */
+                account?: string;
+                /**
+                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
+                 * @example c10000000000000000000001
+                 */
+                dashboard?: string;
+                /**
+                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
+                 * @example 2026-01-31
+                 */
+                as_of?: string;
+                /**
+                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @example brief
+                 */
+                meta?: "platforms" | "brief";
+                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
+                table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
+            };
+            header?: {
+                /** @description The ETag of an answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /**
+                 * @description Connected profile or page, by the main application's id: a positive integer.
+                 * @example 70
+                 */
+                platformId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["StatsOfAccount"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description What there is to say of the answer as a whole. */
+                        meta: components["schemas"]["Meta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                    /** @example table,p_id,platform,social_account_id,account_id,member_id,user_id,periods.period,periods.from,periods.to,periods.followers,periods.followers_change,periods.posts,periods.engagement,periods.impressions,periods.reach,periods.engagement_rate_pct,periods.engagement_rate_of,periods.recorded_at,periods.updated_at,periods.demographics.captured_at,periods.demographics.social_accounts,periods.demographics.age_groups.name,periods.demographics.age_groups.followers,periods.demographics.gender.name,periods.demographics.gender.followers,periods.demographics.countries.name,periods.demographics.countries.followers,periods.demographics.cities.name,periods.demographics.cities.followers,previous_periods.period,previous_periods.from,previous_periods.to,previous_periods.followers,previous_periods.followers_change,previous_periods.posts,previous_periods.engagement,previous_periods.impressions,previous_periods.reach,previous_periods.engagement_rate_pct,previous_periods.engagement_rate_of,previous_periods.recorded_at,previous_periods.updated_at,previous_periods.demographics.captured_at,previous_periods.demographics.social_accounts,previous_periods.demographics.age_groups.name,previous_periods.demographics.age_groups.followers,previous_periods.demographics.gender.name,previous_periods.demographics.gender.followers,previous_periods.demographics.countries.name,previous_periods.demographics.countries.followers,previous_periods.demographics.cities.name,previous_periods.demographics.cities.followers */
+                    "text/csv": string;
+                };
+            };
+            /** @description The caller's answer is still right. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8993,6 +9252,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Member who owns the connection.
                  * @example 7
                  */
@@ -9018,7 +9282,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "meta.sources";
+                table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -9050,7 +9314,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.demographics.captured_at,platforms.periods.demographics.social_accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.followers */
+                    /** @example table,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.social_account_ids,platforms.user_ids,platforms.periods.period,platforms.periods.from,platforms.periods.to,platforms.periods.followers,platforms.periods.followers_change,platforms.periods.posts,platforms.periods.engagement,platforms.periods.impressions,platforms.periods.reach,platforms.periods.engagement_rate_pct,platforms.periods.engagement_rate_of,platforms.periods.recorded_at,platforms.periods.updated_at,platforms.periods.demographics.captured_at,platforms.periods.demographics.social_accounts,platforms.periods.demographics.age_groups.name,platforms.periods.demographics.age_groups.followers,platforms.periods.demographics.gender.name,platforms.periods.demographics.gender.followers,platforms.periods.demographics.countries.name,platforms.periods.demographics.countries.followers,platforms.periods.demographics.cities.name,platforms.periods.demographics.cities.followers,platforms.previous_periods.period,platforms.previous_periods.from,platforms.previous_periods.to,platforms.previous_periods.followers,platforms.previous_periods.followers_change,platforms.previous_periods.posts,platforms.previous_periods.engagement,platforms.previous_periods.impressions,platforms.previous_periods.reach,platforms.previous_periods.engagement_rate_pct,platforms.previous_periods.engagement_rate_of,platforms.previous_periods.recorded_at,platforms.previous_periods.updated_at,platforms.previous_periods.demographics.captured_at,platforms.previous_periods.demographics.social_accounts,platforms.previous_periods.demographics.age_groups.name,platforms.previous_periods.demographics.age_groups.followers,platforms.previous_periods.demographics.gender.name,platforms.previous_periods.demographics.gender.followers,platforms.previous_periods.demographics.countries.name,platforms.previous_periods.demographics.countries.followers,platforms.previous_periods.demographics.cities.name,platforms.previous_periods.demographics.cities.followers */
                     "text/csv": string;
                 };
             };
@@ -9379,6 +9643,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -9399,7 +9668,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -9447,7 +9716,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -9479,6 +9748,11 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["schemas"]["TimeZone"];
+                /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
@@ -9819,6 +10093,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -9839,7 +10118,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -9892,7 +10171,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
+                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -9930,6 +10209,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -9950,7 +10234,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -10003,7 +10287,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings */
+                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
@@ -10533,6 +10817,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -10553,7 +10842,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -10606,7 +10895,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -10867,6 +11156,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -10887,7 +11181,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -10935,7 +11229,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
+                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -10973,6 +11267,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -10993,7 +11292,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -11041,7 +11340,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.accounts,total.engagement_partial,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.comments.value,total.comments.previous,total.comments.change,total.comments.change_pct,total.comments.no_baseline,total.comments.compared_in_part,total.comments.accounts,total.shares.value,total.shares.previous,total.shares.change,total.shares.change_pct,total.shares.no_baseline,total.shares.compared_in_part,total.shares.accounts,total.series.day,total.series.engagement,total.series.likes,total.series.comments,total.series.shares,total.series.readings,platforms.p_id,platforms.platform,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.accounts,platforms.engagement_partial,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.comments.value,platforms.comments.previous,platforms.comments.change,platforms.comments.change_pct,platforms.comments.no_baseline,platforms.comments.compared_in_part,platforms.comments.accounts,platforms.shares.value,platforms.shares.previous,platforms.shares.change,platforms.shares.change_pct,platforms.shares.no_baseline,platforms.shares.compared_in_part,platforms.shares.accounts,platforms.series.day,platforms.series.engagement,platforms.series.likes,platforms.series.comments,platforms.series.shares,platforms.series.readings */
+                    /** @example table,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.accounts,total.engagement_partial,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.comments.value,total.comments.previous,total.comments.change,total.comments.change_pct,total.comments.no_baseline,total.comments.compared_in_part,total.comments.accounts,total.shares.value,total.shares.previous,total.shares.change,total.shares.change_pct,total.shares.no_baseline,total.shares.compared_in_part,total.shares.accounts,total.series.day,total.series.engagement,total.series.likes,total.series.comments,total.series.shares,total.series.readings,total.previous_series.day,total.previous_series.engagement,total.previous_series.likes,total.previous_series.comments,total.previous_series.shares,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.accounts,platforms.engagement_partial,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.comments.value,platforms.comments.previous,platforms.comments.change,platforms.comments.change_pct,platforms.comments.no_baseline,platforms.comments.compared_in_part,platforms.comments.accounts,platforms.shares.value,platforms.shares.previous,platforms.shares.change,platforms.shares.change_pct,platforms.shares.no_baseline,platforms.shares.compared_in_part,platforms.shares.accounts,platforms.series.day,platforms.series.engagement,platforms.series.likes,platforms.series.comments,platforms.series.shares,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.engagement,platforms.previous_series.likes,platforms.previous_series.comments,platforms.previous_series.shares,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
@@ -11079,6 +11378,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -11099,7 +11403,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -11147,7 +11451,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings */
+                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
@@ -11529,6 +11833,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -11549,7 +11858,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -11587,7 +11896,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -11624,6 +11933,11 @@ export interface operations {
                  * @example all
                  */
                 pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
@@ -11851,6 +12165,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -11871,7 +12190,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -11903,7 +12222,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -11951,6 +12270,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -11971,7 +12295,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -12009,7 +12333,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -12057,6 +12381,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -12077,7 +12406,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -12115,7 +12444,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.reach,total.series.day,total.series.impressions,total.series.reach,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.reach,platforms.series.day,platforms.series.impressions,platforms.series.reach,platforms.series.accounts_read,reach.p_id,reach.platform,reach.social_account_id,reach.value,reach.windows.window,reach.windows.ends_on,reach.windows.value,reach.windows.source_metric,reach.windows.captured_at,reach.series.day,reach.series.value,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
+                    /** @example table,total.social_accounts,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.reach,total.series.day,total.series.impressions,total.series.reach,total.series.accounts_read,total.previous_series.day,total.previous_series.impressions,total.previous_series.reach,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.reach,platforms.series.day,platforms.series.impressions,platforms.series.reach,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.impressions,platforms.previous_series.reach,platforms.previous_series.accounts_read,reach.p_id,reach.platform,reach.social_account_id,reach.value,reach.windows.window,reach.windows.ends_on,reach.windows.value,reach.windows.source_metric,reach.windows.captured_at,reach.series.day,reach.series.value,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
                     "text/csv": string;
                 };
             };
@@ -12193,6 +12522,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -12213,7 +12547,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -12261,7 +12595,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -12293,6 +12627,11 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["schemas"]["TimeZone"];
+                /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
@@ -12633,6 +12972,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -12653,7 +12997,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -12706,7 +13050,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
+                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -12744,6 +13088,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -12764,7 +13113,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -12817,7 +13166,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings */
+                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
@@ -13347,6 +13696,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -13367,7 +13721,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -13420,7 +13774,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -13681,6 +14035,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -13701,7 +14060,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "posts" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -13749,7 +14108,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
+                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -13787,6 +14146,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -13807,7 +14171,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -13855,7 +14219,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.accounts,total.engagement_partial,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.comments.value,total.comments.previous,total.comments.change,total.comments.change_pct,total.comments.no_baseline,total.comments.compared_in_part,total.comments.accounts,total.shares.value,total.shares.previous,total.shares.change,total.shares.change_pct,total.shares.no_baseline,total.shares.compared_in_part,total.shares.accounts,total.series.day,total.series.engagement,total.series.likes,total.series.comments,total.series.shares,total.series.readings,platforms.p_id,platforms.platform,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.accounts,platforms.engagement_partial,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.comments.value,platforms.comments.previous,platforms.comments.change,platforms.comments.change_pct,platforms.comments.no_baseline,platforms.comments.compared_in_part,platforms.comments.accounts,platforms.shares.value,platforms.shares.previous,platforms.shares.change,platforms.shares.change_pct,platforms.shares.no_baseline,platforms.shares.compared_in_part,platforms.shares.accounts,platforms.series.day,platforms.series.engagement,platforms.series.likes,platforms.series.comments,platforms.series.shares,platforms.series.readings */
+                    /** @example table,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.accounts,total.engagement_partial,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.comments.value,total.comments.previous,total.comments.change,total.comments.change_pct,total.comments.no_baseline,total.comments.compared_in_part,total.comments.accounts,total.shares.value,total.shares.previous,total.shares.change,total.shares.change_pct,total.shares.no_baseline,total.shares.compared_in_part,total.shares.accounts,total.series.day,total.series.engagement,total.series.likes,total.series.comments,total.series.shares,total.series.readings,total.previous_series.day,total.previous_series.engagement,total.previous_series.likes,total.previous_series.comments,total.previous_series.shares,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.accounts,platforms.engagement_partial,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.comments.value,platforms.comments.previous,platforms.comments.change,platforms.comments.change_pct,platforms.comments.no_baseline,platforms.comments.compared_in_part,platforms.comments.accounts,platforms.shares.value,platforms.shares.previous,platforms.shares.change,platforms.shares.change_pct,platforms.shares.no_baseline,platforms.shares.compared_in_part,platforms.shares.accounts,platforms.series.day,platforms.series.engagement,platforms.series.likes,platforms.series.comments,platforms.series.shares,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.engagement,platforms.previous_series.likes,platforms.previous_series.comments,platforms.previous_series.shares,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
@@ -13893,6 +14257,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -13913,7 +14282,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -13961,7 +14330,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings */
+                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
                     "text/csv": string;
                 };
             };
@@ -14363,6 +14732,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -14383,7 +14757,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -14421,7 +14795,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -14458,6 +14832,11 @@ export interface operations {
                  * @example all
                  */
                 pId?: "all" | "0" | "1" | "3" | "4" | "6";
+                /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
@@ -14725,6 +15104,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -14745,7 +15129,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -14777,7 +15161,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -14825,6 +15209,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -14845,7 +15234,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -14883,7 +15272,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read */
+                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
                     "text/csv": string;
                 };
             };
@@ -14931,6 +15320,11 @@ export interface operations {
                  */
                 granularity?: "day" | "week" | "month";
                 /**
+                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
+                 * @example year
+                 */
+                compare?: "previous" | "year" | "none";
+                /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -14951,7 +15345,7 @@ export interface operations {
                  */
                 meta?: "platforms" | "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
+                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };
             header?: {
                 /** @description The ETag of an answer that the caller has. */
@@ -14989,7 +15383,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.reach,total.series.day,total.series.impressions,total.series.reach,total.series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.reach,platforms.series.day,platforms.series.impressions,platforms.series.reach,platforms.series.accounts_read,reach.p_id,reach.platform,reach.social_account_id,reach.value,reach.windows.window,reach.windows.ends_on,reach.windows.value,reach.windows.source_metric,reach.windows.captured_at,reach.series.day,reach.series.value,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
+                    /** @example table,total.social_accounts,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.reach,total.series.day,total.series.impressions,total.series.reach,total.series.accounts_read,total.previous_series.day,total.previous_series.impressions,total.previous_series.reach,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.reach,platforms.series.day,platforms.series.impressions,platforms.series.reach,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.impressions,platforms.previous_series.reach,platforms.previous_series.accounts_read,reach.p_id,reach.platform,reach.social_account_id,reach.value,reach.windows.window,reach.windows.ends_on,reach.windows.value,reach.windows.source_metric,reach.windows.captured_at,reach.series.day,reach.series.value,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
                     "text/csv": string;
                 };
             };
