@@ -3488,7 +3488,7 @@ export interface components {
             gained_since: string | null;
             /**
              * Format: int64
-             * @description `net` is `end` less `start`; it is negative when more people left than came.
+             * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
              */
             net: number | null;
             /**
@@ -3969,7 +3969,7 @@ export interface components {
             gained_since: string | null;
             /**
              * Format: int64
-             * @description `net` is `end` less `start`; it is negative when more people left than came.
+             * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
              */
             net: number | null;
             /**
@@ -5644,7 +5644,7 @@ export interface components {
          *
          *     A gain belongs to a reading: the difference to the last one before it of the account, however old. So the parts of a range add up to it. The first reading of all is a baseline and gains nothing. Of an account that moved between clients or members of the agency a step is his who had it at the later reading, a day his who had it when the day ended.
          *
-         *     `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows day by day with the days that both have. That period lies right before the range and is as long; while the range has not ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it.
+         *     `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows day by day with the days that both have. That period lies right before the range and is as long; while the range has not ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it. With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end; with compare=none there is none.
          */
         Total: {
             /**

@@ -28,7 +28,7 @@ type NetGrowth struct {
 	// reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
 	Start *int64 `json:"start"`
 	End   *int64 `json:"end"` // followers at the last readings in the range, of the accounts of `start`; null with `start`
-	// Net is `end` less `start`; it is negative when more people left than came.
+	// Net is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
 	Net *int64 `json:"net"`
 	// NetPct is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
 	NetPct *float64 `json:"net_pct"`

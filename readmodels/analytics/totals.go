@@ -23,6 +23,8 @@ import (
 // `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows
 // day by day with the days that both have. That period lies right before the range and is as long; while the range has not
 // ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it.
+// With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end; with
+// compare=none there is none.
 type Total struct {
 	// Value is null when no account has the figure in the range.
 	Value *int64 `json:"value"`
