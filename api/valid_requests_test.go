@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 )
 
 // The API document says of every parameter what it takes: values made of its patterns, bounds and words are never called
-// malformed. Two things no pattern says: that a range begins before it ends, and which cursors there are.
+// malformed.
 func TestValuesOfTheDocumentAreTaken(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
@@ -26,13 +27,10 @@ func TestValuesOfTheDocumentAreTaken(t *testing.T) {
 		described := doc["paths"].(map[string]any)[op.Pattern].(map[string]any)["get"].(map[string]any)
 		for _, p := range list(described["parameters"]) {
 			name, in := p["name"].(string), p["in"].(string)
-			if in == "header" || name == "cursor" {
+			if in == "header" {
 				continue
 			}
-			schema := p["schema"].(map[string]any)
-			if ref, ok := schema["$ref"].(string); ok {
-				schema = components[strings.TrimPrefix(ref, "#/components/schemas/")].(map[string]any)
-			}
+			schema := schemaOf(p, components)
 			for seed := range 2 {
 				value := drawn(t, schema, seed)
 				address := addressOf(op, name, value)
@@ -42,7 +40,7 @@ func TestValuesOfTheDocumentAreTaken(t *testing.T) {
 					continue
 				}
 				for _, e := range answer.failure(t).Errors {
-					require.Regexp(t, ofTwo, e.Detail, "%s %s=%q", op.Pattern, name, value)
+					requireUnsaid(t, doc, e.Detail, address)
 				}
 			}
 		}
@@ -50,9 +48,74 @@ func TestValuesOfTheDocumentAreTaken(t *testing.T) {
 	require.Greater(t, asked, 400)
 }
 
-// ofTwo is what is wrong between two parameters, both of which are well-formed: the order and length of a range, and two
-// where one of them is needed.
-var ofTwo = regexp.MustCompile(`^(does not lie before|lies more than 1096 days|lies in the future|lies after to|stands beside at)`)
+// All parameters of a request at once: what is refused then is what the document says in its text, because no form can say it.
+func TestValidRequestsAreRefusedForWhatNoFormSays(t *testing.T) {
+	t.Parallel()
+	b := discovery(t)
+	doc := b.document()
+	components := doc["components"].(map[string]any)["schemas"].(map[string]any)
+	asked, taken := 0, 0
+	for _, op := range reads(t) {
+		if op.Method != http.MethodGet || strings.Contains(op.ID, "AtRoot") {
+			continue
+		}
+		described := list(doc["paths"].(map[string]any)[op.Pattern].(map[string]any)["get"].(map[string]any)["parameters"])
+		for seed := range 6 {
+			address, query := op.Pattern, url.Values{}
+			for i, p := range described {
+				name, in := p["name"].(string), p["in"].(string)
+				switch value := drawn(t, schemaOf(p, components), seed+i); {
+				case in == "path":
+					address = strings.ReplaceAll(address, "{"+name+"}", url.PathEscape(value))
+				case in == "query" && (p["required"] == true || (seed+i)%3 == 0):
+					query.Set(name, value)
+				}
+			}
+			answer := b.get(address+"?"+query.Encode(), b.tokenOf(roleFor(op)))
+			if asked++; answer.status != http.StatusBadRequest {
+				taken++
+				continue
+			}
+			for _, e := range answer.failure(t).Errors {
+				requireUnsaid(t, doc, e.Detail, address+"?"+query.Encode())
+			}
+		}
+	}
+	require.Greater(t, asked, 300)
+	require.Greater(t, taken, asked/3)
+}
+
+// unsaid is what no form says: how a refusal of it begins, and what the text of the document says of it.
+var unsaid = map[string]string{
+	"does not lie before":      "a range begins before it ends",
+	"lies after to":            "a range begins before it ends",
+	"lies more than 1096 days": "at most 1,096 days",
+	"lies in the future":       "as_of and at do not lie in the future",
+	"stands beside at":         "at and version exclude each other",
+	"is of JSON":               "meta is of JSON and table of CSV",
+	"is not a cursor of":       "a cursor is one that a page of the same list gave",
+}
+
+// requireUnsaid requires that a refusal is one of those that the text of the document announces.
+func requireUnsaid(t *testing.T, doc map[string]any, detail, address string) {
+	t.Helper()
+	for begins, said := range unsaid {
+		if strings.HasPrefix(detail, begins) {
+			text := strings.Join(strings.Fields(doc["info"].(map[string]any)["description"].(string)), " ")
+			require.Contains(t, text, said)
+			return
+		}
+	}
+	require.Fail(t, "the document allows what is refused", "%s: %s", address, detail)
+}
+
+func schemaOf(parameter, components map[string]any) map[string]any {
+	schema := parameter["schema"].(map[string]any)
+	if ref, ok := schema["$ref"].(string); ok {
+		return components[strings.TrimPrefix(ref, "#/components/schemas/")].(map[string]any)
+	}
+	return schema
+}
 
 // drawn is a value that a schema allows.
 func drawn(t *testing.T, schema map[string]any, seed int) string {
@@ -62,7 +125,7 @@ func drawn(t *testing.T, schema map[string]any, seed int) string {
 	}
 	if schema["type"] == "integer" {
 		least, most := schema["minimum"].(float64), schema["maximum"].(float64)
-		return fmt.Sprint([]int64{int64(least), int64(most), int64(least) + 1, int64(most/2) + 1}[seed])
+		return fmt.Sprint([]int64{int64(least), int64(most), int64(least) + 1, int64(most/2) + 1}[seed%4])
 	}
 	pattern, ok := schema["pattern"].(string)
 	require.True(t, ok, "a parameter without a form: %v", schema)
@@ -78,7 +141,7 @@ func TestPatternsRefuseWhatTheServiceRefuses(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	doc := b.document()
-	schemaOf := func(path, name string) *regexp.Regexp {
+	patternOf := func(path, name string) *regexp.Regexp {
 		for _, p := range list(doc["paths"].(map[string]any)[path].(map[string]any)["get"].(map[string]any)["parameters"]) {
 			if p["name"] == name {
 				return regexp.MustCompile(p["schema"].(map[string]any)["pattern"].(string))
@@ -87,8 +150,8 @@ func TestPatternsRefuseWhatTheServiceRefuses(t *testing.T) {
 		require.Fail(t, "no such parameter", "%s %s", path, name)
 		return nil
 	}
-	category, times := schemaOf("/api/activities", "cId"), schemaOf("/api/activities", "startTime")
-	accounts := schemaOf("/api/activities", "account")
+	category, times := patternOf("/api/activities", "cId"), patternOf("/api/activities", "startTime")
+	accounts := patternOf("/api/activities", "account")
 	for value, of := range map[string]*regexp.Regexp{
 		"01": category, "-1": category, "2026-02-30": times, "2025-02-29": times, "2026-01-01T10:00:00": times, "20260101": times, "soon": times,
 		"2026-13-01": times, "11,": accounts, "0": accounts, "11,x": accounts,

@@ -2103,6 +2103,11 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
+        /** @description Tells a user that it has lost access to a dashboard. */
+        AccessRemoved: {
+            /** @description who lost access to at least one dashboard: 24 hex digits */
+            user_id: string;
+        };
         /** @description An agency or one of its clients, as the directory holds it. */
         Account: {
             /** @description Whether it is active. */
@@ -2393,6 +2398,13 @@ export interface components {
             /** @description audit.read.v1, audit.exported.v1 */
             type: string;
         };
+        /** @description Tells a user which dashboards were closed for clients. */
+        BoardClosed: {
+            /** @description whose dashboards the agency closed for clients */
+            sub_account_ids: string[];
+            /** @description who is on their lists: 24 hex digits */
+            user_id: string;
+        };
         /** @description A generation that is being made. */
         Build: {
             /**
@@ -2459,6 +2471,35 @@ export interface components {
             id: number;
             /** @description Name, as the main application or the platform gives it. */
             name: string;
+        };
+        /** @description Says that figures of an account can be read anew. */
+        Change: {
+            /** @description sub-account, 24 hex digits */
+            account_id: string;
+            /**
+             * @description What changed together.
+             *
+             *     - `account`: followers, engagement, reach: what is read of a social account
+             *     - `posts`: posts, their metrics and growth
+             * @enum {string}
+             */
+            figures: "account" | "posts" | "sign_in";
+            /**
+             * Format: int64
+             * @description `member_id` is the owner of the social account; null when several changed at once.
+             */
+            member_id: number | null;
+            /**
+             * Format: int64
+             * @description `p_id` is that of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null when several changed at once.
+             * @enum {integer|null}
+             */
+            p_id: 1 | 3 | 4 | 6 | null;
+            /**
+             * Format: int64
+             * @description `social_account_id` is the social account; null when several changed at once.
+             */
+            social_account_id: number | null;
         };
         /** @description One condition of readiness. */
         CheckResult: {
@@ -2941,6 +2982,13 @@ export interface components {
             request_id: string;
             /** @description False: the request was refused or failed. */
             success: boolean;
+        };
+        /** @description Says which figures changed. */
+        Event: {
+            /** @description anything may have changed: read everything anew */
+            all: boolean;
+            /** @description whose figures changed; empty with `all` */
+            changes: components["schemas"]["Change"][];
         };
         /** @description Names one offending input, so that a caller can mend all of them at once. */
         FieldError: {
@@ -5304,6 +5352,27 @@ export interface components {
             /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
             reason: string;
         };
+        /** @description Names a connection that the platform refuses until a person signs in again. */
+        SignIn: {
+            /** @description sub-account, 24 hex digits; "" where it is not known */
+            account_id: string;
+            /**
+             * Format: int64
+             * @description the connection that the platform refuses
+             */
+            connection_id: number;
+            /**
+             * Format: int64
+             * @description whose connection it is; null where it is not known
+             */
+            member_id: number | null;
+            /**
+             * Format: int64
+             * @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+             * @enum {integer}
+             */
+            p_id: 1 | 3 | 4 | 6;
+        };
         /** @description What became of an event that was skipped, and of those behind it. */
         SkipResult: {
             /** @description somebody had skipped it before: nothing was done */
@@ -6901,7 +6970,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data: string;
+                        /** @enum {string} */
+                        event: "figures_changed";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "connection_needs_sign_in";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "live_cursor";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    };
                 };
             };
             400: components["responses"]["invalid"];
@@ -7029,7 +7116,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data: string;
+                        /** @enum {string} */
+                        event: "client_access_removed";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "board_closed";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "notice_cursor";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    };
                 };
             };
             400: components["responses"]["invalid"];
@@ -8538,7 +8643,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data: string;
+                        /** @enum {string} */
+                        event: "rebuild";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    };
                 };
             };
             400: components["responses"]["invalid"];

@@ -6,7 +6,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Event is what a stream sends as [FiguresEvent].
+// Event says which figures changed.
 type Event struct {
 	All     bool     `json:"all"`     // anything may have changed: read everything anew
 	Changes []Change `json:"changes"` // whose figures changed; empty with `all`
@@ -25,7 +25,7 @@ type Change struct {
 	Figures  domain.Figures   `json:"figures"`
 }
 
-// SignIn is what a stream sends as [SignInEvent].
+// SignIn names a connection that the platform refuses until a person signs in again.
 type SignIn struct {
 	AccountID    string          `json:"account_id"`    // sub-account, 24 hex digits; "" where it is not known
 	MemberID     *int64          `json:"member_id"`     // whose connection it is; null where it is not known

@@ -32,12 +32,12 @@ type Notice struct {
 	SubAccounts   []string  // the dashboards that were closed; none where access was removed
 }
 
-// AccessRemoved is the payload of [NoticeEvent].
+// AccessRemoved tells a user that it has lost access to a dashboard.
 type AccessRemoved struct {
 	UserID string `json:"user_id"` // who lost access to at least one dashboard: 24 hex digits
 }
 
-// BoardClosed is the payload of [BoardClosedEvent].
+// BoardClosed tells a user which dashboards were closed for clients.
 type BoardClosed struct {
 	UserID      string   `json:"user_id"`         // who is on their lists: 24 hex digits
 	SubAccounts []string `json:"sub_account_ids"` // whose dashboards the agency closed for clients

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // asyncDoc is the document of what is not asked for: the topics of the log and the streams (AsyncAPI 3). Its
@@ -183,33 +182,15 @@ func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error 
 		}
 		doc.channel(name, address[stream.operation], serverHTTP, "send", stream.text)
 	}
-	for _, channel := range []string{"notices", "socketIO"} {
-		doc.message(channel, asyncMessage{
-			Name: stream.NoticeEvent, Summary: "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
-			Payload: made.of(reflect.TypeFor[stream.AccessRemoved]()), Examples: []asyncExample{{"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`)}},
-		})
-		doc.message(channel, asyncMessage{
-			Name: stream.BoardClosedEvent, Summary: "The agency closed dashboards for clients, and the user stays on their lists.",
-			Payload:  made.of(reflect.TypeFor[stream.BoardClosed]()),
-			Examples: []asyncExample{{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)}},
-		})
-		doc.message(channel, asyncMessage{
-			Name: stream.NoticeCursorEvent, Summary: "Where the stream stands, before its first notice.", Payload: typed("object"),
-		})
+	for channel, events := range map[string][]streamEvent{"notices": noticeEvents, "socketIO": noticeEvents, "live": liveEvents} {
+		for _, e := range events {
+			m := asyncMessage{Name: e.name, Summary: e.summary, Payload: e.data(made)}
+			if e.example != nil {
+				m.Examples = []asyncExample{*e.example}
+			}
+			doc.message(channel, m)
+		}
 	}
-	doc.message("live", asyncMessage{
-		Name: stream.FiguresEvent, Summary: "The caller can read the figures anew. The id of the event resumes the stream after it.",
-		Payload:  made.of(reflect.TypeFor[stream.Event]()),
-		Examples: []asyncExample{{"all", json.RawMessage(`{"all":true,"changes":[]}`)}},
-	})
-	doc.message("live", asyncMessage{
-		Name: stream.SignInEvent, Summary: "The platform refuses a connection until a person signs in again. Told once, when that was found.",
-		Payload:  made.of(reflect.TypeFor[stream.SignIn]()),
-		Examples: []asyncExample{{"refused", json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`)}},
-	})
-	doc.message("live", asyncMessage{
-		Name: stream.FiguresCursorEvent, Summary: "Where the stream stands, before anything has changed.", Payload: typed("object"),
-	})
 	return nil
 }
 

@@ -19,6 +19,8 @@
 //	operations.go   what each operation is for
 //	operators.go    the same of /api/ops
 //	refusals.go     errors: when they come, an example of each
+//	bodies.go       the forms of what operators say in bodies
+//	stream_events.go      what streams send
 //	samples.go      a request to copy for each operation
 //	kinds.go        the schema of each kind of parameter
 //	zones.go        names of time zones

@@ -12,7 +12,7 @@ import (
 )
 
 // The forms of parameters, as patterns that mean the same to Go and to JavaScript. Whoever follows them is not told that a
-// value is malformed. Two things no pattern says: that a range begins before it ends, and which cursors there are.
+// value is malformed. What no form says stands in the text of the document.
 const (
 	hexForm    = "[0-9a-fA-F]{24}"
 	numberForm = "[1-9][0-9]{0,17}"
@@ -24,6 +24,8 @@ const (
 	instantForm = dayForm + "T" + clockForm + "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
 	unixForm    = "[1-9][0-9]{8,9}|[1-9][0-9]{12}" // seconds, milliseconds
 	timeForm    = dayForm + "|" + instantForm + "|" + unixForm
+
+	cursorForm = "eyJrIj[o-r][A-Za-z0-9_-]{20,}|[a-z_]+-[0-9]{1,9}-[0-9]{1,18}" // {"k":… in base64; a parked event
 
 	accountForm = "(" + hexForm + "|" + numberForm + ")"
 )
@@ -47,7 +49,7 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindPlatform: func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
 	api.KindOrder:    func(s *openapi3.Schema) { s.Default = "desc" },
 	api.KindCursor: func(s *openapi3.Schema) {
-		s.Pattern, s.MaxLength = "^[A-Za-z0-9_-]+$", new(uint64(api.MaxCursor))
+		s.Pattern, s.MaxLength = "^("+cursorForm+")$", new(uint64(api.MaxCursor))
 	},
 
 	api.KindGranularity: func(s *openapi3.Schema) { s.Default = "day" },

@@ -35,6 +35,11 @@ Answers have one envelope: success, message, data, and where there is more to sa
 RFC 9457 with Accept: application/problem+json. An error names every wrong input at once. What belongs to another tenant is a 404, like what
 does not exist. null always means "not known", never 0; meta.sources says why.
 
+Whoever follows the forms of the parameters is not told that a value is malformed. No form says these: a range begins before it ends
+and has at most 1,096 days; as_of and at do not lie in the future; at and version exclude each other; meta is of JSON and table of CSV;
+a cursor is one that a page of the same list gave, and Last-Event-ID one that the stream sent; many parked events are chosen by a
+projection, a stream or a type. Each of them is a 400 that names the parameter.
+
 Lists continue with ?cursor= (meta.next_cursor of the page before), ?limit= entries at a time. An ETag is of the answer itself: with
 If-None-Match an unchanged answer is a 304. RateLimit says what is left; 429 and 503 say in Retry-After when to come again.
 
@@ -121,7 +126,11 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 		return nil, err
 	}
 	if op.Body != nil {
-		media := &openapi3.MediaType{Schema: made.of(op.Body), Example: json.RawMessage(exampleBody(op))}
+		body := made.of
+		if op.Method != http.MethodPut { // old callers send dashboards with members that nobody knows
+			body = made.actionBody
+		}
+		media := &openapi3.MediaType{Schema: body(op.Body), Example: json.RawMessage(exampleBody(op))}
 		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: true, Content: openapi3.Content{mediaJSON: media}}}
 	}
 	refuses := a.refuses
@@ -189,6 +198,8 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 		content := openapi3.Content{}
 		for _, media := range other.media {
 			switch {
+			case media == mediaEvents:
+				content[media] = &openapi3.MediaType{Schema: made.sent(eventsOf[op.ID])}
 			case media != mediaJSON:
 				content[media] = &openapi3.MediaType{Schema: typed("string")}
 			case op.Answer.Bare != nil:

@@ -1,0 +1,75 @@
+package apidoc
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// streamEvent is an event that a stream sends.
+type streamEvent struct {
+	name, summary string
+	payload       reflect.Type // nil: an empty object
+	example       *asyncExample
+}
+
+func (e streamEvent) data(made *schemas) *openapi3.SchemaRef {
+	if e.payload == nil {
+		return typed("object")
+	}
+	return made.of(e.payload)
+}
+
+// The events of the streams.
+var (
+	noticeEvents = []streamEvent{
+		{
+			stream.NoticeEvent, "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
+			reflect.TypeFor[stream.AccessRemoved](), &asyncExample{"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`)},
+		},
+		{
+			stream.BoardClosedEvent, "The agency closed dashboards for clients, and the user stays on their lists.",
+			reflect.TypeFor[stream.BoardClosed](),
+			&asyncExample{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)},
+		},
+		{stream.NoticeCursorEvent, "Where the stream stands, before its first notice.", nil, nil},
+	}
+	liveEvents = []streamEvent{
+		{
+			stream.FiguresEvent, "The caller can read the figures anew. The id of the event resumes the stream after it.",
+			reflect.TypeFor[stream.Event](), &asyncExample{"all", json.RawMessage(`{"all":true,"changes":[]}`)},
+		},
+		{
+			stream.SignInEvent, "The platform refuses a connection until a person signs in again. Told once, when that was found.",
+			reflect.TypeFor[stream.SignIn](),
+			&asyncExample{"refused", json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`)},
+		},
+		{stream.FiguresCursorEvent, "Where the stream stands, before anything has changed.", nil, nil},
+	}
+	rebuildEvents = []streamEvent{{"rebuild", "How far the rebuild is.", reflect.TypeFor[operator.Rebuild](), nil}}
+)
+
+// eventsOf are the events of an operation that answers with a stream.
+var eventsOf = map[string][]streamEvent{"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents}
+
+// sent is the schema of each event of a stream: its name and its data, which is JSON in a text.
+func (s *schemas) sent(events []streamEvent) *openapi3.SchemaRef {
+	one := &openapi3.Schema{}
+	for _, e := range events {
+		event := typed("object")
+		event.Value.Description = e.summary
+		name, data := typed("string"), typed("string")
+		name.Value.Enum = []any{e.name}
+		data.Value.ContentMediaType, data.Value.ContentSchema = mediaJSON, e.data(s)
+		id := typed("string")
+		id.Value.Description = "Resumes the stream after the event, as Last-Event-ID."
+		event.Value.Properties = openapi3.Schemas{"event": name, "data": data, "id": id}
+		event.Value.Required = []string{"event", "data"}
+		one.OneOf = append(one.OneOf, event)
+	}
+	return openapi3.NewSchemaRef("", one)
+}
