@@ -109,7 +109,8 @@ type parkedRetryCommand struct {
 }
 
 // errStillParked ends a retry that did not fold everything.
-var errStillParked = errors.New("some events cannot be folded now either")
+var errStillParked = errors.New("some events cannot be folded now either: 'ledgerboard parked show ID' shows one. " +
+	"If a newer program knows its type, upgrade and retry; else 'ledgerboard parked skip ID' on dashboards, 'acknowledge' elsewhere")
 
 // Run implements the subcommand.
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
