@@ -1,44 +1,13 @@
 package projections_test
 
 import (
-	"context"
-	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
-
-// freezing is bulkTally whose process freezes in the writes of one generation: whatever becomes of its context and of its
-// session, it does not go on before the gate is opened.
-type freezing struct {
-	bulkTally
-	generation *atomic.Int32 // 0: none
-	gate       *gate
-}
-
-func newFreezing() freezing { return freezing{generation: &atomic.Int32{}, gate: newGate()} }
-
-func (p freezing) Begin(generation int) projections.Fold {
-	fold := &bulkTallyFold{of: p.bulkTally}
-	if int32(generation) != p.generation.Load() {
-		return fold
-	}
-	return freezingFold{fold, p.gate}
-}
-
-type freezingFold struct {
-	*bulkTallyFold
-	gate *gate
-}
-
-func (f freezingFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	f.gate.first()
-	return f.bulkTallyFold.Write(ctx, tx, last)
-}
 
 // A process that is frozen in a batch loses its session to the one that takes its partitions over; what it was folding is
 // folded once.
@@ -46,7 +15,7 @@ func TestFrozenProjectorIsEndedByWhoTakesOver(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	p := newFreezing()
+	p := newFrozenTally()
 	defer p.gate.open()
 	frozen := b.engine(p)
 	b.start(frozen)
@@ -70,7 +39,7 @@ func TestFrozenCandidateIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	p := newFreezing()
+	p := newFrozenTally()
 	defer p.gate.open()
 	e := b.engine(p, verifying(func(int, int) (string, bool, error) { return `{"id": "r"}`, false, nil }))
 	b.start(e)

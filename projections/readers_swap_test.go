@@ -5,13 +5,16 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -43,6 +46,71 @@ func TestASwapWhileARequestConnects(t *testing.T) {
 	require.NoError(t, readers.Refresh(b.ctx()))
 	require.Equal(t, []string{"tally.g2"}, readers.Current())
 	require.NoError(t, <-got)
+}
+
+// What comes between the look at both sets of tables and the swap is looked at once more while no new statement begins: the next
+// tables stand still from the look on, so that who has read the old ones meanwhile would else see less than before.
+func TestReadersLookOnceMoreBeforeTheySwap(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p := newHeldTally()
+	defer p.gate.open()
+	b.start(b.engine(p))
+	looks := &looks{}
+	config, err := pgxpool.ParseConfig(b.db.URL)
+	require.NoError(t, err)
+	config.ConnConfig.RuntimeParams["search_path"] = pg.SearchPath(testSchemas()...)
+	config.ConnConfig.Tracer = looks
+	watched, err := pgxpool.NewWithConfig(b.ctx(), config)
+	require.NoError(t, err)
+	t.Cleanup(watched.Close)
+	require.Eventually(t, func() bool { return b.count("select count(*) from pointer") == 1 }, patience, tick)
+	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
+		DatabaseURL: b.db.URL, Pool: watched, Projectors: []projections.Projector{p}, MaxConns: 4, Logger: quiet,
+	})
+	require.NoError(t, err)
+	defer readers.Close()
+	rows := func() (n int) {
+		require.NoError(t, readers.QueryRow(b.ctx(), "select count(*) from tally").Scan(&n))
+		return n
+	}
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	looks.first = func() {
+		p.generation.Store(2)
+		b.appendReadings(100, 110)
+		require.Eventually(t, func() bool { return rows() == 110 }, patience, tick)
+	}
+	looks.next = p.gate.open
+	require.NoError(t, readers.Refresh(b.ctx()))
+	require.Equal(t, []string{"tally.g2"}, readers.Current())
+	require.Equal(t, 110, rows(), "it was seen before")
+}
+
+// looks calls first at the end of the first comparison of two sets of tables, before its answer is known, and next at the beginning
+// of each other one.
+type looks struct {
+	n           atomic.Int32
+	first, next func()
+}
+
+type firstLook struct{}
+
+func (l *looks) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx.TraceQueryStartData) context.Context {
+	if !strings.Contains(query.SQL, "n.next_offset < o.next_offset") {
+		return ctx
+	}
+	if l.n.Add(1) == 1 {
+		return context.WithValue(ctx, firstLook{}, true)
+	}
+	l.next()
+	return ctx
+}
+
+func (l *looks) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	if ctx.Value(firstLook{}) != nil {
+		l.first()
+	}
 }
 
 // door is a way to the server that holds the next connection at the door when it is told to.

@@ -44,7 +44,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	p := newFreezing()
+	p := newFrozenTally()
 	defer p.gate.open()
 	p.generation.Store(1)
 	var paused atomic.Bool
@@ -76,7 +76,7 @@ func TestRebuildSupersedesTheFirstThatIsBuilt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	p := newFreezing()
+	p := newFrozenTally()
 	defer p.gate.open()
 	p.generation.Store(1)
 	e := b.engine(p, retiredWithin(1))

@@ -74,6 +74,16 @@ func (g *gate) first() {
 	}
 }
 
+// wait holds everybody who comes, until its own context ends.
+func (g *gate) wait(ctx context.Context) error {
+	select {
+	case <-g.opened:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func asked(projection string) projections.RebuildRequest {
 	return projections.RebuildRequest{Projection: projection, Version: 1, By: "op-1", Reason: "a test"}
 }

@@ -24,7 +24,7 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 100)
 	p := newHeldTally()
-	defer p.open()
+	defer p.gate.open()
 	g := newGate()
 	defer g.open()
 	p.copying = func(context.Context, projections.CopyTarget, bool) error {
@@ -34,7 +34,7 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	e := b.engine(p)
 	b.start(e)
 	b.caughtUp(e)
-	p.shut.Store(true)
+	p.generation.Store(1)
 	b.appendReadings(100, 110)
 	asked := b.request("tally")
 	<-g.reached
@@ -43,7 +43,7 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	require.Contains(t, slow.Error, "goes slowly while the generation that readers use is behind")
 	// A rebuild that takes its time keeps its lease.
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", asked.ID))
-	p.open()
+	p.gate.open()
 	b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error == "" })
 	g.open()
 	b.ends(asked.ID, operator.RebuildDone)

@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -20,23 +19,26 @@ func (b *bench) verifyingReally(p projections.Projector) func(*projections.Confi
 	return func(c *projections.Config) { c.Verify = projections.VerifyApart(b.db.URL, p) }
 }
 
-// heldTally is bulkTally whose first generation cannot be written while it is shut.
+// heldTally is bulkTally whose writes of one generation wait until the gate is opened: of a frozen process, whatever becomes of
+// their context and of their session.
 type heldTally struct {
 	bulkTally
-	shut   *atomic.Bool
-	opened chan struct{}
-	open   func()
+	generation *atomic.Int32 // 0: none
+	gate       *gate
+	frozen     bool
 }
 
-func newHeldTally() heldTally {
-	p := heldTally{shut: &atomic.Bool{}, opened: make(chan struct{})}
-	p.open = sync.OnceFunc(func() { close(p.opened) })
+func newHeldTally() heldTally { return heldTally{generation: &atomic.Int32{}, gate: newGate()} }
+
+func newFrozenTally() heldTally {
+	p := newHeldTally()
+	p.frozen = true
 	return p
 }
 
 func (p heldTally) Begin(generation int) projections.Fold {
 	fold := &bulkTallyFold{of: p.bulkTally}
-	if generation != 1 {
+	if int32(generation) != p.generation.Load() {
 		return fold
 	}
 	return heldFold{fold, p}
@@ -48,12 +50,10 @@ type heldFold struct {
 }
 
 func (f heldFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	if f.by.shut.Load() {
-		select {
-		case <-f.by.opened:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if f.by.frozen {
+		f.by.gate.first()
+	} else if err := f.by.gate.wait(ctx); err != nil {
+		return err
 	}
 	return f.bulkTallyFold.Write(ctx, tx, last)
 }
@@ -65,11 +65,11 @@ func TestVerificationSaysWhatItWaitsFor(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 100)
 	p := newHeldTally()
-	defer p.open()
+	defer p.gate.open()
 	e := b.engine(p, b.verifyingReally(p))
 	b.start(e)
 	b.caughtUp(e)
-	p.shut.Store(true)
+	p.generation.Store(1)
 	b.appendReadings(100, 110)
 	asked := b.request("tally")
 	waits := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.Error != "" })
@@ -81,7 +81,7 @@ func TestVerificationSaysWhatItWaitsFor(t *testing.T) {
 	require.Equal(t, 2, s.Building[0].Generation)
 	require.Equal(t, waits.Error, s.Building[0].Waits)
 	require.Equal(t, 1, b.pointedAt("tally"))
-	p.open()
+	p.gate.open()
 	done := b.ends(asked.ID, operator.RebuildDone)
 	require.Empty(t, done.Error)
 	b.caughtUp(e)

@@ -35,6 +35,10 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 		if c.JSON {
 			return json.NewEncoder(s.Out).Encode(append([]operator.Action{}, actions...))
 		}
+		if len(actions) == 0 {
+			fmt.Fprintln(s.Out, "operators have done nothing yet")
+			return nil
+		}
 		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY")
 		for _, a := range actions {

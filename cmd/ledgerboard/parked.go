@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // parkedCommand shows events that are in the log and were not folded, and acts on them.
@@ -109,7 +110,8 @@ type parkedRetryCommand struct {
 }
 
 // errStillParked ends a retry that did not fold everything.
-var errStillParked = errors.New("some events cannot be folded now either")
+var errStillParked = errors.New("some events cannot be folded now either: 'ledgerboard parked show ID' shows one. " +
+	"If a newer program knows its type, upgrade and retry; else 'ledgerboard parked skip ID' on dashboards, 'acknowledge' elsewhere")
 
 // Run implements the subcommand.
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
@@ -150,6 +152,9 @@ func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
 		}
 		for _, e := range events {
 			fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", e.ID, plain(e.Stream), e.Reason, plain(e.Detail))
+		}
+		if len(events) > 0 && events[0].State == projections.ParkedSkipped {
+			return c.told(s, operator.SkipResult{ID: c.ID, Already: true, Parked: []operator.StillParked{}})
 		}
 		what := "leave " + c.ID + " out for good: no rebuild brings it back"
 		if len(events) > 0 && events[0].Behind > 0 {

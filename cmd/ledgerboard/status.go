@@ -147,7 +147,7 @@ func (r readiness) printNotes(out io.Writer) {
 			fmt.Fprintf(out, "%s is paused\n", p.Name)
 		}
 		if p.Parked > 0 {
-			fmt.Fprintf(out, "%s has %d parked events\n", p.Name, p.Parked)
+			fmt.Fprintf(out, "%s has parked events: %d\n", p.Name, p.Parked)
 		}
 		for _, b := range p.Building {
 			left := "time left not known yet"

@@ -42,9 +42,14 @@ func command(t *testing.T, variables map[string]string, args ...string) ran {
 
 func commandIn(t *testing.T, dir string, variables map[string]string, args ...string) ran {
 	t.Helper()
+	return commandOf(t, programPath, dir, variables, args...)
+}
+
+func commandOf(t *testing.T, binary, dir string, variables map[string]string, args ...string) ran {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, programPath, args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir, cmd.Env = dir, cleanEnv()
 	for name, value := range variables {
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)

@@ -22,6 +22,7 @@
 //	mock_test.go             serve --mock: marked answers, nothing left behind, refused where it could do harm
 //	chaos*_test.go           kill -9 under load
 //	fetcher_kill_test.go     kill -9 of fetchers: what is lost is what was in flight
+//	operators_test.go        docs/operators.md as an operator follows it, command by command
 //	rebuild_kill_test.go     kill -9, and SIGSTOP, of the process that runs a rebuild, at each stage, under readers
 //
 // # Non-obvious

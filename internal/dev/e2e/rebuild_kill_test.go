@@ -39,20 +39,7 @@ const holdSQL = `
 // TestRebuildIsKilled kills, and freezes, the process that runs a rebuild at each stage. Whoever reads meanwhile gets the
 // answers of before, every time; the next process ends the rebuild, and the tables are what the log says.
 func TestRebuildIsKilled(t *testing.T) {
-	dir := t.TempDir()
-	k := &killed{t: t, api: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
-	u := &upgrade{t: t, old: k.api}
-	u.paths = k.api.analyticsPaths(pastRanges())
-	u.before = u.answers(k.api)
-	k.api.Stop()
-
-	info := k.api.info
-	k.api = k.launch(dir, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own, at the addresses of before
-	k.api.info, u.old = info, k.api
-	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").status == http.StatusOK })
-	k.runner = k.serve()
-	k.api.await(readyWithin, "the service", func() bool { return k.api.get("", "/readyz").status == http.StatusOK })
-	k.conn = k.api.database()
+	k, u := startApart(t)
 	k.exec(holdSQL)
 	stop := u.hammer(k.api, false)
 	defer stop()
@@ -89,6 +76,26 @@ func TestRebuildIsKilled(t *testing.T) {
 	require.Equal(t, []string{"0"}, k.api.column("select count(*)::text from lb_engine.rebuilds where state <> 'done'"))
 	require.Equal(t, done, command(t, k.api.variables(), "verify", "--tables").code)
 	k.runner.Stop()
+}
+
+// startApart starts a service whose read models another process fills, and knows all its answers.
+func startApart(t *testing.T) (*killed, *upgrade) {
+	t.Helper()
+	dir := t.TempDir()
+	k := &killed{t: t, api: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
+	u := &upgrade{t: t, old: k.api}
+	u.paths = k.api.analyticsPaths(pastRanges())
+	u.before = u.answers(k.api)
+	k.api.Stop()
+
+	info := k.api.info
+	k.api = k.launch(dir, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own, at the addresses of before
+	k.api.info, u.old = info, k.api
+	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").status == http.StatusOK })
+	k.runner = k.serve()
+	k.api.await(readyWithin, "the service", func() bool { return k.api.get("", "/readyz").status == http.StatusOK })
+	k.conn = k.api.database()
+	return k, u
 }
 
 // killed is a service whose read models another process fills.

@@ -96,7 +96,7 @@ func buildNext(t *testing.T) string {
 }
 
 // serve starts a process of the next binary.
-func (u *upgrade) serve(roles string) {
+func (u *upgrade) serve(roles string) *program {
 	u.t.Helper()
 	addr := freeAddress(u.t)
 	p := launch(u.t, u.t.TempDir(), []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
@@ -114,6 +114,7 @@ func (u *upgrade) serve(roles string) {
 	if strings.Contains(roles, "api") {
 		u.started = append(u.started, p)
 	}
+	return p
 }
 
 // reader is a process of the next binary that answers.

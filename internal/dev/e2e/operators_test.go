@@ -1,0 +1,172 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestOperatorsHandbook does what docs/operators.md tells an operator to do, with the commands that are printed there, on a service
+// whose api and projector are two processes. Whoever reads during a rebuild and an upgrade gets the answers of before.
+func TestOperatorsHandbook(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/operators.md")
+	require.NoError(t, err)
+	h := &handbook{text: string(text), binary: programPath}
+	h.service, h.readers = startApart(t)
+	t.Run("a parked agency", h.parkedAgency)
+	t.Run("a pause", h.pause)
+	t.Run("a rebuild and the way back", h.rebuild)
+	t.Run("an upgrade and the way back", h.upgrade)
+}
+
+type handbook struct {
+	text    string
+	binary  string // that follows it
+	service *killed
+	readers *upgrade
+}
+
+// run runs the command that is printed with this beginning, after replacements, and says yes to what it asks.
+func (h *handbook) run(t *testing.T, code int, begins string, replace ...string) ran {
+	t.Helper()
+	_, rest, found := strings.Cut(h.text, "ledgerboard "+begins)
+	require.True(t, found, "the handbook prints no command that begins with %q", begins)
+	if end := strings.IndexAny(rest, "`\n#"); end >= 0 {
+		rest = rest[:end]
+	}
+	args := strings.Fields(strings.NewReplacer(replace...).Replace(begins + rest))
+	if slices.Contains(args, "--reason") {
+		args = append(args, "--yes")
+	}
+	variables := maps.Clone(h.service.api.variables())
+	variables["ADDR"] = strings.TrimPrefix(h.service.api.base, "http://")
+	r := commandOf(t, h.binary, t.TempDir(), variables, args...)
+	require.Equal(t, code, r.code, "%v\n%s%s", args, r.out, r.err)
+	return r
+}
+
+// parkedAgency resolves an event of an agency that this program does not know: it looks, tries again, and skips.
+func (h *handbook) parkedAgency(t *testing.T) {
+	p := h.service.api
+	foreign := p.info.IDs.Foreign
+	token := sign(t, demoSecret(t, p.dir), goodClaims(foreign.Users[0].ID, foreign.ParentAccount, "agency"))
+	change := func() response { return p.put(token, dashboardPath(foreign.SubAccounts[0]), `{"users":[]}`) }
+	change().ok(t, http.StatusOK)
+	id := h.park(t, foreign.ParentAccount)
+	h.service.until("the event to be parked", "select exists (select from lb_engine.parked)")
+	p.await(patience, "a status that tells of it", func() bool {
+		return strings.Contains(string(p.get("", "/readyz").body), "'ledgerboard parked' lists")
+	})
+	require.Contains(t, h.run(t, notReady, "status").out, "parked events")
+	change().refused(t, http.StatusServiceUnavailable, "unavailable")
+
+	list := h.run(t, done, "parked --projection dashboards").out
+	require.Regexp(t, id+` +parked +`+foreign.ParentAccount+` +dashboard\.archived\.v9 +unknown_type`, list)
+	record := h.run(t, done, "parked show", "dashboards-3-1204", id, "ID", id).out
+	require.Contains(t, record, `"ce_type"`)
+	require.NotContains(t, record, "for the shelf", "texts are masked")
+	tried := h.run(t, failed, "parked retry --projection dashboards")
+	require.Contains(t, tried.out, "0 folded, 1 still parked")
+	require.Contains(t, tried.err, "parked show")
+	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" is skipped")
+	change().ok(t, http.StatusOK)
+	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was skipped before")
+	require.Regexp(t, `parked\.skipped +dashboards, `+id+` +incident:OPS-20 +done`, h.run(t, done, "actions").out)
+	p.await(patience, "the service to be ready", func() bool { return strings.Contains(string(p.get("", "/readyz").body), `"ready"`) })
+	h.run(t, done, "status")
+}
+
+// park appends an effective record of a type that only a newer program knows, and returns the id that it is parked under.
+func (h *handbook) park(t *testing.T, agency string) string {
+	t.Helper()
+	var version int64
+	var head []byte
+	require.NoError(t, h.service.conn.QueryRow(context.Background(),
+		"select version, hash from lb.dashboard_heads where parent_account = $1", agency).Scan(&version, &head))
+	record := &kgo.Record{Topic: "dashboards", Key: []byte(agency), Value: []byte(`{"why":"for the shelf"}`)}
+	for _, header := range [][2]string{
+		{"ce_specversion", "1.0"},
+		{"ce_id", "of-a-newer-program"},
+		{"ce_source", "/newer"},
+		{"ce_type", "dashboard.archived.v9"},
+		{"ce_time", time.Now().UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)},
+		{"content-type", "application/json"},
+		{"ce_actor", "somebody"},
+		{"ce_actorrole", "agency"},
+		{"ce_requestid", "of-a-newer-program"},
+		{"ce_commandid", "of-a-newer-program"},
+		{"ce_chainversion", strconv.FormatInt(version+1, 10)},
+		{"ce_chainprev", hex.EncodeToString(head)},
+	} {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: header[0], Value: []byte(header[1])})
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.service.api.info.Brokers...))
+	require.NoError(t, err)
+	defer client.Close()
+	require.NoError(t, client.ProduceSync(context.Background(), record).FirstErr())
+	return fmt.Sprintf("dashboards-%d-%d", record.Partition, record.Offset)
+}
+
+func (h *handbook) pause(t *testing.T) {
+	require.Contains(t, h.run(t, done, "pause linkedin").out, "linkedin: paused since")
+	h.service.api.await(patience, "a status that tells of it", func() bool {
+		return strings.Contains(string(h.service.api.get("", "/readyz").body), "paused_platforms")
+	})
+	require.Contains(t, h.run(t, done, "status").out, "linkedin is not read: paused since")
+	require.Contains(t, h.run(t, done, "resume linkedin").out, "linkedin goes on")
+}
+
+func (h *handbook) rebuild(t *testing.T) {
+	stop := h.readers.hammer(h.service.api, false)
+	defer stop()
+	require.Contains(t, h.run(t, done, "rebuild post_insights --reason").out, "post_insights: generation 2 serves")
+	require.Regexp(t, `post_insights\.g2 +\d+ +live +use it`, h.run(t, done, "generations").out)
+	require.Contains(t, h.run(t, done, "rebuild post_insights --back").out, "post_insights: generation 1 serves")
+	require.Regexp(t, `post_insights\.g1 +\d+ +live +use it`, h.run(t, done, "generations").out)
+}
+
+// upgrade makes the tables of the next version beforehand, lets it take over, takes it back and drops what it made.
+func (h *handbook) upgrade(t *testing.T) {
+	k, u := h.service, h.readers
+	u.next = buildNext(t)
+	stop := u.hammer(k.api, false)
+	defer stop()
+	h.binary = u.next
+	prepared := h.run(t, done, "generations prepare --reason").out
+	require.Equal(t, 5, strings.Count(prepared, "is ready for readers of this version"), prepared)
+	projector, reader := u.serve("projector"), u.serve("api")
+	reader.await(patience, "the next version to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
+	u.before.same(t, u.answers(reader))
+	stopReading := u.hammer(reader, false)
+	k.runner.Stop() // the old projector: the next version goes on without it
+	dashboard := u.old.info.IDs.SubAccounts[0]
+	everybody := reader.listed(dashboard)
+	reader.update(dashboard, map[string]any{"users": ids(everybody[:len(everybody)-1])})
+
+	h.binary = programPath
+	k.api.await(patience, "a status that tells what the old version lacks", func() bool {
+		return strings.Contains(string(k.api.get("", "/readyz").body), "folded by no process")
+	})
+	h.run(t, notReady, "status")
+	k.runner = k.serve() // back to the old version
+	k.api.await(patience, "the old version to be ready", func() bool { return strings.Contains(string(k.api.get("", "/readyz").body), `"ready"`) })
+	stopReading()
+	require.Equal(t, 1, strings.Count(h.run(t, failed, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").err, "it is used by"))
+	reader.Stop()
+	projector.Stop()
+	require.Contains(t, h.run(t, done, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").out, "directory.g2 are dropped")
+	k.runner.Stop()
+}
