@@ -27,7 +27,7 @@ var quantities = map[string]string{
 	"retry_at": "next try", "expires_at": "end of a token", "sign_in_before": "last moment for a sign-in", "token_stored_at": "arrival of a token",
 	"until": "as of", "requested_at": "request", "started_at": "start", "finished_at": "finish", "scheduled_at": "schedule", "attempted_at": "last try",
 	"live_at": "going live", "retired_at": "retirement", "superseded_at": "switch to another", "since": "start of a pause", "at": "check of tables",
-	"event_time": "newest event folded", "progressed_at": "last batch",
+	"event_time": "newest event folded", "recorded_at": "first reading of a period", "progressed_at": "last batch",
 	// Durations and sizes.
 	"expires_in_seconds": "life of a ticket", "elapsed_seconds": "time since the start", "eta_seconds": "time to the end", "lag_seconds": "time behind",
 	"bytes": "size", "disk_needed_bytes": "size that a rebuild needs",
