@@ -24,10 +24,6 @@ type probe struct {
 // before a period, are raw readings looked up: one index probe each, all in one statement.
 func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) error {
 	loaded := qc.figureSpan()
-	begin := []time.Time{qc.query.Range.From}
-	if qc.query.seriesCompared() {
-		begin = append(begin, qc.compared.From)
-	}
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
@@ -36,15 +32,7 @@ func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) 
 				upTo = qc.query.Range.From
 			}
 			probes = append(probes, g.lookUp(s, key, loaded, upTo)...)
-			if key.kind != domain.Stock || s.spells == nil {
-				continue
-			}
-			g.seenBefore = map[time.Time]*sample{}
-			for _, from := range begin {
-				if !qc.sees(ownerBefore(s.spells.read, from)) {
-					probes = append(probes, probe{s, key, time.Time{}, from, func(p *sample) { g.seenBefore[from] = p }, true})
-				}
-			}
+			probes = append(probes, qc.lookUpSeen(s, key, g)...)
 		}
 	}
 	if err := qc.probe(ctx, probes, lastReading); err != nil {
@@ -60,6 +48,24 @@ func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) 
 		}
 	}
 	return qc.probe(ctx, firsts, firstReading)
+}
+
+// lookUpSeen returns the probes for what the scope saw last of a stock that was another one's when a period began.
+func (qc *queryContext) lookUpSeen(s *metricSeries, key gaugeKey, g *gauge) (probes []probe) {
+	if key.kind != domain.Stock || s.spells == nil {
+		return nil
+	}
+	begin := []time.Time{qc.query.Range.From}
+	if qc.query.seriesCompared() {
+		begin = append(begin, qc.compared.From)
+	}
+	g.seenBefore = map[time.Time]*sample{}
+	for _, from := range begin {
+		if !qc.sees(ownerBefore(s.spells.read, from)) {
+			probes = append(probes, probe{s, key, time.Time{}, from, func(p *sample) { g.seenBefore[from] = p }, true})
+		}
+	}
+	return probes
 }
 
 // carried stands for "as at the end of the span before" until [gauge.carryOver].
