@@ -46,23 +46,15 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 			if err != nil {
 				return err
 			}
-			before, err := qc.previousRanks(ctx)
-			if err != nil {
-				return err
-			}
 			var names names
 			if data.Posts, names, err = qc.rankedPosts(ctx, posts, members); err != nil {
 				return err
 			}
 			for _, m := range members {
-				one := RankedMember{
-					Rank: m.rank, MemberID: m.member, Name: names.members[m.member].name, Image: names.members[m.member].image,
+				data.Members = append(data.Members, RankedMember{
+					Rank: m.rank, PreviousRank: m.previous, MemberID: m.member, Name: names.members[m.member].name, Image: names.members[m.member].image,
 					Posts: m.posts, Engagement: m.engagement, Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
-				}
-				if rank, ranked := before[m.member]; ranked {
-					one.PreviousRank = &rank
-				}
-				data.Members = append(data.Members, one)
+				})
 			}
 			return qc.classifyPostSources(ctx)
 		})

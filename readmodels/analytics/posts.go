@@ -218,7 +218,9 @@ func lastDaily(before string) string {
 }
 
 // startOfUTCDay is the day of at in UTC; an instant that begins a day is its own.
-func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(secondsPerDay * time.Second) }
+func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
+
+const aDay = secondsPerDay * time.Second
 
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
 // notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however

@@ -237,27 +237,27 @@ func (o *oracle) pageName(id int64) string {
 	return ""
 }
 
-// previousRank is the rank of a member in the previous period: by what all posts gained in it while it had them, or by what
-// its posts of that period had gathered by its end.
+// previousRank is the rank of a member in the period before, by what the posts that the ranking of it would list gained in
+// it while the member had them, or by what the member's posts of that period had gathered by its end.
 func (o *oracle) previousRank(id int64) *int64 {
-	from, to := o.previous()
+	before := *o
+	before.q.Range.From, before.q.Range.To = o.previous()
 	sums := map[int64]*int64{}
-	if o.q.By == analytics.RankByTotal {
-		for _, p := range o.knownPosts() {
-			if v := o.measure(p, from, to); v != nil {
-				n := sums[p.MemberID]
-				sum(&n, *v)
-				sums[p.MemberID] = n
-			}
+	add := func(member int64, v *int64) {
+		if v != nil {
+			n := sums[member]
+			sum(&n, *v)
+			sums[member] = n
 		}
-	} else {
-		o.stepsIn(from, to, func(read domain.PostRead, g analytics.PostGrowth) {
-			if g.Engagement != nil {
-				n := sums[read.MemberID]
-				sum(&n, *g.Engagement)
-				sums[read.MemberID] = n
-			}
-		})
+	}
+	for _, p := range before.knownPosts() {
+		if o.q.By == analytics.RankByTotal {
+			add(p.MemberID, before.measure(p, before.q.Range.From, before.q.Range.To))
+			continue
+		}
+		for member, gained := range p.gained {
+			add(member, gained.Engagement)
+		}
 	}
 	if sums[id] == nil {
 		return nil

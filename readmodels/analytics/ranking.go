@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,64 +21,100 @@ type ranked struct {
 // rankedMember is what the posts of one member gained.
 type rankedMember struct {
 	member, rank, posts, engagement int64
+	previous                        *int64 // its rank in the period before; nil: it has none
 	likes, comments, shares, views  *int64
 }
 
-// steps are the CTEs "step", sums of what posts gained at readings in the range, several of each post and member, and "p",
-// the posts of the query, each once. What a post gained on whole UTC days is a difference of two sums of a month. A day
-// that an end cuts counts whole where all its readings lie in the range; else the readings are looked for. Parameters: $1
-// parent account, $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 and $9 first whole day and the one
-// after the last, $10 the days that are cut, $11 the first month.
-func (qc *queryContext) steps() (sql string, args []any) {
+// steps are the CTEs "step", what posts gained from an instant at or before the range to its end, several rows of each
+// post and member, and "p", the posts of the query, each once. What the engagement gained before the range is in before;
+// everything else is of the range. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts
+// the readings are looked for, unless its last one says enough. Parameters: $1 parent account, $2 accounts, $3 platforms,
+// $4 member, $5 category, $6 to.
+func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 	from, to := qc.query.Range.From, qc.query.Range.To
-	first, end := startOfUTCDay(from), startOfUTCDay(to)
-	cut := []time.Time{}
-	if !end.Equal(to) {
-		cut = append(cut, end)
-	}
-	if !first.Equal(from) {
-		if !first.Equal(end) {
-			cut = append(cut, first)
-		}
-		first = first.AddDate(0, 0, 1)
-	}
-	if end.Before(first) { // the range lies inside of a day
-		end = first
+	args = []any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to}
+	param := func(v any, kind string) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d::%s", len(args), kind)
 	}
 	of := func(table string) string {
 		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
 			qc.ofMember(table+".member_id")
 	}
+	months, now, before := monthsOf(since, from, to)
 	sql = `
 		with step as (
-			select social_account_id, external_id, member_id, ` + gainedInMonth("likes", "comments", "shares", "views") + `
-			from (
-				select m.*, width_bucket(greatest($8::date - m.month, 0)::smallint, m.days) as before,
-				       width_bucket(least($9::date - m.month, 31)::smallint, m.days) as upto,
-				       ((1::bigint << least($9::date - m.month, 31)) - (1::bigint << greatest($8::date - m.month, 0)))::integer as mask
-				from post_months m
-				where ` + of("m") + ` and m.month >= $11::date and m.month < $9::date
+			(select social_account_id, external_id, member_id, ` + eachOf(shownParts, gainedInMonth) + `,
+			        ` + engagementInMonth("") + " as engagement, " + engagementInMonth("b_") + ` as before
+			 from (
+				select m.*, k.mask, k.b_mask, ` + placesInMonth("") + ", " + placesInMonth("b_") + `
+				from unnest(` + param(months, "date[]") + `,
+						` + param(now.first, "smallint[]") + ", " + param(now.last, "smallint[]") + ", " + param(now.mask, "integer[]") + `,
+						` + param(before.first, "smallint[]") + ", " + param(before.last, "smallint[]") + ", " + param(before.mask, "integer[]") + `)
+					as k(month, first, last, mask, b_first, b_last, b_mask)
+				join post_months m on m.month = k.month
+				where ` + of("m") + `
 				offset 0) m
+			 offset 0)`
+	if days, cuts := cutDays(since, from, to); len(days) > 0 {
+		inRange := "i.captured_at >= " + param(from, "timestamptz")
+		sql += `
 			union all
-			select social_account_id, external_id, member_id, glikes, gcomments, gshares, gviews
-			from post_daily d where ` + of("d") + ` and d.day = any($10::date[]) and ` + wholeDay + `
-			union all
-			select d.social_account_id, d.external_id, d.member_id, i.glikes, i.gcomments, i.gshares, i.gviews
-			from post_daily d
+			select d.social_account_id, d.external_id, d.member_id, ` + eachOf(shownParts, "case when "+inRange+" then i.g%s end") + `,
+			       case when ` + inRange + " then " + engagementGained + " end, case when not " + inRange + " then " + engagementGained + ` end
+			from unnest(` + param(days, "date[]") + ", " + param(cuts, "timestamptz[]") + `) as c(day, at)
+			join post_daily d on d.day = c.day
 			cross join lateral (
-				select sum(glikes)::bigint as glikes, sum(gcomments)::bigint as gcomments, sum(gshares)::bigint as gshares,
-				       sum(gviews)::bigint as gviews
+				select d.captured_at, d.glikes, d.gcomments, d.gshares, d.gviews
+				where d.readings = 1 or d.captured_at < c.at
+				union all
+				select i.captured_at, i.glikes, i.gcomments, i.gshares, i.gviews
 				from tSPostInsights i
-				where i.social_account_id = d.social_account_id and i.external_id = d.external_id and i.parent_account = $1
+				where not (d.readings = 1 or d.captured_at < c.at)
+				  and i.social_account_id = d.social_account_id and i.external_id = d.external_id and i.parent_account = $1
 				  and i.account_id = d.account_id and i.member_id = d.member_id
-				  and i.captured_at >= greatest($7, d.day::timestamp at time zone 'UTC')
-				  and i.captured_at < least($6, (d.day + 1)::timestamp at time zone 'UTC')) i
-			where ` + of("d") + ` and d.day = any($10::date[]) and d.captured_at >= $7 and not (` + wholeDay + `)
-		)` + qc.rankable()
-	return sql, []any{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to, from, first, end, cut,
-		first.AddDate(0, 0, 1-first.Day()),
+				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
+				offset 0) i
+			where ` + of("d") + " and i.captured_at >= " + param(since, "timestamptz") + " and i.captured_at < $6"
 	}
+	return sql + `
+		)` + qc.rankable(), args
+}
+
+// monthDays are, for some months, the days of each that count: those after first up to last, and the same as bits.
+type monthDays struct {
+	first, last []int16
+	mask        []int32
+}
+
+func (m *monthDays) add(month, from, to time.Time) {
+	upTo := func(at time.Time) int { return max(0, min(31, int(at.Sub(month)/aDay))) }
+	first, last := upTo(from.Add(aDay-1)), upTo(to)
+	last = max(first, last)
+	m.first, m.last = append(m.first, int16(first)), append(m.last, int16(last))
+	m.mask = append(m.mask, int32(int64(1)<<last-int64(1)<<first))
+}
+
+// monthsOf are the months of the UTC days that lie wholly in the range or in the time from an instant up to it.
+func monthsOf(since, from, to time.Time) (months []time.Time, now, before monthDays) {
+	month := startOfUTCDay(since)
+	month = month.AddDate(0, 0, 1-month.Day())
+	for ; month.Before(to); month = month.AddDate(0, 1, 0) {
+		months = append(months, month)
+		now.add(month, from, to)
+		before.add(month, since, from)
+	}
+	return months, now, before
+}
+
+// cutDays are the UTC days inside of which instants in order lie, and the first of them in each.
+func cutDays(instants ...time.Time) (days, cuts []time.Time) {
+	for _, at := range instants {
+		if day := startOfUTCDay(at); !day.Equal(at) && !slices.ContainsFunc(days, day.Equal) {
+			days, cuts = append(days, day), append(cuts, at)
+		}
+	}
+	return days, cuts
 }
 
 // rankable are the CTEs that end in "p". Posts that gained for the scope and are registered outside of it are those of
@@ -108,16 +145,37 @@ func (qc *queryContext) rankable() string {
 		)`
 }
 
-// wholeDay selects the days d, of those that are cut, whose readings all lie in the range.
-const wholeDay = "d.day >= $8::date and d.captured_at < $6"
+// gainedInMonth is what a month m gained of a figure in the range: the sum at the last day in it less the one before the
+// first, null where of no day in it a gain is known.
+const gainedInMonth = "case when %[1]s_days & mask <> 0 then %[1]s[last] - coalesce(%[1]s[first], 0) end as %[1]s"
 
-// gainedInMonth selects what a month m gained in the range: the sum at the last day in it less the one before the first,
-// null where of no day in it a gain is known.
-func gainedInMonth(figures ...string) string {
+// engagementInMonth is that of what likes, comments and shares gained, in the days whose columns have a prefix.
+func engagementInMonth(prefix string) string {
+	return "case when (likes_days | comments_days | shares_days) & " + prefix + "mask <> 0 then " +
+		strings.ReplaceAll("likes[*last] - coalesce(likes[*first], 0) + comments[*last] - coalesce(comments[*first], 0) + shares[*last] - coalesce(shares[*first], 0) end",
+			"*", prefix)
+}
+
+// placesInMonth selects where the days k with a prefix begin and end in the arrays of a month m.
+func placesInMonth(prefix string) string {
+	return strings.ReplaceAll("case when k.*mask <> 0 then width_bucket(k.*first, m.days) end as *first, case when k.*mask <> 0 then width_bucket(k.*last, m.days) end as *last",
+		"*", prefix)
+}
+
+// engagementGained is what the engagement gained at a reading; null where that is not known.
+const engagementGained = `case when num_nonnulls(i.glikes, i.gcomments, i.gshares) > 0
+			       then coalesce(i.glikes, 0) + coalesce(i.gcomments, 0) + coalesce(i.gshares, 0) end`
+
+// shownParts are the figures that a ranking shows of a member.
+var shownParts = []string{"likes", "comments", "shares", "views"}
+
+// eachOf selects what a format makes of each figure.
+func eachOf(figures []string, format string) string {
+	parts := make([]string, len(figures))
 	for i, f := range figures {
-		figures[i] = fmt.Sprintf("case when %[1]s_days & mask <> 0 then %[1]s[upto] - coalesce(%[1]s[before], 0) end as g%[1]s", f)
+		parts[i] = fmt.Sprintf(format, f)
 	}
-	return strings.Join(figures, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // ofPosts joins posts p with sums s of their steps. The join is a full one, and its condition not strict, because a full
@@ -145,16 +203,15 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	var with string
 	var args []any
 	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(qc.query.Range)
+		with, args = qc.counted(qc.query.Range.From)
 		with += `,
 		gained as (select social_account_id, external_id, account_id, published, engagement from stepped)`
 	} else {
-		with, args = qc.steps()
+		with, args = qc.steps(qc.query.Range.From)
 		with += `,
 		gained as (
-			select p.*, s.engagement from p` + fmt.Sprintf(ofPosts, `
-				       sum(coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0))::bigint as engagement`, `
-				where num_nonnulls(glikes, gcomments, gshares) > 0 group by social_account_id, external_id`) + `
+			select p.*, s.engagement from p` + fmt.Sprintf(ofPosts, "sum(engagement)::bigint as engagement",
+			"where engagement is not null group by social_account_id, external_id") + `
 		)`
 	}
 	n := len(args)
@@ -174,11 +231,11 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	var posts []ranked
 	var p ranked
-	err = qc.rank(ctx, "rank posts", with+`
+	rows, _ := qc.tx.Query(ctx, with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where `+onPage+` order by `+bestFirst+fmt.Sprintf(" limit $%d) page", n+1)+`
-		order by `+bestFirst, args, []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account},
-		func() { posts = append(posts, p) })
+		order by `+bestFirst, args...)
+	err = forEach(rows, "rank posts", []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}
@@ -188,49 +245,56 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 
 // rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them,
 // or by what its posts have gathered. Equals share a rank; members stand by their ids then, posts as in
-// [queryContext.rankPosts].
+// [queryContext.rankPosts]. The rank of a member in the period before is what this ranking would say of that.
 func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
 	var with string
 	var args []any
+	since := qc.query.Range.Previous().From
 	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(qc.query.Range)
+		with, args = qc.counted(since)
 	} else {
-		with, args = qc.steps()
+		with, args = qc.steps(since)
 		with += `,
 		stepped as materialized (
-			select p.*, s.member_id, s.likes, s.comments, s.shares, s.views from p` + fmt.Sprintf(ofPosts, `member_id,
-				       sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments, sum(gshares)::bigint as shares,
-				       sum(gviews)::bigint as views`, `group by social_account_id, external_id, member_id
-				having count(glikes) + count(gcomments) + count(gshares) > 0`) + `
+			select p.*, s.member_id, s.likes, s.comments, s.shares, s.views,
+			       case when num_nonnulls(s.likes, s.comments, s.shares) > 0
+			         then coalesce(s.likes, 0) + coalesce(s.comments, 0) + coalesce(s.shares, 0) end as engagement,
+			       case when p.published < ` + fmt.Sprintf("$%d", len(args)+1) + ` then s.before end as before
+			from p` + fmt.Sprintf(ofPosts, "member_id, "+eachOf(append(shownParts, "before"), "sum(%[1]s)::bigint as %[1]s"), `
+				group by social_account_id, external_id, member_id
+				having num_nonnulls(sum(likes), sum(comments), sum(shares), sum(before)) > 0`) + `
 		)`
+		args = append(args, qc.query.Range.From)
 	}
-	with += `,
-		gained as (
-			select social_account_id, external_id, account_id, published,
-			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
-			from stepped group by social_account_id, external_id, account_id, published
-		)`
 	limit := fmt.Sprintf(" limit $%d)", len(args)+1)
 	var list, nth int64
 	var m rankedMember
 	var p ranked
-	err = qc.rank(ctx, "rank members and posts", with+`
-		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth,
-		        rank() over (order by engagement desc) as place, member_id, posts, likes, comments, shares, views, engagement,
+	rows, _ := qc.tx.Query(ctx, with+`,
+		gained as (
+			select social_account_id, external_id, min(account_id) as account_id, min(published) as published, sum(engagement)::bigint as engagement
+			from stepped where engagement is not null group by social_account_id, external_id
+		)
+		(select 1 as list, nth, place, previous, member_id, posts, likes, comments, shares, views, engagement,
 		        null::timestamptz, 0::bigint, '', ''
 		 from (
-			select member_id, count(*) as posts, sum(likes)::bigint as likes, sum(comments)::bigint as comments, sum(shares)::bigint as shares,
-			       sum(views)::bigint as views,
-			       (coalesce(sum(likes), 0) + coalesce(sum(comments), 0) + coalesce(sum(shares), 0))::bigint as engagement
-			from stepped group by member_id) members
-		 order by 2`+limit+`
+			select row_number() over best as nth, rank() over (order by engagement desc nulls last) as place,
+			       case when before is not null then rank() over (order by before desc nulls last) end as previous, members.*
+			from (
+				select member_id, count(engagement) as posts, `+eachOf(shownParts,
+		"sum(%[1]s) filter (where engagement is not null)::bigint as %[1]s")+`,
+				       sum(engagement)::bigint as engagement, sum(before)::bigint as before
+				from stepped group by member_id) members
+			window best as (order by engagement desc nulls last, member_id)) ranked
+		 where posts > 0 order by nth`+limit+`
 		union all
-		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), 0, 0,
-		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
+		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), null, 0, 0,
+		        null::bigint, null::bigint, null::bigint, null::bigint, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from (select * from gained order by `+bestFirst+limit+` best)
-		order by list, nth`, append(args, qc.query.Page.Size()), []any{
-		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
+		order by list, nth`, append(args, qc.query.Page.Size())...)
+	err = forEach(rows, "rank members and posts", []any{
+		&list, &nth, &m.rank, &m.previous, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,
 	}, func() {
 		if list == 1 {
@@ -241,21 +305,4 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 		}
 	})
 	return members, posts, err
-}
-
-// rank runs the statement of a ranking and calls each for every row. PostgreSQL chooses by the costs that it expects
-// whether it makes a plan for these parameters or keeps one for any; of a ranking they are nearly equal, and planning
-// would take a third of the time. So the plan is kept.
-func (qc *queryContext) rank(ctx context.Context, what, sql string, args, row []any, each func()) error {
-	if _, err := qc.tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan"); err != nil {
-		return fmt.Errorf("%s: keep plan: %w", what, err)
-	}
-	rows, _ := qc.tx.Query(ctx, sql, args...)
-	if err := forEach(rows, what, row, each); err != nil {
-		return err
-	}
-	if _, err := qc.tx.Exec(ctx, "set local plan_cache_mode = auto"); err != nil {
-		return fmt.Errorf("%s: choose plans again: %w", what, err)
-	}
-	return nil
 }
