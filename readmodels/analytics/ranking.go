@@ -42,18 +42,19 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 			qc.ofMember(table+".member_id")
 	}
 	months, now, before := monthsOf(since, from, to)
+	list := param(months, "date[]")
 	sql = `
 		with step as (
 			(select social_account_id, external_id, member_id, ` + eachOf(shownParts, gainedInMonth) + `,
 			        ` + engagementInMonth("") + " as engagement, " + engagementInMonth("b_") + ` as before
 			 from (
 				select m.*, k.mask, k.b_mask, ` + placesInMonth("") + ", " + placesInMonth("b_") + `
-				from unnest(` + param(months, "date[]") + `,
+				from unnest(` + list + `,
 						` + param(now.first, "smallint[]") + ", " + param(now.last, "smallint[]") + ", " + param(now.mask, "integer[]") + `,
 						` + param(before.first, "smallint[]") + ", " + param(before.last, "smallint[]") + ", " + param(before.mask, "integer[]") + `)
 					as k(month, first, last, mask, b_first, b_last, b_mask)
 				join post_months m on m.month = k.month
-				where ` + of("m") + `
+				where ` + of("m") + " and m.month = any(" + list + `)
 				offset 0) m
 			 offset 0)`
 	if days, cuts := cutDays(since, from, to); len(days) > 0 {
