@@ -121,22 +121,6 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 			g.account(*r.social, r.platform).before.add(r.gainSums)
 		}
 	}
-	cut, err := qc.cutGains(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range cut {
-		account := g.account(r.social, r.platform)
-		if r.at.Before(qc.query.Range.From) {
-			account.before.add(r.gainSums)
-			continue
-		}
-		account.now.add(r.gainSums)
-		qc.noteCapture(&r.at)
-		if i := bucketOf(r.at, q.buckets); i >= 0 {
-			g.bucket(r.platform, i, len(q.buckets)).add(r.gainSums)
-		}
-	}
 	return g, nil
 }
 
@@ -145,7 +129,7 @@ func bucketOf(at time.Time, buckets []bucket) int {
 	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].From) }) - 1
 }
 
-// gainRow is a group of rows of post_gains; what it is not grouped by is nil.
+// gainRow is what a group of readings gained; what it is not grouped by is nil.
 type gainRow struct {
 	social   *int64
 	account  *string
@@ -156,23 +140,47 @@ type gainRow struct {
 	gainSums
 }
 
-// gainRows sums the roll-up of platforms up to the end of the range, by grouping sets over
-// social_account_id, account_id, p_id, current and bucket. Quarters of an hour that an end cuts are left
-// out: [queryContext.cutGains] has them.
+// gainParts selects what readings gained from an instant to the end of the range, where at says when: in sums of a quarter
+// of an hour or, of the quarters inside of which the range, the period before it or a bucket begins or ends, one by one. In
+// which accounts these have any the sums say. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 from,
+// $6 to, $7 the quarters that are cut.
+func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, args []any) {
+	cut := []time.Time{}
+	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
+		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
+			cut = append(cut, quarter)
+		}
+	}
+	of := "parent_account = $1 and " + qc.within("account_id") + " and p_id = any($3) and " + qc.ofMember("member_id")
+	sql = `
+			select social_account_id, account_id, p_id, quarter as at, last_at, readings, likes, likes_n, comments, comments_n,
+			       shares, shares_n, views, views_n, engagement, engagement_n, partial_n
+			from post_gains where ` + of + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
+	if len(cut) > 0 {
+		sql += `
+			union all
+			select i.social_account_id, account_id, p_id, captured_at, captured_at, 1, ` +
+			eachOf([]string{"glikes", "gcomments", "gshares", "gviews"}, "coalesce(%[1]s, 0), num_nonnulls(%[1]s)") + `,
+			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1), (known in (1, 2))::integer
+			from (select distinct social_account_id, quarter from post_gains where ` + of + ` and quarter = any($7)) g
+			join tSPostInsights i on i.social_account_id = g.social_account_id
+				and captured_at >= g.quarter and captured_at < g.quarter + interval '15 minutes' and ` + of + `
+			cross join lateral (select num_nonnulls(glikes, gcomments, gshares) as known) k
+			where captured_at >= $5 and captured_at < $6`
+	}
+	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cut}
+}
+
+// gainRows sums what readings gained, by grouping sets over social_account_id, account_id, p_id, current and bucket.
 func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
+	parts, args := qc.gainParts(platforms, q)
 	rows, _ := qc.queryGrouped(ctx, `
 		with part as (
-			select social_account_id, account_id, p_id, quarter >= $5 as current, width_bucket(quarter, $8::timestamptz[]) as bucket,
-			       readings, last_at, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
-			from post_gains
-			where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
-			  and quarter >= $6 and quarter < $7 and quarter <> all($9::timestamptz[])
+			select g.*, at >= $8 as current, width_bucket(at, $9::timestamptz[]) as bucket from (`+parts+`) g
 		)
 		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint, `+sumsOf(q.metrics)+`
 		from part
-		group by grouping sets (`+sets+`)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member,
-		qc.query.Range.From, q.from, qc.query.Range.To, starts(q.buckets), qc.cutQuarters(q))
+		group by grouping sets (`+sets+`)`, append(args, qc.query.Range.From, starts(q.buckets))...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
 		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
@@ -218,71 +226,4 @@ func sumsOf(metrics []string) string {
 	}
 	sum(domain.MetricEngagement, "engagement", "engagement_n", "partial_n")
 	return strings.Join(cols, ", ")
-}
-
-// cutQuarters are the quarters of an hour inside of which the range, the period before it or a bucket ends.
-func (qc *queryContext) cutQuarters(q gainQuery) []time.Time {
-	cut := []time.Time{}
-	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
-		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
-			cut = append(cut, quarter)
-		}
-	}
-	return cut
-}
-
-// cutGain is what one reading gained that lies in a quarter of an hour which an end cuts.
-type cutGain struct {
-	social   int64
-	account  string
-	member   int64
-	platform domain.Platform
-	at       time.Time
-	gainSums
-}
-
-// cutGains reads what the readings gained that lie in the quarters which the ends cut. Where there are any the roll-up
-// says.
-func (qc *queryContext) cutGains(ctx context.Context, q gainQuery) ([]cutGain, error) {
-	quarters := qc.cutQuarters(q)
-	if len(quarters) == 0 {
-		return nil, nil
-	}
-	rows, _ := qc.tx.Query(ctx, `
-		select r.social_account_id, r.account_id, r.member_id, r.p_id, r.captured_at, r.glikes, r.gcomments, r.gshares, r.gviews
-		from (select distinct social_account_id, quarter from post_gains
-		      where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
-		        and quarter = any($5)) g
-		join tSPostInsights r on r.social_account_id = g.social_account_id
-			and r.captured_at >= g.quarter and r.captured_at < g.quarter + interval '15 minutes'
-			and r.parent_account = $1 and ($2::text[] is null or r.account_id = any($2)) and r.p_id = any($3)
-			and ($4::bigint = 0 or r.member_id = $4)
-		where r.captured_at >= $6 and r.captured_at < $7
-		order by r.captured_at`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, quarters, q.from, qc.query.Range.To)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g cutGain, err error) {
-		var of domain.Counts
-		err = row.Scan(&g.social, &g.account, &g.member, &g.platform, &g.at, &of.Likes, &of.Comments, &of.Shares, &of.Views)
-		g.gainSums = gainOf(of)
-		return g, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read readings at the edges: %w", err)
-	}
-	return list, nil
-}
-
-// gainOf is what one reading gained.
-func gainOf(of domain.Counts) gainSums {
-	sums := gainSums{readings: 1}
-	sums.likes.count(of.Likes)
-	sums.comments.count(of.Comments)
-	sums.shares.count(of.Shares)
-	sums.views.count(of.Views)
-	engagement, partial := of.Engagement()
-	sums.engagement.count(engagement)
-	if engagement != nil && partial {
-		sums.partial = 1
-	}
-	return sums
 }

@@ -3,7 +3,6 @@ package analytics
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -18,36 +17,22 @@ func (qc *queryContext) postViews(ctx context.Context, parts []bucket, counted m
 	if !slices.Contains(qc.query.Platforms, domain.TikTok) {
 		return nil
 	}
-	add := func(social int64, account string, part int, sums gainSums, at time.Time) {
-		if counted[social] {
-			return
-		}
-		if v := sums.views.value(); v != nil {
-			qc.noteMetric(social, domain.MetricViews)
-			gained.views[part][viewsKey{domain.TikTok, account}] += *v
-			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
-		}
-		qc.noteAccount(social, account, domain.TikTok, at)
-		qc.noteCapture(&at)
-	}
 	query := gainQuery{metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: parts}
 	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, query, `(social_account_id, account_id, p_id, bucket)`)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if r.last != nil {
-			add(*r.social, *r.account, *r.bucket-1, r.gainSums, *r.last)
+		if r.last == nil || counted[*r.social] {
+			continue
 		}
-	}
-	cut, err := qc.cutGains(ctx, query)
-	if err != nil {
-		return err
-	}
-	for _, r := range cut {
-		if r.platform == domain.TikTok {
-			add(r.social, r.account, bucketOf(r.at, parts), r.gainSums, r.at)
+		if v := r.views.value(); v != nil {
+			qc.noteMetric(*r.social, domain.MetricViews)
+			gained.views[*r.bucket-1][viewsKey{domain.TikTok, *r.account}] += *v
+			gained.sources[domain.TikTok] = append(gained.sources[domain.TikTok], postViewsSource)
 		}
+		qc.noteAccount(*r.social, *r.account, domain.TikTok, *r.last)
+		qc.noteCapture(r.last)
 	}
 	return nil
 }
