@@ -191,7 +191,7 @@ func (qc *queryContext) readSpells(ctx context.Context, span figureSpan, of []in
 // value is the last capture's.
 func (s *metricSeries) flow(d day) (last *sample, whose owner) {
 	for _, f := range s.flows {
-		if p := f.of(d); p != nil && (last == nil || p.replaces(*last)) {
+		if p := f.of(d); p != nil && (last == nil || p.replaces(last)) {
 			last, whose = p, f.owner
 		}
 	}

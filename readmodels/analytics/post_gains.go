@@ -18,12 +18,6 @@ type tally struct{ sum, n int64 }
 
 func (t *tally) add(u tally) { t.sum, t.n = t.sum+u.sum, t.n+u.n }
 
-func (t *tally) count(v *int64) {
-	if v != nil {
-		t.add(tally{*v, 1})
-	}
-}
-
 func (t *tally) value() *int64 {
 	if t.n == 0 {
 		return nil

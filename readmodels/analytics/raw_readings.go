@@ -186,7 +186,9 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe, which string)
 		qc.scope.ParentAccount, social, metric, kind, window, from, near, to, qc.scope.Accounts, qc.query.Member, seen)
 	var at int
 	var found sample
-	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &found.source, &found.owner.account, &found.owner.member}, func() {
+	var of origin
+	return forEach(rows, "read last readings", []any{&at, &found.value, &found.at, &of.source, &of.owner.account, &of.owner.member}, func() {
+		found.origin = new(of)
 		probes[at-1].set(new(found))
 	})
 }
@@ -225,17 +227,17 @@ func (g *gauge) lookUpLate(s *metricSeries, key gaugeKey) (probes []probe) {
 	g.steps(s, 0, len(s.spans), func(before, last *sample, in span) {
 		begins := later(in.from, dayOf(last.at.UTC()).utc())
 		if last.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
-			probes = append(probes, probe{s, key, begins, last.at, func(p *sample) { last.firstAt = p.at }, false})
+			probes = append(probes, probe{s, key, begins, last.at, func(p *sample) { last.firstAt = &p.at }, false})
 		}
 	})
 	return probes
 }
 
 // late reports whether a reading came more than [longStep] after the one before.
-func (p sample) late(before *sample) bool {
+func (p *sample) late(before *sample) bool {
 	at := p.at
-	if !p.firstAt.IsZero() {
-		at = p.firstAt
+	if p.firstAt != nil {
+		at = *p.firstAt
 	}
 	return at.Sub(before.at) > longStep
 }

@@ -116,10 +116,10 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		&f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
 	}, func() {
 		first := dayOf(month)
-		points := make([]sample, 0, len(days))
+		points, of := make([]sample, 0, len(days)), &origin{owner: f.owner, source: f.source, window: f.window}
 		var newest time.Time
 		for i, d := range days {
-			p := sample{value: values[i], at: captured[i], source: f.source, day: first + day(d) - 1, window: f.window, owner: f.owner}
+			p := sample{origin: of, value: values[i], at: captured[i], day: first + day(d) - 1}
 			if len(events) > 0 {
 				p.eventID = events[i]
 			}

@@ -10,21 +10,26 @@ import (
 
 // sample is one reading of one figure.
 type sample struct {
-	value  int64
-	at     time.Time // of capture
-	source string    // the platform's name for it
+	*origin
 
-	owner   owner     // whose reading it is
-	firstAt time.Time // of the first reading of the same day, where that was looked for
+	value   int64
+	at      time.Time  // of capture
+	firstAt *time.Time // of the first reading of the same day, where that was looked for
+	day     day        // the platform's, else the UTC day of capture
+	eventID string     // breaks ties; "" as long as no tie needs it
+}
 
-	day             day    // the platform's, else the UTC day of capture
-	eventID, window string // break ties; the id is "" as long as no tie needs it
+// origin is what the samples of one month of a figure have in common: thousands are in memory at once.
+type origin struct {
+	owner  owner  // whose readings they are
+	source string // the platform's name for it
+	window string // breaks ties
 }
 
 // replaces is the order in which readings of one thing replace each other: the later capture, at one
 // instant the smaller event id, within one event the later day, then the first source and window by
 // name.
-func (p sample) replaces(present sample) bool {
+func (p *sample) replaces(present *sample) bool {
 	return cmp.Or(present.at.Compare(p.at), cmp.Compare(p.eventID, present.eventID), cmp.Compare(present.day, p.day),
 		cmp.Compare(p.source, present.source), cmp.Compare(p.window, present.window)) < 0
 }
@@ -59,7 +64,7 @@ func (d byDay) put(of day, p *sample) (tied bool) {
 		return false
 	}
 	present := d.samples[i]
-	if present == nil || p.replaces(*present) {
+	if present == nil || p.replaces(present) {
 		d.samples[i] = p
 	}
 	return present != nil && p.eventID == "" && p.at.Equal(present.at)
