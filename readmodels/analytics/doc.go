@@ -35,7 +35,7 @@
 //	activity_meter.go            endpoint 6
 //	leaderboard.go               endpoint 7
 //	top_posts.go ranking.go      endpoints 8, 22: posts by what their engagement gained
-//	ranking_total.go             posts by all that they have gathered; the other ranking; ranks of the previous period
+//	ranking_total.go             posts by all that they have gathered; the other ranking
 //	ranked_names.go              names and pictures beside the ids of rankings
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
 //	post_gains.go gain.go        what posts gained over time: the roll-up, and single readings at the edges
@@ -86,7 +86,7 @@
 //     and any two of them agree, whatever figures single readings lack. Whether a first figure was gained or is a
 //     baseline says the event.
 //   - post_gains goes by quarters of an hour because days begin at one in every zone: sums of a few rows a day
-//     answer for days of any zone. Only an instant inside of a quarter needs raw readings.
+//     answer for days of any zone. Only of a quarter inside of which a range or a part of it ends are the readings summed.
 //   - A page that moves between two clients of an agency goes on where it was: the gain is the client's at the later
 //     reading. A post that both have registered is shown once, under the newest registration that the scope sees.
 //     Between agencies everything starts anew.
@@ -95,13 +95,16 @@
 //     also show posts that were read for the caller in the range and are somebody else's now, as the caller's.
 //   - Rankings take what each post gained on whole UTC days from post_months: a sum less a sum for each month, where the
 //     days would be thirty rows of each post. A plain sum of days took five times as long for posts that are read every 12
-//     hours. Of a day that an end of the range cuts, the readings are looked for, post by post, where some lie outside.
+//     hours. Of a day that an end of the range cuts, the readings are looked for, post by post, unless there is one only or
+//     all came before the end.
+//   - A leaderboard finds what members gained in the period before in the same months: a rank of then is what the ranking
+//     of that period would say.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
 //     thousands are planned each time (queryGrouped); for all others planning would take longer than running.
 //   - "$2 is null or column = any($2)" makes PostgreSQL expect next to no rows from such a plan. A plan for the present
 //     parameters then looks so much cheaper that it is made every time. So the queries of sources, members and rankings
-//     emit a predicate only when there is something to filter (within). A ranking keeps its plan (rank), and joins its
-//     days by full joins: PostgreSQL would nest left joins, thousands by thousands, where it expects few posts.
+//     emit a predicate only when there is something to filter (within). A ranking joins its steps by a full join: PostgreSQL
+//     would nest another one, thousands by thousands, where it expects few posts. Whatever plan it keeps is as good.
 //   - The sources list an account that has left the scope only while it has figures in the answer, and without its
 //     present name: who has it now is not this tenant's business.
 package analytics

@@ -58,12 +58,12 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 				offset 0) m
 			 offset 0)`
 	if days, cuts := cutDays(since, from, to); len(days) > 0 {
-		inRange := "i.captured_at >= " + param(from, "timestamptz")
+		inRange, list := "i.captured_at >= "+param(from, "timestamptz"), param(days, "date[]")
 		sql += `
 			union all
 			select d.social_account_id, d.external_id, d.member_id, ` + eachOf(shownParts, "case when "+inRange+" then i.g%s end") + `,
 			       case when ` + inRange + " then " + engagementGained + " end, case when not " + inRange + " then " + engagementGained + ` end
-			from unnest(` + param(days, "date[]") + ", " + param(cuts, "timestamptz[]") + `) as c(day, at)
+			from unnest(` + list + ", " + param(cuts, "timestamptz[]") + `) as c(day, at)
 			join post_daily d on d.day = c.day
 			cross join lateral (
 				select d.captured_at, d.glikes, d.gcomments, d.gshares, d.gviews
@@ -76,7 +76,7 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
 				offset 0) i
-			where ` + of("d") + " and i.captured_at >= " + param(since, "timestamptz") + " and i.captured_at < $6"
+			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + param(since, "timestamptz") + " and i.captured_at < $6"
 	}
 	return sql + `
 		)` + qc.rankable(), args
@@ -153,14 +153,14 @@ const gainedInMonth = "case when %[1]s_days & mask <> 0 then %[1]s[last] - coale
 // engagementInMonth is that of what likes, comments and shares gained, in the days whose columns have a prefix.
 func engagementInMonth(prefix string) string {
 	return "case when (likes_days | comments_days | shares_days) & " + prefix + "mask <> 0 then " +
-		strings.ReplaceAll("likes[*last] - coalesce(likes[*first], 0) + comments[*last] - coalesce(comments[*first], 0) + shares[*last] - coalesce(shares[*first], 0) end",
-			"*", prefix)
+		strings.ReplaceAll(`likes[*last] + comments[*last] + shares[*last]
+			         - coalesce(likes[*first] + comments[*first] + shares[*first], 0) end`, "*", prefix)
 }
 
 // placesInMonth selects where the days k with a prefix begin and end in the arrays of a month m.
 func placesInMonth(prefix string) string {
-	return strings.ReplaceAll("case when k.*mask <> 0 then width_bucket(k.*first, m.days) end as *first, case when k.*mask <> 0 then width_bucket(k.*last, m.days) end as *last",
-		"*", prefix)
+	return strings.ReplaceAll(`case when k.*mask <> 0 then width_bucket(k.*first, m.days) end as *first,
+				       case when k.*mask <> 0 then width_bucket(k.*last, m.days) end as *last`, "*", prefix)
 }
 
 // engagementGained is what the engagement gained at a reading; null where that is not known.
