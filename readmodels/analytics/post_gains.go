@@ -153,7 +153,7 @@ func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, a
 	if len(cut) > 0 {
 		sql += `
 			union all
-			select i.social_account_id, account_id, p_id, captured_at, captured_at, 1, ` +
+			select i.social_account_id, account_id, p_id, captured_at as at, captured_at as last_at, 1, ` +
 			eachOf([]string{"glikes", "gcomments", "gshares", "gviews"}, "coalesce(%[1]s, 0), num_nonnulls(%[1]s)") + `,
 			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1), (known in (1, 2))::integer
 			from (select distinct social_account_id, quarter from post_gains where ` + of + ` and quarter = any($7)) g

@@ -289,8 +289,8 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 			window best as (order by engagement desc nulls last, member_id)) ranked
 		 where posts > 0 order by nth`+limit+`
 		union all
-		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), null, 0, 0,
-		        null::bigint, null::bigint, null::bigint, null::bigint, engagement,
+		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), null as previous, 0, 0,
+		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from (select * from gained order by `+bestFirst+limit+` best)
 		order by list, nth`, append(args, qc.query.Page.Size())...)
