@@ -44,7 +44,8 @@ type step struct {
 
 func newFigures(h *Hub, store Store) *figures {
 	return &figures{
-		hub: h, store: store, looked: time.Now(), refused: map[connectionKey]time.Time{}, process: rand.Text(), listeners: newRegistry(h, errTooManyFigures), kick: make(chan struct{}, 1),
+		hub: h, store: store, looked: time.Now(), refused: map[connectionKey]time.Time{},
+		process: rand.Text(), listeners: newRegistry(h, errTooManyFigures), kick: make(chan struct{}, 1),
 		access: map[string]bool{},
 	}
 }
