@@ -1,5 +1,7 @@
 package domain
 
+import "time"
+
 // FigureChange says that figures of a social account can be read anew. It is no event of the log: the
 // projections tell it to listeners in the transaction that changes the rows, so that whoever hears of it
 // reads what it is about.
@@ -9,7 +11,8 @@ type FigureChange struct {
 	Figures  Figures  `json:"figures"`
 
 	// Connection is the connection that needs a sign-in; 0 where figures changed.
-	Connection int64 `json:"connection_id,omitempty"`
+	Connection int64     `json:"connection_id,omitempty"`
+	At         time.Time `json:"at,omitzero"` // since when it needs one
 }
 
 // ofAccount is the change without what tells the social accounts of one sub-account apart.
@@ -40,6 +43,7 @@ func (e ConnectionStateChanged) FigureChange() FigureChange {
 	}
 	return FigureChange{
 		Tenant: Tenant{AccountID: e.AccountID, MemberID: e.MemberID}, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID,
+		At: e.At.UTC(),
 	}
 }
 

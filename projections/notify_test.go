@@ -77,7 +77,7 @@ func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
 	require.Equal(t, pg.AnyFigure, told(t, heard))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
-		"figures":"sign_in","connection_id":71}]`, told(t, heard))
+		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, told(t, heard))
 	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "it can be read")
 }
 

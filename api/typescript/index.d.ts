@@ -131,6 +131,14 @@ export interface LiveListeners {
         connection_id: number;
         p_id: number;
     }) => void;
+    /** A person must sign in for a connection before it ends; told 14, 7 and 1 days before. */
+    endsSoon?: (connection: {
+        account_id: string;
+        member_id: number | null;
+        connection_id: number;
+        p_id: number;
+        sign_in_before: string;
+    }) => void;
     ended?: (reason: LedgerboardError) => void;
 }
 /** What of the stock Socket.IO client is used: `io` of the package socket.io-client. */

@@ -69,7 +69,10 @@ export class Client {
     /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
     live(to, narrowing = {}) {
         const narrow = Object.entries(narrowing).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-        return this.#listen("/api/live", { figures_changed: to.figures, connection_needs_sign_in: to.signIn, live_cursor: () => { } }, to.ended, narrow);
+        const handlers = {
+            figures_changed: to.figures, connection_needs_sign_in: to.signIn, connection_ends_soon: to.endsSoon, live_cursor: () => { },
+        };
+        return this.#listen("/api/live", handlers, to.ended, narrow);
     }
     /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
     socket(io, to) {

@@ -105,6 +105,14 @@ export interface LiveListeners {
   figures?: (changed: FiguresChanged) => void;
   /** The platform refuses a connection until a person signs in again. */
   signIn?: (connection: { account_id: string; member_id: number | null; connection_id: number; p_id: number }) => void;
+  /** A person must sign in for a connection before it ends; told 14, 7 and 1 days before. */
+  endsSoon?: (connection: {
+    account_id: string;
+    member_id: number | null;
+    connection_id: number;
+    p_id: number;
+    sign_in_before: string;
+  }) => void;
   ended?: (reason: LedgerboardError) => void;
 }
 
@@ -178,7 +186,10 @@ export class Client {
   /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
   live(to: LiveListeners, narrowing: { account?: string; dashboard?: string } = {}): () => void {
     const narrow = Object.entries(narrowing).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-    return this.#listen("/api/live", { figures_changed: to.figures, connection_needs_sign_in: to.signIn, live_cursor: () => {} }, to.ended, narrow);
+    const handlers = {
+      figures_changed: to.figures, connection_needs_sign_in: to.signIn, connection_ends_soon: to.endsSoon, live_cursor: () => {},
+    };
+    return this.#listen("/api/live", handlers, to.ended, narrow);
   }
 
   /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */

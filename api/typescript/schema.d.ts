@@ -2904,6 +2904,32 @@ export interface components {
             /** @description always true: else the answer is an error */
             done: boolean;
         };
+        /** @description Names a connection that will be read no more unless a person signs in before an instant. */
+        EndsSoon: {
+            /** @description sub-account, 24 hex digits; "" where it is not known */
+            account_id: string;
+            /**
+             * Format: int64
+             * @description the connection that the platform refuses
+             */
+            connection_id: number;
+            /**
+             * Format: int64
+             * @description whose connection it is; null where it is not known
+             */
+            member_id: number | null;
+            /**
+             * Format: int64
+             * @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+             * @enum {integer}
+             */
+            p_id: 1 | 3 | 4 | 6;
+            /**
+             * Format: date-time
+             * @description UTC
+             */
+            sign_in_before: string;
+        };
         /** @description One part of EngagementTotals: what was gained since the readings before, which may be some days old. Null when nothing was read. */
         EngagementDay: {
             /**
@@ -6980,6 +7006,12 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "connection_needs_sign_in";
+                        /** @description Resumes the stream after the event, as Last-Event-ID. */
+                        id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "connection_ends_soon";
                         /** @description Resumes the stream after the event, as Last-Event-ID. */
                         id?: string;
                     } | {

@@ -115,7 +115,7 @@ var errStillParked = errors.New("some events cannot be folded now either: 'ledge
 
 // Run implements the subcommand.
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
-	return c.decide(ctx, s, c.actionFlags, "fold %d parked events again", func(desk *assembly.Desk, reason domain.Reason) error {
+	return c.decide(ctx, s, c.actionFlags, "fold %s again", func(desk *assembly.Desk, reason domain.Reason) error {
 		result, err := desk.RetryParked(ctx, operatorCaller(), c.filter(), reason)
 		if err != nil {
 			return err
@@ -199,7 +199,7 @@ type parkedAcknowledgeCommand struct {
 
 // Run implements the subcommand.
 func (c parkedAcknowledgeCommand) Run(ctx context.Context, s streams) error {
-	const what = "note of %d parked events that they were looked after"
+	const what = "note that somebody looked after %s"
 	return c.decide(ctx, s, c.actionFlags, what, func(desk *assembly.Desk, reason domain.Reason) error {
 		n, err := desk.AcknowledgeParked(ctx, operatorCaller(), c.filter(), reason)
 		if err == nil {
@@ -219,7 +219,7 @@ func (c parkedChoice) decide(ctx context.Context, s streams, flags actionFlags, 
 		if err != nil {
 			return refused(err)
 		}
-		reason, err := flags.confirm(s, fmt.Sprintf(what, len(events)))
+		reason, err := flags.confirm(s, fmt.Sprintf(what, operator.ParkedEvents(len(events))))
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // statusCommand asks a running process, whatever its roles, how it is; containers use it as health check.
@@ -147,7 +148,7 @@ func (r readiness) printNotes(out io.Writer) {
 			fmt.Fprintf(out, "%s is paused\n", p.Name)
 		}
 		if p.Parked > 0 {
-			fmt.Fprintf(out, "%s has parked events: %d\n", p.Name, p.Parked)
+			fmt.Fprintf(out, "%s has %s\n", p.Name, operator.ParkedEvents(p.Parked))
 		}
 		for _, b := range p.Building {
 			left := "time left not known yet"

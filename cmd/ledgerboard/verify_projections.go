@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -59,8 +60,8 @@ func printTables(out io.Writer, r projections.Report) {
 	if !r.Equal {
 		verdict = "DIFFERENT from the log"
 	}
-	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %d parked events, %s; %s\n",
-		r.Projection, r.Live, rows, len(r.Tables), r.Parked.Live, verdict, r.Took)
+	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %s, %s; %s\n",
+		r.Projection, r.Live, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Live), verdict, r.Took)
 	for _, t := range r.Tables {
 		if t.Equal {
 			continue

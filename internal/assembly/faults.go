@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -81,7 +82,7 @@ func (m *Monitor) faultsOf(s projections.Status, folded []string) (faults []Faul
 		{ClassUnfolded, m.foldedByNobody(s, folded)},
 		{ClassStandsStill, m.standsStill(s)},
 		{ClassLagging, ifSo(s.Lag <= m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
-		{ClassParked, ifSo(s.Parked > 0, fmt.Sprintf("has parked events that wait for an operator (%d): 'ledgerboard parked' lists them", s.Parked))},
+		{ClassParked, ifSo(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
 		{ClassProblem, ifSo(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
 	} {
 		if look.reason != "" {

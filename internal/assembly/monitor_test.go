@@ -180,7 +180,7 @@ func TestFaultsAreToldOnce(t *testing.T) {
 	require.Zero(t, told(), "the same is wrong")
 	require.NoError(t, m.MayCommand(), "only its stream takes no command")
 	require.NoError(t, m.MayWrite())
-	require.Contains(t, m.Reason("dashboards"), "parked events that wait for an operator (2)")
+	require.Contains(t, m.Reason("dashboards"), "has 2 parked events to be looked at")
 	model.status.Paused = true
 	require.Equal(t, 1, told())
 	require.NoError(t, m.MayRead())

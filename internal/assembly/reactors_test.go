@@ -151,6 +151,9 @@ func (h *halfParked) Since(context.Context, stream.Cursor, time.Time, int) ([]st
 	return nil, nil
 }
 
+func (h *halfParked) ConnectionNews(context.Context, []string, time.Time, time.Time) ([]stream.ConnectionNews, error) {
+	return nil, nil
+}
 func (h *halfParked) Head(context.Context, string) (int64, error) { return 0, nil }
 
 func (h *halfParked) Cursor(context.Context, string, string) (int64, bool, error) {

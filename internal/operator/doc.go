@@ -14,6 +14,7 @@
 //	generation.go  State, Generation, Prepared
 //	rebuild.go     Rebuild and its states
 //	parked.go      parked events and what became of them
+//	count.go       how many parked events, in words
 //	topic.go       Topic of the log
 //	job.go         Job of the fetchers
 //	action.go      Action: what an operator did, and what came of it

@@ -30,6 +30,7 @@
 //	socketio_cursors.go                stored cursors of Socket.IO users
 //	figure_source.go figure_changes.go the source of changed figures; changes put together
 //	figure_feed.go                     what one listener is told of figures
+//	connection_news.go                 what befell connections: refused, or at their end soon
 //	socketio.go                        the Socket.IO server
 //	socketio_auth.go                   who may connect
 //	socketio_send.go                   delivery to one Socket.IO client
@@ -51,9 +52,9 @@
 //     that dies silently (no close, a sleeping laptop) and is never resumed can so lose what was written
 //     before the ping timeout. The other choice, moving it on a heartbeat, would repeat a notice to every
 //     page that loads anew, and frontends load anew on this very notice.
-//   - Last-Event-ID of figures is a place in the list of one process: "<process>.<number>". A stream that comes
-//     back to its process within some minutes is told exactly what it has missed, merged into one event. At
-//     another process, after a restart or too late it is told "all": true. A stream without an id begins
+//   - Last-Event-ID of figures is a place in the list of one process, and an instant: "<process>.<number>.<milliseconds>". A stream
+//     that comes back to its process within some minutes is told exactly what it has missed, merged into one event. At
+//     another process, after a restart or too late it is told "all": true, and what befell connections since the instant. A stream without an id begins
 //     now, and is told its place at once.
 //   - A change of dashboards is no figure, but changes what clients may see. It makes their streams look
 //     again at once: who is out is cut, and whose accounts are others is told "all": true.

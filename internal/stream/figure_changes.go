@@ -2,6 +2,7 @@ package stream
 
 import (
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -35,16 +36,18 @@ type SignIn struct {
 
 // news is what an agency's listeners have not been told yet.
 type news struct {
-	all     bool
-	changes []domain.FigureChange
-	upTo    int64
+	all         bool
+	changes     []domain.FigureChange
+	connections []ConnectionNews
+	upTo        int64
+	looked      time.Time
 }
 
-// events are the parts of the news that are about the given accounts, nil for all: which connections need a
-// sign-in, and which figures changed; false when none did.
-func (n news) events(accounts []string) (signIns []SignIn, event Event, some bool) {
+// events are the parts of the news that are about the given accounts, nil for all: what befell connections, and which
+// figures changed; false when none did.
+func (n news) events(accounts []string) (connections []event, changes Event, some bool) {
 	if n.all {
-		return nil, everything(), true
+		return toldOf(n.connections, accounts), everything(), true
 	}
 	var visible domain.FigureChanges
 	for _, c := range n.changes {
@@ -52,18 +55,21 @@ func (n news) events(accounts []string) (signIns []SignIn, event Event, some boo
 			visible.Add(c)
 		}
 	}
-	event = Event{Changes: []Change{}}
+	changes = Event{Changes: []Change{}}
+	told := slices.Clone(n.connections)
 	for _, c := range visible.Named() {
 		if c.Figures == domain.NeedsSignIn {
-			signIns = append(signIns, SignIn{c.AccountID, known(c.MemberID), c.Connection, c.Platform})
+			told = append(told, ConnectionNews{
+				ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: c.At,
+			})
 			continue
 		}
-		event.Changes = append(event.Changes, Change{
+		changes.Changes = append(changes.Changes, Change{
 			AccountID: c.AccountID, MemberID: known(c.MemberID), SocialAccountID: known(c.SocialAccount),
 			Platform: known(c.Platform), Figures: c.Figures,
 		})
 	}
-	return signIns, event, len(event.Changes) > 0
+	return toldOf(told, accounts), changes, len(changes.Changes) > 0
 }
 
 func everything() Event { return Event{All: true, Changes: []Change{}} }

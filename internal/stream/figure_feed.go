@@ -2,10 +2,12 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The events of a stream of figures. The second tells a stream its place before anything has changed, so
@@ -30,17 +32,24 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 		return err
 	}
 	defer h.figures.listeners.remove(place)
-	f := &figureFeed{source: h.figures, who: who, accounts: accounts, told: h.figures.newest()}
+	f := &figureFeed{source: h.figures, who: who, accounts: accounts}
+	f.told, f.looked = h.figures.newest()
+	resumed, before := f.resume(lastEventID(r))
+	var missed []ConnectionNews
+	if !resumed && !before.IsZero() {
+		if missed, err = h.figures.missed(r.Context(), who.ParentAccount, before); err != nil {
+			return err
+		}
+	}
 	out := openEventStream(w)
-	resumed := f.resume(lastEventID(r))
 	switch {
 	case resumed:
 		kick(place.wake)
 		err = out.write(connectedBlock)
 	case lastEventID(r) == "":
 		err = out.send(r.Context(), f.event(FiguresCursorEvent, map[string]any{}))
-	default:
-		err = out.send(r.Context(), f.event(FiguresEvent, everything())) // what it has missed is not known
+	default: // which figures it has missed is not known
+		err = f.send(r.Context(), append(toldOf(missed, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)
@@ -54,17 +63,26 @@ type figureFeed struct {
 	who      Listener
 	accounts []string // that it may see, as far as known
 	told     int64    // number of the last step that it was told
+	looked   time.Time
 }
 
-// resume goes back to the place of an id; false: it is not one that this process remembers.
-func (f *figureFeed) resume(id string) bool {
-	process, number, _ := strings.Cut(id, ".")
-	told, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || process != f.source.process || told < 0 || told > f.told {
-		return false
+// resume goes back to the place of an id; false: it is not one that this process remembers. Then it may say up to when the
+// stream was told what befell connections; zero: it does not.
+func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
+	parts := strings.Split(id, ".")
+	if len(parts) != 3 {
+		return false, before
+	}
+	told, err := strconv.ParseInt(parts[1], 10, 64)
+	milliseconds, err2 := strconv.ParseInt(parts[2], 10, 64)
+	switch {
+	case err != nil || err2 != nil || told < 0 || milliseconds < 0:
+		return false, before
+	case parts[0] != f.source.process || told > f.told:
+		return false, time.UnixMilli(milliseconds)
 	}
 	f.told = told
-	return true
+	return true, before
 }
 
 // tell sends what is new, if anything, about the accounts that the listener may see now. A passing fault
@@ -76,20 +94,22 @@ func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 		return err
 	}
 	others := !slices.Equal(accounts, f.accounts)
-	signIns, changes, some := n.events(accounts)
+	events, changes, some := n.events(accounts)
 	if others {
 		changes, some = everything(), true
 	}
-	events := make([]event, 0, len(signIns)+1)
-	for _, s := range signIns {
-		events = append(events, f.event(SignInEvent, s)) // with the id before: whoever is cut among them hears all again
-	}
 	if some {
-		events = append(events, f.event(FiguresEvent, changes))
+		events = append(events, event{name: FiguresEvent, data: changes})
 	}
-	f.accounts, f.told = accounts, n.upTo
+	before := f.id()
+	f.accounts, f.told, f.looked = accounts, n.upTo, n.looked
+	return f.send(ctx, events, before, out)
+}
+
+// send sends events that belong together. All but the last bear the id before: whoever is cut among them hears all again.
+func (f *figureFeed) send(ctx context.Context, events []event, before string, out output) error {
 	for i, e := range events {
-		if i == len(events)-1 {
+		if e.id = before; i == len(events)-1 {
 			e.id = f.id()
 		}
 		if err := out.send(ctx, e); err != nil {
@@ -103,4 +123,6 @@ func (f *figureFeed) event(name string, data any) event {
 	return event{name: name, id: f.id(), data: data}
 }
 
-func (f *figureFeed) id() string { return f.source.process + "." + strconv.FormatInt(f.told, 10) }
+func (f *figureFeed) id() string {
+	return fmt.Sprintf("%s.%d.%d", f.source.process, f.told, f.looked.UnixMilli())
+}

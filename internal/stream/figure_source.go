@@ -17,16 +17,21 @@ const (
 
 // figures is the source of changed figures: one list of steps, in which each stream has a place.
 type figures struct {
+	hub       *Hub
+	store     Store
 	process   string // names this process in the ids of events
 	listeners *registry
 	kick      chan struct{} // capacity 1: something is pending
 
 	mu      sync.Mutex
 	pending domain.FigureChanges
-	all     bool            // pending: anything may have changed
-	access  map[string]bool // pending: agencies where access may be another
+	all     bool             // pending: anything may have changed
+	access  map[string]bool  // pending: agencies where access may be another
+	befell  []ConnectionNews // pending
 	steps   []step
-	last    int64 // number of the newest step
+	last    int64                       // number of the newest step
+	looked  time.Time                   // up to when it is known what befell connections
+	refused map[connectionKey]time.Time // connections that need a sign-in, and since when: each is told once
 }
 
 // step is what was told at once.
@@ -34,10 +39,12 @@ type step struct {
 	number  int64
 	all     bool
 	changes map[string][]domain.FigureChange // by agency
+	befell  map[string][]ConnectionNews      // by agency
 }
 
-func newFigures(h *Hub) *figures {
+func newFigures(h *Hub, store Store) *figures {
 	return &figures{
+		hub: h, store: store, looked: time.Now(), refused: map[connectionKey]time.Time{},
 		process: rand.Text(), listeners: newRegistry(h, errTooManyFigures), kick: make(chan struct{}, 1),
 		access: map[string]bool{},
 	}
@@ -53,7 +60,9 @@ func (h *Hub) Hear(payload string) {
 	defer f.mu.Unlock()
 	f.all = f.all || unknown
 	for _, c := range changes {
-		f.pending.Add(c)
+		if c.Figures != domain.NeedsSignIn || f.isNew(connectionKey{c.AccountID, c.Connection}, c.At) {
+			f.pending.Add(c)
+		}
 	}
 	kick(f.kick)
 }
@@ -68,11 +77,18 @@ func (f *figures) accessMoved(parent string) {
 
 // run tells what is pending until ctx ends.
 func (f *figures) run(ctx context.Context) {
+	look := time.NewTicker(connectionsEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-look.C:
+			if f.lookAtConnections(ctx); !f.befellPending() {
+				continue
+			}
 		case <-f.kick:
+			f.lookAtConnections(ctx) // the ids of what is told say up to when all was told
 		}
 		f.step()
 		select {
@@ -83,28 +99,38 @@ func (f *figures) run(ctx context.Context) {
 	}
 }
 
+func (f *figures) befellPending() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.befell) > 0
+}
+
 // step makes a step of what is pending and wakes those whom it concerns.
 func (f *figures) step() {
 	f.mu.Lock()
 	f.last++
-	made, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}}, f.access
+	made, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, befell: map[string][]ConnectionNews{}}, f.access
 	for _, c := range f.pending.List() {
 		made.changes[c.ParentAccount] = append(made.changes[c.ParentAccount], c)
 	}
+	for _, c := range f.befell {
+		made.befell[c.ParentAccount] = append(made.befell[c.ParentAccount], c)
+	}
+	f.befell = nil
 	f.pending, f.all, f.access = domain.FigureChanges{}, false, map[string]bool{}
 	f.steps = append(f.steps, made)
 	f.steps = f.steps[max(0, len(f.steps)-maxSteps):]
 	f.mu.Unlock()
 	f.listeners.wake(func(l Listener) bool {
-		return made.all || access[l.ParentAccount] || made.changes[l.ParentAccount] != nil
+		return made.all || access[l.ParentAccount] || made.changes[l.ParentAccount] != nil || made.befell[l.ParentAccount] != nil
 	})
 }
 
-// newest is the place of a stream that begins now.
-func (f *figures) newest() int64 {
+// newest is the place of a stream that begins now, and up to when it is known what befell connections.
+func (f *figures) newest() (step int64, looked time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.last
+	return f.last, f.looked
 }
 
 // since is what an agency's listeners are to be told after a step. Where the list does not reach back
@@ -112,7 +138,7 @@ func (f *figures) newest() int64 {
 func (f *figures) since(parent string, told int64) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := news{upTo: f.last}
+	n := news{upTo: f.last, looked: f.looked}
 	if told < f.last && (len(f.steps) == 0 || f.steps[0].number > told+1) {
 		n.all = true
 		return n
@@ -121,6 +147,7 @@ func (f *figures) since(parent string, told int64) news {
 		if s.number > told {
 			n.all = n.all || s.all
 			n.changes = append(n.changes, s.changes[parent]...)
+			n.connections = append(n.connections, s.befell[parent]...)
 		}
 	}
 	return n

@@ -45,7 +45,7 @@ func New(store Store, cfg Config) *Hub {
 	cfg.Recheck = cmp.Or(cfg.Recheck, 10*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	h := &Hub{cfg: cfg, done: make(chan struct{})}
-	h.notices, h.figures = newNotices(h, store), newFigures(h)
+	h.notices, h.figures = newNotices(h, store), newFigures(h, store)
 	return h
 }
 

@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,6 +121,13 @@ func (r *registry) wake(concerned func(Listener) bool) {
 			}
 		}
 	}
+}
+
+// parents are the agencies where somebody listens.
+func (r *registry) parents() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.agencies))
 }
 
 func (r *registry) has(parent string) bool {

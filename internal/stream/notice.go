@@ -104,6 +104,8 @@ type Store interface {
 	Head(ctx context.Context, parent string) (int64, error)
 	// Cursor returns the stored cursor of a user, and false when there is none.
 	Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error)
+	// ConnectionNews returns what befell connections of agencies after an instant and until another.
+	ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error)
 	// SaveCursors stores cursors; one never moves backwards.
 	SaveCursors(ctx context.Context, cursors []Cursor) error
 }

@@ -75,7 +75,7 @@ func TestBoardClosedIsToldAsANotice(t *testing.T) {
 func signIn(parent, account string, connection int64) domain.FigureChange {
 	return domain.FigureChange{
 		Tenant: domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: 7}, Platform: domain.LinkedIn,
-		Figures: domain.NeedsSignIn, Connection: connection,
+		Figures: domain.NeedsSignIn, Connection: connection, At: time.Now().UTC(),
 	}
 }
 
@@ -96,6 +96,12 @@ func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
 		require.NotEqual(t, start, idOf(told[2]))
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(client.take()))
 
+		again := signIn(agency, client1, 70)
+		again.At = again.At.Add(-time.Minute) // an older set of tables is folded later
+		hub.Hear(payload(again))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Empty(t, staff.take(), "it was told")
 		hub.Hear(payload(signIn(agency, client1, 70)))
 		time.Sleep(2 * time.Second)
 		synctest.Wait()

@@ -19,6 +19,7 @@ type memoryStore struct {
 	scans   int
 	looks   int
 	broken  bool
+	befell  []stream.ConnectionNews
 }
 
 func newStore() *memoryStore {
@@ -120,6 +121,17 @@ func (m *memoryStore) Cursor(_ context.Context, parent, user string) (int64, boo
 	defer m.mu.Unlock()
 	version, found := m.cursors[[2]string{parent, user}]
 	return version, found, nil
+}
+
+func (m *memoryStore) ConnectionNews(_ context.Context, parents []string, after, until time.Time) ([]stream.ConnectionNews, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken {
+		return nil, errAway
+	}
+	return slices.DeleteFunc(slices.Clone(m.befell), func(n stream.ConnectionNews) bool {
+		return !slices.Contains(parents, n.ParentAccount) || !n.At.After(after) || n.At.After(until)
+	}), nil
 }
 
 func (m *memoryStore) SaveCursors(_ context.Context, cursors []stream.Cursor) error {

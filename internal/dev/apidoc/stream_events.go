@@ -48,6 +48,12 @@ var (
 			reflect.TypeFor[stream.SignIn](),
 			&asyncExample{"refused", json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`)},
 		},
+		{
+			stream.EndsSoonEvent, "A person must sign in for a connection before it ends. Told 14, 7 and 1 days before.",
+			reflect.TypeFor[stream.EndsSoon](),
+			&asyncExample{"soon", json.RawMessage(
+				`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`)},
+		},
 		{stream.FiguresCursorEvent, "Where the stream stands, before anything has changed.", nil, nil},
 	}
 	rebuildEvents = []streamEvent{{"rebuild", "How far the rebuild is.", reflect.TypeFor[operator.Rebuild](), nil}}

@@ -10,7 +10,7 @@ async function run() {
   const told = (text) => (payload) => say({ kind: "event", text, payload });
   const ended = (what) => (why) => say({ kind: "ended", text: what, payload: { status: why.status, code: why.code } });
   boards.notices({ accessRemoved: told("sse removed"), boardClosed: told("sse closed"), ended: ended("notices") });
-  boards.live({ figures: told("figures"), signIn: told("sign in"), ended: ended("live") });
+  boards.live({ figures: told("figures"), signIn: told("sign in"), endsSoon: told("ends soon"), ended: ended("live") });
   const socket = boards.socket(io, { accessRemoved: told("socket removed"), boardClosed: told("socket closed"), ended: ended("socket") });
   socket.on("connect", () => say({ kind: "connect", text: "socket" }));
 }

@@ -1,0 +1,87 @@
+package stream_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// endsIn is a connection whose end is told of after a time.
+func endsIn(wait time.Duration, account string, connection int64, before time.Time) stream.ConnectionNews {
+	return stream.ConnectionNews{
+		ParentAccount: agency, AccountID: account, MemberID: 7, ConnectionID: connection, Platform: domain.Facebook,
+		At: time.Now().Add(wait), SignInBefore: &before,
+	}
+}
+
+// A connection that ends soon is told to those who see its account, once: also to streams that come back to another process.
+func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	synctest.Test(t, func(t *testing.T) {
+		hub, stop := start(t, store, stream.Config{})
+		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client2}}, "")
+		staff.take()
+		client.take()
+		end := time.Date(2026, 12, 5, 12, 0, 0, 0, time.UTC)
+		refused := endsIn(25*time.Second, client1, 71, end)
+		refused.SignInBefore = nil // its notification was lost
+		store.befell = []stream.ConnectionNews{
+			endsIn(-time.Hour, client1, 69, end), endsIn(15*time.Second, client1, 70, end), refused, endsIn(100*time.Second, client1, 72, end),
+		}
+		time.Sleep(25 * time.Second)
+		synctest.Wait()
+		told := staff.take()
+		require.Equal(t, []string{"event: connection_ends_soon"}, firstLines(told))
+		require.JSONEq(t, `{"account_id":"`+client1+`","member_id":7,"connection_id":70,"p_id":1,"sign_in_before":"2026-12-05T12:00:00Z"}`,
+			field(told[0], "data: "))
+		last := idOf(told[0])
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"event: connection_needs_sign_in"}, firstLines(staff.take()))
+		require.Empty(t, firstLines(client.take()), "another account's")
+		staff.close()
+		client.close()
+		stop()
+
+		time.Sleep(time.Minute)
+		next, stop := start(t, store, stream.Config{})
+		time.Sleep(time.Second)
+		back, foreign := open(t, next, &listener{}, last), open(t, next, &listener{accounts: []string{client2}}, last)
+		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(back.take()),
+			"what came after the id, and not what came before it")
+		require.Equal(t, []string{"event: figures_changed"}, firstLines(foreign.take()))
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"event: connection_ends_soon"}, firstLines(back.take()))
+		store.setBroken(true)
+		require.ErrorIs(t, (&listener{}).open(t, next.ServeFigures, stream.Listener{ParentAccount: agency, UserID: alice}, last).fault, errAway,
+			"what it has missed cannot be said now: it comes back")
+		back.close()
+		foreign.close()
+		stop()
+	})
+}
+
+// Of several thresholds that passed unheard, the last one is told.
+func TestNewestOfAConnectionIsTold(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+		t.Helper()
+		l := open(t, hub, &listener{}, "")
+		l.take()
+		first, second := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+		store.befell = []stream.ConnectionNews{endsIn(time.Second, client1, 70, first), endsIn(2*time.Second, client1, 70, second)}
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		told := l.take()
+		require.Len(t, told, 1)
+		require.Contains(t, told[0], second.UTC().Format(time.RFC3339))
+	})
+}

@@ -1,0 +1,75 @@
+package readmodels_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// What befalls connections, as streams are told of it: each threshold and each refusal lies in exactly one of adjoining windows.
+func TestConnectionNews(t *testing.T) {
+	t.Parallel()
+	log, _ := entityStage(t)
+	connect := func(id int64, parent, account string, connected bool) {
+		log.Put(t,
+			domain.DirectoryMember{ID: id, AccountID: account, Name: fmt.Sprint("Member ", id), Active: true},
+			domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: domain.Facebook, SecretRef: fmt.Sprint("connection/", id)},
+			domain.DirectorySocialAccount{
+				ID: id, ParentAccount: parent, AccountID: account, MemberID: id, ConnectionID: 100 + id, Platform: domain.Facebook,
+				ExternalID: fmt.Sprint("ext", id), Connected: connected, CreatedAt: entityDay,
+			})
+	}
+	for id := range int64(6) {
+		connect(id+1, agencyA, clientA, id+1 != 5)
+	}
+	connect(7, agencyB, clientB, true)
+	log.Put(t, domain.DirectorySocialAccount{ // of the connection of another page, under the same member
+		ID: 11, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: 101, Platform: domain.Facebook, ExternalID: "ext11", Connected: true,
+	})
+	end := entityDay.AddDate(0, 0, 60)
+	for id, times := range map[int64]domain.SecretTimes{
+		1: {Taken: entityDay, RenewableUntil: end},
+		2: {Taken: end.AddDate(0, 0, -10), RenewableUntil: end}, // signed in when less than 14 days were left
+		3: {Taken: entityDay},                                   // the platform names no end
+		4: {Taken: entityDay, RenewableUntil: end},              // refused since
+		5: {Taken: entityDay, RenewableUntil: end},              // disconnected
+		6: {Taken: entityDay.Add(2 * time.Hour)},                // signed in after the refusal
+		7: {Taken: entityDay, RenewableUntil: end},              // another agency's
+	} {
+		store(t, log, fmt.Sprint("connection/", id), times)
+	}
+	refused := entityDay.Add(time.Hour)
+	for _, connection := range []int64{104, 106} {
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+			ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: refused,
+		}, refused)))
+	}
+
+	notices := readmodels.Notices{Pool: log.DB.ReadOnly}
+	var told []string
+	for day := range 61 {
+		from := entityDay.AddDate(0, 0, day)
+		list, err := notices.ConnectionNews(t.Context(), []string{agencyA}, from, from.AddDate(0, 0, 1))
+		require.NoError(t, err)
+		for _, n := range list {
+			require.Equal(t, stream.ConnectionNews{
+				ParentAccount: agencyA, AccountID: clientA, MemberID: n.ConnectionID - 100, ConnectionID: n.ConnectionID,
+				Platform: domain.Facebook, At: n.At, SignInBefore: n.SignInBefore,
+			}, n)
+			what := "refused"
+			if n.SignInBefore != nil {
+				require.True(t, end.Equal(*n.SignInBefore))
+				what = fmt.Sprint(end.Sub(n.At).Hours()/24, " days")
+			}
+			told = append(told, fmt.Sprint(n.ConnectionID, " ", what))
+		}
+	}
+	require.Equal(t, []string{"104 refused", "101 14 days", "101 7 days", "102 7 days", "101 1 days", "102 1 days"}, told)
+}
