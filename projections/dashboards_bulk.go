@@ -35,7 +35,8 @@ func (f *dashboardsFold) Take(last bool) (Handover, error) {
 
 // copyRest hands over what any record may change.
 func (f *dashboardsFold) copyRest(ctx context.Context, into CopyTarget) error {
-	if err := copyRows(ctx, into, commandsTable, f.packed.remembered(func(parent string) domain.StreamHead { return f.streams[parent].head })); err != nil {
+	head := func(parent string) domain.StreamHead { return f.streams[parent].head }
+	if err := copyRows(ctx, into, commandsTable, f.packed.remembered(head)); err != nil {
 		return err
 	}
 	if err := copyRows(ctx, into, headsTable, f.heads()); err != nil {

@@ -45,6 +45,7 @@ func conformance(t *testing.T, brokers []string) {
 		"follow resumes exactly at the checkpoint":           testResume,
 		"rebalance between two followers loses nothing":      testRebalance,
 		"a batch in flight holds up the rebalance":           testRebalanceWaits,
+		"what was fetched ahead goes with its partition":     testRebalanceAhead,
 		"stopped: another topic id":                          testStoppedOtherID,
 		"stopped: the topic is created again while followed": testStoppedRecreated,
 		"stopped: checkpoint beyond the end":                 testStoppedBeyondEnd,

@@ -59,6 +59,7 @@
 //	marshal.go append.go          watermill: marshalers, EventBus, outcome of an append
 //	append_bulk.go                kgo: batches, the outcome of each record
 //	follow.go                     Follow: poll, fold, done
+//	follow_ahead.go               the next batch is fetched while one is folded
 //	follow_positions.go           where a follower goes on, and whether it may
 //	follow_runs.go                what one poll brought, by partition
 //	fetch.go scan.go              raw fetches; Scan
@@ -71,6 +72,12 @@
 //   - Scan and Check fetch by raw requests, not by a consumer: a consumer never shows an answer
 //     without records, so it could not know that compaction left nothing before the end. The requests
 //     name the topic by id: a topic created again in the middle is an error, not other data.
+//   - A follower fetches ahead while a batch is folded: kgo alone fetches what there is when the fold begins, and the rest one
+//     fold later. What is ahead is nobody's until a poll brings it. The process ends: it is fetched again, from the stored
+//     position. Its partition goes to another member: that waits for the batch in flight (mu), then it is dropped (revoked);
+//     it comes back: it is dropped again before the new position is used (adjust). The session was lost unseen: the fold's
+//     compare-and-set finds out, as it does for a batch in flight. Nobody but the goroutine that fetches tells kgo that
+//     partitions may be taken away, and never between a poll and the moment at which what was polled can be dropped.
 //   - Each Follow makes a new client. A client that survives a failed batch has fetched beyond it, and
 //     rewinding it races with rebalances.
 //   - kgo joins the group inside NewClient: adjust may run before the follower has its client, so Follow

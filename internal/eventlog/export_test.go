@@ -55,13 +55,21 @@ func (l *Log) PartitionFor(topic, key string) (int32, error) {
 	return PartitionOf([]byte(key), spec.Partitions), nil
 }
 
+// Ahead is how many records a follower has fetched that no poll has brought yet.
+func Ahead(of Follower) int {
+	f := of.(*follower) //nolint:errcheck,forcetypeassert // there is no other
+	f.ahead.mu.Lock()
+	defer f.ahead.mu.Unlock()
+	return f.ahead.records
+}
+
 // LookUpWithin bounds the look-up of positions.
 const LookUpWithin = lookUpWithin
 
 // LookUp asks for the positions of a newly assigned partition, as kgo does when a follower has joined. It returns
 // what the look-up says to kgo, and what ends the follower.
 func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
-	f := &follower{cfg: cfg, wire: cfg.Topic}
+	f := &follower{cfg: cfg, wire: cfg.Topic, ahead: newAhead()}
 	_, told = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
 	return told, f.failed
 }

@@ -71,12 +71,17 @@ func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
 	if cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1 {
 		return nil, errors.New("group, positions and the size of a batch are all needed")
 	}
-	f := &follower{log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}}
+	f := &follower{
+		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),
+	}
 	f.mu.Lock() // the client joins the group at once: adjust must not see a follower without its client
 	defer f.mu.Unlock()
 	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), f.options()...)...); err != nil {
 		return nil, fmt.Errorf("make consumer: %w", err)
 	}
+	fetching, end := context.WithCancel(context.Background())
+	f.endFetching = end
+	f.fetching.Go(func() { f.fetchAhead(fetching) })
 	return f, nil
 }
 
@@ -88,10 +93,14 @@ type follower struct {
 	spec   TopicSpec
 	wire   string // the topic's name on the brokers
 	client *kgo.Client
+	ahead  *ahead
+
+	endFetching context.CancelFunc
+	fetching    sync.WaitGroup // of the one goroutine that fetches
 
 	inFlight bool // of the one goroutine that polls; while it is true, that goroutine holds mu
-	// mu is held while a batch is in flight: kgo asks for positions of new partitions while one of the old ones
-	// may still be.
+	// mu is held while a batch is in flight: partitions are taken away and given by other goroutines, and who gets one
+	// must find what was folded of it.
 	mu      sync.Mutex
 	id      TopicID
 	next    map[int32]int64 // by followed partition
@@ -131,13 +140,17 @@ func (f *follower) options() []kgo.Opt {
 
 // Poll implements [Follower].
 func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) {
-	polling, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	fetches := f.client.PollRecords(polling, f.cfg.MaxRecords)
+	most := time.NewTimer(wait)
+	defer most.Stop()
+	select {
+	case <-f.ahead.came:
+	case <-ctx.Done():
+	case <-most.C:
+	}
 	f.mu.Lock()
 	f.inFlight = true
 	failed := f.failed // by positions, or beside the records of the last batch
-	batch := f.sort(ctx, fetches)
+	batch := f.sort(ctx, f.ahead.take())
 	if len(batch.Runs) > 0 && failed == nil {
 		return batch, nil
 	}
@@ -168,29 +181,31 @@ func (f *follower) land() {
 		f.inFlight = false
 		f.mu.Unlock()
 	}
-	f.client.AllowRebalance()
 }
 
 // Close implements [Follower].
 func (f *follower) Close() {
 	f.land()
+	f.endFetching()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	_ = f.client.LeaveGroupContext(ctx) // without it the others wait for groupSession
 	f.client.CloseAllowingRebalance()
+	f.fetching.Wait()
 }
 
-// revoked runs when no batch is in flight ([kgo.BlockRebalanceOnPoll]). It stores for lag tools what
-// was folded; nothing depends on it.
+// revoked runs before partitions are given to others. It waits until no batch is in flight, forgets what was fetched ahead of
+// the partitions, and stores for lag tools what was folded; nothing depends on that.
 func (f *follower) revoked(ctx context.Context, client *kgo.Client, lost map[string][]int32) {
+	f.mu.Lock()
+	for _, p := range lost[f.wire] {
+		delete(f.next, p)
+	}
+	f.ahead.drop(lost[f.wire])
+	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
 	if err := client.CommitMarkedOffsets(ctx); err != nil {
 		f.log.log.DebugContext(ctx, "commit for lag tools", "error", err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range lost[f.wire] {
-		delete(f.next, p)
 	}
 }

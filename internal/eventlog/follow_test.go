@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,6 +141,66 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, []string{"folded", "assigned"}, events[:2])
+}
+
+// Records are fetched ahead while a batch is in flight, and the partitions of some go to another follower: who lost them
+// drops the records, who keeps a partition goes on with them.
+func testRebalanceAhead(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	const group, partitions, each = "ahead", 6, 50
+	fill := func(from, to int) {
+		t.Helper()
+		var drafts []domain.Draft
+		for n := from; n < to; n++ {
+			for p := range int32(partitions) {
+				drafts = append(drafts, postRead(b.keyOf(t, p), n))
+			}
+		}
+		require.NoError(t, b.AppendBulk(testContext(t), drafts))
+	}
+	fill(0, 1)
+	f := newFolder(t, b)
+	first, err := b.Follow(eventlog.FollowConfig{Topic: f.topic, Group: b.wire(f.topic) + group, MaxRecords: 40, Positions: f.load})
+	require.NoError(t, err)
+	var batch eventlog.Batch
+	for len(batch.Runs) == 0 {
+		batch, err = first.Poll(testContext(t), time.Second)
+		require.NoError(t, err)
+	}
+	fill(1, each)
+	require.Eventually(t, func() bool { return eventlog.Ahead(first) > 0 }, awaitTime, time.Millisecond)
+	f.start(group, nil)
+	b.awaitRebalance(t, b.wire(f.topic)+group)
+	require.Positive(t, eventlog.Ahead(first))
+	require.NoError(t, f.fold(batch))
+	first.Done(batch)
+	ctx, cancel := context.WithCancel(testContext(t))
+	var going sync.WaitGroup
+	going.Go(func() {
+		defer first.Close()
+		for {
+			batch, err := first.Poll(ctx, time.Second)
+			if err == nil {
+				err = f.fold(batch)
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				f.ended <- err
+				return
+			}
+			first.Done(batch)
+		}
+	})
+	t.Cleanup(going.Wait)
+	t.Cleanup(cancel)
+	next := map[int32]int64{}
+	for _, r := range f.await(partitions * each) {
+		require.Equal(t, next[r.Partition], r.Offset, "partition %d: nothing lost, doubled or out of order", r.Partition)
+		next[r.Partition]++
+	}
+	require.Empty(t, f.ended)
 }
 
 func testCommitted(t *testing.T, brokers []string) {
