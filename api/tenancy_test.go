@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"maps"
@@ -353,7 +352,6 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Audit = &api.AuditDeps{History: history, Records: audit}
 		d.Operators = &fakeDesk{}
 		d.Streams = quietHub(t)
-		d.MayListen = func(context.Context, string, string) error { return nil }
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)
 	b.statements, b.facts = statements, log

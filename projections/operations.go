@@ -20,7 +20,7 @@ type Operations struct{}
 func (Operations) Name() string { return "operations" }
 
 // Version implements [Projector].
-func (Operations) Version() int { return 2 + ahead }
+func (Operations) Version() int { return 3 + ahead }
 
 // Topic implements [Projector].
 func (Operations) Topic() string { return domain.TopicOperations }
