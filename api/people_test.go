@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -264,4 +266,25 @@ func (l *lockedLog) lines() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.n
+}
+
+// The progress of a rebuild goes on for as long as it takes: an operator who is withdrawn meanwhile sees no more of it.
+func TestStreamOfAWithdrawnOperatorIsCut(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "withdrawn")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	withdrawn, err := api.OpenWithdrawn(file, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	b := setup(t, func(d *api.Deps) {
+		d.Withdrawn = withdrawn
+		d.Operators = &fakeDesk{rebuilds: []operator.Rebuild{{ID: "r1", State: operator.RebuildCopying}}} // it never ends
+	})
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token("", "operator", map[string]any{"account_id": nil}))
+	require.NotEmpty(t, s.next("rebuild"))
+	require.NoError(t, os.WriteFile(file, []byte(alice), 0o600))
+	for s.next("rebuild") != "" {
+	}
+	require.NoError(t, s.lines.Err(), "the stream has ended by itself")
 }
