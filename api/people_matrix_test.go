@@ -104,7 +104,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 
 func peopleOfTables(d *api.Deps) {
 	scopes, _ := d.Figures.(readmodels.Scopes)
-	d.People = readmodels.People{Pool: scopes.Pool}
+	d.People = readmodels.People(scopes)
 }
 
 // matrixCase is one person at every way in.
@@ -208,8 +208,7 @@ func (m *matrixCase) socketRefused() bool {
 		for packet := range strings.SplitSeq(call(http.MethodGet, "&sid="+sid, ""), "\x1e") {
 			switch {
 			case strings.HasPrefix(packet, "40"):
-				call(http.MethodPost, "&sid="+sid, "41")
-				return false
+				return false // the connection ends with the hub
 			case strings.HasPrefix(packet, "44"):
 				require.Contains(m.t, packet, accessEnded)
 				return true

@@ -43,17 +43,23 @@ func (w *Withdrawn) Has(subject string) bool {
 		return false
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if time.Since(w.looked) >= withdrawnEvery {
+	due := time.Since(w.looked) >= withdrawnEvery
+	if due {
+		w.looked = time.Now() // nobody else looks meanwhile, or waits for a slow disk
+	}
+	w.mu.Unlock()
+	if due {
 		w.look()
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.subjects[subject]
 }
 
-// look needs the lock.
 func (w *Withdrawn) look() {
-	w.looked = time.Now()
 	subjects, err := readWithdrawn(w.path)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case err == nil:
 		w.subjects = subjects
@@ -64,11 +70,11 @@ func (w *Withdrawn) look() {
 }
 
 func readWithdrawn(path string) (map[string]bool, error) {
-	file, err := os.Open(path) //nolint:gosec // the operator names it
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read withdrawn subjects: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	raw, err := io.ReadAll(io.LimitReader(file, maxWithdrawn+1))
 	if err != nil {
 		return nil, fmt.Errorf("read withdrawn subjects: %w", err)

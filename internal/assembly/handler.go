@@ -28,7 +28,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
 		Accounts:          readmodels.Accounts{Pool: s.ReadPool},
-		People:            readmodels.People{Pool: s.ReadPool},
+		People:            people{readmodels.People{Pool: s.ReadPool}, s.Monitor},
 		UnknownUsers:      c.UnknownUsers,
 		Withdrawn:         c.Withdrawn,
 		PeopleKnown:       s.Monitor.PeopleKnown,

@@ -1,10 +1,12 @@
 package assembly
 
 import (
+	"context"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Bounds of what is known of people.
@@ -14,6 +16,22 @@ const (
 	peopleStaleAfter = time.Minute
 	maxMarks         = 256 // ends that are remembered of a partition: at two looks a second, of more than peopleStaleAfter
 )
+
+// people answers from whole tables alone: in those that are being made nobody is found yet, and who is refused for good does
+// not come back.
+type people struct {
+	readmodels.People
+
+	monitor *Monitor
+}
+
+// Standing implements [api.PeopleDirectory].
+func (p people) Standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+	if err := p.monitor.MayRead(projections.Directory{}.Name(), projections.Operations{}.Name()); err != nil {
+		return readmodels.Standing{}, err
+	}
+	return p.People.Standing(ctx, user, account)
+}
 
 // backlog is since when records wait to be folded, of the partitions of a projection. A lag without progress is not the
 // same: a fold that goes on, and is behind by an hour, has not seen who left in that hour.

@@ -70,3 +70,18 @@ func TestWhoHasLeftIsKnownWhileTheBrokersAreAway(t *testing.T) {
 		require.NoError(t, m.PeopleKnown())
 	})
 }
+
+// In tables that are being made nobody is found: whoever asks then is to come back, not refused for good.
+func TestNobodyIsJudgedByHalfMadeTables(t *testing.T) {
+	t.Parallel()
+	directory, operations := liveModel("directory", 3, 10), liveModel("operations", 5, 5)
+	m := assembly.NewMonitor([]*fakeModel{directory, operations}, quietly)
+	ask := func() error {
+		_, err := assembly.PeopleOf(m).Standing(t.Context(), "a11ce0000000000000000000", "aaaaaaaaaaaaaaaaaaaaaaaa")
+		return err
+	}
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()), "nothing was seen yet")
+	m.Look(t.Context())
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()))
+	require.ErrorContains(t, ask(), "directory is catching up")
+}
