@@ -38,11 +38,11 @@ func TestGoldenAnswers(t *testing.T) {
 	slot := func(after time.Time) time.Time { return after.Truncate(12 * time.Hour).Add(12 * time.Hour) }
 	b := setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
-		d.Figures = readmodels.Scopes{Pool: db.ReadOnly}
+		d.People, d.Figures = readmodels.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}
 		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly, NextAccountRead: slot, NextPostRead: slot}
 	})
 	ids := world.IDs()
-	token := b.token(ids.ParentAccount, "agency", map[string]any{"exp": anchor.AddDate(1, 0, 0).Unix()})
+	token := b.token(ids.ParentAccount, "agency", map[string]any{"sub": world.People().Agency.UserID, "exp": anchor.AddDate(1, 0, 0).Unix()})
 	const days = "2026-10-22/2026-10-28"
 	query := fmt.Sprintf("?account=%d&tz=Europe/Berlin", ids.Accounts[0])
 	span := query + "&startTime=2026-10-22&endTime=2026-10-28"

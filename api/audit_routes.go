@@ -42,7 +42,7 @@ type auditFunc func(w http.ResponseWriter, r *http.Request, params *Params, pare
 // auditing hands an endpoint the parameters that it declares and the time zone, which is judged also where no
 // day is named.
 func (s *Server) auditing(serve auditFunc, takes ...Param) operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) (err error) {
+	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) (err error) {
 		params.Zone()
 		var dashboard string
 		if params.declares(paramDashboard) {
@@ -53,6 +53,8 @@ func (s *Server) auditing(serve auditFunc, takes ...Param) operation {
 		p, _ := PrincipalFrom(r.Context()) // the roles of these routes always name the agency
 		return serve(w, r, params, p.AccountID, dashboard)
 	}, with(takes, paramZone)...)
+	op.audit = true
+	return op
 }
 
 // auditRole is the role under which a caller of these routes is recorded: the one that may less.

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// principal returns the verified caller of r: the one that an outer middleware left in the context,
+// principal returns the verified caller of r, who has rights now: the one that an outer middleware left in the context,
 // else the one that the authenticator finds.
 func (s *Server) principal(r *http.Request) (Principal, error) {
 	p, ok := PrincipalFrom(r.Context())
@@ -22,7 +22,16 @@ func (s *Server) principal(r *http.Request) (Principal, error) {
 			return Principal{}, s.authenticationError(err)
 		}
 	}
-	return p.canonical()
+	return s.admitted(r.Context(), p)
+}
+
+// admitted returns a verified caller as the rest of this package knows it, if it has rights now.
+func (s *Server) admitted(ctx context.Context, p Principal) (Principal, error) {
+	p, err := p.canonical()
+	if err != nil {
+		return Principal{}, err
+	}
+	return p, s.doorkeeper.admit(ctx, p)
 }
 
 // authenticationError takes an ordinary error of an authenticator for "nobody is signed in": a main application's own
@@ -44,10 +53,10 @@ func (s *Server) authorise(roles []Role, next endpointFunc) endpointFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := s.principal(r)
+		recordUser(r.Context(), p.UserID) // also of one who is refused
 		if err != nil {
 			return err
 		}
-		recordUser(r.Context(), p.UserID)
 		if err := s.limits.take(w.Header(), p); err != nil {
 			return err
 		}
@@ -95,14 +104,14 @@ func (s *Server) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern
 			return Principal{}, "", err
 		}
 		ticketID = t.ID
-		p, err = t.principal()
+		p, err = s.admitted(r.Context(), t.principal())
 	} else {
 		p, err = s.principal(r)
 	}
+	recordUser(r.Context(), p.UserID) // also of one who is refused
 	if err != nil {
 		return Principal{}, "", err
 	}
-	recordUser(r.Context(), p.UserID)
 	return p, ticketID, s.limits.take(w.Header(), p)
 }
 

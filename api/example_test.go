@@ -23,7 +23,7 @@ func ExampleHandler() {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
 		}),
 		// mount.Open puts these together over a log and a database.
-		Accounts: oneAgency{}, Dashboards: oneAgency{}, DashboardCommands: oneAgency{}, Figures: oneAgency{}, Analytics: oneAgency{},
+		People: oneAgency{}, Accounts: oneAgency{}, Dashboards: oneAgency{}, DashboardCommands: oneAgency{}, Figures: oneAgency{}, Analytics: oneAgency{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -81,4 +81,8 @@ func (oneAgency) Dashboard(_ context.Context, r readmodels.DashboardRequest) (re
 
 func (oneAgency) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {
 	return readmodels.Scope{ParentAccount: request.ParentAccount}, nil
+}
+
+func (oneAgency) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {
+	return readmodels.Standing{Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true}, nil
 }

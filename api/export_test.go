@@ -1,11 +1,13 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -120,4 +122,21 @@ func CSVOf[R any](data R, table string) (text string, tables []string, err error
 	plan := newCSVPlan(reflect.TypeFor[R]())
 	raw, err := csvOf(plan, data, table)
 	return string(raw), plan.names(), err
+}
+
+// WhyRefused is the rule of who has no rights.
+var WhyRefused = whyRefused
+
+// Admitting judges callers as a server with these Deps does.
+func Admitting(d Deps) func(context.Context, Principal) error { return newDoorkeeper(d).admit }
+
+// AdmittingCounted is [Admitting], and how many people are remembered.
+func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, remembered func() int) {
+	k := newDoorkeeper(d)
+	return k.admit, func() int { return len(k.seen) }
+}
+
+// ShowsHistory tells whether a route is an auditors' one.
+func ShowsHistory(s *Server, method, pattern string) bool {
+	return slices.ContainsFunc(s.routes(), func(r route) bool { return r.method == method && r.pattern == pattern && r.audit })
 }

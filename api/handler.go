@@ -71,6 +71,16 @@ type Deps struct {
 	Authenticator Authenticator
 	Accounts      AccountDirectory
 
+	// People judges every caller but auditors and operators, on each request and while it listens.
+	People PeopleDirectory
+	// UnknownUsers lets those in whom People does not know, as long as they were not erased.
+	UnknownUsers bool
+	// Withdrawn are subjects who are refused, whatever else they are; nil: nobody.
+	Withdrawn *Withdrawn
+	// PeopleKnown says why it has not been known for a while who has left; nil when it is. Meanwhile changes of dashboards
+	// and everything that auditors read answer with that error. Nil: it is always known.
+	PeopleKnown func() error
+
 	Dashboards        DashboardReader
 	DashboardCommands DashboardCommands
 
@@ -88,9 +98,6 @@ type Deps struct {
 
 	// Streams may be nil: then the routes of notices, Socket.IO and /api/live do not exist.
 	Streams *stream.Hub
-	// MayListen tells whether a user may still listen: an error with the code unauthenticated, forbidden or
-	// not_found when not. Nil: what the token says holds until it expires.
-	MayListen func(ctx context.Context, user, account string) error
 	// TicketKey seals the tickets of streams: 32 bytes that all processes behind one address share. Nil: a key of this
 	// process alone.
 	TicketKey []byte
@@ -123,8 +130,8 @@ func (d Deps) withDefaults() Deps {
 	if d.Ready == nil {
 		d.Ready = func() error { return nil }
 	}
-	if d.MayListen == nil {
-		d.MayListen = func(context.Context, string, string) error { return nil }
+	if d.PeopleKnown == nil {
+		d.PeopleKnown = func() error { return nil }
 	}
 	return d
 }
@@ -138,6 +145,7 @@ func (d Deps) validate() error {
 	}
 	missing("Authenticator", d.Authenticator == nil)
 	missing("Accounts", d.Accounts == nil)
+	missing("People", d.People == nil)
 	missing("Dashboards", d.Dashboards == nil)
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
@@ -154,6 +162,7 @@ type Server struct {
 	mux        *chi.Mux
 	socketIO   *stream.SocketIO
 	limits     *rateLimits
+	doorkeeper *doorkeeper
 	tickets    *ticketSeal
 	paramRules paramRules
 	paths      pathFolder
@@ -182,7 +191,10 @@ func Handler(deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register request metrics: %w", err)
 	}
-	s := &Server{deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), closing: make(chan struct{})}
+	s := &Server{
+		deps: deps, metrics: metrics, limits: newRateLimits(deps.Config.RateLimit, deps.Now), doorkeeper: newDoorkeeper(deps),
+		closing: make(chan struct{}),
+	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	if s.tickets, err = newTicketSeal(deps.TicketKey); err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func (s *Server) liveAccounts(ctx context.Context, p Principal, narrow readmodel
 	if err := s.deps.Ready(); err != nil {
 		return nil, err
 	}
-	if err := s.deps.MayListen(ctx, p.UserID, p.AccountID); err != nil {
+	if err := s.doorkeeper.admit(ctx, p); err != nil {
 		return nil, err
 	}
 	scope, err := s.scope(WithPrincipal(ctx, p), narrow)

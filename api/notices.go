@@ -36,7 +36,7 @@ func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listen
 	}
 	return stream.Listener{
 		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.believedUntil(p),
-		Access: func(ctx context.Context) ([]string, error) { return nil, s.deps.MayListen(ctx, p.UserID, p.AccountID) },
+		Access: func(ctx context.Context) ([]string, error) { return nil, s.doorkeeper.admit(ctx, p) },
 	}, nil
 }
 

@@ -15,6 +15,7 @@ type operation struct {
 	takes  []Param
 	answer Answer
 	body   reflect.Type // of the request; nil: it has none
+	audit  bool         // it shows what happened, or who read that
 }
 
 // Answer is the types of an operation's good answer; all are nil where it is no JSON.

@@ -129,6 +129,7 @@ func (s *Server) streamRebuild() operation {
 		if err != nil {
 			return err
 		}
+		p, _ := PrincipalFrom(r.Context())
 		stream.SetEventHeader(w.Header())
 		out := http.NewResponseController(w)
 		ticker := time.NewTicker(progressEvery)
@@ -148,6 +149,9 @@ func (s *Server) streamRebuild() operation {
 			case <-s.closing:
 				return nil
 			case <-ticker.C:
+			}
+			if s.doorkeeper.admit(r.Context(), p) != nil {
+				return nil // the next opening says why
 			}
 			if rebuild, err = s.deps.Operators.Rebuild(r.Context(), id); err != nil {
 				return nil // the answer has begun; a listener connects again

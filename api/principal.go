@@ -47,6 +47,11 @@ func (p Principal) ParentID() (string, bool) {
 	return "", false
 }
 
+// isPerson tells whether the directory must know the caller: whoever has a role besides those of auditors and operators.
+func (p Principal) isPerson() bool {
+	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator })
+}
+
 // Authenticator finds out who is calling. An error says that the request carries no usable credentials: the answer is
 // 401. A [domain.Error] is answered by its own code and text: unavailable (503) where the credentials cannot be judged
 // now. [JWT] is the standalone one.

@@ -103,15 +103,21 @@ func idAtRoot(id string) string {
 	return name + "AtRootBy" + by
 }
 
-// whenReady refuses what rests on the read models while they are being made. Notices judge by
-// themselves: their clients reconnect by their own rules.
+// whenReady refuses what rests on the read models while they are being made, and what is most worth to somebody who has
+// left while it is not known who has. Notices judge by themselves: their clients reconnect by their own rules.
 func (s *Server) whenReady(r route, next endpointFunc) endpointFunc {
 	if r.roles == nil || slices.Equal(r.roles, []Role{RoleOperator}) { // who mends them needs no ready ones
 		return next
 	}
+	sensitive := r.method == http.MethodPut || r.audit
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.deps.Ready(); err != nil {
 			return err
+		}
+		if sensitive {
+			if err := s.deps.PeopleKnown(); err != nil {
+				return err
+			}
 		}
 		return next(w, r)
 	}

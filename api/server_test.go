@@ -24,7 +24,7 @@ import (
 func TestMissingDependenciesAreNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := api.Handler(api.Deps{})
-	for _, name := range []string{"Authenticator", "Accounts", "Dashboards", "DashboardCommands", "Figures", "Analytics"} {
+	for _, name := range []string{"Authenticator", "People", "Accounts", "Dashboards", "DashboardCommands", "Figures", "Analytics"} {
 		require.ErrorContains(t, err, "Deps."+name)
 	}
 }
@@ -228,7 +228,7 @@ func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
 	require.NotContains(t, body, "/some/where")
 	require.NotContains(t, body, "MADEUP")
 	_, err := api.Handler(api.Deps{
-		Authenticator: api.AuthenticatorFunc(nil), Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b,
+		Authenticator: api.AuthenticatorFunc(nil), People: everybody{}, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b,
 		Analytics: fakeAnalytics{}, Registerer: registry,
 	})
 	require.Error(t, err, "two servers on one registry")

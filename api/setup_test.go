@@ -76,7 +76,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	require.NoError(t, err)
 	deps := api.Deps{
 		Config:        api.Config{AnalyticsAtRoot: true, MaxBody: 4096},
-		Authenticator: authenticator, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b},
+		Authenticator: authenticator, People: everybody{}, Accounts: b, Dashboards: b, DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b},
 		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return b.now },
 		Passes: func(err error) bool { return errors.Is(err, errPasses) },
@@ -103,6 +103,22 @@ func (b *bundle) logged() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.log.String()
+}
+
+// everybody is a directory of people who belong wherever they say: most tests are about something else.
+type everybody struct{}
+
+// Standing implements api.PeopleDirectory.
+func (everybody) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {
+	return standingIn(account), nil
+}
+
+// standingIn is that of somebody who has rights in an account.
+func standingIn(account string) readmodels.Standing {
+	return readmodels.Standing{
+		Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true,
+		SubAccount: account != agency && account != otherAgency,
+	}
 }
 
 // ParentAccount implements api.AccountDirectory.
@@ -281,7 +297,12 @@ func (b *bundle) put(subAccount, body string, headers ...string) answer {
 // quietHub is a hub over a store without notices.
 func quietHub(t *testing.T) *stream.Hub {
 	t.Helper()
-	hub := stream.New(emptyStore{}, stream.Config{})
+	return runHub(t, stream.Config{})
+}
+
+func runHub(t *testing.T, config stream.Config) *stream.Hub {
+	t.Helper()
+	hub := stream.New(emptyStore{}, config)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hub.Run(ctx) }()

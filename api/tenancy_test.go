@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"maps"
@@ -176,7 +175,7 @@ func (r rights) ofRole() map[string]wantedStatus {
 func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
-	require.Equal(t, []string{"TicketKey", "Registerer"}, b.server.Absent(), "no route stands on it")
+	require.Equal(t, []string{"Withdrawn", "TicketKey", "Registerer"}, b.server.Absent(), "no route stands on it")
 	roles, err := api.EveryRole()
 	require.NoError(t, err)
 	require.Len(t, rightsOfPublic.ofRole(), len(roles)+1)
@@ -354,7 +353,6 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Audit = &api.AuditDeps{History: history, Records: audit}
 		d.Operators = &fakeDesk{}
 		d.Streams = quietHub(t)
-		d.MayListen = func(context.Context, string, string) error { return nil }
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)
 	b.statements, b.facts = statements, log

@@ -137,6 +137,6 @@ func (t ticket) fits(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
 }
 
-func (t ticket) principal() (Principal, error) {
-	return Principal{UserID: t.UserID, AccountID: t.AccountID, Roles: t.Roles, ExpiresAt: t.Until}.canonical()
+func (t ticket) principal() Principal {
+	return Principal{UserID: t.UserID, AccountID: t.AccountID, Roles: t.Roles, ExpiresAt: t.Until}
 }

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -173,9 +171,7 @@ func TestLostAccessIsRefusedAtTheOpening(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
 		d.Streams = quietHub(t)
-		d.MayListen = func(context.Context, string, string) error {
-			return domain.NewError(domain.CodeForbidden, "not active any more")
-		}
+		d.People = &people{}
 	})
 	for _, path := range []string{"/api/notices", "/api/live"} {
 		require.Equal(t, http.StatusForbidden, b.get(path, b.agencyToken()).status, path)

@@ -210,7 +210,7 @@ func TestIgnoredParameters(t *testing.T) {
 	state := b.get("/api/projects/dashboard/"+client1+"/state?version=0", b.agencyToken())
 	require.Equal(t, http.StatusBadRequest, state.status, "who takes it reads it")
 	_, err := api.Handler(api.Deps{
-		Config: api.Config{IgnoreParams: []string{"limit", "mine", "version"}}, Authenticator: api.AuthenticatorFunc(nil), Accounts: b, Dashboards: b,
+		Config: api.Config{IgnoreParams: []string{"limit", "mine", "version"}}, Authenticator: api.AuthenticatorFunc(nil), People: everybody{}, Accounts: b, Dashboards: b,
 		DashboardCommands: b, Figures: b, Analytics: fakeAnalytics{bundle: b}, Registerer: prometheus.NewRegistry(),
 	})
 	require.ErrorContains(t, err, `Config.IgnoreParams names "limit", which the analytics take`)

@@ -21,16 +21,3 @@ func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string,
 	}
 	return parent, err
 }
-
-// MayListen tells whether a user may still be sent notices: an error with the code forbidden when the
-// directory holds the user as not active, or as moved to another account. A user whom it does not
-// hold is judged by the token alone.
-func (a Accounts) MayListen(ctx context.Context, user, account string) error {
-	var active, moved bool
-	known, err := found(a.Pool.QueryRow(ctx, `select active, account_id <> $2 from users where id = $1`, user, account),
-		"read user "+user, &active, &moved)
-	if known && (!active || moved) {
-		return domain.NewError(domain.CodeForbidden, "This user is not active in this account any more.")
-	}
-	return err
-}

@@ -35,7 +35,7 @@
 //	history_export.go               the whole history, batch by batch
 //	audit_reads.go                  who read or exported the history
 //	operator_actions.go             what operators did, and what came of it
-//	person.go                       what an erasure must find of a person
+//	person.go standing.go           what an erasure must find of a person; what rights are judged by
 //	notices.go                      access notices
 //
 // # Non-obvious

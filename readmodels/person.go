@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// People finds all that the directory holds of one person, for an erasure. It serves operators, so it
-// looks at all agencies.
+// People finds what the directory holds of one person: all of it for an erasure, and what rights are judged by. It looks at
+// all agencies.
 type People struct{ Pool pg.Reader }
 
 // ErrPersonNotFound says that the directory holds neither the user or member nor anything of theirs.

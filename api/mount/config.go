@@ -48,6 +48,11 @@ type Config struct {
 	// Authenticator finds out who is calling where no middleware has left a caller with [api.WithPrincipal].
 	// Required; [api.AuthenticatorFunc] makes one of a function.
 	Authenticator api.Authenticator
+	// UnknownUsers lets those in whom the directory does not hold, unless they were erased. Without it every user but
+	// auditors and operators must be there.
+	UnknownUsers bool
+	// WithdrawnFile names subjects who have no rights any more, one a line; it is read again within 10 s. "": nobody.
+	WithdrawnFile string
 	// HTTP holds the prefix, the origins of CORS, the rate limit, and whether the analytics are at the root of
 	// the prefix too, beside its /auth.
 	HTTP api.Config

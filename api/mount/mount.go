@@ -3,6 +3,7 @@ package mount
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 
@@ -36,6 +37,10 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	withdrawn, err := api.OpenWithdrawn(c.WithdrawnFile, c.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("mount: Config.WithdrawnFile: %w", err)
+	}
 	s, err := assembly.Open(ctx, assembly.Config{
 		Settings:     c.backends(),
 		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions, MaxLag: c.MaxLag,
@@ -44,7 +49,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := newServer(c, s)
+	server, err := newServer(c, s, withdrawn)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -54,7 +59,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	return m, nil
 }
 
-func newServer(c Config, s *assembly.Service) (*api.Server, error) {
+func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, error) {
 	accounts, err := scheduler.Every(c.AccountInsightsEvery)
 	if err != nil {
 		return nil, err
@@ -64,7 +69,7 @@ func newServer(c Config, s *assembly.Service) (*api.Server, error) {
 		return nil, err
 	}
 	return s.Handler(assembly.HandlerConfig{
-		HTTP: c.HTTP, Authenticator: c.Authenticator,
+		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn,
 		NextAccountRead: accounts.Due(c.AccountInsightsInterval), NextPostRead: posts.Due(0),
 	})
 }

@@ -220,6 +220,10 @@ func (p *process) newHandler() (*api.Server, error) {
 	if err := p.registry.Register(authenticator); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
+	withdrawn, err := api.OpenWithdrawn(p.Withdrawn, p.logger)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
+	}
 	schedules, err := p.schedules()
 	if err != nil {
 		return nil, usageError{err}
@@ -233,6 +237,8 @@ func (p *process) newHandler() (*api.Server, error) {
 	return p.Handler(assembly.HandlerConfig{
 		HTTP:            config,
 		Authenticator:   authenticator,
+		UnknownUsers:    p.Users == usersUnknownAllowed,
+		Withdrawn:       withdrawn,
 		Metrics:         p.metrics(),
 		NextAccountRead: schedules[domain.FetchAccounts].Due(p.AccountInsightsInterval),
 		NextPostRead:    schedules[domain.FetchPosts].Due(0),

@@ -31,6 +31,9 @@ const (
 
 const envProduction = "production"
 
+// usersUnknownAllowed is the value of LEDGERBOARD_USERS that lets users in whom the directory does not hold.
+const usersUnknownAllowed = "unknown_allowed"
+
 // storage says where the log and the database are; empty: embedded in the process, in the data directory.
 type storage struct {
 	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database."`
@@ -85,6 +88,8 @@ type settings struct {
 	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
 	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
 	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
+	Users           string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
+	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within 10 s."`
 	CORSOrigins     []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
 	RateLimit       int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
 	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
@@ -155,6 +160,8 @@ func (s settings) validate(addr string) error {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
 	}
+	_, err = api.OpenWithdrawn(s.Withdrawn, nil)
+	wrong.add(named("LEDGERBOARD_WITHDRAWN", err))
 	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {
 		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)

@@ -19,6 +19,8 @@ func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
 	require.NoError(t, err)
 	mounted := mount.Config{}.WithDefaults()
 	require.Equal(t, c.Serve.ClientDashboardScopes, mounted.ClientScopes)
+	require.Equal(t, c.Serve.Users == usersUnknownAllowed, mounted.UnknownUsers)
+	require.Equal(t, c.Serve.Withdrawn, mounted.WithdrawnFile)
 	require.Equal(t, c.Serve.MaxLag, mounted.MaxLag)
 	require.Equal(t, c.Serve.AccountInsightsEvery, mounted.AccountInsightsEvery)
 	require.Equal(t, c.Serve.AccountInsightsInterval, mounted.AccountInsightsInterval)

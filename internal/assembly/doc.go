@@ -28,6 +28,7 @@
 //	desk_looks.go  what operators see of the database alone
 //	desk.go desk_*.go  where operators look and act: look, record, do, record what came of it
 //	service.go     Config, Service, Open
+//	people_known.go  whether it is known who has left
 //	monitor.go     whether read models may be read, and take commands
 //	faults.go      what can be wrong, told by metrics and in the log
 //	health.go      what a process says of itself: /readyz

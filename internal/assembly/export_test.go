@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -28,3 +29,6 @@ var Silent = silent
 
 // SilentCollector shows them as metrics.
 func SilentCollector(of func() []collect.Silence) prometheus.Collector { return silentCollector{of} }
+
+// PeopleOf judges people by tables that a monitor looks at.
+func PeopleOf(m *Monitor) api.PeopleDirectory { return people{monitor: m} }

@@ -15,18 +15,23 @@ import (
 type HandlerConfig struct {
 	HTTP          api.Config
 	Authenticator api.Authenticator
-	Metrics       http.Handler // behind /metrics; nil: no such route
+	UnknownUsers  bool           // whether users whom the directory does not hold may come in
+	Withdrawn     *api.Withdrawn // subjects who may not; nil: nobody
+	Metrics       http.Handler   // behind /metrics; nil: no such route
 	// The slot of the fetchers in which an account, or its posts, are due again that were read at an instant.
 	NextAccountRead, NextPostRead func(after time.Time) time.Time
 }
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	accounts := readmodels.Accounts{Pool: s.ReadPool}
 	return api.Handler(api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
-		Accounts:          accounts,
+		Accounts:          readmodels.Accounts{Pool: s.ReadPool},
+		People:            people{readmodels.People{Pool: s.ReadPool}, s.Monitor},
+		UnknownUsers:      c.UnknownUsers,
+		Withdrawn:         c.Withdrawn,
+		PeopleKnown:       s.Monitor.PeopleKnown,
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
@@ -38,7 +43,6 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		},
 		Operators:  s.operators,
 		Streams:    s.streams,
-		MayListen:  accounts.MayListen,
 		TicketKey:  s.ticketKey,
 		Ready:      func() error { return s.Monitor.MayRead() },
 		Passes:     pg.MayPass,

@@ -38,6 +38,12 @@ func (s *Service) Health() api.Health {
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) }})
 	}
+	checks = append(checks, api.Check{Name: "who has left", Probe: func(context.Context) error {
+		if err := s.Monitor.PeopleKnown(); err != nil {
+			return &api.DegradedError{Reason: err.Error()}
+		}
+		return nil
+	}})
 	if s.Fetcher != nil {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
 	}

@@ -46,6 +46,7 @@ type Monitor struct {
 	targets  map[string]map[int32]int64
 	highest  map[place]int64      // the highest checkpoint seen
 	unfolded map[string]time.Time // generations that no process follows, and since when
+	people   backlog              // of the directory
 	told     string               // what is wrong, as it was logged
 	made     chan struct{}
 }
@@ -68,7 +69,7 @@ type place struct {
 
 // NewMonitor returns a monitor that has seen nothing yet; see [Monitor.Run].
 func NewMonitor[M readModel](models []M, c MonitorConfig) *Monitor {
-	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, made: make(chan struct{})}
+	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, made: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
@@ -106,6 +107,9 @@ func (m *Monitor) Look(ctx context.Context) {
 			delete(m.targets, s.Projection)
 		}
 		m.faults[i] = m.faultsOf(s, folded)
+		if s.Projection == (projections.Directory{}).Name() {
+			m.people.look(s, m.seen)
+		}
 	}
 	m.tell(ctx, nil)
 	select {

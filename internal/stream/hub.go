@@ -16,7 +16,10 @@ const (
 	maxPerUser     = 64               // streams of one user, of each source
 	keepAliveEvery = 15 * time.Second // comments that keep connections alive
 	queryTimeout   = 5 * time.Second  // the longest that one look at the tables may take
-	lookAgain      = time.Second      // when a listener's look that failed is repeated
+	// recheckEvery is how often access is looked at. Who has left must be cut within 10 s, and whoever judges may
+	// answer with what it knew a second ago.
+	recheckEvery = 8 * time.Second
+	lookAgain    = time.Second // when a listener's look that failed is repeated
 )
 
 // Config configures a [Hub].
@@ -25,7 +28,7 @@ type Config struct {
 	// head is taken and nobody's access is looked at: a head in the middle of a rebuild would make old notices
 	// look new, and nobody would be found. Nil: always.
 	Ready   func() bool
-	Recheck time.Duration // how often a listener's access is looked at; zero: 10 s
+	Recheck time.Duration // how often a listener's access is looked at; zero: 8 s
 	Logger  *slog.Logger  // nil: slog.Default()
 }
 
@@ -42,7 +45,7 @@ func New(store Store, cfg Config) *Hub {
 	if cfg.Ready == nil {
 		cfg.Ready = func() bool { return true }
 	}
-	cfg.Recheck = cmp.Or(cfg.Recheck, 10*time.Second)
+	cfg.Recheck = cmp.Or(cfg.Recheck, recheckEvery)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	h := &Hub{cfg: cfg, done: make(chan struct{})}
 	h.notices, h.figures = newNotices(h, store), newFigures(h, store)

@@ -37,14 +37,14 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 	})
 }
 
-func TestAccessIsJudgedEveryTenSeconds(t *testing.T) {
+func TestAccessIsJudgedEveryEightSeconds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		t.Helper()
 		notices, figures := subscribe(t, hub, agency, alice, 0), open(t, hub, &listener{}, "")
 		notices.refuse(errAwayForGood)
 		figures.refuse(errAwayForGood)
-		time.Sleep(9 * time.Second)
+		time.Sleep(7 * time.Second)
 		synctest.Wait()
 		require.False(t, notices.over() || figures.over())
 		time.Sleep(time.Second)

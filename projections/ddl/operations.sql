@@ -31,6 +31,8 @@ create index operations_trail_parent on operations_trail (parent_account, time, 
 -- What operators did, newest first, and what came of each.
 create index operations_trail_acts on operations_trail (time, event_id) where event_type = 'operations.operator_acted.v1';
 create index operations_trail_outcomes on operations_trail ((data ->> 'of')) where event_type = 'operations.operator_finished.v1';
+-- Every request of somebody whom the directory does not hold asks whether that person was erased.
+create index operations_trail_erased on operations_trail ((data ->> 'user')) where event_type = 'operations.person_erased.v1';
 
 -- Partitions are folded apart in bulk, and a connection that came to another agency has a state in two of them.
 delete from connection_states s using connection_states t

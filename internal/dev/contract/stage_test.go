@@ -58,6 +58,7 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 	s.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true},
 		domain.DirectoryAccount{ID: account, RowID: 11, ParentAccount: agency, Name: "Client", Active: true},
+		domain.DirectoryUser{ID: staff, AccountID: agency, Name: "Staff", Active: true},
 		domain.DirectoryMember{ID: 7, AccountID: account, Name: "Member", Active: true},
 		domain.DirectoryConnection{ID: social, MemberID: 7, Platform: p, AccountType: kind, SecretRef: "connection/70"},
 		domain.DirectorySocialAccount{
@@ -73,7 +74,7 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 		}),
-		Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
+		People: readmodels.People{Pool: pool}, Accounts: readmodels.Accounts{Pool: pool}, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
 		Figures: readmodels.Scopes{Pool: pool}, Analytics: &analytics.Analytics{Pool: pool},
 		Entities: &readmodels.Entities{Pool: pool},
 		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,

@@ -371,7 +371,7 @@ func foreignTenants(t *testing.T, b *badInput) {
 		b.put(stranger, b.path, `{"users":[]}`).refused(t, http.StatusNotFound, "not_found")
 		b.get(stranger, "/getAccountInsights/2026-01-01/2026-01-02/0?account="+ids.SubAccounts[0]).refused(t, http.StatusNotFound, "not_found")
 		// A sub-account's id as account_id of an agency's token opens nothing either.
-		b.get(sign(t, secret, goodClaims(foreignUser, ids.SubAccounts[0], "agency")), b.path).refused(t, http.StatusNotFound, "not_found")
+		b.get(sign(t, secret, goodClaims(foreignUser, ids.SubAccounts[0], "agency")), b.path).refused(t, http.StatusForbidden, "forbidden")
 	})
 }
 

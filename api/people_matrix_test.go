@@ -1,0 +1,244 @@
+package api_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// leaver is somebody with rights, in an account of its own, to whom something happens.
+type leaver struct {
+	user    domain.DirectoryUser
+	account domain.DirectoryAccount
+	role    api.Role
+}
+
+// fates are what may happen to people, as the records of it, and whether they have rights then.
+var fates = map[string]struct {
+	records        func(leaver) []domain.Draft
+	known, allowed bool // where all must be known; where unknown users are allowed
+}{
+	"active": {func(l leaver) []domain.Draft {
+		l.user.Name, l.user.ResetPending = "Another name", true
+		return entityDrafts(l.user)
+	}, true, true},
+	"inactive": {func(l leaver) []domain.Draft { l.user.Active = false; return entityDrafts(l.user) }, false, false},
+	"erased": {func(l leaver) []domain.Draft {
+		return []domain.Draft{
+			commands.NewDraft(domain.TopicOperations, agency, domain.PersonErased{User: l.user.ID}, time.Now()),
+			commands.EraseDraft(domain.KindUser, l.user.ID, time.Now()),
+		}
+	}, false, false},
+	"moved": {func(l leaver) []domain.Draft { l.user.AccountID = client2; return entityDrafts(l.user) }, false, false},
+	"demoted": {func(l leaver) []domain.Draft { // the agency becomes a client; the client an agency
+		if l.role == api.RoleAgency {
+			l.account.ParentAccount = agency
+		} else {
+			l.account.ParentAccount = ""
+		}
+		return entityDrafts(l.account)
+	}, false, false},
+	"account inactive": {func(l leaver) []domain.Draft { l.account.Active = false; return entityDrafts(l.account) }, false, false},
+	"unknown": {func(l leaver) []domain.Draft {
+		return []domain.Draft{commands.EraseDraft(domain.KindUser, l.user.ID, time.Now())}
+	}, false, true},
+}
+
+func entityDrafts(entity domain.DirectoryEntity) []domain.Draft {
+	return []domain.Draft{commands.EntityDraft(entity, time.Now())}
+}
+
+// Every route, stream and socket lets somebody in until the record that ends the rights is folded, and nobody in after it;
+// open streams end.
+func TestWhoLeftIsOutEverywhere(t *testing.T) {
+	t.Parallel()
+	for _, unknownUsers := range []bool{false, true} {
+		t.Run(fmt.Sprintf("unknown users allowed: %t", unknownUsers), func(t *testing.T) {
+			t.Parallel()
+			b := setupTenants(t, func(d *api.Deps) {
+				d.UnknownUsers = unknownUsers
+				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
+			}, peopleOfTables)
+			b.now = time.Now() // streams end with their tokens
+			server := httptest.NewServer(b.server)
+			t.Cleanup(server.Close)
+			number := 0
+			for fate, becomes := range fates {
+				for _, role := range []api.Role{api.RoleAgency, api.RoleClient} {
+					number++
+					m := newMatrixCase(t, b, server.URL, number, role)
+					require.Zero(t, m.refusals(), "%s as %s, before", fate, role)
+					m.open()
+					for _, draft := range becomes.records(m.leaver) {
+						require.NoError(t, b.facts.Append(t.Context(), draft))
+					}
+					stays := becomes.known
+					if unknownUsers {
+						stays = becomes.allowed
+					}
+					if stays {
+						time.Sleep(time.Second) // what is remembered of before is over
+						require.Zero(t, m.refusals(), "%s as %s, after", fate, role)
+						continue
+					}
+					m.requireCut(fate)
+					require.Equal(t, m.ways, m.refusals(), "%s as %s, after: every way in is closed", fate, role)
+				}
+			}
+		})
+	}
+}
+
+func peopleOfTables(d *api.Deps) {
+	scopes, _ := d.Figures.(readmodels.Scopes)
+	d.People = readmodels.People(scopes)
+}
+
+// matrixCase is one person at every way in.
+type matrixCase struct {
+	leaver
+
+	t             *testing.T
+	b             *bundle
+	url           string
+	token, ticket string
+	ways          int // that the person may try
+	streams       []*liveStream
+}
+
+func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Role) *matrixCase {
+	t.Helper()
+	m := &matrixCase{t: t, b: b, url: url, leaver: leaver{
+		user:    domain.DirectoryUser{ID: fmt.Sprintf("d%023x", number), AccountID: fmt.Sprintf("e%023x", number), Name: "Somebody", Active: true},
+		account: domain.DirectoryAccount{ID: fmt.Sprintf("e%023x", number), RowID: int64(1000 + number), Name: "Somewhere", Active: true},
+		role:    role,
+	}}
+	if role == api.RoleClient {
+		m.account.ParentAccount = agency
+	}
+	b.facts.Put(t, m.account, m.user)
+	m.token = b.token(m.account.ID, role, map[string]any{"sub": m.user.ID})
+	ticket := ask(t, b.server, http.MethodPost, "/api/notices/ticket", "", "Authorization: Bearer "+m.token)
+	require.Equal(t, http.StatusOK, ticket.status, ticket.body)
+	_, rest, _ := strings.Cut(ticket.body, `"ticket":"`)
+	m.ticket, _, _ = strings.Cut(rest, `"`)
+	return m
+}
+
+// refusals tries every way in and counts those that are closed to who has no rights.
+func (m *matrixCase) refusals() (closed int) {
+	m.t.Helper()
+	m.ways = 0
+	count := func(refused bool) {
+		m.ways++
+		if refused {
+			closed++
+		}
+	}
+	for _, route := range m.b.server.Routes() {
+		if !slices.Contains(route.Roles, m.role) {
+			continue
+		}
+		body := ""
+		if route.Method == http.MethodPut {
+			body = "{}"
+		}
+		answer := ask(m.t, m.b.server, route.Method, ownPath(route.Pattern), body, "Authorization: Bearer "+m.token)
+		count(answer.status == http.StatusForbidden && strings.Contains(answer.body, accessEnded))
+	}
+	require.Greater(m.t, m.ways, 20)
+	for _, path := range []string{"/api/live", "/api/notices"} {
+		count(m.streamRefused(path, "Authorization: Bearer "+m.token))
+	}
+	count(m.streamRefused("/api/notices?ticket="+m.ticket, "Sec-Fetch-Site: same-origin"))
+	count(m.socketRefused())
+	return closed
+}
+
+func (m *matrixCase) streamRefused(path, header string) bool {
+	m.t.Helper()
+	s := m.b.listen(m.url+path, "", header)
+	defer s.response.Body.Close()
+	if s.response.StatusCode == http.StatusOK && (m.role == api.RoleAgency || !strings.HasPrefix(path, "/api/live")) {
+		require.True(m.t, s.lines.Scan(), "the stream has begun")
+		require.NotContains(m.t, s.lines.Text(), "refused")
+	}
+	if s.response.StatusCode != http.StatusForbidden {
+		return false
+	}
+	raw, err := io.ReadAll(s.response.Body)
+	require.NoError(m.t, err)
+	return strings.Contains(string(raw), accessEnded)
+}
+
+// socketRefused connects as the stock Socket.IO client does that polls.
+func (m *matrixCase) socketRefused() bool {
+	m.t.Helper()
+	call := func(method, query, body string) string {
+		request, err := http.NewRequestWithContext(m.t.Context(), method, m.url+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
+		require.NoError(m.t, err)
+		request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+		require.NoError(m.t, err)
+		defer response.Body.Close()
+		raw, err := io.ReadAll(response.Body)
+		require.NoError(m.t, err)
+		require.Equal(m.t, http.StatusOK, response.StatusCode, string(raw))
+		return string(raw)
+	}
+	opened := call(http.MethodGet, "", "")
+	_, rest, found := strings.Cut(opened, `"sid":"`)
+	require.True(m.t, found, opened)
+	sid, _, _ := strings.Cut(rest, `"`)
+	require.Equal(m.t, "ok", call(http.MethodPost, "&sid="+sid, `40{"token":"`+m.token+`"}`))
+	for {
+		for packet := range strings.SplitSeq(call(http.MethodGet, "&sid="+sid, ""), "\x1e") {
+			switch {
+			case strings.HasPrefix(packet, "40"):
+				return false // the connection ends with the hub
+			case strings.HasPrefix(packet, "44"):
+				require.Contains(m.t, packet, accessEnded)
+				return true
+			}
+		}
+	}
+}
+
+// open opens what must be cut.
+func (m *matrixCase) open() {
+	m.t.Helper()
+	for _, path := range []string{"/api/live", "/api/notices"} {
+		if m.role == api.RoleClient && path == "/api/live" {
+			continue // no dashboard is open to it
+		}
+		s := m.b.listen(m.url+path, m.token)
+		require.Equal(m.t, http.StatusOK, s.response.StatusCode)
+		m.streams = append(m.streams, s)
+	}
+}
+
+// requireCut waits for the end of what was opened; a stream that does not end ends the test.
+func (m *matrixCase) requireCut(fate string) {
+	m.t.Helper()
+	for _, s := range m.streams {
+		var lines []string
+		for s.lines.Scan() {
+			lines = append(lines, s.lines.Text())
+		}
+		require.NoError(m.t, s.lines.Err())
+		require.Contains(m.t, lines, ": This listener has lost its access.", fate)
+	}
+}

@@ -1,0 +1,290 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// people is a directory that answers what a test sets; the zero value knows nobody.
+type people struct {
+	mu       sync.Mutex
+	standing readmodels.Standing
+	err      error
+	asked    int
+	gate     chan struct{} // nil: nobody waits
+}
+
+func (p *people) set(s readmodels.Standing, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.standing, p.err = s, err
+}
+
+// Standing implements api.PeopleDirectory.
+func (p *people) Standing(context.Context, string, string) (readmodels.Standing, error) {
+	p.mu.Lock()
+	p.asked++
+	gate := p.gate
+	p.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.standing, p.err
+}
+
+const accessEnded = "Your access has ended. Ask your agency."
+
+func TestWhoHasNoRights(t *testing.T) {
+	t.Parallel()
+	staff, ofClient := standingIn(agency), standingIn(client1)
+	change := func(s readmodels.Standing, f func(*readmodels.Standing)) readmodels.Standing { f(&s); return s }
+	nobody := readmodels.Standing{AccountKnown: true, AccountActive: true}
+	as := func(account string, roles ...api.Role) api.Principal {
+		return api.Principal{UserID: alice, AccountID: account, Roles: roles}
+	}
+	byAgency, byClient := as(agency, api.RoleAgency), as(client1, api.RoleClient)
+	for name, test := range map[string]struct {
+		who       api.Principal
+		withdrawn bool
+		standing  readmodels.Standing
+		// whether the caller may come in where all must be known, and where unknown users are allowed
+		known, allowed bool
+	}{
+		"staff":                          {who: byAgency, standing: staff, known: true, allowed: true},
+		"a client's user":                {who: byClient, standing: ofClient, known: true, allowed: true},
+		"staff who audits too":           {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: staff, known: true, allowed: true},
+		"withdrawn":                      {who: byAgency, withdrawn: true, standing: staff},
+		"inactive":                       {who: byAgency, standing: change(staff, func(s *readmodels.Standing) { s.Active = false })},
+		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: change(staff, func(s *readmodels.Standing) { s.Active = false })},
+		"a client's, inactive":           {who: byClient, standing: change(ofClient, func(s *readmodels.Standing) { s.Active = false })},
+		"moved":                          {who: byClient, standing: change(ofClient, func(s *readmodels.Standing) { s.Account = client2 })},
+		"account inactive":               {who: byClient, standing: change(ofClient, func(s *readmodels.Standing) { s.AccountActive = false })},
+		"agency with a client's account": {who: as(client1, api.RoleAgency), standing: ofClient},
+		"client with an agency's":        {who: as(agency, api.RoleClient), standing: staff},
+		"both, with an agency's":         {who: as(agency, api.RoleAgency, api.RoleClient), standing: staff},
+		"erased":                         {who: byAgency, standing: change(nobody, func(s *readmodels.Standing) { s.Erased = true })},
+		"erased, and there again":        {who: byAgency, standing: staff, known: true, allowed: true},
+		"unknown":                        {who: byAgency, standing: nobody, allowed: true},
+		"unknown, account inactive":      {who: byAgency, standing: change(nobody, func(s *readmodels.Standing) { s.AccountActive = false })},
+		"unknown, demoted":               {who: as(client1, api.RoleAgency), standing: change(nobody, func(s *readmodels.Standing) { s.SubAccount = true })},
+		"nothing is known":               {who: byClient, allowed: true},
+		"account unknown":                {who: byAgency, standing: change(staff, func(s *readmodels.Standing) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
+		"an auditor need not be known":   {who: as(agency, api.RoleAuditor), known: true, allowed: true},
+		"an operator need not be known":  {who: as("", api.RoleOperator), known: true, allowed: true},
+		"both of them":                   {who: as(agency, api.RoleAuditor, api.RoleOperator), known: true, allowed: true},
+		"a withdrawn auditor":            {who: as(agency, api.RoleAuditor), withdrawn: true},
+		"a withdrawn operator":           {who: as("", api.RoleOperator), withdrawn: true},
+		"an unknown role is a person's":  {who: as(agency, "something-new"), allowed: true},
+	} {
+		require.Equal(t, test.known, api.WhyRefused(test.who, test.withdrawn, test.standing, false) == "", "%s, all must be known", name)
+		require.Equal(t, test.allowed, api.WhyRefused(test.who, test.withdrawn, test.standing, true) == "", "%s, unknown users are allowed", name)
+	}
+}
+
+func TestWhoLeftIsRefusedWithOneText(t *testing.T) {
+	t.Parallel()
+	directory := &people{standing: standingIn(agency)}
+	b := setup(t, func(d *api.Deps) { d.People = directory })
+	b.views[agency+"/"+client1] = view(client1, 3)
+	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).status)
+	for _, token := range []string{b.token(agency, "agency", map[string]any{"sub": bob}), b.token(agency, []string{"agency", "auditor"}, map[string]any{"sub": bob})} {
+		directory.set(readmodels.Standing{}, nil)
+		answer := b.get(dashboardPath+client1, token)
+		require.Equal(t, http.StatusForbidden, answer.status)
+		require.Equal(t, accessEnded, answer.failure(t).Message, "nothing of why")
+	}
+	require.Contains(t, b.logged(), "not in the directory", "the log says why")
+}
+
+// A burst of requests is one question, an answer holds for a second, and the last one while the directory is away.
+func TestDirectoryIsAskedOnceASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		directory := &people{standing: standingIn(agency), gate: make(chan struct{})}
+		admit := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
+		staff := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
+		var burst sync.WaitGroup
+		for range 50 {
+			burst.Go(func() { require.NoError(t, admit(t.Context(), staff)) })
+		}
+		synctest.Wait()
+		directory.mu.Lock()
+		close(directory.gate)
+		directory.gate = nil
+		directory.mu.Unlock()
+		burst.Wait()
+		require.Equal(t, 1, directory.asked)
+
+		directory.set(readmodels.Standing{}, nil)
+		time.Sleep(999 * time.Millisecond)
+		require.NoError(t, admit(t.Context(), staff), "what was answered a moment ago")
+		time.Sleep(time.Millisecond)
+		require.ErrorContains(t, admit(t.Context(), staff), accessEnded)
+		require.Equal(t, 2, directory.asked)
+
+		away := errors.New("the database is away")
+		directory.set(standingIn(agency), nil)
+		time.Sleep(time.Second)
+		require.NoError(t, admit(t.Context(), staff))
+		directory.set(readmodels.Standing{}, away)
+		time.Sleep(59 * time.Second)
+		require.NoError(t, admit(t.Context(), staff), "the last answer holds")
+		other := staff
+		other.UserID = bob
+		require.ErrorIs(t, admit(t.Context(), other), away, "nobody was asked about this one")
+		time.Sleep(time.Second)
+		require.ErrorIs(t, admit(t.Context(), staff), away, "and not for ever")
+	})
+}
+
+func TestFewAreRemembered(t *testing.T) {
+	t.Parallel()
+	directory := &people{standing: standingIn(agency)}
+	admit, remembered := api.AdmittingCounted(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
+	for i := range 10_050 {
+		require.NoError(t, admit(t.Context(), api.Principal{UserID: strconv.Itoa(i), AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
+		require.LessOrEqual(t, remembered(), 10_000)
+	}
+	require.Equal(t, 10_050, directory.asked)
+}
+
+// What somebody who has left would want most is closed while it is not known who has. The rest goes on.
+func TestWhileNobodyKnowsWhoLeft(t *testing.T) {
+	t.Parallel()
+	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
+	var known error
+	b, _ := setupAudit(t, func(d *api.Deps) {
+		d.PeopleKnown = func() error { return known }
+		d.Operators, d.Streams = &fakeDesk{}, quietHub(t)
+	})
+	b.views[agency+"/"+client1] = view(client1, 3)
+	closed := 0
+	for _, route := range b.server.Routes() {
+		if route.Roles == nil || route.Pattern == "/api/ops/rebuilds/{rebuild}/events" {
+			continue
+		}
+		role := route.Roles[0]
+		token := b.token(agency, role)
+		if role == api.RoleOperator {
+			token = b.token("", role, map[string]any{"account_id": nil})
+		}
+		path := filled(route.Pattern, client1, "7", "11", alice)
+		known = stale
+		answer := ask(t, b.server, route.Method, path, "{}", "Authorization: Bearer "+token)
+		audit := api.ShowsHistory(b.server, route.Method, route.Pattern)
+		if !audit && route.Method != http.MethodPut {
+			require.NotContains(t, answer.body, stale.Message, "%s %s", route.Method, path)
+			continue
+		}
+		closed++
+		require.Equal(t, http.StatusServiceUnavailable, answer.status, "%s %s", route.Method, path)
+		require.Equal(t, stale.Message, answer.failure(t).Message)
+		known = nil
+		answer = ask(t, b.server, route.Method, path, "{}", "Authorization: Bearer "+token)
+		require.NotEqual(t, http.StatusServiceUnavailable, answer.status, "%s %s", route.Method, path)
+	}
+	require.Equal(t, 8, closed, "the PUT, four questions about a dashboard, the agency's history, its export, who read")
+}
+
+func TestWithdrawnSubjects(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "withdrawn")
+	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
+	logged := &lockedLog{}
+	_, err := api.OpenWithdrawn(file, slog.New(slog.NewTextHandler(logged, nil)))
+	require.ErrorContains(t, err, file)
+	write("# nobody\n" + alice + " " + bob + "\n")
+	_, err = api.OpenWithdrawn(file, nil)
+	require.ErrorContains(t, err, "line 2 of "+file)
+	none, err := api.OpenWithdrawn("", nil)
+	require.NoError(t, err)
+	require.False(t, none.Has(alice))
+
+	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
+	withdrawn, err := api.OpenWithdrawn(file, slog.New(slog.NewTextHandler(logged, nil)))
+	require.NoError(t, err)
+	b := setup(t, func(d *api.Deps) { d.Withdrawn, d.Operators = withdrawn, &fakeDesk{} })
+	b.views[agency+"/"+client1] = view(client1, 3)
+	status := func(subject, role string) int {
+		path := dashboardPath + client1
+		if role == "operator" {
+			path = "/api/ops/projections"
+		}
+		return b.get(path, b.token(agency, role, map[string]any{"sub": subject})).status
+	}
+	for _, role := range []string{"agency", "auditor", "operator"} {
+		require.Equal(t, http.StatusForbidden, status(alice, role), role)
+		require.Equal(t, http.StatusOK, status(bob, role), role)
+	}
+	require.Equal(t, http.StatusForbidden, status("ops@example.org", "operator"))
+	require.Equal(t, http.StatusOK, status("OPS@example.org", "operator"), "another subject")
+
+	write(bob)
+	require.Eventually(t, func() bool { return withdrawn.Has(bob) }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, http.StatusOK, status(alice, "agency"))
+	require.NoError(t, os.Remove(file))
+	require.Eventually(t, func() bool { withdrawn.Has(bob); return logged.lines() == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.True(t, withdrawn.Has(bob), "the last list holds")
+	write("") // it can be read again
+	require.Eventually(t, func() bool { return !withdrawn.Has(bob) }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, 1, logged.lines(), "told of once")
+}
+
+// lockedLog counts lines.
+type lockedLog struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (l *lockedLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	return len(line), nil
+}
+
+func (l *lockedLog) lines() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n
+}
+
+// The progress of a rebuild goes on for as long as it takes: an operator who is withdrawn meanwhile sees no more of it.
+func TestStreamOfAWithdrawnOperatorIsCut(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "withdrawn")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	withdrawn, err := api.OpenWithdrawn(file, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	b := setup(t, func(d *api.Deps) {
+		d.Withdrawn = withdrawn
+		d.Operators = &fakeDesk{rebuilds: []operator.Rebuild{{ID: "r1", State: operator.RebuildCopying}}} // it never ends
+	})
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token("", "operator", map[string]any{"account_id": nil}))
+	require.NotEmpty(t, s.next("rebuild"))
+	require.NoError(t, os.WriteFile(file, []byte(alice), 0o600))
+	for s.next("rebuild") != "" {
+	}
+	require.NoError(t, s.lines.Err(), "the stream has ended by itself")
+}
