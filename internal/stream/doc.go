@@ -54,7 +54,8 @@
 //     page that loads anew, and frontends load anew on this very notice.
 //   - Last-Event-ID of figures is a place in the list of one process, and an instant: "<process>.<number>.<milliseconds>". A stream
 //     that comes back to its process within some minutes is told exactly what it has missed, merged into one event. At
-//     another process, after a restart or too late it is told "all": true, and what befell connections since the instant. A stream without an id begins
+//     another process, after a restart or too late it is told "all": true, and what befell connections since the instant.
+//     A stream without an id begins
 //     now, and is told its place at once.
 //   - A change of dashboards is no figure, but changes what clients may see. It makes their streams look
 //     again at once: who is out is cut, and whose accounts are others is told "all": true.
