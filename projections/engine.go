@@ -153,8 +153,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer running.Wait()
 	running.Go(func() { e.keepRebuilding(ctx) })
 	running.Go(func() { e.keepRetiring(ctx) })
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
 	for {
 		stepped := e.stepped()
 		for _, s := range e.begin(ctx) {
@@ -167,7 +165,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-stepped:
-		case <-look.C:
+		case <-time.After(lookEvery): // after the look, however long it took
 		}
 	}
 }

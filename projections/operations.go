@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -36,7 +37,7 @@ func (p Operations) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (Operations) Begin(int) Fold {
-	return &operationsFold{states: map[int64]stateRow{}}
+	return &operationsFold{seen: map[trailKey]bool{}, states: map[int64]stateRow{}}
 }
 
 type trailRow struct {
@@ -53,7 +54,17 @@ type operationsFold struct {
 	needsNothing
 
 	trail  []trailRow
+	seen   map[trailKey]bool // those that trail holds or held
 	states map[int64]stateRow
+}
+
+// trailKey is the hash of a row's key: a bulk fold remembers it of every record.
+type trailKey [16]byte
+
+func trailKeyOf(ev Event) (key trailKey) {
+	sum := sha256.Sum256([]byte(ev.Key + "\x00" + ev.Envelope.ID))
+	copy(key[:], sum[:])
+	return key
 }
 
 // Apply implements [Fold].
@@ -61,13 +72,18 @@ func (f *operationsFold) Apply(ev Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
-	if err := indexable(ev.Key); err != nil {
+	if err := indexable(ev.Key, ev.Envelope.ID); err != nil {
 		return err
+	}
+	row := trailKeyOf(ev)
+	if f.seen[row] { // an append that was tried again may lie in its stream twice
+		return nil
 	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}
 	}
+	f.seen[row] = true
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})
 	if change, ok := ev.Data.(domain.ConnectionStateChanged); ok {
 		change.At = instant(change.At)

@@ -70,7 +70,9 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	request := b.request("tally")
 	heard("the request", stepped)
 	hold := newGate()
+	defer hold.open()
 	follow := newGate()
+	defer follow.open()
 	e = b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
 		hold.first()
 		return nil

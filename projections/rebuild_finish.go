@@ -25,6 +25,9 @@ type Verify func(ctx context.Context, projection string, live, candidate int) (r
 // keysShard is the shard of the first table's keys and indexes; those of the others have the numbers below it.
 const keysShard = -1
 
+// sortMemory is how many MB the server may take to sort keys, for all tables that get theirs at a time.
+const sortMemory = 256
+
 // finishTables makes the keys and indexes of each table, once all rows are there, and vacuums it: as many tables at a time as
 // shards. Without parallel workers: the live generation needs the processors.
 func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
@@ -56,14 +59,19 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		if errors.Is(err, errLeaseLost) {
 			var done bool
 			of := tx.QueryRow(ctx, `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
-			if err := of.Scan(&done); err != nil || done {
-				return err // made before this process took the rebuild over
+			switch missing := of.Scan(&done); {
+			case errors.Is(missing, pgx.ErrNoRows): // a shard for each table is younger than the rebuild
+				return domain.NewError(domain.CodeConflict, "rebuild %s was begun by an earlier program, and this one cannot finish it: ask for it again", r.ID)
+			case missing != nil:
+				return fmt.Errorf("look whether keys are made: %w", missing)
+			case done:
+				return nil // made before this process took the rebuild over
 			}
 		}
 		if err != nil {
 			return err
 		}
-		sql := `set local maintenance_work_mem = '256MB'; set local max_parallel_maintenance_workers = 0;` + keys.SQL
+		sql := fmt.Sprintf(`set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;`, sortMemory/shardsAtOnce()) + keys.SQL
 		_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 		return err
 	})

@@ -62,8 +62,6 @@ type running struct {
 
 // keepRebuilding takes the rebuilds of this projector version one after the other, until ctx is done.
 func (e *Engine) keepRebuilding(ctx context.Context) {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
 	for {
 		stepped := e.stepped()
 		r, err := e.takeRebuild(ctx)
@@ -78,7 +76,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-stepped:
-		case <-look.C:
+		case <-time.After(lookEvery): // after the look, however long it took
 		}
 	}
 }

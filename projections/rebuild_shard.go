@@ -79,6 +79,9 @@ type shardFold struct {
 func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into CopyTarget) (err error) {
 	defer func() { err = errors.Join(err, f.handed()) }()
 	err = r.read(ctx, g, f.shard, func(reading context.Context, c *chunk) error {
+		if err := f.handedYet(); err != nil {
+			return err
+		}
 		began := time.Now()
 		for i := range c.events {
 			ev := &c.events[i]
@@ -130,7 +133,20 @@ func (f *shardFold) handed() error {
 	if f.handing == nil {
 		return nil
 	}
-	err := <-f.handing
+	return f.endHanding(<-f.handing)
+}
+
+// handedYet is [shardFold.handed] that does not wait: nothing need be folded on once the database has refused rows.
+func (f *shardFold) handedYet() error {
+	select {
+	case err := <-f.handing:
+		return f.endHanding(err)
+	default:
+		return nil
+	}
+}
+
+func (f *shardFold) endHanding(err error) error {
 	f.handing = nil
 	if err != nil {
 		return fmt.Errorf("hand over rows: %w", err)

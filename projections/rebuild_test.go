@@ -206,6 +206,25 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	require.Equal(t, 2, b.count("select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"))
 }
 
+// A rebuild that was begun by a program with one shard for all keys is ended, not tried again for ever.
+func TestRebuildOfAnEarlierProgramIsEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	g := newGate()
+	defer g.open()
+	asked := b.request("tally")
+	b.start(b.engine(twoTables{bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		g.first()
+		return nil
+	}}}))
+	<-g.reached
+	b.exec("delete from rebuild_shards where partition < -1")
+	g.open()
+	failed := b.ends(asked.ID, operator.RebuildFailed)
+	require.Contains(t, failed.Error, "was begun by an earlier program, and this one cannot finish it: ask for it again")
+}
+
 // Between the copy and the switch, and at the switch itself.
 func TestRebuildIsTakenOverLater(t *testing.T) {
 	t.Parallel()

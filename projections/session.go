@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -137,11 +138,14 @@ func (f *session) look(ctx context.Context) error {
 	return f.goLive(ctx)
 }
 
-// lookServes notes whether readers use the generation. What cannot be read now counts as no.
+// lookServes notes whether readers use the generation. What cannot be read now counts as no, until the next look.
 func (f *session) lookServes(ctx context.Context) {
 	g := f.current()
 	var number int
-	err := f.pool.QueryRow(ctx, readersGenerationSQL, f.projector.Name(), g.Version).Scan(&number)
+	err := f.pool.QueryRow(ctx, readersGenerationSQL, f.projector.Name(), g.Version, false).Scan(&number)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil {
+		f.logger.Debug("look whether readers use the generation", "error", err)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.serves = err == nil && g.State == StateLive && number == g.Number

@@ -24,12 +24,26 @@ async function refusal(answer) {
         said = await answer.json();
     }
     catch { } // a proxy's own page
-    const wait = answer.headers.get("Retry-After");
-    return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, wait ? Number(wait) : undefined);
+    return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, secondsOf(answer.headers.get("Retry-After")));
+}
+/** The seconds that a Retry-After asks for, as a number or, as proxies may, as a date; undefined: it is neither. */
+function secondsOf(wait) {
+    if (!wait)
+        return undefined;
+    const seconds = /^\d+$/.test(wait) ? Number(wait) : Math.ceil((Date.parse(wait) - Date.now()) / 1000);
+    return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
 }
 /** The statuses of streams after which trying again does not help. */
 const forGood = [400, 401, 403, 404];
-const retryTicketAfter = 2000; // ms, while no ticket can be had
+// In ms, before a stream that was refused is tried again. Without advice of the server, pauses grow to a minute.
+const shortestPause = 2_000;
+const longestOwnPause = 40_000;
+const longestPause = 3_600_000;
+/** The pause after so many failures in a row, up to half longer by chance: streams that fell together do not come back together. */
+function pauseAfter(failures, retryAfter = 0) {
+    const own = Math.min(shortestPause * 2 ** (failures - 1), longestOwnPause);
+    return Math.min(Math.max(own, retryAfter * 1000) * (1 + Math.random() / 2), longestPause);
+}
 export class Client {
     #base;
     #options;
@@ -138,7 +152,8 @@ export class Client {
         let last = "";
         let opened = false; // since the last refusal
         let refusals = 0; // in a row, without an opening
-        const later = (why) => void setTimeout(open, Math.max(retryTicketAfter, (why?.retryAfter ?? 0) * 1000));
+        let failures = 0; // the same, whatever the reason
+        const later = (why) => void setTimeout(open, pauseAfter(++failures, why?.retryAfter));
         const open = async () => {
             if (stopped)
                 return;
@@ -164,7 +179,7 @@ export class Client {
                 });
             source.onopen = () => {
                 opened = true;
-                refusals = 0;
+                refusals = failures = 0;
             };
             source.onerror = () => {
                 if (source?.readyState === 2 && !stopped)

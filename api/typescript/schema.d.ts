@@ -4340,10 +4340,7 @@ export interface components {
              */
             social_account_id: number;
             /**
-             * @description Says whether a post is out.
-             *
-             *     - `published`: the platform, or the main application, has told of it
-             *     - `scheduled`: the content planner holds it, with a time and without the platform's id
+             * @description `state` is published or scheduled. A plan whose time has passed stays scheduled until the planner says where it was published; with the platform's id it is listed no longer, and shows as published once that post is registered.
              * @enum {string}
              */
             state: "published" | "scheduled";
@@ -5593,7 +5590,7 @@ export interface components {
             reach: number | null;
             /**
              * Format: date-time
-             * @description `recorded_at` is the oldest capture of what `followers`, `engagement` and `impressions` of this period are made of: of each account its last reading in the period, of day flows the last reading of each day, which may come after the period. Null when nothing was read.
+             * @description `recorded_at` is the oldest capture behind `followers`, `engagement` and `impressions` of this period: of each account its last reading in the period, of day flows the last reading of each day, which may come after the period. Readings before the period, which a figure carries on or counts from, are left out. Null when nothing was read.
              */
             recorded_at: string | null;
             /**
@@ -5603,7 +5600,7 @@ export interface components {
             to: string;
             /**
              * Format: date-time
-             * @description the newest of these captures; null with `recorded_at`
+             * @description the newest capture behind the same figures; null with `recorded_at`
              */
             updated_at: string | null;
         };
@@ -5739,7 +5736,7 @@ export interface components {
          *
          *     A gain belongs to a reading: the difference to the last one before it of the account, however old. So the parts of a range add up to it. The first reading of all is a baseline and gains nothing. Of an account that moved between clients or members of the agency a step is his who had it at the later reading, a day his who had it when the day ended.
          *
-         *     `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows day by day with the days that both have. That period lies right before the range and is as long; while the range has not ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it. With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end; with compare=none there is none.
+         *     `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows day by day with the days that both have. That period lies right before the range and is as long; while the range has not ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it. With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end, unless the account was first read after it; with compare=none there is none.
          */
         Total: {
             /**

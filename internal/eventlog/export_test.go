@@ -63,6 +63,14 @@ func Ahead(of Follower) int {
 	return f.ahead.records
 }
 
+// AheadAfterDrop is what a poll brings when these were fetched ahead and partitions of a topic were dropped then.
+func AheadAfterDrop(fetches kgo.Fetches, topic string, partitions ...int32) kgo.Fetches {
+	a := newAhead()
+	a.put(fetches)
+	a.drop(topic, partitions)
+	return a.take()
+}
+
 // LookUpWithin bounds the look-up of positions.
 const LookUpWithin = lookUpWithin
 

@@ -124,6 +124,15 @@ func (f *folder) fold(batch eventlog.Batch) error {
 	return nil
 }
 
+// setBack forgets what was folded of partitions, as a database that is restored.
+func (f *folder) setBack(partitions []int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range partitions {
+		delete(f.positions, p)
+	}
+}
+
 // await returns the next n folded records.
 func (f *folder) await(n int) []eventlog.Record {
 	f.t.Helper()
@@ -149,6 +158,18 @@ func (f *folder) awaitStop() stopped {
 		require.FailNow(f.t, "no partition was stopped")
 		return stopped{}
 	}
+}
+
+// fill appends readings of these numbers, from inclusive to to exclusive, to each of so many partitions.
+func (b *bench) fill(t testing.TB, partitions int32, from, to int) {
+	t.Helper()
+	var drafts []domain.Draft
+	for n := from; n < to; n++ {
+		for p := range partitions {
+			drafts = append(drafts, postRead(b.keyOf(t, p), n))
+		}
+	}
+	require.NoError(t, b.AppendBulk(testContext(t), drafts))
 }
 
 // keyOf finds a social account whose key lies in a partition.

@@ -201,7 +201,7 @@ func (f *follower) revoked(ctx context.Context, client *kgo.Client, lost map[str
 	for _, p := range lost[f.wire] {
 		delete(f.next, p)
 	}
-	f.ahead.drop(lost[f.wire])
+	f.ahead.drop(f.wire, lost[f.wire])
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()

@@ -33,7 +33,7 @@ func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 		}
 		return nil, err
 	}
-	f.ahead.drop(partitions)
+	f.ahead.drop(f.wire, partitions)
 	adjusted := make(map[int32]kgo.Offset, len(from))
 	for p, offset := range from {
 		adjusted[p] = kgo.NewOffset().At(offset)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -143,21 +144,12 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	require.Equal(t, []string{"folded", "assigned"}, events[:2])
 }
 
-// Records are fetched ahead while a batch is in flight, and the partitions of some go to another follower: who lost them
-// drops the records, who keeps a partition goes on with them.
+// Records are fetched ahead while a batch is in flight, and the partitions of some go to another follower: who keeps a
+// partition goes on with them.
 func testRebalanceAhead(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	const group, partitions, each = "ahead", 6, 50
-	fill := func(from, to int) {
-		t.Helper()
-		var drafts []domain.Draft
-		for n := from; n < to; n++ {
-			for p := range int32(partitions) {
-				drafts = append(drafts, postRead(b.keyOf(t, p), n))
-			}
-		}
-		require.NoError(t, b.AppendBulk(testContext(t), drafts))
-	}
+	fill := func(from, to int) { t.Helper(); b.fill(t, partitions, from, to) }
 	fill(0, 1)
 	f := newFolder(t, b)
 	first, err := b.Follow(eventlog.FollowConfig{Topic: f.topic, Group: b.wire(f.topic) + group, MaxRecords: 40, Positions: f.load})
@@ -201,6 +193,97 @@ func testRebalanceAhead(t *testing.T, brokers []string) {
 		next[r.Partition]++
 	}
 	require.Empty(t, f.ended)
+}
+
+// A follower loses partitions of which it holds records ahead, and gets them back before it polls: another one has folded
+// some, and then the database was set back. What was held is neither folded nor taken for the log's next records, and holds
+// up no fetching.
+func testAheadGoes(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	const group, partitions, each, more = "goes", 6, 50, 10
+	f := newFolder(t, b)
+	follow := func(most int) (eventlog.Follower, chan []int32) {
+		asked := make(chan []int32, 10)
+		follower, err := b.Follow(eventlog.FollowConfig{
+			Topic: f.topic, Group: b.wire(f.topic) + group, MaxRecords: most,
+			Positions: func(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
+				asked <- partitions
+				return f.load(ctx, partitions)
+			},
+		})
+		require.NoError(t, err)
+		t.Cleanup(follower.Close)
+		return follower, asked
+	}
+	// fold folds what is polled until a record was; the partitions go on where they stand.
+	fold := func(from eventlog.Follower) {
+		t.Helper()
+		for folded := false; !folded; {
+			batch, err := from.Poll(testContext(t), time.Second)
+			require.NoError(t, err)
+			require.Empty(t, batch.Stopped)
+			require.NoError(t, f.fold(batch))
+			folded = len(batch.Runs) > 0
+			from.Done(batch)
+		}
+	}
+	ahead := func(of eventlog.Follower, records int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return eventlog.Ahead(of) == records }, awaitTime, time.Millisecond, "%d records ahead", records)
+	}
+	b.fill(t, partitions, 0, 1)
+	first, asked := follow(partitions * (each - 1))
+	require.Len(t, <-asked, partitions)
+	for len(f.folded) < partitions {
+		fold(first)
+	}
+	f.await(partitions)
+	b.fill(t, partitions, 1, each)
+	ahead(first, partitions*(each-1))
+
+	second, given := follow(7)
+	moved := <-given
+	kept := partitions - len(moved)
+	ahead(first, kept*(each-1))
+	fold(second)
+	require.NotEmpty(t, f.folded)
+	b.fill(t, partitions, each, each+more)
+	ahead(first, kept*(each+more-1))
+
+	f.setBack(moved)
+	second.Close()
+	require.ElementsMatch(t, moved, <-asked, "they are given back")
+	for len(f.folded) > 0 {
+		<-f.folded
+	}
+	want := len(moved)*(each+more) + kept*(each+more-1)
+	for len(f.folded) < want {
+		fold(first)
+	}
+	next := map[int32]int64{}
+	for p := range int32(partitions) {
+		if !slices.Contains(moved, p) {
+			next[p] = 1
+		}
+	}
+	for _, r := range f.await(want) {
+		require.Equal(t, next[r.Partition], r.Offset, "partition %d: nothing lost, doubled or out of order", r.Partition)
+		next[r.Partition]++
+	}
+}
+
+// What is dropped is a partition's of one topic: the client tells of itself as partition 0 of no topic.
+func TestDropLeavesWhatIsOfNoTopic(t *testing.T) {
+	t.Parallel()
+	group := &kgo.ErrGroupSession{Err: errors.New("the broker is away")}
+	records := []*kgo.Record{{}}
+	left := eventlog.AheadAfterDrop(kgo.Fetches{{Topics: []kgo.FetchTopic{
+		{Partitions: []kgo.FetchPartition{{Partition: 0, Err: group}}},
+		{Topic: "ours", Partitions: []kgo.FetchPartition{{Partition: 0, Records: records}, {Partition: 1, Records: records}}},
+	}}}, "ours", 0)
+	require.Len(t, left.Errors(), 1)
+	require.ErrorIs(t, left.Errors()[0].Err, group)
+	require.Equal(t, 1, left.NumRecords())
 }
 
 func testCommitted(t *testing.T, brokers []string) {

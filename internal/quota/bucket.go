@@ -44,32 +44,40 @@ func newBucket(g *Gate, key string, l Limit) *bucket {
 	return b
 }
 
+// taken is what a bucket gave.
+type taken struct {
+	bucket  *bucket
+	calls   int
+	ofLease int       // of the calls: those of the lease that was drawn last
+	drawn   time.Time // when that was
+}
+
 // take takes as many calls as are wanted and there, waiting for the first one if need be. An error says that there
 // is none.
-func (b *bucket) take(ctx context.Context, want int) (got int, err error) {
+func (b *bucket) take(ctx context.Context, want int) (got taken, err error) {
+	got.bucket = b
 	mine := priorityOf(ctx)
 	if !b.queue.contested(mine) {
-		if got, err = b.fromLease(want); got == want || err != nil {
+		if err = b.fromLease(&got, want); got.calls == want || err != nil {
 			return got, err
 		}
 	}
 	if b.queue.enter(ctx, mine) != nil {
-		return got, errUnless(got, b.noRoom(0))
+		return got, errUnless(got.calls, b.noRoom(0))
 	}
 	defer b.queue.leave()
 	for {
-		more, held := b.fromLease(want - got)
-		if got += more; got == want || held != nil {
-			return got, errUnless(got, held)
+		if held := b.fromLease(&got, want); got.calls == want || held != nil {
+			return got, errUnless(got.calls, held)
 		}
-		wait, err := b.draw(ctx, want-got)
+		wait, err := b.draw(ctx, want-got.calls)
 		switch {
 		case err != nil:
-			return got, errUnless(got, err)
+			return got, errUnless(got.calls, err)
 		case wait == 0:
 			continue
-		case got > 0, b.scope == platforms.ScopeAccount && wait > b.gate.cfg.Patience, b.gate.sleep(ctx, wait) != nil:
-			return got, errUnless(got, b.noRoom(wait))
+		case got.calls > 0, b.scope == platforms.ScopeAccount && wait > b.gate.cfg.Patience, b.gate.sleep(ctx, wait) != nil:
+			return got, errUnless(got.calls, b.noRoom(wait))
 		}
 	}
 }
@@ -82,28 +90,33 @@ func errUnless(got int, err error) error {
 	return err
 }
 
-// fromLease takes calls that were granted already; the error says that the budget is held.
-func (b *bucket) fromLease(want int) (got int, held error) {
+// fromLease adds calls that were granted already, up to as many as are wanted; an error says that the budget is held.
+func (b *bucket) fromLease(got *taken, want int) error {
 	now := b.gate.cfg.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Before(b.heldTill) {
-		return 0, b.noRoom(b.heldTill.Sub(now))
+		return b.noRoom(b.heldTill.Sub(now))
 	}
 	if now.Sub(b.drawn) > b.lease {
-		return 0, nil
+		return nil
 	}
-	got = min(want, b.left)
-	b.left -= got
-	return got, nil
+	if !got.drawn.Equal(b.drawn) {
+		got.ofLease, got.drawn = 0, b.drawn
+	}
+	more := min(want-got.calls, b.left)
+	b.left -= more
+	got.calls += more
+	got.ofLease += more
+	return nil
 }
 
-// giveBack returns calls that were taken and not made, unless the lease that they were of is over.
-func (b *bucket) giveBack(calls int, taken time.Time) {
+// giveBack returns calls that were not made: those of the lease of now. An older one is over, and would add to this one.
+func (b *bucket) giveBack(calls int, got taken) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.drawn.After(taken) {
-		b.left += calls
+	if b.drawn.Equal(got.drawn) {
+		b.left += min(calls, got.ofLease)
 	}
 }
 

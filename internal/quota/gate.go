@@ -77,23 +77,16 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 		if l.Platform != call.Platform {
 			continue
 		}
-		b := g.bucket(l, call)
-		if requests, err = b.take(ctx, requests); err != nil {
+		got, refusal := g.bucket(l, call).take(ctx, requests)
+		if requests, err = got.calls, refusal; err != nil {
 			break
 		}
-		gave = append(gave, taken{b, requests, g.cfg.Now()})
+		gave = append(gave, got)
 	}
 	for _, from := range gave {
-		from.bucket.giveBack(from.calls-requests, from.at)
+		from.bucket.giveBack(from.calls-requests, from)
 	}
 	return requests, err
-}
-
-// taken is what a budget gave, and when.
-type taken struct {
-	bucket *bucket
-	calls  int
-	at     time.Time
 }
 
 // Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the

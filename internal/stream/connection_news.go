@@ -16,6 +16,10 @@ const (
 
 	connectionsEvery = 10 * time.Second    // how often what befell connections is looked for
 	missedAtMost     = 14 * 24 * time.Hour // how far back a stream that comes back is told of connections
+
+	// shownWithin is how late a refusal may be seen: it bears the instant at which the collector met it, and is there when the
+	// log's record of it was folded.
+	shownWithin = 10 * time.Minute
 )
 
 // ConnectionNews is what befell a connection of an account.
@@ -43,6 +47,13 @@ type connectionKey struct {
 
 func (c ConnectionNews) key() connectionKey { return connectionKey{c.AccountID, c.ConnectionID} }
 
+// refusalOf is what a change to [domain.NeedsSignIn] says.
+func refusalOf(c domain.FigureChange) ConnectionNews {
+	return ConnectionNews{
+		ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: c.At,
+	}
+}
+
 func (c ConnectionNews) signIn() SignIn {
 	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
 }
@@ -67,60 +78,56 @@ func toldOf(list []ConnectionNews, accounts []string) (events []event) {
 	return events
 }
 
-// isNew tells whether nobody was told yet that a connection needs a sign-in since an instant. Several sets of tables tell of one,
-// before and after a switch, and the look at them does too. The caller holds the lock.
-func (f *figures) isNew(which connectionKey, since time.Time) bool {
-	if !since.After(f.refused[which]) {
-		return false
+// note notes what befell a connection, to be told by the next step. A refusal is told once: several sets of tables tell of one, before
+// and after a switch, and each look finds it for a while. The caller holds the lock.
+func (f *figures) note(c ConnectionNews) {
+	if c.SignInBefore == nil {
+		if !c.At.After(f.refused[c.key()]) {
+			return
+		}
+		f.refused[c.key()] = c.At
 	}
-	f.refused[which] = since
-	return true
+	f.befell = append(f.befell, c)
 }
 
-// lookAtConnections notes what befell connections of listening agencies since the last look: which come near their end, and
-// refused ones whose notification was lost.
-func (f *figures) lookAtConnections(ctx context.Context) {
+// lookAtConnections returns what befell connections of listening agencies, and up to when: which came near their end since the last
+// look, and refused ones whose notification was lost, of which some were told already.
+func (f *figures) lookAtConnections(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
 	parents := f.listeners.parents()
 	now := time.Now()
-	f.mu.Lock()
-	after := f.looked
-	f.mu.Unlock()
-	var found []ConnectionNews
-	if len(parents) > 0 {
-		if f.hub.Ready() != nil {
-			return
-		}
-		query, cancel := context.WithTimeout(ctx, queryTimeout)
-		defer cancel()
-		var err error
-		if found, err = f.store.ConnectionNews(query, parents, after, now); err != nil {
-			f.hub.warn(ctx, "look at connections", err)
-			return
-		}
+	_, after := f.newest()
+	if len(parents) == 0 {
+		return nil, now
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.looked = now
-	for _, c := range found {
-		if c.SignInBefore != nil || f.isNew(c.key(), c.At) {
-			f.befell = append(f.befell, c)
-		}
+	if f.hub.Ready() != nil {
+		return nil, after
 	}
+	found, err := f.between(ctx, parents, after, now)
+	if err != nil {
+		f.hub.warn(ctx, "look at connections", err)
+		return nil, after
+	}
+	return found, now
 }
 
-// missed is what befell connections of an agency after a stream of another process was told last.
-func (f *figures) missed(ctx context.Context, parent string, told time.Time) ([]ConnectionNews, error) {
-	f.mu.Lock()
-	until := f.looked
-	f.mu.Unlock()
-	if earliest := until.Add(-missedAtMost); told.Before(earliest) {
+// missed is what befell connections of an agency after a stream of another process was told last, up to when this one looked. Refusals
+// that were seen late may have been told to it already.
+func (f *figures) missed(ctx context.Context, parent string, told, looked time.Time) ([]ConnectionNews, error) {
+	if earliest := looked.Add(-missedAtMost); told.Before(earliest) {
 		told = earliest
 	}
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	list, err := f.store.ConnectionNews(ctx, []string{parent}, told, until)
+	list, err := f.between(ctx, []string{parent}, told, looked)
 	slices.SortStableFunc(list, func(a, b ConnectionNews) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ConnectionID, b.ConnectionID))
 	})
 	return list, err
+}
+
+// between is what befell connections of agencies after an instant and until another, with the refusals of before that may have been
+// seen only since.
+func (f *figures) between(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	list, err := f.store.ConnectionNews(ctx, parents, after.Add(-shownWithin), until)
+	return slices.DeleteFunc(list, func(c ConnectionNews) bool { return c.SignInBefore != nil && !c.At.After(after) }), err
 }

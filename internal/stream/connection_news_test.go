@@ -31,9 +31,9 @@ func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
 		end := time.Date(2026, 12, 5, 12, 0, 0, 0, time.UTC)
 		refused := endsIn(25*time.Second, client1, 71, end)
 		refused.SignInBefore = nil // its notification was lost
-		store.befell = []stream.ConnectionNews{
+		store.befall(
 			endsIn(-time.Hour, client1, 69, end), endsIn(15*time.Second, client1, 70, end), refused, endsIn(100*time.Second, client1, 72, end),
-		}
+		)
 		time.Sleep(25 * time.Second)
 		synctest.Wait()
 		told := staff.take()
@@ -77,11 +77,57 @@ func TestNewestOfAConnectionIsTold(t *testing.T) {
 		l := open(t, hub, &listener{}, "")
 		l.take()
 		first, second := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
-		store.befell = []stream.ConnectionNews{endsIn(time.Second, client1, 70, first), endsIn(2*time.Second, client1, 70, second)}
+		store.befall(endsIn(time.Second, client1, 70, first), endsIn(2*time.Second, client1, 70, second))
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
 		told := l.take()
 		require.Len(t, told, 1)
 		require.Contains(t, told[0], second.UTC().Format(time.RFC3339))
+	})
+}
+
+// A refusal bears the instant at which the collector met it, and its row is there later: no look passes over it, it is told once, and
+// also to a stream that came back to another process in between.
+func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	synctest.Test(t, func(t *testing.T) {
+		hub, stop := start(t, store, stream.Config{})
+		l := open(t, hub, &listener{}, "")
+		l.take()
+		late := func(at, shown time.Duration, connection int64) {
+			refused := endsIn(at, client1, connection, time.Time{})
+			refused.SignInBefore = nil
+			store.befallUnseen(shown, refused)
+		}
+		late(5*time.Second, 15*time.Second, 70)
+		time.Sleep(25 * time.Second)
+		synctest.Wait()
+		told := l.take()
+		require.Equal(t, []string{"event: connection_needs_sign_in"}, firstLines(told), "a look had passed before it was there")
+		time.Sleep(15 * time.Minute)
+		synctest.Wait()
+		require.Empty(t, l.take(), "once")
+
+		hub.Hear(payload(reading(agency, client1, 70)))
+		late(-time.Second, time.Second, 71)
+		late(-time.Second, 20*time.Second, 72)
+		synctest.Wait()
+		last := idOf(l.take()[0])
+		l.close()
+		stop()
+		time.Sleep(5 * time.Second)
+		next, stop := start(t, store, stream.Config{})
+		back := open(t, next, &listener{}, last)
+		told = back.take()
+		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told), "it was not there before its id")
+		require.Contains(t, told[0], `"connection_id":71`)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		told = back.take()
+		require.Len(t, told, 1, "what the looks found, without what it was told when it came")
+		require.Contains(t, told[0], `"connection_id":72`)
+		back.close()
+		stop()
 	})
 }

@@ -55,8 +55,9 @@
 //   - Last-Event-ID of figures is a place in the list of one process, and an instant: "<process>.<number>.<milliseconds>". A stream
 //     that comes back to its process within some minutes is told exactly what it has missed, merged into one event. At
 //     another process, after a restart or too late it is told "all": true, and what befell connections since the instant.
-//     A stream without an id begins
-//     now, and is told its place at once.
+//     A stream without an id begins now, and is told its place at once.
+//   - A refusal of a connection bears the instant at which the collector met it, and is seen later. Looks go back by a margin for
+//     them: a process tells each once, and a stream that comes to another one may hear one of the last minutes again.
 //   - A change of dashboards is no figure, but changes what clients may see. It makes their streams look
 //     again at once: who is out is cut, and whose accounts are others is told "all": true.
 //   - The first change of figures after a quiet second is told at once, the next ones a second later.

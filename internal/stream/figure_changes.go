@@ -56,20 +56,13 @@ func (n news) events(accounts []string) (connections []event, changes Event, som
 		}
 	}
 	changes = Event{Changes: []Change{}}
-	told := slices.Clone(n.connections)
 	for _, c := range visible.Named() {
-		if c.Figures == domain.NeedsSignIn {
-			told = append(told, ConnectionNews{
-				ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: c.At,
-			})
-			continue
-		}
 		changes.Changes = append(changes.Changes, Change{
 			AccountID: c.AccountID, MemberID: known(c.MemberID), SocialAccountID: known(c.SocialAccount),
 			Platform: known(c.Platform), Figures: c.Figures,
 		})
 	}
-	return toldOf(told, accounts), changes, len(changes.Changes) > 0
+	return toldOf(n.connections, accounts), changes, len(changes.Changes) > 0
 }
 
 func everything() Event { return Event{All: true, Changes: []Change{}} }

@@ -35,9 +35,8 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 	f := &figureFeed{source: h.figures, who: who, accounts: accounts}
 	f.told, f.looked = h.figures.newest()
 	resumed, before := f.resume(lastEventID(r))
-	var missed []ConnectionNews
 	if !resumed && !before.IsZero() {
-		if missed, err = h.figures.missed(r.Context(), who.ParentAccount, before); err != nil {
+		if f.missed, err = h.figures.missed(r.Context(), who.ParentAccount, before, f.looked); err != nil {
 			return err
 		}
 	}
@@ -49,7 +48,7 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 	case lastEventID(r) == "":
 		err = out.send(r.Context(), f.event(FiguresCursorEvent, map[string]any{}))
 	default: // which figures it has missed is not known
-		err = f.send(r.Context(), append(toldOf(missed, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
+		err = f.send(r.Context(), append(toldOf(f.missed, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)
@@ -64,6 +63,7 @@ type figureFeed struct {
 	accounts []string // that it may see, as far as known
 	told     int64    // number of the last step that it was told
 	looked   time.Time
+	missed   []ConnectionNews // what it was told when it came; a look may find the refusals among it again
 }
 
 // resume goes back to the place of an id; false: it is not one that this process remembers. Then it may say up to when the
@@ -89,6 +89,7 @@ func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 // leaves the stream where it is.
 func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	n := f.source.since(f.who.ParentAccount, f.told)
+	n.connections = slices.DeleteFunc(n.connections, f.wasTold)
 	accounts, err := f.who.access(ctx)
 	if err != nil {
 		return err
@@ -104,6 +105,13 @@ func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	before := f.id()
 	f.accounts, f.told, f.looked = accounts, n.upTo, n.looked
 	return f.send(ctx, events, before, out)
+}
+
+// wasTold tells whether the stream was told of this refusal, or of a later one, when it came.
+func (f *figureFeed) wasTold(c ConnectionNews) bool {
+	return c.SignInBefore == nil && slices.ContainsFunc(f.missed, func(m ConnectionNews) bool {
+		return m.SignInBefore == nil && m.key() == c.key() && !c.At.After(m.At)
+	})
 }
 
 // send sends events that belong together. All but the last bear the id before: whoever is cut among them hears all again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"sync"
 	"time"
 
@@ -30,8 +31,8 @@ type figures struct {
 	befell  []ConnectionNews // pending
 	steps   []step
 	last    int64                       // number of the newest step
-	looked  time.Time                   // up to when it is known what befell connections
-	refused map[connectionKey]time.Time // connections that need a sign-in, and since when: each is told once
+	looked  time.Time                   // up to when the steps say what befell connections
+	refused map[connectionKey]time.Time // connections that need a sign-in, and since when: each is told once. As far back as looks reach
 }
 
 // step is what was told at once.
@@ -60,9 +61,11 @@ func (h *Hub) Hear(payload string) {
 	defer f.mu.Unlock()
 	f.all = f.all || unknown
 	for _, c := range changes {
-		if c.Figures != domain.NeedsSignIn || f.isNew(connectionKey{c.AccountID, c.Connection}, c.At) {
-			f.pending.Add(c)
+		if c.Figures == domain.NeedsSignIn {
+			f.note(refusalOf(c))
+			continue
 		}
+		f.pending.Add(c)
 	}
 	kick(f.kick)
 }
@@ -80,17 +83,18 @@ func (f *figures) run(ctx context.Context) {
 	look := time.NewTicker(connectionsEvery)
 	defer look.Stop()
 	for {
+		changed := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if f.lookAtConnections(ctx); !f.befellPending() {
-				continue
-			}
 		case <-f.kick:
-			f.lookAtConnections(ctx) // the ids of what is told say up to when all was told
+			changed = true
 		}
-		f.step()
+		befell, upTo := f.lookAtConnections(ctx) // also after a kick: the ids of what is told say up to when all was told
+		if !f.step(changed, befell, upTo) {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -99,31 +103,36 @@ func (f *figures) run(ctx context.Context) {
 	}
 }
 
-func (f *figures) befellPending() bool {
+// step makes a step of what is pending and of what a look found, unless there is neither, and wakes those whom it concerns. Its number
+// and up to when was looked change together: a stream that opens now is either told of what was found by the step or finds it by itself.
+func (f *figures) step(changed bool, found []ConnectionNews, looked time.Time) (made bool) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.befell) > 0
-}
-
-// step makes a step of what is pending and wakes those whom it concerns.
-func (f *figures) step() {
-	f.mu.Lock()
+	f.looked = looked
+	for _, c := range found {
+		f.note(c)
+	}
+	maps.DeleteFunc(f.refused, func(_ connectionKey, since time.Time) bool { return !since.After(looked.Add(-shownWithin)) })
+	if !changed && len(f.befell) == 0 {
+		f.mu.Unlock()
+		return false
+	}
 	f.last++
-	made, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, befell: map[string][]ConnectionNews{}}, f.access
+	next, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, befell: map[string][]ConnectionNews{}}, f.access
 	for _, c := range f.pending.List() {
-		made.changes[c.ParentAccount] = append(made.changes[c.ParentAccount], c)
+		next.changes[c.ParentAccount] = append(next.changes[c.ParentAccount], c)
 	}
 	for _, c := range f.befell {
-		made.befell[c.ParentAccount] = append(made.befell[c.ParentAccount], c)
+		next.befell[c.ParentAccount] = append(next.befell[c.ParentAccount], c)
 	}
 	f.befell = nil
 	f.pending, f.all, f.access = domain.FigureChanges{}, false, map[string]bool{}
-	f.steps = append(f.steps, made)
+	f.steps = append(f.steps, next)
 	f.steps = f.steps[max(0, len(f.steps)-maxSteps):]
 	f.mu.Unlock()
 	f.listeners.wake(func(l Listener) bool {
-		return made.all || access[l.ParentAccount] || made.changes[l.ParentAccount] != nil || made.befell[l.ParentAccount] != nil
+		return next.all || access[l.ParentAccount] || next.changes[l.ParentAccount] != nil || next.befell[l.ParentAccount] != nil
 	})
+	return true
 }
 
 // newest is the place of a stream that begins now, and up to when it is known what befell connections.

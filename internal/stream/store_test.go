@@ -20,10 +20,11 @@ type memoryStore struct {
 	looks   int
 	broken  bool
 	befell  []stream.ConnectionNews
+	shown   map[int64]time.Time // by connection, when its row is folded; none: it is there
 }
 
 func newStore() *memoryStore {
-	return &memoryStore{heads: map[string]int64{}, cursors: map[[2]string]int64{}}
+	return &memoryStore{heads: map[string]int64{}, cursors: map[[2]string]int64{}, shown: map[int64]time.Time{}}
 }
 
 // append folds one record: the agency's head moves on and the users have lost access by it.
@@ -51,6 +52,20 @@ func (m *memoryStore) close(parent, user string, accounts ...string) {
 	m.rows = append(m.rows, stream.Notice{
 		ParentAccount: parent, Version: m.heads[parent], UserID: user, Time: time.Now(), Kind: stream.BoardClosedEvent, SubAccounts: accounts,
 	})
+}
+
+// befall notes what befalls connections.
+func (m *memoryStore) befall(news ...stream.ConnectionNews) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.befell = append(m.befell, news...)
+}
+
+// befallUnseen notes what befalls a connection and is folded only after a time.
+func (m *memoryStore) befallUnseen(wait time.Duration, news stream.ConnectionNews) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.befell, m.shown[news.ConnectionID] = append(m.befell, news), time.Now().Add(wait)
 }
 
 func (m *memoryStore) setBroken(broken bool) {
@@ -130,7 +145,8 @@ func (m *memoryStore) ConnectionNews(_ context.Context, parents []string, after,
 		return nil, errAway
 	}
 	return slices.DeleteFunc(slices.Clone(m.befell), func(n stream.ConnectionNews) bool {
-		return !slices.Contains(parents, n.ParentAccount) || !n.At.After(after) || n.At.After(until)
+		return !slices.Contains(parents, n.ParentAccount) || !n.At.After(after) || n.At.After(until) ||
+			time.Now().Before(m.shown[n.ConnectionID])
 	}), nil
 }
 

@@ -29,13 +29,17 @@ func (d Definition) Keys() string {
 // TableKeys are the statements that make the keys and indexes of one table, in their order.
 type TableKeys struct{ Table, SQL string }
 
-// KeysByTable are the statements of [Definition.Keys], by table: those of one need not wait for those of another.
+// KeysByTable are the statements of [Definition.Keys], by table: those of one need not wait for those of another. It panics at
+// a statement whose table it cannot find: a mistake in a definition.
 func (d Definition) KeysByTable() []TableKeys {
 	var tables []TableKeys
 	for statement := range strings.SplitAfterSeq(comment.ReplaceAllString(d.Keys(), ""), ";") {
 		found := keyedTable.FindStringSubmatch(statement)
-		if found == nil {
+		switch {
+		case found == nil && strings.TrimSpace(statement) == "":
 			continue // what stands behind the last one
+		case found == nil: // it would be missing in the tables of a rebuild alone
+			panic(fmt.Sprintf("ddl: no table is found for the statement %q below the keys", strings.TrimSpace(statement)))
 		}
 		at := slices.IndexFunc(tables, func(t TableKeys) bool { return t.Table == found[1] })
 		if at < 0 {

@@ -46,3 +46,11 @@ func TestKeysByTableAreAllKeys(t *testing.T) {
 		require.ElementsMatch(t, all, found, name)
 	}
 }
+
+// A statement whose table is not found is a mistake that shows at once, not in the tables of a rebuild alone.
+func TestKeysByTableRefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, keys := range []string{"alter table a add primary key (id);\ncluster a;", "create index on a (id)"} {
+		require.Panics(t, func() { ddl.Definition("create table a (id int);\n-- +keys\n" + keys).KeysByTable() }, keys)
+	}
+}

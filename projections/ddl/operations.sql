@@ -23,9 +23,6 @@ create table connection_states (
 
 -- +keys
 
--- A record that lies in its stream twice, as after an append that was tried again, is one row.
-delete from operations_trail t using operations_trail u
-where t.parent_account = u.parent_account and t.event_id = u.event_id and t.ctid > u.ctid;
 alter table operations_trail add primary key (parent_account, event_id);
 create index operations_trail_parent on operations_trail (parent_account, time, event_id);
 -- What operators did, newest first, and what came of each.

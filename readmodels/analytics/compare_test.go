@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -135,4 +136,100 @@ func TestAPageThatWasAnothersIsComparedWithWhatItsClientKnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, analytics.FollowerDay{Day: "2026-05-03", Followers: new(int64(1050)), AccountsRead: 1}, got.Total.PreviousSeries[1])
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-02", Followers: new(int64(2060)), Change: new(int64(1000)), AccountsRead: 1}, got.Total.Series[1])
+}
+
+// The 29th of February is compared with no time at all: nothing was read or gained in it, whatever stood before or after.
+func TestTheTwentyNinthOfFebruaryIsComparedWithNothing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	for when, n := range map[string]int64{
+		"2023-02-27 10:00": 1000, "2023-03-01 10:00": 1001, "2023-03-02 10:00": 1003,
+		"2024-02-28 10:00": 4700, "2024-02-29 10:00": 4760, "2024-03-01 10:00": 4770, "2024-03-02 10:00": 4790,
+	} {
+		w.Add(when, read(domain.Facebook, at(when), people(n), counter(domain.MetricImpressions, 10*n)))
+	}
+	w.Fold(t, db)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	q := onFacebook(analytics.Range{From: at("2024-02-29 00:00"), To: at("2024-03-03 00:00"), Zone: time.UTC})
+	q.Compare = analytics.CompareYear
+	n := func(v int64) *int64 { return &v }
+
+	stock, _, err := queries.AccountFollowers(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Equal(t, []analytics.FollowerDay{
+		{Day: "2023-03-01"},
+		{Day: "2023-03-01", Followers: n(1001), Change: n(1), AccountsRead: 1},
+		{Day: "2023-03-02", Followers: n(1003), Change: n(2), AccountsRead: 1},
+	}, stock.Total.PreviousSeries)
+	require.Equal(t, []*int64{n(4790), n(1003)}, []*int64{stock.Total.Followers.Value, stock.Total.Followers.Previous})
+	gained, _, err := queries.AccountStats(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Equal(t, []analytics.ReachDay{
+		{Day: "2023-03-01"}, {Day: "2023-03-01", Impressions: n(10), AccountsRead: 1}, {Day: "2023-03-02", Impressions: n(20), AccountsRead: 1},
+	}, gained.Total.PreviousSeries)
+	require.Equal(t, []*int64{n(900), n(30)}, []*int64{gained.Total.Impressions.Value, gained.Total.Impressions.Previous})
+
+	q.Range.To = at("2024-03-01 00:00")
+	stock, _, err = queries.AccountFollowers(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Equal(t, []analytics.FollowerDay{{Day: "2023-03-01"}}, stock.Total.PreviousSeries)
+	require.Equal(t, n(1000), stock.Total.Followers.Previous, "where it stood when March began")
+	gained, _, err = queries.AccountStats(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Equal(t, []analytics.ReachDay{{Day: "2023-03-01"}}, gained.Total.PreviousSeries)
+	require.Equal(t, n(600), gained.Total.Impressions.Value)
+	require.Nil(t, gained.Total.Impressions.Previous)
+	require.True(t, gained.Total.Impressions.NoBaseline)
+}
+
+// A page that nobody had read, or whose readings the caller does not see, when the same dates of the year before had ended did
+// not stand anywhere then: its first reading after them is no year before.
+func TestAPageFirstReadSinceHasNoYearBefore(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.Facebook))}
+	add := func(client domain.Tenant, social int64, when string, followers int64) {
+		reading := read(domain.Facebook, at(when), people(followers))
+		reading.Tenant = tenantOf(client, social)
+		w.Add(when+string(rune('a'+social)), reading)
+	}
+	clientOne, another := tenants[0], tenants[1]
+	add(clientOne, 11, "2025-08-01 10:00", 900) // and for long not again
+	add(clientOne, 11, "2026-05-10 10:00", 1000)
+	add(clientOne, 11, "2026-06-05 10:00", 1510)
+	for day := at("2025-06-20 10:00"); day.Before(june.To); day = day.AddDate(0, 0, 30) { // the last one is of 15 June
+		add(clientOne, 12, day.Format("2006-01-02 15:04"), 2000+int64(day.Sub(at("2025-06-20 10:00")).Hours()/24))
+	}
+	add(another, 13, "2025-06-10 10:00", 50)
+	add(another, 13, "2026-05-28 10:00", 70)
+	add(clientOne, 13, "2026-06-10 10:00", 75)
+	w.Fold(t, db)
+	ask := func(of readmodels.Scope, compare analytics.Compare) analytics.Total {
+		q := onFacebook(june)
+		q.Compare = compare
+		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), of, q)
+		require.NoError(t, err)
+		return got.Total.Followers
+	}
+	sides := func(of analytics.Total) []int64 { return []int64{*of.Value, *of.Previous, *of.Change} }
+	theirs := readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
+
+	year := ask(theirs, analytics.CompareYear)
+	require.Equal(t, []int64{1510 + 2360 + 75, 2000, 360}, sides(year), "of 12 alone")
+	require.Equal(t, 18.0, *year.ChangePct, "that 11 was not read for long is not in it")
+	require.True(t, year.ComparedInPart)
+	all := ask(wholeAgency, analytics.CompareYear)
+	require.Equal(t, []int64{1510 + 2360 + 75, 2000 + 50, 360 + 25}, sides(all), "the agency had 13")
+	before := ask(theirs, "")
+	require.Equal(t, []int64{1510 + 2360 + 75, 1000 + 2330 + 70, 510 + 30 + 5}, sides(before))
+	require.False(t, before.ComparedInPart)
+
+	w = &world{Directory: w.Directory}
+	add(clientOne, 11, "2026-05-10 10:00", 1000)
+	add(clientOne, 11, "2026-06-05 10:00", 1510)
+	w.Fold(t, db)
+	alone := ask(wholeAgency, analytics.CompareYear)
+	require.Equal(t, []any{int64(1510), true, false}, []any{*alone.Value, alone.NoBaseline, alone.ComparedInPart})
+	require.Equal(t, []any{(*int64)(nil), (*int64)(nil), (*float64)(nil)}, []any{alone.Previous, alone.Change, alone.ChangePct})
 }

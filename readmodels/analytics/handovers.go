@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -225,8 +224,8 @@ type span struct {
 	byDays bool
 }
 
-// spansOf cuts the time from the start of the compared period to the end of the range where a part of the answer begins, where the account changes hands, and,
-// of an account that has both steps and day flows, where its days begin.
+// spansOf cuts the time from the start of the compared period to the end of the range where a part of the answer begins, where
+// the account changes hands, and, of an account that has both steps and day flows, where its days begin.
 func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 	r := qc.query.Range
 	start := r.From
@@ -265,11 +264,12 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 	return spans
 }
 
-// within are the indexes of the spans from one instant to another: cuts of both are there.
+// within are the indexes of the spans from one instant to another: cuts of both are there. Between an instant and itself, as
+// the 29th of February is in a year before, there is none.
 func (s *metricSeries) within(from, to time.Time) (first, end int) {
 	at := func(t time.Time) int {
 		i, _ := slices.BinarySearchFunc(s.spans, t, func(p span, t time.Time) int { return p.from.Compare(t) })
 		return i
 	}
-	return at(from), cmp.Or(at(to), len(s.spans))
+	return at(from), at(to)
 }

@@ -73,11 +73,11 @@ type StatsPeriod struct {
 	// are never added.
 	EngagementRatePct *float64  `json:"engagement_rate_pct"`
 	EngagementRateOf  *RateBase `json:"engagement_rate_of"` // reach or followers; null without a rate
-	// RecordedAt is the oldest capture of what `followers`, `engagement` and `impressions` of this period are made of: of each
-	// account its last reading in the period, of day flows the last reading of each day, which may come after the period. Null
-	// when nothing was read.
+	// RecordedAt is the oldest capture behind `followers`, `engagement` and `impressions` of this period: of each account its last
+	// reading in the period, of day flows the last reading of each day, which may come after the period. Readings before the
+	// period, which a figure carries on or counts from, are left out. Null when nothing was read.
 	RecordedAt *time.Time `json:"recorded_at"`
-	UpdatedAt  *time.Time `json:"updated_at"` // the newest of these captures; null with `recorded_at`
+	UpdatedAt  *time.Time `json:"updated_at"` // the newest capture behind the same figures; null with `recorded_at`
 	// Demographics are the last splits of the audience that were read in the period. Null when none was: Facebook
 	// and LinkedIn pages have places only, LinkedIn profiles and TikTok nothing, and all withhold them of small
 	// accounts.

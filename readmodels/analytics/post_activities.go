@@ -24,7 +24,8 @@ type ActivitiesQuery struct {
 	From, To *time.Time
 }
 
-// ActivityState says whether a post is out.
+// ActivityState says whether a post is out. A plan whose time has passed stays scheduled until the planner says where it was
+// published, by the platform's id; from then on it is no plan, and shows as published once that post is registered.
 type ActivityState string
 
 // The states of activities.
@@ -47,7 +48,9 @@ func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished
 type PostActivity struct {
 	readmodels.PlatformRef
 
-	ID            string        `json:"id"` // <social account>:<external id>; of a planned post <social account>:planned:<the plan's number>
+	ID string `json:"id"` // <social account>:<external id>; of a planned post <social account>:planned:<the plan's number>
+	// State is published or scheduled. A plan whose time has passed stays scheduled until the planner says where it was
+	// published; with the platform's id it is listed no longer, and shows as published once that post is registered.
 	State         ActivityState `json:"state"`
 	SocialAccount int64         `json:"social_account_id"`
 	AccountID     string        `json:"account_id"` // the sub-account whose post it is

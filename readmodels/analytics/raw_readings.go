@@ -50,19 +50,23 @@ func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) 
 	return qc.probe(ctx, firsts, firstReading)
 }
 
-// lookUpSeen returns the probes for what the scope saw last of a stock that was another one's when a period began.
+// lookUpSeen returns the probes for what the scope saw last, before a period began or the year before ended, of a stock that
+// was another one's by then.
 func (qc *queryContext) lookUpSeen(s *metricSeries, key gaugeKey, g *gauge) (probes []probe) {
 	if key.kind != domain.Stock || s.spells == nil {
 		return nil
 	}
-	begin := []time.Time{qc.query.Range.From}
+	instants := []time.Time{qc.query.Range.From}
 	if qc.query.seriesCompared() {
-		begin = append(begin, qc.compared.From)
+		instants = append(instants, qc.compared.From)
+	}
+	if qc.query.Compare == CompareYear {
+		instants = append(instants, qc.compared.To)
 	}
 	g.seenBefore = map[time.Time]*sample{}
-	for _, from := range begin {
-		if !qc.sees(ownerBefore(s.spells.read, from)) {
-			probes = append(probes, probe{s, key, time.Time{}, from, func(p *sample) { g.seenBefore[from] = p }, true})
+	for _, at := range instants {
+		if !qc.sees(ownerBefore(s.spells.read, at)) {
+			probes = append(probes, probe{s, key, time.Time{}, at, func(p *sample) { g.seenBefore[at] = p }, true})
 		}
 	}
 	return probes

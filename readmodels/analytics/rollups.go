@@ -53,8 +53,8 @@ type gauge struct {
 	// that before the end of each. nil: there is none.
 	values []*sample
 	first  *sample // the first reading of all, where it lies in a span
-	// seenBefore is, of stocks that were another one's when the range or the period before began, the last reading before that
-	// instant that the scope sees.
+	// seenBefore is, of stocks that were another one's when the range or the period before began, or the year before ended, the
+	// last reading before that instant that the scope sees.
 	seenBefore map[time.Time]*sample
 }
 
@@ -101,9 +101,9 @@ func (p *heldPages) only(social int64) {
 }
 
 // readSeries reads account_months: day flows by the platform's days of the range and of the period before,
-// everything else by the UTC days of both, and a few days before them. Of a social account it reads all owners in the agency: a step counts from the last reading before it,
-// whose ever that was. Only the social accounts withIDs get the ids of their events: they take more space than all
-// else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
+// everything else by the UTC days of both, and a few days before them. Of a social account it reads all owners in the agency:
+// a step counts from the last reading before it, whose ever that was. Only the social accounts withIDs get the ids of their
+// events: they take more space than all else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
 // without ids: what was kept of those is chance.
 func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
 	span := qc.figureSpan()

@@ -23,8 +23,8 @@ import (
 // `previous` is, of a stock, where `change` counts from; else what the same accounts gained in the previous period, day flows
 // day by day with the days that both have. That period lies right before the range and is as long; while the range has not
 // ended it is as long as what has elapsed, today included: on the 20th, this month is compared with the 20 days before it.
-// With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end; with
-// compare=none there is none.
+// With compare=year it is the same dates one year before, and a stock is compared with where it stood at their end, unless the
+// account was first read after it; with compare=none there is none.
 type Total struct {
 	// Value is null when no account has the figure in the range.
 	Value *int64 `json:"value"`
@@ -92,15 +92,10 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 			v.standing[i] = &p.value
 		}
 	}
-	first, _ := s.within(r.From, r.To)
-	before := g.values[first]
-	if before == nil || !of(before.owner) {
-		before = g.seenBefore[r.From]
-	}
-	if before != nil {
+	if before := v.lastBefore(g, r.From); before != nil {
 		v.before = &before.value
 	}
-	if !qc.uncompared {
+	if qc.comparesStock(v, g) {
 		if gained := qc.stepsIn(v, g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
@@ -109,6 +104,12 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
 	qc.noteSince(v, g)
 	return v
+}
+
+// comparesStock reports whether a stock that has a value is compared: with the year before only where it stood somewhere then.
+// The period right before ends where the range begins, so that the first reading in the range can stand for it.
+func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
+	return !qc.uncompared && (qc.query.Compare != CompareYear || v.lastBefore(g, qc.compared.To) != nil)
 }
 
 // gainedValue is what a metric gained that counts what was added: the platform's days where there are any, else steps
@@ -228,6 +229,16 @@ func (v *metricValue) lastIn(g *gauge, from, to time.Time) *sample {
 		}
 	}
 	return nil
+}
+
+// lastBefore is the owners' last reading of a stock before an instant at which the range or the period before begins, or at
+// which the year before ends; nil without one.
+func (v *metricValue) lastBefore(g *gauge, at time.Time) *sample {
+	i, _ := v.within(at, at)
+	if p := g.values[i]; p != nil && v.of(p.owner) {
+		return p
+	}
+	return g.seenBefore[at]
 }
 
 func (*metricValue) bucketed(buckets []bucket, of func(bucket) *int64) []*int64 {

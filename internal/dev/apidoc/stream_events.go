@@ -77,5 +77,8 @@ func (s *schemas) sent(events []streamEvent) *openapi3.SchemaRef {
 		event.Value.Required = []string{"event", "data"}
 		one.OneOf = append(one.OneOf, event)
 	}
+	if len(one.OneOf) == 1 {
+		return one.OneOf[0]
+	}
 	return openapi3.NewSchemaRef("", one)
 }

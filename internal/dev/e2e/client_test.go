@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -61,11 +62,13 @@ func TestTypedClientInNode(t *testing.T) {
 	remove()
 	leaver.await(before+1, "event", "sse removed")
 	staff.await(1, "event", "figures") // the new process says that anything may have changed
+	require.Zero(t, leaver.count("ended", ""), "%s", leaver.transcript())
 	p.update(board, map[string]any{"allow_client_dashboard": true})
 	p.update(board, map[string]any{"allow_client_dashboard": false})
 	leaver.await(1, "event", "sse closed")
 	leaver.await(1, "event", "socket closed")
-	require.Zero(t, leaver.count("ended", ""), "%s", leaver.transcript())
+	// Figures end, once somebody looks: no dashboard shows any. What tells of it goes on.
+	require.Equal(t, leaver.count("ended", "live"), leaver.count("ended", ""), "%s", leaver.transcript())
 
 	nobody := listen("nobody", "", "no token")
 	for _, what := range []string{"notices", "live", "socket"} {
@@ -76,20 +79,29 @@ func TestTypedClientInNode(t *testing.T) {
 	}), "%s", nobody.transcript())
 }
 
+// refusal is how a busy proxy answered a request.
+type refusal struct {
+	status int
+	path   string
+	at     time.Time
+}
+
 // A server or a proxy that is busy for a while ends no stream: the client tries again, also where the refusal of its question
-// why is not for good.
+// why is not for good. It pauses between its tries, whatever the form of the advice when to come back.
 func TestTypedClientOutlivesBusyServers(t *testing.T) {
 	p := startDemo(t, t.TempDir())
 	base, err := url.Parse(p.base)
 	require.NoError(t, err)
 	var busy atomic.Int32 // the status of every answer; 0: none
-	refused := make(chan int, 1000)
+	refused := make(chan refusal, 100_000)
 	proxy := httputil.NewSingleHostReverseProxy(base)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status := int(busy.Load()); status != 0 {
-			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Retry-After", map[int]string{
+				http.StatusServiceUnavailable: "1", http.StatusTooManyRequests: time.Now().Add(time.Second).UTC().Format(http.TimeFormat),
+			}[status])
 			w.WriteHeader(status)
-			refused <- status
+			refused <- refusal{status, r.URL.Path, time.Now()}
 			return
 		}
 		proxy.ServeHTTP(w, r)
@@ -108,6 +120,7 @@ func TestTypedClientOutlivesBusyServers(t *testing.T) {
 			p.setUsers(board, ids(everybody[1:]))
 			p.setUsers(board, ids(everybody))
 			listener.await(told+1, "event", "socket removed")
+			time.Sleep(5 * pollEvery) // its pauses grow: nobody is drowned in changes meanwhile
 		}
 	}
 	listener.await(1, "connect", "socket")
@@ -115,8 +128,20 @@ func TestTypedClientOutlivesBusyServers(t *testing.T) {
 	for _, status := range []int32{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		busy.Store(status)
 		front.CloseClientConnections()
-		for range 6 { // of two streams and a socket, some of them by the question why
-			<-refused
+		var tries []time.Time // of the stream of figures: each is refused, and then the question why
+		tooLate := time.After(patience)
+		for len(tries) < 4 {
+			select {
+			case r := <-refused:
+				if r.status == int(status) && r.path == "/api/live" {
+					tries = append(tries, r.at)
+				}
+			case <-tooLate:
+				t.Fatalf("%d tries were refused with %d within %v: %s", len(tries), status, patience, listener.transcript())
+			}
+		}
+		for i, at := range tries[2:] {
+			require.Greater(t, at.Sub(tries[i]), 1900*time.Millisecond, "it pauses for two seconds")
 		}
 		busy.Store(0)
 		heard()

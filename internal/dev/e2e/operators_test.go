@@ -70,7 +70,7 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	p.await(patience, "a status that tells of it", func() bool {
 		return strings.Contains(string(p.get("", "/readyz").body), "'ledgerboard parked' lists")
 	})
-	require.Contains(t, h.run(t, notReady, "status").out, "parked events")
+	require.Contains(t, h.run(t, notReady, "status").out, "dashboards has 1 parked event\n")
 	change().refused(t, http.StatusServiceUnavailable, "unavailable")
 
 	list := h.run(t, done, "parked --projection dashboards").out
