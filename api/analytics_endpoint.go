@@ -32,14 +32,8 @@ func endpoint[R any](
 	tables.Words = append(plan.names(), csvSources)
 	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
-		whose, table, form := params.narrowing(), params.word(tables), params.word(paramMeta)
-		asCSV := prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header
-		switch {
-		case asCSV && form != "":
-			params.bad.addf(paramMeta.Name, "is of JSON and changes nothing in CSV: leave it out; ?table=%s has the sources", csvSources)
-		case table != "" && !asCSV:
-			params.bad.addf(paramTable.Name, "is of CSV, and the request prefers JSON: send Accept: text/csv, or leave it out")
-		}
+		whose := params.narrowing()
+		asCSV, table, form := params.formOf(r, tables)
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -84,6 +78,19 @@ func endpoint[R any](
 	}, with(takes, paramAsOf, paramMeta, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
 	op.answer.CSV = plan.firstLine()
 	return op
+}
+
+// formOf is the form that an answer takes: CSV, of which table, or JSON, with which meta.
+func (p *Params) formOf(r *http.Request, tables Param) (asCSV bool, table, form string) {
+	table, form = p.word(tables), p.word(paramMeta)
+	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header
+	switch {
+	case asCSV && form != "":
+		p.bad.addf(paramMeta.Name, "is of JSON and changes nothing in CSV: leave it out; ?table=%s has the sources", csvSources)
+	case table != "" && !asCSV:
+		p.bad.addf(paramTable.Name, "is of CSV, and the request prefers JSON: send Accept: text/csv, or leave it out")
+	}
+	return asCSV, table, form
 }
 
 // csvSources is the table of what figures are worth; all tables of an answer together leave it out.

@@ -323,6 +323,7 @@ func (emptyStore) Head(context.Context, string) (int64, error) { return 7, nil }
 func (emptyStore) Cursor(context.Context, string, string) (int64, bool, error) {
 	return 0, false, nil
 }
+
 func (emptyStore) ConnectionNews(context.Context, []string, time.Time, time.Time) ([]stream.ConnectionNews, error) {
 	return nil, nil
 }

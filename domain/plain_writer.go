@@ -18,8 +18,7 @@ func (w *plainWriter) raw(json string) { w.out = append(w.out, json...) }
 // text writes a name and a text; it fails where encoding/json would escape a character.
 func (w *plainWriter) text(name, value string) {
 	for i := range len(value) {
-		switch b := value[i]; {
-		case b < ' ' || b > '~' || b == '"' || b == '\\' || b == '<' || b == '>' || b == '&':
+		if b := value[i]; b < ' ' || b > '~' || b == '"' || b == '\\' || b == '<' || b == '>' || b == '&' {
 			w.failed = true
 			return
 		}

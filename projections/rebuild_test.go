@@ -188,7 +188,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	<-g.reached
 	tx, err := b.db.Pool.Begin(b.ctx())
 	require.NoError(t, err)
-	defer tx.Rollback(context.Background()) //nolint:errcheck // it was committed, or the test has failed
+	defer tx.Rollback(context.Background())
 	_, err = tx.Exec(b.ctx(), "lock table lb_tally_g1.aside in row exclusive mode")
 	require.NoError(t, err)
 	g.open()

@@ -57,7 +57,7 @@ func (l *Log) PartitionFor(topic, key string) (int32, error) {
 
 // Ahead is how many records a follower has fetched that no poll has brought yet.
 func Ahead(of Follower) int {
-	f := of.(*follower) //nolint:errcheck,forcetypeassert // there is no other
+	f := of.(*follower) //nolint:forcetypeassert // there is no other
 	f.ahead.mu.Lock()
 	defer f.ahead.mu.Unlock()
 	return f.ahead.records

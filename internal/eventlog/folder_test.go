@@ -160,7 +160,7 @@ func (f *folder) awaitStop() stopped {
 	}
 }
 
-// fill appends readings of these numbers, from inclusive to to exclusive, to each of so many partitions.
+// fill appends readings of these numbers, the last one left out, to each of so many partitions.
 func (b *bench) fill(t testing.TB, partitions int32, from, to int) {
 	t.Helper()
 	var drafts []domain.Draft

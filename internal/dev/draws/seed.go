@@ -12,14 +12,17 @@ import (
 const variable = "LEDGERBOARD_DRAWS"
 
 // Set before flags are parsed: -rapid.seed on the command line still wins.
-func init() {
+var _ = take()
+
+func take() (taken bool) {
 	seed, ok := Seed()
 	if !ok {
-		return
+		return false
 	}
 	if err := flag.Set("rapid.seed", strconv.FormatUint(seed, 10)); err != nil {
 		panic(fmt.Sprintf("draws: %v", err))
 	}
+	return true
 }
 
 // Seed is the one that LEDGERBOARD_DRAWS names; false without one. It panics on what is no positive number: a run that shall
