@@ -128,12 +128,16 @@ func (l *chaosLog) foldOperations(until chaosVector, rows chaosRows) {
 		}
 		return t
 	}
+	once := map[[2]string]bool{} // what is appended again has one row
 	l.each("operations", until, func(r *chaosRecord) {
-		rows.add("operations_trail", r, map[string]any{
-			"parent_account": r.key, "event_id": r.id, "event_type": r.kind,
-			"time": r.at, "actor": r.header("ce_actor"), "role": r.header("ce_actorrole"), "request_id": r.header("ce_requestid"),
-			"data": r.fields,
-		})
+		if row := [2]string{r.key, r.id}; !once[row] {
+			once[row] = true
+			rows.add("operations_trail", r, map[string]any{
+				"parent_account": r.key, "event_id": r.id, "event_type": r.kind,
+				"time": r.at, "actor": r.header("ce_actor"), "role": r.header("ce_actorrole"), "request_id": r.header("ce_requestid"),
+				"data": r.fields,
+			})
+		}
 		if r.kind == "operations.connection_state_changed.v1" {
 			id := r.fields["connection_id"].(json.Number).String()
 			if w, ok := states[id]; !ok || chaosBefore(at(r), r.id, at(w), w.id) {
