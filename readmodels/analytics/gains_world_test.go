@@ -137,7 +137,8 @@ func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
 		if len(times) == 0 {
 			continue
 		}
-		if g.IntN(2) == 0 {
+		slices.SortFunc(times, time.Time.Compare)
+		if g.IntN(2) == 0 || times[0].Before(published) { // nobody reads a post that is not out
 			published = times[0].Add(-time.Hour)
 		}
 		for i, t := range tenures {
@@ -153,7 +154,6 @@ func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
 }
 
 func (g *gainsWorld) drawPostReadings(p gainsPage, id string, published time.Time, times []time.Time, tenures []tenure) {
-	slices.SortFunc(times, time.Time.Compare)
 	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
 	var counts [7]int64
 	for _, at := range times {
