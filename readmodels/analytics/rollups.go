@@ -225,7 +225,7 @@ func (s days) has(d day) bool { return d >= s.first && d < s.end }
 // figureSpan are the days of which figures are read.
 type figureSpan struct {
 	days        // all of them
-	flows  days // day flows: the range and the period before
+	flows  days // day flows: every day that the range and the period before touch
 	gauges days // everything else: the UTC days that both touch, and a few days before them
 }
 
@@ -239,13 +239,11 @@ func (s figureSpan) has(kind domain.Kind, d day) bool {
 
 func (qc *queryContext) figureSpan() figureSpan {
 	r, from := qc.query.Range, qc.query.Range.From
-	flowFirst, flowEnd := r.flowDays()
-	first := flowFirst // of windows of days
+	first, flowEnd := r.flowDays() // first of windows of days
 	if !qc.uncompared {
 		from = earlier(from, qc.compared.From)
-		before, _ := qc.compared.flowDays()
-		flowFirst = min(flowFirst, before)
 	}
+	flowFirst := dayOf(from.In(r.Zone)) // a day that is cut counts in another range, but no steps count in the rest of it
 	s := figureSpan{
 		flows:  days{flowFirst, flowEnd},
 		gauges: days{min(first, dayOf(from.UTC())-lookBack), max(flowEnd, dayOf(r.To.Add(-time.Nanosecond).UTC())+1)},

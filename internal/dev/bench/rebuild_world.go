@@ -55,7 +55,7 @@ const liveSocial = 900_000
 
 func postsWorld(records int) rebuildWorld {
 	w := crowded()
-	agencies := max(1, records/w.readings())
+	agencies := (records + w.readings() - 1) / w.readings()
 	day := firstReading.Format(time.DateOnly)
 	return rebuildWorld{
 		name: "post_insights", projection: projections.PostInsights{}.Name(), records: records,
@@ -83,7 +83,7 @@ func postsWorld(records int) rebuildWorld {
 
 func accountsWorld(records int) rebuildWorld {
 	w := crowded()
-	agencies := max(1, records/(figureSocials*w.slots))
+	agencies := (records + figureSocials*w.slots - 1) / (figureSocials * w.slots)
 	day := firstReading.Format(time.DateOnly)
 	return rebuildWorld{
 		name: "account_insights", projection: projections.AccountInsights{}.Name(), records: records,
