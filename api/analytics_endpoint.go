@@ -27,7 +27,7 @@ func endpoint[R any](
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
 		takes = with(takes, paramAccount, paramBoard)
 	}
-	plan := newCSVPlan(reflect.TypeFor[R]())
+	plan, brief := newCSVPlan(reflect.TypeFor[R]()), newBriefPlan(reflect.TypeFor[R]())
 	tables := paramTable
 	tables.Words = append(plan.names(), csvSources)
 	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
@@ -62,13 +62,14 @@ func endpoint[R any](
 			writeTagged(w, r, body)
 			return nil
 		}
+		told := any(data)
 		switch form {
 		case metaPlatforms:
 			meta.Sources, meta.Platforms = nil, analytics.CountSources(meta.Sources)
 		case metaBrief:
-			meta.Sources = nil
+			meta.Sources, told = nil, brief.of(reflect.ValueOf(data)).Interface()
 		}
-		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: &meta})
+		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: told, Meta: &meta})
 		if err != nil {
 			return fmt.Errorf("encode answer: %w", err)
 		}

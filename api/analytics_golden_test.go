@@ -31,23 +31,45 @@ var update = flag.Bool("update", false, "write the golden answers anew")
 // shows as a diff. `go test ./api -run GoldenAnswers -update` writes them anew.
 func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
+	b, token, paths := goldenQuestions(t)
+	for name, path := range paths {
+		t.Run(name, func(t *testing.T) {
+			answer := b.get("/auth"+path, token)
+			require.Equal(t, http.StatusOK, answer.status, answer.body)
+			var got bytes.Buffer
+			require.NoError(t, json.Indent(&got, []byte(answer.body), "", " "))
+			file := filepath.Join("testdata", "golden", name+".json")
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+				require.NoError(t, os.WriteFile(file, append(bytes.TrimSpace(got.Bytes()), '\n'), 0o600))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()))
+		})
+	}
+}
+
+// goldenQuestions serves the demo's data, and returns the paths whose answers are frozen, by the names of their files.
+func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]string) {
+	t.Helper()
 	anchor := time.Date(2026, 10, 28, 12, 0, 0, 0, time.UTC) // the clocks of Berlin have changed three days ago
 	world := demo.New(demo.Config{Seed: 7, Anchor: anchor, Days: 24})
 	db := pgtest.New(t)
 	foldWorld(t, db, world)
 	slot := func(after time.Time) time.Time { return after.Truncate(12 * time.Hour).Add(12 * time.Hour) }
-	b := setup(t, func(d *api.Deps) {
+	b = setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
 		d.People, d.Figures = readmodels.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}
 		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly, NextAccountRead: slot, NextPostRead: slot}
 	})
 	ids := world.IDs()
-	token := b.token(ids.ParentAccount, "agency", map[string]any{"sub": world.People().Agency.UserID, "exp": anchor.AddDate(1, 0, 0).Unix()})
+	token = b.token(ids.ParentAccount, "agency", map[string]any{"sub": world.People().Agency.UserID, "exp": anchor.AddDate(1, 0, 0).Unix()})
 	const days = "2026-10-22/2026-10-28"
 	query := fmt.Sprintf("?account=%d&tz=Europe/Berlin", ids.Accounts[0])
 	span := query + "&startTime=2026-10-22&endTime=2026-10-28"
 	member := fmt.Sprint(ids.Members[0])
-	for name, path := range map[string]string{
+	return b, token, map[string]string{
 		"01_account_insights":        "/getAccountInsights/" + days + "/all" + query,
 		"02_account_followers":       "/getAccountFollowers/" + days + "/0" + query,
 		"03_roi_views":               "/getRoiViews" + span,
@@ -71,21 +93,6 @@ func TestGoldenAnswers(t *testing.T) {
 		"20_member_post_views":       "/getMembersPostViews/" + member + "/" + days + "/all?granularity=week",
 		"21_member_post_engagement":  "/getMembersPostEngagement/" + member + "/" + days + "/all?limit=2",
 		"22_member_top_posts":        "/getMembersTopPosts/" + member + "/" + days + "/0/all?limit=2",
-	} {
-		t.Run(name, func(t *testing.T) {
-			answer := b.get("/auth"+path, token)
-			require.Equal(t, http.StatusOK, answer.status, answer.body)
-			var got bytes.Buffer
-			require.NoError(t, json.Indent(&got, []byte(answer.body), "", " "))
-			file := filepath.Join("testdata", "golden", name+".json")
-			if *update {
-				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-				require.NoError(t, os.WriteFile(file, append(bytes.TrimSpace(got.Bytes()), '\n'), 0o600))
-			}
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()))
-		})
 	}
 }
 

@@ -119,9 +119,11 @@ var (
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
 	paramMeta   = Param{
 		Name: "meta", Kind: KindWord, Words: []string{metaPlatforms, metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
-		Default: "a source for every social account",
-		Text: "How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief " +
-			"leaves them out. It is of JSON: 400 with CSV.", Example: metaBrief,
+		Default: "a source for every social account, and all of the data",
+		Text: "How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. " +
+			"brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and " +
+			"platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV.",
+		Example: metaBrief,
 	}
 	// paramTable has as words the tables of the answer.
 	paramTable = Param{

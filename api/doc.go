@@ -29,6 +29,7 @@
 //	path_folding.go                 addresses in any letter case, with a slash at the end or none
 //	accept.go etag.go               which form of an answer; tags of answers, 304
 //	csv_plan.go csv_answer.go       answers as tables
+//	brief.go                        answers with meta=brief
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	declared_params.go              every parameter and header that a route can take, as data
 //	params.go params_range.go       what reads parameters by their declarations; ranges and time zones

@@ -2132,7 +2132,11 @@ export interface components {
         };
         /** @description The answer to /getAccountFollowers. */
         AccountFollowers: {
-            /** @description each platform asked for, also without accounts */
+            /**
+             * @description each platform asked for, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformFollowerSeries"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["FollowerSeries"];
@@ -2141,7 +2145,11 @@ export interface components {
         AccountInsights: {
             /** @description `as_read` are the engagement figures that only exist over a platform's own window (LinkedIn's lifetime statistics); they are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description each platform asked for, also without accounts */
+            /**
+             * @description each platform asked for, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformInsights"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["AccountTotals"];
@@ -2155,7 +2163,11 @@ export interface components {
         };
         /** @description The answer to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
-            /** @description each platform asked for, also without accounts */
+            /**
+             * @description each platform asked for, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformNetGrowth"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["NetGrowth"];
@@ -2194,7 +2206,11 @@ export interface components {
         AccountStats: {
             /** @description `as_read` are the impressions that only exist over a platform's own window; they are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description each platform asked for, also without accounts */
+            /**
+             * @description each platform asked for, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformReachStats"][];
             /** @description `reach` is each social account's own: reach counts people, and those of two accounts may be the same ones. Accounts without any reach in the range are left out; `meta.sources` says why. */
             reach: components["schemas"]["AccountReach"][];
@@ -2363,7 +2379,11 @@ export interface components {
         };
         /** @description The answer to /reach/activityMeter. */
         ActivityMeter: {
-            /** @description each platform asked for, also without accounts */
+            /**
+             * @description each platform asked for, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformActivity"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["Activity"];
@@ -3085,10 +3105,18 @@ export interface components {
              * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, and where `previous` is not positive.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` says that accounts of `value` have nothing in the period before: they are in neither `change` nor `previous`. */
-            compared_in_part: boolean;
-            /** @description `no_baseline` says that there is a `value` and nothing to compare it with. */
-            no_baseline: boolean;
+            /**
+             * @description `compared_in_part` says that accounts of `value` have nothing in the period before: they are in neither `change` nor `previous`.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            compared_in_part?: boolean;
+            /**
+             * @description `no_baseline` says that there is a `value` and nothing to compare it with.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /**
              * Format: int64
              * @description `previous` is the gain of the period before, of the accounts that have both; null without any.
@@ -3433,7 +3461,11 @@ export interface components {
         };
         /** @description The answer to /membersSocialGrowth. */
         MemberGrowth: {
-            /** @description each platform, also without accounts */
+            /**
+             * @description each platform, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformGrowthTotals"][];
             /** @description over all platforms */
             total: components["schemas"]["GrowthTotals"];
@@ -3548,8 +3580,12 @@ export interface components {
         };
         /** @description Followers won less followers lost, over the social accounts that were read in the range and before, or twice in it. Followers are a stock (see `followers` of AccountTotals); platforms do not say how many came and how many left. */
         NetGrowth: {
-            /** @description `compared_in_part` says that accounts that were read once, and never before, are left out. */
-            compared_in_part: boolean;
+            /**
+             * @description `compared_in_part` says that accounts that were read once, and never before, are left out.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            compared_in_part?: boolean;
             /**
              * Format: int64
              * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
@@ -3558,8 +3594,10 @@ export interface components {
             /**
              * Format: date-time
              * @description `gained_since` is as in Total.
+             *
+             *     With meta=brief absent where it is false or null.
              */
-            gained_since: string | null;
+            gained_since?: string | null;
             /**
              * Format: int64
              * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
@@ -3570,8 +3608,12 @@ export interface components {
              * @description `net_pct` is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
              */
             net_pct: number | null;
-            /** @description `no_baseline` says that followers were read in the range and never before. */
-            no_baseline: boolean;
+            /**
+             * @description `no_baseline` says that followers were read in the range and never before.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
             previous_series?: components["schemas"]["GrowthDay"][];
             /** @description every part of the range; their sum is `net` */
@@ -4029,8 +4071,12 @@ export interface components {
         };
         /** @description The growth of one platform. */
         PlatformNetGrowth: {
-            /** @description `compared_in_part` says that accounts that were read once, and never before, are left out. */
-            compared_in_part: boolean;
+            /**
+             * @description `compared_in_part` says that accounts that were read once, and never before, are left out.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            compared_in_part?: boolean;
             /**
              * Format: int64
              * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
@@ -4039,8 +4085,10 @@ export interface components {
             /**
              * Format: date-time
              * @description `gained_since` is as in Total.
+             *
+             *     With meta=brief absent where it is false or null.
              */
-            gained_since: string | null;
+            gained_since?: string | null;
             /**
              * Format: int64
              * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
@@ -4051,8 +4099,12 @@ export interface components {
              * @description `net_pct` is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
              */
             net_pct: number | null;
-            /** @description `no_baseline` says that followers were read in the range and never before. */
-            no_baseline: boolean;
+            /**
+             * @description `no_baseline` says that followers were read in the range and never before.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -4171,8 +4223,12 @@ export interface components {
              * @description `priced_views` are the views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
              */
             priced_views: number | null;
-            /** @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view and Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none. */
-            source_metrics: string[];
+            /**
+             * @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view and Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
+             *
+             *     Absent with meta=brief.
+             */
+            source_metrics?: string[];
             /**
              * Format: int64
              * @description `views` gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's videos (see Gain).
@@ -4206,7 +4262,11 @@ export interface components {
         };
         /** @description The answer to /api/stats. */
         PlatformStats: {
-            /** @description each platform asked for, also without accounts */
+            /**
+             * @description each platform asked for, also without accounts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
         /** @description The views of one platform. */
@@ -4459,8 +4519,12 @@ export interface components {
              * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
              */
             member_id: number;
-            /** @description as `no_baseline` of PostGrowth */
-            no_baseline: boolean;
+            /**
+             * @description as `no_baseline` of PostGrowth
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -4523,8 +4587,12 @@ export interface components {
              * @description likes or reactions gained
              */
             likes: number | null;
-            /** @description `no_baseline` says that the post was read in the range for the first time, and only once, and did not begin at 0: what it gained is not known. */
-            no_baseline: boolean;
+            /**
+             * @description `no_baseline` says that the post was read in the range for the first time, and only once, and did not begin at 0: what it gained is not known.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /**
              * Format: int64
              * @description shares gained, reposts included
@@ -4533,8 +4601,10 @@ export interface components {
             /**
              * Format: date-time
              * @description `since` is when the reading was captured from which on the gains count: the last one before the range, or else a baseline in it; null when they count from the publication on, or there are none.
+             *
+             *     With meta=brief absent where it is false or null.
              */
-            since: string | null;
+            since?: string | null;
             /**
              * Format: int64
              * @description views gained
@@ -4632,8 +4702,12 @@ export interface components {
              * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
              */
             member_id: number;
-            /** @description as `no_baseline` of PostGrowth */
-            no_baseline: boolean;
+            /**
+             * @description as `no_baseline` of PostGrowth
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -4729,7 +4803,11 @@ export interface components {
         };
         /** @description The answer to /getPostsLikes and /getMembersPostLikes. */
         PostsLikes: {
-            /** @description each platform asked for, also without posts */
+            /**
+             * @description each platform asked for, also without posts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformLikesSeries"][];
             /** @description `posts` are all that were published before the end of the range, newest first. The pages of one answer differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in `total`, what they gained while it was. */
             posts: components["schemas"]["PostLikes"][];
@@ -4738,14 +4816,22 @@ export interface components {
         };
         /** @description The answer to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
-            /** @description each platform asked for, also without posts */
+            /**
+             * @description each platform asked for, also without posts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformEngagementTotals"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["EngagementTotals"];
         };
         /** @description The answer to /getPostsViews and /getMembersPostViews. */
         PostsViews: {
-            /** @description each platform asked for, also without posts */
+            /**
+             * @description each platform asked for, also without posts
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformViewsSeries"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["ViewsSeries"];
@@ -5076,8 +5162,8 @@ export interface components {
             captured_at: string;
             /** @description its last day, the platform's label; null: the platform gave none */
             ends_on: string | null;
-            /** @description The platform's own name of the metric. */
-            source_metric: string;
+            /** @description Absent with meta=brief. */
+            source_metric?: string;
             /**
              * Format: int64
              * @description The value.
@@ -5118,8 +5204,8 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description The platform's own name of the metric. */
-            source_metric: string;
+            /** @description Absent with meta=brief. */
+            source_metric?: string;
             /**
              * Format: int64
              * @description The value.
@@ -5334,7 +5420,11 @@ export interface components {
             days_in_month: number;
             /** @description YYYY-MM in the answer's time zone */
             month: string;
-            /** @description each platform asked for, in this month */
+            /**
+             * @description each platform asked for, in this month
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformRoi"][];
             /**
              * @description Says whether there is a price, and if not, why.
@@ -5363,7 +5453,11 @@ export interface components {
         RoiViews: {
             /** @description every calendar month that the range touches, oldest first */
             months: components["schemas"]["RoiMonth"][];
-            /** @description each platform asked for, over the months */
+            /**
+             * @description each platform asked for, over the months
+             *
+             *     With meta=brief without those that have no figure: every figure null, every count 0.
+             */
             platforms: components["schemas"]["PlatformRoi"][];
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
@@ -5754,24 +5848,42 @@ export interface components {
              * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not positive, with `gained_since`, and where a gain of the previous period took as long.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`. */
-            compared_in_part: boolean;
+            /**
+             * @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            compared_in_part?: boolean;
             /**
              * Format: date-time
              * @description `gained_since` is the oldest reading that a gain in the range counts from although the next one came more than 35 days after it: nobody knows when that gain came about. Null: there is none.
+             *
+             *     With meta=brief absent where it is false or null.
              */
-            gained_since: string | null;
-            /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
-            kinds: ("stock" | "cumulative" | "day_flow" | "rolling")[];
-            /** @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %. */
-            no_baseline: boolean;
+            gained_since?: string | null;
+            /**
+             * @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow.
+             *
+             *     Absent with meta=brief.
+             */
+            kinds?: ("stock" | "cumulative" | "day_flow" | "rolling")[];
+            /**
+             * @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %.
+             *
+             *     With meta=brief absent where it is false or null.
+             */
+            no_baseline?: boolean;
             /**
              * Format: int64
              * @description `previous` is the comparison's other side, over the accounts and days that both sides have; null when there is none.
              */
             previous: number | null;
-            /** @description `source_metrics` are the platforms' names of what `value`, and what it is compared with, are made of. */
-            source_metrics: string[];
+            /**
+             * @description `source_metrics` are the platforms' names of what `value`, and what it is compared with, are made of.
+             *
+             *     Absent with meta=brief.
+             */
+            source_metrics?: string[];
             /**
              * Format: int64
              * @description `value` is null when no account has the figure in the range.
@@ -6327,7 +6439,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -8933,7 +9045,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -9417,7 +9529,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -9702,7 +9814,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -9803,7 +9915,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -9909,7 +10021,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10017,7 +10129,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10130,7 +10242,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10253,7 +10365,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10369,7 +10481,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10502,7 +10614,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10620,7 +10732,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10738,7 +10850,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10856,7 +10968,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -10977,7 +11089,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11090,7 +11202,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11198,7 +11310,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11316,7 +11428,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11427,7 +11539,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11538,7 +11650,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11654,7 +11766,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11751,7 +11863,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11877,7 +11989,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -11993,7 +12105,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12094,7 +12206,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12215,7 +12327,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12325,7 +12437,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12430,7 +12542,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12541,7 +12653,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12682,7 +12794,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12788,7 +12900,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -12896,7 +13008,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13009,7 +13121,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13132,7 +13244,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13248,7 +13360,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13381,7 +13493,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13499,7 +13611,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13617,7 +13729,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13735,7 +13847,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13856,7 +13968,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -13969,7 +14081,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14077,7 +14189,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14195,7 +14307,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14306,7 +14418,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14417,7 +14529,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14533,7 +14645,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14630,7 +14742,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14776,7 +14888,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14892,7 +15004,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -14993,7 +15105,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -15154,7 +15266,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -15264,7 +15376,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -15369,7 +15481,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";
@@ -15480,7 +15592,7 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much meta says of sources: platforms counts them by platform and status, with the reason of the gravest; brief leaves them out. It is of JSON: 400 with CSV. Default: a source for every social account.
+                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
                 meta?: "platforms" | "brief";

@@ -9,8 +9,8 @@ import (
 
 // PostsViews is the answer to /getPostsViews and /getMembersPostViews.
 type PostsViews struct {
-	Total     ViewsSeries           `json:"total"`     // over the platforms asked for
-	Platforms []PlatformViewsSeries `json:"platforms"` // each platform asked for, also without posts
+	Total     ViewsSeries           `json:"total"`                     // over the platforms asked for
+	Platforms []PlatformViewsSeries `json:"platforms" brief:"figures"` // each platform asked for, also without posts
 }
 
 // PlatformViewsSeries are the views of one platform.
@@ -54,8 +54,8 @@ func viewsDay(day string, sums *gainSums) ViewsDay {
 
 // PostsTotalEngagements is the answer to /getPostsTotalEngagements.
 type PostsTotalEngagements struct {
-	Total     EngagementTotals           `json:"total"`     // over the platforms asked for
-	Platforms []PlatformEngagementTotals `json:"platforms"` // each platform asked for, also without posts
+	Total     EngagementTotals           `json:"total"`                     // over the platforms asked for
+	Platforms []PlatformEngagementTotals `json:"platforms" brief:"figures"` // each platform asked for, also without posts
 }
 
 // PlatformEngagementTotals are the totals of one platform.

@@ -64,7 +64,7 @@ type PostCounts struct {
 type PostGrowth struct {
 	// Since is when the reading was captured from which on the gains count: the last one before the range, or else a
 	// baseline in it; null when they count from the publication on, or there are none.
-	Since       *time.Time `json:"since"`
+	Since       *time.Time `json:"since" brief:"omitzero"`
 	Likes       *int64     `json:"likes"`       // likes or reactions gained
 	Comments    *int64     `json:"comments"`    // comments gained
 	Shares      *int64     `json:"shares"`      // shares gained, reposts included
@@ -77,7 +77,7 @@ type PostGrowth struct {
 	EngagementPartial bool `json:"engagement_partial"`
 	// NoBaseline says that the post was read in the range for the first time, and only once, and did not begin at 0:
 	// what it gained is not known.
-	NoBaseline bool `json:"no_baseline"`
+	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
 }
 
 // postReading is a reading of a post.

@@ -38,19 +38,19 @@ type Total struct {
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
 	// with: `change` is null then, never 0 % or 100 %.
-	NoBaseline bool `json:"no_baseline"`
+	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
 	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
 	// in neither `change` nor `previous`.
-	ComparedInPart bool `json:"compared_in_part"`
+	ComparedInPart bool `json:"compared_in_part" brief:"omitzero"`
 	// GainedSince is the oldest reading that a gain in the range counts from although the next one came more than 35 days
 	// after it: nobody knows when that gain came about. Null: there is none.
-	GainedSince *time.Time `json:"gained_since"`
+	GainedSince *time.Time `json:"gained_since" brief:"omitzero"`
 	// Accounts is how many social accounts `value` is made of.
 	Accounts int `json:"accounts"`
 	// Kinds are the kinds of figures in `value`: stock, cumulative, day_flow.
-	Kinds []domain.Kind `json:"kinds"`
+	Kinds []domain.Kind `json:"kinds" brief:"-"`
 	// SourceMetrics are the platforms' names of what `value`, and what it is compared with, are made of.
-	SourceMetrics []string `json:"source_metrics"`
+	SourceMetrics []string `json:"source_metrics" brief:"-"`
 }
 
 // metricValue is what one series adds to a [Total] and to a series.

@@ -153,11 +153,26 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		} else if rest, ok := strings.CutPrefix(text, field.Name+", "); ok {
 			text = "`" + name + "`, " + rest
 		}
-		object.Properties[name] = s.member(name, text, s.of(field.Type))
-		if !strings.Contains(options, "omit") {
+		brief, has := inBrief[field.Tag.Get("brief")]
+		if !has {
+			s.faultf("%s.%s has a tag brief that nobody knows", t, field.Name)
+		}
+		object.Properties[name] = s.member(name, strings.TrimSpace(text+brief.text), s.of(field.Type))
+		if !brief.optional && !strings.Contains(options, "omit") {
 			object.Required = append(object.Required, name)
 		}
 	}
+}
+
+// inBrief says what the tag brief of a member means to who asks with meta=brief.
+var inBrief = map[string]struct {
+	text     string
+	optional bool
+}{
+	"":         {},
+	"-":        {"\n\nAbsent with meta=brief.", true},
+	"omitzero": {"\n\nWith meta=brief absent where it is false or null.", true},
+	"figures":  {"\n\nWith meta=brief without those that have no figure: every figure null, every count 0.", false},
 }
 
 // member adds what there is to say of a member beyond its type: the comment of its field, else what it means everywhere.
