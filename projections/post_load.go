@@ -250,8 +250,7 @@ func (s *series) effect(key agencyPost, r *domain.PostRead) (l late, beyond bool
 	return l, len(after) == 0 || l.needs != [6]bool{}
 }
 
-// byKey is the order of the index of tSPostInsights.
-func byKey(a, b *reading) int {
-	return cmp.Or(cmp.Compare(a.SocialAccount, b.SocialAccount), cmp.Compare(a.external, b.external),
-		cmp.Compare(a.ParentAccount, b.ParentAccount), a.at.Compare(b.at))
+// compare is the order of the index of tSPostInsights.
+func (k agencyPost) compare(o agencyPost) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
 }
