@@ -50,6 +50,7 @@ func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
 	want   map[agencyPost][]*domain.PostRead // the readings of the batch
+	days   []seriesDay                       // of want
 	series map[agencyPost]*series
 	posts  map[tenantPost]*post
 	packed *packedPosts // in a rebuild

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +16,8 @@ import (
 
 const aDay = 24 * time.Hour
 
-// Load implements [Fold]. Of most readings the newest stored one of their series is all that they need: the day is new.
-// Else the whole of their day is read: what is written of a day is made of all its readings.
+// Load implements [Fold]. Of most readings the newest stored one of their series is all that they need; [postFold.LoadMore]
+// reads the rest.
 func (f *postFold) Load(first *pgx.Batch, events []Event) {
 	var registered []domain.PostRegistered
 	for _, ev := range events {
@@ -68,19 +69,34 @@ func scanReading(r *reading) []any {
 	}
 }
 
-// scanWhole reads rows of wholeColumns, whether the reading is settled, and dayColumns of the newest day's.
+// scanDays reads rows of readingColumns and dayColumns: the newest day of a series that is stored.
+func (f *postFold) scanDays(rows pgx.Rows) error {
+	for rows.Next() {
+		r := reading{so: &soFar{}}
+		so := r.so
+		err := rows.Scan(append(scanReading(&r), &so.readings, &so.sums.Likes, &so.sums.Comments, &so.sums.Shares, &so.sums.Views)...)
+		if err != nil {
+			return fmt.Errorf("scan day: %w", err)
+		}
+		s := f.seriesOf(&r)
+		if r.at.After(s.newest) {
+			s.newest = r.at
+		}
+		s.stored(&r, true)
+	}
+	return rows.Err()
+}
+
+// scanWhole reads rows of wholeColumns, and whether the reading is settled.
 func (f *postFold) scanWhole(rows pgx.Rows) error {
 	defer rows.Close()
 	for rows.Next() {
 		var r reading
 		var previous *time.Time
 		var settled bool
-		var readings *int32
-		var sums domain.Counts
 		g := &r.gained
 		dest := append(scanReading(&r), &r.backfilled, &r.eligible, &r.fromZero, &previous,
-			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &settled,
-			&readings, &sums.Likes, &sums.Comments, &sums.Shares, &sums.Views)
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &settled)
 		if err := rows.Scan(dest...); err != nil {
 			return fmt.Errorf("scan reading: %w", err)
 		}
@@ -89,54 +105,38 @@ func (f *postFold) scanWhole(rows pgx.Rows) error {
 		}
 		g.Engagement, g.EngagementPartial = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 		g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
-		s := f.seriesOf(&r)
-		if readings != nil {
-			r.so = &soFar{*readings, sums}
-			if r.at.After(s.newest) {
-				s.newest = r.at
-			}
-		}
-		s.stored(&r, settled)
+		f.seriesOf(&r).stored(&r, settled)
 	}
 	return rows.Err()
 }
 
 const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
 
+// dayColumns are those of post_daily that say what its owner has on the day.
+const dayColumns = "readings, glikes, gcomments, gshares, gviews"
+
 // readDays reads the newest day of each series from the daily roll-up: the last reading of each owner, with what the owner has
-// on the day. That is all that readings behind them need, on the same day too. Of the day of a reading that stands before one of
-// them, all readings are read and what stands before these. All owners come, also because
+// on the day. That is all that readings behind them need, on the same day too. All owners come, also because
 // ordered by more than the index holds, all days of each post would be read and sorted. A join of keys with newest readings
-// would do the same, and become a nested loop over both when the plan is a generic one.
+// would do the same, and become a nested loop over both when the plan is a generic one. Readings, which are partitioned, are
+// not part of it: the server makes a new plan of few keys each time, and of all partitions that takes it longer than all
+// else that a small batch asks for.
 var readDays = `
-	with k as materialized (
-		select k.day as asked, d.captured_at >= k.first as whole, d.*
-		from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
-			as k(social_account_id, external_id, parent_account, day, first)
-		cross join lateral (
-			select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
-			where ` + ofSeries + ` order by p.day desc fetch first row with ties) d
-	)
-	select ` + readingColumns + `, ` + noStep + `, true as settled, ` + dayColumns + ` from k
-	union all
-	select n.* from k cross join lateral (
-		(select ` + wholeColumns + `, true, ` + noDay + ` from tSPostInsights p
+	select d.* from unnest($1::bigint[], $2::text[], $3::text[]) as k(social_account_id, external_id, parent_account)
+	cross join lateral (
+		select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
+		where ` + ofSeries + ` order by p.day desc fetch first row with ties) d`
+
+// readWhole reads all readings of a day of each series, and what stands before these.
+var readWhole = `
+	select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
+		as k(social_account_id, external_id, parent_account, asked)
+	cross join lateral (
+		(select ` + wholeColumns + `, true from tSPostInsights p
 		 where ` + ofSeries + ` and p.captured_at < k.asked order by p.captured_at desc limit 1)
 		union all
-		(select ` + wholeColumns + `, false, ` + noDay + ` from tSPostInsights p
-		 where ` + ofSeries + ` and p.captured_at >= k.asked and p.captured_at < k.asked + interval '24 hours')) n
-	where k.whole`
-
-const (
-	// dayColumns are those of post_daily that say what its owner has on the day.
-	dayColumns = "readings, glikes, gcomments, gshares, gviews"
-)
-
-// noDay stands for dayColumns where there is no day.
-var noDay = "null::integer" + strings.Repeat(", null::bigint", 4)
-
-// noStep stands for what the daily roll-up has not of a reading: three flags and seven figures of its step.
-var noStep = strings.TrimSuffix(strings.Repeat("false, ", 3)+strings.Repeat("null, ", 7), ", ")
+		(select ` + wholeColumns + `, false from tSPostInsights p
+		 where ` + ofSeries + ` and p.captured_at >= k.asked and p.captured_at < k.asked + interval '24 hours')) n`
 
 // seriesDay is a day of a series on which a batch has readings.
 type seriesDay struct {
@@ -146,17 +146,16 @@ type seriesDay struct {
 
 // queueDays queues [readDays] for the readings of the batch.
 func (f *postFold) queueDays(batch *pgx.Batch) {
-	var days []seriesDay
 	for key, reads := range f.want {
-		begin := len(days)
+		begin := len(f.days)
 		for _, r := range reads {
-			days = addRead(days, begin, key, r)
+			f.days = addRead(f.days, begin, key, r)
 		}
 	}
-	if len(days) > 0 {
-		batch.Queue(readDays, arraysOf(days, func(d seriesDay) []any {
-			return []any{d.account, d.external, d.parent, d.day, d.first}
-		})...).Query(f.scanWhole)
+	if len(f.want) > 0 {
+		batch.Queue(readDays, arraysOf(slices.Collect(maps.Keys(f.want)), func(key agencyPost) []any {
+			return []any{key.account, key.external, key.parent}
+		})...).Query(f.scanDays)
 	}
 }
 
@@ -183,9 +182,28 @@ type late struct {
 	needs [6]bool   // by [stepFigures]: whose next reading lies there
 }
 
-// LoadMore implements [Fold]. It reads, for readings that come late, the days after theirs up to where their effect ends:
-// at the next reading, and for each of their figures at the next one that has it.
+// LoadMore implements [Fold]. Of a day on which readings stand behind one of the batch, it reads all of them. For readings
+// that come late, it also reads the days after theirs up to where their effect ends: at the next reading, and for each of
+// their figures at the next one that has it.
 func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []Event) error {
+	whole := slices.DeleteFunc(f.days, func(d seriesDay) bool {
+		s := f.series[d.agencyPost]
+		return s == nil || s.newest.Before(d.first)
+	})
+	if len(whole) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, readWhole, arraysOf(whole, func(d seriesDay) []any { return []any{d.account, d.external, d.parent, d.day} })...)
+	if err == nil {
+		err = f.scanWhole(rows)
+	}
+	if err != nil {
+		return fmt.Errorf("read whole days: %w", err)
+	}
+	return f.loadLate(ctx, tx)
+}
+
+func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
 	var ask []late
 	for key, reads := range f.want {
 		s := f.series[key]
@@ -221,7 +239,7 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []Event) error {
 			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
 			`+strings.Join(ends, ",\n\t\t\t")+`) as at) e
 		cross join lateral (
-			select `+wholeColumns+`, false as settled, `+noDay+` from tSPostInsights p
+			select `+wholeColumns+`, false as settled from tSPostInsights p
 			where `+ofSeries+` and p.captured_at >= k.day
 			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC') n`, args...)
 	if err != nil {
@@ -250,8 +268,7 @@ func (s *series) effect(key agencyPost, r *domain.PostRead) (l late, beyond bool
 	return l, len(after) == 0 || l.needs != [6]bool{}
 }
 
-// byKey is the order of the index of tSPostInsights.
-func byKey(a, b *reading) int {
-	return cmp.Or(cmp.Compare(a.SocialAccount, b.SocialAccount), cmp.Compare(a.external, b.external),
-		cmp.Compare(a.ParentAccount, b.ParentAccount), a.at.Compare(b.at))
+// compare is the order of the index of tSPostInsights.
+func (k agencyPost) compare(o agencyPost) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
 }

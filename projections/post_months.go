@@ -6,8 +6,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,12 +91,12 @@ func queueMonths(batch *pgx.Batch, days []dayRow, gone []*reading) {
 	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return others[key] })
 	queueKeys(batch, left, deleteMonths)
 	queueKeys(batch, others, sumDays)
-	one, more := split(slices.SortedFunc(maps.Keys(last), postMonth.compare), func(key postMonth) bool { return len(last[key].days) == 1 })
-	if len(one) > 0 {
-		batch.Queue(appendOneDay, arraysOf(one, func(key postMonth) []any { return last[key].only(key) })...)
+	byLength := map[int][]postMonth{}
+	for _, key := range slices.SortedFunc(maps.Keys(last), postMonth.compare) {
+		byLength[len(last[key].days)] = append(byLength[len(last[key].days)], key)
 	}
-	if len(more) > 0 {
-		batch.Queue(appendDays, arraysOf(more, func(key postMonth) []any { return last[key].texts(key) })...)
+	for days, keys := range byLength {
+		batch.Queue(appendDays[days-1](), arraysOf(keys, func(key postMonth) []any { return last[key].each(key) })...)
 	}
 }
 
@@ -111,27 +111,41 @@ var (
 	monthConflict = " on conflict (" + keyOfPostMonths + ") do update set p_id = excluded.p_id, "
 )
 
-// appendDays puts days behind those that a month has; what stands before the first of them stays as it is, and the sums go
-// on from it. Arrays of arrays cannot be unnested row by row: they come as texts.
-var appendDays = insertMonths + `
-	select ` + keyOfPostMonths + `, p_id, days::smallint[], ` + eachMonthFigure("%[1]s::bigint[], %[1]s_days") + `
-	from unnest(` + typesOfPostMonths + `, $7::smallint[], $8::text[],
-			$9::text[], $10::integer[], $11::text[], $12::integer[], $13::text[], $14::integer[], $15::text[], $16::integer[])
-		as s(` + strings.Join(postMonthColumns, ", ") + ")" + monthConflict + `days = post_months.days[:` + daysBefore + `] || excluded.days,
-	` + eachMonthFigure(`
-		%[1]s = post_months.%[1]s[:`+daysBefore+`] || array(
-			select coalesce(post_months.%[1]s[`+daysBefore+`], 0) + v from unnest(excluded.%[1]s) with ordinality as u(v, n) order by n),
-		`+daysKept)
+// appendDays are statements that put so many days, less one, behind those that a month has; what stands before the first of
+// them stays as it is, and the sums go on from it. Each sum is a column of its own, and the arrays are written out: to take
+// them apart and put them together again costs twice as much.
+var appendDays = func() (statements [31]func() string) {
+	for i := range statements {
+		statements[i] = sync.OnceValue(func() string { return appendDaysSQL(i + 1) })
+	}
+	return statements
+}()
 
-// appendOneDay is appendDays of one day to each month, which is what comes nearly always: numbers cost less than arrays of one.
-var appendOneDay = insertMonths + `
-	select ` + keyOfPostMonths + `, p_id, array[days], ` + eachMonthFigure("array[%[1]s], %[1]s_days") + `
-	from unnest(` + typesOfPostMonths + `, $7::smallint[], $8::smallint[],
-			$9::bigint[], $10::integer[], $11::bigint[], $12::integer[], $13::bigint[], $14::integer[], $15::bigint[], $16::integer[])
-		as s(` + strings.Join(postMonthColumns, ", ") + ")" + monthConflict + `days = post_months.days[:` + daysBefore + `] || excluded.days,
-	` + eachMonthFigure(`
-		%[1]s = post_months.%[1]s[:`+daysBefore+`] || (coalesce(post_months.%[1]s[`+daysBefore+`], 0) + excluded.%[1]s[1]),
-		`+daysKept)
+func appendDaysSQL(days int) string {
+	params, columns := []string{typesOfPostMonths, "$7::smallint[]"}, []string{keyOfPostMonths, "p_id"}
+	column := func(name, pgType string) string {
+		params, columns = append(params, fmt.Sprintf("$%d::%s[]", len(params)+6, pgType)), append(columns, name)
+		return name
+	}
+	each := func(name, pgType string) string {
+		var names []string
+		for n := range days {
+			names = append(names, column(fmt.Sprintf("%s_%d", name, n+1), pgType))
+		}
+		return "array[" + strings.Join(names, ", ") + "]"
+	}
+	values, sets := []string{keyOfPostMonths, "p_id", each("day", "smallint")}, []string{"days = post_months.days[:" + daysBefore + "] || excluded.days"}
+	for _, figure := range monthFigures {
+		values = append(values, each(figure.name, "bigint"), column(figure.name+"_days", "integer"))
+		var sums []string
+		for n := range days {
+			sums = append(sums, fmt.Sprintf("coalesce(post_months.%[1]s[%[2]s], 0) + excluded.%[1]s[%[3]d]", figure.name, daysBefore, n+1))
+		}
+		sets = append(sets, fmt.Sprintf("%[1]s = post_months.%[1]s[:%[2]s] || array[%[3]s], "+daysKept, figure.name, daysBefore, strings.Join(sums, ", ")))
+	}
+	return insertMonths + " select " + strings.Join(values, ", ") +
+		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
+}
 
 // daysKept are the days of a figure that stand before the first one that is written, and those that are.
 const daysKept = `%[1]s_days = post_months.%[1]s_days & ((1 << (excluded.days[1] - 1)) - 1) | excluded.%[1]s_days`
@@ -194,34 +208,19 @@ func (m *postMonthRow) values(key postMonth) []any {
 	return values
 }
 
-// only are the values of a row of one day, which stand for the arrays.
-func (m *postMonthRow) only(key postMonth) []any {
-	values := append(key.values(), int16(m.platform), m.days[0])
-	for i := range monthFigures {
-		values = append(values, m.sums[i][0], m.known[i])
+// each are the values, those of the arrays one by one, as [appendDaysSQL] takes them.
+func (m *postMonthRow) each(key postMonth) []any {
+	values := append(key.values(), int16(m.platform))
+	for _, day := range m.days {
+		values = append(values, day)
 	}
-	return values
-}
-
-// texts are the values, arrays as texts.
-func (m *postMonthRow) texts(key postMonth) []any {
-	values := append(key.values(), int16(m.platform), arrayText(m.days))
 	for i := range monthFigures {
-		values = append(values, arrayText(m.sums[i]), m.known[i])
-	}
-	return values
-}
-
-// arrayText writes numbers as PostgreSQL reads an array.
-func arrayText[N int16 | int64](numbers []N) string {
-	text := []byte{'{'}
-	for i, n := range numbers {
-		if i > 0 {
-			text = append(text, ',')
+		for _, sum := range m.sums[i] {
+			values = append(values, sum)
 		}
-		text = strconv.AppendInt(text, int64(n), 10)
+		values = append(values, m.known[i])
 	}
-	return string(append(text, '}'))
+	return values
 }
 
 func monthRows(series [][]*reading) iter.Seq2[[]any, error] {

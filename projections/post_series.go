@@ -184,24 +184,34 @@ type dayRow struct {
 	isLast   bool // nor one of a later day
 }
 
+// byDay parts sorted readings by their days.
+func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
+	return func(yield func(time.Time, []*reading) bool) {
+		for len(readings) > 0 {
+			day, n := dayOf(readings[0].at), 1
+			for next := day.Add(aDay); n < len(readings) && readings[n].at.Before(next); {
+				n++
+			}
+			if !yield(day, readings[:n]) {
+				return
+			}
+			readings = readings[n:]
+		}
+	}
+}
+
 // daysOf makes the rows of the days of a sorted series: each day's readings must be all there.
 func daysOf(readings []*reading) iter.Seq[dayRow] {
 	return func(yield func(dayRow) bool) {
-		for len(readings) > 0 {
-			day := dayOf(readings[0].at)
-			n := slices.IndexFunc(readings, func(r *reading) bool { return !dayOf(r.at).Equal(day) })
-			if n < 0 {
-				n = len(readings)
-			}
-			for i, last := range readings[:n] {
-				if slices.ContainsFunc(readings[i+1:n], func(r *reading) bool { return r.Tenant == last.Tenant }) {
+		for _, ofDay := range byDay(readings) {
+			for i, last := range ofDay {
+				if slices.ContainsFunc(ofDay[i+1:], func(r *reading) bool { return r.Tenant == last.Tenant }) {
 					continue // not the owner's last
 				}
-				if !yield(dayOfOwner(readings[:i+1])) {
+				if !yield(dayOfOwner(ofDay[:i+1])) {
 					return
 				}
 			}
-			readings = readings[n:]
 		}
 	}
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // appendReading appends the values of readingColumnTypes and of engagement.
@@ -56,21 +54,24 @@ var postsTable = newTable("tSPosts",
 		}
 	})
 
-// Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes.
+// Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes. What is copied goes to the
+// server while the rest is worked out.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	for _, s := range f.series {
-		s.steps()
+	copies := copies{ctx: ctx, tx: tx}
+	err := f.queueRows(last, &copies)
+	if err := errors.Join(err, copies.wait()); err != nil {
+		return fmt.Errorf("store posts and their readings: %w", err)
 	}
-	days, gone := f.changedDays()
-	newReadings, changedReadings := split(f.changedReadings(), func(r *reading) bool { return r.was == nil })
+	return nil
+}
+
+func (f *postFold) queueRows(last *pgx.Batch, copies *copies) error {
+	all := f.inOrder()
+	newReadings, changedReadings := split(changedReadings(all), func(r *reading) bool { return r.was == nil })
+	postReadings.insertNew(last, copies, newReadings, appendInsight)
+	days, gone := changedDays(all)
 	newDays, changedDays := split(days, func(d dayRow) bool { return d.isNew })
-	err := errors.Join(
-		postReadings.insertNew(ctx, tx, last, newReadings),
-		postDaily.insertNew(ctx, tx, last, newDays),
-	)
-	if err != nil {
-		return fmt.Errorf("store post readings: %w", err)
-	}
+	postDaily.insertNew(last, copies, newDays, func(values []any, d dayRow) []any { return appendDay(values, &d) })
 	postReadings.queue(last, changedReadings)
 	postDaily.queue(last, changedDays)
 	queueGone(last, gone)
@@ -84,45 +85,46 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error 
 	return nil
 }
 
-func (f *postFold) changedReadings() []*reading {
-	var readings []*reading
-	for _, s := range f.series {
+// inOrder are the series in the order of the index of tSPostInsights, their readings with their steps.
+func (f *postFold) inOrder() []*series {
+	all := make([]*series, 0, len(f.series))
+	for _, key := range slices.SortedFunc(maps.Keys(f.series), agencyPost.compare) {
+		f.series[key].steps()
+		all = append(all, f.series[key])
+	}
+	return all
+}
+
+func changedReadings(all []*series) (readings []*reading) {
+	for _, s := range all {
 		for _, r := range s.readings {
 			if r.changed() {
 				readings = append(readings, r)
 			}
 		}
 	}
-	slices.SortFunc(readings, byKey)
 	return readings
 }
 
 // changedDays makes the rows of the days on which a reading changed, and finds the owners who have none there any more.
-func (f *postFold) changedDays() (rows []dayRow, gone []*reading) {
-	for _, s := range f.series {
-		changed := map[time.Time]bool{}
-		owners := map[time.Time]map[domain.Tenant]bool{}
-		for _, r := range s.readings {
-			changed[dayOf(r.at)] = changed[dayOf(r.at)] || r.changed()
-		}
-		readings := slices.DeleteFunc(slices.Clone(s.readings), func(r *reading) bool { return !changed[dayOf(r.at)] })
-		for d := range daysOf(readings) {
-			day := dayOf(d.at)
-			d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
-			d.isLast = d.isNew || day.Equal(dayOf(s.newest))
-			if owners[day] == nil {
-				owners[day] = map[domain.Tenant]bool{}
+func changedDays(all []*series) (rows []dayRow, gone []*reading) {
+	for _, s := range all {
+		for day, readings := range byDay(s.readings) {
+			if !slices.ContainsFunc(readings, (*reading).changed) {
+				continue
 			}
-			owners[day][d.Tenant] = true
-			rows = append(rows, d)
-		}
-		for _, r := range readings {
-			if r.was != nil && !owners[dayOf(r.at)][r.was.Tenant] {
-				gone = append(gone, r.was)
+			for d := range daysOf(readings) {
+				d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
+				d.isLast = d.isNew || day.Equal(dayOf(s.newest))
+				rows = append(rows, d)
+			}
+			for _, r := range readings {
+				if r.was != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.was.Tenant }) {
+					gone = append(gone, r.was)
+				}
 			}
 		}
 	}
-	slices.SortFunc(rows, func(a, b dayRow) int { return byKey(a.reading, b.reading) })
 	return rows, gone
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -97,19 +98,48 @@ func arraysOf[R any](rows []R, values func(R) []any) []any {
 // copyAbove is the number of rows from which COPY is faster than its additional round trips cost.
 const copyAbove = 64
 
-// insertNew writes rows whose keys are known to be new: many by COPY, which spends nothing on looking
-// for conflicts, few in the batch with everything else. It takes no columns of jsonb and text[].
-func (t table[R]) insertNew(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, rows []R) error {
+// insertNew writes rows whose keys are known to be new: many by COPY, which spends nothing on looking for conflicts, few in
+// the batch with everything else. appendRow appends a row's values, of no column that is jsonb or text[].
+func (t table[R]) insertNew(batch *pgx.Batch, copies *copies, rows []R, appendRow func([]any, R) []any) {
 	if len(rows) < copyAbove {
 		t.queue(batch, rows)
-		return nil
+		return
 	}
-	_, err := tx.CopyFrom(ctx, t.name, t.columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) { return t.values(rows[i]), nil }))
-	if err != nil {
-		return fmt.Errorf("copy into %s: %w", t.name[0], err)
-	}
-	return nil
+	copies.begin(func(ctx context.Context, tx pgx.Tx) error {
+		return streamRows(ctx, copyInto{tx}, t.name, t.columns, func(yield func([]any, error) bool) {
+			var values []any
+			for _, row := range rows {
+				if values = appendRow(values[:0], row); !yield(values, nil) {
+					return
+				}
+			}
+		})
+	})
 }
+
+// copies are rows that go into tables by COPY, one table after the other, while a fold works out the next ones. Nobody else
+// uses the transaction from the first begin to wait.
+type copies struct {
+	ctx     context.Context //nolint:containedctx // of the one write that they are part of
+	tx      pgx.Tx
+	running errgroup.Group
+	before  chan struct{} // closed when the last one that was begun has ended; nil: there is none
+}
+
+func (c *copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
+	before, done := c.before, make(chan struct{})
+	c.before = done
+	c.running.Go(func() error {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		return work(c.ctx, c.tx)
+	})
+}
+
+// wait returns the first error.
+func (c *copies) wait() error { return c.running.Wait() }
 
 // nullIfZero is null for "" and the zero time.
 func nullIfZero[V comparable](value V) any {
