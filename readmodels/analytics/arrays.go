@@ -42,6 +42,6 @@ func int64At(a sentArray, i int) int64 {
 }
 
 // timeAt reads an instant, which is sent in microseconds since 2000.
-func timeAt(a sentArray, i int) time.Time { return time.UnixMicro(microsecondsIn2000 + int64At(a, i)) }
+func timeAt(a sentArray, i int) time.Time { return time.UnixMicro(microsecondsIn2000 + int64At(a, i)).UTC() }
 
 const microsecondsIn2000 = 946_684_800 * 1_000_000

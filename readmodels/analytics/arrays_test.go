@@ -16,6 +16,7 @@ import (
 func TestSentArraysAreReadAsPgxReadsThem(t *testing.T) {
 	t.Parallel()
 	types := pgtype.NewMap()
+	types.RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 	rapid.Check(t, func(t *rapid.T) {
 		requireRead(t, types, pgtype.Int2ArrayOID, 2, int16At, rapid.SliceOfN(rapid.Int16(), 1, 40).Draw(t, "days"))
 		requireRead(t, types, pgtype.Int8ArrayOID, 8, int64At, rapid.SliceOfN(rapid.Int64(), 1, 40).Draw(t, "values"))
