@@ -3,9 +3,12 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -128,28 +131,32 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
-	var days arrayOf[int16]
-	var values arrayOf[int64]
-	var captured arrayOf[time.Time]
-	var events arrayOf[string]
-	err = forEach(rows, "read daily figures", []any{
+	var days, values, captured sentArray
+	var events []string
+	_, err = pgx.ForEachRow(rows, []any{
 		&f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
-	}, func() {
+	}, func() error {
+		n, err := sameLength(days, values, captured)
+		if err != nil {
+			return err
+		}
 		first := dayOf(month)
-		points, of := make([]sample, 0, len(days)), &origin{owner: f.owner, source: f.source, window: f.window}
+		points, of := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}
 		var newest time.Time
-		for i, d := range days {
-			p := sample{origin: of, value: values[i], at: captured[i], day: first + day(d) - 1}
+		for i := range n {
+			on := first + day(int16At(days, i)) - 1
+			if !span.has(f.kind, on) {
+				continue
+			}
+			p := sample{origin: of, value: int64At(values, i), at: timeAt(captured, i), day: on}
 			if len(events) > 0 {
 				p.eventID = events[i]
 			}
-			if span.has(f.kind, p.day) {
-				points = append(points, p)
-				newest = later(newest, p.at)
-			}
+			points = append(points, p)
+			newest = later(newest, p.at)
 		}
 		if len(points) == 0 || f.kind == domain.Rolling && !qc.sees(f.owner) {
-			return
+			return nil
 		}
 		if qc.sees(f.owner) {
 			qc.noteAccount(f.social, f.account, f.platform, newest)
@@ -163,11 +170,29 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		if byKey[f.seriesKey].add(span, &f, points) {
 			tied = append(tied, f.social)
 		}
+		return nil
 	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read daily figures: %w", err)
+	}
 	slices.SortFunc(series, func(x, y *metricSeries) int {
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
-	return series, tied, err
+	return series, tied, nil
+}
+
+// sameLength is the length of the arrays of a row of account_months.
+func sameLength(days, values, captured sentArray) (int, error) {
+	n, err := lengthOf(days, 2)
+	nValues, errValues := lengthOf(values, 8)
+	nCaptured, errCaptured := lengthOf(captured, 8)
+	if err := errors.Join(err, errValues, errCaptured); err != nil {
+		return 0, err
+	}
+	if nValues != n || nCaptured != n {
+		return 0, fmt.Errorf("%d days, %d values and %d captures", n, nValues, nCaptured)
+	}
+	return n, nil
 }
 
 // add takes samples of one figure, and may keep them; tied as [byDay.put] says.
