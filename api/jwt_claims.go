@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -52,6 +53,9 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 // exactMembers are the members of a JSON object by their names, letter by letter. A name that is there twice is refused:
 // two readers of one token could take different ones.
 func exactMembers(raw []byte) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(raw) { // another reader may make other letters of it (RFC 8725 §2.6)
+		return nil, errors.New("not UTF-8")
+	}
 	object := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := object.Token(); err != nil || open != json.Delim('{') {
 		return nil, errors.New("not a JSON object")

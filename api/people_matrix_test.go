@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -94,7 +97,9 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 						require.Zero(t, m.refusals(), "%s as %s, after", fate, role)
 						continue
 					}
+					began := time.Now()
 					m.requireCut(fate)
+					require.Less(t, time.Since(began), cutWithin, "%s as %s", fate, role)
 					require.Equal(t, m.ways, m.refusals(), "%s as %s, after: every way in is closed", fate, role)
 				}
 			}
@@ -117,6 +122,7 @@ type matrixCase struct {
 	token, ticket string
 	ways          int // that the person may try
 	streams       []*liveStream
+	socket        *websocket.Conn // as the stock Socket.IO client's that uses websockets alone
 }
 
 func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Role) *matrixCase {
@@ -228,7 +234,42 @@ func (m *matrixCase) open() {
 		require.Equal(m.t, http.StatusOK, s.response.StatusCode)
 		m.streams = append(m.streams, s)
 	}
+	m.openSocket()
 }
+
+// openSocket opens a websocket as the stock Socket.IO client does with `transports: ["websocket"]`.
+func (m *matrixCase) openSocket() {
+	m.t.Helper()
+	socket, response, err := websocket.DefaultDialer.Dial(strings.Replace(m.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	require.NoError(m.t, err)
+	response.Body.Close()
+	m.t.Cleanup(func() { socket.Close() })
+	m.socket = socket
+	require.True(m.t, strings.HasPrefix(m.packet(), "0{"), "the greeting of Engine.IO")
+	require.NoError(m.t, socket.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+m.token+`"}`)))
+	require.True(m.t, strings.HasPrefix(m.packet(), `40{"sid":`), "it is connected")
+}
+
+// packet is the next one of the websocket, "" when the server has closed it; a server that says and closes nothing within the
+// bound fails the test.
+func (m *matrixCase) packet() string {
+	m.t.Helper()
+	require.NoError(m.t, m.socket.SetReadDeadline(time.Now().Add(cutWithin)))
+	_, raw, err := m.socket.ReadMessage()
+	if err != nil {
+		timeout, ok := errors.AsType[net.Error](err)
+		require.False(m.t, ok && timeout.Timeout(), "the websocket is not cut within %s", cutWithin)
+		return ""
+	}
+	if string(raw) == "2" { // its ping
+		require.NoError(m.t, m.socket.WriteMessage(websocket.TextMessage, []byte("3")))
+		return m.packet()
+	}
+	return string(raw)
+}
+
+// cutWithin is the bound of REQUIREMENTS §2.
+const cutWithin = 10 * time.Second
 
 // requireCut waits for the end of what was opened; a stream that does not end ends the test.
 func (m *matrixCase) requireCut(fate string) {
@@ -240,5 +281,11 @@ func (m *matrixCase) requireCut(fate string) {
 		}
 		require.NoError(m.t, s.lines.Err())
 		require.Contains(m.t, lines, ": This listener has lost its access.", fate)
+	}
+	var packets []string
+	for packet := m.packet(); packet != "" && packet != "41" && packet != "1"; packet = m.packet() {
+		require.True(m.t, strings.HasPrefix(packet, "42["), packet) // events that came before the end
+		packets = append(packets, packet)
+		require.Less(m.t, len(packets), 10, fate)
 	}
 }

@@ -31,7 +31,8 @@ type FetchResult struct {
 	NotBefore     *time.Time // leave it alone until then; nil: it is due by its schedule
 	Failures      int        // in a row
 	Class         string     // of the failure; "" after a success
-	Reason        string     // what was wrong and what to do
+	Reason        string     // what was wrong and what to do; without the platform's words
+	Words         string     // the platform's, which may name people: for schema kept alone
 	Backfilled    bool       // all of its history is read now
 	Demographics  bool       // they were read too
 }
@@ -68,7 +69,8 @@ type FetchHistory struct {
 	Failures  int        // in a row
 	NotBefore *time.Time // leave it alone until then
 	Class     string     // of the last failure; "" after a success
-	Reason    string     // what was wrong and what to do
+	Reason    string     // what was wrong and what to do; without the platform's words
+	Words     string     // the platform's, which may name people: for schema kept alone; not read back
 }
 
 // PostListing is how far the posts of a social account were listed. A walk goes from the newest post back

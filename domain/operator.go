@@ -32,6 +32,7 @@ const (
 	ActionJobRun                 OperatorAction = "job.run"
 	ActionJobCancelled           OperatorAction = "job.cancelled"
 	ActionJobRetried             OperatorAction = "job.retried"
+	ActionPersonExported         OperatorAction = "person.exported" // all that is known of it, into a file
 )
 
 // OperatorActed says that an operator is about to act, on what, and why. Who, in which role and by which
@@ -59,6 +60,8 @@ type OperatorTarget struct {
 	Count      int        `json:"count,omitempty"`      // parked records that the preview showed
 	Job        int64      `json:"job,omitempty"`        // its id
 	JobKind    string     `json:"job_kind,omitempty"`   // what the job does
+	User       string     `json:"user,omitempty"`       // the person's
+	Member     int64      `json:"member,omitempty"`     // the person's, who is no user
 }
 
 // EventType implements [Data].
@@ -84,6 +87,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionParkedRetried:   parked, ActionParkedSkipped: parked, ActionParkedAcknowledged: parked,
 		ActionJobRun:       {must: []string{"job_kind"}, may: []string{"job", "p_id"}},
 		ActionJobCancelled: job, ActionJobRetried: job,
+		ActionPersonExported: {anyOf: []string{"user", "member"}},
 	}
 }()
 
@@ -128,6 +132,8 @@ func (t OperatorTarget) given() (names []string) {
 		{"count", t.Count != 0},
 		{"job", t.Job != 0},
 		{"job_kind", t.JobKind != ""},
+		{"user", t.User != ""},
+		{"member", t.Member != 0},
 	} {
 		if field.given {
 			names = append(names, field.name)
@@ -143,8 +149,8 @@ var (
 
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
-	names := []string{t.Projection, t.Rebuild, t.Report, t.Type, t.JobKind}
-	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job}
+	names := []string{t.Projection, t.Rebuild, t.Report, t.Type, t.JobKind, t.User}
+	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {
 			return errors.New("the position names no topic")

@@ -109,14 +109,14 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 	t.Parallel()
 	whole := domain.OperatorTarget{
 		Projection: "x", Generation: 1, Rebuild: "r", Report: "v", Until: new(time.Time), Platform: 1,
-		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, Job: 1, JobKind: "k",
+		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, Job: 1, JobKind: "k", User: "u", Member: 1,
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
 		domain.ActionRebuildRequested, domain.ActionRebuildCancelled, domain.ActionRebuildAccepted,
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,
-		domain.ActionJobRun, domain.ActionJobCancelled, domain.ActionJobRetried,
+		domain.ActionJobRun, domain.ActionJobCancelled, domain.ActionJobRetried, domain.ActionPersonExported,
 	} {
 		why := domain.Reason{Code: domain.ReasonTest}
 		require.ErrorContains(t, domain.OperatorActed{action, domain.OperatorTarget{}, why}.Validate(), string(action)+" names no")

@@ -36,6 +36,7 @@
 //	audit_reads.go                  who read or exported the history
 //	operator_actions.go             what operators did, and what came of it
 //	person.go standing.go           what an erasure must find of a person; what rights are judged by
+//	person_export.go person_sections.go  everything known of a person as one file; its sections
 //	notices.go                      access notices
 //
 // # Non-obvious

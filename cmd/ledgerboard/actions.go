@@ -68,6 +68,8 @@ func targetInWords(t domain.OperatorTarget) string {
 	say(t.Count > 1, "%d events", t.Count)
 	say(t.Job != 0, "job %d", t.Job)
 	say(t.JobKind != "", "%s", t.JobKind)
+	say(t.User != "", "user %s", t.User)
+	say(t.Member != 0, "member %d", t.Member)
 	if t.Until != nil {
 		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
 	}

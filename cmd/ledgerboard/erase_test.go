@@ -123,7 +123,7 @@ func TestErasePerson(t *testing.T) {
 		}
 	})
 	command.JSON = false
-	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "nothing to erase")
+	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "holds nobody with this id")
 }
 
 const erasureActorName = "system:erase"

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -45,17 +44,12 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return interrupted(ctx, explainInUse(err), notWritten)
 	}
-	out, err := os.CreateTemp(filepath.Dir(c.Bundle), filepath.Base(c.Bundle)+".*")
+	var exported proof.Exported
+	err = writeWhole(c.Bundle, func(out io.Writer) (err error) {
+		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("write bundle: %w", err)
-	}
-	exported, err := proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)
-	err = errors.Join(err, out.Sync(), out.Close())
-	if err == nil {
-		err = os.Rename(out.Name(), c.Bundle)
-	}
-	if err != nil {
-		os.Remove(out.Name())
 		return interrupted(ctx, explainProof(err), notWritten)
 	}
 	if c.JSON {

@@ -116,7 +116,11 @@ func passes(err error) bool {
 
 // explain adds to an error what to do about it.
 func (c fetchCommand) explain(err error) error {
+	words := platforms.Words(err)
 	err = fmt.Errorf("%s account %d was not read: %w", c.Platform, c.Account, err)
+	if words != "" { // for who asks: no log has them
+		err = fmt.Errorf("%w\nThe platform says: %s", err, words)
+	}
 	if advice := collect.Advice(err); advice != "" {
 		err = fmt.Errorf("%w\n%s", err, advice)
 	}

@@ -29,28 +29,29 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve       serveCommand       `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
-	Demo        demoCommand        `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
-	Fetch       fetchCommand       `cmd:"" help:"Read one connection by hand and print what was read, or why it was not."`
-	Secrets     secretsCommand     `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schemas to this version."`
-	Import      importCommand      `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
-	Verify      verifyCommand      `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables."`
-	Export      exportCommand      `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
-	Replay      replayCommand      `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
-	Rebuild     rebuildCommand     `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`
-	Generations generationsCommand `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one, prepare those of a new version."`
-	Parked      parkedCommand      `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
-	Pause       pauseCommand       `cmd:"" help:"Pause read models, or the reading of platforms."`
-	Resume      resumeCommand      `cmd:"" help:"End pauses."`
-	Jobs        jobsCommand        `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
-	Actions     actionsCommand     `cmd:"" help:"Show what operators did, and what came of it."`
-	Log         logCommand         `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
-	Erase       eraseCommand       `cmd:"" help:"Erase a person from the directory; histories keep the id."`
-	Keygen      keygenCommand      `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
-	Token       tokenCommand       `cmd:"" help:"Make a signed token for trying things out."`
-	Status      statusCommand      `cmd:"" help:"Ask a running service whether it is ready."`
-	Version     versionCommand     `cmd:"" help:"Print the version of this program, its commit, its Go version and the versions of its projectors; so does --version."`
+	Serve        serveCommand        `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
+	Demo         demoCommand         `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
+	Fetch        fetchCommand        `cmd:"" help:"Read one connection by hand and print what was read, or why it was not."`
+	Secrets      secretsCommand      `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`
+	Migrate      migrateCommand      `cmd:"" help:"Bring the database's schemas to this version."`
+	Import       importCommand       `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
+	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables."`
+	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
+	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
+	Rebuild      rebuildCommand      `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`
+	Generations  generationsCommand  `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one, prepare those of a new version."`
+	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
+	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms."`
+	Resume       resumeCommand       `cmd:"" help:"End pauses."`
+	Jobs         jobsCommand         `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
+	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
+	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
+	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory; histories keep the id."`
+	ExportPerson exportPersonCommand `cmd:"" help:"Write everything that is known of a person into a file, for that person."`
+	Keygen       keygenCommand       `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
+	Token        tokenCommand        `cmd:"" help:"Make a signed token for trying things out."`
+	Status       statusCommand       `cmd:"" help:"Ask a running service whether it is ready."`
+	Version      versionCommand      `cmd:"" help:"Print the version of this program, its commit, its Go version and the versions of its projectors; so does --version."`
 }
 
 const description = `Event-sourced dashboards for marketing agencies.

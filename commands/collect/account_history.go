@@ -83,7 +83,7 @@ func (c *Collector) afterHistory(ctx context.Context, f *fetch, failure error) d
 		return h
 	}
 	c.Logger.WarnContext(ctx, "history is not read", "social_account", f.SocialAccount, "error", failure)
-	h.Failures, h.Class, h.Reason = f.History.Failures, classOf(failure), reasonFor(failure)
+	h.Failures, h.Class, h.Reason, h.Words = f.History.Failures, classOf(failure), reasonFor(failure), wordsOf(failure)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
 		h.Failures++

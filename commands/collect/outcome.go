@@ -83,14 +83,14 @@ func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain
 	result.SocialAccount, result.At, result.Served = task.SocialAccount, now, err == nil
 	if err == nil {
 		if got.incomplete != nil {
-			result.Class, result.Reason = string(got.incomplete.Class), reasonFor(got.incomplete)
+			result.Class, result.Reason, result.Words = string(got.incomplete.Class), reasonFor(got.incomplete), wordsOf(got.incomplete)
 			if wait := got.incomplete.RetryAfter; wait > 0 && !platforms.Refused(got.incomplete) {
 				result.NotBefore = new(now.Add(wait))
 			}
 		}
 		return result, nil
 	}
-	result.Failures, result.Class, result.Reason = task.Failures+1, classOf(err), reasonFor(err)
+	result.Failures, result.Class, result.Reason, result.Words = task.Failures+1, classOf(err), reasonFor(err), wordsOf(err)
 	var pause time.Duration
 	again := false
 	switch class := platforms.ClassOf(err); {
@@ -148,7 +148,11 @@ func classOf(err error) string {
 // maxReason bounds a failure's own text, in bytes.
 const maxReason = 500
 
-// reasonFor is what a person reads about a connection: what was wrong, then what to do.
+// wordsOf are the platform's own about a failure, as they may be stored.
+func wordsOf(err error) string { return domain.Storable(platforms.Words(err), maxReason) }
+
+// reasonFor is what a person reads about a connection: what was wrong, then what to do. It ends in the log of events, so it
+// has the platform's code and never its words.
 func reasonFor(err error) string {
 	text := domain.Storable(err.Error(), maxReason)
 	if advice := Advice(err); advice != "" {

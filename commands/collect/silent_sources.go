@@ -18,10 +18,10 @@ type Silence struct {
 	Kind     string    // "accounts", "posts", or the type of the posts: "photo", "reel", …
 	Since    time.Time // of the first reading in vain
 	Readings int       // in vain since then
-	Words    string    // the platform's, of the last one; no token is in it
+	Why      string    // of the last one: our sentence with the platform's code
 }
 
-// String is what anybody may read: the platform's words name posts and accounts, and are for the log alone.
+// String is what anybody may read.
 func (s Silence) String() string {
 	return fmt.Sprintf("%s %s: none of %d readings since %s brought figures",
 		s.Platform, s.Kind, s.Readings, s.Since.UTC().Format("2006-01-02 15:04 UTC"))
@@ -80,8 +80,8 @@ func (c *Collector) heard(p domain.Platform, kind string) {
 	delete(c.silences.of, sourceKey{p, kind})
 }
 
-// unheard notes a reading in vain; words are the platform's.
-func (c *Collector) unheard(ctx context.Context, p domain.Platform, kind, words string) {
+// unheard notes a reading in vain; why is our sentence.
+func (c *Collector) unheard(ctx context.Context, p domain.Platform, kind, why string) {
 	now, key := c.clock(), sourceKey{p, kind}
 	c.silences.mu.Lock()
 	defer c.silences.mu.Unlock()
@@ -93,11 +93,11 @@ func (c *Collector) unheard(ctx context.Context, p domain.Platform, kind, words 
 		v = &vain{Silence: Silence{Platform: p, Kind: kind, Since: now}}
 		c.silences.of[key] = v
 	}
-	v.Readings, v.Words, v.last = v.Readings+1, words, now
+	v.Readings, v.Why, v.last = v.Readings+1, why, now
 	if v.silent() && !v.told {
 		v.told = true
 		c.Logger.ErrorContext(ctx, "a source has given no figures for a day",
-			"platform", p.String(), "kind", kind, "since", v.Since, "readings", v.Readings, "words", words)
+			"platform", p.String(), "kind", kind, "since", v.Since, "readings", v.Readings, "why", why)
 	}
 }
 

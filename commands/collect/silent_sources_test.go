@@ -30,7 +30,7 @@ func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
 			case refused:
 				return platforms.PostSnapshot{Post: p, Err: &platforms.Error{
 					Class: platforms.ClassInvalid, Platform: domain.Facebook, Op: "post_metrics", Status: http.StatusInternalServerError, Code: "100",
-					Message: "The ids query parameter is deprecated",
+					Words: "The ids query parameter is deprecated",
 				}}
 			default:
 				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(0))}}
@@ -51,7 +51,7 @@ func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	require.Equal(t, fetchDay, silent[0].Since)
 	require.Equal(t, 3, silent[0].Readings)
 	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures", silent[0].String())
-	require.Equal(t, "facebook post_metrics: invalid (HTTP 500, code 100): The ids query parameter is deprecated", silent[0].Words)
+	require.Equal(t, "facebook post_metrics: invalid (HTTP 500, code 100)", silent[0].Why)
 
 	s.clock.advance(halfDay)
 	refused = false
@@ -77,7 +77,7 @@ func TestPlatformThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	require.Len(t, silent, 1)
 	require.Equal(t, domain.Facebook, silent[0].Platform)
 	require.Equal(t, domain.FetchAccounts, silent[0].Kind)
-	require.Contains(t, silent[0].Words, "HTTP 503")
+	require.Contains(t, silent[0].Why, "HTTP 503")
 
 	s.connect(domain.Facebook, 0)
 	s.round(domain.FetchAccounts, domain.Facebook)
@@ -107,7 +107,7 @@ func TestEmptyReadingsForADayAreTold(t *testing.T) {
 	}
 	silent := s.collect.Silent()
 	require.Len(t, silent, 1)
-	require.Equal(t, "views: answered without a value", silent[0].Words)
+	require.Equal(t, "views: answered without a value", silent[0].Why)
 	s.clock.advance(49 * time.Hour)
 	require.Empty(t, s.collect.Silent())
 }

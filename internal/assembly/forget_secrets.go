@@ -16,8 +16,8 @@ import (
 // the secret, stays in the log for a day or more (min.compaction.lag.ms).
 const forgetEvery = time.Hour
 
-// TidySecrets deletes the secrets of deleted connections and users until ctx is done: once all read models
-// are made, and then every hour.
+// TidySecrets deletes the secrets of deleted connections and users, and what platforms said 30 days ago, until ctx is done:
+// once all read models are made, and then every hour.
 func (s *Service) TidySecrets(ctx context.Context) {
 	select {
 	case <-s.Monitor.Made():
@@ -31,6 +31,9 @@ func (s *Service) TidySecrets(ctx context.Context) {
 			s.settings.Logger.Warn("secrets of deleted connections and users are not deleted; tried again in an hour", "error", err)
 		case deleted > 0:
 			s.settings.Logger.Info("secrets of deleted connections and users are deleted", "secrets", deleted)
+		}
+		if _, err := s.ForgetWords(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.settings.Logger.Warn("what platforms said 30 days ago is not deleted; tried again in an hour", "error", err)
 		}
 	}
 }
@@ -47,6 +50,11 @@ func (s *Service) ForgetSecrets(ctx context.Context) (int, error) {
 		},
 		Secrets: vault.NewEraser(s.KeptPool), Now: time.Now,
 	}.Forget(ctx)
+}
+
+// ForgetWords deletes once what platforms said 30 days before an instant or earlier, and tells how much it was.
+func (s *Service) ForgetWords(ctx context.Context, now time.Time) (int, error) {
+	return vault.NewEraser(s.KeptPool).ForgetWords(ctx, now)
 }
 
 // ScanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error

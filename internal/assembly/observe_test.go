@@ -46,7 +46,7 @@ func TestSilentSourcesShow(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, assembly.Silent(nil))
 	sources := []collect.Silence{{
-		Platform: domain.Facebook, Kind: "photo", Since: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Readings: 3, Words: "Object with ID '1784' does not exist",
+		Platform: domain.Facebook, Kind: "photo", Since: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Readings: 3, Why: "Object with ID '1784' does not exist",
 	}}
 	var told *api.DegradedError
 	require.ErrorAs(t, assembly.Silent(sources), &told)

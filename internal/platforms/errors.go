@@ -35,7 +35,8 @@ var (
 	ErrNoHandler = errors.New("no client for this platform")
 )
 
-// Error is every failure of a platform. It never contains a token or an address.
+// Error is every failure of a platform. It never contains a token or an address, and its text never the platform's words:
+// they name people, and errors end in logs, jobs and events, some of which are kept for ever.
 type Error struct {
 	Class      Class
 	Platform   domain.Platform
@@ -43,7 +44,8 @@ type Error struct {
 	Status     int           // HTTP; 0 when there was no answer
 	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); "" without one
 	Subcode    int           // Meta's error_subcode, LinkedIn's serviceErrorCode; 0 without one
-	Message    string        // the platform's words, tokens removed, at most 300 characters
+	Message    string        // ours: what was wrong; "" where the code says it
+	Words      string        // the platform's, tokens removed, at most 300 characters; for [Words] alone
 	RetryAfter time.Duration // from now; set for throttled, 0 elsewhere unless the platform said so
 
 	allowed []string // metrics that the platform lists as known; nil: it lists none
@@ -69,6 +71,29 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Message)
 	}
 	return b.String()
+}
+
+// Words are the platform's own about a failure, "" without any. They may name people: they go to schema kept, where they end
+// with their time, and to the terminal of who asks, nowhere else.
+func Words(err error) string {
+	if e := asError(err); e != nil {
+		return e.Words
+	}
+	return ""
+}
+
+// detail says in our words why something is missing.
+func (e *Error) detail() string {
+	switch {
+	case e.Message != "":
+		return e.Message
+	case e.Subcode != 0:
+		return fmt.Sprintf("the platform answered with code %s/%d", e.Code, e.Subcode)
+	case e.Code != "":
+		return "the platform answered with code " + e.Code
+	default:
+		return "the platform refused it"
+	}
 }
 
 // Unwrap gives the caller's context error, when that was the reason.

@@ -52,7 +52,7 @@ func TestFacebookCode100IsNoHiccup(t *testing.T) {
 	_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
 	requireClass(t, platforms.ClassInvalid, err)
 	_, err = client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}})
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Message, "deprecated")
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Words, "deprecated")
 }
 
 // What goes over the wire: one POST, the token in the form, each post with the version and its own fields.
@@ -186,7 +186,8 @@ func TestFacebookWithoutBatches(t *testing.T) {
 		}
 		require.Len(t, b.ops(), calls)
 	}
-	require.Contains(t, b.logs.String(), "batch is deprecated", "told once, with the platform's words")
+	require.Contains(t, b.logs.String(), "posts are read one by one", "told once")
+	require.NotContains(t, b.logs.String(), "batch is deprecated", "the platform's words are in no log")
 }
 
 // An outage inside of a batch's 200 is the connection's failure, as a single read's is, and the breaker learns of it.

@@ -35,7 +35,7 @@ func classifyGraph(ans answer) *Error {
 func (e graphError) classify(status int) *Error {
 	// The list is read here: of a long message only the beginning is kept.
 	allowed := allowedMetrics(string(e.Message))
-	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Message: string(e.Message), allowed: allowed}
+	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Words: string(e.Message), allowed: allowed}
 }
 
 // Subcodes with a meaning of their own.
@@ -100,7 +100,7 @@ var (
 
 // badField is the field that a node does not have, "" when the error is another one.
 func badField(e *Error) string {
-	if found := nonexistingField.FindStringSubmatch(e.Message); found != nil {
+	if found := nonexistingField.FindStringSubmatch(e.Words); found != nil {
 		return found[1]
 	}
 	return ""
@@ -108,5 +108,5 @@ func badField(e *Error) string {
 
 // oversized says that the answer was too large: ask for less.
 func oversized(e *Error) bool {
-	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.Message, "reduce the amount of data"))
+	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.Words, "reduce the amount of data"))
 }

@@ -178,7 +178,7 @@ func TestMetaCallsAreProven(t *testing.T) {
 	unproven := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ClientSecret = "" })
 	page := addPage(unproven, simulator.Traps{})
 	_, err = unproven.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Message, "appsecret_proof")
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Words, "appsecret_proof")
 }
 
 // Meta answers with another version when the one that was asked is over: that is noted, once.

@@ -132,7 +132,7 @@ func (c *httpClient) complete(e *Error, req call, ans answer) {
 		e.RetryAfter = c.wait(e.RetryAfter, ans.header)
 	}
 	secrets := slices.Concat(req.secrets, []string{req.token})
-	e.Message, e.Code = scrub(e.Message, secrets...), scrub(e.Code, secrets...)
+	e.Words, e.Code = scrub(e.Words, secrets...), cleanCode(scrub(e.Code, secrets...))
 }
 
 func (s *CallStats) fail(e *Error) {

@@ -139,7 +139,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		reason, detail := ReasonEmpty, metric+" came without a value"
 		switch {
 		case refusal != nil:
-			reason, detail = reasonOf(ClassOf(refusal)), asError(refusal).Message
+			reason, detail = reasonOf(ClassOf(refusal)), asError(refusal).detail()
 		case slices.Contains(answer.refused, metric):
 			reason, detail = ReasonUnsupported, "the platform does not know "+metric
 		}

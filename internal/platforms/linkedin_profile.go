@@ -272,7 +272,7 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 		case wholeConnection(err) || class == ClassPermission || class == ClassNotFound:
 			return failed(p, err)
 		default:
-			snap.put(m.name, nil, reasonOf(class), asError(err).Message)
+			snap.put(m.name, nil, reasonOf(class), asError(err).detail())
 		}
 	}
 	return snap, nil

@@ -48,7 +48,7 @@ func (r *reading) total(name string, kind domain.Kind, source string, value coun
 // came without a value.
 func (r *reading) missRest(reason, detail string, names ...string) {
 	if r.snap.Incomplete != nil && reason != ReasonUnsupported {
-		reason, detail = reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.Message
+		reason, detail = reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.detail()
 	}
 	for _, name := range names {
 		if !r.got.has(name) {

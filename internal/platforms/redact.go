@@ -43,6 +43,17 @@ func scrub(text string, secrets ...string) string {
 	return text
 }
 
+// codeLike is what a platform's code looks like; a sentence in its place may name people.
+var codeLike = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+
+// cleanCode is a code, or that there was something else in its place.
+func cleanCode(code string) string {
+	if code == "" || code == redacted || codeLike.MatchString(code) {
+		return code
+	}
+	return "unreadable"
+}
+
 // looksSecret: metric names are lower case, ids are digits; tokens mix digits with capitals.
 func looksSecret(run string) bool {
 	return strings.ContainsFunc(run, unicode.IsUpper) && strings.ContainsFunc(run, unicode.IsDigit)

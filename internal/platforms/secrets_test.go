@@ -68,7 +68,7 @@ func TestShortSecretsInMessages(t *testing.T) {
 		_, _ = w.Write([]byte(`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`))
 	})
 	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "a/b=c", ExternalID: "1"}, platforms.AccountRequest{})
-	require.Equal(t, "no such token: [redacted] or [redacted]", requireClass(t, platforms.ClassReconnect, err).Message)
+	require.Equal(t, "no such token: [redacted] or [redacted]", requireClass(t, platforms.ClassReconnect, err).Words)
 }
 
 // The simulator repeats unknown tokens as Meta does.
@@ -77,7 +77,7 @@ func TestSecretsOfTheSimulator(t *testing.T) {
 	b := setup(t)
 	page := b.sim.AddPage(simulator.Account{ID: "77"})
 	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n-unknown", ExternalID: page.ID}, platforms.AccountRequest{})
-	require.Contains(t, requireClass(t, platforms.ClassReconnect, err).Message, "[redacted]")
+	require.Contains(t, requireClass(t, platforms.ClassReconnect, err).Words, "[redacted]")
 }
 
 // Metric and field names are no secrets, long as they are.
@@ -88,5 +88,18 @@ func TestMessagesStayReadable(t *testing.T) {
 		_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`))
 	})
 	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-	require.EqualError(t, err, "facebook page: invalid (HTTP 400, code 100): (#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)")
+	require.Equal(t, "(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)", platforms.Words(err))
+	require.EqualError(t, err, "facebook page: invalid (HTTP 400, code 100)", "the words name people, and errors end in logs")
+}
+
+// What stands in the place of a code and is a sentence is none: codes go into logs and events.
+func TestCodesAreNoSentences(t *testing.T) {
+	t.Parallel()
+	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":{"code":"Erna Meier has left","message":"m"}}`))
+	})
+	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
+	require.ErrorContains(t, err, "code unreadable")
+	require.NotContains(t, err.Error(), "Erna")
 }

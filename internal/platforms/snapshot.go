@@ -151,7 +151,7 @@ func (s *AccountSnapshot) absorb(err error, names ...string) error {
 		return err
 	}
 	for _, name := range names {
-		s.miss(name, reasonOf(e.Class), e.Message)
+		s.miss(name, reasonOf(e.Class), e.detail())
 	}
 	if e.Class == ClassThrottled || (e.Class == ClassRetry && s.Incomplete == nil) {
 		s.Incomplete = e

@@ -31,7 +31,7 @@ func classifyTikTok(ans answer) *Error {
 	case code == "" || code == "ok":
 		return cmp.Or(byStatus(ans), malformed())
 	default:
-		return &Error{Class: tikTokClass(code, ans.status), Code: code, Message: message}
+		return &Error{Class: tikTokClass(code, ans.status), Code: code, Words: message}
 	}
 }
 

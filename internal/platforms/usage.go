@@ -47,9 +47,9 @@ func (e *Error) scope(op string) Scope {
 		return ""
 	case e.Platform == domain.TikTok && op != "":
 		return ScopeOperation
-	case e.Platform == domain.LinkedIn && strings.Contains(e.Message, "MEMBER"):
+	case e.Platform == domain.LinkedIn && strings.Contains(e.Words, "MEMBER"):
 		return ScopeAccount
-	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.Message, "Resource level"):
+	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.Words, "Resource level"):
 		return ScopeOperation
 	case e.Platform == domain.LinkedIn, e.Code == "4":
 		return ScopeApp

@@ -23,6 +23,7 @@
 //	open.go     the pool; how errors are wrapped
 //	fetching.go Fetching: which connection is read in which slot, and what became of it; the fetchers' pool
 //	post_notes.go Fetching: posts that were asked for in vain
+//	platform_words.go Fetching: what platforms said when reading failed, for 30 days
 //	budgets.go  Budgets: the quotas that all fetchers share
 //	marks.go    Marks: one of several fetchers records a change
 //	lease.go    Secrets: one process at a time renews a token, and replaces what it has read

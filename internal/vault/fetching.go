@@ -67,7 +67,10 @@ func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []
 		    demographics_at = coalesce(excluded.demographics_at, f.demographics_at), updated_at = excluded.updated_at`,
 		slot.Kind, int(slot.Platform), slot.Begin, ids, served, at, until, backfilled, demographics, failures, classes, reasons,
 		domain.WrongClock)
-	return doing(err, "store what became of %d accounts of %s", n, slot.Platform)
+	if err != nil {
+		return doing(err, "store what became of %d accounts of %s", n, slot.Platform)
+	}
+	return f.keepWords(ctx, slot.Kind, results)
 }
 
 // KeepListing stores how far an account's posts were listed.
@@ -92,5 +95,9 @@ func (f *Fetching) KeepHistory(ctx context.Context, slot domain.FetchSlot, socia
 		    history_not_before = excluded.history_not_before, history_class = excluded.history_class,
 		    history_reason = excluded.history_reason`,
 		slot.Kind, int(slot.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now)
-	return doing(err, "store how far back social account %d was read", socialAccount)
+	if err != nil {
+		return doing(err, "store how far back social account %d was read", socialAccount)
+	}
+	said := domain.FetchResult{SocialAccount: socialAccount, At: now, Class: h.Class, Words: h.Words}
+	return f.keepWords(ctx, wordsOfHistory, []domain.FetchResult{said})
 }

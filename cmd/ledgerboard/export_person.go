@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// exportPersonCommand writes everything that is known of a person (GDPR article 15) into a file.
+type exportPersonCommand struct {
+	storage
+	logging
+	actionFlags
+	User   string `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
+	Member int64  `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
+	Out    string `required:"" placeholder:"FILE" help:"File to write: one JSON object, for the person alone. docs/privacy.md describes it."`
+	JSON   bool   `name:"json" help:"Print how much of what the file holds as a JSON list."`
+}
+
+// Run implements the command. The file is there whole or not at all, and only its owner may read it.
+func (c exportPersonCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.User == "" && c.Member <= 0 {
+		return usageError{errors.New("name the person: --user ID or --member ID")}
+	}
+	if c.User != "" {
+		if c.User, err = hexFlag("--user", c.User); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Lstat(c.Out); err == nil {
+		return usageError{fmt.Errorf("--out %s is there already; name a file that is not", c.Out)}
+	}
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error { return c.export(ctx, s, desk) })
+}
+
+func (c exportPersonCommand) export(ctx context.Context, s streams, desk *assembly.Desk) error {
+	person, err := desk.Person(ctx, c.User, c.Member)
+	if err != nil {
+		return refused(err)
+	}
+	who := "user " + person.User
+	if person.User == "" {
+		who = fmt.Sprintf("member %d", c.Member)
+	}
+	reason, err := c.confirm(s, fmt.Sprintf("write everything that is known of %s (agency %s) to %s", who, person.ParentAccount, c.Out))
+	if err != nil {
+		return err
+	}
+	var sections []readmodels.PersonSectionCount
+	err = writeWhole(c.Out, func(out io.Writer) (err error) {
+		sections, err = desk.ExportPerson(ctx, operatorCaller(), person, reason, out)
+		return err
+	})
+	if err != nil {
+		return interrupted(ctx, refused(err), "no file was written; run it again")
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(sections)
+	}
+	fmt.Fprintf(s.Out, "%s holds what is known of %s:\n", c.Out, who)
+	for _, section := range sections {
+		if section.Rows > 0 {
+			fmt.Fprintf(s.Out, "  %-30s %d\n", section.Section, section.Rows)
+		}
+	}
+	fmt.Fprintln(s.Out, "It is for this person alone: hand it over, then delete it.")
+	return nil
+}
+
+// writeWhole writes a file that only its owner may read: whole, or not at all.
+func writeWhole(name string, write func(io.Writer) error) error {
+	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("write file: %w", err)
+	}
+	err = write(out)
+	err = errors.Join(err, out.Sync(), out.Close())
+	if err == nil {
+		err = os.Rename(out.Name(), name)
+	}
+	if err != nil {
+		os.Remove(out.Name())
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// GDPR article 15, end to end: the file holds everything that was planted of the person, nothing that was planted of the
+// other one, and no secrets; the export is on record, and nobody's export is refused with exit code 2.
+func TestExportPerson(t *testing.T) {
+	dir := t.TempDir()
+	withService(t, dir, func(a *process, _ string) {
+		seedErasure(t, a)
+		seedExport(t, a)
+	})
+
+	file := filepath.Join(t.TempDir(), "erna.json")
+	var out bytes.Buffer
+	command := exportPersonCommand{
+		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Out: file,
+		actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
+	}
+	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	var members map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(raw, &members))
+	var head readmodels.PersonExportHead
+	require.NoError(t, json.Unmarshal(members["export"], &head))
+	require.WithinDuration(t, time.Now(), head.MadeAt, time.Minute)
+	require.Equal(t, readmodels.PersonExportHead{
+		Format: readmodels.PersonExportFormat, MadeAt: head.MadeAt, ParentAccount: eraseAgency, User: erased, Members: []int64{7},
+		Behind: map[string]int64{},
+	}, head)
+	require.Len(t, members, 1+len(readmodels.PersonSections()))
+	var printed []readmodels.PersonSectionCount
+	require.NoError(t, json.Unmarshal(out.Bytes(), &printed))
+	got := map[string]int{}
+	for i, name := range readmodels.PersonSections() {
+		var rows []map[string]any
+		require.NoError(t, json.Unmarshal(members[name], &rows), name)
+		got[name] = len(rows)
+		require.Equal(t, readmodels.PersonSectionCount{Section: name, Rows: len(rows)}, printed[i])
+	}
+	require.Equal(t, map[string]int{
+		"user": 1, "sign_ins": 2, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
+		"profile_posts": 1, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "platforms_said": 1,
+		"posts_counted_as_the_persons": 1,
+		"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
+		"notices": 2, "notices_read": 1, "dashboard_changes_made": 1, "requests_remembered": 1, "trail": 3,
+	}, got, string(raw))
+	for _, known := range []string{
+		"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"has_password":true`, `"decided_by":"` + eraseStaff + `"`,
+		`"password_since":"2026-01-01T00:00:00+00:00"`, `"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission",
+	} {
+		require.Contains(t, string(raw), known)
+	}
+	for _, foreign := range []string{
+		stays, "Sam", "sam@", "password:", "connection:7", "sealed", `"s1"`, `"s2"`, `"s3"`, "Stella", "702", "815815", "Bakery",
+	} {
+		require.NotContains(t, string(raw), foreign)
+	}
+
+	var usage usageError
+	require.ErrorAs(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), &usage, "no file is written over")
+	command.Out, command.Reason = filepath.Join(t.TempDir(), "again.json"), ""
+	require.ErrorAs(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), &usage, "without a reason nothing is done")
+	command.Reason, command.User = "test", "ffffffffffffffffffffffff"
+	unknown := command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+	require.ErrorAs(t, unknown, &usage, "exit code 2")
+	require.ErrorContains(t, unknown, "The directory holds nobody with this id")
+	require.NoFileExists(t, command.Out)
+
+	withService(t, dir, func(a *process, _ string) {
+		require.Eventually(t, func() bool { // it is on record, with its reason and what came of it, once
+			var target, code string
+			err := a.ReadPool.QueryRow(t.Context(), `
+				select t.data#>>'{target,user}', o.data->>'outcome' from operations_trail t
+				join operations_trail o on o.data->>'of' = t.event_id
+				where t.data->>'action' = 'person.exported' and t.data#>>'{reason,ticket}' = 'GDPR-15'`).Scan(&target, &code)
+			return err == nil && target == erased && code == "done"
+		}, 30*time.Second, 10*time.Millisecond)
+		gone, err := a.ForgetWords(t.Context(), time.Now())
+		require.NoError(t, err)
+		require.Equal(t, 2, gone, "what platforms said 31 days ago; yesterday's stays")
+	})
+}
+
+// seedExport adds to what seedErasure planted: one of each thing that is known of the person, and the same of the other one.
+func seedExport(t *testing.T, a *process) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Second)
+	for _, entity := range []domain.DirectoryEntity{
+		domain.DirectoryOrder{ID: "0c0000000000000000000001", Buyer: eraseClient, Seller: eraseAgency, ProductType: "managed", AssignedUsers: []string{erased, stays}},
+		domain.DirectorySocialAccount{
+			ID: 701, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 71, Platform: domain.LinkedIn,
+			AccountType: domain.LinkedInCompanyPage, Name: "Bakery", Connected: true,
+		},
+		domain.DirectoryPlannedPost{ID: 1, AccountID: eraseClient, SocialAccount: 700, ExternalID: "planned"},
+		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702, ExternalID: "planned by Sam"},
+	} {
+		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, now)))
+	}
+	for _, of := range []struct {
+		account, member int64
+		name            string
+		followers       int64
+	}{{700, 7, "Erna", 4711}, {701, 7, "Page", 1}, {702, 8, "Sam", 815815}} {
+		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: of.member, SocialAccount: of.account}
+		read := domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{
+			{Name: "followers", Kind: domain.Stock, Value: of.followers, Source: "s"},
+		}}
+		post := domain.PostRegistered{
+			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", Origin: domain.OriginMainApp, RegisteredAt: now,
+			Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name,
+		}
+		counted := domain.PostRead{
+			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now, Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
+		}
+		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), read, now)))
+		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), post, now)))
+		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), counted, now)))
+	}
+	trail := func(actor string, event domain.Data) {
+		draft := commands.NewDraft(domain.TopicOperations, eraseAgency, event, now)
+		draft.Envelope.Audit = domain.Audit{Actor: actor, Role: "agency"}
+		require.NoError(t, a.Log.Append(ctx, draft))
+	}
+	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 7, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Reason: "Sam was here", At: now})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 72, MemberID: 8, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, At: now})
+	trail(erased, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: stays}})
+	trail(eraseStaff, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: erased}})
+	trail(stays, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient})
+	_, err := a.KeptPool.Exec(ctx, `insert into notice_cursors values ($1, $2, 1, $4), ($1, $3, 1, $4)`, eraseAgency, erased, stays, now)
+	require.NoError(t, err)
+	_, err = a.KeptPool.Exec(ctx, `
+		insert into platform_words (social_account_id, kind, said_at, class, words)
+		select id, 'account_insights', $1::timestamptz - ago, 'permission', words
+		from (values (700, interval '1 day', 'Erna has no permission'), (701, '31 days', 'Bakery is closed'), (702, '31 days', 'Sam is gone')) w (id, ago, words)`, now)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		var ready bool
+		return a.ReadPool.QueryRow(ctx, `
+			select (select count(*) from orders) = 1 and (select count(*) from tContentPlanner) = 2 and (select count(*) from tSAccountIns) = 3
+			   and (select count(*) from tSPosts) = 3 and (select count(*) from tSPostInsights) = 3 and (select count(*) from operations_trail) = 5
+			   and (select name from tSAccounts where id = 701) = 'Bakery'
+			`).Scan(&ready) == nil && ready
+	}, 30*time.Second, 10*time.Millisecond)
+	for _, user := range []string{eraseStaff, erased} { // the first gives the dashboard its points of contact
+		open := user == eraseStaff
+		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
+			Caller:         commands.Caller{ParentAccount: eraseAgency, UserID: user, Role: "agency", RequestID: "r"},
+			Change:         domain.UpdateDashboard{Primary: eraseClient, AllowClientDashboard: &open},
+			IdempotencyKey: "key of " + user, RequestDigest: "d",
+		})
+		require.NoError(t, err)
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// docs/privacy.md has a row, with every column filled, for each topic and table that the program makes, and for nothing else.
+func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
+	text, err := os.ReadFile("../../docs/privacy.md")
+	require.NoError(t, err)
+	topics, err := assembly.Topics()
+	require.NoError(t, err)
+	var names []string
+	for _, topic := range topics {
+		names = append(names, topic.Name)
+	}
+	require.ElementsMatch(t, names, listedIn(t, string(text), "## Topics"))
+	listed := listedIn(t, string(text), "## Tables")
+	withService(t, t.TempDir(), func(a *process, _ string) {
+		require.ElementsMatch(t, tablesOf(t, a), listed, "every table has a row, every row its table")
+		_, err := a.KeptPool.Exec(t.Context(), `create table kept.people_in_secret (name text)`)
+		require.NoError(t, err)
+		require.Equal(t, []string{"kept.people_in_secret"}, slices.DeleteFunc(tablesOf(t, a), func(table string) bool {
+			return slices.Contains(listed, table)
+		}), "a new table is seen")
+	})
+	for _, section := range readmodels.PersonSections() {
+		require.Contains(t, string(text), "`"+section+"`", "what an export holds")
+	}
+}
+
+// generationSchema is the schema of a projection's tables.
+var generationSchema = regexp.MustCompile(`^lb_(.+)_g\d+(_retired)?$`)
+
+// tablesOf are all tables of all schemas in small letters, those of a projection under its name.
+func tablesOf(t *testing.T, a *process) []string {
+	t.Helper()
+	rows, err := a.KeptPool.Query(t.Context(), `
+		select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'p', 'm', 'f') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
+	require.NoError(t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for i, table := range tables {
+		schema, name, _ := strings.Cut(table, ".")
+		tables[i] = generationSchema.ReplaceAllString(schema, "$1") + "." + name
+	}
+	slices.Sort(tables)
+	return slices.Compact(tables)
+}
+
+// listedIn are the names, in small letters, of the table's rows below a heading; each row has six filled columns.
+func listedIn(t *testing.T, text, heading string) (names []string) {
+	t.Helper()
+	_, section, found := strings.Cut(text, heading+"\n")
+	require.True(t, found, heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	for line := range strings.Lines(section) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		require.Len(t, cells, 6, line)
+		for _, cell := range cells {
+			require.NotEmpty(t, strings.TrimSpace(cell), line)
+		}
+		names = append(names, strings.ToLower(strings.Trim(strings.TrimSpace(cells[0]), "`")))
+	}
+	return names
+}
