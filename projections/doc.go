@@ -69,6 +69,7 @@
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
 //	bulk_stream.go packed*.go  rows that a rebuild copies; readings and commands packed until then
+//	contents.go             what posts say
 //	directory*.go           reference entities
 //	operations*.go          trail, connection states
 //	version*.go             versions of this release and, for rehearsals of an upgrade, of the next

@@ -32,6 +32,7 @@ type importPass struct {
 	report    importReport
 	batch     []domain.Draft
 	seen      map[uuid.UUID]bool                    // rows of the metrics, by event id
+	said      map[string]toldContent                // what posts of the files say, by key
 	agencies  map[string][]domain.ImportedDashboard // their legacy dashboards
 	documents map[string]place                      // by agency, account and document; and by agency and account
 }
@@ -42,7 +43,7 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 		importing: i, real: real, bars: bars,
 		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, Now: i.now},
 		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
-		seen:   map[uuid.UUID]bool{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
+		seen:   map[uuid.UUID]bool{}, said: map[string]toldContent{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
 	if real && i.secrets != nil {
 		p.Secrets = i.secrets
@@ -137,15 +138,25 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 	if _, post := d.Data.(domain.PostRegistered); post {
 		count = posts // also among the entities
 	}
-	switch fresh, err := p.fresh(ctx, d.Draft); {
-	case err != nil:
-		return err
-	case !fresh:
+	before := len(p.batch)
+	for _, draft := range []domain.Draft{d.Draft, d.content} {
+		if draft.Key == "" {
+			continue
+		}
+		fresh, err := p.fresh(ctx, draft)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			p.batch = append(p.batch, draft)
+		}
+	}
+	if len(p.batch) == before {
 		*count(&p.report.Unchanged)++
 		return nil
 	}
 	*count(&p.report.Imported)++
-	if p.batch = append(p.batch, d.Draft); len(p.batch) < importBatch {
+	if len(p.batch) < importBatch {
 		return nil
 	}
 	return p.flush(ctx, in)
@@ -157,6 +168,9 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 		entity, _ := d.Data.(domain.DirectoryEntity)
 		return p.World.Put(d.Key, entity), nil
 	}
+	if d.Topic == domain.TopicContents {
+		return p.freshContent(ctx, d)
+	}
 	inLog, err := p.rowsInLog(ctx)
 	if err != nil {
 		return false, err
@@ -165,6 +179,27 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	known := inLog[id] || p.seen[id]
 	p.seen[id] = true
 	return !known, nil
+}
+
+// freshContent tells whether a post says something else now than what the log and the files before hold. What is not later
+// than that, or than an erasure, does not count, and is not appended.
+func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, error) {
+	if err := p.readContents(ctx); err != nil {
+		return false, err
+	}
+	now := toldContent{at: d.Envelope.Time}
+	if content, ok := d.Data.(domain.PostContent); ok {
+		now.texts = content.PostTexts
+	}
+	before, known := p.said[d.Key]
+	if !known {
+		before, known = p.inContents[d.Key]
+	}
+	if known && !now.at.After(before.at) || now.texts == before.texts {
+		return false, nil
+	}
+	p.said[d.Key] = now
+	return true, nil
 }
 
 // flush appends the batch; a dry pass drops it.

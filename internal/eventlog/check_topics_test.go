@@ -115,7 +115,7 @@ func TestDeployedTopicsAreSafe(t *testing.T) {
 		_, brokers := newCluster(t, kfake.NumBrokers(nodes))
 		b := setup(t, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(t), nil })
 		for topic, want := range map[string]int{
-			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6,
+			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6, domain.TopicContents: 12,
 		} {
 			ranges, _, err := b.Ranges(testContext(t), topic)
 			require.NoError(t, err)

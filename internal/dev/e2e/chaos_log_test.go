@@ -230,9 +230,6 @@ type chaosPost struct {
 	PublishedAt  *time.Time `json:"published_at"`
 	CategoryID   *int64     `json:"c_id"`
 	PostType     string     `json:"post_type"`
-	Content      string     `json:"content"`
-	MediaURL     string     `json:"media_url"`
-	Permalink    string     `json:"permalink"`
 }
 
 type chaosChange struct {
