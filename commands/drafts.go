@@ -67,6 +67,18 @@ func EraseContentDraft(key string, at time.Time) domain.Draft {
 	return newDraft(domain.TopicContents, key, domain.PostContent{}.EventType(), at)
 }
 
+// SayAgain makes the drafts of what counts and is covered, with the times that it had.
+func SayAgain(covered []domain.CoveredContent) (drafts []domain.Draft) {
+	for _, c := range covered {
+		if c.Erased {
+			drafts = append(drafts, EraseContentDraft(c.Key(), c.At))
+			continue
+		}
+		drafts = append(drafts, ContentDraft(c.PostContent, c.At))
+	}
+	return drafts
+}
+
 // EntityDraft makes the draft of the whole last state of an entity.
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // PostTexts are what a post says and where it is shown: personal content, which lies on topic `contents` alone.
@@ -71,6 +72,13 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 		return r, origin, fmt.Errorf("content key %q is not <agency>:<origin>:<social account>:<id of the post>", key)
 	}
 	return r, origin, cmp.Or(checkHexID("agency ", parent), checkOrigin(origin), validateExternalID(external))
+}
+
+// CoveredContent is what counts of a key, over whose record lies one that does not.
+type CoveredContent struct {
+	PostContent
+	At     time.Time // of the record: when it was said, or erased
+	Erased bool      // the record is a tombstone
 }
 
 // Validate checks what a fold relies on.

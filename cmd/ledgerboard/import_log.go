@@ -129,11 +129,12 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 
 // toldContent is what counts of a key of topic `contents`; texts are empty where they were erased.
 type toldContent struct {
-	at    time.Time
-	texts domain.PostTexts
+	at     time.Time
+	texts  domain.PostTexts
+	erased bool
 }
 
-// readContents reads, when the first post needs it, what the main application last said of each post.
+// readContents reads, when the first post needs it, what was last said of each post.
 func (i *importing) readContents(ctx context.Context) error {
 	if i.inContents != nil || i.log == nil {
 		return nil
@@ -144,14 +145,13 @@ func (i *importing) readContents(ctx context.Context) error {
 	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			recorded, err := codec.Decode(r)
-			_, origin, badKey := domain.SplitContentKey(recorded.Key)
-			if err != nil || badKey != nil || origin != domain.OriginMainApp {
-				continue // parked by the projection, or not of an import
+			if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
+				continue // parked by the projection, or a heartbeat
 			}
 			content, _ := recorded.Data.(domain.PostContent)
 			mu.Lock()
 			if before, known := told[recorded.Key]; !known || recorded.Envelope.Time.After(before.at) {
-				told[recorded.Key] = toldContent{recorded.Envelope.Time, content.PostTexts}
+				told[recorded.Key] = toldContent{recorded.Envelope.Time, content.PostTexts, recorded.Data == nil}
 			}
 			mu.Unlock()
 		}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -139,10 +141,11 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 		count = posts // also among the entities
 	}
 	before := len(p.batch)
-	for _, draft := range []domain.Draft{d.Draft, d.content} {
-		if draft.Key == "" {
-			continue
-		}
+	erased, err := p.erasedContents(ctx, d.Draft)
+	if err != nil {
+		return err
+	}
+	for _, draft := range slices.Concat([]domain.Draft{d.Draft}, d.contents, erased) {
 		fresh, err := p.fresh(ctx, draft)
 		if err != nil {
 			return err
@@ -187,7 +190,7 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	if err := p.readContents(ctx); err != nil {
 		return false, err
 	}
-	now := toldContent{at: d.Envelope.Time}
+	now := toldContent{at: d.Envelope.Time, erased: d.Data == nil}
 	if content, ok := d.Data.(domain.PostContent); ok {
 		now.texts = content.PostTexts
 	}
@@ -195,11 +198,41 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	if !known {
 		before, known = p.inContents[d.Key]
 	}
-	if known && !now.at.After(before.at) || now.texts == before.texts {
+	switch {
+	case now.erased:
+		if !known || before.erased {
+			return false, nil
+		}
+	case known && !now.at.After(before.at), now.texts == before.texts:
 		return false, nil
 	}
 	p.said[d.Key] = now
 	return true, nil
+}
+
+// erasedContents are tombstones of what posts of an erased social account say, or of an erased agency.
+func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombstones []domain.Draft, err error) {
+	kind, id, _ := strings.Cut(d.Key, ":")
+	if d.Topic != domain.TopicDirectory || d.Data != nil || kind != domain.KindSocialAccount && kind != domain.KindAccount {
+		return nil, nil
+	}
+	if err := p.readContents(ctx); err != nil {
+		return nil, err
+	}
+	told := maps.Clone(p.inContents)
+	maps.Copy(told, p.said)
+	for _, key := range slices.Sorted(maps.Keys(told)) {
+		post, _, err := domain.SplitContentKey(key)
+		if err != nil {
+			return nil, err
+		}
+		if told[key].erased || id != post.ParentAccount && id != strconv.FormatInt(post.SocialAccount, 10) {
+			continue
+		}
+		stored := domain.StoredContent{Key: key, At: told[key].at}
+		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, stored.ErasedAt(p.now))))
+	}
+	return tombstones, nil
 }
 
 // flush appends the batch; a dry pass drops it.

@@ -22,7 +22,7 @@ type importer struct {
 // drafted is what a row becomes.
 type drafted struct {
 	domain.Draft                             // without a key: nothing by itself
-	content      domain.Draft                // what a post says; without a key: it is none
+	contents     []domain.Draft              // what a post says; of an erased account tombstones of what its posts say
 	seal         func(context.Context) error // stores the row's secret, before the draft is appended; nil: it has none
 }
 
@@ -65,8 +65,8 @@ func (p *importPass) entity(_ place, r *legacy.Row) (d drafted, err error) {
 	if err != nil {
 		return d, err
 	}
-	if len(lines) > 1 {
-		d.content = p.Said(lines[1])
+	for _, content := range lines[1:] {
+		d.contents = append(d.contents, p.Said(content))
 	}
 	d.Draft, err = p.Entity(lines[0])
 	return d, err
@@ -77,7 +77,9 @@ func (p *importPass) post(_ place, r *legacy.Row) (d drafted, err error) {
 	if err != nil {
 		return d, err
 	}
-	d.Draft, d.content, err = p.Post(values)
+	var content domain.Draft
+	d.Draft, content, err = p.Post(values)
+	d.contents = []domain.Draft{content}
 	return d, err
 }
 
