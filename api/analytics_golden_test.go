@@ -99,7 +99,7 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 // foldWorld folds the demo's events with the projections' own folds.
 func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	t.Helper()
-	var directory, accounts, posts []projections.Event
+	var directory, accounts, posts, contents []projections.Event
 	for draft := range world.Drafts() {
 		ev := projections.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}}
 		switch draft.Data.(type) {
@@ -107,6 +107,8 @@ func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 			directory = append(directory, ev)
 		case domain.AccountRead:
 			accounts = append(accounts, ev)
+		case domain.PostContent:
+			contents = append(contents, ev)
 		default:
 			posts = append(posts, ev)
 		}
@@ -126,4 +128,5 @@ func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	fold(projections.Directory{}, directory)
 	fold(projections.AccountInsights{}, accounts)
 	fold(projections.PostInsights{}, posts)
+	fold(projections.Contents{}, contents)
 }

@@ -56,6 +56,29 @@ func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	return newDraft(domain.TopicDirectory, domain.DirectoryKey(kind, id), "directory."+kind+".v1", now)
 }
 
+// ContentDraft makes the draft of what an origin said of a post at a time, which is its ce_time: what was said earlier never replaces it.
+func ContentDraft(content domain.PostContent, at time.Time) domain.Draft {
+	return NewDraft(domain.TopicContents, content.Key(), content, at)
+}
+
+// EraseContentDraft makes the draft of a tombstone: what was said of the post up to then is shown nowhere, whenever it comes, and leaves
+// the log once it is compacted.
+func EraseContentDraft(key string, at time.Time) domain.Draft {
+	return newDraft(domain.TopicContents, key, domain.PostContent{}.EventType(), at)
+}
+
+// SayAgain makes the drafts of what counts and is covered, with the times that it had.
+func SayAgain(covered []domain.CoveredContent) (drafts []domain.Draft) {
+	for _, c := range covered {
+		if c.Erased {
+			drafts = append(drafts, EraseContentDraft(c.Key(), c.At))
+			continue
+		}
+		drafts = append(drafts, ContentDraft(c.PostContent, c.At))
+	}
+	return drafts
+}
+
 // EntityDraft makes the draft of the whole last state of an entity.
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)

@@ -92,6 +92,23 @@ func (e ErasePerson) DropEarlier(ctx context.Context, p domain.Person) error {
 	return nil
 }
 
+// EraseContents appends a tombstone for each content: for those that were stored while the person was being erased.
+func (e ErasePerson) EraseContents(ctx context.Context, stored []domain.StoredContent) error {
+	for _, draft := range eraseContents(stored, e.Now()) {
+		if err := e.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("erase %s: %w", draft.Key, err)
+		}
+	}
+	return nil
+}
+
+func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domain.Draft) {
+	for _, c := range stored {
+		drafts = append(drafts, EraseContentDraft(c.Key, c.ErasedAt(now)))
+	}
+	return drafts
+}
+
 func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
 	for _, ref := range p.SecretRefs() {
@@ -118,6 +135,7 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 		page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
 		drafts = append(drafts, EntityDraft(page, now))
 	}
+	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
 	for _, id := range p.Profiles {
 		erase(domain.KindSocialAccount, number(id))
 	}

@@ -34,7 +34,8 @@ func somePerson() domain.Person {
 	return domain.Person{
 		ParentAccount: reader.ParentAccount, User: "d10000000000000000000000", PasswordRef: "p", Sessions: []string{"s1"},
 		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700},
-		Pages: []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}},
+		Contents: []domain.StoredContent{{Key: "of 700", At: auditNow.Add(time.Hour)}},
+		Pages:    []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}},
 	}
 }
 
@@ -52,6 +53,9 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		keys = append(keys, d.Topic+" "+d.Key)
 		switch data := d.Data.(type) {
 		case nil: // a tombstone
+			if d.Topic == domain.TopicContents {
+				require.True(t, d.Envelope.Time.After(somePerson().Contents[0].At), "it covers what a clock ahead has stored")
+			}
 		case domain.DirectorySocialAccount:
 			require.False(t, data.Connected, "a page loses its connection")
 			require.Equal(t, "Page", data.Name)
@@ -63,7 +67,7 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"directory social_account:701", "directory social_account:700", "directory connection:70", "directory default_account:7",
+		"directory social_account:701", "contents of 700", "directory social_account:700", "directory connection:70", "directory default_account:7",
 		"directory session:s1", "operations " + reader.ParentAccount, "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
 	require.Equal(t, []string{"p", "c", "p", "c"}, eraser.deleted, "before, and again behind a token that was being renewed")

@@ -10,14 +10,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// EntityLine makes the event of one line of a file of entities:
+// EntityLine makes the event of one line of a file of entities, of a post two: the registration, and what the post says, which stands
+// in the same line:
 //
 //	{"type":"directory.account.v1","data":{…}}
 //	{"type":"directory.user.v1","id":"…","erase":true}
-//	{"type":"metrics.post_registered.v1","data":{…}}
+//	{"type":"metrics.post_registered.v1","data":{…,"content":"…","media_url":"…","permalink":"…"}}
 //
 // The error says why the line cannot be taken.
-func EntityLine(line []byte, registry *domain.Registry, now time.Time) (domain.Draft, error) {
+func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain.Draft, error) {
 	var l struct {
 		Type  string          `json:"type"`
 		Data  json.RawMessage `json:"data"`
@@ -25,34 +26,38 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) (domain.D
 		Erase bool            `json:"erase"` // append a tombstone
 	}
 	if err := json.Unmarshal(line, &l); err != nil && !errors.Is(err, io.EOF) {
-		return domain.Draft{}, fmt.Errorf("is not a JSON object: %w", err)
+		return nil, fmt.Errorf("is not a JSON object: %w", err)
 	}
 	if l.Erase {
 		l.Data = json.RawMessage("{}")
 	}
 	data, err := registry.Decode(l.Type, l.Data)
 	if err != nil {
-		return domain.Draft{}, err
+		return nil, err
 	}
 	entity, isEntity := data.(domain.DirectoryEntity)
 	switch post, isPost := data.(domain.PostRegistered); {
 	case l.Erase && (!isEntity || l.ID == ""):
-		return domain.Draft{}, errors.New("an erasure needs a type directory.… and an id")
+		return nil, errors.New("an erasure needs a type directory.… and an id")
 	case l.Erase:
 		id, err := canonicalErasure(domain.EntityKind(entity), l.ID)
-		return EraseDraft(domain.EntityKind(entity), id, now), err
+		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, now)}, err
 	case isPost:
-		return NewDraft(domain.TopicMetrics, post.Key(), post, now), nil
+		var texts domain.PostTexts
+		if err := json.Unmarshal(l.Data, &texts); err != nil {
+			return nil, fmt.Errorf("what the post says: %w", err)
+		}
+		return []domain.Draft{NewDraft(domain.TopicMetrics, post.Key(), post, now), contentOf(post, texts)}, nil
 	case !isEntity:
-		return domain.Draft{}, fmt.Errorf("type %s is neither a reference entity (directory.…) nor metrics.post_registered.v1", l.Type)
+		return nil, fmt.Errorf("type %s is neither a reference entity (directory.…) nor metrics.post_registered.v1", l.Type)
 	}
 	if id := entity.EntityID(); id == "" || id == "0" || id[0] == '-' {
-		return domain.Draft{}, errors.New("the entity has no id, or one below 1")
+		return nil, errors.New("the entity has no id, or one below 1")
 	}
 	if entity, err = canonicalEntity(entity); err != nil {
-		return domain.Draft{}, err
+		return nil, err
 	}
-	return EntityDraft(entity, now), nil
+	return []domain.Draft{EntityDraft(entity, now)}, nil
 }
 
 // canonicalEntity checks the ids of accounts and users that an entity names, and lower-cases them: two

@@ -64,17 +64,30 @@ func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) 
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
 }
 
-// Post makes the event of a row of tSPosts, and notes when the post was published, for readings that do not say.
-func (i Import) Post(row legacy.Post) (_ domain.Draft, err error) {
-	post := row.PostRegistered
-	if post.Tenant, post.AccountType, err = i.World.Tenant(row.Owner); err != nil {
-		return domain.Draft{}, err
+// Post makes the events of a row of tSPosts, the registration and what the post says, and notes when the post was published, for
+// readings that do not say.
+func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
+	registered := row.PostRegistered
+	if registered.Tenant, registered.AccountType, err = i.World.Tenant(row.Owner); err != nil {
+		return post, content, err
 	}
-	draft, err := i.Registered(post)
-	if err == nil && post.PublishedAt != nil {
-		i.World.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
+	if post, err = i.Registered(registered); err != nil {
+		return post, content, err
 	}
-	return draft, err
+	if registered.PublishedAt != nil {
+		i.World.published[domain.PostID(registered.SocialAccount, registered.ExternalID)] = *registered.PublishedAt
+	}
+	return post, i.Said(contentOf(registered, row.Texts)), nil
+}
+
+func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft {
+	return ContentDraft(domain.PostContent{PostRef: domain.RefOf(post), Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
+}
+
+// Said marks what is said of a post as imported.
+func (i Import) Said(content domain.Draft) domain.Draft {
+	content.Envelope.Source = SourceImport
+	return content
 }
 
 // Registered makes the event of a post that the main application registers.

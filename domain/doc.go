@@ -17,6 +17,8 @@
 //	ids.go platform.go   id shapes, platforms
 //	event.go registry.go envelope, drafts and recorded events; type name → decoder
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
+//	content.go           what a post says: texts, media addresses, permalinks
+//	heartbeat.go         what lets a broker's cleaner at a silent partition
 //	figure_change.go     what listeners are told of changed figures
 //	directory.go         reference entities of the main application
 //	connected_account.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account

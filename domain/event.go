@@ -8,6 +8,7 @@ const (
 	TopicMetrics    = "metrics"    // key: social account id
 	TopicOperations = "operations" // key: parent account or "-"
 	TopicDirectory  = "directory"  // key: entity kind ":" id; compacted
+	TopicContents   = "contents"   // key: agency ":" origin ":" post id; compacted
 )
 
 // Data is the payload of an event. Implementations are plain structs with JSON tags; the name is
@@ -55,7 +56,7 @@ type Draft struct {
 	Topic    string
 	Key      string // never empty; what it is stands beside each topic
 	Envelope Envelope
-	Data     Data // nil on `directory` means a tombstone
+	Data     Data // nil on `directory` and `contents` means a tombstone
 }
 
 // Recorded is an event as it was read back from the log.

@@ -241,7 +241,7 @@ const (
 
 // PostRegistered makes a post known, or changes what is known of it. Of two registrations of one
 // origin the one with the later `registered_at` counts; what the main application says stands before
-// what the listing says, field by field.
+// what the listing says, field by field. What the post says is no part of it: [PostContent].
 type PostRegistered struct {
 	Tenant
 	Platform     Platform    `json:"p_id"`
@@ -252,9 +252,6 @@ type PostRegistered struct {
 	PublishedAt  *time.Time  `json:"published_at,omitempty"`
 	CategoryID   *int64      `json:"c_id,omitempty"` // of tDefaultCategories
 	PostType     string      `json:"post_type,omitempty"`
-	Content      string      `json:"content,omitempty"`
-	MediaURL     string      `json:"media_url,omitempty"`
-	Permalink    string      `json:"permalink,omitempty"`
 }
 
 // EventType implements [Data].
@@ -268,10 +265,7 @@ func (e PostRegistered) Validate() error {
 	if err := validateExternalID(e.ExternalID); err != nil {
 		return err
 	}
-	if e.Origin != OriginListing && e.Origin != OriginMainApp {
-		return fmt.Errorf("origin %q is neither %q nor %q", e.Origin, OriginListing, OriginMainApp)
-	}
-	return cmp.Or(checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
+	return cmp.Or(checkOrigin(e.Origin), checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
 		validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 

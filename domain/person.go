@@ -1,5 +1,7 @@
 package domain
 
+import "time"
+
 // Person is all that the directory holds of one person, and the secrets that belong to it: what an
 // erasure must find (GDPR). A person is a user, or a member who is no user.
 type Person struct {
@@ -14,6 +16,21 @@ type Person struct {
 	// the person's. Pages belong to the client; they lose their connection.
 	Profiles []int64
 	Pages    []DirectorySocialAccount
+	Contents []StoredContent // of the profiles' posts
+}
+
+// StoredContent is what an origin said of a post, by the key of its record.
+type StoredContent struct {
+	Key string
+	At  time.Time // when the origin said so
+}
+
+// ErasedAt is the time of a tombstone that an erasure lays over the content: later than the content, whatever the clocks say.
+func (c StoredContent) ErasedAt(now time.Time) time.Time {
+	if earliest := c.At.Add(time.Microsecond); now.Before(earliest) {
+		return earliest
+	}
+	return now
 }
 
 // PersonConnection is an authorisation of a person at a platform.
@@ -37,7 +54,7 @@ func (p Person) SecretRefs() (refs []string) {
 
 // Erased is what the record of an erasure says: ids and numbers, no names.
 func (p Person) Erased() PersonErased {
-	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles}
+	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Contents: len(p.Contents)}
 	for _, c := range p.Connections {
 		e.Connections = append(e.Connections, c.ID)
 	}

@@ -49,6 +49,8 @@ func NewRegistry() *Registry {
 	register[DirectoryPlannedPost](r)
 	register[DirectorySubscription](r)
 	register[DirectoryCategory](r)
+	register[PostContent](r)
+	register[Heartbeat](r)
 	register[ParkedSkipped](r)
 	register[ConnectionStateChanged](r)
 	register[DataImported](r)

@@ -35,6 +35,7 @@ const (
 // partitions are those of the tests' topics: fewer than deployed, so that streams share them.
 var partitions = map[string]int32{
 	domain.TopicDashboards: 3, domain.TopicMetrics: 4, domain.TopicOperations: 1, domain.TopicDirectory: 2,
+	domain.TopicContents: 2,
 }
 
 // bench is a broker, a log on it and a database, all of one test.

@@ -35,7 +35,7 @@ func newDrawing(t *rapid.T, codec eventlog.Codec, p projections.Projector) *draw
 	d := &drawing{T: t, log: newMemLog(codec, p.Topic()), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
 	d.step = map[string]func(){
 		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
-		domain.TopicDirectory: d.directory, domain.TopicOperations: d.operations,
+		domain.TopicDirectory: d.directory, domain.TopicContents: d.contents, domain.TopicOperations: d.operations,
 	}[p.Topic()]
 	return d
 }
@@ -71,7 +71,12 @@ func (d *drawing) operator(key string) domain.Data {
 
 // record encodes a draft of an unchained topic and may spoil it.
 func (d *drawing) record(key string, data domain.Data) {
-	r, err := d.log.Encode(draft(d.log.topic, key, d.id(), data))
+	d.draft(draft(d.log.topic, key, d.id(), data))
+}
+
+func (d *drawing) draft(of domain.Draft) {
+	key := of.Key
+	r, err := d.log.Encode(of)
 	if err != nil {
 		panic(err)
 	}
@@ -111,7 +116,7 @@ func (d *drawing) metrics() {
 	case 2:
 		d.record(key, domain.PostRegistered{
 			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp,
-			RegisteredAt: hour, Content: fmt.Sprint(value),
+			RegisteredAt: hour, PostType: fmt.Sprint(value),
 		})
 	default:
 		d.record(key, domain.PostRead{
@@ -120,6 +125,28 @@ func (d *drawing) metrics() {
 			Counts: domain.Counts{Likes: figure("likes"), Comments: figure("comments"), Shares: figure("shares")},
 		})
 	}
+}
+
+// contents draws what is said of two posts, tombstones among it, in any order of time.
+func (d *drawing) contents() {
+	post := domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: fmt.Sprint("p", d.pick("post", 2))}
+	origin := []domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}[d.pick("origin", 2)]
+	key := post.ContentKey(origin)
+	at := day0.Add(time.Duration(d.pick("hour", 4)) * time.Hour)
+	content := domain.PostContent{PostRef: post, Origin: origin, PostTexts: domain.PostTexts{Content: fmt.Sprint(d.pick("text", 3))}}
+	drawn := draft(d.log.topic, key, d.id(), content)
+	switch d.pick("what", 6) {
+	case 0:
+		d.record(key, d.operator(key))
+		return
+	case 1:
+		d.record(key, domain.Heartbeat{})
+		return
+	case 2:
+		drawn.Data, drawn.Envelope.Type = nil, content.EventType()
+	}
+	drawn.Envelope.Time = at
+	d.draft(drawn)
 }
 
 func (d *drawing) directory() {

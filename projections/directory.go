@@ -22,7 +22,7 @@ type Directory struct{}
 func (Directory) Name() string { return "directory" }
 
 // Version implements [Projector].
-func (Directory) Version() int { return 2 + ahead }
+func (Directory) Version() int { return 3 + ahead }
 
 // Topic implements [Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }
@@ -58,6 +58,9 @@ type directoryFold struct {
 func (f *directoryFold) Apply(ev Event) error {
 	if ev.Err != nil {
 		return ev.Err
+	}
+	if isHeartbeat(ev) {
+		return nil
 	}
 	kind, id, err := domain.SplitDirectoryKey(ev.Key)
 	if err != nil {

@@ -69,6 +69,7 @@
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
 //	bulk_stream.go packed*.go  rows that a rebuild copies; readings and commands packed until then
+//	contents.go             what posts say
 //	directory*.go           reference entities
 //	operations*.go          trail, connection states
 //	version*.go             versions of this release and, for rehearsals of an upgrade, of the next
@@ -124,6 +125,20 @@
 //   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
 //     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
 //     of that too, and then a rebuild is refused and says so (compacted.go).
+//   - Contents: a record counts by its own time (ce_time), not by its place, and the first of one time; a tombstone stands before
+//     content of its time. Origins have keys of their own, and rows of their own, in whichever partitions. The cases, each with a test
+//     (contents_test.go; projections/compacted.go for the last but one):
+//     content before its post: a row that no answer joins until the post is registered;
+//     a post before its content: answers say null for texts, and the next listing compares and appends again what was lost;
+//     a duplicate: the same time and texts change nothing; writers look at what is stored first, so that one comes of a race alone;
+//     topics out of order: neither fold reads the other's tables, answers join them;
+//     content that is older than what is known, or than a tombstone, and comes late: it does not count. But compaction keeps a key's
+//     last record: the row says that it is covered, and within an hour what counts is appended again with its own time
+//     (internal/assembly/keep_compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
+//     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
+//     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
+//     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
+//   - A heartbeat on a compacted topic is folded as nothing.
 //   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
 //     and its readers notice nothing.
 //   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and

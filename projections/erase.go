@@ -29,6 +29,7 @@ var personRows = map[string]map[string]string{
 	},
 	AccountInsights{}.Name(): {"tSAccountIns": "social_account_id = any($4)"},
 	PostInsights{}.Name():    {"tSPosts": "social_account_id = any($4)", "tSPostInsights": "social_account_id = any($4)"},
+	Contents{}.Name():        {"post_contents": "social_account_id = any($4)"},
 }
 
 // Holding names those that hold the person.

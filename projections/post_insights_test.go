@@ -100,7 +100,7 @@ func drawPostEvents(t *rapid.T) []projections.Event {
 			origin := rapid.SampledFrom([]domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}).Draw(t, "origin")
 			events = append(events, event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
 				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: origin, RegisteredAt: spelling(t, at),
-				CategoryID: &category, Content: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "content"),
+				CategoryID: &category, PostType: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "type"),
 			}))
 			continue
 		}

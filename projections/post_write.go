@@ -42,14 +42,13 @@ var postDaily = newTable("post_daily",
 
 var postsTable = newTable("tSPosts",
 	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
-	 a_type smallint, published_at timestamptz, c_id bigint, post_type text, content text, media_url text, permalink text,
+	 a_type smallint, published_at timestamptz, c_id bigint, post_type text,
 	 registered_at timestamptz, updated_at timestamptz, newer_accounts text[] null, listing jsonb, main_app jsonb`,
 	replaceRow("social_account_id, external_id, parent_account, account_id", ""),
 	func(r postRow) []any {
 		return []any{
 			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
-			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType), nullIfZero(r.Content),
-			nullIfZero(r.MediaURL), nullIfZero(r.Permalink),
+			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType),
 			r.first, r.last, jsonList(r.newer), r.listing, r.mainApp,
 		}
 	})

@@ -183,17 +183,7 @@ func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
 	if over.CategoryID != nil {
 		base.CategoryID = over.CategoryID
 	}
-	for _, field := range []struct {
-		to   *string
-		from string
-	}{
-		{&base.PostType, over.PostType},
-		{&base.Content, over.Content},
-		{&base.MediaURL, over.MediaURL},
-		{&base.Permalink, over.Permalink},
-	} {
-		if field.from != "" {
-			*field.to = field.from
-		}
+	if over.PostType != "" {
+		base.PostType = over.PostType
 	}
 }

@@ -66,7 +66,7 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 	told := func(id string, origin domain.PostOrigin, member int64, days int) projections.Event {
 		return event(id, domain.PostRegistered{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: member, SocialAccount: 11},
-			Platform: domain.Facebook, ExternalID: "p", Origin: origin, RegisteredAt: day0.AddDate(0, 0, days), Content: "of " + id,
+			Platform: domain.Facebook, ExternalID: "p", Origin: origin, RegisteredAt: day0.AddDate(0, 0, days), PostType: "of " + id,
 		})
 	}
 	main, listed, later := told("a", domain.OriginMainApp, 7, 0), told("b", domain.OriginListing, 7, 1), told("c", domain.OriginListing, 8, 2)
@@ -80,10 +80,10 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 				foldBatches(t, db, projections.PostInsights{}, [][]projections.Event{{ev}})
 			}
 			var member int64
-			var content string
-			require.NoError(t, db.Pool.QueryRow(t.Context(), `select member_id, content from tSPosts`).Scan(&member, &content))
+			var kind string
+			require.NoError(t, db.Pool.QueryRow(t.Context(), `select member_id, post_type from tSPosts`).Scan(&member, &kind))
 			require.Equal(t, int64(8), member)
-			require.Equal(t, "of a", content, "what the main application says stands before the listing")
+			require.Equal(t, "of a", kind, "what the main application says stands before the listing")
 		})
 	}
 }

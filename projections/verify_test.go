@@ -385,7 +385,7 @@ func readings(p projections.Projector, random *rand.Rand) (events []projections.
 			}))
 		case value%5 == 0:
 			events = append(events, event(id, domain.PostRegistered{
-				Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: at, Content: id,
+				Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: at, PostType: id,
 			}))
 		default:
 			events = append(events, event(id, domain.PostRead{

@@ -135,7 +135,7 @@ func frozenLogs(t *testing.T, codec eventlog.Codec) map[string]*memLog {
 // freeze draws a log of every topic, with poison, races, forgeries and what operators said of them.
 func freeze(codec eventlog.Codec) []frozenRecord {
 	var frozen []frozenRecord
-	for _, p := range []projections.Projector{dashboards, projections.PostInsights{}, projections.Directory{}, projections.Operations{}} {
+	for _, p := range []projections.Projector{dashboards, projections.PostInsights{}, projections.Contents{}, projections.Directory{}, projections.Operations{}} {
 		log := rapid.Custom(func(t *rapid.T) *memLog {
 			d := newDrawing(t, codec, p)
 			for d.n = range 40 {

@@ -44,9 +44,11 @@ const shownSQL = `
 	select generation, not exists (
 		select from pg_class t join pg_namespace n on n.oid = t.relnamespace
 		where n.nspname = 'lb_' || $1 || '_g' || generation and t.relkind in ('r', 'p', 'v') and not t.relispartition
-		  and not exists (
-			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
-			where v.relnamespace = to_regnamespace($3) and v.relname = t.relname and d.refobjid = t.oid)) as current
+		  and exists (
+			select from unnest(array[t.oid, case when t.relname = 'tsposts' then to_regclass($3 || '.post_contents')::oid end]) shown
+			where shown is not null and not exists (
+				select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
+				where v.relnamespace = to_regnamespace($3) and v.relname = t.relname and d.refobjid = shown))) as current
 	from shown`
 
 func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
@@ -84,15 +86,23 @@ func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
 // replaceView drops a view whose columns are others now: they cannot be replaced.
 func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	name := migrations.Views + "." + table
-	create := "view " + name + " as select * from " + schema + "." + table
-	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+	selected, err := shownColumns(ctx, tx, schema, table)
+	if err != nil {
+		return err
+	}
+	create := "view " + name + " as " + selected
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "create or replace "+create)
 		return err
 	})
 	if err == nil {
 		return nil
 	}
-	_, err = tx.Exec(ctx, "drop view if exists "+name)
+	dropped := name
+	if table == "post_contents" { // posts are shown with it; they find out that they are not, and come again
+		dropped += ", " + migrations.Views + ".tsposts"
+	}
+	_, err = tx.Exec(ctx, "drop view if exists "+dropped)
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Detail != "" {
 		return fmt.Errorf("drop view %s: %w: %s", name, err, refused.Detail)
 	}
@@ -103,4 +113,26 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 		return fmt.Errorf("make view %s: %w", name, err)
 	}
 	return nil
+}
+
+// shownColumns is what a view selects: the table, and of posts also what they say, as soon as that has a view.
+func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string, error) {
+	selected := "select p.* from " + schema + "." + table + " p"
+	if table != "tsposts" {
+		return selected, nil
+	}
+	var said bool
+	if err := tx.QueryRow(ctx, `select to_regclass($1) is not null`, migrations.Views+".post_contents").Scan(&said); err != nil {
+		return "", fmt.Errorf("look for the view of what posts say: %w", err)
+	}
+	if !said {
+		return selected, nil
+	}
+	return "select p.*, t.content, t.media_url, t.permalink from " + schema + "." + table + ` p
+		cross join lateral (
+			select coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
+			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
+			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink
+			from ` + migrations.Views + `.post_contents c
+			where c.parent_account = p.parent_account and c.social_account_id = p.social_account_id and c.external_id = p.external_id) t`, nil
 }

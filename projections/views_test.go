@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -93,4 +94,32 @@ func (endsAt) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h endsAt) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return endsAt{h.Handler.WithAttrs(attrs), h.line, h.do}
+}
+
+// Schema lb shows posts with what they say, whichever of the two has its tables first.
+func TestPostsAreShownWithWhatTheySay(t *testing.T) {
+	t.Parallel()
+	for name, order := range map[string][]projections.Projector{
+		"posts first": {projections.PostInsights{}, projections.Contents{}}, "texts first": {projections.Contents{}, projections.PostInsights{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			tenant := tenantOf(somePost.SocialAccount)
+			tenant.ParentAccount = somePost.ParentAccount
+			b.append(said(1, "as listed"), draft(domain.TopicMetrics, tenant.Key(), "registered", domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: somePost.ExternalID, Origin: domain.OriginListing, RegisteredAt: day0,
+			}))
+			for _, p := range order {
+				e := b.engine(p)
+				b.start(e)
+				b.caughtUp(e)
+			}
+			require.Eventually(t, func() bool {
+				var n int
+				err := b.db.Pool.QueryRow(b.ctx(), "select count(*) from lb.tSPosts where content = 'as listed'").Scan(&n)
+				return err == nil && n == 1
+			}, patience, tick)
+		})
+	}
 }

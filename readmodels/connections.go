@@ -132,3 +132,20 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 	posts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.KnownPost])
 	return posts, wrapped(fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), err)
 }
+
+// ListedTexts returns what the listing last said of posts of a tenant's social account, by their ids. What it never said, or was erased,
+// is not there.
+func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error) {
+	rows, _ := c.Pool.Query(ctx, `
+		select external_id, coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '') from post_contents
+		where parent_account = $1 and social_account_id = $2 and external_id = any($3) and origin = '`+string(domain.OriginListing)+`'`,
+		tenant.ParentAccount, tenant.SocialAccount, posts)
+	said := make(map[string]domain.PostTexts, len(posts))
+	var id string
+	var texts domain.PostTexts
+	_, err := pgx.ForEachRow(rows, []any{&id, &texts.Content, &texts.MediaURL, &texts.Permalink}, func() error {
+		said[id] = texts
+		return nil
+	})
+	return said, wrapped(fmt.Sprintf("read texts of social account %d", tenant.SocialAccount), err)
+}

@@ -80,7 +80,34 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (doma
 	err = tx.QueryRow(ctx, `
 		select coalesce(max(coalesce(parent_account, id)), '') from accounts
 		where id = $1 or id in (select account_id from members where id = any($2))`, account, person.Members).Scan(&person.ParentAccount)
+	if err != nil {
+		return person, err
+	}
+	person.Contents, err = contentsOf(ctx, tx, person.Profiles)
 	return person, err
+}
+
+// ContentsOf returns what is stored of the posts of social accounts, for every agency.
+func (p People) ContentsOf(ctx context.Context, socialAccounts []int64) (stored []domain.StoredContent, err error) {
+	err = pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {
+		stored, err = contentsOf(ctx, tx, socialAccounts)
+		return err
+	})
+	return stored, wrapped("find what posts say", err)
+}
+
+func contentsOf(ctx context.Context, tx pgx.Tx, socialAccounts []int64) (stored []domain.StoredContent, err error) {
+	rows, _ := tx.Query(ctx, `
+		select parent_account, social_account_id, external_id, origin, told_at from post_contents
+		where social_account_id = any($1) order by 1, 2, 3, 4`, socialAccounts)
+	var post domain.PostRef
+	var origin domain.PostOrigin
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&post.ParentAccount, &post.SocialAccount, &post.ExternalID, &origin, &at}, func() error {
+		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
+		return nil
+	})
+	return stored, err
 }
 
 // connectionsOf adds what the person's members have connected.

@@ -49,11 +49,15 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if len(c.KafkaBrokers) == 0 { // nobody else can be folding: the broker is this process's own
 		folding, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- e.directory.Run(folding) }()
+		ended := make(chan error, len(e.engines))
+		for _, engine := range e.engines {
+			go func() { ended <- engine.Run(folding) }()
+		}
 		defer func() {
 			stop()
-			err = errors.Join(err, <-ended)
+			for range e.engines {
+				err = errors.Join(err, <-ended)
+			}
 		}()
 	}
 	return e.run(ctx, s)
@@ -63,9 +67,9 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 type erasure struct {
 	eraseCommand
 
-	parts     *assembly.Parts
-	people    readmodels.People
-	directory *projections.Engine
+	parts   *assembly.Parts
+	people  readmodels.People
+	engines []*projections.Engine // of the projections that hold people
 }
 
 func (e *erasure) open(ctx context.Context) error {
@@ -79,12 +83,8 @@ func (e *erasure) open(ctx context.Context) error {
 	if e.people.Pool, err = e.parts.Tables(ctx); err != nil {
 		return err
 	}
-	engines, err := e.parts.Engines(ctx, projections.Directory{}.Name())
-	if err != nil {
-		return err
-	}
-	e.directory = engines[0]
-	return nil
+	e.engines, err = e.parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name())
+	return err
 }
 
 // run finds, shows, erases, and waits until the tables show it.
@@ -123,6 +123,17 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err := e.await(ctx, e.shown); err != nil {
 		return err
 	}
+	late, err := e.people.ContentsOf(ctx, person.Profiles)
+	if err != nil {
+		return err
+	}
+	if err := erase.EraseContents(ctx, late); err != nil {
+		return err
+	}
+	contents := func(ctx context.Context) (string, error) { return e.contentsShown(ctx, person.Profiles) }
+	if err := e.await(ctx, contents); err != nil {
+		return err
+	}
 	if err := erase.DropEarlier(ctx, person); err != nil {
 		return err
 	}
@@ -136,14 +147,29 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// behind says how far the directory's tables are behind the log: what they do not show would not be erased.
+// behind says how far the tables are behind the log: what they do not show would not be erased.
 func (e *erasure) behind(ctx context.Context) (string, error) {
-	status, err := e.directory.Status(ctx)
-	if err != nil || status.Live() && status.Lag <= 0 {
+	for _, engine := range e.engines {
+		status, err := engine.Status(ctx)
+		if err != nil {
+			return "", err
+		}
+		if !status.Live() || status.Lag > 0 {
+			return fmt.Sprintf("the tables of projection %s are %d events behind the log; nothing was erased. "+
+				"Is a service with the role projector running?", status.Projection, status.Lag), nil
+		}
+	}
+	return "", nil
+}
+
+// contentsShown says that the tables still show what posts of the profiles say.
+func (e *erasure) contentsShown(ctx context.Context, profiles []int64) (string, error) {
+	left, err := e.people.ContentsOf(ctx, profiles)
+	if err != nil || len(left) == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("the directory's tables are %d events behind the log; nothing was erased. "+
-		"Is a service with the role projector running?", status.Lag), nil
+	return fmt.Sprintf("the erasure is in the log, the tables still show %d texts of posts. Is a service with the role projector running?",
+		len(left)), nil
 }
 
 // shown says that the tables still show the person.
@@ -197,13 +223,14 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	}
 	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n",
 		report.Members, report.Connections, report.Profiles, report.Secrets)
+	fmt.Fprintf(out, "  %d texts of posts of the profiles\n", report.Contents)
 	if len(report.Pages) > 0 {
 		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
 	}
 	if done {
 		fmt.Fprintln(out, `Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
-Histories keep the id and still verify. The log drops the old records when topic directory is next compacted
-(24 hours or more; the broker inside this program never compacts). Backups hold them for as long as they are kept.`)
+Histories keep the id and still verify. The log drops the old records when topics directory and contents are next compacted
+(24 hours to 8 days; the broker inside this program never compacts). Backups hold them for as long as they are kept.`)
 	}
 	return nil
 }

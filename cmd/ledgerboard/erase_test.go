@@ -87,7 +87,7 @@ func TestErasePerson(t *testing.T) {
 	out.Reset()
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
-		"connections":[70,71],"profiles":[700],"pages":[701],"secrets":3}`, out.String())
+		"connections":[70,71],"profiles":[700],"pages":[701],"contents":1,"secrets":3}`, out.String())
 
 	withService(t, dir, func(a *process, base string) {
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
@@ -109,6 +109,8 @@ func TestErasePerson(t *testing.T) {
 			"select count(*) from kept.post_notes":                                                             1,
 			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and not_before is null": 1,
 			"select count(*) from kept.fetch_state where social_account_id = 702 and failures = 3 and reason = 'Sam has no permission'":                 1,
+			"select count(*) from post_contents where content like 'Erna%'":                                                                             0,
+			"select count(*) from post_contents where content like 'Sam%'":                                                                              1,
 			"select count(*) from users":                                                     2,
 			"select count(*) from members":                                                   1,
 			"select count(*) from sessions":                                                  1,
@@ -173,6 +175,12 @@ func seedErasure(t *testing.T, a *process) {
 		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702, 8, 72, domain.LinkedInProfile),
 	} {
 		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
+	}
+	for profile, text := range map[int64]string{700: "Erna was here", 702: "Sam was here"} {
+		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
+			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, Origin: domain.OriginMainApp,
+			PostTexts: domain.PostTexts{Content: text},
+		}, now)))
 	}
 	require.Eventually(t, func() bool {
 		var n int

@@ -27,12 +27,19 @@ func FuzzEntityLine(f *testing.F) {
 	registry := domain.NewRegistry()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, line []byte) {
-		draft, err := commands.EntityLine(line, registry, now)
+		drafts, err := commands.EntityLine(line, registry, now)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return
 		}
+		require.NotEmpty(t, drafts)
+		draft := drafts[0]
 		require.NotEmpty(t, draft.Key)
+		if len(drafts) > 1 {
+			require.Equal(t, domain.TopicContents, drafts[1].Topic)
+			_, _, err := domain.SplitContentKey(drafts[1].Key)
+			require.NoError(t, err)
+		}
 		if draft.Data == nil {
 			require.Equal(t, domain.TopicDirectory, draft.Topic)
 			return

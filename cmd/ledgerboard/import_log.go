@@ -41,6 +41,8 @@ type importing struct {
 
 	directory *commands.ImportWorld
 	inLog     map[uuid.UUID]bool // see rowsInLog; nil: not read yet
+
+	inContents map[string]toldContent // see readContents; nil: not read yet
 }
 
 // open connects to the log, and to the database when there is something to seal. A dry run makes nothing, so a log
@@ -123,6 +125,43 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	}
 	i.inLog = inLog
 	return inLog, nil
+}
+
+// toldContent is what counts of a key of topic `contents`; texts are empty where they were erased.
+type toldContent struct {
+	at     time.Time
+	texts  domain.PostTexts
+	erased bool
+}
+
+// readContents reads, when the first post needs it, what was last said of each post.
+func (i *importing) readContents(ctx context.Context) error {
+	if i.inContents != nil || i.log == nil {
+		return nil
+	}
+	told := map[string]toldContent{}
+	var mu sync.Mutex // partitions come in parallel
+	codec := i.log.Codec()
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			recorded, err := codec.Decode(r)
+			if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
+				continue // parked by the projection, or a heartbeat
+			}
+			content, _ := recorded.Data.(domain.PostContent)
+			mu.Lock()
+			if before, known := told[recorded.Key]; !known || recorded.Envelope.Time.After(before.at) {
+				told[recorded.Key] = toldContent{recorded.Envelope.Time, content.PostTexts, recorded.Data == nil}
+			}
+			mu.Unlock()
+		}
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("read what posts say: %w", err)
+	}
+	i.inContents = told
+	return nil
 }
 
 // stream reads an agency's dashboards from the log.

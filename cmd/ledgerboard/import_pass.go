@@ -8,6 +8,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +34,7 @@ type importPass struct {
 	report    importReport
 	batch     []domain.Draft
 	seen      map[uuid.UUID]bool                    // rows of the metrics, by event id
+	said      map[string]toldContent                // what posts of the files say, by key
 	agencies  map[string][]domain.ImportedDashboard // their legacy dashboards
 	documents map[string]place                      // by agency, account and document; and by agency and account
 }
@@ -42,7 +45,7 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 		importing: i, real: real, bars: bars,
 		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, Now: i.now},
 		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
-		seen:   map[uuid.UUID]bool{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
+		seen:   map[uuid.UUID]bool{}, said: map[string]toldContent{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
 	if real && i.secrets != nil {
 		p.Secrets = i.secrets
@@ -137,15 +140,26 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 	if _, post := d.Data.(domain.PostRegistered); post {
 		count = posts // also among the entities
 	}
-	switch fresh, err := p.fresh(ctx, d.Draft); {
-	case err != nil:
+	before := len(p.batch)
+	erased, err := p.erasedContents(ctx, d.Draft)
+	if err != nil {
 		return err
-	case !fresh:
+	}
+	for _, draft := range slices.Concat([]domain.Draft{d.Draft}, d.contents, erased) {
+		fresh, err := p.fresh(ctx, draft)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			p.batch = append(p.batch, draft)
+		}
+	}
+	if len(p.batch) == before {
 		*count(&p.report.Unchanged)++
 		return nil
 	}
 	*count(&p.report.Imported)++
-	if p.batch = append(p.batch, d.Draft); len(p.batch) < importBatch {
+	if len(p.batch) < importBatch {
 		return nil
 	}
 	return p.flush(ctx, in)
@@ -157,6 +171,9 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 		entity, _ := d.Data.(domain.DirectoryEntity)
 		return p.World.Put(d.Key, entity), nil
 	}
+	if d.Topic == domain.TopicContents {
+		return p.freshContent(ctx, d)
+	}
 	inLog, err := p.rowsInLog(ctx)
 	if err != nil {
 		return false, err
@@ -165,6 +182,57 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	known := inLog[id] || p.seen[id]
 	p.seen[id] = true
 	return !known, nil
+}
+
+// freshContent tells whether a post says something else now than what the log and the files before hold. What is not later
+// than that, or than an erasure, does not count, and is not appended.
+func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, error) {
+	if err := p.readContents(ctx); err != nil {
+		return false, err
+	}
+	now := toldContent{at: d.Envelope.Time, erased: d.Data == nil}
+	if content, ok := d.Data.(domain.PostContent); ok {
+		now.texts = content.PostTexts
+	}
+	before, known := p.said[d.Key]
+	if !known {
+		before, known = p.inContents[d.Key]
+	}
+	switch {
+	case now.erased:
+		if !known || before.erased {
+			return false, nil
+		}
+	case known && !now.at.After(before.at), now.texts == before.texts:
+		return false, nil
+	}
+	p.said[d.Key] = now
+	return true, nil
+}
+
+// erasedContents are tombstones of what posts of an erased social account say, or of an erased agency.
+func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombstones []domain.Draft, err error) {
+	kind, id, _ := strings.Cut(d.Key, ":")
+	if d.Topic != domain.TopicDirectory || d.Data != nil || kind != domain.KindSocialAccount && kind != domain.KindAccount {
+		return nil, nil
+	}
+	if err := p.readContents(ctx); err != nil {
+		return nil, err
+	}
+	told := maps.Clone(p.inContents)
+	maps.Copy(told, p.said)
+	for _, key := range slices.Sorted(maps.Keys(told)) {
+		post, _, err := domain.SplitContentKey(key)
+		if err != nil {
+			return nil, err
+		}
+		if told[key].erased || id != post.ParentAccount && id != strconv.FormatInt(post.SocialAccount, 10) {
+			continue
+		}
+		stored := domain.StoredContent{Key: key, At: told[key].at}
+		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, stored.ErasedAt(p.now))))
+	}
+	return tombstones, nil
 }
 
 // flush appends the batch; a dry pass drops it.

@@ -22,6 +22,7 @@ type importer struct {
 // drafted is what a row becomes.
 type drafted struct {
 	domain.Draft                             // without a key: nothing by itself
+	contents     []domain.Draft              // what a post says; of an erased account tombstones of what its posts say
 	seal         func(context.Context) error // stores the row's secret, before the draft is appended; nil: it has none
 }
 
@@ -30,11 +31,11 @@ type drafted struct {
 func (p *importPass) importers() []importer {
 	read := legacy.Read
 	return []importer{
-		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, row(p.entityLine, p.Entity, nil)},
+		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
 		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, p.Connection, p.sealTokens)},
 		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Users }, read, row((*legacy.Row).Password, p.User, p.sealPassword)},
 		{"dashboards", p.Preferences, nil, read, p.preference},
-		{"posts", p.Posts, posts, read, row((*legacy.Row).Post, p.Post, nil)},
+		{"posts", p.Posts, posts, read, p.post},
 		{"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read, row((*legacy.Row).AccountReading, p.AccountReading, nil)},
 		{"post readings", p.PostInsights, func(c *importCounts) *int { return &c.PostReadings }, read, row((*legacy.Row).PostReading, p.PostReading, nil)},
 	}
@@ -55,12 +56,31 @@ func row[T any](
 		if err != nil || seal == nil {
 			return drafted{Draft: d}, err
 		}
-		return drafted{d, func(ctx context.Context) error { return seal(ctx, values, d) }}, nil
+		return drafted{Draft: d, seal: func(ctx context.Context) error { return seal(ctx, values, d) }}, nil
 	}
 }
 
-func (p *importPass) entityLine(r *legacy.Row) (domain.Draft, error) {
-	return commands.EntityLine(r.Raw, p.registry, p.now)
+func (p *importPass) entity(_ place, r *legacy.Row) (d drafted, err error) {
+	lines, err := commands.EntityLine(r.Raw, p.registry, p.now)
+	if err != nil {
+		return d, err
+	}
+	for _, content := range lines[1:] {
+		d.contents = append(d.contents, p.Said(content))
+	}
+	d.Draft, err = p.Entity(lines[0])
+	return d, err
+}
+
+func (p *importPass) post(_ place, r *legacy.Row) (d drafted, err error) {
+	values, err := r.Post()
+	if err != nil {
+		return d, err
+	}
+	var content domain.Draft
+	d.Draft, content, err = p.Post(values)
+	d.contents = []domain.Draft{content}
+	return d, err
 }
 
 func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) error {

@@ -26,6 +26,8 @@ type Connections interface {
 	SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error)
 	// KnownPosts returns the posts of a social account that metrics are read for, newest first.
 	KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error)
+	// ListedTexts returns what the listing last said of posts, by their ids; of some it may have said nothing.
+	ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error)
 }
 
 // FetchStates keeps, for all processes, what is read when and what became of it.

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -120,32 +121,58 @@ func (l *postListing) isKnown(p platforms.Post) bool {
 	return l.known[p.ID] || l.f.notes.before[p.ID].Class == sameAsAnother
 }
 
-// page lists one page and registers what is new on it.
+// page lists one page, registers what is new on it, and appends what its posts say where that is not what is stored. So what an
+// append lost, or the author changed, comes with the next round that lists the post.
 func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
 	l.pages--
 	page, err := l.f.client.Posts(ctx, l.f.target, cursor)
 	if err != nil {
 		return page, err
 	}
-	var found []platforms.Post
-	var registrations []Fact
-	var fresh []bool
-	for _, post := range page.Posts {
-		known := l.isKnown(post) || l.met[post.ID] || l.met[post.SameAs]
-		handed := l.handed[post.ID] && !l.met[post.ID]
-		l.met[post.ID] = true
-		if known && !handed {
-			if post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
-				l.f.notes.note(post.ID, sameAsAnother, l.clock())
-			}
-			continue
-		}
-		found, fresh = append(found, post), append(fresh, !known)
-		registrations = append(registrations, l.registration(l.f.ConnectedAccount, post))
+	said, err := l.said(ctx, page)
+	if err != nil {
+		return page, err
 	}
-	return page, l.record(ctx, l.f, found, registrations, func(i int) {
+	var found []platforms.Post
+	var facts []Fact
+	var fresh []bool
+	add := func(post platforms.Post, fact Fact, isNew bool) {
+		found, facts, fresh = append(found, post), append(facts, fact), append(fresh, isNew)
+	}
+	for _, post := range page.Posts {
+		again := l.met[post.ID]
+		known := l.isKnown(post) || again || l.met[post.SameAs]
+		handed := l.handed[post.ID] && !again
+		l.met[post.ID] = true
+		if known && !handed && post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
+			l.f.notes.note(post.ID, sameAsAnother, l.clock())
+		}
+		if !known || handed {
+			add(post, l.registration(l.f.ConnectedAccount, post), !known)
+		}
+		if own := !known || l.known[post.ID] && !again; own && !textsOf(post).Same(said[post.ID]) {
+			add(post, l.content(l.f.ConnectedAccount, post), false)
+		}
+	}
+	return page, l.record(ctx, l.f, found, facts, func(i int) {
 		if fresh[i] {
 			l.fresh = append(l.fresh, found[i])
 		}
 	})
+}
+
+// said is what the listing last said of the posts of a page.
+func (l *postListing) said(ctx context.Context, page platforms.PostsPage) (map[string]domain.PostTexts, error) {
+	if len(page.Posts) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(page.Posts))
+	for i, post := range page.Posts {
+		ids[i] = post.ID
+	}
+	said, err := l.Connections.ListedTexts(ctx, l.f.Tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read what is stored of a page of posts: %w", err)
+	}
+	return said, nil
 }

@@ -291,3 +291,36 @@ func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{""}, client.takeListed(), "once")
 }
+
+// What a post says is appended when it is not what is stored: when it is new, when its author changed it, and when an append was lost. A media
+// address that is only signed anew is no change.
+func TestTextsAreAppendedWhenTheyChange(t *testing.T) {
+	t.Parallel()
+	post := publishedAgo("1", time.Hour)
+	client := &scripted{page: func(string) (platforms.PostsPage, error) { return platforms.PostsPage{Posts: []platforms.Post{post}}, nil }}
+	s := newFetchStage(t, client.use)
+	user := s.connect(domain.TikTok, 0)
+	appended := 0
+	round := func(want int, why string) {
+		t.Helper()
+		require.Len(t, s.roundOf(s.collect, slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())), 1)
+		records := s.log.Records(domain.TopicContents)
+		require.Len(t, records, appended+want, why)
+		appended = len(records)
+		require.Equal(t, 1, s.number(`select count(*) from post_contents where social_account_id = $1 and content = '`+post.Content+`'`, user.ID))
+		s.clock.advance(13 * time.Hour)
+	}
+	post.Content, post.MediaURL = "a", "https://one.example/x.jpg?signed=1"
+	round(1, "it is new")
+	round(0, "nothing has changed")
+	post.MediaURL = "https://two.example/x.jpg?signed=2"
+	round(0, "the address is signed anew")
+	post.Content = "b"
+	round(1, "its author changed it")
+	_, err := s.log.DB.Pool.Exec(t.Context(), `delete from post_contents`)
+	require.NoError(t, err)
+	round(1, "the append was lost")
+	for _, r := range s.log.Records(domain.TopicMetrics) {
+		require.NotContains(t, string(r.Value), "example", "no text is on metrics")
+	}
+}

@@ -83,12 +83,22 @@ func (c *Collector) registration(account domain.ConnectedAccount, post platforms
 	r := domain.PostRegistered{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(),
-		PostType: post.Type, Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink,
+		PostType: post.Type,
 	}
 	if !post.PublishedAt.IsZero() {
 		r.PublishedAt = &post.PublishedAt
 	}
 	return r
+}
+
+func textsOf(post platforms.Post) domain.PostTexts {
+	return domain.PostTexts{Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink}
+}
+
+// content is what the listing says of a post now.
+func (c *Collector) content(account domain.ConnectedAccount, post platforms.Post) Content {
+	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
+	return Content{domain.PostContent{PostRef: ref, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
 }
 
 func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {

@@ -14,7 +14,7 @@ type BatchAppender interface {
 	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
 }
 
-// Fact is a reading of an account or a post, or what an origin says of a post.
+// Fact is a reading of an account or a post, or what an origin says of a post: a registration, or its texts.
 type Fact interface {
 	domain.Data
 	Key() string
@@ -24,7 +24,7 @@ type Fact interface {
 
 // Metrics records readings and posts.
 type Metrics struct {
-	Log BatchAppender // takes drafts of topic `metrics`, and pushes back when it is full
+	Log BatchAppender // takes drafts of topics `metrics` and `contents`, and pushes back when it is full
 	Now func() time.Time
 }
 
@@ -35,7 +35,7 @@ func (m *Metrics) Record(ctx context.Context, facts ...Fact) []error {
 	drafts, of := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
 	for i, f := range facts {
 		if errs[i] = m.check(f); errs[i] == nil {
-			drafts, of = append(drafts, commands.NewDraft(domain.TopicMetrics, f.Key(), f, m.Now())), append(of, i)
+			drafts, of = append(drafts, m.draft(f)), append(of, i)
 		}
 	}
 	if len(drafts) == 0 {
@@ -48,6 +48,22 @@ func (m *Metrics) Record(ctx context.Context, facts ...Fact) []error {
 	}
 	return errs
 }
+
+func (m *Metrics) draft(f Fact) domain.Draft {
+	if c, ok := f.(Content); ok {
+		return commands.ContentDraft(c.PostContent, c.At)
+	}
+	return commands.NewDraft(domain.TopicMetrics, f.Key(), f, m.Now())
+}
+
+// Content is what an origin said of a post's texts at a time.
+type Content struct {
+	domain.PostContent
+	At time.Time
+}
+
+// Captured is when the origin said so.
+func (c Content) Captured() time.Time { return c.At }
 
 // check refuses what a fold would, and times ahead of the clock. Folds must not look at a clock, so this is the
 // only place where a reading from the future can be stopped: it would stay "the latest" until then.

@@ -24,6 +24,7 @@
 //	settings.go    where the log and the database are, or who starts them
 //	parts.go       what is opened, once, and given back last first; the topics of the log
 //	room.go        pools, compared with what the server takes
+//	keep_compacted.go  heartbeats, and contents that are said again
 //	engines.go     one engine for each projection; Fold, partitions for coming months
 //	desk_looks.go  what operators see of the database alone
 //	desk.go desk_*.go  where operators look and act: look, record, do, record what came of it

@@ -24,6 +24,13 @@ const (
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
+// What lets a compacted topic forget: an erasure is out of the log within 8 days. The cleaner leaves the segment alone that is
+// written to.
+const (
+	maxCompactionLag = 7 * 24 * time.Hour
+	maxSegmentAge    = 24 * time.Hour
+)
+
 // Check compares the topics with what keeps the log from forgetting or splitting: number
 // of partitions, replicas, retention, compaction, min.insync.replicas, unclean leader election,
 // max.message.bytes, and that the first and last key of each partition hash to it. All findings are
@@ -144,6 +151,13 @@ func (t *topicCheck) atLeast(key string, least int64, why string) {
 	})
 }
 
+func (t *topicCheck) atMost(key string, most time.Duration, why string) {
+	t.setting(key, why, strconv.FormatInt(most.Milliseconds(), 10), func(got string) bool {
+		n, err := strconv.ParseInt(got, 10, 64)
+		return err == nil && n > 0 && n <= most.Milliseconds()
+	})
+}
+
 func (t *topicCheck) partitions(got int) bool {
 	if got == int(t.spec.Partitions) {
 		return true
@@ -174,6 +188,8 @@ func (t *topicCheck) retention() {
 	if t.spec.Compacted {
 		t.equals("cleanup.policy", "compact", "the topic keeps the last state of each key for ever")
 		t.atLeast("min.compaction.lag.ms", minCompactionLag.Milliseconds(), "readers that were away must still see each state")
+		t.atMost("max.compaction.lag.ms", maxCompactionLag, "what was erased must leave the log")
+		t.atMost("segment.ms", maxSegmentAge, "what was erased must leave the log, and the segment that is written to is not compacted")
 		t.atLeast("delete.retention.ms", minDeleteRetention.Milliseconds(), "readers that were away must still see each tombstone")
 		return
 	}

@@ -23,6 +23,9 @@ func testCheckSettings(t *testing.T, brokers []string) {
 		"the directory is not compacted":    {domain.TopicDirectory, "cleanup.policy", "delete", "cleanup.policy=compact"},
 		"states are compacted away at once": {domain.TopicDirectory, "min.compaction.lag.ms", "0", "min.compaction.lag.ms=86400000"},
 		"tombstones go after a day":         {domain.TopicDirectory, "delete.retention.ms", "86400000", "delete.retention.ms=2592000000"},
+		"what is erased stays for a month":  {domain.TopicDirectory, "max.compaction.lag.ms", "2592000000", "max.compaction.lag.ms=604800000"},
+		"texts may stay for ever":           {domain.TopicContents, "max.compaction.lag.ms", "9223372036854775807", "max.compaction.lag.ms=604800000"},
+		"segments are closed too late":      {domain.TopicContents, "segment.ms", "604800000", "segment.ms=86400000"},
 		"nothing can be written":            {domain.TopicOperations, "min.insync.replicas", "9", "min.insync.replicas="},
 		"a lagging replica may lead":        {domain.TopicOperations, "unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"},
 		"large records are refused":         {domain.TopicMetrics, "max.message.bytes", "1000000", "max.message.bytes=1050624"},
@@ -115,7 +118,7 @@ func TestDeployedTopicsAreSafe(t *testing.T) {
 		_, brokers := newCluster(t, kfake.NumBrokers(nodes))
 		b := setup(t, brokers, func(c *eventlog.Config) { c.Topics, c.TopicOverrides = deployedTopics(t), nil })
 		for topic, want := range map[string]int{
-			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6,
+			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6, domain.TopicContents: 12,
 		} {
 			ranges, _, err := b.Ranges(testContext(t), topic)
 			require.NoError(t, err)

@@ -33,10 +33,10 @@ func TestConfigTellsEveryFault(t *testing.T) {
 func TestParseTopics(t *testing.T) {
 	t.Parallel()
 	specs := deployedTopics(t)
-	require.Len(t, specs, 4)
+	require.Len(t, specs, 5)
 	for _, s := range specs {
 		require.Equal(t, s.Name == domain.TopicDashboards, s.Chained)
-		require.Equal(t, s.Name == domain.TopicDirectory, s.Compacted)
+		require.Equal(t, s.Name == domain.TopicDirectory || s.Name == domain.TopicContents, s.Compacted)
 		require.Equal(t, int16(3), s.ReplicationFactor)
 	}
 	for raw, fault := range map[string]string{

@@ -51,7 +51,9 @@ func externalBrokers() []string {
 func testTopics(t testing.TB) []eventlog.TopicSpec {
 	t.Helper()
 	specs := deployedTopics(t)
-	fewer := map[string]int32{domain.TopicDashboards: 4, domain.TopicMetrics: 6, domain.TopicOperations: 1, domain.TopicDirectory: 2}
+	fewer := map[string]int32{
+		domain.TopicDashboards: 4, domain.TopicMetrics: 6, domain.TopicOperations: 1, domain.TopicDirectory: 2, domain.TopicContents: 3,
+	}
 	for i := range specs {
 		specs[i].Partitions = fewer[specs[i].Name]
 	}

@@ -119,17 +119,19 @@ func (r *Row) PostReading() (PostReading, error) {
 type Post struct {
 	Owner Owner
 	domain.PostRegistered
+	Texts domain.PostTexts
 }
 
 // Post reads a row of tSPosts.
 func (r *Row) Post() (Post, error) {
 	owner := r.owner()
-	p := Post{owner, domain.PostRegistered{
+	p := Post{Owner: owner, PostRegistered: domain.PostRegistered{
 		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.published(),
 		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"),
+		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
+	}, Texts: domain.PostTexts{
 		Content:  optional(r, asIs, "content", "caption", "message"),
 		MediaURL: optional(r, asIs, "mediaUrl"), Permalink: optional(r, asIs, "permalink", "postUrl"),
-		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
 	}}
 	if p.CategoryID != nil && *p.CategoryID == 0 {
 		p.CategoryID = nil // the legacy "no category"

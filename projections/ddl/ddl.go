@@ -64,6 +64,8 @@ var (
 	accountInsights string
 	//go:embed post_insights.sql
 	postInsights string
+	//go:embed contents.sql
+	contents string
 	//go:embed directory.sql
 	directory string
 	//go:embed operations.sql
@@ -74,7 +76,7 @@ var (
 func All() map[string]Definition {
 	return map[string]Definition{
 		"dashboards": Definition(dashboards), "account_insights": Definition(accountInsights), "post_insights": Definition(postInsights),
-		"directory": Definition(directory), "operations": Definition(operations),
+		"contents": Definition(contents), "directory": Definition(directory), "operations": Definition(operations),
 	}
 }
 

@@ -1,6 +1,7 @@
 -- Projection "post_insights": posts, their readings and what these gained share a checkpoint, because a gain
 -- needs its neighbours at the same position.
 
+-- What a post says stands in projection "contents": schema lb shows both as one.
 create table tSPosts (
   social_account_id bigint   not null,
   external_id       text     not null,
@@ -12,9 +13,6 @@ create table tSPosts (
   published_at      timestamptz,
   c_id              bigint,
   post_type         text,
-  content           text,
-  media_url         text,
-  permalink         text,
   registered_at     timestamptz not null, -- the earliest registration
   updated_at        timestamptz not null, -- the latest one
   newer_accounts    text[], -- other sub-accounts of the agency under which it was registered later; null without any

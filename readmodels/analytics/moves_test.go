@@ -241,10 +241,15 @@ func TestWhatAnotherClientSaysOfAPostIsItsOwn(t *testing.T) {
 			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: post.id, CapturedAt: inJune, PublishedAt: &published, FromZero: true,
 			Counts: domain.Counts{Likes: &likes},
 		})
-		w.Add(fmt.Sprint("g", i), domain.PostRegistered{
+		registered := domain.PostRegistered{
 			Tenant: tenantOf(tenants[1], 11), Platform: domain.Facebook, ExternalID: post.id, Origin: domain.OriginMainApp, RegisteredAt: inJune.Add(time.Hour),
-			PublishedAt: &published, CategoryID: post.category, Content: "a draft", MediaURL: "https://img.example/c.png", Permalink: "https://post.example/c",
-		})
+			PublishedAt: &published, CategoryID: post.category,
+		}
+		w.Add(fmt.Sprint("g", i), registered)
+		w.Say(domain.PostContent{
+			PostRef: domain.RefOf(registered), Origin: registered.Origin,
+			PostTexts: domain.PostTexts{Content: "a draft", MediaURL: "https://img.example/c.png", Permalink: "https://post.example/c"},
+		}, registered.RegisteredAt)
 	}
 	w.Fold(t, db)
 	a := &analytics.Analytics{Pool: db.ReadOnly}

@@ -46,7 +46,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		s, owner, post, at := draw("registered")
 		e := domain.PostRegistered{
 			Tenant: owner, Platform: s.platform, ExternalID: post, Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
-			PublishedAt: at, Content: fmt.Sprint("text ", i),
+			PublishedAt: at,
 		}
 		if rapid.IntRange(0, 2).Draw(t, "category") == 0 {
 			e.CategoryID = new(rapid.Int64Range(1, 2).Draw(t, "which category"))
@@ -57,6 +57,9 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 			})
 		}
 		w.Add(fmt.Sprintf("g%03d", i), e)
+		w.Say(domain.PostContent{
+			PostRef: domain.RefOf(e), Origin: e.Origin, PostTexts: domain.PostTexts{Content: fmt.Sprint("text ", i)},
+		}, e.RegisteredAt)
 	}
 	var last *domain.PostRead
 	for i := range rapid.IntRange(0, 40).Draw(t, "post readings") {
@@ -330,6 +333,18 @@ func (o *oracle) readInRange(p knownPost) bool {
 	})
 }
 
+// contentOf is what was said last of a post to its agency; of one instant the first.
+func (o *oracle) contentOf(post domain.PostRef) (text *string) {
+	var at time.Time
+	for _, ev := range o.w.Contents {
+		c, _ := ev.Data.(domain.PostContent)
+		if c.PostRef == post && (text == nil || ev.Envelope.Time.After(at)) {
+			text, at = &c.Content, ev.Envelope.Time
+		}
+	}
+	return text
+}
+
 // knownPosts are the registered posts of the query, newest first. Those that are registered under nobody whom the scope sees
 // are shown where they were read for it, as the one's who had them then.
 func (o *oracle) knownPosts() []knownPost {
@@ -337,7 +352,7 @@ func (o *oracle) knownPosts() []knownPost {
 	for _, e := range o.registrations() {
 		p := knownPost{elsewhere: e.elsewhere, Post: analytics.Post{
 			PlatformRef: PlatformRefOf(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
-			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: &e.Content,
+			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: o.contentOf(domain.RefOf(e.PostRegistered)),
 		}}
 		if p.Category == nil {
 			for _, entity := range o.w.Directory {

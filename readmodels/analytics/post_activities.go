@@ -107,7 +107,7 @@ func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id str
 
 func activitiesSQL() string {
 	return `
-	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type, p.content, p.media_url, p.permalink,
+	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type, t.content, t.media_url, t.permalink,
 	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.captured_at,
 	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
 	from (
@@ -120,7 +120,7 @@ func activitiesSQL() string {
 		  and ($10 = '' or p.external_id = $10)
 		  and ($13 = '' or (coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))` + newestFirst + `
-		limit $15) p
+		limit $15) p` + textsOfPost + `
 	left join tDefaultCategories c on c.id = p.category
 	left join members m on m.id = p.member_id
 	left join lateral ` + lastDaily("'infinity'") + ` d on true` + newestFirst

@@ -43,8 +43,14 @@ func TestActivities(t *testing.T) {
 		}
 		put(of, post)
 	}
-	register(tenant, "p1", domain.OriginListing, 1, func(p *domain.PostRegistered) { p.Content, p.PostType = "as listed", "photo" })
-	register(tenant, "p1", domain.OriginMainApp, 1, func(p *domain.PostRegistered) { p.Content, p.CategoryID = "as written", new(int64(6)) })
+	register(tenant, "p1", domain.OriginListing, 1, func(p *domain.PostRegistered) { p.PostType = "photo" })
+	register(tenant, "p1", domain.OriginMainApp, 1, func(p *domain.PostRegistered) { p.CategoryID = new(int64(6)) })
+	for origin, text := range map[domain.PostOrigin]string{domain.OriginListing: "as listed", domain.OriginMainApp: "as written"} {
+		require.NoError(t, log.Append(t.Context(), commands.ContentDraft(domain.PostContent{
+			PostRef: domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: "p1"}, Origin: origin,
+			PostTexts: domain.PostTexts{Content: text, Permalink: map[domain.PostOrigin]string{domain.OriginListing: "https://listed"}[origin]},
+		}, activityDay)))
+	}
 	register(tenant, "p2", domain.OriginListing, 2, func(p *domain.PostRegistered) { p.PostType = "reel" })
 	register(tenant, "p3", domain.OriginListing, 2, nil)
 	register(tenant, "p4", domain.OriginListing, 0, nil)
@@ -87,6 +93,7 @@ func TestActivities(t *testing.T) {
 	first, err := posts.Activity(t.Context(), scope, "1:p1")
 	require.NoError(t, err)
 	require.Equal(t, "as written", *first.Content, "what the main application says stands before the listing")
+	require.Equal(t, "https://listed", *first.Permalink, "field by field")
 	require.Equal(t, "photo", *first.Type)
 	require.Nil(t, first.Likes)
 	require.Nil(t, first.CapturedAt)

@@ -187,6 +187,16 @@ const categoryOfPost = `coalesce(p.c_id, (
 	where c.social_account_id = p.social_account_id and c.external_id = p.external_id and c.account_id = p.account_id
 	order by c.id limit 1))`
 
+// textsOfPost joins to post p what it says: what the main application says stands before the listing, field by field. Both are one
+// probe of one index.
+const textsOfPost = `
+		cross join lateral (
+			select coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
+			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
+			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink
+			from post_contents c
+			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id) t`
+
 // readingColumns are what the answers need of a reading, in both tables.
 const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks`
 
@@ -300,11 +310,11 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
-		       p.content, p.media_url, p.permalink,
+		       t.content, t.media_url, t.permalink,
 		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
 		       g.readings, g.first_at, g.previous_at, g.began, g.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.partial
-		from (select s.*, row_number() over () as place from (`+selected+`) s) p
+		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingAt(param(1), param(2))+` e on true
 		cross join lateral (
 			select count(*) as readings, min(captured_at) as first_at, min(previous_at) as previous_at,

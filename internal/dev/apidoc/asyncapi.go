@@ -79,6 +79,8 @@ var topics = map[string]string{
 	domain.TopicDirectory: "The last state of each reference entity of the main application; key: its kind and id. " +
 		"Compacted; a record without " +
 		"a value erases.",
+	domain.TopicContents: "What posts say: texts, media addresses, permalinks; key: the agency, who said it, and the post's id. Compacted; a " +
+		"record without a value erases.",
 }
 
 // topicsOf are the topics of an event type.
@@ -91,6 +93,8 @@ func topicsOf(eventType string) []string {
 		return []string{domain.TopicMetrics}
 	case "directory":
 		return []string{domain.TopicDirectory}
+	case "contents":
+		return []string{domain.TopicContents}
 	default:
 		return []string{domain.TopicOperations}
 	}

@@ -157,6 +157,7 @@ func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 		err := errors.Join(
 			foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)),
 			foldInto(ctx, pool, projections.PostInsights{}, w.registrations(n)),
+			foldInto(ctx, pool, projections.Contents{}, w.contents(n)),
 		)
 		if err != nil {
 			return err
@@ -251,9 +252,23 @@ func (w figureWorld) registrations(n int) []projections.Event {
 		events[post] = figureEvent(fmt.Sprintf("g-%d-%d", n, post), domain.PostRegistered{
 			Tenant: figureTenant(n, social), Platform: figurePlatform(social), ExternalID: figureExternal(post), Origin: domain.OriginListing,
 			RegisteredAt: registered, PublishedAt: new(w.published(post)), CategoryID: new(int64(post%5 + 1)), PostType: "image",
-			Content:   "Autumn is here, and so are our new opening hours: come and see us from Monday to Saturday.",
-			Permalink: "https://example.com/posts/" + figureExternal(post),
 		})
+	}
+	return events
+}
+
+func (w figureWorld) contents(n int) []projections.Event {
+	events := make([]projections.Event, w.posts)
+	for post := range w.posts {
+		social := post % figureSocials
+		ref := domain.PostRef{ParentAccount: figureAgency(n), SocialAccount: figureTenant(n, social).SocialAccount, ExternalID: figureExternal(post)}
+		events[post] = figureEvent(fmt.Sprintf("c-%d-%d", n, post), domain.PostContent{
+			PostRef: ref, Origin: domain.OriginListing, PostTexts: domain.PostTexts{
+				Content:   "Autumn is here, and so are our new opening hours: come and see us from Monday to Saturday.",
+				Permalink: "https://example.com/posts/" + figureExternal(post),
+			},
+		})
+		events[post].Key, events[post].Envelope.Time = ref.ContentKey(domain.OriginListing), firstReading
 	}
 	return events
 }

@@ -58,7 +58,7 @@ func TestLinkedInProfile(t *testing.T) {
 	require.NoError(t, errors.Join(metrics.Record(t.Context(), domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: account, MemberID: 7, SocialAccount: social},
 		Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "urn:li:share:7001", Origin: domain.OriginMainApp,
-		RegisteredAt: published, PublishedAt: &published, PostType: "post", Content: "My first loaf",
+		RegisteredAt: published, PublishedAt: &published, PostType: "post",
 	})...))
 	s.fetch()
 	require.Equal(t, []string{

@@ -162,7 +162,7 @@ func TestPostsAreWhatTheClientsList(t *testing.T) {
 	gone := map[int64][]platforms.Post{}
 	for p := range b.world.Posts() {
 		post := platforms.Post{
-			ID: p.ExternalID, Type: p.PostType, Content: p.Content, MediaURL: p.MediaURL, Permalink: p.Permalink, PublishedAt: *p.PublishedAt,
+			ID: p.ExternalID, Type: p.PostType, Content: p.Texts.Content, MediaURL: p.Texts.MediaURL, Permalink: p.Texts.Permalink, PublishedAt: *p.PublishedAt,
 		}
 		switch {
 		case p.Origin != domain.OriginListing:
@@ -215,7 +215,7 @@ func TestPostReadingsAreWhatTheClientsRead(t *testing.T) {
 func firstPost(t *testing.T, p domain.Platform, kind string) time.Time {
 	t.Helper()
 	posts, _ := world().PostsAt(anchor.Add(60 * 24 * time.Hour))
-	at := slices.IndexFunc(posts, func(r domain.PostRegistered) bool {
+	at := slices.IndexFunc(posts, func(r demo.Post) bool {
 		return r.Platform == p && r.PostType == kind && r.PublishedAt.After(anchor)
 	})
 	require.GreaterOrEqual(t, at, 0)

@@ -12,7 +12,7 @@ import (
 const Source = "/ledgerboard/demo"
 
 // Drafts are all events of the directory, of metrics and of connections, ready to be appended: the directory
-// first, then posts, readings, and which connections wait for a sign-in. Their ids do not change from run to run ([EventID]). The changes of
+// first, then posts with what they say, readings, and which connections wait for a sign-in. Their ids do not change from run to run ([EventID]). The changes of
 // dashboards are not among them: those are commands ([World.Changes]).
 func (w *World) Drafts() iter.Seq[domain.Draft] {
 	return func(yield func(domain.Draft) bool) {
@@ -22,7 +22,7 @@ func (w *World) Drafts() iter.Seq[domain.Draft] {
 			}
 		}
 		for p := range w.Posts() {
-			if !yield(postDraft(p)) {
+			if !yield(postDraft(p.PostRegistered)) || !yield(contentDraft(p)) {
 				return
 			}
 		}
@@ -48,7 +48,7 @@ func (w *World) Drafts() iter.Seq[domain.Draft] {
 func (w *World) Count() int {
 	n := len(w.entities) + w.accountReadings() + len(w.States())
 	for _, p := range w.posts {
-		n += len(p.registrations()) + w.readings(p)
+		n += 2*len(p.registrations()) + w.readings(p)
 	}
 	return n
 }
@@ -60,6 +60,11 @@ func entityDraft(e domain.DirectoryEntity, at time.Time) domain.Draft {
 
 func postDraft(p domain.PostRegistered) domain.Draft {
 	return draft(domain.TopicMetrics, p.Key(), p, p.RegisteredAt, p.ExternalID, string(p.Origin), stamp(p.RegisteredAt))
+}
+
+func contentDraft(p Post) domain.Draft {
+	c := domain.PostContent{PostRef: domain.RefOf(p.PostRegistered), Origin: p.Origin, PostTexts: p.Texts}
+	return draft(domain.TopicContents, c.Key(), c, p.RegisteredAt, stamp(p.RegisteredAt))
 }
 
 func accountReadDraft(r domain.AccountRead) domain.Draft {

@@ -29,7 +29,7 @@ func (w *World) AccountsAt(at time.Time) []domain.AccountRead {
 
 // PostsAt are the posts of all accounts as history would go on, with those that the platforms told of
 // once and tell of no more, and readings of the others.
-func (w *World) PostsAt(at time.Time) (posts []domain.PostRegistered, reads []domain.PostRead) {
+func (w *World) PostsAt(at time.Time) (posts []Post, reads []domain.PostRead) {
 	for _, c := range w.channels {
 		until := at
 		if w.silent(c, at) {

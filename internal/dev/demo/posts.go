@@ -36,8 +36,8 @@ func (w *World) postsOf(c *channel, until time.Time) []post {
 // Posts are the registrations of all posts up to the anchor, oldest first: by the listing, except of
 // LinkedIn profiles, which cannot be listed; by the main application of those and of planned ones. A
 // planned post of a platform that can be listed comes both ways, as it does in life.
-func (w *World) Posts() iter.Seq[domain.PostRegistered] {
-	return func(yield func(domain.PostRegistered) bool) {
+func (w *World) Posts() iter.Seq[Post] {
+	return func(yield func(Post) bool) {
 		for _, p := range w.posts {
 			for _, r := range p.registrations() {
 				if !yield(r) {
@@ -50,8 +50,14 @@ func (w *World) Posts() iter.Seq[domain.PostRegistered] {
 
 func (p post) listable() bool { return p.channel.kind != domain.LinkedInProfile }
 
-func (p post) registrations() []domain.PostRegistered {
-	var out []domain.PostRegistered
+// Post is a registration, with what the post says.
+type Post struct {
+	domain.PostRegistered
+	Texts domain.PostTexts
+}
+
+func (p post) registrations() []Post {
+	var out []Post
 	if p.category > 0 || !p.listable() {
 		out = append(out, p.fromMainApp())
 	}
@@ -61,26 +67,25 @@ func (p post) registrations() []domain.PostRegistered {
 	return out
 }
 
-func (p post) registered(origin domain.PostOrigin) domain.PostRegistered {
-	return domain.PostRegistered{
+func (p post) registered(origin domain.PostOrigin) Post {
+	return Post{PostRegistered: domain.PostRegistered{
 		Tenant: p.channel.Tenant, Platform: p.channel.platform, AccountType: p.channel.kind, ExternalID: p.ID,
-		Origin: origin, RegisteredAt: p.Created, PublishedAt: new(p.Created), PostType: string(p.Kind), Permalink: p.permalink(),
-	}
+		Origin: origin, RegisteredAt: p.Created, PublishedAt: new(p.Created), PostType: string(p.Kind),
+	}, Texts: domain.PostTexts{Content: p.Text, Permalink: p.permalink()}}
 }
 
 // fromListing is what the platform's client makes of the simulator's listing.
-func (p post) fromListing() domain.PostRegistered {
+func (p post) fromListing() Post {
 	r := p.registered(domain.OriginListing)
-	r.Content = p.Text
 	if p.channel.platform == domain.TikTok || p.channel.platform == domain.Instagram && p.Kind == simulator.KindReel {
-		r.MediaURL = p.picture()
+		r.Texts.MediaURL = p.picture()
 	}
 	return r
 }
 
-func (p post) fromMainApp() domain.PostRegistered {
+func (p post) fromMainApp() Post {
 	r := p.registered(domain.OriginMainApp)
-	r.Content, r.MediaURL = p.Text, p.picture()
+	r.Texts.MediaURL = p.picture()
 	if p.category > 0 {
 		r.CategoryID = new(p.category)
 	}

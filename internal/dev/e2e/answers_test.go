@@ -202,7 +202,7 @@ func (p *program) endOffsets(topics ...string) map[string]int64 {
 // Topics of the log. A regular stop may sign a checkpoint into operations, and reading the history is
 // recorded there; nothing but a fact goes into the others.
 var (
-	facts  = []string{"dashboards", "metrics", "directory"}
+	facts  = []string{"dashboards", "metrics", "directory", "contents"}
 	topics = append([]string{"operations"}, facts...)
 )
 

@@ -248,7 +248,7 @@ func chaosPostRow(registrations []*chaosRecord) map[string]any {
 		}
 	}
 	row := map[string]any{
-		"published_at": nil, "c_id": nil, "post_type": nil, "content": nil, "media_url": nil, "permalink": nil,
+		"published_at": nil, "c_id": nil, "post_type": nil,
 		"registered_at": first, "updated_at": latest, "listing": nil, "main_app": nil,
 	}
 	var newest *chaosRecord // whose connection it is
@@ -274,12 +274,8 @@ func chaosPostRow(registrations []*chaosRecord) map[string]any {
 		if e.CategoryID != nil {
 			row["c_id"] = *e.CategoryID
 		}
-		for column, text := range map[string]string{
-			"post_type": e.PostType, "content": e.Content, "media_url": e.MediaURL, "permalink": e.Permalink,
-		} {
-			if text != "" {
-				row[column] = text
-			}
+		if e.PostType != "" {
+			row["post_type"] = e.PostType
 		}
 	}
 	return row

@@ -22,7 +22,7 @@ import (
 // Nothing of internal/eventlog is used, so that a fault there does not hide itself.
 
 // chaosPartitions are the topics and their pinned numbers of partitions.
-var chaosPartitions = map[string]int32{"dashboards": 12, "metrics": 24, "operations": 3, "directory": 6}
+var chaosPartitions = map[string]int32{"dashboards": 12, "metrics": 24, "operations": 3, "directory": 6, "contents": 12}
 
 // chaosRecord is one record of the log.
 type chaosRecord struct {
@@ -40,7 +40,7 @@ type chaosRecord struct {
 	reading  *chaosReading  // metrics.account_read.v1, metrics.post_read.v1
 	post     *chaosPost     // metrics.post_registered.v1
 	change   *chaosChange   // dashboard.*
-	fields   map[string]any // directory.*, operations.*
+	fields   map[string]any // directory.*, operations.*, contents.*
 }
 
 // String names a record where people look for it.
@@ -230,9 +230,6 @@ type chaosPost struct {
 	PublishedAt  *time.Time `json:"published_at"`
 	CategoryID   *int64     `json:"c_id"`
 	PostType     string     `json:"post_type"`
-	Content      string     `json:"content"`
-	MediaURL     string     `json:"media_url"`
-	Permalink    string     `json:"permalink"`
 }
 
 type chaosChange struct {
@@ -258,7 +255,7 @@ func (r *chaosRecord) decode() (err error) {
 		return err
 	}
 	if len(r.value) == 0 {
-		if r.topic != "directory" {
+		if r.topic != "directory" && r.topic != "contents" {
 			return fmt.Errorf("there is no value")
 		}
 		return nil
@@ -282,7 +279,7 @@ func (r *chaosRecord) decode() (err error) {
 	case strings.HasPrefix(r.kind, "dashboard."):
 		r.change = &chaosChange{}
 		return json.Unmarshal(r.value, r.change)
-	case strings.HasPrefix(r.kind, "directory."), strings.HasPrefix(r.kind, "operations."):
+	case strings.HasPrefix(r.kind, "directory."), strings.HasPrefix(r.kind, "operations."), strings.HasPrefix(r.kind, "contents."):
 		return chaosJSON(r.value, &r.fields)
 	default:
 		return fmt.Errorf("the type is not known to the test")

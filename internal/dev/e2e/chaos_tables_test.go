@@ -35,6 +35,9 @@ var chaosTables = map[string][]string{
 	"post_months":    {"social_account_id", "external_id", "parent_account", "month", "account_id", "member_id"},
 	"post_gains":     {"social_account_id", "quarter", "parent_account", "account_id", "member_id", "p_id"},
 
+	"post_contents":   {"parent_account", "social_account_id", "external_id", "origin"},
+	"erased_contents": {"parent_account", "social_account_id", "external_id", "origin"},
+
 	"accounts": {"id"}, "users": {"id"}, "orders": {"id"}, "sessions": {"id"}, "members": {"id"}, "tmemberauth": {"id"},
 	"tdefaultaccount": {"member_id"}, "tsaccounts": {"id"}, "tcontentplanner": {"id"}, "tsubscriptions": {"id"},
 	"tdefaultcategories": {"id"},

@@ -483,7 +483,7 @@ func (c *chaos) compare() map[string]*chaosStream {
 
 // chaosProjections are the projections and the topic that each reads.
 var chaosProjections = map[string]string{
-	"dashboards": "dashboards", "account_insights": "metrics", "post_insights": "metrics", "directory": "directory", "operations": "operations",
+	"dashboards": "dashboards", "account_insights": "metrics", "post_insights": "metrics", "contents": "contents", "directory": "directory", "operations": "operations",
 }
 
 // behind tells which checkpoint is not where the log ends; "" when all are.
@@ -519,6 +519,7 @@ func (c *chaos) compareAt(tx pgx.Tx, ends map[string]chaosVector) map[string]*ch
 	c.log.foldOperations(ends["operations"], rows)
 	c.log.foldAccounts(ends["metrics"], rows)
 	c.log.foldPosts(ends["metrics"], rows)
+	c.log.foldContents(ends["contents"], rows)
 	streams, err := c.log.foldDashboards(ends["dashboards"], rows)
 	c.must(err, "judge the chains")
 	c.must(rows.compare(c.t.Context(), tx, c.log), "compare the tables with the fold of the log")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -25,7 +26,8 @@ const (
 
 // World is a set of facts, kept as plain slices: the database folds them, oracles read them.
 type World struct {
-	Events []projections.Event // of topic metrics
+	Events   []projections.Event // of topic metrics
+	Contents []projections.Event // of topic contents
 	// Directory is what the main application sent; the social accounts' present owners are in it.
 	Directory []domain.DirectoryEntity
 	States    []domain.ConnectionStateChanged
@@ -39,11 +41,18 @@ func (w *World) Add(id string, data domain.Data) {
 	}})
 }
 
+// Say adds what an origin said of a post at a time.
+func (w *World) Say(content domain.PostContent, at time.Time) {
+	w.Contents = append(w.Contents, projections.Event{Recorded: domain.Recorded{
+		Key: content.Key(), Envelope: domain.Envelope{Type: content.EventType(), Time: at}, Data: content,
+	}})
+}
+
 // Fold empties the tables and folds the facts into them with the projections' own folds.
 func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	ctx := context.Background()
 	_, err := db.Pool.Exec(ctx, `
-		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts),
+		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts), q1 as (delete from post_contents),
 		     d as (delete from tSPostInsights), f as (delete from post_daily), r as (delete from post_months),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
 		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), l as (delete from members),
@@ -79,6 +88,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	}
 	Fold(t, db, projections.AccountInsights{}, accounts)
 	Fold(t, db, projections.PostInsights{}, posts)
+	Fold(t, db, projections.Contents{}, w.Contents)
 	Fold(t, db, projections.Directory{}, directory)
 	Fold(t, db, projections.Operations{}, operations)
 }

@@ -1,0 +1,55 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// heartbeatEvery is how long a partition of a compacted topic may be silent. The segment that is written to is never compacted: the next
+// record closes it once it is older than segment.ms, and nothing else does.
+const heartbeatEvery = maxSegmentAge
+
+// HeartbeatDraft makes the heartbeat of a partition of a topic: its key is the first of "heartbeat:0", "heartbeat:1", … that hashes to it.
+func HeartbeatDraft(topic string, partition, partitions int32, now time.Time) domain.Draft {
+	for n := 0; ; n++ {
+		key := "heartbeat:" + strconv.Itoa(n)
+		if PartitionOf([]byte(key), partitions) != partition {
+			continue
+		}
+		return domain.Draft{Topic: topic, Key: key, Data: domain.Heartbeat{}, Envelope: domain.Envelope{
+			ID: uuid.Must(uuid.NewV7()).String(), Type: domain.Heartbeat{}.EventType(), Subject: key, Time: now.UTC().Truncate(time.Microsecond),
+		}}
+	}
+}
+
+// Beat appends a heartbeat to each partition of a compacted topic that has records, the last of them a day old or older. Of several
+// processes each may append one: the later ones of a day find the first.
+func (l *Log) Beat(ctx context.Context, now time.Time) error {
+	var drafts []domain.Draft
+	for _, spec := range l.codec.Topics() {
+		if !spec.Compacted {
+			continue
+		}
+		newest, err := l.admin.ListMaxTimestampOffsets(ctx, l.cfg.wireName(spec.Name))
+		if err == nil {
+			err = newest.Error()
+		}
+		if err != nil {
+			return fmt.Errorf("read how old the last records of %s are: %w", spec.Name, err)
+		}
+		for partition := range spec.Partitions {
+			last, ok := newest.Lookup(l.cfg.wireName(spec.Name), partition)
+			if ok && last.Offset >= 0 && last.Timestamp >= 0 && now.Sub(time.UnixMilli(last.Timestamp)) >= heartbeatEvery {
+				drafts = append(drafts, HeartbeatDraft(spec.Name, partition, spec.Partitions, now))
+			}
+		}
+	}
+	return errors.Join(l.AppendBatch(ctx, drafts)...)
+}

@@ -1,0 +1,222 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+)
+
+// Contents projects topic `contents` into post_contents, what each origin last said of a post, and erased_contents. Of the records
+// of a key the one with the latest time counts, and of one time the first; a tombstone stands before content of its time.
+type Contents struct{}
+
+// Name implements [Projector].
+func (Contents) Name() string { return "contents" }
+
+// Version implements [Projector].
+func (Contents) Version() int { return 1 + ahead }
+
+// Topic implements [Projector].
+func (Contents) Topic() string { return domain.TopicContents }
+
+// Tables implements [Projector].
+func (Contents) Tables() []string { return []string{"post_contents"} }
+
+var _ uncompared = Contents{}
+
+// Uncompared implements [uncompared]: the log forgets tombstones, and the table does not.
+func (Contents) Uncompared() []string { return []string{"erased_contents"} }
+
+// Types implements [Projector]: all of the topic.
+func (Contents) Types() []string { return nil }
+
+// Definition implements [Projector].
+func (p Contents) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+
+// Begin implements [Projector].
+func (Contents) Begin(int) Fold { return &contentFold{said: map[contentKey]*said{}} }
+
+// contentKey is the key of a row.
+type contentKey struct {
+	domain.PostRef
+	origin domain.PostOrigin
+}
+
+func (k contentKey) values() []any {
+	return []any{k.ParentAccount, k.SocialAccount, k.ExternalID, string(k.origin)}
+}
+
+// said is what counts of a key.
+type said struct {
+	at      time.Time
+	texts   domain.PostTexts // nothing when it is erased
+	erased  bool
+	covered bool // a record that does not count lies over it in the log
+	changed bool
+}
+
+type contentFold struct {
+	said map[contentKey]*said
+}
+
+// Apply implements [Fold].
+func (f *contentFold) Apply(ev Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	if isHeartbeat(ev) {
+		return nil
+	}
+	post, origin, err := domain.SplitContentKey(ev.Key)
+	if err != nil {
+		return &ParkError{ReasonRefused, err.Error()}
+	}
+	content, ok := ev.Data.(domain.PostContent)
+	if ev.Data != nil && (!ok || content.Key() != ev.Key) {
+		return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the content that key %q names", ev.Envelope.Type, ev.Key)}
+	}
+	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), texts: content.PostTexts, erased: ev.Data == nil, changed: true})
+	return nil
+}
+
+// hear lets the later of two records count. The one that counts may come again, over one that did not: then nothing covers it any more.
+func (f *contentFold) hear(key contentKey, now said) {
+	before, known := f.said[key]
+	switch {
+	case !known, now.at.After(before.at), now.at.Equal(before.at) && now.erased && !before.erased:
+		f.said[key] = &now
+	default:
+		covered := now.at.Before(before.at) || now.erased != before.erased || now.texts != before.texts
+		if covered != before.covered {
+			before.covered, before.changed = covered, true
+		}
+	}
+}
+
+// Load implements [Fold].
+func (f *contentFold) Load(first *pgx.Batch, events []Event) {
+	var keys []contentKey
+	asked := map[string]bool{}
+	for _, ev := range events {
+		if asked[ev.Key] {
+			continue
+		}
+		asked[ev.Key] = true
+		if post, origin, err := domain.SplitContentKey(ev.Key); err == nil {
+			keys = append(keys, contentKey{post, origin})
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	first.Queue(`
+		with k as (select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as k(parent_account, social_account_id, external_id, origin))
+		select parent_account, social_account_id, external_id, origin, told_at, false, covered,
+		       coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '')
+		from k join post_contents using (parent_account, social_account_id, external_id, origin)
+		union all
+		select parent_account, social_account_id, external_id, origin, erased_at, true, covered, '', '', ''
+		from k join erased_contents using (parent_account, social_account_id, external_id, origin)`,
+		arraysOf(keys, contentKey.values)...).Query(f.scan)
+}
+
+// LoadMore implements [Fold].
+func (*contentFold) LoadMore(context.Context, pgx.Tx, []Event) error { return nil }
+
+func (f *contentFold) scan(rows pgx.Rows) error {
+	for rows.Next() {
+		var k contentKey
+		var s said
+		err := rows.Scan(&k.ParentAccount, &k.SocialAccount, &k.ExternalID, &k.origin, &s.at, &s.erased, &s.covered,
+			&s.texts.Content, &s.texts.MediaURL, &s.texts.Permalink)
+		if err != nil {
+			return fmt.Errorf("scan content: %w", err)
+		}
+		f.said[k] = &s
+	}
+	return rows.Err()
+}
+
+// saidOf is what counts of a key, as it is written.
+type saidOf struct {
+	contentKey
+	*said
+}
+
+const contentKeyColumns = "parent_account, social_account_id, external_id, origin"
+
+var contentsTable = newTable("post_contents",
+	`parent_account text, social_account_id bigint, external_id text, origin text, content text, media_url text, permalink text,
+	 told_at timestamptz, covered boolean`,
+	replaceRow(contentKeyColumns, ""),
+	func(s saidOf) []any {
+		return append(s.contentKey.values(),
+			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at, s.covered)
+	})
+
+var erasedTable = newTable("erased_contents",
+	`parent_account text, social_account_id bigint, external_id text, origin text, erased_at timestamptz, covered boolean`,
+	replaceRow(contentKeyColumns, ""),
+	func(s saidOf) []any { return append(s.contentKey.values(), s.at, s.covered) })
+
+// Write implements [Fold]. A key has a row in one of the tables.
+func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	contents, erased := f.changed()
+	contentsTable.queue(last, contents)
+	erasedTable.queue(last, erased)
+	for table, gone := range map[string][]saidOf{"post_contents": erased, "erased_contents": contents} {
+		if len(gone) > 0 {
+			last.Queue(`
+				delete from `+table+` t using unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
+					as k(parent_account, social_account_id, external_id, origin)
+				where (t.parent_account, t.social_account_id, t.external_id, t.origin)
+				    = (k.parent_account, k.social_account_id, k.external_id, k.origin)`,
+				arraysOf(gone, func(s saidOf) []any { return s.contentKey.values() })...)
+		}
+	}
+	return nil
+}
+
+// changed are the rows of both tables, in the order of their keys.
+func (f *contentFold) changed() (contents, erased []saidOf) {
+	for key, s := range f.said {
+		switch {
+		case !s.changed:
+		case s.erased:
+			erased = append(erased, saidOf{key, s})
+		default:
+			contents = append(contents, saidOf{key, s})
+		}
+	}
+	slices.SortFunc(contents, saidOf.compare)
+	slices.SortFunc(erased, saidOf.compare)
+	return contents, erased
+}
+
+func (s saidOf) compare(other saidOf) int {
+	return cmp.Or(cmp.Compare(s.ParentAccount, other.ParentAccount), cmp.Compare(s.SocialAccount, other.SocialAccount),
+		cmp.Compare(s.ExternalID, other.ExternalID), cmp.Compare(s.origin, other.origin))
+}
+
+var _ Bulk = (*contentFold)(nil)
+
+// Take implements [Bulk]. Any record may replace what was said, so that all rows come at the end.
+func (f *contentFold) Take(last bool) (Handover, error) {
+	if !last {
+		return handNothing, nil
+	}
+	contents, erased := f.changed()
+	return func(ctx context.Context, into CopyTarget) error {
+		if err := copyRows(ctx, into, contentsTable, slices.Values(contents)); err != nil {
+			return err
+		}
+		return copyRows(ctx, into, erasedTable, slices.Values(erased))
+	}, nil
+}

@@ -1,0 +1,118 @@
+package projections_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, ExternalID: "1:7"}
+
+// said is what the listing said of somePost, some hours after day0; "" erases it.
+func said(hours int, text string) domain.Draft {
+	content := domain.PostContent{PostRef: somePost, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
+	d := draft(domain.TopicContents, content.Key(), "said "+text, content)
+	d.Envelope.Time = day0.Add(time.Duration(hours) * time.Hour)
+	if text == "" {
+		d.Data, d.Envelope.Type = nil, content.EventType()
+	}
+	return d
+}
+
+func saidEvent(hours int, text string) projections.Event {
+	d := said(hours, text)
+	return projections.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
+}
+
+// The cases of the package's documentation: what counts of a key, in whatever batches its records come.
+func TestWhatCountsOfAPost(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	type says struct {
+		contents, erased int
+		text             string
+		covered          bool
+	}
+	for name, tt := range map[string]struct {
+		events []projections.Event
+		want   says
+	}{
+		"said once":                       {[]projections.Event{saidEvent(1, "a")}, says{1, 0, "a", false}},
+		"said twice":                      {[]projections.Event{saidEvent(1, "a"), saidEvent(1, "a")}, says{1, 0, "a", false}},
+		"changed":                         {[]projections.Event{saidEvent(1, "a"), saidEvent(2, "b")}, says{1, 0, "b", false}},
+		"out of order":                    {[]projections.Event{saidEvent(2, "b"), saidEvent(1, "a")}, says{1, 0, "b", true}},
+		"out of order, and said again":    {[]projections.Event{saidEvent(2, "b"), saidEvent(1, "a"), saidEvent(2, "b")}, says{1, 0, "b", false}},
+		"erased":                          {[]projections.Event{saidEvent(1, "a"), saidEvent(2, "")}, says{0, 1, "", false}},
+		"erased before it came":           {[]projections.Event{saidEvent(2, "")}, says{0, 1, "", false}},
+		"erased, then late content":       {[]projections.Event{saidEvent(1, "a"), saidEvent(3, ""), saidEvent(2, "b")}, says{0, 1, "", true}},
+		"late content, and erased again":  {[]projections.Event{saidEvent(3, ""), saidEvent(2, "b"), saidEvent(3, "")}, says{0, 1, "", false}},
+		"erased in the instant it came":   {[]projections.Event{saidEvent(1, "a"), saidEvent(1, "")}, says{0, 1, "", false}},
+		"an erasure before what it meets": {[]projections.Event{saidEvent(2, "a"), saidEvent(1, "")}, says{1, 0, "a", true}},
+		"told anew after the erasure":     {[]projections.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, says{1, 0, "c", false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one := make([][]projections.Event, 0, len(tt.events))
+			for _, ev := range tt.events {
+				one = append(one, []projections.Event{ev})
+			}
+			for _, batches := range [][][]projections.Event{one, {tt.events}} {
+				_, err := db.Pool.Exec(t.Context(), "truncate post_contents, erased_contents")
+				require.NoError(t, err)
+				foldBatches(t, db, projections.Contents{}, batches)
+				var got says
+				require.NoError(t, db.Pool.QueryRow(t.Context(), `
+					select (select count(*) from post_contents), (select count(*) from erased_contents),
+					       coalesce((select content from post_contents), ''),
+					       (select bool_or(covered) from (select covered from post_contents union all select covered from erased_contents) x)`).
+					Scan(&got.contents, &got.erased, &got.text, &got.covered))
+				require.Equal(t, tt.want, got, "%d batches", len(batches))
+			}
+		})
+	}
+}
+
+// A rebuild of contents alone, beside live, and one after compaction: a record that is parked and the last of its key has taken the one
+// before it away, which is told.
+func TestContentsAreRebuiltAfterCompaction(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := projections.Contents{}
+	b.append(said(1, "good"))
+	b.put(withValue(b.encode(said(2, "parked")), `{`))
+	e := b.engine(p, b.verifyingReally(p))
+	b.start(e)
+	b.caughtUp(e)
+	require.Equal(t, 1, b.count("select count(*) from post_contents"), "a parked record changes nothing")
+	rebuild := func() projections.Rebuild {
+		r := b.requestOf(p, nil)
+		return b.awaitRebuild(r.ID, func(r projections.Rebuild) bool { return r.FinishedAt != nil || r.State == operator.RebuildBlocked })
+	}
+	require.Equal(t, operator.RebuildDone, rebuild().State, "nothing was removed yet")
+	require.True(t, b.check(p).Equal)
+
+	// The last batch of a partition is never removed: heartbeats follow, which no projection folds.
+	for partition := range partitions[domain.TopicContents] {
+		b.append(eventlog.HeartbeatDraft(domain.TopicContents, partition, partitions[domain.TopicContents], day0))
+	}
+	b.caughtUp(e)
+	b.cluster.Compact()
+	blocked := rebuild()
+	require.Equal(t, operator.RebuildBlocked, blocked.State, blocked.Error)
+	require.Contains(t, blocked.Error, "compaction has removed the record that made the live row")
+	require.Contains(t, blocked.Error, somePost.ContentKey(domain.OriginListing))
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), blocked.ID))
+	b.ends(blocked.ID, operator.RebuildCancelled)
+
+	b.append(said(3, "told again"))
+	b.caughtUp(e)
+	require.Equal(t, operator.RebuildDone, rebuild().State)
+	require.True(t, b.check(p).Equal)
+	require.Zero(t, b.count("select count(*) from parked p join pointer using (projection, generation)"))
+}

@@ -1,0 +1,35 @@
+-- Projection "contents": what posts say. Personal content: it lies here, and on its compacted topic, alone.
+
+-- What each origin last said of a post, as one agency has it.
+create table post_contents (
+  parent_account    text        not null,
+  social_account_id bigint      not null,
+  external_id       text        not null,
+  origin            text        not null, -- listing or main_app; what the main application says stands before the listing, field by field
+  content           text,
+  media_url         text,
+  permalink         text,
+  told_at           timestamptz not null, -- when the origin said so
+  covered           boolean     not null -- a record that is not later lies over its own in the log: compaction would keep that one
+);
+
+-- What was erased, so that what was read before and comes later is not shown again. The log forgets tombstones in time and a
+-- rebuild then knows less of them: they are no part of a comparison.
+create table erased_contents (
+  parent_account    text        not null,
+  social_account_id bigint      not null,
+  external_id       text        not null,
+  origin            text        not null,
+  erased_at         timestamptz not null,
+  covered           boolean     not null -- a record that is not later lies over the tombstone in the log
+);
+
+-- +keys
+
+-- Both origins of a post are one probe.
+alter table post_contents add primary key (parent_account, social_account_id, external_id, origin);
+create index post_contents_account on post_contents (social_account_id);
+create index post_contents_covered on post_contents (told_at) where covered;
+
+alter table erased_contents add primary key (parent_account, social_account_id, external_id, origin);
+create index erased_contents_covered on erased_contents (erased_at) where covered;

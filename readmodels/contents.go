@@ -1,0 +1,33 @@
+package readmodels
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// Contents reads what posts say as the log's keepers need it.
+type Contents struct{ Pool pg.Reader }
+
+// mostCovered bounds the contents that are said again at a time.
+const mostCovered = 1000
+
+// Covered returns what counts of keys over whose record another lies that does not, the earliest first, at most 1,000.
+func (c Contents) Covered(ctx context.Context) ([]domain.CoveredContent, error) {
+	rows, _ := c.Pool.Query(ctx, `
+		(select parent_account, social_account_id, external_id, origin, told_at, false,
+		        coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '')
+		 from post_contents where covered order by told_at limit $1)
+		union all
+		(select parent_account, social_account_id, external_id, origin, erased_at, true, '', '', ''
+		 from erased_contents where covered order by erased_at limit $1)
+		order by 5 limit $1`, mostCovered)
+	covered, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c domain.CoveredContent, err error) {
+		err = row.Scan(&c.ParentAccount, &c.SocialAccount, &c.ExternalID, &c.Origin, &c.At, &c.Erased, &c.Content, &c.MediaURL, &c.Permalink)
+		return c, err
+	})
+	return covered, wrapped("read what is covered in the log", err)
+}
