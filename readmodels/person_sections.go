@@ -28,9 +28,11 @@ var personSections = []personSection{
 		select id, account_id, member_id, connection_id, p_id, a_type, connected, created_at
 		from tSAccounts where member_id = any(@members) and id <> all(@profiles) order by id`},
 	{"profile_posts", `
-		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, content, media_url, permalink,
-		       registered_at, updated_at
+		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, registered_at, updated_at
 		from tSPosts where social_account_id = any(@profiles) order by social_account_id, registered_at, external_id`},
+	{"profile_post_texts", `
+		select social_account_id, external_id, parent_account, origin, content, media_url, permalink, told_at
+		from post_contents where social_account_id = any(@profiles) order by social_account_id, told_at, external_id, origin`},
 	{"profile_readings", `
 		select social_account_id, captured_at, parent_account, account_id, followers, engagement, impressions, views, reach, posts, likes,
 		       comments, shares, clicks, figures, demographics

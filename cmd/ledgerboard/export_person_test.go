@@ -127,14 +127,17 @@ func seedExport(t *testing.T, a *process) {
 		}}
 		post := domain.PostRegistered{
 			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", Origin: domain.OriginMainApp, RegisteredAt: now,
-			Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name,
 		}
+		said := domain.PostContent{PostRef: domain.RefOf(post), Origin: post.Origin, PostTexts: domain.PostTexts{
+			Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name,
+		}}
 		counted := domain.PostRead{
 			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", CapturedAt: now, Counts: domain.Counts{Likes: &of.followers}, GrowthWindow: "168h0m0s",
 		}
 		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), read, now)))
 		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), post, now)))
 		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), counted, now)))
+		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(said, now)))
 	}
 	trail := func(actor string, event domain.Data) {
 		draft := commands.NewDraft(domain.TopicOperations, eraseAgency, event, now)
