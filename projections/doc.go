@@ -93,7 +93,9 @@
 //     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
 //     without a record (internal/dev/e2e, TestChaosTablesNeverGoBack).
 //   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
-//     monthly partitions would be one probe for each month.
+//     monthly partitions would be one probe for each month, and a plan over all of them at each batch. They are asked for days
+//     on which a reading comes late, in a round trip of their own.
+//   - COPY of new rows runs beside the fold that works out the next ones: nobody else uses the transaction until it is waited for.
 //   - A row of account_months is a month of one figure, a value for each day: an answer reads a row where it would
 //     read thirty. A batch is laid over the stored days in one statement, nothing is read before.
 //   - A gain belongs to a reading, and is stored with it: the step from the last reading before it that has the figure,
