@@ -22,6 +22,7 @@
 //	compare.go                   what a range is compared with: the period, its parts and days
 //	range.go                     ranges, days, months and where they begin in a zone
 //	samples.go                   one reading of one figure; readings by their day
+//	arrays.go                    arrays of account_months, element by element
 //	rollups.go raw_readings.go   the two sources of account figures: roll-ups; raw readings at the edges
 //	handovers.go                 whose a step and a day are when an account moves within the agency
 //	totals.go                    Total: figures combined by kind and compared

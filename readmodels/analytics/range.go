@@ -140,8 +140,9 @@ type day int32
 
 // dayOf is the day that a clock in at's zone shows.
 func dayOf(at time.Time) day {
-	year, month, date := at.Date()
-	return civil(year, month, date)
+	_, offset := at.Zone()
+	seconds := at.Unix() + int64(offset)
+	return day((seconds - (seconds%secondsPerDay+secondsPerDay)%secondsPerDay) / secondsPerDay)
 }
 
 func civil(year int, month time.Month, date int) day {

@@ -3,8 +3,12 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -103,8 +107,8 @@ func (p *heldPages) only(social int64) {
 // readSeries reads account_months: day flows by the platform's days of the range and of the period before,
 // everything else by the UTC days of both, and a few days before them. Of a social account it reads all owners in the agency:
 // a step counts from the last reading before it, whose ever that was. Only the social accounts withIDs get the ids of their
-// events: they take more space than all else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
-// without ids: what was kept of those is chance.
+// events: they take more space than all else, and only readings of one instant are told apart by them. tied are the accounts
+// that have such readings and came without ids: what was kept of those is chance.
 func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
 	span := qc.figureSpan()
 	held, args := "", []any{
@@ -114,35 +118,40 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		held, args = " and social_account_id = any($7)", append(args, pages.of)
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
+		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month,
 		       case when social_account_id = any($6) then event_ids end
 		from account_months
 		where parent_account = $1 and metric = any($2) and month >= $4::date and month < $5::date and p_id = any($3)`+held, args...)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
-	var days arrayOf[int16]
-	var values arrayOf[int64]
-	var captured arrayOf[time.Time]
-	var events arrayOf[string]
-	err = forEach(rows, "read daily figures", []any{
-		&f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
-	}, func() {
+	var events []string
+	_, err = pgx.ForEachRow(rows, []any{
+		nil, nil, nil, &f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &events,
+	}, func() error {
+		sent := rows.RawValues()
+		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
+		n, err := sameLength(days, values, captured)
+		if err != nil {
+			return err
+		}
 		first := dayOf(month)
-		points, of := make([]sample, 0, len(days)), &origin{owner: f.owner, source: f.source, window: f.window}
+		points, of := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}
 		var newest time.Time
-		for i, d := range days {
-			p := sample{origin: of, value: values[i], at: captured[i], day: first + day(d) - 1}
+		for i := range n {
+			on := first + day(int16At(days, i)) - 1
+			if !span.has(f.kind, on) {
+				continue
+			}
+			p := sample{origin: of, value: int64At(values, i), at: timeAt(captured, i), day: on}
 			if len(events) > 0 {
 				p.eventID = events[i]
 			}
-			if span.has(f.kind, p.day) {
-				points = append(points, p)
-				newest = later(newest, p.at)
-			}
+			points = append(points, p)
+			newest = later(newest, p.at)
 		}
 		if len(points) == 0 || f.kind == domain.Rolling && !qc.sees(f.owner) {
-			return
+			return nil
 		}
 		if qc.sees(f.owner) {
 			qc.noteAccount(f.social, f.account, f.platform, newest)
@@ -156,11 +165,29 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		if byKey[f.seriesKey].add(span, &f, points) {
 			tied = append(tied, f.social)
 		}
+		return nil
 	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read daily figures: %w", err)
+	}
 	slices.SortFunc(series, func(x, y *metricSeries) int {
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
-	return series, tied, err
+	return series, tied, nil
+}
+
+// sameLength is the length of the arrays of a row of account_months.
+func sameLength(days, values, captured sentArray) (int, error) {
+	n, err := lengthOf(days, 2)
+	nValues, errValues := lengthOf(values, 8)
+	nCaptured, errCaptured := lengthOf(captured, 8)
+	if err := errors.Join(err, errValues, errCaptured); err != nil {
+		return 0, err
+	}
+	if nValues != n || nCaptured != n {
+		return 0, fmt.Errorf("%d days, %d values and %d captures", n, nValues, nCaptured)
+	}
+	return n, nil
 }
 
 // add takes samples of one figure, and may keep them; tied as [byDay.put] says.

@@ -2,10 +2,7 @@ package analytics
 
 import (
 	"cmp"
-	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // sample is one reading of one figure.
@@ -81,22 +78,3 @@ func (d byDay) put(of day, p *sample) (tied bool) {
 	}
 	return present != nil && p.eventID == "" && p.at.Equal(present.at)
 }
-
-// arrayOf is an array that is scanned into the same memory in every row.
-type arrayOf[T any] []T
-
-// SetDimensions implements [pgtype.ArraySetter].
-func (a *arrayOf[T]) SetDimensions(dimensions []pgtype.ArrayDimension) error {
-	n := 0
-	if len(dimensions) > 0 {
-		n = int(dimensions[0].Length)
-	}
-	*a = slices.Grow((*a)[:0], n)[:n]
-	return nil
-}
-
-// ScanIndex implements [pgtype.ArraySetter].
-func (a *arrayOf[T]) ScanIndex(i int) any { return &(*a)[i] }
-
-// ScanIndexType implements [pgtype.ArraySetter].
-func (*arrayOf[T]) ScanIndexType() any { return new(T) }
