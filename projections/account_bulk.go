@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"context"
 	"iter"
 	"maps"
 	"slices"
@@ -22,16 +23,24 @@ func (f *accountFold) Take(last bool) (Handover, error) {
 	if !last {
 		return handNothing, nil
 	}
-	return streamTables(
-		tableRows{"tSAccountIns", accountReadings.columns, f.packed.readingRows()},
-		tableRows{"account_months", monthColumns, f.packed.monthRows()},
-		tableRows{"account_newest", accountNewest.columns, f.packed.newestRows()},
-	), nil
+	return func(ctx context.Context, into CopyTarget) error {
+		for accounts := range f.packed.each() {
+			err := streamTables(ctx, into,
+				tableRows{"tSAccountIns", accountReadings.columns, accountReadingRows(accounts)},
+				tableRows{"account_months", monthColumns, accountMonthRows(accounts)},
+				tableRows{"account_newest", accountNewest.columns, accountNewestRows(accounts)},
+			)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
-func (p *packedAccounts) readingRows() iter.Seq2[[]any, error] {
+func accountReadingRows(accounts [][]packedAccountRead) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		for reads := range p.each() {
+		for _, reads := range accounts {
 			for i, r := range reads {
 				if i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt) {
 					continue // the smaller id has it
@@ -46,10 +55,10 @@ func (p *packedAccounts) readingRows() iter.Seq2[[]any, error] {
 	}
 }
 
-// monthRows lays the figures of one account after the other out by months.
-func (p *packedAccounts) monthRows() iter.Seq2[[]any, error] {
+// accountMonthRows lays the figures of one account after the other out by months.
+func accountMonthRows(accounts [][]packedAccountRead) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		for reads := range p.each() {
+		for _, reads := range accounts {
 			months := monthFold{}
 			for _, r := range reads {
 				months.add(&r.AccountRead, r.eventID)
@@ -73,9 +82,9 @@ func daysOfMonth(figures map[int16]dayFigure) []any {
 	return []any{days, values, at, ids}
 }
 
-func (p *packedAccounts) newestRows() iter.Seq2[[]any, error] {
+func accountNewestRows(accounts [][]packedAccountRead) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		for reads := range p.each() {
+		for _, reads := range accounts {
 			newest := map[newestKey]newestRow{}
 			for _, r := range reads {
 				key := newestKeyOf(r.Tenant)

@@ -16,15 +16,13 @@ type tableRows struct {
 }
 
 // streamTables hands over one table after the other.
-func streamTables(tables ...tableRows) Handover {
-	return func(ctx context.Context, into CopyTarget) error {
-		for _, t := range tables {
-			if err := streamRows(ctx, into, identifier(t.name), t.columns, t.rows); err != nil {
-				return err
-			}
+func streamTables(ctx context.Context, into CopyTarget, tables ...tableRows) error {
+	for _, t := range tables {
+		if err := streamRows(ctx, into, identifier(t.name), t.columns, t.rows); err != nil {
+			return err
 		}
-		return nil
 	}
+	return nil
 }
 
 // streamRows hands rows over, one at a time; a row is good until the next. Without rows the target hears nothing.

@@ -141,56 +141,71 @@ func (p *packedPosts) add(r *reading) {
 	p.series[key] = b
 }
 
-// unpacked is room for the readings of one series.
+// unpackedTogether is about how many readings are unpacked at a time, some hundred bytes each: rows of several tables are made
+// of them, and unpacking costs as much as the rows of a table.
+const unpackedTogether = 16 << 10
+
+// unpacked is room for the readings of some series.
 type unpacked struct {
 	readings  []reading
 	figures   [][7]int64
 	published []time.Time
+	ends      []int // of the series, among the readings
 	sorted    []*reading
+	series    [][]*reading
 }
 
-// each unpacks one series after the other, in the order of their keys: sorted, each instant once, with their steps. The
-// readings are good until the next series.
-func (p *packedPosts) each() iter.Seq[[]*reading] {
-	return func(yield func([]*reading) bool) {
+// each unpacks the series in the order of their keys, some at a time, each sorted, each instant once, with its steps. They
+// are good until the next ones.
+func (p *packedPosts) each() iter.Seq[[][]*reading] {
+	return func(yield func([][]*reading) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b agencyPost) int {
 			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.external, b.external), cmp.Compare(a.parent, b.parent))
 		})
 		var room unpacked
-		for _, key := range keys {
-			if !yield(p.unpack(key, &room)) {
+		for i, key := range keys {
+			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
+				p.unpackOne(key, &packed, &room)
+			}
+			room.ends = append(room.ends, len(room.readings))
+			if len(room.readings) < unpackedTogether && i+1 < len(keys) {
+				continue
+			}
+			if !yield(room.steps()) {
 				return
 			}
+			room.readings, room.figures, room.published, room.ends = room.readings[:0], room.figures[:0], room.published[:0], room.ends[:0]
 		}
 	}
 }
 
-func (p *packedPosts) unpack(key agencyPost, room *unpacked) []*reading {
-	packed := unpacking{p.series[key]}
-	room.readings, room.figures, room.published, room.sorted = room.readings[:0], room.figures[:0], room.published[:0], room.sorted[:0]
-	for len(packed.rest) > 0 {
-		p.unpackOne(key, &packed, room)
-	}
-	for i := range room.readings { // now that they stay where they are
-		r := &room.readings[i]
-		f := &room.figures[i]
+// steps makes the series of what is unpacked, now that it stays where it is.
+func (u *unpacked) steps() [][]*reading {
+	u.sorted, u.series = u.sorted[:0], u.series[:0]
+	for i := range u.readings {
+		r, f := &u.readings[i], &u.figures[i]
 		for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks} {
 			if *to != nil {
 				*to = &f[n]
 			}
 		}
 		if r.published != nil {
-			r.published = &room.published[i]
+			r.published = &u.published[i]
 		}
-		room.sorted = append(room.sorted, r)
+		u.sorted = append(u.sorted, r)
 	}
-	slices.SortFunc(room.sorted, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
-	room.sorted = slices.CompactFunc(room.sorted, func(a, b *reading) bool { return a.at.Equal(b.at) })
-	var w walk
-	for _, r := range room.sorted {
-		w.step(r)
+	begin := 0
+	for _, end := range u.ends {
+		series := u.sorted[begin:end]
+		slices.SortFunc(series, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
+		series = slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
+		var w walk
+		for _, r := range series {
+			w.step(r)
+		}
+		u.series, begin = append(u.series, series), end
 	}
-	return room.sorted
+	return u.series
 }
 
 // present marks a figure that a reading has until it is known where it stands.

@@ -90,24 +90,34 @@ type packedAccountRead struct {
 	missing, demographics []byte
 }
 
-// each unpacks one account after the other: its readings in order of capture, and at one instant of their ids.
-func (p *packedAccounts) each() iter.Seq[[]packedAccountRead] {
-	return func(yield func([]packedAccountRead) bool) {
+// figuresTogether is about how many figures of accounts are unpacked at a time, see [unpackedTogether].
+const figuresTogether = 16 << 10
+
+// each unpacks the accounts, some at a time: the readings of each in order of capture, and at one instant of their ids.
+func (p *packedAccounts) each() iter.Seq[[][]packedAccountRead] {
+	return func(yield func([][]packedAccountRead) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b accountSeries) int {
 			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.parent, b.parent))
 		})
-		var reads []packedAccountRead
-		for _, key := range keys {
-			reads = reads[:0]
+		var accounts [][]packedAccountRead
+		figures := 0
+		for i, key := range keys {
+			var reads []packedAccountRead
 			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
-				reads = append(reads, p.unpack(key, &packed))
+				r := p.unpack(key, &packed)
+				reads, figures = append(reads, r), figures+len(r.Figures)
 			}
 			slices.SortFunc(reads, func(a, b packedAccountRead) int {
 				return cmp.Or(a.CapturedAt.Compare(b.CapturedAt), cmp.Compare(a.eventID, b.eventID))
 			})
-			if !yield(reads) {
+			accounts = append(accounts, reads)
+			if figures < figuresTogether && i+1 < len(keys) {
+				continue
+			}
+			if !yield(accounts) {
 				return
 			}
+			accounts, figures = accounts[:0], 0
 		}
 	}
 }

@@ -1,12 +1,13 @@
 package projections
 
 import (
+	"context"
 	"iter"
 	"slices"
 )
 
 // Take implements [Bulk]. A later event may always change what a reading gained: rows come at the end, until then the
-// readings are packed. The readings of each series are unpacked once for every table: cheaper than to keep its rows.
+// readings are packed.
 func (f *postFold) Take(last bool) (Handover, error) {
 	if f.packed == nil {
 		f.packed = &packedPosts{series: map[agencyPost][]byte{}}
@@ -21,13 +22,24 @@ func (f *postFold) Take(last bool) (Handover, error) {
 		return handNothing, nil
 	}
 	f.compareRegistrations()
-	return streamTables(
-		tableRows{"tSPosts", postsTable.columns, f.postRows()},
-		tableRows{"tSPostInsights", postReadings.columns, f.packed.insightRows()},
-		tableRows{"post_daily", postDaily.columns, f.packed.dayRows()},
-		tableRows{"post_months", postMonthColumns, f.packed.monthRows()},
-		tableRows{"post_gains", postGains.columns, f.packed.gainRows()},
-	), nil
+	return func(ctx context.Context, into CopyTarget) error {
+		if err := streamTables(ctx, into, tableRows{"tSPosts", postsTable.columns, f.postRows()}); err != nil {
+			return err
+		}
+		var gains accountGains
+		for series := range f.packed.each() {
+			err := streamTables(ctx, into,
+				tableRows{"tSPostInsights", postReadings.columns, insightRows(series)},
+				tableRows{"post_daily", postDaily.columns, dayRows(series)},
+				tableRows{"post_months", postMonthColumns, monthRows(series)},
+				tableRows{"post_gains", postGains.columns, gains.rows(series)},
+			)
+			if err != nil {
+				return err
+			}
+		}
+		return streamTables(ctx, into, tableRows{"post_gains", postGains.columns, gains.rest()})
+	}, nil
 }
 
 func (f *postFold) postRows() iter.Seq2[[]any, error] {
@@ -47,10 +59,10 @@ func (f *postFold) postRows() iter.Seq2[[]any, error] {
 	}
 }
 
-func (p *packedPosts) insightRows() iter.Seq2[[]any, error] {
+func insightRows(series [][]*reading) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		var values []any
-		for readings := range p.each() {
+		for _, readings := range series {
 			for _, r := range readings {
 				values = appendInsight(values[:0], r)
 				if !yield(values, nil) {
@@ -61,10 +73,10 @@ func (p *packedPosts) insightRows() iter.Seq2[[]any, error] {
 	}
 }
 
-func (p *packedPosts) dayRows() iter.Seq2[[]any, error] {
+func dayRows(series [][]*reading) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		var values []any
-		for readings := range p.each() {
+		for _, readings := range series {
 			for d := range daysOf(readings) {
 				values = appendDay(values[:0], &d)
 				if !yield(values, nil) {
@@ -75,28 +87,39 @@ func (p *packedPosts) dayRows() iter.Seq2[[]any, error] {
 	}
 }
 
-// gainRows sums the readings of one social account after the other, so that the sums of few are kept.
-func (p *packedPosts) gainRows() iter.Seq2[[]any, error] {
+// accountGains sums the readings of one social account after the other, so that the sums of few are kept. Its zero value is
+// ready.
+type accountGains struct {
+	of   int64
+	sums gainFold
+}
+
+// rows are the sums of those accounts that the series leave behind.
+func (g *accountGains) rows(series [][]*reading) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		gains, account := gainFold{}, int64(0)
-		flush := func() bool {
-			for _, row := range gains.rows() {
-				if !yield(postGains.values(row), nil) {
-					return false
+		for _, readings := range series {
+			if of := readings[0].SocialAccount; of != g.of || g.sums == nil {
+				for values, err := range g.rest() {
+					if !yield(values, err) {
+						return
+					}
 				}
+				g.of, g.sums = of, gainFold{}
 			}
-			clear(gains)
-			return true
+			for _, r := range readings {
+				g.sums.add(r, +1)
+			}
 		}
-		for readings := range p.each() {
-			if readings[0].SocialAccount != account && !flush() {
+	}
+}
+
+// rest are the sums of the account that is not left behind yet.
+func (g *accountGains) rest() iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for _, row := range g.sums.rows() {
+			if !yield(postGains.values(row), nil) {
 				return
 			}
-			account = readings[0].SocialAccount
-			for _, r := range readings {
-				gains.add(r, +1)
-			}
 		}
-		flush()
 	}
 }

@@ -224,10 +224,10 @@ func arrayText[N int16 | int64](numbers []N) string {
 	return string(append(text, '}'))
 }
 
-func (p *packedPosts) monthRows() iter.Seq2[[]any, error] {
+func monthRows(series [][]*reading) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		months := map[postMonth]*postMonthRow{}
-		for readings := range p.each() {
+		for _, readings := range series {
 			clear(months)
 			for d := range daysOf(readings) {
 				key := postMonthOf(d.reading)
