@@ -4,13 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // sentArray is an array as PostgreSQL sends it: single elements are read where they stand. An answer about a hundred
-// accounts reads tens of thousands of them, and pgx decodes each through several interfaces.
-type sentArray = pgtype.UndecodedBytes
+// accounts reads tens of thousands of them, and pgx decodes each through several interfaces. It is gone with the row.
+type sentArray []byte
 
 // Before the elements stands how many dimensions there are, whether there are nulls, and the type; then the length and the
 // lower bound of the one dimension. Before each element stands its own length.
@@ -42,6 +40,8 @@ func int64At(a sentArray, i int) int64 {
 }
 
 // timeAt reads an instant, which is sent in microseconds since 2000.
-func timeAt(a sentArray, i int) time.Time { return time.UnixMicro(microsecondsIn2000 + int64At(a, i)).UTC() }
+func timeAt(a sentArray, i int) time.Time {
+	return time.UnixMicro(microsecondsIn2000 + int64At(a, i)).UTC()
+}
 
 const microsecondsIn2000 = 946_684_800 * 1_000_000

@@ -124,18 +124,19 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		where += fmt.Sprintf(" and social_account_id = any($%d)", len(args))
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
+		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month,
 		       case when social_account_id = any($6) then event_ids end
 		from account_months
 		where parent_account = $1 and p_id = any($3) and `+where, args...)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
-	var days, values, captured sentArray
 	var events []string
 	_, err = pgx.ForEachRow(rows, []any{
-		&f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &days, &values, &captured, &events,
+		nil, nil, nil, &f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &events,
 	}, func() error {
+		sent := rows.RawValues()
+		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
 		n, err := sameLength(days, values, captured)
 		if err != nil {
 			return err
