@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable generate size e2e soak worlds kafka bench benchstat
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds kafka bench benchstat
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -15,6 +15,12 @@ test: ## run all tests; its last line says what it left out for want of a progra
 
 build: ## make bin/ledgerboard
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/ledgerboard ./cmd/ledgerboard
+
+sbom: build ## write bin/ledgerboard.cdx.json: what the binary is made of (CycloneDX)
+	go tool -modfile=.ci/sbom.mod cyclonedx-gomod bin -json -version "$(VERSION)" -output bin/ledgerboard.cdx.json bin/ledgerboard
+
+govulncheck: ## look for known holes in what the program calls; says so where the database cannot be reached
+	.ci/govulncheck
 
 lint: unreachable ## format, vet, golangci-lint, functions that nothing reaches
 	gofmt -l $$(git ls-files '*.go') | (! grep .)

@@ -2243,7 +2243,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -3650,6 +3650,11 @@ export interface components {
             job_kind?: string;
             /**
              * Format: int64
+             * @description the person's, who is no user
+             */
+            member?: number;
+            /**
+             * Format: int64
              * @description whose reading it is
              * @enum {integer}
              */
@@ -3671,6 +3676,8 @@ export interface components {
              * @description the rebuild stands for what was recorded up to then
              */
             until?: string | null;
+            /** @description the person's */
+            user?: string;
         };
         /** @description A point of contact at the agency. */
         POC: {
