@@ -45,6 +45,7 @@ type cli struct {
 	Jobs        jobsCommand        `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
 	Actions     actionsCommand     `cmd:"" help:"Show what operators did, and what came of it."`
 	Log         logCommand         `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
+	Compact     compactCommand     `cmd:"" help:"Compact the stopped log of the broker inside this program: what was erased leaves its files."`
 	Erase       eraseCommand       `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	Keygen      keygenCommand      `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
 	Token       tokenCommand       `cmd:"" help:"Make a signed token for trying things out."`
