@@ -55,7 +55,7 @@ type PersonErased struct {
 	Connections []int64 `json:"connections,omitempty"`
 	Profiles    []int64 `json:"profiles,omitempty"` // social accounts that were the person's own
 	Pages       []int64 `json:"pages,omitempty"`    // social accounts that lost their connection
-	Contents    int     `json:"contents"`           // texts of the profiles' posts
+	Contents    int     `json:"contents,omitempty"` // texts of the profiles' posts
 }
 
 // EventType implements [Data].

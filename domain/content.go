@@ -3,8 +3,6 @@ package domain
 import (
 	"cmp"
 	"fmt"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -23,11 +21,13 @@ func (t PostTexts) Same(before PostTexts) bool {
 }
 
 func mediaPath(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
+	address, _, _ = strings.Cut(address, "?")
+	_, rest, found := strings.Cut(address, "://")
+	if !found {
 		return address
 	}
-	return u.Path
+	_, path, _ := strings.Cut(rest, "/")
+	return path
 }
 
 // PostRef names a post as one agency has it, whichever of its clients registered it: the owner of content is the agency with the
@@ -84,7 +84,7 @@ type CoveredContent struct {
 // Validate checks what a fold relies on.
 func (c PostContent) Validate() error {
 	if c.SocialAccount <= 0 {
-		return fmt.Errorf("social_account_id %s must be positive", strconv.FormatInt(c.SocialAccount, 10))
+		return fmt.Errorf("social_account_id %d must be positive", c.SocialAccount)
 	}
 	return cmp.Or(checkHexID("parent_account ", c.ParentAccount), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
 }

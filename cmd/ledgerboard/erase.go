@@ -230,7 +230,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	if done {
 		fmt.Fprintln(out, `Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
 Histories keep the id and still verify. The log drops the old records when topics directory and contents are next compacted
-(24 hours to 8 days; the broker inside this program never compacts). Backups hold them for as long as they are kept.`)
+(24 hours to 8 days; that of the broker inside this program by ledgerboard compact). Backups hold them for as long as they are kept.`)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -89,7 +92,14 @@ func TestErasePerson(t *testing.T) {
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
 		"connections":[70,71],"profiles":[700],"pages":[701],"contents":1,"secrets":3}`, out.String())
 
+	compact := compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, JSON: true}
+	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"))
+	require.NoError(t, compact.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+	require.False(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"), "the log has forgotten it")
+	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Sam was here"))
+
 	withService(t, dir, func(a *process, base string) {
+		require.ErrorIs(t, compact.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), embedded.ErrLocked)
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
 		names := historyNames(t, a, base)
 		require.Contains(t, names, erased)
@@ -126,6 +136,20 @@ func TestErasePerson(t *testing.T) {
 	})
 	command.JSON = false
 	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "holds nobody with this id")
+}
+
+// inFiles tells whether a text is in any file below a directory.
+func inFiles(t *testing.T, dir, text string) (found bool) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		found = found || bytes.Contains(raw, []byte(text))
+		return err
+	}))
+	return found
 }
 
 const erasureActorName = "system:erase"

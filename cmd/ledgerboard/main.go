@@ -46,6 +46,7 @@ type cli struct {
 	Jobs         jobsCommand         `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
 	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
+	Compact      compactCommand      `cmd:"" help:"Compact the stopped log of the broker inside this program: what was erased leaves its files."`
 	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	ExportPerson exportPersonCommand `cmd:"" help:"Write everything that is known of a person into a file, for that person."`
 	Keygen       keygenCommand       `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -17,7 +18,7 @@ const keepCompactedEvery = time.Hour
 // heartbeat, and what lies under a record that does not count is said again. Several processes may do so.
 func (s *Service) keepCompacted(ctx context.Context) {
 	for {
-		err := errors.Join(s.Log.Beat(ctx, time.Now()), s.sayAgain(ctx))
+		err := errors.Join(s.Log.Beat(ctx, time.Now(), eventlog.HeartbeatEvery), s.sayAgain(ctx))
 		if err != nil && ctx.Err() == nil {
 			s.settings.Logger.WarnContext(ctx, "compacted topics were not looked after; it is tried again in an hour", "error", err)
 		}

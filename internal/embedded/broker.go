@@ -50,13 +50,16 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	logDir := filepath.Join(cfg.DataDir, "log")
-	if err := os.MkdirAll(logDir, 0o700); err != nil {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create broker data directory: %w", err)
 	}
 	lock, err := lockDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
+	}
+	logDir := filepath.Join(cfg.DataDir, logDirName)
+	if err := errors.Join(settleLog(cfg.DataDir), os.MkdirAll(logDir, 0o700)); err != nil {
+		return nil, errors.Join(fmt.Errorf("create broker data directory: %w", err), lock.release())
 	}
 	b := &Broker{lock: lock, log: &brokerLog{logger: cfg.Logger}}
 	if err := b.open(cfg, logDir); err != nil {

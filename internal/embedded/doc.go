@@ -5,7 +5,7 @@
 // # Invariants
 //
 //   - A produce request is acknowledged after fsync of the segment: kill -9 loses no acknowledged record.
-//   - The broker never compacts and never expires: its cleaner never runs, retention is off, Compact is never called,
+//   - The broker never compacts and never expires: its cleaner never runs, retention is off, Compact is called on copies alone,
 //     DeleteRecords and changes of broker settings are refused. Topics take Broker.TopicOverrides.
 //   - One owner per data directory: flock, dropped by the kernel with its owner (ErrLocked names the owner).
 //   - PostgreSQL keeps fsync, full_page_writes and synchronous_commit as it ships them and listens on loopback only.
@@ -25,6 +25,7 @@
 //	broker_listen.go     port of the last run; connections counted and guarded
 //	broker_log.go        kfake's messages to slog; its save errors kept for Close
 //	broker_policy.go     never compact, never expire, never delete
+//	compact.go           CompactBroker: a copy is compacted and put in the place of the log
 //	broker_repair.go     torn tails that kfake does not cut
 //	postgres.go          StartPostgres, URL, Close
 //	postgres_binaries.go which server programs; version check
@@ -40,6 +41,10 @@
 //
 // # Non-obvious
 //
+//   - A compaction (log → copy log.compacting → log set aside as log.before → copy renamed to log → log.before removed) may die
+//     anywhere: while the copy is made or compacted (log counts, the copy goes); between the renames (there is no log: log.before comes
+//     back); behind them (the compacted log counts, log.before goes). Every start and every compaction settles that first, under the lock.
+//   - kfake leaves the last batch of a partition alone, and what that covers: who compacts appends a heartbeat to each before.
 //   - kfake cuts torn segment tails itself but appends behind a torn tail of groups.log and pids.log, whose later
 //     entries the next start would drop. We cut those before it starts.
 //   - kfake keeps the sequence windows of idempotent producers in memory and saves them in Close: after kill -9 the

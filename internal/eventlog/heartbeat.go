@@ -12,9 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// heartbeatEvery is how long a partition of a compacted topic may be silent. The segment that is written to is never compacted: the next
+// HeartbeatEvery is how long a partition of a compacted topic may be silent. The segment that is written to is never compacted: the next
 // record closes it once it is older than segment.ms, and nothing else does.
-const heartbeatEvery = maxSegmentAge
+const HeartbeatEvery = maxSegmentAge
 
 // HeartbeatDraft makes the heartbeat of a partition of a topic: its key is the first of "heartbeat:0", "heartbeat:1", … that hashes to it.
 func HeartbeatDraft(topic string, partition, partitions int32, now time.Time) domain.Draft {
@@ -29,9 +29,9 @@ func HeartbeatDraft(topic string, partition, partitions int32, now time.Time) do
 	}
 }
 
-// Beat appends a heartbeat to each partition of a compacted topic that has records, the last of them a day old or older. Of several
-// processes each may append one: the later ones of a day find the first.
-func (l *Log) Beat(ctx context.Context, now time.Time) error {
+// Beat appends a heartbeat to each partition of a compacted topic that has records, the last of them as old as silent or older. Of several
+// processes each may append one: the later ones find the first.
+func (l *Log) Beat(ctx context.Context, now time.Time, silent time.Duration) error {
 	var drafts []domain.Draft
 	for _, spec := range l.codec.Topics() {
 		if !spec.Compacted {
@@ -46,7 +46,7 @@ func (l *Log) Beat(ctx context.Context, now time.Time) error {
 		}
 		for partition := range spec.Partitions {
 			last, ok := newest.Lookup(l.cfg.wireName(spec.Name), partition)
-			if ok && last.Offset >= 0 && last.Timestamp >= 0 && now.Sub(time.UnixMilli(last.Timestamp)) >= heartbeatEvery {
+			if ok && last.Offset >= 0 && last.Timestamp >= 0 && now.Sub(time.UnixMilli(last.Timestamp)) >= silent {
 				drafts = append(drafts, HeartbeatDraft(spec.Name, partition, spec.Partitions, now))
 			}
 		}

@@ -29,16 +29,16 @@ func TestSilentPartitionsGetAHeartbeat(t *testing.T) {
 		}
 		return n
 	}
-	require.NoError(t, b.Beat(ctx, time.Now()))
+	require.NoError(t, b.Beat(ctx, time.Now(), eventlog.HeartbeatEvery))
 	require.Equal(t, int64(1), all(), "nothing is silent")
-	require.NoError(t, b.Beat(ctx, time.Now().Add(25*time.Hour)))
+	require.NoError(t, b.Beat(ctx, time.Now().Add(25*time.Hour), eventlog.HeartbeatEvery))
 	require.Equal(t, int64(2), all())
 	beat, err := b.ReadAt(ctx, domain.Position{Topic: domain.TopicDirectory, Partition: partition, Offset: 1})
 	require.NoError(t, err)
 	recorded, err := b.Codec().Decode(beat)
 	require.NoError(t, err)
 	require.Equal(t, domain.Heartbeat{}, recorded.Data)
-	require.NoError(t, b.Beat(ctx, time.Now().Add(time.Hour)))
+	require.NoError(t, b.Beat(ctx, time.Now().Add(time.Hour), eventlog.HeartbeatEvery))
 	require.Equal(t, int64(2), all(), "of another process, on the same day")
 	for topic, count := range map[string]int32{domain.TopicDirectory: 6, domain.TopicContents: 12} {
 		for p := range count {

@@ -11,9 +11,9 @@ import (
 // Source is the CloudEvents source of seeded events.
 const Source = "/ledgerboard/demo"
 
-// Drafts are all events of the directory, of metrics and of connections, ready to be appended: the directory
-// first, then posts with what they say, readings, and which connections wait for a sign-in. Their ids do not change from run to run ([EventID]). The changes of
-// dashboards are not among them: those are commands ([World.Changes]).
+// Drafts are all events of the directory, of metrics and contents, and of connections, ready to be appended: the directory
+// first, then posts with what they say, readings, and which connections wait for a sign-in. Their ids do not change from run to
+// run ([EventID]). The changes of dashboards are not among them: those are commands ([World.Changes]).
 func (w *World) Drafts() iter.Seq[domain.Draft] {
 	return func(yield func(domain.Draft) bool) {
 		for _, e := range w.entities {

@@ -20,7 +20,7 @@ func TestDraftsAreEventsOfTheLog(t *testing.T) {
 		ids := map[string]bool{}
 		n, inDirectory := 0, true
 		rank, types := 0, map[string]int{
-			"metrics.post_registered.v1": 1, "metrics.account_read.v1": 2, "metrics.post_read.v1": 3,
+			"metrics.post_registered.v1": 1, "contents.post.v1": 1, "metrics.account_read.v1": 2, "metrics.post_read.v1": 3,
 			"operations.connection_state_changed.v1": 4,
 		}
 		for d := range w.Drafts() {
@@ -67,6 +67,8 @@ func TestDraftKeys(t *testing.T) {
 			require.Equal(t, data.Key(), d.Key)
 			require.Equal(t, data.CapturedAt, d.Envelope.Time)
 		case domain.PostRegistered:
+			require.Equal(t, data.Key(), d.Key)
+		case domain.PostContent:
 			require.Equal(t, data.Key(), d.Key)
 		case domain.ConnectionStateChanged:
 			require.Equal(t, world().IDs().ParentAccount, d.Key)
