@@ -206,6 +206,7 @@ func TestPlatforms(t *testing.T) {
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
 		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &stored, LastReadAt: &read,
+		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour",
 		CreatedAt: &entityDay,
 	}, first)
 	unsealed, err := entities.Platform(t.Context(), scope, 9)
@@ -216,10 +217,12 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, "throttled", throttled.ReasonClass)
 	require.Equal(t, "what was wrong and what to do", throttled.Reason)
 	require.Equal(t, 3, throttled.Failures)
-	require.NotNil(t, throttled.RetryAt)
+	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
+	require.Equal(t, throttled.RetryAt, throttled.NextDue)
 	dead, err := entities.Platform(t.Context(), scope, 7)
 	require.NoError(t, err)
 	require.Equal(t, "revoked", dead.Reason)
+	require.Nil(t, dead.NextDue, "it waits for a person")
 	again, err := entities.Platform(t.Context(), scope, 8)
 	require.NoError(t, err)
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
@@ -250,14 +253,18 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	defer pool.Close()
 	var results []domain.FetchResult
 	for id, class := range classes {
-		r := domain.FetchResult{SocialAccount: id, Served: class == "", At: entityDay, Class: class}
+		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", Class: class}
 		if class != "" {
-			r.Failures, r.Reason, r.NotBefore = 3, "what was wrong and what to do", new(entityDay.Add(time.Hour))
+			r.Failures, r.Reason = 3, "what was wrong and what to do"
 		}
 		results = append(results, r)
 	}
-	slot := domain.FetchSlot{Kind: domain.FetchAccounts, Platform: domain.Facebook, Begin: entityDay}
-	require.NoError(t, vault.NewFetching(pool).Record(t.Context(), slot, results))
+	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	for _, r := range results {
+		claim, err := fetching.Take(t.Context(), queue, r.SocialAccount, time.Minute, entityDay)
+		require.NoError(t, err)
+		require.NoError(t, fetching.Record(t.Context(), claim, []domain.FetchResult{r}))
+	}
 }
 
 func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes) {

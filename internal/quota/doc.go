@@ -37,7 +37,7 @@
 // were drawn within W + L + J, so they are at most B + r(W + L + J). That leaves slack below Q: L takes half
 // of it, J may take the rest. For 600 calls a minute and the default share of 0.9 that is 1.6 s each; for
 // quotas of a day it is 40 minutes. A smaller share gives more slack. What grows while nobody asks, as
-// between two slots, is kept up to the burst.
+// between two looks at what is due, is kept up to the burst.
 //
 // # Non-obvious
 //
