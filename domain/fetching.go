@@ -44,6 +44,7 @@ type FetchResult struct {
 	At            time.Time
 	DueAt         time.Time // when it is to be read next
 	Pace          string    // a sentence: how often it is read, and why not more often; "": it stays as it was
+	CallsADay     int       // that it costs at this pace
 	Failures      int       // in a row
 	Class         string    // of the failure; "" after a success
 	Reason        string    // what was wrong and what to do

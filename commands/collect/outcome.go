@@ -81,7 +81,7 @@ func (c *Collector) judge(f *fetch, began time.Time, got fetched, err error) dom
 	result, now := got.FetchResult, c.clock()
 	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil
 	if f.pace.Every > 0 {
-		result.Pace = f.pace.String()
+		result.Pace, result.CallsADay = f.pace.String(), f.pace.CallsADay()
 	}
 	if err == nil {
 		if result.DueAt.IsZero() { // tokens say themselves when to look again

@@ -99,11 +99,11 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 	n := len(results)
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
-	failures, classes, reasons := make([]int32, n), make([]string, n), make([]string, n)
+	failures, costs, classes, reasons := make([]int32, n), make([]int32, n), make([]string, n), make([]string, n)
 	for i, r := range results {
 		ids[i], read[i], at[i], due[i] = r.SocialAccount, r.Read, r.At, r.DueAt
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
-		failures[i], classes[i], reasons[i] = int32(r.Failures), r.Class, r.Reason
+		failures[i], costs[i], classes[i], reasons[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason
 	}
 	_, err := f.pool.Exec(ctx, `
 		with mine as (
@@ -113,13 +113,14 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		update fetch_state f
 		set claimed_until = null, due_at = r.due, read_at = case when r.read then r.at else f.read_at end,
 		    failures = r.failures, class = r.class, reason = r.reason, pace = case when r.pace <> '' then r.pace else f.pace end,
+		    calls_a_day = r.cost,
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.at
 		from mine
-		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[], $12::text[], $13::text[])
-		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace) on r.id = mine.social_account_id
+		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[], $12::text[], $13::text[], $14::int[])
+		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost) on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id`,
-		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces)
+		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs)
 	return doing(err, "store what became of %d accounts of %s", n, claim.Platform)
 }
 
