@@ -202,6 +202,31 @@ func TestPlatforms(t *testing.T) {
 	first, err := entities.Platform(t.Context(), scope, 1)
 	require.NoError(t, err)
 	stored, read := entityDay, entityDay
+	operators := readmodels.Connections{Pool: log.DB.ReadOnly}
+	readings, err := operators.Readings(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, readings, 10, "what is connected, of all agencies")
+	require.Equal(t, readmodels.ConnectionReading{
+		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AccountID: clientA, ConnectionID: 101, State: "ok",
+		ExpiresAt: &renewed, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
+	}, readings[0])
+	for _, r := range readings {
+		require.NotEqual(t, int64(5), r.SocialAccount, "disconnected")
+		if r.SocialAccount == 7 {
+			require.Equal(t, "reconnect", r.State)
+			require.Equal(t, "revoked", r.Reason)
+			require.Nil(t, r.NextDue)
+		}
+	}
+	ofOne, err := operators.Readings(t.Context(), clientC)
+	require.NoError(t, err)
+	require.Len(t, ofOne, 1)
+	paces, err := operators.Paces(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []readmodels.PlatformReading{{
+		PlatformName: "facebook", Kind: domain.FetchAccounts, Connections: 7, Pace: "every hour", NextDue: entityDay.Add(time.Hour),
+	}}, paces)
+
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
@@ -253,7 +278,7 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	defer pool.Close()
 	var results []domain.FetchResult
 	for id, class := range classes {
-		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", Class: class}
+		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
 		if class != "" {
 			r.Failures, r.Reason = 3, "what was wrong and what to do"
 		}

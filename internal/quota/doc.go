@@ -32,7 +32,8 @@
 //
 // # Arithmetic
 //
-// A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves.
+// A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves; quotas
+// of a day of a single account by somewhat less, up to a burst of ten calls, which a reading makes at once.
 // Calls drawn at most a lease time L ago and on their way for at most J arrive in a window of W only if they
 // were drawn within W + L + J, so they are at most B + r(W + L + J). That leaves slack below Q: L takes half
 // of it, J may take the rest. For 600 calls a minute and the default share of 0.9 that is 1.6 s each; for
