@@ -20,7 +20,8 @@ type ConnectionReading struct {
 	Agency        string `json:"agency"`
 	AccountID     string `json:"account_id"`
 	ConnectionID  int64  `json:"connection_id"`
-	// State is reconnect when a person must sign in again, else ok, or the class of what failed at the last reading.
+	// State is reconnect when a person must sign in again, unsubscribed when no subscription runs, else ok, or the class of
+	// what failed at the last reading.
 	State     string     `json:"state"`
 	Reason    string     `json:"reason"`     // "" when nothing was wrong
 	ExpiresAt *time.Time `json:"expires_at"` // of the token in use; null: never, or not known
@@ -36,9 +37,9 @@ type ConnectionReading struct {
 func (c Connections) Readings(ctx context.Context, account string) ([]ConnectionReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select s.p_id, s.id, coalesce(s.name, ''), s.parent_account, s.account_id, s.connection_id,
-		       case when d.dead then 'reconnect' else coalesce(nullif(f.class, ''), 'ok') end,
+		       case when d.dead then 'reconnect' when not d.paid then 'unsubscribed' else coalesce(nullif(f.class, ''), 'ok') end,
 		       case when d.dead then st.reason else coalesce(f.reason, '') end,
-		       `+TokenEnds+`, f.read_at, case when not d.dead then f.due_at end, coalesce(f.pace, ''),
+		       `+TokenEnds+`, f.read_at, case when d.paid and not d.dead then f.due_at end, coalesce(f.pace, ''),
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
 		left join tMemberAuth c on c.id = s.connection_id
@@ -47,7 +48,10 @@ func (c Connections) Readings(ctx context.Context, account string) ([]Connection
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
 		cross join lateral (
-			select coalesce(st.state = '`+domain.ConnectionReconnect+`' and (k.updated_at is null or k.updated_at <= st.at), false) as dead) d
+			select coalesce(st.state = '`+domain.ConnectionReconnect+`' and (k.updated_at is null or k.updated_at <= st.at), false) as dead,
+			       exists (
+			         select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
+			           and b.starts_at <= now() and (b.ends_at is null or b.ends_at > now())) as paid) d
 		where s.connected and ($1 = '' or s.account_id = $1)
 		order by s.p_id, s.id limit $2`, account, maxConnections)
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ConnectionReading, err error) {

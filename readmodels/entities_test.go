@@ -221,6 +221,7 @@ func TestPlatforms(t *testing.T) {
 	ofOne, err := operators.Readings(t.Context(), clientC)
 	require.NoError(t, err)
 	require.Len(t, ofOne, 1)
+	require.Equal(t, "unsubscribed", ofOne[0].State)
 	paces, err := operators.Paces(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []readmodels.PlatformReading{{
